@@ -1,0 +1,50 @@
+"""What a precompile may ask of whoever calls it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from precompiles.types import Address
+
+
+class OutOfGas(Exception):
+    """The caller's gas does not cover the next step; the whole frame is lost."""
+
+
+class CallContext(Protocol):
+    """One call into a precompile: who calls, under which rules, and the ways out.
+
+    The EVM adapter implements it on a py-evm computation; `StandaloneContext`
+    implements it with no EVM at all.
+    """
+
+    caller: Address
+    value: int
+    """Wei sent along; already credited to the precompile's account."""
+    is_static: bool
+    is_delegate: bool
+    """Whether the code runs in another account's name (DELEGATECALL, CALLCODE)."""
+    block_number: int
+    timestamp: int
+    """Block time in seconds."""
+
+    def charge(self, gas: int) -> None:
+        """Take `gas` from the caller before the work it pays for.
+
+        Raises `OutOfGas`, or the host's own out-of-gas exception: precompiles catch neither.
+        """
+
+    def gas_remaining(self) -> int:
+        """Gas that could still be charged."""
+
+    def emit(self, topics: tuple[int, ...], data: bytes) -> None:
+        """Append an event log under the precompile's address; topics are 256-bit words."""
+
+    def call(self, to: Address, value: int, calldata: bytes) -> tuple[bool, bytes]:
+        """Call another contract in the precompile's name: (success, returned bytes).
+
+        A failed call has left no trace. All remaining gas but 1/64 goes with it (EIP-150).
+        """
+
+    def has_code(self, address: Address) -> bool:
+        """Whether `address` is a contract."""

@@ -1,0 +1,80 @@
+"""The set hash that ties every ledger row to the block header.
+
+LtHash: each (table, key, value) is expanded to 1024 lanes of 16 bits, and a set of rows is
+the lane-wise sum modulo 2**16. Adding and removing a row costs the same whatever else is
+in the set, and the order of changes does not matter. The construction and its security
+argument: Bellare and Micciancio 1997, Lewi et al. 2019 (eprint 2019/227); the same
+parameters as Solana's accounts hash (SIMD-0215), with BLAKE3 as the expanding function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from blake3 import blake3
+
+from precompiles.ledger.storage import Commitment
+
+LANES = 1024
+ACCUMULATOR_BYTES = 2 * LANES
+EMPTY_ACCUMULATOR = bytes(ACCUMULATOR_BYTES)
+_CHUNK = 512
+
+
+def expand(table: int, key: bytes, value: bytes) -> bytes:
+    """The 2048 bytes one row contributes.
+
+    The key's length is part of what is hashed, so no two rows share an input.
+    """
+    return blake3(bytes((table, len(key))) + key + value).digest(length=ACCUMULATOR_BYTES)
+
+
+class SetHash:
+    """A running sum over rows; rows may be added and removed in any order."""
+
+    __slots__ = ("_lanes",)
+
+    def __init__(self, accumulator: bytes = EMPTY_ACCUMULATOR) -> None:
+        """Start from a sum kept earlier; `accumulator` must have 2048 bytes."""
+        assert len(accumulator) == ACCUMULATOR_BYTES
+        self._lanes = np.frombuffer(accumulator, dtype="<u2").copy()
+
+    def add(self, contributions: Iterable[bytes]) -> None:
+        """Add rows, each already expanded."""
+        for block in _sums(contributions):
+            self._lanes += block
+
+    def remove(self, contributions: Iterable[bytes]) -> None:
+        """Take out rows, each already expanded."""
+        for block in _sums(contributions):
+            self._lanes -= block
+
+    def accumulator(self) -> bytes:
+        """The sum so far, 2048 bytes, lanes little-endian."""
+        return self._lanes.tobytes()
+
+
+def _sums(contributions: Iterable[bytes]) -> Iterable[np.ndarray[tuple[int], np.dtype[np.uint16]]]:
+    """Partial sums over bounded chunks, so that memory stays flat over millions of rows."""
+    chunk: list[bytes] = []
+    for contribution in contributions:
+        chunk.append(contribution)
+        if len(chunk) == _CHUNK:
+            yield _sum(chunk)
+            chunk.clear()
+    if chunk:
+        yield _sum(chunk)
+
+
+def _sum(chunk: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
+    rows = np.frombuffer(b"".join(chunk), dtype="<u2").reshape(-1, LANES)
+    return rows.sum(axis=0, dtype="<u2")
+
+
+EMPTY_COMMITMENT = Commitment(EMPTY_ACCUMULATOR, {})
+
+
+def digest(commitment: Commitment) -> bytes:
+    """The 32 bytes that stand for a commitment in the precompile's storage slot."""
+    return blake3(commitment.accumulator).digest()

@@ -1,0 +1,86 @@
+"""The vocabulary shared by every layer: addresses, limits, and the enums contracts see.
+
+Enum values are part of the ABI (they cross it as `uint8`) and of the stored rows,
+so they never change meaning; new members go at the end.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NewType
+
+Address = NewType("Address", bytes)
+"""Twenty bytes, as the EVM knows an account."""
+
+SPOT_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D01"))
+PERP_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D02"))
+
+LEDGER_ADDRESS = SPOT_ADDRESS
+"""The account whose storage commits to the ledger that all precompiles share."""
+COMMITMENT_SLOT = 0
+"""The storage slot of that account which holds the digest of all ledger rows."""
+
+NATIVE_COIN = Address(bytes.fromhex("EeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"))
+"""Stands for the chain's own coin wherever a token address is expected (ERC-7528)."""
+
+ZERO_ADDRESS = Address(bytes(20))
+
+MAX_AMOUNT = 2**128 - 1
+"""Largest amount, price, or balance of one account in one token."""
+MAX_ID = 2**64 - 1
+"""Largest order or trade id."""
+FEE_DENOMINATOR = 100_000
+"""Fees are given in hundred-thousandths of the amount received."""
+MAX_FEE_RATE = 10_000
+"""Ten percent: no market may charge more."""
+
+
+class TimeInForce(IntEnum):
+    """How long an order may wait for its fills."""
+
+    GTC = 0
+    """Good till cancelled: what does not fill rests in the book."""
+    IOC = 1
+    """Immediate or cancel: what does not fill expires."""
+    FOK = 2
+    """Fill or kill: fills completely at once or the call reverts."""
+    ALO = 3
+    """Add liquidity only: rests without filling or the call reverts."""
+
+
+class SelfTradePrevention(IntEnum):
+    """What happens when an order would fill against one of the same owner."""
+
+    EXPIRE_MAKER = 0
+    EXPIRE_TAKER = 1
+    EXPIRE_BOTH = 2
+    DECREMENT = 3
+    """Both orders shrink by the smaller remaining amount, without a trade."""
+    NONE = 4
+    """The trade happens."""
+
+
+class OrderStatus(IntEnum):
+    """Where an order is in its life; zero is never stored."""
+
+    NEW = 1
+    PARTIALLY_FILLED = 2
+    FILLED = 3
+    CANCELLED = 4
+    REJECTED = 5
+    EXPIRED = 6
+
+    @property
+    def is_active(self) -> bool:
+        """Whether an order of this status rests in the book."""
+        return self <= OrderStatus.PARTIALLY_FILLED
+
+
+class CloseReason(IntEnum):
+    """Why an order left the book unfilled; NONE while it is active or when it filled."""
+
+    NONE = 0
+    USER_CANCELLED = 1
+    REPLACED = 2
+    IOC_REMAINDER = 3
+    SELF_TRADE = 4
