@@ -1,0 +1,36 @@
+"""What an order locks and what a fill moves, in the smallest units of each token.
+
+A price is the number of quote units for one base unit (`base_unit` smallest units of the
+base token). Where `lot * tick` is a multiple of `base_unit` nothing here ever rounds.
+"""
+
+from __future__ import annotations
+
+from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.types import FEE_DENOMINATOR
+
+
+def locked_amount(*, is_buy: bool, remaining: int, price: int, base_unit: int) -> int:
+    """What an active order keeps on hold for its unfilled `remaining`.
+
+    A sell locks base, exactly. A buy locks quote, rounded up. Because
+    `ceil(a + b) - ceil(b) >= floor(a)`, shrinking `remaining` by a fill at the order's price
+    or better always frees at least the `quote_amount` of that fill.
+    """
+    return divide_up(remaining * price, base_unit) if is_buy else remaining
+
+
+def quote_amount(*, amount: int, price: int, base_unit: int) -> int:
+    """Quote paid for a fill of `amount` base at `price`, rounded down.
+
+    Buyer and seller see the same number, so a trade neither creates nor destroys quote.
+    """
+    return divide_down(amount * price, base_unit)
+
+
+def fee(amount: int, rate: int) -> int:
+    """Fee on a received `amount`, in the same token, rounded up.
+
+    `rate` in hundred-thousandths, at most MAX_FEE_RATE, so the fee never exceeds the amount.
+    """
+    return divide_up(amount * rate, FEE_DENOMINATOR)

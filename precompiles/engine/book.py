@@ -1,0 +1,216 @@
+"""A price-time order book: an index over resting orders, journaled.
+
+Per side a dictionary of price levels, a sorted list of their keys (touched only when a level
+appears or disappears) and the best level; per level a doubly linked queue in order of id.
+The key is the price for asks and its negative for bids, so the lowest key is the best on both
+sides and one code path serves both.
+
+A removed node keeps its neighbours. Undo runs in reverse order, so when a removal is taken
+back its neighbours are next to each other again and the node returns to its exact place in
+constant time (Knuth, "Dancing Links", 2000).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+from sortedcontainers import SortedList
+
+from precompiles.engine.journal import Journal
+
+
+class RestingOrder(Protocol):
+    """What the book needs to know of an order. Orders are values: a change is a new object."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def owner(self) -> bytes: ...
+    @property
+    def is_buy(self) -> bool: ...
+    @property
+    def price(self) -> int: ...
+    @property
+    def remaining(self) -> int: ...
+
+
+OrderT = TypeVar("OrderT", bound=RestingOrder)
+
+
+class Level(Struct, Generic[OrderT], gc=False, eq=False):
+    """All orders of one side at one price, oldest first."""
+
+    key: int
+    price: int
+    size: int = 0
+    """Sum of the remaining amounts of its orders."""
+    head: Node[OrderT] | None = None
+    tail: Node[OrderT] | None = None
+
+
+class Node(Struct, Generic[OrderT], gc=False, eq=False):
+    """One order's place in its level's queue."""
+
+    order: OrderT
+    level: Level[OrderT]
+    previous: Node[OrderT] | None = None
+    next: Node[OrderT] | None = None
+
+
+class Side(Generic[OrderT]):
+    """The levels of one side, best first."""
+
+    __slots__ = ("best", "keys", "levels", "sign")
+
+    def __init__(self, *, is_buy: bool) -> None:
+        self.sign = -1 if is_buy else 1
+        self.levels: dict[int, Level[OrderT]] = {}
+        self.keys: SortedList[int] = SortedList()
+        self.best: Level[OrderT] | None = None
+
+    def __iter__(self) -> Iterator[Level[OrderT]]:
+        """Levels from the best price outward."""
+        return (self.levels[key] for key in self.keys)
+
+    def level_at(self, price: int) -> Level[OrderT]:
+        """The level of a price, made if there is none."""
+        key = self.sign * price
+        level = self.levels.get(key)
+        if level is None:
+            level = Level(key, price)
+            self._show(level)
+        return level
+
+    def link(self, node: Node[OrderT]) -> None:
+        """Put a node between the neighbours it names."""
+        level = node.level
+        if level.head is None and self.levels.get(level.key) is not level:
+            self._show(level)
+        if node.previous is None:
+            level.head = node
+        else:
+            node.previous.next = node
+        if node.next is None:
+            level.tail = node
+        else:
+            node.next.previous = node
+        level.size += node.order.remaining
+
+    def unlink(self, node: Node[OrderT]) -> None:
+        """Take a node out; it keeps naming its neighbours."""
+        level = node.level
+        if node.previous is None:
+            level.head = node.next
+        else:
+            node.previous.next = node.next
+        if node.next is None:
+            level.tail = node.previous
+        else:
+            node.next.previous = node.previous
+        level.size -= node.order.remaining
+        if level.head is None:
+            self._hide(level)
+
+    def crosses(self, price: int) -> bool:
+        """Whether an incoming order of the other side at `price` would meet this side."""
+        return self.best is not None and self.best.key <= self.sign * price
+
+    def _show(self, level: Level[OrderT]) -> None:
+        self.levels[level.key] = level
+        self.keys.add(level.key)
+        if self.best is None or level.key < self.best.key:
+            self.best = level
+
+    def _hide(self, level: Level[OrderT]) -> None:
+        del self.levels[level.key]
+        self.keys.remove(level.key)
+        if self.best is level:
+            self.best = self.levels[self.keys[0]] if self.keys else None
+
+
+class OrderBook(Generic[OrderT]):
+    """The resting orders of one market."""
+
+    __slots__ = ("asks", "bids", "journal", "nodes")
+
+    def __init__(self, journal: Journal) -> None:
+        self.bids: Side[OrderT] = Side(is_buy=True)
+        self.asks: Side[OrderT] = Side(is_buy=False)
+        self.nodes: dict[int, Node[OrderT]] = {}
+        self.journal = journal
+
+    def side(self, *, is_buy: bool) -> Side[OrderT]:
+        """The side on which such orders rest."""
+        return self.bids if is_buy else self.asks
+
+    def insert(self, order: OrderT) -> None:
+        """Add an order behind all older ones at its price.
+
+        Constant time for the newest id, which every placed order has; time travel puts older
+        ones back where they stood.
+        """
+        assert order.id not in self.nodes, "an order rests once"
+        side = self.side(is_buy=order.is_buy)
+        level = side.level_at(order.price)
+        previous = level.tail
+        while previous is not None and previous.order.id > order.id:
+            previous = previous.previous
+        node = Node(order, level, previous, level.head if previous is None else previous.next)
+        side.link(node)
+        self.nodes[order.id] = node
+        self.journal.record(self, node, None)
+
+    def remove(self, order_id: int) -> None:
+        """Take an order out, in constant time."""
+        node = self.nodes.pop(order_id)
+        self.side(is_buy=node.order.is_buy).unlink(node)
+        self.journal.record(self, node, node)
+
+    def update(self, order: OrderT) -> None:
+        """Let an order stand for its newer value at the same place: same side, same price."""
+        node = self.nodes[order.id]
+        before = node.order
+        assert order.price == before.price and order.is_buy == before.is_buy
+        node.level.size += order.remaining - before.remaining
+        node.order = order
+        self.journal.record(self, node, before)
+
+    def undo(self, subject: Node[OrderT], before: OrderT | Node[OrderT] | None) -> None:
+        """Take back an insertion (None), a removal (the node) or an update (the old order)."""
+        if before is None:
+            del self.nodes[subject.order.id]
+            self.side(is_buy=subject.order.is_buy).unlink(subject)
+        elif before is subject:
+            self.nodes[subject.order.id] = subject
+            self.side(is_buy=subject.order.is_buy).link(subject)
+        else:
+            assert not isinstance(before, Node)
+            subject.level.size += before.remaining - subject.order.remaining
+            subject.order = before
+
+    def best_prices(self) -> tuple[int, int]:
+        """Best bid and best ask; 0 where a side is empty."""
+        bid, ask = self.bids.best, self.asks.best
+        return (bid.price if bid else 0, ask.price if ask else 0)
+
+    def depth(self, levels: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Up to `levels` (price, size) pairs of bids and of asks, best first."""
+        return (
+            [(level.price, level.size) for level in islice(self.bids, levels)],
+            [(level.price, level.size) for level in islice(self.asks, levels)],
+        )
+
+    def clear(self) -> None:
+        """Break the links between nodes, which the collector does not follow, and forget all."""
+        for node in self.nodes.values():
+            node.previous = node.next = None
+        for side in (self.bids, self.asks):
+            for level in side.levels.values():
+                level.head = level.tail = None
+            side.levels.clear()
+            side.keys.clear()
+            side.best = None
+        self.nodes.clear()

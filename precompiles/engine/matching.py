@@ -1,0 +1,78 @@
+"""Whom an incoming order meets, in price-time order. Pure: it reads the book and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, NamedTuple
+
+from precompiles.engine.book import OrderT, Side
+from precompiles.types import SelfTradePrevention
+
+
+class Fill(NamedTuple, Generic[OrderT]):
+    """A trade of `amount` at the maker's price."""
+
+    maker: OrderT
+    amount: int
+
+
+class SelfMatch(NamedTuple, Generic[OrderT]):
+    """The incoming order met one of its own owner's, and no trade happens.
+
+    Both shrink by `amount` (DECREMENT only, else 0); who has nothing left, or is told to,
+    expires.
+    """
+
+    maker: OrderT
+    amount: int
+    maker_expires: bool
+    taker_expires: bool
+
+
+def match(
+    side: Side[OrderT], *, price: int, amount: int, owner: bytes, prevention: SelfTradePrevention
+) -> Iterator[Fill[OrderT] | SelfMatch[OrderT]]:
+    """Meet the orders of `side` up to `price` until `amount` is used up, best and oldest first.
+
+    `amount` and `price` are those of the incoming order. The book must not change while the
+    iteration runs; the caller applies what it learned afterwards.
+    """
+    limit = side.sign * price
+    for level in side:
+        if level.key > limit:
+            return
+        node = level.head
+        while node is not None:
+            maker = node.order
+            shared = min(amount, maker.remaining)
+            if maker.owner == owner and prevention is not SelfTradePrevention.NONE:
+                met = _prevent(maker, amount, shared, prevention)
+                amount -= met.amount
+                yield met
+                if met.taker_expires:
+                    return
+            else:
+                amount -= shared
+                yield Fill(maker, shared)
+            if amount == 0:
+                return
+            node = node.next
+
+
+def _prevent(
+    maker: OrderT, amount: int, shared: int, prevention: SelfTradePrevention
+) -> SelfMatch[OrderT]:
+    """What becomes of two orders of one owner."""
+    if prevention is SelfTradePrevention.DECREMENT:
+        return SelfMatch(
+            maker,
+            shared,
+            maker_expires=shared == maker.remaining,
+            taker_expires=shared == amount,
+        )
+    return SelfMatch(
+        maker,
+        0,
+        maker_expires=prevention is not SelfTradePrevention.EXPIRE_TAKER,
+        taker_expires=prevention is not SelfTradePrevention.EXPIRE_MAKER,
+    )

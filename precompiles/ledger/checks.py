@@ -1,0 +1,115 @@
+"""The ledger's invariants, each a function that names what breaks it.
+
+They hold after every call; `check` runs all of them over the whole state.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from precompiles.engine.amounts import locked_amount
+from precompiles.engine.book import OrderBook
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.records import Order
+
+
+def check(ledger: Ledger) -> list[str]:
+    """Every violation of every invariant; empty when the ledger is sound."""
+    return [violation for invariant in INVARIANTS for violation in invariant(ledger)]
+
+
+def book_is_not_crossed(ledger: Ledger) -> Iterator[str]:
+    """Best bid < best ask."""
+    for asset, book in ledger.books.items():
+        bid, ask = book.best_prices()
+        if bid and ask and bid >= ask:
+            yield f"market {asset.hex()}: best bid {bid} is not below best ask {ask}"
+
+
+def levels_are_sums_in_id_order(ledger: Ledger) -> Iterator[str]:
+    """A level's size is the sum of its orders' remaining amounts; its queue is by id."""
+    for asset, book in ledger.books.items():
+        for side in (book.bids, book.asks):
+            if list(side.keys) != sorted(side.levels):
+                yield f"market {asset.hex()}: sorted keys differ from levels"
+            if side.best is not (side.levels[side.keys[0]] if side.keys else None):
+                yield f"market {asset.hex()}: the best level is not the first"
+            for level in side:
+                node, ids, size = level.head, [], 0
+                while node is not None:
+                    ids.append(node.order.id)
+                    size += node.order.remaining
+                    node = node.next
+                if not ids or ids != sorted(set(ids)):
+                    yield f"market {asset.hex()}, price {level.price}: queue {ids}"
+                if size != level.size:
+                    yield f"market {asset.hex()}, price {level.price}: size {level.size}, sum {size}"
+
+
+def indexes_agree_with_orders(ledger: Ledger) -> Iterator[str]:
+    """Books, open orders and client ids hold exactly the active orders."""
+    active = {order.id: order for order in ledger.orders.rows.values() if order.is_active}
+    resting = {node.order.id: node.order for book in ledger.books.values() for node in _nodes(book)}
+    if resting != active:
+        yield f"books and order table differ at orders {sorted(resting.keys() ^ active.keys())}"
+    opened = {
+        order_id: owner for owner, ids in ledger.open_orders.owners.items() for order_id in ids
+    }
+    if opened != {order.id: order.owner for order in active.values()}:
+        yield "open orders by owner differ from the order table"
+    named = {(o.owner, o.client_order_id): o.id for o in active.values() if o.client_order_id}
+    if ledger.client_order_ids.ids != named:
+        yield "client order ids differ from the order table"
+
+
+def holds_are_locks(ledger: Ledger) -> Iterator[str]:
+    """What each account has on hold is the sum of what its live orders lock."""
+    locks: Counter[bytes] = Counter()
+    for order in ledger.orders.rows.values():
+        if order.is_active:
+            market = ledger.markets.rows[order.asset]
+            token = market.quote if order.is_buy else market.asset
+            locks[token + order.owner] += locked_amount(
+                is_buy=order.is_buy,
+                remaining=order.remaining,
+                price=order.price,
+                base_unit=market.base_unit,
+            )
+    for key in sorted({*locks, *ledger.balances.rows}):
+        balance = ledger.balances.get(key)
+        hold = balance.hold if balance else 0
+        if hold != locks[key]:
+            yield f"account {key[20:].hex()}, token {key[:20].hex()}: hold {hold}, locks {locks[key]}"
+
+
+def totals_are_sums(ledger: Ledger) -> Iterator[str]:
+    """A token's total is the sum of all balances in it."""
+    sums: Counter[bytes] = Counter()
+    for key, balance in ledger.balances.rows.items():
+        sums[key[:20]] += balance.total
+    totals = {token: row.total for token, row in ledger.tokens.rows.items()}
+    for token in sorted({*sums, *totals}):
+        if sums[token] != totals.get(token, 0):
+            yield f"token {token.hex()}: total {totals.get(token, 0)}, balances {sums[token]}"
+
+
+def balances_are_covered(ledger: Ledger) -> Iterator[str]:
+    """0 <= hold <= total, and no empty rows are kept."""
+    for key, balance in ledger.balances.rows.items():
+        if not (0 <= balance.hold <= balance.total and balance.total > 0):
+            yield f"account {key[20:].hex()}, token {key[:20].hex()}: {balance}"
+
+
+INVARIANTS = (
+    book_is_not_crossed,
+    levels_are_sums_in_id_order,
+    indexes_agree_with_orders,
+    holds_are_locks,
+    totals_are_sums,
+    balances_are_covered,
+)
+
+
+def _nodes(book: OrderBook[Order]) -> Iterator[object]:
+    yield from book.nodes.values()

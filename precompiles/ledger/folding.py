@@ -1,0 +1,67 @@
+"""From the journal of a block to its change set and commitment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from precompiles.engine.journal import Journal
+from precompiles.ledger.commitment import SetHash, expand
+from precompiles.ledger.records import Order
+from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
+from precompiles.ledger.tables import Table
+
+
+def fold(
+    journal: Journal, tables: Mapping[int, Table[Any, Any]], commitment: Commitment
+) -> LedgerChanges:
+    """Reduce a journal to one change per row, and the commitment after them.
+
+    The first entry of a row tells its value before the block, the table its value now.
+    Rows that came back to where they were are left out.
+    """
+    rows: list[RowChange] = []
+    activations: dict[bytes, bool] = {}
+    for (number, key), before in _first_entries(journal).items():
+        table = tables[number]
+        after = table.get(key)
+        if before == after:
+            continue
+        stored_key = table.codec.encode(key)
+        rows.append(
+            RowChange(
+                number,
+                stored_key,
+                None if before is None else before.encode(),
+                None if after is None else after.encode(),
+            )
+        )
+        was_active = isinstance(before, Order) and before.is_active
+        is_active = isinstance(after, Order) and after.is_active
+        if was_active != is_active:
+            activations[stored_key] = is_active
+    return LedgerChanges(tuple(rows), activations, commit(commitment, rows))
+
+
+def commit(commitment: Commitment, rows: list[RowChange]) -> Commitment:
+    """The commitment after some rows changed."""
+    if not rows:
+        return commitment
+    total = SetHash(commitment.accumulator)
+    total.remove(expand(row.table, row.key, row.old) for row in rows if row.old is not None)
+    total.add(expand(row.table, row.key, row.new) for row in rows if row.new is not None)
+    counts = dict(commitment.counts)
+    for row in rows:
+        counts[row.table] = (
+            counts.get(row.table, 0) + (row.new is not None) - (row.old is not None)
+        )
+    return Commitment(total.accumulator(), {table: n for table, n in sorted(counts.items()) if n})
+
+
+def _first_entries(journal: Journal) -> dict[tuple[int, Any], Any]:
+    """Each changed row's value at the start, in the order in which rows were first touched."""
+    first: dict[tuple[int, Any], Any] = {}
+    for structure, subject, before in journal.entries:
+        if isinstance(structure, Table):
+            first.setdefault((structure.number, subject), before)
+    return first

@@ -1,0 +1,230 @@
+"""The ledger: all tables and the indexes over them, one journal, one commitment.
+
+Rows are the only state. Books, open orders and client ids are indexes over the order table,
+kept in step by `put_order` alone. Orders that ended leave memory with their block and are read
+back from storage when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from precompiles.engine.book import OrderBook
+from precompiles.engine.journal import Journal
+from precompiles.ledger.commitment import EMPTY_COMMITMENT
+from precompiles.ledger.folding import fold
+from precompiles.ledger.records import Balance, Counter, Market, Order, Settings, TokenTotal
+from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage
+from precompiles.ledger.tables import (
+    BytesKey,
+    ClientOrderIds,
+    IdKey,
+    OpenOrders,
+    Table,
+    TableNumber,
+)
+from precompiles.types import MAX_ID, Address
+
+_SETTINGS_KEY = b"\x00"
+_ORDER_IDS = b"\x01"
+_TRADE_IDS = b"\x02"
+_EMPTY_BALANCE = Balance(0, 0)
+
+
+class Ledger:
+    """State shared by all precompiles of one chain."""
+
+    def __init__(self, storage: RowStorage) -> None:
+        """An empty ledger over `storage`; `recovery.open_ledger` fills it from there."""
+        self.storage = storage
+        self.journal = journal = Journal()
+        self.settings: Table[bytes, Settings] = Table(
+            TableNumber.SETTINGS, BytesKey(1), Settings.decode, journal
+        )
+        self.counters: Table[bytes, Counter] = Table(
+            TableNumber.COUNTERS, BytesKey(1), Counter.decode, journal
+        )
+        self.tokens: Table[bytes, TokenTotal] = Table(
+            TableNumber.TOKENS, BytesKey(20), TokenTotal.decode, journal
+        )
+        self.markets: Table[bytes, Market] = Table(
+            TableNumber.MARKETS, BytesKey(20), Market.decode, journal
+        )
+        self.balances: Table[bytes, Balance] = Table(
+            TableNumber.BALANCES, BytesKey(40), Balance.decode, journal
+        )
+        self.orders: Table[int, Order] = Table(TableNumber.ORDERS, IdKey(), Order.decode, journal)
+        tables: tuple[Table[Any, Any], ...] = (
+            self.settings,
+            self.counters,
+            self.tokens,
+            self.markets,
+            self.balances,
+            self.orders,
+        )
+        self.tables: dict[int, Table[Any, Any]] = {table.number: table for table in tables}
+        self.books: dict[bytes, OrderBook[Order]] = {}
+        self.open_orders = OpenOrders(journal)
+        self.client_order_ids = ClientOrderIds(journal)
+        self.commitment = EMPTY_COMMITMENT
+
+    # Reading and changing rows
+
+    @property
+    def owner(self) -> Address | None:
+        """Who may list markets; None until the first owner is set."""
+        settings = self.settings.get(_SETTINGS_KEY)
+        return settings.owner if settings else None
+
+    def set_owner(self, owner: Address) -> None:
+        """Hand the exchange to another owner."""
+        self.settings.put(_SETTINGS_KEY, Settings(owner))
+
+    def balance(self, user: Address, token: Address) -> Balance:
+        """What `user` has of `token`; zeros where there is no row."""
+        return self.balances.get(token + user) or _EMPTY_BALANCE
+
+    def change_balance(
+        self, user: Address, token: Address, *, total: int = 0, hold: int = 0
+    ) -> None:
+        """Add to an account's total and hold; either may be negative.
+
+        The caller has made sure that 0 <= hold <= total afterwards.
+        """
+        if total == hold == 0:
+            return
+        before = self.balance(user, token)
+        after = Balance(before.total + total, before.hold + hold)
+        assert 0 <= after.hold <= after.total, "a balance may not be overspent"
+        self.balances.put(token + user, after if after.total else None)
+
+    def token_total(self, token: Address) -> int:
+        """What all accounts together have of `token`."""
+        row = self.tokens.get(token)
+        return row.total if row else 0
+
+    def change_token_total(self, token: Address, change: int) -> None:
+        """Tokens came in (positive) or went out."""
+        total = self.token_total(token) + change
+        assert total >= 0, "more went out than there was"
+        self.tokens.put(token, TokenTotal(total) if total else None)
+
+    def next_order_id(self) -> int:
+        """A new order id; ids strictly increase from 1."""
+        return self._next_id(_ORDER_IDS)
+
+    def next_trade_id(self) -> int:
+        """A new trade id; ids strictly increase from 1."""
+        return self._next_id(_TRADE_IDS)
+
+    def order(self, order_id: int) -> Order | None:
+        """An order, live or ended; None if that id was never given out."""
+        order = self.orders.get(order_id)
+        if order is not None or not 0 < order_id < self._peek_id(_ORDER_IDS):
+            return order
+        stored = self.storage.row(TableNumber.ORDERS, self.orders.codec.encode(order_id))
+        return Order.decode(stored) if stored is not None else None
+
+    def put_order(self, order: Order) -> None:
+        """Write an order and bring book and indexes in step with it."""
+        before = self.orders.get(order.id)
+        self.orders.put(order.id, order)
+        self._index(before, order)
+
+    def book(self, asset: bytes) -> OrderBook[Order]:
+        """The book of a market; an index, so one that has no orders says nothing."""
+        book = self.books.get(asset)
+        if book is None:
+            book = self.books[asset] = OrderBook(self.journal)
+        return book
+
+    # Blocks
+
+    def seal(self) -> LedgerChanges:
+        """What changed since the last `accept`; asking changes nothing."""
+        return fold(self.journal, self.tables, self.commitment)
+
+    def accept(self, changes: LedgerChanges) -> None:
+        """Adopt what `seal` returned as the new starting point, once it is durable."""
+        self.journal.clear()
+        self.commitment = changes.commitment
+        for change in changes.rows:
+            if change.table == TableNumber.ORDERS:
+                order_id = self.orders.codec.decode(change.key)
+                order = self.orders.get(order_id)
+                if order is not None and not order.is_active:
+                    del self.orders.rows[order_id]
+
+    @contextmanager
+    def at(self, undo: Iterable[Iterable[RowChange]]) -> Iterator[None]:
+        """See the rows as they were before the given blocks, newest block first.
+
+        Afterwards everything is as it was, whatever happened in between.
+        """
+        mark = self.journal.mark()
+        try:
+            for changes in undo:
+                for change in changes:
+                    self.restore_row(change.table, change.key, change.old)
+            yield
+        finally:
+            self.journal.revert(mark)
+
+    def restore_row(self, table_number: int, key: bytes, value: bytes | None) -> None:
+        """Set one row to a stored value, or delete it with None, through the journal."""
+        table = self.tables[table_number]
+        memory_key = table.codec.decode(key)
+        record = None if value is None else table.decode(value)
+        before = table.get(memory_key)
+        table.put(memory_key, record)
+        if table_number == TableNumber.ORDERS:
+            self._index(before, record)
+
+    def load(self, table_number: int, key: bytes, value: bytes) -> None:
+        """Take in one stored row at start-up; ended orders stay in storage."""
+        table = self.tables[table_number]
+        memory_key = table.codec.decode(key)
+        record = table.decode(value)
+        if table_number == TableNumber.ORDERS:
+            if not record.is_active:
+                return
+            self._index(None, record)
+        table.rows[memory_key] = record
+
+    def close(self) -> None:
+        """Let go of the books' memory, which is linked in circles the collector skips."""
+        for book in self.books.values():
+            book.clear()
+        self.journal.clear()
+
+    def _next_id(self, key: bytes) -> int:
+        next_id = self._peek_id(key)
+        assert next_id <= MAX_ID, "ids are used up"
+        self.counters.put(key, Counter(next_id + 1))
+        return next_id
+
+    def _peek_id(self, key: bytes) -> int:
+        counter = self.counters.get(key)
+        return counter.next_id if counter else 1
+
+    def _index(self, before: Order | None, after: Order | None) -> None:
+        """Carry an order's change over to everything derived from the order table."""
+        was_active = before is not None and before.is_active
+        is_active = after is not None and after.is_active
+        if was_active and is_active:
+            assert after is not None
+            self.book(after.asset).update(after)
+        elif was_active:
+            assert before is not None
+            self.book(before.asset).remove(before.id)
+            self.open_orders.discard(before.owner, before.id)
+            if before.client_order_id:
+                self.client_order_ids.set((before.owner, before.client_order_id), None)
+        elif is_active:
+            assert after is not None
+            self.book(after.asset).insert(after)
+            self.open_orders.add(after.owner, after.id)
+            if after.client_order_id:
+                self.client_order_ids.set((after.owner, after.client_order_id), after.id)
