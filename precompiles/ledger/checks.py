@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from precompiles.engine.amounts import locked_amount
-from precompiles.engine.book import OrderBook
+from precompiles.engine.book import Node, OrderBook
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.records import Order
 
@@ -111,5 +111,5 @@ INVARIANTS = (
 )
 
 
-def _nodes(book: OrderBook[Order]) -> Iterator[object]:
+def _nodes(book: OrderBook[Order]) -> Iterator[Node[Order]]:
     yield from book.nodes.values()

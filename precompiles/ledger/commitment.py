@@ -69,7 +69,8 @@ def _sums(contributions: Iterable[bytes]) -> Iterable[np.ndarray[tuple[int], np.
 
 def _sum(chunk: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
     rows = np.frombuffer(b"".join(chunk), dtype="<u2").reshape(-1, LANES)
-    return rows.sum(axis=0, dtype="<u2")
+    total: np.ndarray[tuple[int], np.dtype[np.uint16]] = rows.sum(axis=0, dtype="<u2")
+    return total
 
 
 EMPTY_COMMITMENT = Commitment(EMPTY_ACCUMULATOR, {})

@@ -52,9 +52,7 @@ def commit(commitment: Commitment, rows: list[RowChange]) -> Commitment:
     total.add(expand(row.table, row.key, row.new) for row in rows if row.new is not None)
     counts = dict(commitment.counts)
     for row in rows:
-        counts[row.table] = (
-            counts.get(row.table, 0) + (row.new is not None) - (row.old is not None)
-        )
+        counts[row.table] = counts.get(row.table, 0) + (row.new is not None) - (row.old is not None)
     return Commitment(total.accumulator(), {table: n for table, n in sorted(counts.items()) if n})
 
 

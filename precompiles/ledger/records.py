@@ -130,7 +130,9 @@ class Market(Struct, frozen=True, gc=False):
     @classmethod
     def decode(cls, value: bytes) -> Market:
         row = _unpack(_MARKET, value)
-        asset, number, quote, base_unit, tick, lot, maker_fee, taker_fee, prevention, recipient = row
+        asset, number, quote, base_unit, tick, lot, maker_fee, taker_fee, prevention, recipient = (
+            row
+        )
         return cls(
             Address(asset),
             number,
@@ -196,7 +198,9 @@ class Order(Struct, frozen=True, gc=False):
     @classmethod
     def decode(cls, value: bytes) -> Order:
         row = _unpack(_ORDER, value)
-        order_id, owner, asset, is_buy, price, amount, filled, status, reason, force, client, at = row
+        order_id, owner, asset, is_buy, price, amount, filled, status, reason, force, client, at = (
+            row
+        )
         return cls(
             order_id,
             Address(owner),
@@ -218,14 +222,22 @@ _COUNTER = msgspec.msgpack.Decoder(tuple[int])
 _TOKEN_TOTAL = msgspec.msgpack.Decoder(tuple[bytes])
 _BALANCE = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 _MARKET = msgspec.msgpack.Decoder(
-    tuple[
-        bytes, int, bytes, bytes, bytes, bytes, int, int, SelfTradePrevention, bytes
-    ]
+    tuple[bytes, int, bytes, bytes, bytes, bytes, int, int, SelfTradePrevention, bytes]
 )
 _ORDER = msgspec.msgpack.Decoder(
     tuple[
-        int, bytes, bytes, bool, bytes, bytes, bytes, OrderStatus, CloseReason, TimeInForce,
-        bytes, int,
+        int,
+        bytes,
+        bytes,
+        bool,
+        bytes,
+        bytes,
+        bytes,
+        OrderStatus,
+        CloseReason,
+        TimeInForce,
+        bytes,
+        int,
     ]
 )
 

@@ -80,7 +80,7 @@ class Table(Generic[KeyT, RecordT]):
         journal: Journal,
     ) -> None:
         self.number = number
-        self.codec = codec
+        self.codec: KeyCodec[KeyT] = codec
         self.decode = decode
         self.journal = journal
         self.rows: dict[KeyT, RecordT] = {}

@@ -1,0 +1,21 @@
+"""What the rules need to know of the call they serve, and where they say what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from precompiles.spot.events import SpotEvent
+from precompiles.types import Address
+
+
+@dataclass(slots=True)
+class Execution:
+    """One call's caller, block, gas and events."""
+
+    caller: Address
+    block_number: int
+    charge: Callable[[int], None]
+    """Takes gas before the work it pays for."""
+    events: list[SpotEvent] = field(default_factory=list)
+    """What happened, in order; the ABI shell turns it into logs."""
