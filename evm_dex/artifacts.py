@@ -1,0 +1,70 @@
+"""Compiled contracts: the ones that come with the package, and anyone's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Artifact = Mapping[str, Any]
+"""A compiler's output for one contract: `abi`, `bytecode`, and what else it wrote."""
+
+_PACKAGE = Path(__file__).parent
+_DIRECTORIES = (
+    _PACKAGE / "contract_artifacts",
+    _PACKAGE.parent / "contracts" / "artifacts",
+)
+"""In an installed package; in a checkout."""
+
+
+class ArtifactError(ValueError):
+    """There is no such artifact, or it lacks what is needed of it."""
+
+
+def load_artifact(source: str | Path | Artifact) -> Artifact:
+    """An artifact by name ("TestToken"), by path to its JSON, or as it is.
+
+    Raises ArtifactError.
+    """
+    if isinstance(source, Mapping):
+        return source
+    path = _find(source)
+    try:
+        artifact: Artifact = json.loads(path.read_text())
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not JSON: {error}") from error
+    if not isinstance(artifact, dict) or "abi" not in artifact:
+        raise ArtifactError(f"{path} has no `abi`: expected a compiler's JSON for one contract")
+    return artifact
+
+
+def code_of(artifact: Artifact, field: str = "bytecode") -> bytes:
+    """Bytecode ("bytecode" creates the contract, "deployedBytecode" is the contract).
+
+    Understands the hex of this project and Hardhat, and Foundry's object with `object` inside.
+    Raises ArtifactError when there is none or when libraries are still to be linked.
+    """
+    name = artifact.get("contractName", "the artifact")
+    found = artifact.get(field)
+    text = found.get("object") if isinstance(found, Mapping) else found
+    if not isinstance(text, str) or text in ("", "0x"):
+        raise ArtifactError(f"{name} has no `{field}`: is it an interface or abstract?")
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as error:
+        raise ArtifactError(f"`{field}` of {name} is not hex: link its libraries first") from error
+
+
+def _find(source: str | Path) -> Path:
+    path = Path(source)
+    if path.suffix == ".json":
+        if path.is_file():
+            return path
+        raise ArtifactError(f"no artifact at {path}")
+    for directory in _DIRECTORIES:
+        candidate = directory / f"{source}.json"
+        if candidate.is_file():
+            return candidate
+    known = sorted(file.stem for directory in _DIRECTORIES for file in directory.glob("*.json"))
+    raise ArtifactError(f"no artifact named {source!r}; there are {', '.join(known) or 'none'}")

@@ -1,0 +1,66 @@
+"""Whether a transaction may wait for the next block, with the reason when it may not."""
+
+from __future__ import annotations
+
+from evm_dex.chain.errors import TransactionRejected
+from evm_dex.chain.header import Header
+from evm_dex.chain.transactions import Transaction
+
+MAX_INITCODE_BYTES = 49_152
+"""EIP-3860"""
+
+
+def check_admission(
+    transaction: Transaction, *, chain_id: int, next_header: Header, balance: int, nonce: int
+) -> None:
+    """Hold a transaction against the chain; `nonce` counts those of its sender already waiting.
+
+    Raises TransactionRejected, saying what was found and what was expected.
+    """
+    problem = (
+        _chain_problem(transaction, chain_id)
+        or _gas_problem(transaction, next_header)
+        or _nonce_problem(transaction, nonce)
+        or _funds_problem(transaction, balance)
+    )
+    if problem:
+        raise TransactionRejected(problem)
+
+
+def _chain_problem(transaction: Transaction, chain_id: int) -> str | None:
+    if transaction.chain_id not in (None, chain_id):
+        return f"signed for chain {transaction.chain_id}, this is chain {chain_id}"
+    return None
+
+
+def _gas_problem(transaction: Transaction, header: Header) -> str | None:
+    gas, fee = transaction.gas, transaction.max_fee_per_gas
+    if gas > header.gas_limit:
+        return f"gas limit {gas} is above the block's {header.gas_limit}"
+    if gas < transaction.minimum_gas:
+        return f"gas limit {gas} is below the {transaction.minimum_gas} it takes before execution"
+    if fee < header.base_fee_per_gas:
+        return f"max fee per gas {fee} is below the next base fee {header.base_fee_per_gas}"
+    if transaction.max_priority_fee_per_gas > fee:
+        return f"priority fee {transaction.max_priority_fee_per_gas} is above the max fee {fee}"
+    if not transaction.to and len(transaction.data) > MAX_INITCODE_BYTES:
+        size = len(transaction.data)
+        return f"init code of {size} bytes; at most {MAX_INITCODE_BYTES} are allowed"
+    return None
+
+
+def _nonce_problem(transaction: Transaction, nonce: int) -> str | None:
+    if transaction.nonce == nonce:
+        return None
+    found = "too low" if transaction.nonce < nonce else "too high"
+    return f"nonce {found}: it is {transaction.nonce}, the sender's next is {nonce}"
+
+
+def _funds_problem(transaction: Transaction, balance: int) -> str | None:
+    most = transaction.gas * transaction.max_fee_per_gas + transaction.value
+    if balance >= most:
+        return None
+    return (
+        f"sender 0x{transaction.sender.hex()} has {balance} wei, "
+        f"gas at the max fee and value come to {most}"
+    )

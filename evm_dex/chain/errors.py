@@ -1,0 +1,43 @@
+"""What can go wrong on the chain, and whose fault it is."""
+
+from __future__ import annotations
+
+
+class ChainError(Exception):
+    """Base of all errors the chain raises on purpose."""
+
+
+class TransactionRejected(ChainError):
+    """The transaction can't be part of any next block; nothing changed."""
+
+
+class UnknownBlock(ChainError):
+    """No such block on this chain."""
+
+
+class UnknownTransaction(ChainError):
+    """No transaction of that hash is part of this chain."""
+
+
+class GenesisError(ChainError):
+    """The genesis is not usable: which field, and what was expected."""
+
+
+class GenesisMismatch(GenesisError):
+    """The store was begun with another genesis."""
+
+
+class ChainStopped(ChainError):
+    """The store or the chain's own data failed; reopen to go on from the last durable block."""
+
+
+class CallFailed(ChainError):
+    """A call or estimate did not succeed.
+
+    `output` is the revert data (empty when the EVM halted otherwise), `reason` what happened.
+    """
+
+    def __init__(self, reason: str, output: bytes = b"") -> None:
+        super().__init__(reason if not output else f"{reason}: 0x{output.hex()}")
+        self.reason = reason
+        self.output = output

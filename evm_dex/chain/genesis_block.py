@@ -1,0 +1,124 @@
+"""Block 0: accounts, tokens, markets and deposits put into state and ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eth.constants import BLANK_ROOT_HASH, ZERO_HASH32
+from eth.vm.forks.london.constants import INITIAL_BASE_FEE
+from eth.vm.forks.prague import PragueVM
+from eth_hash.auto import keccak
+
+from checkpoint.head import Head
+from checkpoint.store import Store
+from evm_dex.artifacts import code_of, load_artifact
+from evm_dex.chain.core import block_batch
+from evm_dex.chain.genesis import Genesis, GenesisToken
+from evm_dex.chain.header import Header
+from evm_dex.chain.nodes import NodeBuffer
+from evm_dex.chain.sealing import SealedBlock
+from evm_dex.chain.solidity_storage import StorageLayout
+from evm_dex.vm.commitment import write_commitment
+from evm_dex.vm.machine import Machine, State
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.records import Market
+from precompiles.types import NATIVE_COIN, SPOT_ADDRESS, Address
+
+STUB_CODE = b"\xfe"
+"""INVALID: what a precompile's account holds, so that Solidity sees a contract there."""
+_TOKEN_ARTIFACT = "TestToken"
+
+
+def write_genesis(
+    store: Store,
+    genesis: Genesis,
+    vm_class: type[PragueVM],
+    ledger: Ledger,
+    precompiles: Iterable[Address],
+) -> None:
+    """Make block 0 in an empty store, in one batch like any other block."""
+    nodes = NodeBuffer(store)
+    encoded = genesis.encode()
+    header = Header(
+        parent_hash=ZERO_HASH32,
+        state_root=BLANK_ROOT_HASH,
+        block_number=0,
+        gas_limit=genesis.gas_limit,
+        timestamp=genesis.timestamp,
+        extra_data=keccak(encoded),
+        mix_hash=ZERO_HASH32,
+        base_fee_per_gas=INITIAL_BASE_FEE,
+    )
+    machine = Machine(vm_class, genesis.chain_id, lambda _: ())
+    state = machine.state(nodes, header)
+    _fill_ledger(ledger, genesis)
+    _fill_state(state, genesis, precompiles)
+    changes = ledger.seal()
+    write_commitment(state, changes.commitment)
+    state.persist()
+    header = header.with_state_root(state.state_root)
+    head = Head(genesis.chain_id, 0, header.hash, header.state_root, changes.commitment)
+    sealed = SealedBlock(header, (), (), changes, nodes.pending)
+    store.write(block_batch(sealed, head, encoded))
+    ledger.accept(changes)
+
+
+def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
+    ledger.set_owner(genesis.owner)
+    for number, market in enumerate(genesis.markets):
+        record = Market(
+            asset=market.asset,
+            number=number,
+            quote=market.quote,
+            base_unit=market.base_unit,
+            tick=market.tick,
+            lot=market.lot,
+            maker_fee=market.maker_fee,
+            taker_fee=market.taker_fee,
+            self_trade_prevention=market.self_trade_prevention,
+            fee_recipient=market.fee_recipient,
+        )
+        ledger.markets.put(market.asset, record)
+    for deposit in genesis.deposits:
+        ledger.change_balance(deposit.user, deposit.token, total=deposit.amount)
+        ledger.change_token_total(deposit.token, deposit.amount)
+
+
+def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) -> None:
+    for address in precompiles:
+        state.set_nonce(address, 1)
+        state.set_code(address, STUB_CODE)
+    for address, balance in genesis.balances:
+        if balance:
+            state.set_balance(address, balance)
+    backing = _deposited(genesis)
+    state.delta_balance(SPOT_ADDRESS, backing.get(NATIVE_COIN, 0))
+    for token in genesis.tokens:
+        _place_token(state, token, backing.get(token.address, 0))
+
+
+def _place_token(state: State, token: GenesisToken, on_exchange: int) -> None:
+    """Put a token contract in place as if it had been deployed and minted."""
+    artifact = load_artifact(_TOKEN_ARTIFACT)
+    layout = StorageLayout(artifact)
+    holders = dict(token.balances)
+    holders[SPOT_ADDRESS] = holders.get(SPOT_ADDRESS, 0) + on_exchange
+    words = [
+        layout.integer("totalSupply", sum(holders.values())),
+        layout.short_string("name", token.name),
+        layout.short_string("symbol", token.symbol),
+        layout.integer("decimals", token.decimals),
+        *layout.mapping("balanceOf", tuple(holders.items())),
+    ]
+    state.set_nonce(token.address, 1)
+    state.set_code(token.address, code_of(artifact, "deployedBytecode"))
+    for slot, word in words:
+        state.set_storage(token.address, slot, word)
+
+
+def _deposited(genesis: Genesis) -> dict[Address, int]:
+    """What the exchange must really hold, by token."""
+    totals: dict[Address, int] = {}
+    for deposit in genesis.deposits:
+        totals[deposit.token] = totals.get(deposit.token, 0) + deposit.amount
+    return totals

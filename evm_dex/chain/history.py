@@ -1,0 +1,171 @@
+"""Reading what the store keeps of past blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from checkpoint.families import Family, height_key
+from checkpoint.store import Store
+from evm_dex.chain.bodies import (
+    Body,
+    decode_body,
+    decode_position,
+    decode_receipts,
+)
+from evm_dex.chain.errors import ChainStopped, UnknownBlock, UnknownTransaction
+from evm_dex.chain.header import Header, decode_header
+from evm_dex.chain.receipts import Log, Receipt, bloom_bits
+from evm_dex.chain.transactions import Transaction, decode
+from precompiles.types import Address
+
+BlockId = int | bytes | str
+"""Height (negative counts back from after the head: -1 is the head), hash, or a name."""
+
+TopicFilter = Sequence[bytes | Sequence[bytes] | None]
+"""Per position: a topic, several that will do, or None for any."""
+
+_BLOCKHASH_DEPTH = 256
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """A log and where it was emitted."""
+
+    log: Log
+    height: int
+    block_hash: bytes
+    transaction_hash: bytes
+    transaction_index: int
+    log_index: int
+    """Place among all logs of the block."""
+
+
+class IncludedTransaction(msgspec.Struct, frozen=True):
+    """A transaction with its receipt and place."""
+
+    transaction: Transaction
+    receipt: Receipt
+    header: Header
+    index: int
+    gas_used: int
+    first_log_index: int
+    """Place of its first log among all logs of the block."""
+
+
+class History:
+    """Blocks, transactions and logs of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def header(self, block: BlockId, head: int) -> Header:
+        """A block's header. Raises UnknownBlock."""
+        block_hash = block if isinstance(block, bytes) else self._hash(block, head)
+        encoded = self._store.get(Family.HEADERS, block_hash)
+        if encoded is None:
+            raise UnknownBlock(f"no block with hash 0x{block_hash.hex()}")
+        return decode_header(encoded)
+
+    def ancestors(self, header: Header) -> Iterator[bytes]:
+        """Hashes of the blocks before a header, newest first, as far as BLOCKHASH looks back."""
+        block_hash = header.parent_hash
+        height = header.block_number - 1
+        for below in range(height, max(height - _BLOCKHASH_DEPTH, -1), -1):
+            if below < height:
+                block_hash = self._need(Family.HASHES, height_key(below))
+            yield block_hash
+
+    def body(self, block_hash: bytes) -> Body:
+        """The transactions of a block."""
+        return decode_body(self._need(Family.BODIES, block_hash))
+
+    def receipts(self, block_hash: bytes) -> tuple[Receipt, ...]:
+        """The receipts of a block, one per transaction."""
+        return decode_receipts(self._need(Family.RECEIPTS, block_hash))
+
+    def included(self, transaction_hash: bytes) -> IncludedTransaction:
+        """A transaction that is part of the chain. Raises UnknownTransaction."""
+        position = self._store.get(Family.TRANSACTIONS, transaction_hash)
+        if position is None:
+            raise UnknownTransaction(f"no transaction 0x{transaction_hash.hex()} on this chain")
+        height, index = decode_position(position)
+        block_hash = self._need(Family.HASHES, height_key(height))
+        stored = self.body(block_hash).transactions[index]
+        receipts = self.receipts(block_hash)
+        before = receipts[index - 1].cumulative_gas_used if index else 0
+        return IncludedTransaction(
+            transaction=decode(stored.raw, stored.sender),
+            receipt=receipts[index],
+            header=self.header(block_hash, height),
+            index=index,
+            gas_used=receipts[index].cumulative_gas_used - before,
+            first_log_index=sum(len(receipt.logs) for receipt in receipts[:index]),
+        )
+
+    def logs(
+        self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
+    ) -> Iterator[LogEntry]:
+        """Logs of a range of heights that match, oldest first; blooms skip the other blocks."""
+        wanted = [[bloom_bits(address) for address in addresses]] if addresses else []
+        alternatives = [_alternatives(topic) for topic in topics]
+        wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
+        for height in range(first, last + 1):
+            header = self.header(self._need(Family.HASHES, height_key(height)), last)
+            bloom = int.from_bytes(header.bloom, "big")
+            if bloom and all(any(bloom & bits == bits for bits in some) for some in wanted):
+                yield from (
+                    entry
+                    for entry in self._block_logs(header)
+                    if _matches(entry.log, addresses, alternatives)
+                )
+
+    def _block_logs(self, header: Header) -> Iterator[LogEntry]:
+        place = 0
+        body = self.body(header.hash)
+        for index, receipt in enumerate(self.receipts(header.hash)):
+            for log in receipt.logs:
+                transaction_hash = body.transactions[index].hash
+                yield LogEntry(
+                    log, header.block_number, header.hash, transaction_hash, index, place
+                )
+                place += 1
+
+    def _hash(self, block: int | str, head: int) -> bytes:
+        match block:
+            case "latest" | "pending" | "safe" | "finalized":
+                height = head
+            case "earliest":
+                height = 0
+            case int():
+                height = block if block >= 0 else head + 1 + block
+            case _:
+                raise UnknownBlock(
+                    f"{block!r} names no block: give a height, a hash, 'latest' or 'earliest'"
+                )
+        if not 0 <= height <= head:
+            raise UnknownBlock(f"there is no block {block}: the head is {head}")
+        return self._need(Family.HASHES, height_key(height))
+
+    def _need(self, family: Family, key: bytes) -> bytes:
+        value = self._store.get(family, key)
+        if value is None:
+            raise ChainStopped(f"the store has lost {family} 0x{key.hex()}: restore a checkpoint")
+        return value
+
+
+def _alternatives(topic: bytes | Sequence[bytes] | None) -> tuple[bytes, ...]:
+    if topic is None:
+        return ()
+    return (topic,) if isinstance(topic, bytes) else tuple(topic)
+
+
+def _matches(
+    log: Log, addresses: Sequence[Address], alternatives: Sequence[tuple[bytes, ...]]
+) -> bool:
+    if addresses and log.address not in addresses:
+        return False
+    if len(log.topics) < len(alternatives):
+        return False
+    pairs = zip(log.topics, alternatives, strict=False)
+    return all(not choice or topic in choice for topic, choice in pairs)

@@ -1,0 +1,57 @@
+"""Transactions that wait for a block, in order of arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from evm_dex.chain.transactions import Transaction
+from precompiles.types import Address
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """A transaction that was waiting and can't be mined any more."""
+
+    transaction_hash: bytes
+    reason: str
+
+
+class Mempool:
+    """First come, first served; a sender's transactions keep the order of their nonces."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[bytes, Transaction] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, transaction_hash: bytes) -> bool:
+        return transaction_hash in self._waiting
+
+    def __iter__(self) -> Iterator[Transaction]:
+        return iter(tuple(self._waiting.values()))
+
+    def add(self, transaction: Transaction) -> None:
+        """Put an admitted transaction at the end."""
+        self._waiting[transaction.hash] = transaction
+
+    def remove(self, transaction_hash: bytes) -> None:
+        """Take one out, if it is there."""
+        self._waiting.pop(transaction_hash, None)
+
+    def count_from(self, sender: Address) -> int:
+        """How many wait from one sender."""
+        return sum(transaction.sender == sender for transaction in self._waiting.values())
+
+    def fitting(self, fits: Callable[[Transaction], bool]) -> Iterator[Transaction]:
+        """Those that still fit into the block being filled.
+
+        One that does not fit holds back the later ones of its sender.
+        """
+        held_back: set[Address] = set()
+        for transaction in self:
+            if transaction.sender in held_back or not fits(transaction):
+                held_back.add(transaction.sender)
+            else:
+                yield transaction

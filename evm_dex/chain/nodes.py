@@ -1,0 +1,63 @@
+"""Where py-evm finds trie nodes and code, and where those of the block in work wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from eth.db.backends.base import BaseAtomicDB
+
+from checkpoint.families import Family
+
+
+class NodeStore(Protocol):
+    """The part of a store that keeps trie nodes and code by hash."""
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        """One value."""
+
+
+class StoredNodes(BaseAtomicDB):
+    """Read-only view of the nodes in a store: what calls and estimates run on."""
+
+    def __init__(self, store: NodeStore) -> None:
+        self._store = store
+
+    def __getitem__(self, key: bytes) -> bytes:
+        value = self._store.get(Family.NODES, key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def _exists(self, key: bytes) -> bool:
+        return self._store.get(Family.NODES, key) is not None
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        raise AssertionError("a call may not write trie nodes")
+
+    def __delitem__(self, key: bytes) -> None:
+        raise AssertionError("trie nodes are never deleted by execution")
+
+    @contextmanager
+    def atomic_batch(self) -> Iterator[Any]:
+        """Py-evm's interface for writing several values at once."""
+        yield self
+
+
+class NodeBuffer(StoredNodes):
+    """The same with a buffer for the block in work, emptied into the block's one batch."""
+
+    def __init__(self, store: NodeStore) -> None:
+        super().__init__(store)
+        self.pending: dict[bytes, bytes] = {}
+
+    def __getitem__(self, key: bytes) -> bytes:
+        value = self.pending.get(key)
+        return super().__getitem__(key) if value is None else value
+
+    def _exists(self, key: bytes) -> bool:
+        return key in self.pending or super()._exists(key)
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self.pending[key] = value

@@ -1,0 +1,80 @@
+"""From a store to a running chain: begin it with a genesis, or go on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from eth_hash.auto import keccak
+
+from checkpoint.store import Store
+from evm_dex.chain.core import Chain
+from evm_dex.chain.errors import ChainStopped, GenesisMismatch
+from evm_dex.chain.genesis import Genesis, differing_fields, resolve_genesis
+from evm_dex.chain.genesis_block import write_genesis
+from evm_dex.chain.genesis_file import GenesisSource, default_genesis_file, read_genesis_file
+from evm_dex.chain.history import History
+from evm_dex.vm.build import build_vm
+from evm_dex.vm.context import Precompile
+from precompiles.ledger.commitment import digest
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.storage import RowStorage
+from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS, Address
+
+
+class Recovery(Protocol):
+    """What opening the ledger found."""
+
+    repairs: Mapping[bytes, bool]
+    """Order keys whose entry in the active-order index was wrong, and what it should be."""
+
+
+Restore = Callable[[RowStorage], tuple[Mapping[Address, Precompile], Ledger, Recovery]]
+
+
+def open_chain(
+    store: Store, restore: Restore, genesis: GenesisSource | None = None, *, automine: bool = True
+) -> Chain:
+    """The chain in a store, begun with `genesis` (or the default one) if the store is empty.
+
+    Raises GenesisError, GenesisMismatch when the store was begun with another genesis,
+    UntrustedStorage when its rows are not what the head commits to, and ChainStopped when the
+    head's state does not commit to those rows.
+    """
+    wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
+    precompiles, ledger, recovery = restore(store)
+    vm_class = build_vm(precompiles, ledger)
+    if store.head() is None:
+        begun = wanted or resolve_genesis(default_genesis_file())
+        write_genesis(store, begun, vm_class, ledger, precompiles)
+    elif wanted is not None:
+        _check_same_genesis(store, wanted)
+    if recovery.repairs:
+        store.set_active(recovery.repairs)
+    chain = Chain(store, vm_class, ledger, automine=automine)
+    _check_commitment(chain, ledger)
+    return chain
+
+
+def _check_same_genesis(store: Store, wanted: Genesis) -> None:
+    history = History(store)
+    first = history.header(0, 0)
+    encoded = wanted.encode()
+    if keccak(encoded) == first.extra_data:
+        return
+    fields = ", ".join(differing_fields(history.body(first.hash).genesis, encoded))
+    raise GenesisMismatch(
+        f"the store was begun with another genesis (they differ in: {fields}); "
+        "open it without a genesis to go on, or choose another path"
+    )
+
+
+def _check_commitment(chain: Chain, ledger: Ledger) -> None:
+    """The other half of D3: rows -> digest was checked by the ledger, here digest -> state."""
+    stored = chain.state.get_storage(LEDGER_ADDRESS, COMMITMENT_SLOT)
+    expected = int.from_bytes(digest(ledger.commitment), "big")
+    if stored != expected:
+        raise ChainStopped(
+            f"the state of block {chain.head.block_number} commits to ledger rows "
+            f"{stored:#066x}, the stored rows are {expected:#066x}: restore a checkpoint"
+        )

@@ -1,0 +1,120 @@
+"""Making blocks: one long-lived state, transactions applied in turn, roots once at the end.
+
+The result must be what py-evm's own import accepts with full validation; a test holds it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from eth.abc import ComputationAPI
+from eth.vm.forks.cancun.constants import GAS_PER_BLOB
+from eth.vm.forks.prague.constants import MAX_BLOB_GAS_PER_BLOCK
+
+from evm_dex.chain.header import Header
+from evm_dex.chain.nodes import NodeBuffer
+from evm_dex.chain.receipts import Log, Receipt, consensus_encoding, logs_bloom
+from evm_dex.chain.transactions import Transaction
+from evm_dex.chain.trie import ordered_trie_root
+from evm_dex.vm.commitment import SealedLedger, seal_ledger
+from evm_dex.vm.machine import Machine
+from precompiles.ledger.storage import LedgerChanges
+from precompiles.types import Address
+
+
+class SealedBlock(msgspec.Struct, frozen=True):
+    """Everything of a block that goes into its batch."""
+
+    header: Header
+    transactions: tuple[Transaction, ...]
+    receipts: tuple[Receipt, ...]
+    changes: LedgerChanges
+    nodes: dict[bytes, bytes]
+
+
+class Sealer:
+    """The block in work on top of a parent."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        nodes: NodeBuffer,
+        ledger: SealedLedger,
+    ) -> None:
+        self._machine = machine
+        self._nodes = nodes
+        self._ledger = ledger
+
+    def reset(self, parent: Header) -> None:
+        """Start from a parent with a fresh state; what was in work is gone."""
+        self._ledger.journal.revert(0)
+        self._nodes.pending = {}
+        self.state = self._machine.state(self._nodes, parent)
+
+    def begin(self, header: Header) -> None:
+        """Open a block whose header is as its parent left it."""
+        self.header = header
+        self.gas_used = 0
+        self.blob_gas_used = 0
+        self.transactions: list[Transaction] = []
+        self.receipts: list[Receipt] = []
+        self._machine.enter(self.state, header)
+
+    def fits(self, transaction: Transaction) -> bool:
+        """Whether the block has room left for its gas and blobs."""
+        blobs = self.blob_gas_used + GAS_PER_BLOB * len(transaction.blob_versioned_hashes)
+        gas = self.gas_used + transaction.gas
+        return gas <= self.header.gas_limit and blobs <= MAX_BLOB_GAS_PER_BLOCK
+
+    def apply(self, transaction: Transaction) -> None:
+        """Execute one transaction. Raises py-evm's ValidationError before any change."""
+        computation, gas_used = self._machine.apply(self.state, transaction)
+        self.gas_used += gas_used
+        self.blob_gas_used += GAS_PER_BLOB * len(transaction.blob_versioned_hashes)
+        self.transactions.append(transaction)
+        self.receipts.append(_receipt(computation, self.gas_used))
+
+    def seal(self) -> SealedBlock:
+        """Close the block: ledger digest, state root, transaction and receipt roots, header."""
+        changes = seal_ledger(self.state, self._ledger)
+        self.state.persist()
+        blooms = [logs_bloom(receipt.logs) for receipt in self.receipts]
+        header = msgspec.structs.replace(
+            self.header,
+            state_root=self.state.state_root,
+            transaction_root=ordered_trie_root([item.raw for item in self.transactions]),
+            receipt_root=ordered_trie_root(self._encoded_receipts(blooms)),
+            bloom=_union(blooms).to_bytes(256, "big"),
+            gas_used=self.gas_used,
+            blob_gas_used=self.blob_gas_used,
+        )
+        nodes, self._nodes.pending = self._nodes.pending, {}
+        return SealedBlock(header, tuple(self.transactions), tuple(self.receipts), changes, nodes)
+
+    def _encoded_receipts(self, blooms: list[int]) -> list[bytes]:
+        return [
+            consensus_encoding(receipt, transaction.type_id, bloom)
+            for receipt, transaction, bloom in zip(
+                self.receipts, self.transactions, blooms, strict=True
+            )
+        ]
+
+
+def _receipt(computation: ComputationAPI, cumulative_gas_used: int) -> Receipt:
+    if computation.is_error:
+        error = computation.error
+        output = b"" if error.erases_return_data else computation.output
+        return Receipt(False, cumulative_gas_used, (), output, type(error).__name__)
+    logs = tuple(
+        Log(Address(address), tuple(topic.to_bytes(32, "big") for topic in topics), data)
+        for address, topics, data in computation.get_log_entries()
+    )
+    return Receipt(True, cumulative_gas_used, logs, b"", "")
+
+
+def _union(blooms: Iterable[int]) -> int:
+    union = 0
+    for bloom in blooms:
+        union |= bloom
+    return union

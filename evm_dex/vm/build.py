@@ -1,0 +1,111 @@
+"""Building a virtual machine class around the precompiles of one chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from eth.abc import BlockAndMetaWitness, BlockAPI, ComputationAPI, SignedTransactionAPI
+from eth.vm.forks.prague import PragueVM
+from eth.vm.forks.prague.computation import PragueComputation
+from eth.vm.forks.prague.state import PragueState
+
+from evm_dex.vm.accounts import AccountDatabase
+from evm_dex.vm.commitment import SealedLedger, seal_ledger
+from evm_dex.vm.context import Precompile, as_py_evm
+from evm_dex.vm.machine import State
+from evm_dex.vm.modexp import MODEXP_ADDRESS, modexp
+from precompiles.ledger.storage import LedgerChanges
+from precompiles.types import Address
+
+RESERVED_ADDRESSES = frozenset(
+    Address(number.to_bytes(20, "big")) for number in (*range(0x01, 0x12), 0x100)
+)
+"""Ethereum's own precompiles up to Prague, and P-256 verification (RIP-7212)."""
+
+
+class AddressTaken(ValueError):
+    """A precompile was given an address that is not free."""
+
+
+def build_vm(precompiles: Mapping[Address, Precompile], ledger: SealedLedger) -> type[PragueVM]:
+    """A VM class with Prague rules, these precompiles, and this ledger in every snapshot.
+
+    Raises AddressTaken for an address that Ethereum reserves or that is not the precompile's own.
+    """
+    functions: dict[Any, Any] = {  # of two NewTypes of bytes named Address
+        **PragueComputation.get_precompiles(),
+        MODEXP_ADDRESS: modexp,
+        **_functions(precompiles),
+    }
+    journal = ledger.journal
+
+    class DexComputation(PragueComputation):
+        _precompiles = functions
+
+    class DexState(PragueState):
+        account_db_class = AccountDatabase
+        computation_class = DexComputation
+
+        # The mark travels inside py-evm's own token, so a snapshot that is never
+        # committed or reverted leaves nothing behind.
+
+        def snapshot(self) -> Any:  # the token is opaque to py-evm's callers
+            return (*super().snapshot(), journal.mark())
+
+        def revert(self, snapshot: Any) -> None:
+            *token, mark = snapshot
+            super().revert(tuple(token))
+            journal.revert(mark)
+
+        def commit(self, snapshot: Any) -> None:
+            super().commit(snapshot[:-1])
+
+    class DexVM(PragueVM):
+        _state_class = DexState
+        _changes: LedgerChanges | None = None
+
+        @classmethod
+        def finalize_gas_used(
+            cls, transaction: SignedTransactionAPI, computation: ComputationAPI
+        ) -> int:
+            """Gas to be paid: what was used less the refund, or EIP-7623's floor.
+
+            py-evm 0.12.1b1 adds the floor before it caps the refund, and so bills less than
+            its own state transition takes.
+            """
+            used = transaction.gas - computation.get_gas_remaining()
+            refund = cls.calculate_net_gas_refund(used, computation.get_gas_refund())
+            return used - refund + computation.data_floor_gas
+
+        def finalize_block(self, block: BlockAPI) -> BlockAndMetaWitness:
+            self._changes = seal_ledger(cast(State, self.state), ledger)
+            return super().finalize_block(block)
+
+        def import_block(self, block: BlockAPI) -> BlockAndMetaWitness:
+            """Execute and validate a block made elsewhere; the ledger moves on with it.
+
+            When the block is refused, the ledger is as before.
+            """
+            mark = journal.mark()
+            try:
+                result = super().import_block(block)
+            except BaseException:
+                journal.revert(mark)
+                raise
+            assert self._changes is not None
+            ledger.accept(self._changes)
+            return result
+
+    return DexVM
+
+
+def _functions(precompiles: Mapping[Address, Precompile]) -> dict[Address, Any]:
+    for address, precompile in precompiles.items():
+        if address in RESERVED_ADDRESSES:
+            raise AddressTaken(f"0x{address.hex()} is reserved for Ethereum's own precompiles")
+        if precompile.address != address:
+            raise AddressTaken(
+                f"0x{address.hex()} is given to the precompile of 0x{precompile.address.hex()}"
+            )
+    return {address: as_py_evm(precompile) for address, precompile in precompiles.items()}

@@ -1,0 +1,113 @@
+"""The virtual machine as the chain uses it.
+
+py-evm names header, transaction and address types of its own, while any object with the right
+attributes will do. Here is the one place where the two meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, cast
+
+from eth.abc import AtomicDatabaseAPI, ComputationAPI
+from eth.vm.chain_context import ChainContext
+from eth.vm.forks.prague import PragueVM
+
+
+class State(Protocol):
+    """EVM accounts, code and storage at one block; wei, slots and words are ints."""
+
+    execution_context: Any
+    """The block whose transactions see it."""
+
+    @property
+    def state_root(self) -> bytes:
+        """Root of what was last persisted or hashed."""
+
+    def get_balance(self, address: bytes) -> int:
+        """Wei of an account."""
+
+    def set_balance(self, address: bytes, balance: int) -> None:
+        """Set an account's wei."""
+
+    def delta_balance(self, address: bytes, delta: int) -> None:
+        """Add to an account's wei."""
+
+    def get_nonce(self, address: bytes) -> int:
+        """How many transactions an account sent, or contracts it created."""
+
+    def set_nonce(self, address: bytes, nonce: int) -> None:
+        """Set an account's nonce."""
+
+    def get_code(self, address: bytes) -> bytes:
+        """A contract's code; empty for other accounts."""
+
+    def set_code(self, address: bytes, code: bytes) -> None:
+        """Make an account a contract."""
+
+    def get_storage(self, address: bytes, slot: int) -> int:
+        """One storage word."""
+
+    def set_storage(self, address: bytes, slot: int, value: int) -> None:
+        """Set one storage word."""
+
+    def snapshot(self) -> Any:
+        """A token for `revert`, ledger included."""
+
+    def revert(self, snapshot: Any) -> None:
+        """Take back all changes since `snapshot`."""
+
+    def persist(self) -> object:
+        """Hash what changed and write the nodes to the database below."""
+
+
+class BlockContext(Protocol):
+    """The fields of a header that execution sees; a header of any making has them."""
+
+    @property
+    def state_root(self) -> bytes:
+        """Root of the EVM state that execution starts from."""
+
+
+Ancestors = Callable[[Any], Iterable[bytes]]
+"""Hashes of the blocks before a header, newest first, for BLOCKHASH."""
+
+
+class Machine:
+    """One VM class on one chain."""
+
+    def __init__(self, vm_class: type[PragueVM], chain_id: int, ancestors: Ancestors) -> None:
+        # Its annotations ask for py-evm's own header and transaction classes.
+        self._vm: Any = vm_class
+        self._chain_context = ChainContext(chain_id)
+        self._ancestors = ancestors
+
+    def state(self, nodes: AtomicDatabaseAPI, header: BlockContext) -> State:
+        """The state at a header's root, for execution in that header's block."""
+        state = self._vm.build_state(nodes, header, self._chain_context, self._ancestors(header))
+        return cast(State, state)
+
+    def enter(self, state: State, header: BlockContext) -> None:
+        """Let the next transactions on a state see another block."""
+        state.execution_context = self._vm.create_execution_context(
+            header, self._ancestors(header), self._chain_context
+        )
+        # py-evm journals clearing it after each transaction, so a single one would grow for ever.
+        cast(Any, state)._transient_storage = None
+
+    def apply(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
+        """Execute a transaction for good: its computation and the gas it pays for.
+
+        Raises py-evm's ValidationError, before any change, for one that is not valid here.
+        """
+        evm: Any = state
+        evm.lock_changes()
+        computation = evm.apply_transaction(transaction)
+        return computation, self._vm.finalize_gas_used(transaction, computation)
+
+    def run(self, state: State, transaction: Any) -> ComputationAPI:
+        """Execute a transaction without validating it and without settling its gas."""
+        executor = cast(Any, state).get_transaction_executor()
+        message = executor.build_evm_message(transaction)
+        computation: ComputationAPI = executor.build_computation(message, transaction)
+        return computation
