@@ -1,0 +1,50 @@
+# `make demo` runs the main job, `make test` the tests; both make what they need.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made-from-lock
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench nightly contracts contracts-deps lock clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(STAMP): requirements.lock pyproject.toml .ci/python
+	@rm -rf $(VENV)
+	@"$$(sh .ci/python)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
+	@$(BIN)/evm-dex demo
+
+test: $(STAMP) contracts-deps ## Run the tests
+	@$(BIN)/python -m pytest -q -n 2
+
+lint: $(STAMP) ## Style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(STAMP) ## Measure, against named floors, in one run
+	@$(BIN)/python -m benchmarks
+
+nightly: $(STAMP) contracts-deps ## The long property and crash runs
+	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --timeout 14400
+
+contracts-deps: contracts/node_modules/.package-lock.json
+
+contracts/node_modules/.package-lock.json: contracts/package-lock.json
+	@sh .ci/node
+	@cd contracts && npm ci --silent --no-audit --no-fund
+
+contracts: contracts-deps ## Compile the Solidity sources into contracts/artifacts
+	@node contracts/build.mjs
+
+lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --group dev pyproject.toml -o requirements.lock
+
+clean: ## Remove what was made
+	@rm -rf $(VENV) contracts/node_modules demo-data .mypy_cache .pytest_cache .ruff_cache
