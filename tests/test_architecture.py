@@ -1,0 +1,178 @@
+"""The shape of the tree: who may import whom, and what source may not contain.
+
+Each rule is a function from a module's path and syntax tree to its violations; each is held
+against the tree, and against a snippet that breaks it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("precompiles", "checkpoint", "evm_dex")
+
+# A module may import what its own row names; the longest matching prefix decides.
+MAY_IMPORT = {
+    "precompiles.types": (),
+    "precompiles.context": ("precompiles.types",),
+    "precompiles.engine": ("precompiles.engine", "precompiles.types"),
+    "precompiles.ledger": ("precompiles.ledger", "precompiles.engine", "precompiles.types"),
+    "precompiles.abi": ("precompiles.abi",),
+    "precompiles.errors": ("precompiles.abi", "precompiles.errors"),
+    "precompiles": ("precompiles",),
+    "checkpoint": ("checkpoint", "precompiles.ledger", "precompiles.types"),
+    "evm_dex": ("evm_dex", "checkpoint", "precompiles"),
+}
+ONLY_IMPORTED_BY = {
+    "eth": ("evm_dex.vm", "evm_dex.chain"),
+    "rocksdict": ("checkpoint.rocks",),
+    "eth_abi": ("evm_dex",),
+    "sortedcontainers": ("precompiles.engine", "precompiles.ledger", "checkpoint"),
+}
+NOT_IN_PRECOMPILES = {
+    "time", "random", "os", "logging", "datetime", "secrets", "pathlib", "socket", "threading",
+}  # fmt: skip
+MAX_LINES = 400
+
+Rule = Callable[[str, ast.AST], Iterator[str]]
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.lineno, node.module or ""
+
+
+def within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in packages)
+
+
+def layers_run_one_way(module: str, tree: ast.AST) -> Iterator[str]:
+    home = max((row for row in MAY_IMPORT if within(module, (row,))), key=len)
+    for line, name in imports(tree):
+        if within(name, PACKAGES) and not within(name, MAY_IMPORT[home]):
+            yield f"{module}:{line} may not import {name}"
+
+
+def libraries_have_one_home(module: str, tree: ast.AST) -> Iterator[str]:
+    for line, name in imports(tree):
+        homes = ONLY_IMPORTED_BY.get(name.split(".")[0])
+        if homes is not None and not within(module, homes):
+            yield f"{module}:{line} may not import {name}"
+
+
+def precompiles_know_no_world(module: str, tree: ast.AST) -> Iterator[str]:
+    if not within(module, ("precompiles",)):
+        return
+    for line, name in imports(tree):
+        if name.split(".")[0] in NOT_IN_PRECOMPILES:
+            yield f"{module}:{line} imports {name}"
+
+
+def precompiles_use_integers_only(module: str, tree: ast.AST) -> Iterator[str]:
+    if not within(module, ("precompiles",)):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, float):
+            yield f"{module}:{node.lineno} has a float"
+        elif isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
+            yield f"{module}:{node.lineno} divides inexactly"
+        elif isinstance(node, ast.Name) and node.id == "float":
+            yield f"{module}:{node.lineno} names float"
+
+
+RULES: tuple[tuple[Rule, str, str], ...] = (
+    (layers_run_one_way, "precompiles.engine.book", "from precompiles.ledger.ledger import Ledger"),
+    (layers_run_one_way, "checkpoint.rocks", "import evm_dex"),
+    (libraries_have_one_home, "evm_dex.cli", "from eth.vm import forks"),
+    (libraries_have_one_home, "checkpoint.manager", "import rocksdict"),
+    (precompiles_know_no_world, "precompiles.spot.placing", "import time"),
+    (precompiles_use_integers_only, "precompiles.engine.amounts", "x = 1 / 2"),
+    (precompiles_use_integers_only, "precompiles.engine.amounts", "x = 0.5"),
+)
+
+
+def source_files() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("rule", sorted({rule for rule, _, _ in RULES}, key=lambda r: r.__name__))
+def test_the_tree_keeps_the_rule(rule: Rule) -> None:
+    violations = [
+        violation
+        for path in source_files()
+        for violation in rule(module_name(path), ast.parse(path.read_text()))
+    ]
+    assert violations == []
+
+
+@pytest.mark.parametrize(("rule", "module", "snippet"), RULES)
+def test_the_rule_sees_what_breaks_it(rule: Rule, module: str, snippet: str) -> None:
+    assert list(rule(module, ast.parse(snippet)))
+
+
+def test_no_source_file_is_a_god_file() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in source_files()}
+    assert lengths
+    assert {str(path): n for path, n in lengths.items() if n > MAX_LINES} == {}
+
+
+def unexplained_exceptions(text: str) -> list[str]:
+    """Lines that switch a check off without saying why behind it."""
+    marker = re.compile(r"#\s*(noqa|type: ignore|pragma)\b(:?\s*[A-Z0-9, ]+\b|\[[a-z, -]+\])?(.*)")
+    return [
+        line
+        for line in text.splitlines()
+        if (found := marker.search(line)) and len(found.group(3).strip(" -#")) < 8
+    ]
+
+
+def test_every_exception_to_a_check_says_why() -> None:
+    files = [*source_files(), *sorted((ROOT / "benchmarks").rglob("*.py"))]
+    assert {str(p): lines for p in files if (lines := unexplained_exceptions(p.read_text()))} == {}
+    assert unexplained_exceptions("import x  # noqa: F401")
+    assert unexplained_exceptions("x = y  # type: ignore[arg-type]")
+    assert not unexplained_exceptions("x = y  # noqa: A001 - the name users expect")
+
+
+def test_committed_text_names_no_machine_and_no_registry() -> None:
+    hosts = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "maven" + ".org"]
+    paths = ["/ho" + "me/", "/ro" + "ot/", "/wo" + "rk/", "/tm" + "p/w"]
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    named = [
+        f"{name}: {word}"
+        for name in listed.stdout.split("\0")
+        if name and (ROOT / name).is_file()
+        for text in [(ROOT / name).read_text(errors="replace")]
+        for word in hosts + paths
+        if word in text
+    ]
+    assert named == []
+
+
+def test_the_engine_loads_without_the_evm() -> None:
+    code = (
+        "import sys, precompiles.engine.matching, precompiles.engine.amounts;"
+        "print(sorted({'eth', 'rocksdict', 'eth_abi', 'web3'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() == "[]"
