@@ -1,0 +1,1 @@
+"""What survives: the store, its checkpoints, restoring and verifying them."""

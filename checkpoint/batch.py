@@ -1,0 +1,67 @@
+"""Everything one block changes in a store, as data; a store applies all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from checkpoint.families import HEAD_KEY, Family, height_key, row_key
+from checkpoint.head import Head
+from checkpoint.undo import encode_undo
+from precompiles.ledger.storage import LedgerChanges
+
+
+class BlockBatch:
+    """Collects puts and deletes; of several for one key the last one counts."""
+
+    __slots__ = ("changes", "head")
+
+    def __init__(self) -> None:
+        self.changes: dict[Family, dict[bytes, bytes | None]] = {}
+        """Per family, the new value of each changed key; None deletes it."""
+        self.head: Head | None = None
+        """The block the store is at afterwards; None in a batch that leaves the rows alone."""
+
+    def put(self, family: Family, key: bytes, value: bytes) -> None:
+        """Set one key."""
+        self.changes.setdefault(family, {})[key] = value
+
+    def delete(self, family: Family, key: bytes) -> None:
+        """Remove one key, whether or not it exists."""
+        self.changes.setdefault(family, {})[key] = None
+
+    def add_ledger(self, changes: LedgerChanges, height: int) -> None:
+        """The ledger's part of the block at `height`, and the way to undo it.
+
+        Called for every block, one without changes too: each block has its undo row.
+        """
+        self._add_rows(changes)
+        self.put(Family.UNDO, height_key(height), encode_undo(changes.rows))
+
+    def add_rollback(self, changes: LedgerChanges, heights: range) -> None:
+        """Take the blocks at `heights` back: `changes` lead to the rows before them.
+
+        Their entries in UNDO and HASHES go; what is kept by hash stays.
+        """
+        self._add_rows(changes)
+        for height in heights:
+            self.delete(Family.UNDO, height_key(height))
+            self.delete(Family.HASHES, height_key(height))
+
+    def set_active(self, activations: Mapping[bytes, bool]) -> None:
+        """Set entries of the active-order index."""
+        for key, active in activations.items():
+            if active:
+                self.put(Family.ACTIVE, key, b"")
+            else:
+                self.delete(Family.ACTIVE, key)
+
+    def set_head(self, head: Head) -> None:
+        """The block the store is at afterwards."""
+        self.head = head
+        self.put(Family.HEAD, HEAD_KEY, head.encode())
+
+    def _add_rows(self, changes: LedgerChanges) -> None:
+        rows = self.changes.setdefault(Family.ROWS, {})
+        for change in changes.rows:
+            rows[row_key(change.table, change.key)] = change.new
+        self.set_active(changes.activations)

@@ -1,0 +1,52 @@
+"""What must hold between a store's head record and its blocks; quick enough for every opening."""
+
+from __future__ import annotations
+
+import rlp
+from eth_hash.auto import keccak
+
+from checkpoint.errors import StoreDamaged, WrongChain
+from checkpoint.families import Family, height_key
+from checkpoint.head import Head
+from checkpoint.store import StoreReader
+
+_STATE_ROOT = 3
+"""Index of the state root in a header's RLP list (Yellow Paper, section 4.3)."""
+
+
+def check_opening(store: StoreReader, chain_id: int | None) -> None:
+    """Refuse a store that is not whole or belongs to another chain.
+
+    Raises StoreDamaged or WrongChain. The rows are counted and hashed by who loads them.
+    """
+    head = store.head()
+    if head is None:
+        for family in Family:
+            if next(store.iterate(family), None) is not None:
+                raise StoreDamaged("there are entries but no head record", f"family {family}")
+        return
+    if chain_id is not None and head.chain_id != chain_id:
+        raise WrongChain(chain_id, head.chain_id)
+    problem = header_problem(store, head)
+    if problem is not None:
+        raise StoreDamaged(problem, f"head at height {head.height}")
+    above = next(store.iterate(Family.HASHES, start=height_key(head.height + 1)), None)
+    if above is not None:
+        raise StoreDamaged("there are blocks above the head", f"head at height {head.height}")
+
+
+def header_problem(store: StoreReader, head: Head) -> str | None:
+    """What contradicts "the head's block is in the store and has the head's state root"."""
+    listed = store.get(Family.HASHES, height_key(head.height))
+    if listed != head.block_hash:
+        found = "no block" if listed is None else f"block {listed.hex()}"
+        return f"{found} is listed at its height, the head is block {head.block_hash.hex()}"
+    header = store.get(Family.HEADERS, head.block_hash)
+    if header is None:
+        return f"the header of block {head.block_hash.hex()} is missing"
+    if keccak(header) != head.block_hash:
+        return f"the header kept for block {head.block_hash.hex()} is another one"
+    state_root = rlp.decode(header)[_STATE_ROOT]
+    if state_root != head.state_root:
+        return f"its state root is {head.state_root.hex()}, its header says {state_root.hex()}"
+    return None

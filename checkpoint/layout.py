@@ -1,0 +1,80 @@
+"""Where a store keeps what, and how an interrupted restore is sorted out.
+
+A restore makes the new database in `db.restoring`, moves `db` to `db.replaced` and the new one
+to `db`, then removes the old. Whatever of these exists tells how far it came.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from checkpoint.errors import NotAStore, StoreDamaged
+
+
+class StoreLayout:
+    """The files of a store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = root / "db"
+        self.restoring = root / "db.restoring"
+        self.replaced = root / "db.replaced"
+        self.lock = root / "lock"
+        self.witness = root / "witness"
+        self.checkpoints = root / "checkpoints"
+
+    def prepare(self) -> None:
+        """Make the directory where there is none. Raises NotAStore where something else is."""
+        if self.root.exists() and not self.root.is_dir():
+            raise NotAStore(f"{self.root} is a file; a store is a directory")
+        self.root.mkdir(parents=True, exist_ok=True)
+        ours = {path.name for path in vars(self).values() if path is not self.root}
+        present = {path.name for path in self.root.iterdir()}
+        if present and not present & ours:
+            raise NotAStore(
+                f"{self.root} is not a store: it holds {min(present)!r} and nothing of "
+                "ours; choose an empty or new directory"
+            )
+
+    def settle(self) -> None:
+        """Finish or undo a restore that was interrupted; needs the lock.
+
+        Once the old database was moved away the new one is complete, so it is put in place.
+        Before that, the old one stays.
+        """
+        if not self.database.exists() and self.replaced.exists():
+            complete = self.restoring if self.restoring.exists() else self.replaced
+            rename(complete, self.database)
+        for leftover in (self.restoring, self.replaced):
+            if self.database.exists() and leftover.exists():
+                shutil.rmtree(leftover)
+
+    def is_new(self) -> bool:
+        """Whether no block can have been kept here yet. Raises StoreDamaged where some are gone.
+
+        The witness comes after a database is complete, so without it one that has no files of
+        rows may be a creation that was interrupted.
+        """
+        if (self.database / "CURRENT").exists():
+            return not self.witness.exists() and not any(self.database.glob("*.sst"))
+        traces = (self.witness.exists(), *self.checkpoints.glob("[0-9]*"))
+        if any(traces) or any(self.database.glob("*.sst")):
+            raise StoreDamaged("the database or its CURRENT file is missing", str(self.database))
+        return True
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename within one directory, durably."""
+    source.rename(target)
+    sync_directory(target.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

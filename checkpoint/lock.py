@@ -1,0 +1,73 @@
+"""One process per store: a file lock that says who holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from checkpoint.errors import StoreLocked
+
+_MAX_BYTES = 65_536
+
+
+class StoreLock:
+    """Held from creation to `release`; the operating system lets go when the process dies.
+
+    The file stays behind, empty: removing it would let two processes lock two files.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Take the lock. Raises StoreLocked, naming the holder."""
+        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(os.pread(self._descriptor, _MAX_BYTES, 0))
+            os.close(self._descriptor)
+            raise StoreLocked(file.parent, *holder) from None
+        os.truncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, _describe_self(), 0)
+
+    def release(self) -> None:
+        """Let others in; releasing twice does no harm."""
+        if self._descriptor < 0:
+            return
+        os.truncate(self._descriptor, 0)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _describe_self() -> bytes:
+    holder = {
+        "pid": os.getpid(),
+        "command": shlex.join(sys.orig_argv)[:1000],
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return json.dumps(holder).encode()
+
+
+def _holder(content: bytes) -> tuple[int | None, str | None, str | None]:
+    """Process, command and time from a lock file; Nones where it is not filled in yet."""
+    try:
+        holder = json.loads(content)
+        return int(holder["pid"]), str(holder["command"]), str(holder["since"])
+    except (ValueError, KeyError, TypeError):
+        return None, None, None

@@ -1,0 +1,151 @@
+"""Makes checkpoints as the chain goes, and prunes the old ones."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from checkpoint.errors import StoreFailed
+from checkpoint.head import FORMAT, Head
+from checkpoint.layout import rename, sync_directory
+from checkpoint.manifest import (
+    DATABASE_NAME,
+    MANIFEST_NAME,
+    PINNED_NAME,
+    CheckpointInfo,
+    Manifest,
+    describe_files,
+    first_wrong_file,
+    list_checkpoints,
+    read_checkpoint,
+)
+from checkpoint.rocks import RocksStore
+from precompiles.ledger.commitment import digest
+
+DEFAULT_INTERVAL = 1000
+DEFAULT_KEEP = 10
+_MAKING = ".making-"
+_REMOVING = ".removing-"
+
+
+class CheckpointManager:
+    """The checkpoints of one open store."""
+
+    def __init__(
+        self, store: RocksStore, interval: int = DEFAULT_INTERVAL, keep: int = DEFAULT_KEEP
+    ) -> None:
+        """One checkpoint every `interval` blocks, the last `keep` of them and the pinned kept.
+
+        Removes what an interrupted checkpoint or removal left behind. Raises ValueError.
+        """
+        if interval < 1 or keep < 1:
+            raise ValueError(f"interval and keep must be at least 1, not {interval} and {keep}")
+        self.store, self.interval, self.keep = store, interval, keep
+        self.directory = store.layout.checkpoints
+        self.directory.mkdir(exist_ok=True)
+        for path in self.directory.iterdir():
+            if path.name.startswith((_MAKING, _REMOVING)):
+                shutil.rmtree(path)
+
+    def committed(self, head: Head) -> CheckpointInfo | None:
+        """Called after each durable block; makes and prunes checkpoints when it is time.
+
+        Raises StoreFailed when a checkpoint cannot be written; the block is not affected.
+        """
+        if head.height == 0 or head.height % self.interval:
+            return None
+        info = self.create()
+        self.prune()
+        return info
+
+    def create(self) -> CheckpointInfo:
+        """A checkpoint of the store as it is; the one that is there if this block has one.
+
+        It is built under another name and appears with all its content, or not at all.
+        """
+        existing = self.list()
+        for info in existing:
+            if self._is_of_head(info):
+                if first_wrong_file(info) is None:
+                    return info
+                self._remove(info)
+        making = self.directory / f"{_MAKING}{self.store.sequence}"
+        try:
+            return self._make(making, existing)
+        except OSError as error:
+            raise StoreFailed(f"checkpoint in {self.directory}: {error}") from error
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+    def list(self) -> tuple[CheckpointInfo, ...]:
+        """The checkpoints, oldest first; see `list_checkpoints`."""
+        return list_checkpoints(self.store.path)
+
+    def prune(self, *, dry_run: bool = False) -> tuple[CheckpointInfo, ...]:
+        """Remove all but the newest `keep` checkpoints; returns what goes.
+
+        Pinned ones stay and are not counted; unusable directories are left for their owner.
+        """
+        usable = [info for info in self.list() if info.problem is None and not info.pinned]
+        surplus = tuple(usable[: -self.keep])
+        if not dry_run:
+            for info in surplus:
+                self._remove(info)
+        return surplus
+
+    def _is_of_head(self, info: CheckpointInfo) -> bool:
+        head = self.store.head()
+        claimed = info.manifest.block_hash if info.manifest else None
+        return head is not None and head.block_hash.hex() == claimed
+
+    def _make(self, making: Path, existing: tuple[CheckpointInfo, ...]) -> CheckpointInfo:
+        making.mkdir()
+        head, sequence = self.store.checkpoint(making / DATABASE_NAME)
+        earlier = existing[-1] if existing else None
+        manifest = Manifest(
+            format=FORMAT,
+            chain_id=head.chain_id,
+            height=head.height,
+            block_hash=head.block_hash.hex(),
+            state_root=head.state_root.hex(),
+            digest=digest(head.commitment).hex(),
+            rows={str(table): count for table, count in sorted(head.commitment.counts.items())},
+            sequence=sequence,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions={"python": platform.python_version(), "rocksdict": version("rocksdict")},
+            files=describe_files(making / DATABASE_NAME, earlier),
+        )
+        with (making / MANIFEST_NAME).open("xb") as file:
+            file.write(manifest.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        sync_directory(making)
+        target = self._free_name(head)
+        rename(making, target)
+        return read_checkpoint(target)
+
+    def _free_name(self, head: Head) -> Path:
+        """The height; with some of the block hash where another branch has it already."""
+        target = self.directory / f"{head.height:012d}"
+        if target.exists():
+            target = target.with_name(f"{target.name}-{head.block_hash.hex()[:8]}")
+        return target
+
+    def _remove(self, info: CheckpointInfo) -> None:
+        """Renamed first, so that what is half removed does not look like a checkpoint."""
+        removing = self.directory / f"{_REMOVING}{info.path.name}"
+        rename(info.path, removing)
+        shutil.rmtree(removing)
+
+
+def set_pinned(info: CheckpointInfo, pinned: bool) -> None:
+    """Keep a checkpoint from being pruned, or no longer."""
+    marker = info.path / PINNED_NAME
+    if pinned:
+        marker.touch()
+    else:
+        marker.unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""Making a checkpoint the live store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
+from checkpoint.layout import StoreLayout, rename, sync_directory
+from checkpoint.lock import StoreLock
+from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_checkpoints
+from checkpoint.rocks import RocksReader, set_sequence
+from checkpoint.store import Progress
+from checkpoint.verify import verify
+from checkpoint.witness import read_witness
+from precompiles.ledger.commitment import digest
+
+
+def restore(
+    path: str | Path, height: int | None = None, *, progress: Progress | None = None
+) -> CheckpointInfo:
+    """Make the newest checkpoint of the store at `path`, or that at `height`, its state.
+
+    Offline: takes the store's lock. The checkpoint is proven first (see `materialize`), then
+    put in place by renames; a kill at any moment leaves the old state or the new one, and
+    opening the store or restoring again sorts out the rest. What was replaced is kept until then.
+
+    Checkpoints stay as they are, also those above the restored height: they are of a future
+    the chain may not take again. Newest means made last, whatever its height, so once the
+    chain has made a checkpoint on its new way, that one is the newest.
+
+    Raises NoCheckpoint, StoreLocked, StoreDamaged (naming the first thing that is wrong, with
+    nothing changed), StoreFailed.
+    """
+    layout = StoreLayout(Path(path))
+    if not layout.root.is_dir():
+        raise NotAStore(f"{path} does not exist; give the path of a store")
+    layout.prepare()
+    with StoreLock(layout.lock):
+        info = choose_checkpoint(layout.root, height)
+        try:
+            layout.settle()
+            shutil.rmtree(layout.restoring, ignore_errors=True)
+            materialize(info, layout.restoring, progress)
+            set_sequence(layout.restoring, _next_sequence(layout))
+            _swap(layout)
+        except OSError as error:
+            raise StoreFailed(f"restoring {info.path}: {error}") from error
+    return info
+
+
+def choose_checkpoint(store: Path, height: int | None) -> CheckpointInfo:
+    """The newest usable checkpoint of a store, or the newest at `height`. Raises NoCheckpoint."""
+    found = list_checkpoints(store)
+    usable = [info for info in found if info.problem is None]
+    wanted = [info for info in usable if height is None or info.height == height]
+    if wanted:
+        return wanted[-1]
+    broken = [f"{info.path.name}: {info.problem}" for info in found if info.height == height]
+    heights = ", ".join(str(info.height) for info in usable) or "none"
+    where = f"{store}" if height is None else f"{store} at height {height}"
+    reason = f" ({'; '.join(broken)})" if broken else ""
+    raise NoCheckpoint(f"no usable checkpoint of {where}{reason}; there are: {heights}")
+
+
+def materialize(info: CheckpointInfo, directory: Path, progress: Progress | None = None) -> None:
+    """A proven copy of a checkpoint's database in a new directory, sharing its row files.
+
+    Every file is compared with the manifest, then the copy is opened and verified: rows,
+    commitment, storage slot, state root, header, block hash, and all of it against the
+    manifest. Raises StoreDamaged naming the first thing that differs.
+    """
+    check_files(info)
+    assert info.manifest is not None
+    directory.mkdir()
+    for file in info.manifest.files:
+        _copy(info.database / file.name, directory / file.name)
+    sync_directory(directory)
+    with closing(RocksReader(directory)) as reader:
+        report = verify(reader, progress)
+        if report.difference is not None:
+            raise StoreDamaged(report.difference, str(info.path))
+        _compare(reader, info.manifest, info.path)
+
+
+def _compare(reader: RocksReader, manifest: Manifest, path: Path) -> None:
+    head = reader.head()
+    assert head is not None
+    held = {
+        "chain_id": head.chain_id,
+        "height": head.height,
+        "block_hash": head.block_hash.hex(),
+        "state_root": head.state_root.hex(),
+        "digest": digest(head.commitment).hex(),
+        "rows": {str(table): count for table, count in head.commitment.counts.items()},
+        "sequence": reader.sequence,
+    }
+    for name, value in held.items():
+        if getattr(manifest, name) != value:
+            raise StoreDamaged(
+                f"its {name} is {value}, its manifest says {getattr(manifest, name)}", str(path)
+            )
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Row files never change once written and are shared where the file system can."""
+    if source.suffix == ".sst":
+        try:
+            os.link(source, target)
+            return
+        except OSError:
+            pass
+    shutil.copyfile(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _next_sequence(layout: StoreLayout) -> int:
+    """Above every count ever given out here, so that the restored state is the newest commit."""
+    seen = read_witness(layout.witness)
+    counts = [info.manifest.sequence for info in list_checkpoints(layout.root) if info.manifest]
+    return 1 + max((*counts, seen.sequence if seen else 0))
+
+
+def _swap(layout: StoreLayout) -> None:
+    sync_directory(layout.restoring)
+    if layout.database.exists():
+        rename(layout.database, layout.replaced)
+    rename(layout.restoring, layout.database)
+    if layout.replaced.exists():
+        shutil.rmtree(layout.replaced)
