@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlp.codec import decode_raw, encode_raw  # type: ignore[import-untyped]  # no stubs exist
-from rlp.exceptions import RLPException  # type: ignore[import-untyped]  # likewise
+from rlp.codec import decode_raw, encode_raw
+from rlp.exceptions import RLPException
 
 __all__ = ["RLPException", "decode", "encode", "int_bytes"]
 

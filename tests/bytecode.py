@@ -53,5 +53,6 @@ def forwarder_that_reverts(target: bytes) -> bytes:
 def forwarder_that_burns(target: bytes) -> bytes:
     """Forwards its calldata, then runs into an invalid opcode."""
     return assemble(
-        f"{COPY_CALLDATA} PUSH0 PUSH0 CALLDATASIZE PUSH0 CALLVALUE 0x{target.hex()} GAS CALL INVALID"
+        f"{COPY_CALLDATA} PUSH0 PUSH0 CALLDATASIZE PUSH0 CALLVALUE 0x{target.hex()} GAS CALL "
+        "INVALID"
     )

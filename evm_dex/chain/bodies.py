@@ -62,7 +62,7 @@ def encode_position(height: int, index: int) -> bytes:
 
 
 def decode_position(stored: bytes) -> tuple[int, int]:
-    """(block height, place in the block)"""
+    """Block height, and place in the block."""
     return int.from_bytes(stored[:8], "big"), int.from_bytes(stored[8:], "big")
 
 

@@ -60,7 +60,8 @@ class Chain:
         head = store.head()
         assert head is not None, "a store needs a genesis before a chain"
         self._store = store
-        self._ledger = ledger
+        self.ledger = ledger
+        """All rows as of the head, between blocks. Only to be read."""
         self.automine = automine
         self.chain_id = head.chain_id
         self.history = History(store)
@@ -122,6 +123,11 @@ class Chain:
         """The nonce of a sender's next transaction, after those that wait."""
         return self.state.get_nonce(sender) + self.mempool.count_from(sender)
 
+    def close(self) -> None:
+        """Stop, and free the ledger's memory. The store stays open."""
+        self._stopped = "it was closed"
+        self.ledger.close()
+
     # Reading state
 
     @property
@@ -149,7 +155,7 @@ class Chain:
         UnknownBlock, and UndoExpired for a block too far back.
         """
         header = self.header(block)
-        with self._ledger_at(header):
+        with self._ledger_after(header):
             return self._simulator.call(call, header)
 
     def estimate_gas(self, call: Call, block: BlockId = "latest") -> int:
@@ -158,19 +164,19 @@ class Chain:
         Raises like `call`.
         """
         header = self.header(block)
-        with self._ledger_at(header):
+        with self._ledger_after(header):
             return self._simulator.estimate_gas(call, header)
 
     @contextmanager
     def ledger_at(self, block: BlockId) -> Iterator[Ledger]:
         """The ledger as it was after a block, inside the context. Only to be read."""
-        with self._ledger_at(self.header(block)):
-            yield self._ledger
+        with self._ledger_after(self.header(block)):
+            yield self.ledger
 
     @contextmanager
-    def _ledger_at(self, header: Header) -> Iterator[None]:
+    def _ledger_after(self, header: Header) -> Iterator[None]:
         newer = range(self.head.block_number, header.block_number, -1)
-        with self._ledger.at(self._store.undo(height) for height in newer):
+        with self.ledger.at(self._store.undo(height) for height in newer):
             yield
 
     # Making blocks durable
@@ -221,7 +227,7 @@ class Chain:
         )
         try:
             self._store.write(block_batch(sealed, head))
-            self._ledger.accept(sealed.changes)
+            self.ledger.accept(sealed.changes)
         except BaseException as error:
             self._stop(error)
         self.head = header

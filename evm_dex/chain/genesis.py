@@ -79,6 +79,11 @@ class Genesis(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self)
 
 
+def decode_genesis(encoded: bytes) -> Genesis:
+    """What `Genesis.encode` wrote."""
+    return msgspec.json.decode(encoded, type=Genesis)
+
+
 def differing_fields(one: bytes, other: bytes) -> list[str]:
     """Names of the fields in which two encoded genesis differ."""
     left, right = msgspec.json.decode(one), msgspec.json.decode(other)

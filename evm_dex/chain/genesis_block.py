@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from eth.constants import BLANK_ROOT_HASH, ZERO_HASH32
 from eth.vm.forks.london.constants import INITIAL_BASE_FEE
 from eth.vm.forks.prague import PragueVM
@@ -11,7 +12,7 @@ from eth_hash.auto import keccak
 
 from checkpoint.head import Head
 from checkpoint.store import Store
-from evm_dex.artifacts import code_of, load_artifact
+from evm_dex.artifact import code_of, load_artifact
 from evm_dex.chain.core import block_batch
 from evm_dex.chain.genesis import Genesis, GenesisToken
 from evm_dex.chain.header import Header
@@ -21,12 +22,14 @@ from evm_dex.chain.solidity_storage import StorageLayout
 from evm_dex.vm.commitment import write_commitment
 from evm_dex.vm.machine import Machine, State
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Market
+from precompiles.spot.execution import Execution
+from precompiles.spot.funds import credit
+from precompiles.spot.markets import list_market
 from precompiles.types import NATIVE_COIN, SPOT_ADDRESS, Address
 
 STUB_CODE = b"\xfe"
 """INVALID: what a precompile's account holds, so that Solidity sees a contract there."""
-_TOKEN_ARTIFACT = "TestToken"
+_ERC20 = "TestToken"
 
 
 def write_genesis(
@@ -65,23 +68,11 @@ def write_genesis(
 
 def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
     ledger.set_owner(genesis.owner)
-    for number, market in enumerate(genesis.markets):
-        record = Market(
-            asset=market.asset,
-            number=number,
-            quote=market.quote,
-            base_unit=market.base_unit,
-            tick=market.tick,
-            lot=market.lot,
-            maker_fee=market.maker_fee,
-            taker_fee=market.taker_fee,
-            self_trade_prevention=market.self_trade_prevention,
-            fee_recipient=market.fee_recipient,
-        )
-        ledger.markets.put(market.asset, record)
+    owner = Execution(genesis.owner, 0, lambda _: None)
+    for market in genesis.markets:
+        list_market(ledger, owner, **msgspec.structs.asdict(market))
     for deposit in genesis.deposits:
-        ledger.change_balance(deposit.user, deposit.token, total=deposit.amount)
-        ledger.change_token_total(deposit.token, deposit.amount)
+        credit(ledger, owner, deposit.user, deposit.token, deposit.amount)
 
 
 def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) -> None:
@@ -99,7 +90,7 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
 
 def _place_token(state: State, token: GenesisToken, on_exchange: int) -> None:
     """Put a token contract in place as if it had been deployed and minted."""
-    artifact = load_artifact(_TOKEN_ARTIFACT)
+    artifact = load_artifact(_ERC20)
     layout = StorageLayout(artifact)
     holders = dict(token.balances)
     holders[SPOT_ADDRESS] = holders.get(SPOT_ADDRESS, 0) + on_exchange

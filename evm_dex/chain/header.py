@@ -54,6 +54,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     parent_beacon_block_root: bytes = ZERO_HASH32
     requests_hash: bytes = EMPTY_SHA256
 
+    def __repr__(self) -> str:
+        return f"<Header {self.block_number} 0x{self.hash.hex()}>"
+
     @cached_property
     def encoded(self) -> bytes:
         """The RLP list that is hashed."""

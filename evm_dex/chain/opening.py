@@ -16,6 +16,7 @@ from evm_dex.chain.genesis_file import GenesisSource, default_genesis_file, read
 from evm_dex.chain.history import History
 from evm_dex.vm.build import build_vm
 from evm_dex.vm.context import Precompile
+from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.commitment import digest
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowStorage
@@ -25,15 +26,36 @@ from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS, Address
 class Recovery(Protocol):
     """What opening the ledger found."""
 
-    repairs: Mapping[bytes, bool]
-    """Order keys whose entry in the active-order index was wrong, and what it should be."""
+    @property
+    def repairs(self) -> Mapping[bytes, bool]:
+        """Order keys whose entry in the active-order index was wrong, and what it should be."""
 
 
-Restore = Callable[[RowStorage], tuple[Mapping[Address, Precompile], Ledger, Recovery]]
+class Precompiles(Protocol):
+    """Precompiles on one ledger, restored from a store."""
+
+    @property
+    def by_address(self) -> Mapping[Address, Precompile]:
+        """Where each of them is."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The state they share."""
+
+    @property
+    def report(self) -> Recovery:
+        """What opening it found."""
+
+
+Restore = Callable[[RowStorage], Precompiles]
 
 
 def open_chain(
-    store: Store, restore: Restore, genesis: GenesisSource | None = None, *, automine: bool = True
+    store: Store,
+    genesis: GenesisSource | None = None,
+    *,
+    automine: bool = True,
+    restore: Restore = get_precompiles_with_storage,
 ) -> Chain:
     """The chain in a store, begun with `genesis` (or the default one) if the store is empty.
 
@@ -42,15 +64,16 @@ def open_chain(
     head's state does not commit to those rows.
     """
     wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
-    precompiles, ledger, recovery = restore(store)
-    vm_class = build_vm(precompiles, ledger)
+    precompiles = restore(store)
+    ledger = precompiles.ledger
+    vm_class = build_vm(precompiles.by_address, ledger)
     if store.head() is None:
         begun = wanted or resolve_genesis(default_genesis_file())
-        write_genesis(store, begun, vm_class, ledger, precompiles)
+        write_genesis(store, begun, vm_class, ledger, precompiles.by_address)
     elif wanted is not None:
         _check_same_genesis(store, wanted)
-    if recovery.repairs:
-        store.set_active(recovery.repairs)
+    if precompiles.report.repairs:
+        store.set_active(precompiles.report.repairs)
     chain = Chain(store, vm_class, ledger, automine=automine)
     _check_commitment(chain, ledger)
     return chain

@@ -10,7 +10,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from evm_dex.artifacts import Artifact, ArtifactError
+from evm_dex.artifact import Artifact, ArtifactError
 
 _SHORT_STRING = 31
 

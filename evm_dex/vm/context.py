@@ -22,7 +22,9 @@ _ALL_GAS = 2**256 - 1
 class Precompile(Protocol):
     """What the VM needs of a precompile."""
 
-    address: Address
+    @property
+    def address(self) -> Address:
+        """Where it is."""
 
     def run(self, context: CallContext, calldata: bytes) -> bytes:
         """Returned bytes; raises ContractError for what the caller did wrong."""

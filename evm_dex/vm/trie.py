@@ -203,7 +203,7 @@ def _byte(high: int, low: int) -> int:
 
 
 def _unpack(packed: bytes) -> tuple[bytes, bool]:
-    """(path, whether it ends in a value)"""
+    """A path, and whether it ends in a value."""
     digits = _nibbles(packed)
     return digits[2 - digits[0] % 2 :], digits[0] >= _TERMINATES
 

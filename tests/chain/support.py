@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from checkpoint.families import Family
@@ -37,7 +38,7 @@ EXHAUST = b"\x07"
 """Adds, then charges more than there is."""
 
 
-class Bug(Exception):
+class Bug(Exception):  # noqa: N818 - it is one
     """Raised by ADD_AND_FAIL."""
 
 
@@ -77,12 +78,19 @@ def word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
-def restore(
-    storage: RowStorage,
-) -> tuple[Mapping[Address, ScriptedPrecompile], Ledger, RecoveryReport]:
+@dataclass(frozen=True)
+class Scripted:
+    """The scripted precompile on a ledger."""
+
+    by_address: Mapping[Address, ScriptedPrecompile]
+    ledger: Ledger
+    report: RecoveryReport
+
+
+def restore(storage: RowStorage) -> Scripted:
     """The scripted precompile on whatever is stored."""
     ledger, report = open_ledger(storage)
-    return {SPOT_ADDRESS: ScriptedPrecompile(ledger)}, ledger, report
+    return Scripted({SPOT_ADDRESS: ScriptedPrecompile(ledger)}, ledger, report)
 
 
 class World:
@@ -92,13 +100,13 @@ class World:
         self, store: Store | None = None, *, automine: bool = True, genesis: Any = None
     ) -> None:
         self.store = MemoryStore() if store is None else store
-        self.chain: Chain = open_chain(self.store, restore, genesis, automine=automine)
+        self.chain: Chain = open_chain(self.store, genesis, automine=automine, restore=restore)
         self.account: Account = default_accounts()[0]
 
     @property
     def ledger(self) -> Ledger:
         """The ledger under the chain."""
-        return self.chain._ledger
+        return self.chain.ledger
 
     def signed(
         self,

@@ -114,10 +114,10 @@ KEEPS_SLOT_CLEAR = assemble("0x01 PUSH0 SSTORE PUSH0 PUSH0 SSTORE STOP")
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(lambda world: (b"\x66" * 20, b""), id="transfer"),
-        pytest.param(lambda world: (b"\x66" * 20, b"\x01" * 2000), id="calldata floor"),
-        pytest.param(lambda world: (b"", deployment(COUNTER)), id="creation"),
-        pytest.param(lambda world: (SPOT_ADDRESS, ADD + b"\x01"), id="precompile"),
+        pytest.param(lambda _: (b"\x66" * 20, b""), id="transfer"),
+        pytest.param(lambda _: (b"\x66" * 20, b"\x01" * 2000), id="calldata floor"),
+        pytest.param(lambda _: (b"", deployment(COUNTER)), id="creation"),
+        pytest.param(lambda _: (SPOT_ADDRESS, ADD + b"\x01"), id="precompile"),
         pytest.param(lambda world: (_deploy(world, KEEPS_SLOT_CLEAR), b""), id="refund"),
         pytest.param(lambda world: (_nested(world), ADD + b"\x01"), id="nested calls"),
         pytest.param(

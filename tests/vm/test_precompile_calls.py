@@ -69,7 +69,7 @@ def test_a_caller_that_fails_later_takes_the_ledger_back_too(
 
 
 def test_only_the_frame_that_reverts_is_undone(world: World) -> None:
-    """outer -> precompile adds 3; outer -> inner -> precompile adds 4, inner reverts."""
+    """Outer -> precompile adds 3; outer -> inner -> precompile adds 4, inner reverts."""
     inner = world.deploy(deployment(forwarder_that_reverts(SPOT_ADDRESS)))
     call = "0x{data} PUSH0 MSTORE PUSH0 PUSH0 0x02 0x1e PUSH0 0x{to} GAS CALL POP"
     outer = world.deploy(
@@ -95,7 +95,8 @@ def test_a_failed_creation_takes_the_ledger_back(world: World) -> None:
     )
     included = world.send(b"", assemble(program))
     created = included.transaction.create_address
-    assert not included.receipt.succeeded and created is not None
+    assert not included.receipt.succeeded
+    assert created is not None
     assert world.balance(created) == 0
 
 
@@ -156,7 +157,8 @@ def test_a_failed_call_by_the_precompile_leaves_no_trace_and_the_precompile_goes
         )
     )
     included = world.send(SPOT_ADDRESS, CALL + child)
-    assert included.receipt.succeeded and included.receipt.logs == ()
+    assert included.receipt.succeeded
+    assert included.receipt.logs == ()
     assert world.chain.state.get_storage(child, 0) == 0
     output = world.chain.call(Call(to=SPOT_ADDRESS, data=CALL + child))
     assert output == word(0) + word(0x2A)

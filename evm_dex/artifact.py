@@ -12,7 +12,7 @@ Artifact = Mapping[str, Any]
 
 _PACKAGE = Path(__file__).parent
 _DIRECTORIES = (
-    _PACKAGE / "contract_artifacts",
+    _PACKAGE / "artifacts",
     _PACKAGE.parent / "contracts" / "artifacts",
 )
 """In an installed package; in a checkout."""

@@ -1,0 +1,112 @@
+"""Contracts as Python objects, made from their ABI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from evm_dex.abi import DecodedError, Entry, Event, Interface, decode_outputs
+from evm_dex.addresses import Account, AddressLike, checksum
+from evm_dex.chain.errors import CallFailed
+from evm_dex.chain.history import BlockId
+from evm_dex.receipt import Receipt
+from precompiles.types import Address
+
+if TYPE_CHECKING:
+    from evm_dex.dex import Dex
+
+
+class Reverted(CallFailed):
+    """A contract refused. `error` is its custom error by name, where the ABI knows it."""
+
+    def __init__(self, failure: CallFailed, error: DecodedError | None) -> None:
+        super().__init__(str(error) if error else failure.reason, b"" if error else failure.output)
+        self.output = failure.output
+        self.error = error
+
+
+class Contract:
+    """A contract on a chain.
+
+    token.call("balanceOf", dex.accounts[0])
+    token.send("transfer", dex.accounts[1], 5, sender=dex.accounts[0])
+    """
+
+    def __init__(self, dex: Dex, address: Address, abi: Iterable[Entry]) -> None:
+        self._dex = dex
+        self.raw_address = address
+        self.address = checksum(address)
+        self.interface = Interface(abi)
+
+    def __repr__(self) -> str:
+        return f"<Contract {self.address}>"
+
+    def call(
+        self,
+        name: str,
+        *args: Any,
+        sender: AddressLike | None = None,
+        value: int = 0,
+        gas: int | None = None,
+        block: BlockId = "latest",
+    ) -> Any:
+        """What a function would return after a block, decoded; leaves no trace.
+
+        `name` is the function's, or its signature where several share one. `sender` defaults to
+        account 0. Raises Reverted, LookupError for an unknown name, TypeError for a wrong count.
+        """
+        entry = self.interface.function(name, len(args))
+        data = self.interface.encode_call(entry, args)
+        try:
+            output = self._dex.call(
+                to=self.raw_address, data=data, sender=sender, value=value, gas=gas, block=block
+            )
+        except CallFailed as failure:
+            raise self._explained(failure) from None
+        return decode_outputs(entry, output)
+
+    def send(
+        self,
+        name: str,
+        *args: Any,
+        sender: Account | None = None,
+        value: int = 0,
+        gas: int | None = None,
+        **fees: Any,
+    ) -> Receipt:
+        """Call a function in a transaction of its own; see `Dex.send`.
+
+        Without `gas` it is estimated first, and a call that would fail raises Reverted instead.
+        """
+        data = self.encode(name, *args)
+        try:
+            return self._dex.send(
+                to=self.raw_address, data=data, sender=sender, value=value, gas=gas, **fees
+            )
+        except CallFailed as failure:
+            raise self._explained(failure) from None
+
+    def submit(self, name: str, *args: Any, **options: Any) -> bytes:
+        """Like `send`, without waiting for the block: the transaction's hash."""
+        try:
+            data = self.encode(name, *args)
+            return self._dex.submit(to=self.raw_address, data=data, **options)
+        except CallFailed as failure:
+            raise self._explained(failure) from None
+
+    def encode(self, name: str, *args: Any) -> bytes:
+        """The calldata of a call."""
+        entry = self.interface.function(name, len(args))
+        return self.interface.encode_call(entry, args)
+
+    def events(self, receipt: Receipt) -> list[Event]:
+        """This contract's own events in a receipt, decoded, in order."""
+        mine = (log for log in receipt.raw_logs if log.address == self.raw_address)
+        return [event for log in mine if (event := self.interface.decode_event(log))]
+
+    def error(self, receipt: Receipt) -> DecodedError | None:
+        """Why a transaction failed, where this contract's ABI knows the error."""
+        return self.interface.decode_error(receipt.revert_data)
+
+    def _explained(self, failure: CallFailed) -> Reverted:
+        return Reverted(failure, self.interface.decode_error(failure.output))

@@ -1,0 +1,357 @@
+"""The chain with its exchange, as one Python object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from checkpoint.memory import MemoryStore
+from checkpoint.store import Store
+from evm_dex.addresses import Account, AddressLike, to_address
+from evm_dex.artifact import Artifact, code_of, load_artifact
+from evm_dex.chain.accounts import default_accounts
+from evm_dex.chain.core import Chain, MinedBlock
+from evm_dex.chain.errors import ChainError, TransactionRejected
+from evm_dex.chain.execution import Call
+from evm_dex.chain.genesis import decode_genesis
+from evm_dex.chain.genesis_file import GenesisSource
+from evm_dex.chain.history import BlockId, IncludedTransaction, TopicFilter
+from evm_dex.chain.opening import open_chain
+from evm_dex.chain.transactions import AccessList, Transaction, sign
+from evm_dex.contract import Contract
+from evm_dex.receipt import Block, Log, Receipt, make_block, make_log, make_receipt
+from precompiles.ledger.checks import check
+from precompiles.ledger.tables import TableNumber
+from precompiles.types import SPOT_ADDRESS
+
+if TYPE_CHECKING:
+    from checkpoint.manager import CheckpointManager
+    from checkpoint.manifest import CheckpointInfo
+    from checkpoint.rocks import SyncPolicy
+
+DEFAULT_CHECKPOINT_INTERVAL = 1000
+DEFAULT_KEEP_CHECKPOINTS = 10
+
+
+def open_dex(
+    path: str | Path | None = None,
+    *,
+    genesis: GenesisSource | None = None,
+    checkpoint_interval: int = DEFAULT_CHECKPOINT_INTERVAL,
+    keep_checkpoints: int = DEFAULT_KEEP_CHECKPOINTS,
+    automine: bool = True,
+    sync: SyncPolicy = "never",
+) -> Dex:
+    """A chain in memory, or at a path; what is there already goes on at its head.
+
+    `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two tokens
+    and a market. `sync` says when blocks are forced to the disk itself: "never" (a killed
+    process loses nothing, a power failure may), "block", or every k blocks. Checkpoints are made
+    every `checkpoint_interval` blocks and the last `keep_checkpoints` kept; in memory there are
+    none. Raises GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
+    """
+    if path is None:
+        return _opened(MemoryStore(), None, genesis, automine)
+    # Only a chain on disk pays for loading the database.
+    from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
+    from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
+
+    store = RocksStore(path, sync=sync)
+    try:
+        manager = CheckpointManager(store, checkpoint_interval, keep_checkpoints)
+    except BaseException:
+        store.close()
+        raise
+    return _opened(store, manager, genesis, automine)
+
+
+def _opened(
+    store: Store,
+    manager: CheckpointManager | None,
+    genesis: GenesisSource | None,
+    automine: bool,
+) -> Dex:
+    try:
+        chain = open_chain(store, genesis, automine=automine)
+    except BaseException:
+        store.close()
+        raise
+    return Dex(chain, store, manager)
+
+
+def _several(address: AddressLike | Sequence[AddressLike]) -> Sequence[AddressLike]:
+    """One address as a list of it; several as they are."""
+    if isinstance(address, Sequence) and not isinstance(address, bytes | str):
+        return address
+    return (address,)
+
+
+class Dex:
+    """A running chain. Addresses go in as bytes, hex, accounts or contracts; amounts are ints."""
+
+    def __init__(self, chain: Chain, store: Store, manager: CheckpointManager | None) -> None:
+        self.chain = chain
+        self.store = store
+        self._manager = manager
+        if manager is not None:
+            chain.listeners.append(manager.committed)
+        self.accounts = tuple(Account(account) for account in default_accounts())
+        """The ten accounts of the test mnemonic, whose keys are at hand."""
+        self.spot = self.contract(SPOT_ADDRESS, "ISpot")
+        """The spot exchange."""
+        genesis = decode_genesis(chain.history.body(chain.header(0).hash).genesis)
+        self.tokens = {
+            token.symbol: self.contract(token.address, "TestToken") for token in genesis.tokens
+        }
+        """The tokens of the genesis, by symbol."""
+
+    def __enter__(self) -> Dex:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store. What was mined is durable already."""
+        self.chain.close()
+        self.store.close()
+
+    # Transactions
+
+    def send(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: Account | None = None,
+        gas: int | None = None,
+        **fees: Any,
+    ) -> Receipt:
+        """Sign a transaction, put it into a block, and tell what became of it.
+
+        `to` None creates a contract. `sender` defaults to account 0; `gas` is estimated when not
+        given, and a transaction that would fail raises CallFailed instead of being sent. `fees`
+        as in `submit`. A transaction sent with `gas` may fail: look at `succeeded`. Raises
+        TransactionRejected, also when automine is off: then use `submit` and `mine`.
+        """
+        if not self.chain.automine:
+            raise TransactionRejected("automine is off: use submit(), then mine() and receipt()")
+        return self.receipt(
+            self.submit(to=to, data=data, value=value, sender=sender, gas=gas, **fees)
+        )
+
+    def submit(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: Account | None = None,
+        gas: int | None = None,
+        nonce: int | None = None,
+        gas_price: int | None = None,
+        max_fee_per_gas: int | None = None,
+        max_priority_fee_per_gas: int = 0,
+        access_list: AccessList = (),
+    ) -> bytes:
+        """Sign a transaction and hand it in; its hash. With automine it is mined on return.
+
+        It is of type 2 (EIP-1559) with a max fee of twice the base fee by default; a `gas_price`
+        makes it legacy. Raises TransactionRejected, or CallFailed from estimating its gas.
+        """
+        account = sender or self.accounts[0]
+        raw_to = b"" if to is None else to_address(to)
+        address = to_address(account)
+        if gas is None:
+            call = Call(sender=address, to=raw_to, data=data, value=value, access_list=access_list)
+            gas = self.chain.estimate_gas(call)
+        fields: dict[str, Any] = {
+            "chain_id": self.chain.chain_id,
+            "nonce": self.chain.next_nonce(address) if nonce is None else nonce,
+            "gas": gas,
+            "to": raw_to,
+            "value": value,
+            "data": data,
+        }
+        if gas_price is not None:
+            return self._sign_and_send(account, 0, fields | {"gas_price": gas_price})
+        if max_fee_per_gas is None:
+            base_fee = self.chain.head.base_fee_per_gas
+            max_fee_per_gas = 2 * base_fee + max_priority_fee_per_gas
+        fields |= {
+            "max_fee_per_gas": max_fee_per_gas,
+            "max_priority_fee_per_gas": max_priority_fee_per_gas,
+            "access_list": access_list,
+        }
+        return self._sign_and_send(account, 2, fields)
+
+    def _sign_and_send(self, account: Account, type_id: int, fields: dict[str, Any]) -> bytes:
+        return self.chain.send(sign(account.signer, type_id, fields)).hash
+
+    def send_raw(self, raw: bytes) -> bytes:
+        """Hand in a signed transaction as it goes over the wire; its hash.
+
+        Raises TransactionRejected.
+        """
+        return self.chain.send_raw(raw).hash
+
+    def mine(self, count: int = 1, timestamp: int | None = None) -> list[MinedBlock]:
+        """Make blocks, the first with all waiting transactions that fit, at `timestamp` seconds.
+
+        Each names the transactions that had become invalid and were dropped.
+        """
+        return [self.chain.mine(None if index else timestamp) for index in range(count)]
+
+    def deploy(
+        self,
+        artifact: str | Path | Artifact,
+        *args: Any,
+        sender: Account | None = None,
+        value: int = 0,
+        gas: int | None = None,
+    ) -> Contract:
+        """Create a contract from an artifact.
+
+        That is a name that ships with the package, a path to a compiler's JSON, or its content.
+        Raises ArtifactError, CallFailed when its constructor fails.
+        """
+        loaded = load_artifact(artifact)
+        contract = Contract(self, to_address(bytes(20)), loaded["abi"])
+        data = code_of(loaded) + contract.interface.encode_constructor(args)
+        receipt = self.send(data=data, sender=sender, value=value, gas=gas)
+        if receipt.contract_address is None:
+            raise ChainError(f"the constructor failed: {contract.error(receipt) or receipt.error}")
+        return self.contract(receipt.contract_address, loaded)
+
+    def contract(self, address: AddressLike, artifact: str | Path | Artifact) -> Contract:
+        """A contract that exists, with the ABI of an artifact."""
+        return Contract(self, to_address(address), load_artifact(artifact)["abi"])
+
+    # Calls
+
+    def call(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: AddressLike | None = None,
+        gas: int | None = None,
+        block: BlockId = "latest",
+    ) -> bytes:
+        """What a call would return after a block; leaves no trace. Raises CallFailed."""
+        return self.chain.call(self._call(to, data, value, sender, gas), block)
+
+    def estimate_gas(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: AddressLike | None = None,
+        gas: int | None = None,
+        block: BlockId = "latest",
+    ) -> int:
+        """A gas limit with which a transaction succeeds after a block. Raises CallFailed."""
+        return self.chain.estimate_gas(self._call(to, data, value, sender, gas), block)
+
+    def _call(
+        self,
+        to: AddressLike | None,
+        data: bytes,
+        value: int,
+        sender: AddressLike | None,
+        gas: int | None,
+    ) -> Call:
+        return Call(
+            sender=to_address(self.accounts[0] if sender is None else sender),
+            to=b"" if to is None else to_address(to),
+            data=data,
+            value=value,
+            gas=gas,
+        )
+
+    # Reading
+
+    @property
+    def head(self) -> Block:
+        """The last block."""
+        return self.block("latest")
+
+    def block(self, block: BlockId = "latest") -> Block:
+        """A block by height, hash, "latest" or "earliest". Raises UnknownBlock."""
+        header = self.chain.header(block)
+        stored = self.chain.history.body(header.hash).transactions
+        return make_block(header, tuple(transaction.hash for transaction in stored))
+
+    def receipt(self, transaction_hash: bytes) -> Receipt:
+        """What became of a mined transaction. Raises UnknownTransaction."""
+        return make_receipt(self.chain.history.included(transaction_hash))
+
+    def transaction(self, transaction_hash: bytes) -> Transaction:
+        """A mined transaction. Raises UnknownTransaction."""
+        included: IncludedTransaction = self.chain.history.included(transaction_hash)
+        return included.transaction
+
+    def logs(
+        self,
+        from_block: BlockId = 0,
+        to_block: BlockId = "latest",
+        address: AddressLike | Sequence[AddressLike] = (),
+        topics: TopicFilter = (),
+    ) -> list[Log]:
+        """Logs in a range of blocks, oldest first; blocks without a match are skipped by bloom.
+
+        `address` is one or several, none for all; `topics` by position, each a topic, several
+        that will do, or None.
+        """
+        first, last = (self.chain.header(block).block_number for block in (from_block, to_block))
+        addresses = [to_address(item) for item in _several(address)]
+        return [
+            make_log(entry) for entry in self.chain.history.logs(first, last, addresses, topics)
+        ]
+
+    def balance(self, address: AddressLike, block: BlockId = "latest") -> int:
+        """Wei of an account."""
+        return self.chain.state_at(block).get_balance(to_address(address))
+
+    def nonce(self, address: AddressLike, block: BlockId = "latest") -> int:
+        """How many transactions an account sent, or contracts it created."""
+        return self.chain.state_at(block).get_nonce(to_address(address))
+
+    def code(self, address: AddressLike, block: BlockId = "latest") -> bytes:
+        """A contract's code; empty for other accounts."""
+        return self.chain.state_at(block).get_code(to_address(address))
+
+    def storage(self, address: AddressLike, slot: int, block: BlockId = "latest") -> int:
+        """One storage word of a contract."""
+        return self.chain.state_at(block).get_storage(to_address(address), slot)
+
+    # Keeping
+
+    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+        """The checkpoints there are, oldest first; none in memory."""
+        return self._manager.list() if self._manager else ()
+
+    def create_checkpoint(self) -> CheckpointInfo:
+        """Make one of the head now. Raises ChainError in memory, StoreFailed."""
+        if self._manager is None:
+            raise ChainError("a chain in memory has no checkpoints: open one at a path")
+        return self._manager.create()
+
+    def self_check(self) -> list[str]:
+        """Every violation of the ledger's invariants; empty when it is sound."""
+        return check(self.chain.ledger)
+
+    def counts(self) -> dict[str, int]:
+        """Ledger rows by table, as of the head."""
+        counts = self.chain.ledger.commitment.counts
+        return {table.name.lower(): counts.get(table, 0) for table in TableNumber}
