@@ -1,0 +1,38 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import evm_dex
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+BLOCKS: list[tuple[str, str]] = re.findall(
+    r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
+)
+
+
+def first(language: str) -> str:
+    return next(text for kind, text in BLOCKS if kind == language)
+
+
+def test_the_first_program_prints_the_output_below_it() -> None:
+    program, output = first("python"), first("")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True
+    )
+    assert done.stdout == output
+
+
+def test_the_genesis_opens_a_chain_with_its_market() -> None:
+    genesis = tomllib.loads(first("toml"))
+    with evm_dex.open(genesis=genesis) as dex:
+        market = dex.spot.call("getMarket", dex.tokens["WETH"])
+        assert (market.tick, market.lot) == (10_000, 10**12)
+        assert (market.makerFee, market.takerFee) == (10, 50)
