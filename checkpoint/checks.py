@@ -6,10 +6,12 @@ import rlp
 from eth_hash.auto import keccak
 
 from checkpoint.errors import StoreDamaged, WrongChain
-from checkpoint.families import Family, height_key
+from checkpoint.families import Family, height_key, height_of
 from checkpoint.head import Head
 from checkpoint.store import StoreReader
 
+_LISTED = 4096
+"""Heights below the head that are looked at."""
 _STATE_ROOT = 3
 """Index of the state root in a header's RLP list (Yellow Paper, section 4.3)."""
 
@@ -33,6 +35,26 @@ def check_opening(store: StoreReader, chain_id: int | None) -> None:
     above = next(store.iterate(Family.HASHES, start=height_key(head.height + 1)), None)
     if above is not None:
         raise StoreDamaged("there are blocks above the head", f"head at height {head.height}")
+
+
+def check_blocks(store: StoreReader, origin: int | None) -> None:
+    """Refuse a store that lost the newest blocks before its log, with the file that had them.
+
+    Looks at the last few thousand heights: files are written more often than that.
+    Raises StoreDamaged.
+    """
+    head = store.head()
+    if head is None:
+        return
+    if origin is None:
+        raise StoreDamaged("there is a head but no bookkeeping", f"head at height {head.height}")
+    expected = max(origin, head.height - _LISTED + 1)
+    for key, _ in store.iterate(Family.HASHES, start=height_key(expected)):
+        if height_of(key) != expected:
+            break
+        expected += 1
+    if expected <= head.height:
+        raise StoreDamaged("the block is not listed", f"family hashes, height {expected}")
 
 
 def header_problem(store: StoreReader, head: Head) -> str | None:

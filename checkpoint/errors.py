@@ -1,5 +1,7 @@
 """What can go wrong with a store, each error saying what to do next."""
 
+# ruff: noqa: N818 - each class is named for what happened
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -14,7 +14,8 @@ from typing import Self
 
 from checkpoint.errors import StoreLocked
 
-_MAX_BYTES = 65_536
+_MAX_BYTES = 4096
+_MAX_COMMAND = 200
 
 
 class StoreLock:
@@ -56,9 +57,10 @@ class StoreLock:
 
 
 def _describe_self() -> bytes:
+    command = " ".join(shlex.join(sys.orig_argv).split())
     holder = {
         "pid": os.getpid(),
-        "command": shlex.join(sys.orig_argv)[:1000],
+        "command": command if len(command) <= _MAX_COMMAND else command[:_MAX_COMMAND] + "…",
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return json.dumps(holder).encode()

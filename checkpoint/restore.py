@@ -11,7 +11,7 @@ from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
 from checkpoint.layout import StoreLayout, rename, sync_directory
 from checkpoint.lock import StoreLock
 from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_checkpoints
-from checkpoint.rocks import RocksReader, set_sequence
+from checkpoint.rocks.reader import RocksReader, set_sequence
 from checkpoint.store import Progress
 from checkpoint.verify import verify
 from checkpoint.witness import read_witness
@@ -95,7 +95,7 @@ def _compare(reader: RocksReader, manifest: Manifest, path: Path) -> None:
         "state_root": head.state_root.hex(),
         "digest": digest(head.commitment).hex(),
         "rows": {str(table): count for table, count in head.commitment.counts.items()},
-        "sequence": reader.sequence,
+        "sequence": reader.bookkeeping.sequence,
     }
     for name, value in held.items():
         if getattr(manifest, name) != value:

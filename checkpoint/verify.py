@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import rlp
 from eth_hash.auto import keccak
@@ -132,8 +131,8 @@ class _Nodes:
             raise KeyError(node_hash)
         return node
 
-    def __contains__(self, node_hash: Any) -> bool:
-        return self._store.get(Family.NODES, node_hash) is not None
+    def __contains__(self, node_hash: object) -> bool:
+        return isinstance(node_hash, bytes) and self._store.get(Family.NODES, node_hash) is not None
 
 
 def _silent(_done: int, _total: int) -> None:

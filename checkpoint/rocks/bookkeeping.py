@@ -1,0 +1,43 @@
+"""What a store on disk notes about itself, in one record written with every batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from checkpoint.rocks.database import BOOKKEEPING, Changes, Database
+from checkpoint.versioned import pack, unpack
+
+BOOKKEEPING_VERSION = 1
+_KEY = b"bookkeeping"
+_DECODER = msgspec.msgpack.Decoder(tuple[int, int | None])
+
+
+@dataclass(frozen=True, slots=True)
+class Bookkeeping:
+    """How far a store came."""
+
+    sequence: int = 0
+    """Number of batches written, restores counted on: never goes back, as heights may."""
+    origin: int | None = None
+    """Height of the first block written; every block from there to the head is listed."""
+
+    def encode(self) -> bytes:
+        """The stored form."""
+        return pack(BOOKKEEPING_VERSION, (self.sequence, self.origin))
+
+    @classmethod
+    def decode(cls, value: bytes) -> Bookkeeping:
+        """Read a stored record. Raises WrongFormat or StoreDamaged."""
+        return cls(*unpack(BOOKKEEPING_VERSION, _DECODER, value, "the bookkeeping record"))
+
+    @classmethod
+    def read(cls, database: Database) -> Bookkeeping:
+        """That of a database; zeros in a new one."""
+        value = database.get(BOOKKEEPING, _KEY)
+        return cls() if value is None else cls.decode(value)
+
+    def as_changes(self) -> Changes:
+        """For writing it."""
+        return {BOOKKEEPING: {_KEY: self.encode()}}

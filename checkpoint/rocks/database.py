@@ -1,0 +1,209 @@
+"""RocksDB with our families and our errors; the only module that imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from weakref import WeakSet
+
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    Checkpoint,
+    DBCompressionType,
+    DBRecoveryMode,
+    Options,
+    Rdict,
+    RdictIter,
+    WriteBatch,
+    WriteOptions,
+)
+
+from checkpoint.errors import StoreClosed, StoreDamaged, StoreError, StoreFailed
+from checkpoint.families import Family
+
+BOOKKEEPING = "default"
+"""The column family every RocksDB has; holds what is about the store, not the chain."""
+_MEBIBYTE = 1 << 20
+_LARGE_VALUES = {Family.BODIES, Family.RECEIPTS}
+
+Changes = Mapping[str, Mapping[bytes, bytes | None]]
+"""Per family, new values by key; None deletes."""
+
+
+class Database:
+    """RocksDB with our families, speaking our errors."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        create: bool = False,
+        read_only: bool = False,
+        accept_loss: bool = False,
+    ) -> None:
+        """Open it. Read-only changes no file. Raises StoreDamaged or StoreFailed.
+
+        A log record that was cut off at the end is what a kill leaves, and ignored. One that
+        is wrong inside is refused, with the log left as it is; `accept_loss` goes back to the
+        block before it and drops the rest.
+        """
+        self._where = str(directory)
+        access = AccessType.read_only(False) if read_only else AccessType.read_write()
+        cache = Cache(64 * _MEBIBYTE)
+        families = {str(family): _family_options(family, cache) for family in Family}
+        try:
+            options = _database_options(create, accept_loss)
+            self._rocks: Rdict | None = Rdict(self._where, options, families, access)
+        except Exception as error:
+            raise _translated(error, self._where) from error
+        self._readers = {
+            name: self._rocks.get_column_family(name) for name in (*families, BOOKKEEPING)
+        }
+        self._handles = {name: self._rocks.get_column_family_handle(name) for name in self._readers}
+        self._cursors: WeakSet[_Cursor] = WeakSet()
+
+    def get(self, family: str, key: bytes) -> bytes | None:
+        """One value. Raises StoreDamaged naming family and key."""
+        try:
+            value: bytes | None = self._reader(family).get(key)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise _translated(error, f"family {family}, key {key.hex()}") from error
+        return value
+
+    def iterate(self, family: str, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs from `start` on while they have `prefix`. Raises StoreDamaged."""
+        cursor = _Cursor(self._reader(family), family, start)
+        self._cursors.add(cursor)
+        while (pair := cursor.next()) is not None and pair[0].startswith(prefix):
+            yield pair
+
+    def write(self, changes: Changes, *, sync: bool) -> None:
+        """Apply all changes in one step. Raises StoreFailed."""
+        if self._rocks is None:
+            raise StoreClosed(f"{self._where} is closed")
+        batch = WriteBatch(raw_mode=True)
+        for family, pairs in changes.items():
+            handle = self._handles[family]
+            for key, value in pairs.items():
+                if value is None:
+                    batch.delete(key, handle)
+                else:
+                    batch.put(key, value, handle)
+        options = WriteOptions()
+        options.sync = sync
+        try:
+            self._rocks.write(batch, options)
+        except Exception as error:
+            raise StoreFailed(f"{self._where}: {error}") from error
+
+    def checkpoint(self, directory: Path) -> None:
+        """A copy of the database as it is, by hard links, in a directory that must not exist."""
+        if self._rocks is None:
+            raise StoreClosed(f"{self._where} is closed")
+        try:
+            Checkpoint(self._rocks).create_checkpoint(str(directory))
+        except Exception as error:
+            raise _translated(error, f"checkpoint {directory}") from error
+
+    def close(self) -> None:
+        """Close it, and its lock with it; closing twice does no harm."""
+        if self._rocks is None:
+            return
+        # Its own close would write each family to a file by itself. The log has everything, so
+        # that is stopped, and dropping every object of it is what closes it and its lock.
+        self._rocks.cancel_all_background(True)
+        for cursor in self._cursors:
+            cursor.close()
+        self._readers.clear()
+        self._handles.clear()
+        self._rocks = None
+
+    def _reader(self, family: str) -> Rdict:
+        try:
+            return self._readers[family]
+        except KeyError:
+            raise StoreClosed(f"{self._where} is closed") from None
+
+
+class _Cursor:
+    """A RocksDB iterator that can be taken away from whoever holds it."""
+
+    def __init__(self, reader: Rdict, family: str, start: bytes) -> None:
+        self._family = family
+        self._last = start
+        self._iterator: RdictIter | None = reader.iter()
+        self._iterator.seek(start)
+
+    def next(self) -> tuple[bytes, bytes] | None:
+        """The pair it is at, then one step on; None at the end."""
+        if self._iterator is None:
+            raise StoreClosed(f"the store was closed while family {self._family} was read")
+        if not self._iterator.valid():
+            self._check_end(self._iterator)
+            return None
+        pair = self._iterator.key(), self._iterator.value()
+        self._last = pair[0]
+        self._iterator.next()
+        return pair
+
+    def close(self) -> None:
+        self._iterator = None
+
+    def _check_end(self, iterator: RdictIter) -> None:
+        """RocksDB ends an iteration at a damaged block as if it were the last."""
+        try:
+            iterator.status()
+        except Exception as error:
+            where = f"family {self._family}, at or after key {self._last.hex()}"
+            raise _translated(error, where) from error
+
+
+def _translated(error: Exception, where: str) -> StoreError:
+    """Our error for one of RocksDB's, which has a single type and puts its kind in the text."""
+    text = str(error)
+    if text.startswith("Corruption") or "No such file" in text or "does not exist" in text:
+        return StoreDamaged(text, where)
+    return StoreFailed(f"{where}: {text}")
+
+
+def _database_options(create: bool, accept_loss: bool) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(create)
+    options.create_missing_column_families(create)
+    # All families reach their files together, so that they agree even if the log is lost.
+    options.set_atomic_flush(True)
+    options.set_wal_recovery_mode(
+        DBRecoveryMode.point_in_time()
+        if accept_loss
+        else DBRecoveryMode.tolerate_corrupted_tail_records()
+    )
+    options.set_max_total_wal_size(64 * _MEBIBYTE)
+    options.set_db_write_buffer_size(64 * _MEBIBYTE)
+    # Written back while it grows, so that a flush or a sync does not wait for all of it at once.
+    options.set_bytes_per_sync(_MEBIBYTE)
+    options.set_wal_bytes_per_sync(_MEBIBYTE)
+    options.set_manifest_preallocation_size(_MEBIBYTE // 16)
+    options.set_keep_log_file_num(2)
+    return options
+
+
+def _family_options(family: Family, cache: Cache) -> Options:
+    options = Options(raw_mode=True)
+    # Small, since a checkpoint first writes out what is buffered; the levels below in proportion.
+    options.set_write_buffer_size(2 * _MEBIBYTE)
+    options.set_level_zero_file_num_compaction_trigger(8)
+    options.set_max_bytes_for_level_base(32 * _MEBIBYTE)
+    options.set_target_file_size_base(8 * _MEBIBYTE)
+    options.set_compression_type(
+        DBCompressionType.zstd() if family in _LARGE_VALUES else DBCompressionType.lz4()
+    )
+    table = BlockBasedOptions()
+    table.set_block_cache(cache)
+    # Most look-ups name one key: hashes of nodes, blocks, transactions; keys of rows.
+    table.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(table)
+    return options

@@ -1,0 +1,42 @@
+"""Looking at a store before it is opened for writing.
+
+RocksDB tidies up as it opens: it drops what a damaged log or file list does not lead to. So a
+store is first looked at without changing a file, and one that is not whole stays as it was.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from checkpoint.checks import check_blocks, check_opening
+from checkpoint.errors import CommitsLost, StoreDamaged
+from checkpoint.rocks.reader import RocksReader
+from checkpoint.witness import Commit
+
+
+def inspect(directory: Path, seen: Commit | None, chain_id: int | None, accept_loss: bool) -> None:
+    """Refuse a database that is damaged, of another chain, or behind what was committed.
+
+    `seen` is what the witness vouches for. Raises StoreDamaged (CommitsLost), WrongFormat,
+    WrongChain.
+    """
+    with closing(RocksReader(directory, accept_loss=accept_loss)) as reader:
+        if seen is not None and not accept_loss:
+            _compare(reader, seen, directory)
+        check_opening(reader, chain_id)
+        check_blocks(reader, reader.bookkeeping.origin)
+
+
+def _compare(reader: RocksReader, seen: Commit, directory: Path) -> None:
+    """The witness may be behind the database, and never ahead."""
+    head = reader.head()
+    if reader.bookkeeping.sequence < seen.sequence:
+        found = head.height if head else None
+        raise CommitsLost(str(directory), found, seen.height)
+    if reader.bookkeeping.sequence == seen.sequence and head and head.block_hash != seen.block_hash:
+        raise StoreDamaged(
+            f"it is at block {head.block_hash.hex()} but {seen.block_hash.hex()} was "
+            "committed: this is another store's database",
+            str(directory),
+        )

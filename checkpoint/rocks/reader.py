@@ -1,0 +1,59 @@
+"""Reading a database directory that nobody writes, such as a checkpoint's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from checkpoint.errors import StoreError
+from checkpoint.families import HEAD_KEY, Family
+from checkpoint.head import Head
+from checkpoint.rocks.bookkeeping import Bookkeeping
+from checkpoint.rocks.database import Database
+from checkpoint.store import StoreReader
+
+
+class RocksReader(StoreReader):
+    """A database directory nobody writes, as a store to read; changes none of its files."""
+
+    def __init__(self, directory: Path, *, accept_loss: bool = False) -> None:
+        """Open a database directory, not a store's root. Raises StoreDamaged, WrongFormat."""
+        self._database = Database(directory, read_only=True, accept_loss=accept_loss)
+        try:
+            self._head = read_head(self._database)
+            self.bookkeeping = Bookkeeping.read(self._database)
+        except StoreError:
+            self._database.close()
+            raise
+
+    def head(self) -> Head | None:
+        return self._head
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        return self._database.get(family, key)
+
+    def iterate(
+        self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        return self._database.iterate(family, prefix, max(prefix, start or b""))
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._database.close()
+
+
+def set_sequence(directory: Path, sequence: int) -> None:
+    """Make a database directory that nobody has open count its batches on from `sequence`."""
+    database = Database(directory)
+    try:
+        bookkeeping = replace(Bookkeeping.read(database), sequence=sequence)
+        database.write(bookkeeping.as_changes(), sync=True)
+    finally:
+        database.close()
+
+
+def read_head(database: Database) -> Head | None:
+    """The head record; None in a new database. Raises WrongFormat, StoreDamaged."""
+    value = database.get(Family.HEAD, HEAD_KEY)
+    return None if value is None else Head.decode(value)
