@@ -100,7 +100,7 @@ class Contract:
         return self.interface.encode_call(entry, args)
 
     def events(self, receipt: Receipt) -> list[Event]:
-        """This contract's own events in a receipt, decoded, in order."""
+        """The contract's own events in a receipt, decoded, in order."""
         mine = (log for log in receipt.raw_logs if log.address == self.raw_address)
         return [event for log in mine if (event := self.interface.decode_event(log))]
 

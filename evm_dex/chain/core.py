@@ -8,7 +8,6 @@ from typing import NoReturn
 
 import msgspec
 from eth.vm.forks.prague import PragueVM
-from eth.vm.interrupt import EVMMissingData
 from eth_utils.exceptions import ValidationError
 
 from checkpoint.batch import BlockBatch
@@ -23,7 +22,7 @@ from evm_dex.chain.bodies import (
     encode_position,
     encode_receipts,
 )
-from evm_dex.chain.errors import ChainStopped, TransactionRejected
+from evm_dex.chain.errors import ChainStopped, StateMissing, TransactionRejected
 from evm_dex.chain.execution import Call, Simulator
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import BlockId, History
@@ -31,7 +30,7 @@ from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.chain.transactions import Transaction, decode
-from evm_dex.vm.machine import Machine, State
+from evm_dex.vm.machine import Machine, State, missing_state_as
 from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
@@ -88,13 +87,14 @@ class Chain:
         self._check_running()
         if transaction.hash in self.mempool:
             raise TransactionRejected(f"0x{transaction.hash.hex()} is waiting already")
-        check_admission(
-            transaction,
-            chain_id=self.chain_id,
-            next_header=self.head.child(),
-            balance=self.state.get_balance(transaction.sender),
-            nonce=self.next_nonce(transaction.sender),
-        )
+        with missing_state_as(StateMissing):
+            check_admission(
+                transaction,
+                chain_id=self.chain_id,
+                next_header=self.head.child(),
+                balance=self.state.get_balance(transaction.sender),
+                nonce=self.next_nonce(transaction.sender),
+            )
         self.mempool.add(transaction)
         if self.automine:
             self._mine_at_once(transaction)
@@ -152,10 +152,10 @@ class Chain:
         """What a call would return after a block; leaves no trace.
 
         Gas is free and the sender need not be able to pay for it. Raises CallFailed,
-        UnknownBlock, and UndoExpired for a block too far back.
+        UnknownBlock, UndoExpired for a block too far back, and StateMissing.
         """
         header = self.header(block)
-        with self._ledger_after(header):
+        with missing_state_as(StateMissing), self._ledger_after(header):
             return self._simulator.call(call, header)
 
     def estimate_gas(self, call: Call, block: BlockId = "latest") -> int:
@@ -164,7 +164,7 @@ class Chain:
         Raises like `call`.
         """
         header = self.header(block)
-        with self._ledger_after(header):
+        with missing_state_as(StateMissing), self._ledger_after(header):
             return self._simulator.estimate_gas(call, header)
 
     @contextmanager
@@ -208,11 +208,12 @@ class Chain:
     def _all_or_nothing(self) -> Iterator[None]:
         """Until the block is sealed, whatever goes wrong leaves the chain at its head."""
         try:
-            yield
-        except BaseException as error:
+            with missing_state_as(StateMissing):
+                yield
+        except StateMissing as error:
+            self._stop(error)
+        except BaseException:
             self._sealer.reset(self.head)
-            if isinstance(error, EVMMissingData):
-                self._stop(error)
             raise
 
     def _commit(self, sealed: SealedBlock) -> Head:

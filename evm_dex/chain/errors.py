@@ -1,5 +1,7 @@
 """What can go wrong on the chain, and whose fault it is."""
 
+# ruff: noqa: N818 - each class is named for what happened
+
 from __future__ import annotations
 
 
@@ -29,6 +31,10 @@ class GenesisMismatch(GenesisError):
 
 class ChainStopped(ChainError):
     """The store or the chain's own data failed; reopen to go on from the last durable block."""
+
+
+class StateMissing(ChainError):
+    """Part of the EVM state is not in the store: damage, or a state that was pruned."""
 
 
 class CallFailed(ChainError):

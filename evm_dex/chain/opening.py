@@ -9,13 +9,14 @@ from eth_hash.auto import keccak
 
 from checkpoint.store import Store
 from evm_dex.chain.core import Chain
-from evm_dex.chain.errors import ChainStopped, GenesisMismatch
+from evm_dex.chain.errors import ChainStopped, GenesisMismatch, StateMissing
 from evm_dex.chain.genesis import Genesis, differing_fields, resolve_genesis
 from evm_dex.chain.genesis_block import write_genesis
 from evm_dex.chain.genesis_file import GenesisSource, default_genesis_file, read_genesis_file
 from evm_dex.chain.history import History
 from evm_dex.vm.build import build_vm
 from evm_dex.vm.context import Precompile
+from evm_dex.vm.machine import missing_state_as
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.commitment import digest
 from precompiles.ledger.ledger import Ledger
@@ -60,8 +61,8 @@ def open_chain(
     """The chain in a store, begun with `genesis` (or the default one) if the store is empty.
 
     Raises GenesisError, GenesisMismatch when the store was begun with another genesis,
-    UntrustedStorage when its rows are not what the head commits to, and ChainStopped when the
-    head's state does not commit to those rows.
+    UntrustedStorage when its rows are not what the head commits to, ChainStopped when the head's
+    state does not commit to those rows, and StateMissing when it is not all there.
     """
     wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
     precompiles = restore(store)
@@ -74,8 +75,9 @@ def open_chain(
         _check_same_genesis(store, wanted)
     if precompiles.report.repairs:
         store.set_active(precompiles.report.repairs)
-    chain = Chain(store, vm_class, ledger, automine=automine)
-    _check_commitment(chain, ledger)
+    with missing_state_as(StateMissing):
+        chain = Chain(store, vm_class, ledger, automine=automine)
+        _check_commitment(chain, ledger)
     return chain
 
 

@@ -24,7 +24,7 @@ RESERVED_ADDRESSES = frozenset(
 """Ethereum's own precompiles up to Prague, and P-256 verification (RIP-7212)."""
 
 
-class AddressTaken(ValueError):
+class AddressTaken(ValueError):  # noqa: N818 - named for what happened, like all errors here
     """A precompile was given an address that is not free."""
 
 

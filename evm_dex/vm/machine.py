@@ -6,12 +6,14 @@ attributes will do. Here is the one place where the two meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 from eth.abc import AtomicDatabaseAPI, ComputationAPI
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
+from eth.vm.interrupt import EVMMissingData
 
 
 class State(Protocol):
@@ -67,6 +69,15 @@ class BlockContext(Protocol):
     @property
     def state_root(self) -> bytes:
         """Root of the EVM state that execution starts from."""
+
+
+@contextmanager
+def missing_state_as(error_class: type[Exception]) -> Iterator[None]:
+    """Turn py-evm's interrupt for a missing trie node or code into an error of the caller's."""
+    try:
+        yield
+    except EVMMissingData as error:
+        raise error_class(f"{error}; restore a checkpoint") from error
 
 
 Ancestors = Callable[[Any], Iterable[bytes]]

@@ -110,7 +110,7 @@ class Trie:
         prefix, is_leaf = _unpack(node[0])
         shared = _shared(prefix, path)
         if shared < len(prefix):
-            return _split(node[1], is_leaf, prefix, path, shared, value)
+            return _split(node, path, shared, value)
         if is_leaf:
             node[1] = value
         else:
@@ -162,12 +162,11 @@ class Trie:
         return digest
 
 
-def _split(
-    content: Node, is_leaf: bool, prefix: bytes, path: bytes, shared: int, value: bytes
-) -> Node:
-    """Two ways part inside a path: a branch there, below what they share."""
+def _split(node: Node, path: bytes, shared: int, value: bytes) -> Node:
+    """Two ways part inside a node's path: a branch there, below what they share."""
+    prefix, is_leaf = _unpack(node[0])
+    content, rest = node[1], prefix[shared + 1 :]
     branch: Node = [b""] * _BRANCH
-    rest = prefix[shared + 1 :]
     if is_leaf:
         branch[prefix[shared]] = [_pack(rest, _TERMINATES), content]
     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import rlp
 from eth.abc import BlockAPI
+from eth.chains.base import BaseChain
 from eth.chains.base import Chain as StockChain
 from eth.db.atomic import AtomicDB
 from eth.vm.forks.prague.blocks import PragueBlock, PragueBlockHeader
@@ -88,7 +89,7 @@ def _blocks(world: World) -> Iterator[BlockAPI]:
         )
 
 
-def _stock_chain() -> tuple[StockChain, World]:
+def _stock_chain() -> tuple[BaseChain, World]:
     """Py-evm's own chain at the same genesis, over a ledger of its own."""
     twin = World()
     restored = restore(twin.store)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from checkpoint.memory import MemoryStore
 from evm_dex.chain.execution import Call
 from evm_dex.vm.build import RESERVED_ADDRESSES, AddressTaken, build_vm
 from precompiles.errors import AmountZero
@@ -25,7 +26,6 @@ from tests.chain.support import (
     CONTEXT,
     EMIT,
     EXHAUST,
-    MemoryStore,
     ScriptedPrecompile,
     World,
     word,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from eth.db.trie import _make_trie_root_and_nodes
 from hypothesis import given
 from hypothesis import strategies as st
-from trie import HexaryTrie
 from trie.constants import BLANK_NODE_HASH
+from trie.hexary import HexaryTrie
 
 from evm_dex.chain.trie import ordered_trie_root
 from evm_dex.vm.trie import Trie
