@@ -69,7 +69,7 @@ class Contract:
         self,
         name: str,
         *args: Any,
-        sender: Account | None = None,
+        sender: Account | AddressLike | None = None,
         value: int = 0,
         gas: int | None = None,
         **fees: Any,

@@ -131,7 +131,7 @@ class Dex:
         to: AddressLike | None = None,
         data: bytes = b"",
         value: int = 0,
-        sender: Account | None = None,
+        sender: Account | AddressLike | None = None,
         gas: int | None = None,
         **fees: Any,
     ) -> Receipt:
@@ -154,7 +154,7 @@ class Dex:
         to: AddressLike | None = None,
         data: bytes = b"",
         value: int = 0,
-        sender: Account | None = None,
+        sender: Account | AddressLike | None = None,
         gas: int | None = None,
         nonce: int | None = None,
         gas_price: int | None = None,
@@ -167,7 +167,7 @@ class Dex:
         It is of type 2 (EIP-1559) with a max fee of twice the base fee by default; a `gas_price`
         makes it legacy. Raises TransactionRejected, or CallFailed from estimating its gas.
         """
-        account = sender or self.accounts[0]
+        account = self._signing(sender)
         raw_to = b"" if to is None else to_address(to)
         address = to_address(account)
         if gas is None:
@@ -193,6 +193,20 @@ class Dex:
         }
         return self._sign_and_send(account, 2, fields)
 
+    def _signing(self, sender: Account | AddressLike | None) -> Account:
+        """The account whose key signs. Raises TransactionRejected for one that is not at hand."""
+        if isinstance(sender, Account):
+            return sender
+        if sender is None:
+            return self.accounts[0]
+        wanted = to_address(sender)
+        for account in self.accounts:
+            if to_address(account) == wanted:
+                return account
+        raise TransactionRejected(
+            f"no key at hand for 0x{wanted.hex()}: give an Account, or sign it and use send_raw()"
+        )
+
     def _sign_and_send(self, account: Account, type_id: int, fields: dict[str, Any]) -> bytes:
         return self.chain.send(sign(account.signer, type_id, fields)).hash
 
@@ -214,7 +228,7 @@ class Dex:
         self,
         artifact: str | Path | Artifact,
         *args: Any,
-        sender: Account | None = None,
+        sender: Account | AddressLike | None = None,
         value: int = 0,
         gas: int | None = None,
     ) -> Contract:

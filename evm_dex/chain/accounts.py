@@ -11,9 +11,7 @@ import hmac
 import unicodedata
 from functools import cache
 
-from coincurve import PrivateKey
-
-from evm_dex.chain.signing import CURVE_ORDER, Signer
+from evm_dex.chain.signing import CURVE_ORDER, Signer, compressed_public_key
 from precompiles.types import Address
 
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -57,7 +55,7 @@ def derive_accounts(mnemonic: str, count: int) -> tuple[Account, ...]:
 def _child(parent: tuple[bytes, bytes], index: int) -> tuple[bytes, bytes]:
     """(key, chain code) of a private child (BIP-32, CKDpriv)."""
     key, chain_code = parent
-    identity = b"\x00" + key if index & _HARDENED else PrivateKey(key).public_key.format()
+    identity = b"\x00" + key if index & _HARDENED else compressed_public_key(key)
     tweak, child_code = _split(
         hmac.digest(chain_code, identity + index.to_bytes(4, "big"), "sha512")
     )

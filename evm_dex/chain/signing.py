@@ -33,6 +33,11 @@ class Signer:
         return signature[64], r, s
 
 
+def compressed_public_key(private_key: bytes) -> bytes:
+    """The public key in 33 bytes."""
+    return PrivateKey(private_key).public_key.format()
+
+
 def recover(digest: bytes, y_parity: int, r: int, s: int) -> Address:
     """Who signed `digest`. Raises ValueError when nobody can have."""
     if y_parity not in (0, 1) or not 0 < r < CURVE_ORDER or not 0 < s <= CURVE_ORDER // 2:
