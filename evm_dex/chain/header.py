@@ -99,6 +99,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
+_BLOOM_FIELD = Header.__struct_fields__.index("bloom")
+
+
 def decode_header(encoded: bytes) -> Header:
     """A header from its RLP. Raises ValueError when it has not the shape of Prague's."""
     items = rlp.decode(encoded)
@@ -110,6 +113,11 @@ def decode_header(encoded: bytes) -> Header:
         for name, item in zip(names, items, strict=True)
     }
     return Header(**values)
+
+
+def decode_bloom(encoded: bytes) -> int:
+    """Only the bloom filter of an encoded header, as a 2048-bit integer."""
+    return int.from_bytes(rlp.decode(encoded)[_BLOOM_FIELD], "big")
 
 
 def _bytes(value: int | bytes) -> bytes:

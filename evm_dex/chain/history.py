@@ -15,7 +15,7 @@ from evm_dex.chain.bodies import (
     decode_receipts,
 )
 from evm_dex.chain.errors import ChainStopped, UnknownBlock, UnknownTransaction
-from evm_dex.chain.header import Header, decode_header
+from evm_dex.chain.header import Header, decode_bloom, decode_header
 from evm_dex.chain.receipts import Log, Receipt, bloom_bits
 from evm_dex.chain.transactions import Transaction, decode
 from precompiles.types import Address
@@ -111,24 +111,22 @@ class History:
         alternatives = [_alternatives(topic) for topic in topics]
         wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
         for height in range(first, last + 1):
-            header = self.header(self._need(Family.HASHES, height_key(height)), last)
-            bloom = int.from_bytes(header.bloom, "big")
+            block_hash = self._need(Family.HASHES, height_key(height))
+            bloom = decode_bloom(self._need(Family.HEADERS, block_hash))
             if bloom and all(any(bloom & bits == bits for bits in some) for some in wanted):
                 yield from (
                     entry
-                    for entry in self._block_logs(header)
+                    for entry in self._block_logs(height, block_hash)
                     if _matches(entry.log, addresses, alternatives)
                 )
 
-    def _block_logs(self, header: Header) -> Iterator[LogEntry]:
+    def _block_logs(self, height: int, block_hash: bytes) -> Iterator[LogEntry]:
         place = 0
-        body = self.body(header.hash)
-        for index, receipt in enumerate(self.receipts(header.hash)):
+        body = self.body(block_hash)
+        for index, receipt in enumerate(self.receipts(block_hash)):
+            transaction_hash = body.transactions[index].hash
             for log in receipt.logs:
-                transaction_hash = body.transactions[index].hash
-                yield LogEntry(
-                    log, header.block_number, header.hash, transaction_hash, index, place
-                )
+                yield LogEntry(log, height, block_hash, transaction_hash, index, place)
                 place += 1
 
     def _hash(self, block: int | str, head: int) -> bytes:

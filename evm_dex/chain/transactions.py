@@ -92,7 +92,7 @@ def decode(raw: bytes, sender: Address | None = None) -> Transaction:
 
 
 def sign(signer: Signer, type_id: int, fields: dict[str, Any]) -> Transaction:
-    """Sign a transaction of type 0, 1, 2 or 4, given the fields of its RLP layout by name.
+    """Sign a transaction of any type, given the fields of its RLP layout by name.
 
     Legacy transactions take `chain_id` too and are signed for it alone (EIP-155).
     """
@@ -200,6 +200,8 @@ def _encode(name: str, value: Any) -> Any:
             return [
                 [address, [slot.to_bytes(32, "big") for slot in slots]] for address, slots in value
             ]
+        case "blob_versioned_hashes":
+            return list(value)
         case "authorization_list":
             return [Authorization.serialize(authorization) for authorization in value]
         case _:

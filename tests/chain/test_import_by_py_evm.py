@@ -11,6 +11,8 @@ from eth.chains.base import BaseChain
 from eth.chains.base import Chain as StockChain
 from eth.db.atomic import AtomicDB
 from eth.vm.forks.prague.blocks import PragueBlock, PragueBlockHeader
+from eth.vm.forks.prague.transactions import Authorization
+from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
 from checkpoint.families import Family
@@ -28,6 +30,8 @@ from tests.chain.support import (
     restore,
     word,
 )
+
+pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
 
 BOB = default_accounts()[1]
 STORE_AND_LOG = assemble(
@@ -59,10 +63,25 @@ def world() -> World:
     world.send(b"", SELF_DESTRUCT, value=2)
     world.send(b"", b"\xfe")
     world.send(BOB.address, b"\x01" * 3000)
+    delegation = _authorize(world, store)
+    world.send(BOB.address, word(5) + word(6), type_id=4, authorization_list=(delegation,))
+    world.send(BOB.address, word(6) + word(7))
+    assert world.chain.state.get_storage(BOB.address, 7) == 6
+    blobs = (b"\x01" + bytes(31),) * 3
+    for _ in range(2):
+        world.send(BOB.address, type_id=3, max_fee_per_blob_gas=9, blob_versioned_hashes=blobs)
     _block_of_many(world, store)
     world.chain.mine(timestamp=world.chain.head.timestamp + 1000)
     _block_of_many(world, store)
     return world
+
+
+def _authorize(world: World, contract: Address) -> Authorization:
+    """Bob lets his account run a contract's code (EIP-7702)."""
+    nonce = world.chain.next_nonce(BOB.address)
+    message = b"\x05" + rlp.encode([world.chain.chain_id, contract, nonce])
+    y_parity, r, s = BOB.signer.sign(keccak(message))
+    return Authorization(world.chain.chain_id, contract, nonce, y_parity, r, s)
 
 
 def _block_of_many(world: World, store: Address) -> None:

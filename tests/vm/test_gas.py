@@ -1,0 +1,35 @@
+"""What a transaction is billed is what its sender pays."""
+
+from __future__ import annotations
+
+from tests.bytecode import assemble, deployment
+from tests.chain.support import World
+
+SLOTS = [f"0x{slot:02x}" for slot in range(10)]
+CLEAR = assemble(" ".join(f"PUSH0 {slot} SSTORE" for slot in SLOTS) + " STOP")
+FILL = assemble(" ".join(f"0x01 {slot} SSTORE" for slot in SLOTS))
+
+
+def test_the_calldata_floor_holds_when_the_refund_is_capped() -> None:
+    """EIP-7623 with EIP-3529: 21,000 + 40 per non-zero byte, whatever would be refunded."""
+    world = World()
+    # The copying part of `deployment` counts from the start of the code, so it is moved along.
+    copying = deployment(CLEAR)
+    moved = copying[:3] + assemble(f"0x{13 + len(FILL):04x}") + copying[6:]
+    contract = world.deploy(FILL + moved)
+    assert world.chain.state.get_storage(contract, 9) == 1
+    before = world.chain.state.get_balance(world.account.address)
+    included = world.send(contract, b"\x01" * 3000)
+    paid = before - world.chain.state.get_balance(world.account.address)
+    assert included.gas_used == 21_000 + 40 * 3000
+    assert paid == included.gas_used * included.header.base_fee_per_gas
+
+
+def test_a_refund_is_at_most_a_fifth() -> None:
+    world = World()
+    copying = deployment(CLEAR)
+    moved = copying[:3] + assemble(f"0x{13 + len(FILL):04x}") + copying[6:]
+    contract = world.deploy(FILL + moved)
+    included = world.send(contract)
+    executed = 21_000 + 10 * (2 + 3 + 5_000)
+    assert included.gas_used == executed - executed // 5
