@@ -12,6 +12,9 @@ import pytest
 
 import evm_dex
 from checkpoint.errors import StoreLocked
+from checkpoint.restore import restore
+from checkpoint.rocks import RocksStore
+from checkpoint.verify import verify
 from evm_dex.addresses import to_address
 from evm_dex.artifact import ArtifactError, load_artifact
 from evm_dex.chain.errors import CallFailed, ChainError, GenesisMismatch, TransactionRejected
@@ -262,3 +265,26 @@ def test_the_fast_hash_is_chosen() -> None:
         "print(keccak.hasher.__module__)"
     )
     assert _run(program).strip() == "eth_hash.backends.pysha3"
+
+
+def test_a_checkpoint_is_proven_and_brought_back(tmp_path: Path) -> None:
+    """After the restore the chain goes on to the same block as before."""
+    path = tmp_path / "chain"
+
+    def trade(dex: Dex, step: int) -> None:
+        price = PRICE + step * 10_000
+        dex.spot.send("placeOrder", dex.tokens["WETH"], ETHER, price, bool(step % 2))
+
+    with evm_dex.open(path, checkpoint_interval=3) as dex:
+        for step in range(5):
+            trade(dex, step)
+        head = dex.head
+    restore(path, 3)
+    store = RocksStore(path)
+    assert verify(store).difference is None
+    store.close()
+    with evm_dex.open(path) as dex:
+        assert dex.head.number == 3
+        for step in (3, 4):
+            trade(dex, step)
+        assert dex.head == head
