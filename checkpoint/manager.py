@@ -54,6 +54,9 @@ class CheckpointManager:
     def committed(self, head: Head) -> CheckpointInfo | None:
         """Called after each durable block; makes and prunes checkpoints when it is time.
 
+        Called with the head of a store that was just opened, it makes up for a checkpoint
+        that a kill prevented; one that is there is not made again.
+
         Raises StoreFailed when a checkpoint cannot be written; the block is not affected.
         """
         if head.height == 0 or head.height % self.interval:

@@ -42,9 +42,7 @@ def restore(
         info = choose_checkpoint(layout.root, height)
         try:
             layout.settle()
-            shutil.rmtree(layout.restoring, ignore_errors=True)
-            materialize(info, layout.restoring, progress)
-            set_sequence(layout.restoring, _next_sequence(layout))
+            _build(info, layout, progress)
             _swap(layout)
         except OSError as error:
             raise StoreFailed(f"restoring {info.path}: {error}") from error
@@ -83,6 +81,18 @@ def materialize(info: CheckpointInfo, directory: Path, progress: Progress | None
         if report.difference is not None:
             raise StoreDamaged(report.difference, str(info.path))
         _compare(reader, info.manifest, info.path)
+
+
+def _build(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None) -> None:
+    """The new database, ready to be put in place; nothing of it stays if that fails."""
+    shutil.rmtree(layout.restoring, ignore_errors=True)
+    try:
+        materialize(info, layout.restoring, progress)
+        set_sequence(layout.restoring, _next_sequence(layout))
+        sync_directory(layout.restoring)
+    except BaseException:
+        shutil.rmtree(layout.restoring, ignore_errors=True)
+        raise
 
 
 def _compare(reader: RocksReader, manifest: Manifest, path: Path) -> None:
@@ -125,7 +135,6 @@ def _next_sequence(layout: StoreLayout) -> int:
 
 
 def _swap(layout: StoreLayout) -> None:
-    sync_directory(layout.restoring)
     if layout.database.exists():
         rename(layout.database, layout.replaced)
     rename(layout.restoring, layout.database)

@@ -182,7 +182,7 @@ def test_with_one_slot_torn_the_other_still_witnesses(store_path: Path) -> None:
         RocksStore(store_path)
 
 
-def test_witness_one_behind_is_what_a_kill_leaves(store_path: Path, original: Path) -> None:
+def test_witness_one_behind_is_what_a_kill_leaves(store_path: Path) -> None:
     witness = read_witness(store_path / "witness")
     assert witness is not None
     slot = witness.sequence % 2 * 512
@@ -220,7 +220,7 @@ def test_another_stores_database_is_refused(store_path: Path, tmp_path: Path) ->
 
 def test_deleted_database_does_not_pass_as_a_new_store(store_path: Path) -> None:
     shutil.rmtree(store_path / "db")
-    with pytest.raises(StoreDamaged, match="missing.*restore a checkpoint"):
+    with pytest.raises(StoreDamaged, match=r"missing.*restore a checkpoint"):
         RocksStore(store_path)
     assert not (store_path / "db").exists()
 
@@ -255,17 +255,18 @@ def outcome(path: Path, expected: State) -> str:
     try:
         store = RocksStore(path)
     except StoreError as error:
-        assert str(path) in str(error) or "family" in str(error) or "head" in str(error)
-        return "refused"
+        named = (str(path), "family", "head")
+        return "refused" if any(name in str(error) for name in named) else f"unclear: {error}"
     with closing(store):
         for family in Family:
             try:
-                assert dict(store.iterate(family)) == expected[family]
-                for key, value in expected[family].items():
-                    assert store.get(family, key) == value
+                found = (
+                    dict(store.iterate(family)),
+                    [*map(partial(store.get, family), expected[family])],
+                )
             except StoreDamaged as error:
-                assert f"family {family}" in str(error)
-                return "named"
+                return "named" if f"family {family}" in str(error) else f"unclear: {error}"
+            assert found == (expected[family], [*expected[family].values()])
     return "harmless"
 
 
@@ -282,10 +283,10 @@ def test_damage_to_any_file_is_named_or_harmless(
             damages(path / "db" / name)[way]()
             outcomes[f"{name} {way}"] = outcome(path, states[LAST])
             shutil.rmtree(path)
-    serious = {"refused", "named"}
     if kind in ("*.sst", "MANIFEST-*", "CURRENT"):
-        kinds = {case: found for case, found in outcomes.items() if "flipped" not in case}
-        assert set(kinds.values()) <= serious, kinds
-        assert serious & set(outcomes.values())
+        # A flipped bit may be in what nobody reads; a file cut off or gone never is.
+        cut = {case: found for case, found in outcomes.items() if "flipped" not in case}
+        assert set(cut.values()) <= {"refused", "named"}, cut
+        assert set(outcomes.values()) <= {"refused", "named", "harmless"}, outcomes
     else:
         assert set(outcomes.values()) == {"harmless"}

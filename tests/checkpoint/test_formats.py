@@ -10,6 +10,7 @@ from checkpoint.errors import StoreDamaged, WrongFormat
 from checkpoint.families import height_key, height_of, row_key
 from checkpoint.head import Head
 from checkpoint.manifest import CheckpointFile, Manifest
+from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.undo import decode_undo, encode_undo
 from checkpoint.witness import Commit
 from precompiles.ledger.storage import Commitment, RowChange
@@ -62,7 +63,7 @@ def test_head_of_format_1_is_read_and_still_written_the_same() -> None:
 
 
 def test_head_does_not_depend_on_the_order_of_its_counts() -> None:
-    counts = dict(reversed(HEAD.commitment.counts.items()))
+    counts = dict(sorted(HEAD.commitment.counts.items(), reverse=True))
     other = Commitment(HEAD.commitment.accumulator, counts)
     assert Head(1337, 70_000, HASH, HEAD.state_root, other).encode() == HEAD.encode()
 
@@ -76,6 +77,13 @@ def test_undo_row_of_version_1_is_read_and_still_written_the_same() -> None:
 def test_witness_of_version_1_is_read_and_still_written_the_same() -> None:
     assert Commit.decode(sample("witness-1.hex")) == Commit(2**40, 70_000, HASH)
     assert Commit(2**40, 70_000, HASH).encode() == sample("witness-1.hex")
+
+
+def test_bookkeeping_of_version_1_is_read_and_still_written_the_same() -> None:
+    for name, expected in (("1", Bookkeeping(2**40, 70_000)), ("1-empty", Bookkeeping(3, None))):
+        stored = sample(f"bookkeeping-{name}.hex")
+        assert Bookkeeping.decode(stored) == expected
+        assert expected.encode() == stored
 
 
 def test_manifest_of_format_1_is_read_and_still_written_the_same() -> None:
@@ -92,6 +100,8 @@ def test_other_formats_are_refused_by_name(version: int) -> None:
     undo = bytes((version,)) + sample("undo-1.hex")[1:]
     with pytest.raises(WrongFormat, match=rf"block 9 .*format {version}"):
         decode_undo(undo, 9)
+    with pytest.raises(WrongFormat, match=rf"bookkeeping .*format {version}"):
+        Bookkeeping.decode(bytes((version,)) + sample("bookkeeping-1.hex")[1:])
     manifest = (SAMPLES / "manifest-1.json").read_bytes()
     other = manifest.replace(b'"format": 1', b'"format": %d' % version)
     with pytest.raises(WrongFormat, match=rf"sample has format {version}"):

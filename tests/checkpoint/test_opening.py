@@ -100,7 +100,7 @@ def test_store_of_another_format_is_refused(tmp_path: Path) -> None:
         assert head is not None
         batch.put(Family.HEAD, HEAD_KEY, b"\x02" + head[1:])
         store.write(batch)
-    with pytest.raises(WrongFormat, match="key 'head'.*format 2, this program reads format 1"):
+    with pytest.raises(WrongFormat, match=r"key 'head'.*format 2, this program reads format 1"):
         RocksStore(tmp_path)
 
 
