@@ -12,10 +12,11 @@ Artifact = Mapping[str, Any]
 
 _PACKAGE = Path(__file__).parent
 _DIRECTORIES = (
+    _PACKAGE / "contract_artifacts",
     _PACKAGE / "artifacts",
     _PACKAGE.parent / "contracts" / "artifacts",
 )
-"""In an installed package; in a checkout."""
+"""In an installed package, however it was built; in a checkout."""
 
 
 class ArtifactError(ValueError):
@@ -66,5 +67,5 @@ def _find(source: str | Path) -> Path:
         candidate = directory / f"{source}.json"
         if candidate.is_file():
             return candidate
-    known = sorted(file.stem for directory in _DIRECTORIES for file in directory.glob("*.json"))
+    known = sorted({file.stem for directory in _DIRECTORIES for file in directory.glob("*.json")})
     raise ArtifactError(f"no artifact named {source!r}; there are {', '.join(known) or 'none'}")
