@@ -67,7 +67,7 @@ class WitnessFile:
         """Open or create it; its space is taken at once, so that later writes do not need any."""
         self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         if os.fstat(self._descriptor).st_size < 2 * _SLOT_BYTES:
-            os.posix_fallocate(self._descriptor, 0, 2 * _SLOT_BYTES)
+            os.pwrite(self._descriptor, bytes(2 * _SLOT_BYTES), 0)
 
     def record(self, commit: Commit) -> None:
         """Note a commit that is in the database. Not synced: being behind does no harm."""

@@ -47,11 +47,11 @@ class RocksStore(Store):
 
         `chain_id` refuses stores of other chains. `accept_loss` goes on from an older block
         where the newest were lost. Raises StoreLocked, NotAStore, StoreDamaged (CommitsLost),
-        WrongFormat, WrongChain.
+        WrongFormat, WrongChain; ValueError for a sync policy there is not.
         """
         self.path = Path(path)
         self.undo_window = undo_window
-        self._sync_every = {"never": 0, "block": 1}[sync] if isinstance(sync, str) else sync
+        self._sync_every = _sync_every(sync)
         self._unsynced = 0
         self._failure: str | None = None
         self._writing = threading.Lock()
@@ -164,3 +164,11 @@ class RocksStore(Store):
 
     def _checkpoint_heights(self) -> list[int]:
         return [info.height for info in list_checkpoints(self.path) if info.problem is None]
+
+
+def _sync_every(policy: SyncPolicy) -> int:
+    """After how many blocks to sync; 0 for never."""
+    every = {"never": 0, "block": 1}.get(policy) if isinstance(policy, str) else policy
+    if every is None or (every < 1 and policy != "never"):
+        raise ValueError(f"sync must be 'block', 'never' or a number of blocks, not {policy!r}")
+    return every

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from checkpoint.errors import StoreDamaged, WrongFormat
-from checkpoint.families import height_key, height_of, row_key
+from checkpoint.families import Family, height_key, height_of, row_key
 from checkpoint.head import Head
 from checkpoint.manifest import CheckpointFile, Manifest
+from checkpoint.restore import restore
+from checkpoint.rocks import RocksStore
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.undo import decode_undo, encode_undo
 from checkpoint.witness import Commit
@@ -90,6 +94,20 @@ def test_manifest_of_format_1_is_read_and_still_written_the_same() -> None:
     stored = (SAMPLES / "manifest-1.json").read_bytes()
     assert Manifest.decode(stored, "sample") == MANIFEST
     assert MANIFEST.encode() == stored
+
+
+def test_checkpoint_of_format_1_is_restored_and_proven(tmp_path: Path) -> None:
+    """A whole checkpoint written by an earlier version, RocksDB's files included."""
+    with tarfile.open(SAMPLES / "checkpoint-1.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    assert restore(tmp_path).height == 3
+    with closing(RocksStore(tmp_path, chain_id=1337)) as store:
+        head = store.head()
+        assert head is not None
+        assert head.block_hash.hex().startswith("0e3e047ea63a81ede")
+        assert head.commitment.counts == {1: 6, 5: 9, 6: 6}
+        assert {family for family in Family if any(store.iterate(family))} == set(Family)
+        assert store.undo(0)
 
 
 @pytest.mark.parametrize("version", [0, 2, 255])
