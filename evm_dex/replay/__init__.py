@@ -1,0 +1,1 @@
+"""Order flow, made or recorded, sent through the exchange as transactions."""

@@ -1,0 +1,45 @@
+"""Endless order flow from a seed: half placing, four tenths cancelling, one tenth crossing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from evm_dex.replay.flow import Cancel, Instruction, Place, Reduce, Take
+
+_PERCENT = 100
+_PLACING, _CANCELLING, _REDUCING = 50, 85, 90
+_WIDTH = 200
+"""Resting orders lie within this many ticks of the mid."""
+_LARGEST = 50
+_REACH = 400
+_MIN_MID = 10 * _REACH
+
+
+def generate(seed: int, mid: int = 300_000) -> Iterator[Instruction]:
+    """Orders around a mid price, in ticks, that walks by at most one tick per instruction.
+
+    The same seed gives the same flow on any machine. `mid` must leave room below it.
+    """
+    assert mid >= _MIN_MID
+    random = Random(seed)  # noqa: S311 - flow to trade, not secrets to keep
+    live: list[int] = []
+    placed = 0
+    while True:
+        mid = max(_MIN_MID, mid + random.randint(-1, 1))
+        kind = random.randrange(_PERCENT)
+        if kind < _PLACING or not live:
+            placed += 1
+            live.append(placed)
+            is_buy = bool(random.getrandbits(1))
+            distance = random.randint(1, _WIDTH)
+            ticks = mid - distance if is_buy else mid + distance
+            yield Place(placed, is_buy, random.randint(1, _LARGEST), ticks)
+        elif kind < _CANCELLING:
+            yield Cancel(live.pop(random.randrange(len(live))))
+        elif kind < _REDUCING:
+            yield Reduce(random.choice(live), random.randint(1, _LARGEST))
+        else:
+            is_buy = bool(random.getrandbits(1))
+            ticks = mid + _REACH if is_buy else mid - _REACH
+            yield Take(is_buy, random.randint(1, 3 * _LARGEST), ticks)
