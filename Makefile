@@ -1,7 +1,9 @@
 # `make demo` runs the main job, `make test` the tests; both make what they need.
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.made-from-lock
+LOCKED := $(VENV)/.made-from-lock
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench nightly contracts contracts-deps lock clean
@@ -9,11 +11,13 @@ STAMP := $(VENV)/.made-from-lock
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(STAMP): requirements.lock pyproject.toml .ci/python
-	@rm -rf $(VENV)
-	@"$$(sh .ci/python)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+$(LOCKED): requirements.lock .ci/python
+	@python=$$(sh .ci/python) && rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	@$(PIP) --no-compile --require-hashes -r requirements.lock
+	@touch $@
+
+$(STAMP): $(LOCKED) pyproject.toml
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
