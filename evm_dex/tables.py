@@ -1,0 +1,101 @@
+"""What people look at: a book as a ladder, trades, checkpoints, as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+from evm_dex.abi import Event
+from precompiles.ledger.tables import TableNumber
+
+if TYPE_CHECKING:
+    from checkpoint.manifest import CheckpointInfo
+    from evm_dex.contract import Contract
+    from evm_dex.dex import Dex
+
+_BAR_WIDTH = 24
+
+
+def units(amount: int, decimals: int) -> str:
+    """An amount of smallest units in whole tokens, without rounding."""
+    whole, part = divmod(amount, 10**decimals)
+    digits = f"{part:0{decimals}d}".rstrip("0") if part else ""
+    return f"{whole:,}.{digits}" if digits else f"{whole:,}"
+
+
+def plain_table(title: str, columns: Sequence[str], *, right: Iterable[str] = ()) -> Table:
+    """An empty table in the one style used everywhere; columns named in `right` hold numbers."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    numbers = set(right)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left")
+    return table
+
+
+def book_table(dex: Dex, asset: Contract, symbol: str, levels: int = 8) -> Table:
+    """The best levels of a market, asks above bids, with bars for their sizes."""
+    quote = dex.contract(dex.spot.call("getMarket", asset).quote, "TestToken")
+    base_decimals, quote_decimals = asset.call("decimals"), quote.call("decimals")
+    depth = dex.spot.call("getDepth", asset, levels)
+    asks = list(zip(depth.askPrices, depth.askAmounts, strict=True))
+    bids = list(zip(depth.bidPrices, depth.bidAmounts, strict=True))
+    largest = max((size for _, size in asks + bids), default=1)
+    table = plain_table(
+        f"Order book {symbol} at block {dex.head.number}",
+        ("side", "price", "amount", "depth"),
+        right=("price", "amount"),
+    )
+    for name, style, rows in (("ask", "red", asks[::-1]), ("bid", "green", bids)):
+        for price, size in rows:
+            bar = "█" * max(1, size * _BAR_WIDTH // largest)
+            amounts = units(price, quote_decimals), units(size, base_decimals)
+            table.add_row(name, *amounts, bar, style=style)
+    return table
+
+
+def trades_table(trades: Sequence[Event], base_decimals: int, quote_decimals: int) -> Table:
+    """Trades, oldest first."""
+    columns = ("trade", "taker", "price", "amount", "maker order", "taker order")
+    table = plain_table("Last trades", columns, right=("trade", *columns[2:]))
+    for trade in trades:
+        args = trade.args
+        table.add_row(
+            str(args["tradeId"]),
+            "buys" if args["takerIsBuy"] else "sells",
+            units(args["price"], quote_decimals),
+            units(args["amount"], base_decimals),
+            str(args["makerOrderId"]),
+            str(args["takerOrderId"]),
+        )
+    return table
+
+
+def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
+    """Checkpoints, oldest first."""
+    columns = ("height", "made", "block", "rows", "orders", "state")
+    table = plain_table("Checkpoints", columns, right=("height", "rows", "orders"))
+    for info in checkpoints:
+        manifest = info.manifest
+        if manifest is None:
+            table.add_row(str(info.height), "", "", "", "", info.problem or "", style="red")
+            continue
+        table.add_row(
+            str(info.height),
+            manifest.made_at[:19].replace("T", " "),
+            manifest.block_hash[:12],
+            str(sum(manifest.rows.values())),
+            str(manifest.rows.get(str(int(TableNumber.ORDERS)), 0)),
+            info.problem or ("pinned" if info.pinned else "ok"),
+        )
+    return table
+
+
+def counts_table(dex: Dex) -> Table:
+    """Ledger rows by table."""
+    table = plain_table(f"Rows at block {dex.head.number}", ("table", "rows"), right=("rows",))
+    for name, count in dex.counts().items():
+        table.add_row(name, str(count))
+    return table

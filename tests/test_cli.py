@@ -1,0 +1,93 @@
+"""The command line does the main job, and says plainly what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import evm_dex
+from evm_dex.cli import app
+
+runner = CliRunner()
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = runner.invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    path = tmp_path_factory.mktemp("demo") / "data"
+    return path, run("demo", "--path", path, "--blocks", 60)
+
+
+def test_the_demo_trades_is_killed_and_proves_that_nothing_is_lost(
+    demo: tuple[Path, str],
+) -> None:
+    path, output = demo
+    for shown in ("Killed with SIGKILL", "never killed", "Order book", "Trades", "Checkpoints"):
+        assert shown.lower() in output.lower().replace("last trades", "trades")
+    assert "Restored the checkpoint of block 50" in output
+    assert "the same state roots" in output.replace("\n", " ")
+    assert (path / "chain" / "db").is_dir()
+
+
+def test_the_demo_leaves_what_is_not_its_own_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert "holds something else" in run("demo", "--path", tmp_path, code=1)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_chain_on_disk_is_checked_and_shown(demo: tuple[Path, str]) -> None:
+    chain = demo[0] / "chain"
+    assert json.loads(run("check", chain, "--json"))["wrong"] == []
+    assert "invariants" in run("check", chain)
+    assert "ask" in run("book", chain, "WETH")
+    assert "no token DOGE here; there are WETH, USDC" in run("book", chain, "DOGE", code=1)
+
+
+def test_checkpoints_are_listed_made_and_restored(demo: tuple[Path, str]) -> None:
+    chain = demo[0] / "chain"
+    listed = json.loads(run("checkpoint", "list", chain, "--json"))
+    assert [info["height"] for info in listed] == [50]
+    run("checkpoint", "create", chain)
+    assert len(json.loads(run("checkpoint", "list", chain, "--json"))) == 2
+    assert "restored block 50" in run("checkpoint", "restore", chain, 50)
+    assert json.loads(run("check", chain, "--json"))["height"] == 50
+    assert "there are: 50" in run("checkpoint", "restore", chain, 7, code=1)
+    assert "neither a height nor latest" in run("checkpoint", "restore", chain, "soon", code=2)
+
+
+def test_a_path_without_a_chain_is_not_made_into_one(tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere"
+    for command in (("check",), ("checkpoint", "list"), ("checkpoint", "restore")):
+        assert "there is no chain at" in run(*command, missing, code=1)
+    assert not missing.exists()
+
+
+def test_a_second_process_is_told_who_holds_the_chain(tmp_path: Path) -> None:
+    with evm_dex.open(tmp_path / "chain"):
+        assert "is in use by process" in run("check", tmp_path / "chain", code=1)
+
+
+def test_generated_flow_is_replayed() -> None:
+    assert "transactions for 40 instructions" in run(
+        "replay", "--format", "generated", "--count", 40
+    )
+
+
+def test_recorded_flow_is_replayed_or_named_as_bad(tmp_path: Path) -> None:
+    messages, book = tmp_path / "messages.csv", tmp_path / "book.csv"
+    messages.write_text("1.0,1,7,100,5000,1\n1.1,4,7,60,5000,1\n")
+    book.write_text("5100,200,5000,100\n")
+    output = run("replay", messages, "--book", book)
+    assert "3 transactions for 3 instructions" in output
+    messages.write_text("1.0,1,7,100,5000,sideways\n")
+    assert "line 1: direction is 'sideways'" in run("replay", messages, code=1)
+    assert "No such file" in run("replay", tmp_path / "gone.csv", code=1)
+    assert "at least one message file" in run("replay", code=1)
