@@ -210,7 +210,11 @@ class Ledger:
         return counter.next_id if counter else 1
 
     def _index(self, before: Order | None, after: Order | None) -> None:
-        """Carry an order's change over to everything derived from the order table."""
+        """Carry an order's change over to everything derived from the order table.
+
+        Rows may be restored in any order: the client id of an order that goes may already name
+        the one that had it before.
+        """
         was_active = before is not None and before.is_active
         is_active = after is not None and after.is_active
         if was_active and is_active:
@@ -220,8 +224,9 @@ class Ledger:
             assert before is not None
             self.book(before.asset).remove(before.id)
             self.open_orders.discard(before.owner, before.id)
-            if before.client_order_id:
-                self.client_order_ids.set((before.owner, before.client_order_id), None)
+            name = (before.owner, before.client_order_id)
+            if self.client_order_ids.ids.get(name) == before.id:
+                self.client_order_ids.set(name, None)
         elif is_active:
             assert after is not None
             self.book(after.asset).insert(after)
