@@ -70,7 +70,7 @@ class Spot(Precompile):
     @method(
         "placeOrders((address asset,uint256 amount,uint256 price,bool isBuy,uint8 timeInForce,"
         "uint128 clientOrderId)[] requests) returns ((uint256 orderId,uint8 status,"
-        "uint256 filled,bytes4 error)[] results)",
+        "uint256 filled,bytes4 errorSelector)[] results)",
         gas=2_000,
     )
     def place_orders(
