@@ -1,0 +1,107 @@
+"""What the precompile declares is what the compiled Solidity interface says, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from precompiles.abi.signature import Parameter, Signature
+from precompiles.errors import ContractError
+from precompiles.spot.events import ABI_EVENTS
+from precompiles.spot.interface import Spot
+from tests.precompiles.client import ISPOT, Entry, abi_of, canonical, topic
+
+GAS = {
+    "placeOrder": 50_000,
+    "placeOrderWithOptions": 50_000,
+    "placeOrders": 2_000,
+    "replaceOrder": 50_000,
+    "cancelOrder": 20_000,
+    "cancelOrders": 2_000,
+    "cancelOrderByClientId": 20_000,
+    "cancelAllOrders": 20_000,
+    "getOrder": 5_000,
+    "getOrderStatus": 5_000,
+    "getOrderIdByClientId": 3_000,
+    "getOpenOrders": 10_000,
+    "getBestPrices": 3_000,
+    "getDepth": 10_000,
+    "deposit": 60_000,
+    "depositNative": 30_000,
+    "withdraw": 60_000,
+    "getBalance": 3_000,
+    "getMarket": 5_000,
+    "getMarkets": 10_000,
+    "listMarket": 100_000,
+    "owner": 2_000,
+    "transferOwnership": 20_000,
+}
+METHODS = [declared.signature for declared in Spot.methods.values()]
+EVENTS = [event.signature for event in ABI_EVENTS.values()]
+ERRORS = [error.signature for error in ContractError.known.values()]
+
+
+def compiled(entries: list[Entry], kind: str) -> dict[str, Any]:
+    """Every declaration of a kind in an artifact, by name, in comparable form."""
+    return {entry["name"]: shape(entry) for entry in entries if entry["type"] == kind}
+
+
+def shape(entry: Entry) -> tuple[Any, ...]:
+    inputs, outputs = entry["inputs"], entry.get("outputs", [])
+    return (
+        topic(entry),
+        entry.get("stateMutability", "nonpayable"),
+        [compiled_parameter(parameter) for parameter in inputs],
+        [compiled_parameter(parameter) for parameter in outputs],
+    )
+
+
+def compiled_parameter(parameter: Entry) -> tuple[Any, ...]:
+    members = tuple(member["name"] for member in parameter.get("components", ()))
+    indexed = parameter.get("indexed", False)
+    return canonical(parameter), parameter["name"], indexed, members
+
+
+def declared(signatures: list[Signature]) -> dict[str, Any]:
+    """The same of what Python declares."""
+    return {
+        signature.name: (
+            signature.topic,
+            "view" if signature.is_view else "payable" if signature.is_payable else "nonpayable",
+            [declared_parameter(parameter) for parameter in signature.inputs],
+            [declared_parameter(parameter) for parameter in signature.outputs],
+        )
+        for signature in signatures
+    }
+
+
+def declared_parameter(parameter: Parameter) -> tuple[Any, ...]:
+    name = "" if parameter.name == parameter.type else parameter.name
+    return parameter.type, name, parameter.indexed, parameter.fields
+
+
+def test_methods_are_those_of_the_interface() -> None:
+    """Names, types, struct members, outputs and mutability agree, and neither has more."""
+    assert declared(METHODS) == compiled(ISPOT, "function")
+
+
+@pytest.mark.parametrize("contract", ["ISpot", "ISpotEvents"])
+def test_events_are_those_of_the_interface(contract: str) -> None:
+    """Also what is indexed."""
+    assert declared(EVENTS) == compiled(abi_of(contract), "event")
+
+
+@pytest.mark.parametrize("contract", ["ISpot", "ISpotErrors"])
+def test_errors_are_those_of_the_interface(contract: str) -> None:
+    assert declared(ERRORS) == compiled(abi_of(contract), "error")
+
+
+def test_gas_is_as_published() -> None:
+    """A change of price shows up here."""
+    assert {m.signature.name: m.gas for m in Spot.methods.values()} == GAS
+
+
+def test_no_two_selectors_collide() -> None:
+    selectors = [signature.selector for signature in METHODS + ERRORS]
+    assert len(set(selectors)) == len(METHODS) + len(ERRORS)
