@@ -125,7 +125,7 @@ def check(path: ChainPath, as_json: AsJson = False) -> None:
 
     with _explained(), _existing(path) as dex:
         violations = dex.self_check()
-        head, counts = dex.head, dex.counts()
+        head, counts, repairs = dex.head, dex.counts(), dex.repairs
         table = counts_table(dex)
     with _explained(), closing(RocksReader(path / "db")) as reader:
         report = verify(reader)
@@ -133,10 +133,13 @@ def check(path: ChainPath, as_json: AsJson = False) -> None:
         violations.append(report.difference)
     if as_json:
         root = head.state_root.hex()
-        found = {"height": head.number, "state_root": root, "rows": counts, "wrong": violations}
+        found = {"height": head.number, "state_root": root, "rows": counts}
+        found |= {"repaired": repairs, "wrong": violations}
         typer.echo(json.dumps(found))
     else:
         console.print(table)
+        for repair in repairs:
+            console.print(f"[yellow]repaired:[/] {repair}")
         for violation in violations:
             console.print(f"[red]✗[/] {violation}")
         if not violations:

@@ -365,6 +365,11 @@ class Dex:
         """Every violation of the ledger's invariants; empty when it is sound."""
         return check(self.chain.ledger)
 
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What opening found wrong with the active-order index and repaired, in words."""
+        return self.chain.repairs
+
     def counts(self) -> dict[str, int]:
         """Ledger rows by table, as of the head."""
         counts = self.chain.ledger.commitment.counts

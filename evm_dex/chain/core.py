@@ -62,6 +62,8 @@ class Chain:
         self.ledger = ledger
         """All rows as of the head, between blocks. Only to be read."""
         self.automine = automine
+        self.repairs: tuple[str, ...] = ()
+        """What was wrong with the active-order index when the chain was opened, in words."""
         self.chain_id = head.chain_id
         self.history = History(store)
         self.mempool = Mempool()

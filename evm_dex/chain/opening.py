@@ -31,6 +31,9 @@ class Recovery(Protocol):
     def repairs(self) -> Mapping[bytes, bool]:
         """Order keys whose entry in the active-order index was wrong, and what it should be."""
 
+    def repair_lines(self) -> list[str]:
+        """The repairs in words."""
+
 
 class Precompiles(Protocol):
     """Precompiles on one ledger, restored from a store."""
@@ -78,6 +81,7 @@ def open_chain(
     with missing_state_as(StateMissing):
         chain = Chain(store, vm_class, ledger, automine=automine)
         _check_commitment(chain, ledger)
+    chain.repairs = tuple(precompiles.report.repair_lines())
     return chain
 
 
