@@ -7,7 +7,7 @@ from typing import Protocol
 from precompiles.types import Address
 
 
-class OutOfGas(Exception):
+class OutOfGas(Exception):  # noqa: N818 - the EVM's own name for it
     """The caller's gas does not cover the next step; the whole frame is lost."""
 
 

@@ -1,0 +1,1 @@
+"""Contract ABI: values, signatures, and methods and events declared once."""

@@ -19,7 +19,7 @@ WORD = 32
 _MAX_ARRAY_WORDS = 2**20
 
 
-class Malformed(Exception):
+class Malformed(Exception):  # noqa: N818 - says what the data is
     """Calldata is not an encoding of the declared types; `offset` is the byte that shows it."""
 
     def __init__(self, offset: int) -> None:

@@ -173,7 +173,8 @@ class OrderBook(Generic[OrderT]):
         """Let an order stand for its newer value at the same place: same side, same price."""
         node = self.nodes[order.id]
         before = node.order
-        assert order.price == before.price and order.is_buy == before.is_buy
+        assert order.price == before.price
+        assert order.is_buy == before.is_buy
         node.level.size += order.remaining - before.remaining
         node.order = order
         self.journal.record(self, node, before)

@@ -1,0 +1,1 @@
+"""Records, tables, their commitment, and how they come back from storage."""

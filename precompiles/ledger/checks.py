@@ -44,7 +44,8 @@ def levels_are_sums_in_id_order(ledger: Ledger) -> Iterator[str]:
                 if not ids or ids != sorted(set(ids)):
                     yield f"market {asset.hex()}, price {level.price}: queue {ids}"
                 if size != level.size:
-                    yield f"market {asset.hex()}, price {level.price}: size {level.size}, sum {size}"
+                    where = f"market {asset.hex()}, price {level.price}"
+                    yield f"{where}: size {level.size}, sum {size}"
 
 
 def indexes_agree_with_orders(ledger: Ledger) -> Iterator[str]:
@@ -80,7 +81,8 @@ def holds_are_locks(ledger: Ledger) -> Iterator[str]:
         balance = ledger.balances.get(key)
         hold = balance.hold if balance else 0
         if hold != locks[key]:
-            yield f"account {key[20:].hex()}, token {key[:20].hex()}: hold {hold}, locks {locks[key]}"
+            account = f"account {key[20:].hex()}, token {key[:20].hex()}"
+            yield f"{account}: hold {hold}, locks {locks[key]}"
 
 
 def totals_are_sums(ledger: Ledger) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class UntrustedStorage(Exception):
+class UntrustedStorage(Exception):  # noqa: N818 - says what the storage is
     """The storage's rows are not the state its commitment claims; nothing was restored."""
 
 

@@ -1,0 +1,47 @@
+"""`python -m benchmarks [--quick] [--only SUBJECT]`: a table, and a JSON file beside it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import book, calls, durability
+from evm_dex.tables import plain_table
+
+SUBJECTS = {"book": book.run, "calls": calls.run, "durability": durability.run}
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller sizes")
+    parser.add_argument("--only", choices=SUBJECTS, action="append", help="one subject, or several")
+    arguments = parser.parse_args()
+    console = Console()
+    results = []
+    with console.status("Measuring …") as status:
+        for name in arguments.only or SUBJECTS:
+            for result in SUBJECTS[name](quick=arguments.quick):
+                status.update(f"Measured {result.case}")
+                results.append(result)
+    columns = ("subject", "case", "median", "ratio", "target")
+    table = plain_table("Benchmarks", columns, right=("median", "ratio"))
+    for result in results:
+        ratio = f"{result.ratio:.2f} x {result.floor}" if result.ratio is not None else ""
+        value = f"{result.value:,.2f} {result.unit}"
+        table.add_row(result.subject, result.case, value, ratio, result.target)
+    console.print(table)
+    RESULTS.parent.mkdir(exist_ok=True)
+    machine = {"python": platform.python_version(), "machine": platform.machine()}
+    content = {"machine": machine, "results": [result.as_json() for result in results]}
+    RESULTS.write_text(json.dumps(content, indent=2) + "\n")
+    console.print(f"Written to {RESULTS.relative_to(RESULTS.parents[2])}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

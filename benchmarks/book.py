@@ -1,0 +1,209 @@
+"""The order book alone, journal on, against a dictionary, lists and nothing else."""
+
+from __future__ import annotations
+
+import gc
+import time
+from bisect import insort
+from collections.abc import Callable, Iterator
+from itertools import islice
+from random import Random
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from benchmarks.harness import Result, measure
+from precompiles.engine.book import OrderBook
+from precompiles.engine.journal import Journal
+from precompiles.engine.matching import Fill, match
+from precompiles.types import SelfTradePrevention
+
+_OPERATIONS = 5_000
+_MID = 1_000_000
+_WIDTH = 1_000
+_TARGET_PAUSE = 20
+
+
+class Order(Struct, frozen=True, gc=False):
+    """As small as an order can be."""
+
+    id: int
+    owner: bytes
+    is_buy: bool
+    price: int
+    remaining: int
+
+
+class Book(Protocol):
+    """What both can do."""
+
+    def place(self, order: Order) -> None: ...
+    def cancel(self, order_id: int) -> None: ...
+    def cross(self, is_buy: bool, price: int, amount: int) -> list[int]: ...
+
+
+class RealBook:
+    """The engine's, with its journal cleared as at the end of a block."""
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.book: OrderBook[Order] = OrderBook(self.journal)
+
+    def place(self, order: Order) -> None:
+        self.book.insert(order)
+        if len(self.journal.entries) > 1_000:
+            self.journal.clear()
+
+    def cancel(self, order_id: int) -> None:
+        self.book.remove(order_id)
+
+    def cross(self, is_buy: bool, price: int, amount: int) -> list[int]:
+        side = self.book.side(is_buy=not is_buy)
+        none = SelfTradePrevention.NONE
+        gone = []
+        for met in list(match(side, price=price, amount=amount, owner=b"", prevention=none)):
+            assert isinstance(met, Fill)
+            maker = met.maker
+            if met.amount == maker.remaining:
+                self.book.remove(maker.id)
+                gone.append(maker.id)
+            else:
+                self.book.update(replace(maker, remaining=maker.remaining - met.amount))
+        return gone
+
+
+class BareBook:
+    """The floor: levels in dictionaries of [id, remaining] lists, keys in a sorted list."""
+
+    def __init__(self) -> None:
+        self.levels: tuple[dict[int, list[list[int]]], ...] = ({}, {})
+        self.keys: tuple[list[int], ...] = ([], [])
+        self.orders: dict[int, tuple[int, int, list[int]]] = {}
+
+    def place(self, order: Order) -> None:
+        side = int(order.is_buy)
+        key = -order.price if order.is_buy else order.price
+        level = self.levels[side].get(key)
+        if level is None:
+            level = self.levels[side][key] = []
+            insort(self.keys[side], key)
+        entry = [order.id, order.remaining]
+        level.append(entry)
+        self.orders[order.id] = (side, key, entry)
+
+    def cancel(self, order_id: int) -> None:
+        side, key, entry = self.orders.pop(order_id)
+        level = self.levels[side][key]
+        level.remove(entry)
+        if not level:
+            del self.levels[side][key]
+            self.keys[side].remove(key)
+
+    def cross(self, is_buy: bool, price: int, amount: int) -> list[int]:
+        side = int(not is_buy)
+        limit = price if is_buy else -price
+        gone = []
+        while amount and self.keys[side] and self.keys[side][0] <= limit:
+            key = self.keys[side][0]
+            level = self.levels[side][key]
+            entry = level[0]
+            shared = min(amount, entry[1])
+            amount -= shared
+            entry[1] -= shared
+            if not entry[1]:
+                level.pop(0)
+                gone.append(entry[0])
+                del self.orders[entry[0]]
+                if not level:
+                    del self.levels[side][key]
+                    self.keys[side].pop(0)
+        return gone
+
+
+def drive(book: Book, resting: int, seed: int = 1) -> Iterator[None]:
+    """Fill a book, then half placing, four tenths cancelling, one tenth crossing, for ever."""
+    random = Random(seed)
+    live: list[int] = []
+    places: dict[int, int] = {}
+    next_id = 0
+
+    def place() -> None:
+        nonlocal next_id
+        next_id += 1
+        is_buy = bool(random.getrandbits(1))
+        distance = random.randint(1, _WIDTH)
+        price = _MID - distance if is_buy else _MID + distance
+        places[next_id] = len(live)
+        live.append(next_id)
+        book.place(Order(next_id, b"m", is_buy, price, random.randint(1, 100)))
+
+    def forget(order_id: int) -> None:
+        place_of, last = places.pop(order_id), live.pop()
+        if last != order_id:
+            live[place_of] = last
+            places[last] = place_of
+
+    for _ in range(resting):
+        place()
+    while True:
+        yield
+        kind = random.randrange(10)
+        if kind < 5:
+            place()
+        elif kind < 9:
+            order_id = live[random.randrange(len(live))]
+            book.cancel(order_id)
+            forget(order_id)
+        else:
+            is_buy = bool(random.getrandbits(1))
+            for order_id in book.cross(is_buy, 2 * _MID if is_buy else 1, random.randint(1, 60)):
+                forget(order_id)
+
+
+def run(*, quick: bool) -> Iterator[Result]:
+    """Microseconds per operation at several sizes, and the longest collection pause."""
+    for resting in (1_000, 10_000) if quick else (1_000, 10_000, 100_000):
+        works: dict[str, Callable[[], int]] = {}
+        for name, book in (("bare dict and list", BareBook()), ("order book", RealBook())):
+            steps = drive(book, resting)
+            next(steps)
+            works[name] = lambda steps=steps: sum(1 for _ in islice(steps, _OPERATIONS))  # type: ignore[misc] # binds the loop's value
+        found = measure(works, 3 if quick else 9)
+        floor = found["bare dict and list"]
+        target = "≤ 2.5 x" if resting == 10_000 else ""
+        yield Result("book", f"bare dict and list, {resting:,} resting", floor, "µs")
+        yield Result(
+            "book",
+            f"mixed flow, {resting:,} resting",
+            found["order book"],
+            "µs",
+            "bare dict and list",
+            found["order book"] / floor,
+            target,
+        )
+    yield _longest_pause(10_000 if quick else 100_000)
+
+
+def _longest_pause(resting: int) -> Result:
+    book = RealBook()
+    steps = drive(book, resting)
+    next(steps)
+    pauses, started = [0.0], 0
+
+    def watch(phase: str, _info: dict[str, int]) -> None:
+        nonlocal started
+        if phase == "start":
+            started = time.perf_counter_ns()
+        else:
+            pauses.append((time.perf_counter_ns() - started) / 1_000_000)
+
+    gc.collect()
+    gc.freeze()
+    gc.callbacks.append(watch)
+    for _ in islice(steps, 50_000):
+        pass
+    gc.collect()
+    gc.callbacks.remove(watch)
+    case = f"longest collection pause, {resting:,} resting"
+    return Result("book", case, max(pauses), "ms", target=f"≤ {_TARGET_PAUSE} ms")
