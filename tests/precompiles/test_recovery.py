@@ -1,0 +1,311 @@
+"""Opening a ledger: everything is there again, or it says which rows can't be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from precompiles.factory import get_precompile_with_storage
+from precompiles.ledger.checks import check
+from precompiles.ledger.commitment import EMPTY_COMMITMENT
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.records import Balance, Counter, Market, Order, Settings, TokenTotal
+from precompiles.ledger.recovery import open_ledger
+from precompiles.ledger.storage import RowChange, UntrustedStorage
+from precompiles.ledger.tables import TableNumber
+from precompiles.types import (
+    PERP_ADDRESS,
+    SPOT_ADDRESS,
+    CloseReason,
+    OrderStatus,
+    SelfTradePrevention,
+    TimeInForce,
+)
+from tests.precompiles.client import send
+from tests.precompiles.dict_storage import DictStorage
+from tests.precompiles.world import ALICE, BOB, CAROL, COIN, GOLD, World, new_world, open_world
+
+NAMES = {table: table.name.lower() for table in TableNumber}
+
+
+def traded() -> World:
+    """Orders live, filled and cancelled, in storage; order 4 took over client id 7 from 3."""
+    world = new_world()
+    send(world.spot, ALICE, "placeOrder", GOLD, 20, 50, True)
+    send(world.spot, BOB, "placeOrder", GOLD, 10, 50, False)
+    send(world.spot, BOB, "placeOrderWithOptions", GOLD, 20, 100, False, 0, 7)
+    send(world.spot, BOB, "replaceOrder", 3, 20, 105)
+    send(world.spot, BOB, "placeOrder", GOLD, 30, 105, False)
+    world.end_block()
+    return world
+
+
+def stored(table: int) -> tuple[DictStorage, list[tuple[int, bytes]]]:
+    """A storage, and where the rows of one of its tables are."""
+    storage = traded().storage
+    return storage, sorted(place for place in storage.values if place[0] == table)
+
+
+def test_reopening_finds_everything() -> None:
+    """Rows, books in time order, indexes and commitment; ended orders are read from storage."""
+    world = traded()
+    again = open_world(world.storage)
+    assert {n: t.rows for n, t in again.ledger.tables.items()} == {
+        n: t.rows for n, t in world.ledger.tables.items()
+    }
+    assert again.ledger.commitment == world.ledger.commitment
+    assert again.ledger.book(GOLD).depth(9) == world.ledger.book(GOLD).depth(9)
+    assert again.ledger.client_order_ids.ids == {(BOB, 7): 4}
+    assert set(again.ledger.orders.rows) == {1, 4, 5}
+    assert send(again.spot, CAROL, "getOrderStatus", 2).values == (3, 0, 0)
+    assert check(again.ledger) == []
+    assert send(again.spot, CAROL, "placeOrder", GOLD, 20, 105, True).events[1][5:7] == (4, 6)
+
+
+def test_an_empty_storage_is_an_empty_ledger() -> None:
+    ledger, report = open_ledger(DictStorage())
+    assert (ledger.commitment, report.active_orders, report.repairs) == (EMPTY_COMMITMENT, 0, {})
+
+
+def test_the_factory_restores_and_knows_its_addresses() -> None:
+    spot = get_precompile_with_storage(SPOT_ADDRESS, traded().storage)
+    assert send(spot, ALICE, "getBestPrices", GOLD).values == (50, 105)
+    with pytest.raises(KeyError, match=r"no precompile at 0x0+d02; there are 0x0+d01 \(Spot\)"):
+        get_precompile_with_storage(PERP_ADDRESS, DictStorage())
+
+
+@pytest.mark.parametrize("table", TableNumber)
+def test_a_missing_row_is_refused(table: int) -> None:
+    storage, places = stored(table)
+    del storage.values[places[0]]
+    claim = f"table {NAMES[TableNumber(table)]} has {len(places) - 1} rows, .* {len(places)}"
+    with pytest.raises(UntrustedStorage, match=claim):
+        open_ledger(storage)
+
+
+@pytest.mark.parametrize("table", TableNumber)
+def test_a_surplus_row_is_refused(table: int) -> None:
+    storage, places = stored(table)
+    value = storage.values[places[-1]]
+    if table == TableNumber.ORDERS:
+        value = replace_order(value, id=99).encode()
+    storage.values[table, bytes(len(places[-1][1]) - 1) + b"\x63"] = value
+    with pytest.raises(UntrustedStorage, match=f"table {NAMES[TableNumber(table)]} has"):
+        open_ledger(storage)
+
+
+def replace_order(value: bytes, **changes: Any) -> Order:
+    order = Order.decode(value)
+    fields = {name: getattr(order, name) for name in order.__struct_fields__}
+    return Order(**fields | changes)
+
+
+ALTERED: dict[int, Callable[[bytes], bytes]] = {
+    TableNumber.SETTINGS: lambda _: Settings(CAROL).encode(),
+    TableNumber.COUNTERS: lambda v: Counter(Counter.decode(v).next_id + 1).encode(),
+    TableNumber.TOKENS: lambda v: TokenTotal(TokenTotal.decode(v).total + 1).encode(),
+    TableNumber.MARKETS: lambda v: v[:-1] + bytes([v[-1] ^ 1]),
+    TableNumber.BALANCES: lambda v: Balance(Balance.decode(v).total + 1, 0).encode(),
+    TableNumber.ORDERS: lambda v: replace_order(v, price=45).encode(),
+}
+
+
+@pytest.mark.parametrize("table", TableNumber)
+def test_an_altered_row_is_refused(table: int) -> None:
+    """One that decodes and counts as before; only the hash over all rows tells."""
+    storage, places = stored(table)
+    storage.values[places[0]] = ALTERED[table](storage.values[places[0]])
+    with pytest.raises(UntrustedStorage, match="at least one was altered; restore a checkpoint"):
+        open_ledger(storage)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [TableNumber.COUNTERS, TableNumber.MARKETS, TableNumber.BALANCES, TableNumber.ORDERS],
+)
+def test_swapped_rows_are_refused(table: int) -> None:
+    """The same rows under each other's keys."""
+    storage, places = stored(table)
+    values = storage.values
+    values[places[0]], values[places[1]] = values[places[1]], values[places[0]]
+    with pytest.raises(UntrustedStorage):
+        open_ledger(storage)
+
+
+@pytest.mark.parametrize("table", TableNumber)
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda value: b"\x02" + value[1:], "row of version 2, this program reads version 1"),
+        (lambda _: b"", "row of version none"),
+        (lambda value: value[:-1], "row does not decode"),
+        (lambda value: value + b"\0", "row does not decode"),
+        (lambda value: value[:1] + b"\xc1" + value[2:], "row does not decode"),
+        (lambda value: value[:1] + b"\x90", "row does not decode"),
+    ],
+)
+def test_a_row_that_does_not_decode_is_named(
+    table: int, damage: Callable[[bytes], bytes], reason: str
+) -> None:
+    """With its table and key."""
+    storage, places = stored(table)
+    storage.values[places[-1]] = damage(storage.values[places[-1]])
+    claim = f"table {NAMES[TableNumber(table)]}, key {places[-1][1].hex()}: {reason}"
+    with pytest.raises(UntrustedStorage, match=claim):
+        open_ledger(storage)
+
+
+def test_an_unknown_table_is_refused() -> None:
+    storage = traded().storage
+    storage.values[9, b"k"] = b"v"
+    with pytest.raises(UntrustedStorage, match=r"unknown tables \[9\]"):
+        open_ledger(storage)
+
+
+def test_another_commitment_is_refused() -> None:
+    """A head record of other rows, or none at all."""
+    storage = traded().storage
+    assert storage.claim is not None
+    for claim in (None, replace(storage.claim, accumulator=bytes(2048))):
+        storage.claim = claim
+        with pytest.raises(UntrustedStorage):
+            open_ledger(storage)
+
+
+def test_the_active_order_index_is_repaired_and_reported() -> None:
+    """Exactly what is wrong with it, and what each entry should be; the orders decide."""
+    storage = traded().storage
+    storage.active = {key(1), key(2), key(77)}
+    _, report = open_ledger(storage)
+    assert report.repairs == {key(2): False, key(4): True, key(5): True, key(77): False}
+    assert report.active_orders == 3
+    assert report.repair_lines()[:2] == [
+        "order 2 has ended, the active-order index said otherwise",
+        "order 4 is active, the active-order index said otherwise",
+    ]
+    assert report.rows == {
+        "settings": 1,
+        "counters": 2,
+        "tokens": 3,
+        "markets": 2,
+        "balances": 11,
+        "orders": 5,
+    }
+
+
+def key(order_id: int) -> bytes:
+    return order_id.to_bytes(8, "big")
+
+
+# Looking back
+
+
+def picture(ledger: Ledger) -> list[Any]:
+    """Everything in memory."""
+    rows: list[Any] = [dict(table.rows) for table in ledger.tables.values()]
+    opened = {owner: list(ids) for owner, ids in ledger.open_orders.owners.items()}
+    books = [book.depth(99) for book in ledger.books.values()]
+    queues = [[n.order for n in book.nodes.values()] for book in ledger.books.values()]
+    named = dict(ledger.client_order_ids.ids)
+    return [*rows, opened, books, [sorted(q, key=lambda o: o.id) for q in queues], named]
+
+
+def a_block_that_changes_everything(world: World) -> tuple[RowChange, ...]:
+    send(world.spot, CAROL, "placeOrder", GOLD, 30, 105, True)
+    send(world.spot, BOB, "replaceOrder", 5, 30, 110)
+    send(world.spot, ALICE, "cancelAllOrders", bytes(20))
+    changes = world.ledger.seal()
+    world.storage.apply(changes)
+    world.ledger.accept(changes)
+    return changes.rows
+
+
+def test_looking_back_shows_the_earlier_state() -> None:
+    world = traded()
+    before = picture(world.ledger)
+    undo = a_block_that_changes_everything(world)
+    after = picture(world.ledger)
+    with world.ledger.at([undo]):
+        assert picture(world.ledger) == before
+        assert send(world.spot, ALICE, "getBestPrices", GOLD).values == (50, 105)
+        assert send(world.spot, ALICE, "getOrderStatus", 4).values == (1, 20, 0)
+        assert send(world.spot, ALICE, "getOrder", 6).error == "OrderNotFound"
+        assert check(world.ledger) == []
+    assert picture(world.ledger) == after
+
+
+def test_looking_back_leaves_no_trace() -> None:
+    """Not of what the body changes, nor when it raises."""
+    world = traded()
+    undo = a_block_that_changes_everything(world)
+    after = picture(world.ledger)
+
+    def trade_then_fail() -> None:
+        with world.ledger.at([undo]):
+            send(world.spot, CAROL, "placeOrder", GOLD, 20, 105, True)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        trade_then_fail()
+    assert picture(world.ledger) == after
+    assert world.ledger.seal().rows == ()
+
+
+def test_a_client_id_handed_on_within_a_block_names_the_older_order_before_it() -> None:
+    """Replacing keeps the client id, so one block takes it from one order and gives it another."""
+    world = traded()
+    assert send(world.spot, BOB, "replaceOrder", 4, 20, 120).values == (6,)
+    undo = world.ledger.seal().rows
+    with world.ledger.at([undo]):
+        assert send(world.spot, CAROL, "getOrderIdByClientId", BOB, 7).values == (4,)
+        assert check(world.ledger) == []
+    assert send(world.spot, CAROL, "getOrderIdByClientId", BOB, 7).values == (6,)
+
+
+# Stored rows of version 1, which every later program must read
+
+SAMPLES: list[tuple[Any, str]] = [
+    (Settings(ALICE), "0191c4140202020202020202020202020202020202020202"),
+    (Counter(2**40), "0191cf0000010000000000"),
+    (TokenTotal(2**128 - 1), "0191c410ffffffffffffffffffffffffffffffff"),
+    (Balance(300, 0), "0192c402012cc400"),
+    (
+        Market(GOLD, 3, COIN, 10**18, 5, 2, 15, 70, SelfTradePrevention.DECREMENT, BOB),
+        (
+            "019ac414a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a103c414eeeeeeeeeeeeeeeeeeeeeeeeee"
+            "eeeeeeeeeeeeeec4080de0b6b3a7640000c40105c401020f4603c414030303030303030303030303"
+            "0303030303030303"
+        ),
+    ),  # type: ignore[arg-type]  # an int as stored
+    (
+        Order(
+            7,
+            ALICE,
+            GOLD,
+            True,
+            50,
+            2**100,
+            6,
+            OrderStatus(2),
+            CloseReason(0),
+            TimeInForce(3),
+            2**127,
+            9,
+        ),
+        (
+            "019c07c4140202020202020202020202020202020202020202c414a1a1a1a1a1a1a1a1a1a1a1a1a1"
+            "a1a1a1a1a1a1a1c3c40132c40d10000000000000000000000000c40106020003c410800000000000"
+            "0000000000000000000009"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "sample"), SAMPLES, ids=lambda v: type(v).__name__)
+def test_rows_of_version_1_are_read_and_written_the_same(record: Any, sample: str) -> None:
+    """A change of format must come with a new version byte."""
+    assert type(record).decode(bytes.fromhex(sample)) == record
+    assert record.encode().hex() == sample
