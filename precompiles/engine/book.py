@@ -12,7 +12,7 @@ constant time (Knuth, "Dancing Links", 2000).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
@@ -162,6 +162,26 @@ class OrderBook(Generic[OrderT]):
         side.link(node)
         self.nodes[order.id] = node
         self.journal.record(self, node, None)
+
+    def load(self, orders: Iterable[OrderT]) -> None:
+        """Fill an empty book with orders by ascending id, at start-up and past the journal."""
+        assert not self.nodes, "only an empty book is loaded"
+        for order in orders:
+            side = self.side(is_buy=order.is_buy)
+            key = side.sign * order.price
+            level = side.levels.get(key)
+            if level is None:
+                level = side.levels[key] = Level(key, order.price)
+            tail = level.tail
+            node = level.tail = self.nodes[order.id] = Node(order, level, tail)
+            if tail is None:
+                level.head = node
+            else:
+                tail.next = node
+            level.size += order.remaining
+        for side in (self.bids, self.asks):
+            side.keys.update(side.levels)
+            side.best = side.levels[side.keys[0]] if side.keys else None
 
     def remove(self, order_id: int) -> None:
         """Take an order out, in constant time."""

@@ -183,15 +183,28 @@ class Ledger:
             self._index(before, record)
 
     def load(self, table_number: int, key: bytes, value: bytes) -> None:
-        """Take in one stored row at start-up; ended orders stay in storage."""
+        """Take in one stored row at start-up; ended orders stay in storage.
+
+        `index_loaded` ends it.
+        """
         table = self.tables[table_number]
-        memory_key = table.codec.decode(key)
         record = table.decode(value)
-        if table_number == TableNumber.ORDERS:
-            if not record.is_active:
-                return
-            self._index(None, record)
-        table.rows[memory_key] = record
+        if table_number != TableNumber.ORDERS or record.is_active:
+            table.rows[table.codec.decode(key)] = record
+
+    def index_loaded(self) -> None:
+        """Build every index from the orders that were loaded, by ascending id."""
+        orders = self.orders.rows.values()
+        by_market: dict[bytes, list[Order]] = {}
+        by_owner: dict[Address, list[int]] = {}
+        for order in orders:
+            by_market.setdefault(order.asset, []).append(order)
+            by_owner.setdefault(order.owner, []).append(order.id)
+            if order.client_order_id:
+                self.client_order_ids.ids[order.owner, order.client_order_id] = order.id
+        for asset, resting in by_market.items():
+            self.book(asset).load(resting)
+        self.open_orders.load(by_owner)
 
     def close(self) -> None:
         """Let go of the books' memory, which is linked in circles the collector skips."""

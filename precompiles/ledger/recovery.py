@@ -81,6 +81,7 @@ def _load(ledger: Ledger, storage: RowStorage) -> Commitment:
 
     for table in sorted(ledger.tables):
         total.add(contributions(table))
+    ledger.index_loaded()
     return Commitment(total.accumulator(), counts)
 
 

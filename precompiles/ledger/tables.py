@@ -6,7 +6,7 @@ is the id itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -146,6 +146,10 @@ class OpenOrders:
         """An order ended."""
         self.journal.record(self, (owner, order_id), True)
         self._discard(owner, order_id)
+
+    def load(self, owners: Mapping[Address, list[int]]) -> None:
+        """Take in all live orders at once, at start-up."""
+        self.owners = {owner: SortedList(ids) for owner, ids in owners.items()}
 
     def undo(self, subject: tuple[Address, int], before: bool) -> None:
         """Restore whether the order was live."""
