@@ -121,74 +121,89 @@ class BareBook:
         return gone
 
 
-def drive(book: Book, resting: int, seed: int = 1) -> Iterator[None]:
-    """Fill a book, then half placing, four tenths cancelling, one tenth crossing, for ever."""
+Operation = tuple[str, tuple[object, ...]]
+"""The name of a method of `Book`, and its arguments."""
+
+
+def recorded(resting: int, operations: int, seed: int = 1) -> tuple[list[Order], list[Operation]]:
+    """Orders to fill a book, then half placing, four tenths cancelling, one tenth crossing.
+
+    Decided beforehand on a book of its own, so that only the books' work is measured.
+    """
     random = Random(seed)
-    live: list[int] = []
-    places: dict[int, int] = {}
+    scratch = BareBook()
     next_id = 0
 
-    def place() -> None:
+    def new_order() -> Order:
         nonlocal next_id
         next_id += 1
         is_buy = bool(random.getrandbits(1))
         distance = random.randint(1, _WIDTH)
         price = _MID - distance if is_buy else _MID + distance
-        places[next_id] = len(live)
-        live.append(next_id)
-        book.place(Order(next_id, b"m", is_buy, price, random.randint(1, 100)))
+        order = Order(next_id, b"m", is_buy, price, random.randint(1, 100))
+        scratch.place(order)
+        live.append(order.id)
+        return order
 
-    def forget(order_id: int) -> None:
-        place_of, last = places.pop(order_id), live.pop()
-        if last != order_id:
-            live[place_of] = last
-            places[last] = place_of
-
-    for _ in range(resting):
-        place()
-    while True:
-        yield
+    live: list[int] = []
+    filling = [new_order() for _ in range(resting)]
+    done: list[Operation] = []
+    while len(done) < operations:
         kind = random.randrange(10)
         if kind < 5:
-            place()
-        elif kind < 9:
-            order_id = live[random.randrange(len(live))]
-            book.cancel(order_id)
-            forget(order_id)
-        else:
+            done.append(("place", (new_order(),)))
+        elif kind == 9:
             is_buy = bool(random.getrandbits(1))
-            for order_id in book.cross(is_buy, 2 * _MID if is_buy else 1, random.randint(1, 60)):
-                forget(order_id)
+            arguments = (is_buy, 2 * _MID if is_buy else 1, random.randint(1, 60))
+            scratch.cross(*arguments)
+            done.append(("cross", arguments))
+        else:
+            chosen = random.randrange(len(live))
+            order_id, live[chosen] = live[chosen], live[-1]
+            live.pop()
+            if order_id in scratch.orders:
+                scratch.cancel(order_id)
+                done.append(("cancel", (order_id,)))
+    return filling, done
 
 
 def run(*, quick: bool) -> Iterator[Result]:
     """Microseconds per operation at several sizes, and the longest collection pause."""
+    rounds = 3 if quick else 9
     for resting in (1_000, 10_000) if quick else (1_000, 10_000, 100_000):
-        works: dict[str, Callable[[], int]] = {}
-        for name, book in (("bare dict and list", BareBook()), ("order book", RealBook())):
-            steps = drive(book, resting)
-            next(steps)
-            works[name] = lambda steps=steps: sum(1 for _ in islice(steps, _OPERATIONS))  # type: ignore[misc] # binds the loop's value
-        found = measure(works, 3 if quick else 9)
-        floor = found["bare dict and list"]
+        filling, operations = recorded(resting, rounds * _OPERATIONS)
+        floor_name = "bare dict and list"
+        works = {
+            name: _replayed(book, filling, operations)
+            for name, book in ((floor_name, BareBook()), ("order book", RealBook()))
+        }
+        found = measure(works, rounds)
+        floor = found[floor_name]
         target = "≤ 2.5 x" if resting == 10_000 else ""
-        yield Result("book", f"bare dict and list, {resting:,} resting", floor, "µs")
-        yield Result(
-            "book",
-            f"mixed flow, {resting:,} resting",
-            found["order book"],
-            "µs",
-            "bare dict and list",
-            found["order book"] / floor,
-            target,
-        )
+        yield Result("book", f"{floor_name}, {resting:,} resting", floor, "µs")
+        ratio = found["order book"] / floor
+        case = f"mixed flow, {resting:,} resting"
+        yield Result("book", case, found["order book"], "µs", floor_name, ratio, target)
     yield _longest_pause(10_000 if quick else 100_000)
 
 
+def _replayed(book: Book, filling: list[Order], operations: list[Operation]) -> Callable[[], int]:
+    """Work that does the next share of the operations on a filled book."""
+    for order in filling:
+        book.place(order)
+    calls = iter([(getattr(book, name), arguments) for name, arguments in operations])
+
+    def work() -> int:
+        for function, arguments in islice(calls, _OPERATIONS):
+            function(*arguments)
+        return _OPERATIONS
+
+    return work
+
+
 def _longest_pause(resting: int) -> Result:
-    book = RealBook()
-    steps = drive(book, resting)
-    next(steps)
+    filling, operations = recorded(resting, 10 * _OPERATIONS)
+    work = _replayed(RealBook(), filling, operations)
     pauses, started = [0.0], 0
 
     def watch(phase: str, _info: dict[str, int]) -> None:
@@ -201,8 +216,8 @@ def _longest_pause(resting: int) -> Result:
     gc.collect()
     gc.freeze()
     gc.callbacks.append(watch)
-    for _ in islice(steps, 50_000):
-        pass
+    for _ in range(10):
+        work()
     gc.collect()
     gc.callbacks.remove(watch)
     case = f"longest collection pause, {resting:,} resting"
