@@ -279,7 +279,7 @@ SAMPLES: list[tuple[Any, str]] = [
             "eeeeeeeeeeeeeec4080de0b6b3a7640000c40105c401020f4603c414030303030303030303030303"
             "0303030303030303"
         ),
-    ),  # type: ignore[arg-type]  # an int as stored
+    ),
     (
         Order(
             7,
