@@ -28,7 +28,8 @@ ISpot constant SPOT = ISpot(0x0000000000000000000000000000000000000d01);
 ///
 /// Holds: an active sell keeps its unfilled amount on hold. An active buy keeps
 /// `amount * price / baseUnit` quote units on hold, rounded up. What is no longer needed is
-/// released at once: after a fill, after a fill at a better price, after the order's end.
+/// released at once: after a fill, after a fill at a better price, after the order's end. An
+/// incoming order needs available what it would keep on hold if none of it filled.
 ///
 /// Trades: an incoming order fills against the best price first, the oldest order first among
 /// equals, always at the resting order's price. Each trade moves `amount` of the asset and
@@ -81,7 +82,7 @@ interface ISpot is ISpotErrors, ISpotEvents {
     /// stop the others.
     /// @param requests At most 100.
     /// @return results One per request, in the same order.
-    /// @custom:gas per order as `placeOrder`
+    /// @custom:gas 2,000 + per order as `placeOrder`
     /// @custom:reverts LimitTooLarge; errors of an order are in its result
     function placeOrders(OrderRequest[] calldata requests)
         external
@@ -98,7 +99,7 @@ interface ISpot is ISpotErrors, ISpotEvents {
     /// @param orderIds At most 100.
     /// @return errors One per id: zero where the order was cancelled, else the selector of the
     /// error that `cancelOrder` would have reverted with.
-    /// @custom:gas 20,000 per id
+    /// @custom:gas 2,000 + 20,000 per id
     /// @custom:reverts LimitTooLarge; errors of an order are in its result
     function cancelOrders(uint256[] calldata orderIds) external returns (bytes4[] memory errors);
 
@@ -111,12 +112,12 @@ interface ISpot is ISpotErrors, ISpotEvents {
     /// @notice Cancels all live orders of the caller.
     /// @param asset One market, or zero for all of them.
     /// @return cancelled How many orders ended; may be zero.
-    /// @custom:gas 20,000 + 20,000 per order
+    /// @custom:gas 20,000 + 20,000 per order + 100 per live order looked at, if in one market
     function cancelAllOrders(address asset) external returns (uint256 cancelled);
 
-    /// @notice Changes an order of the caller. A smaller amount at the same price keeps the id
-    /// and the place in the queue. Anything else cancels the order and places a new one, GTC or
-    /// ALO as the old one, for what is not filled yet.
+    /// @notice Changes an order of the caller. At the same price and for no larger an amount it
+    /// keeps its id and its place in the queue. Anything else cancels it and places a new order
+    /// for what is not filled yet, with the side, time in force and client order id of the old.
     /// @param amount The new total in asset units, what is already filled included.
     /// @param price The new price; may be the old one.
     /// @return newOrderId `orderId` where the order kept its place.
@@ -153,7 +154,7 @@ interface ISpot is ISpotErrors, ISpotEvents {
 
     /// @notice Where an order is in its life.
     /// @return status Never NONE.
-    /// @return remaining Asset units that may still trade; zero once the order has ended.
+    /// @return remaining Asset units not filled. Once the order has ended, they never will be.
     /// @return reason Why it ended before it was filled, or NONE.
     /// @custom:gas 5,000
     /// @custom:reverts OrderNotFound
@@ -251,8 +252,7 @@ interface ISpot is ISpotErrors, ISpotEvents {
     /// with empty calldata.
     /// @return Always true.
     /// @custom:gas 60,000 + the token's own
-    /// @custom:reverts AmountZero, AmountTooLarge, InsufficientBalance, TokenCallFailed,
-    /// TokenAmountMismatch
+    /// @custom:reverts AmountZero, InsufficientBalance, TokenCallFailed, TokenAmountMismatch
     function withdraw(address token, uint256 amount) external returns (bool);
 
     /// @notice What `user` has on the exchange, in units of `token`.
@@ -276,7 +276,8 @@ interface ISpot is ISpotErrors, ISpotEvents {
     /// @param makerFee Hundred-thousandths of what a resting order receives; at most 10,000.
     /// @param takerFee The same for an incoming order.
     /// @param selfTradePrevention What happens when an owner's orders meet.
-    /// @param feeRecipient The account on the exchange that fees are credited to.
+    /// @param feeRecipient The account on the exchange that fees are credited to; zero only where
+    /// both fees are.
     /// @return Always true.
     /// @custom:gas 100,000
     /// @custom:reverts NotExchangeOwner, MarketExists, InvalidMarket

@@ -39,7 +39,8 @@ interface ISpotErrors {
 
     error AmountZero();
     error PriceZero();
-    /// An amount, a price, their product in quote units or a resulting balance exceeds `max`.
+    /// An amount, a price or their product in quote units exceeds `max`; or a deposit exceeds what
+    /// all accounts together may still have of the token.
     error AmountTooLarge(uint256 value, uint256 max);
     /// Amounts are never rounded to the market's grid.
     error AmountNotMultipleOfLot(uint256 amount, uint256 lot);
