@@ -38,6 +38,8 @@ def write_until_killed(path: Path, seed: int, sync: SyncPolicy, told: Connection
     manager = CheckpointManager(store, interval=INTERVAL, keep=KEEP)
     head = store.head()
     chain, rng = grow(seed, head.height if head else -1)
+    if head is not None:
+        manager.committed(head)
     while True:
         store.write(chain.random_block(rng))
         assert chain.head is not None
