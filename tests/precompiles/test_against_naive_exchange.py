@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -507,6 +508,7 @@ def compare(ledger: Ledger, model: NaiveExchange) -> None:
     assert check(ledger) == []
 
 
+@pytest.mark.timeout(1_200)  # making a failure small takes minutes
 def test_no_call_tells_the_exchange_from_a_naive_one() -> None:
     """Over thousands of operations (100,000 and more nightly), nothing differs."""
     Trading.operations = 0

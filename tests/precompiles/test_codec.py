@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from eth_abi.abi import decode as peer_decode
 from eth_abi.abi import encode as peer_encode
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from precompiles.abi.codec import WORD, Layout, ListType, Malformed
@@ -115,6 +115,7 @@ def test_encodes_and_decodes_as_eth_abi_does(
     assert Layout(names).decode(b"abcd" + data, base=4) == values
 
 
+@settings(max_examples=10 * settings().max_examples)
 @given(damaged())
 @example((("uint256[]",), (32).to_bytes(32, "big") + (2**255).to_bytes(32, "big")))
 @example((("uint256[]",), bytes(32)))
