@@ -97,6 +97,9 @@ class Dex:
         self._manager = manager
         if manager is not None:
             chain.listeners.append(manager.committed)
+            head = store.head()
+            assert head is not None, "the chain has begun"
+            manager.committed(head)  # makes up for a checkpoint that a kill prevented
         self.accounts = tuple(Account(account) for account in default_accounts())
         """The ten accounts of the test mnemonic, whose keys are at hand."""
         self.spot = self.contract(SPOT_ADDRESS, "ISpot")

@@ -53,7 +53,6 @@ def open_ledger(storage: RowStorage) -> tuple[Ledger, RecoveryReport]:
     finally:
         if was_enabled:
             gc.enable()
-    gc.freeze()
     _compare(claimed, found)
     ledger.journal.clear()
     ledger.commitment = claimed

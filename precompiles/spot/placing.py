@@ -31,6 +31,8 @@ PLACE_GAS = 50_000
 MATCH_GAS = 30_000
 """For each resting order that is filled or expired on the way."""
 
+_LAST_TIME_IN_FORCE = max(TimeInForce)
+
 Met = Fill[Order] | SelfMatch[Order]
 
 
@@ -80,7 +82,7 @@ def place(ledger: Ledger, execution: Execution, request: OrderRequest) -> Order:
 
 def _check(ledger: Ledger, caller: Address, market: Market, request: OrderRequest) -> None:
     """Everything that can be refused without looking at the book."""
-    if request.time_in_force > max(TimeInForce):
+    if request.time_in_force > _LAST_TIME_IN_FORCE:
         raise InvalidTimeInForce(request.time_in_force)
     check_grid(market, request.amount, request.price)
     if request.client_order_id:
