@@ -19,7 +19,7 @@ from precompiles.ledger.storage import Commitment
 LANES = 1024
 ACCUMULATOR_BYTES = 2 * LANES
 EMPTY_ACCUMULATOR = bytes(ACCUMULATOR_BYTES)
-_CHUNK = 512
+_CHUNK = 128
 
 
 def expand(table: int, key: bytes, value: bytes) -> bytes:
@@ -27,7 +27,7 @@ def expand(table: int, key: bytes, value: bytes) -> bytes:
 
     The key's length is part of what is hashed, so no two rows share an input.
     """
-    return blake3(bytes((table, len(key))) + key + value).digest(length=ACCUMULATOR_BYTES)
+    return blake3(bytes((table, len(key))) + key + value).digest(ACCUMULATOR_BYTES)
 
 
 class SetHash:

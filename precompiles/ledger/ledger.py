@@ -7,6 +7,7 @@ back from storage when asked for.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.folding import fold
 from precompiles.ledger.records import Balance, Counter, Market, Order, Settings, TokenTotal
-from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage
+from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage, UntrustedStorage
 from precompiles.ledger.tables import (
     BytesKey,
     ClientOrderIds,
@@ -182,24 +183,33 @@ class Ledger:
         if table_number == TableNumber.ORDERS:
             self._index(before, record)
 
-    def load(self, table_number: int, key: bytes, value: bytes) -> None:
-        """Take in one stored row at start-up; ended orders stay in storage.
+    def load(
+        self, table_number: int, rows: Iterable[tuple[bytes, bytes]]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Take in a table's stored rows at start-up, handing each on; `index_loaded` ends it.
 
-        `index_loaded` ends it.
+        Ended orders stay in storage. Raises UntrustedStorage naming a row that does not decode.
         """
         table = self.tables[table_number]
-        record = table.decode(value)
-        if table_number != TableNumber.ORDERS or record.is_active:
-            table.rows[table.codec.decode(key)] = record
+        decode, decode_key, kept = table.decode, table.codec.decode, table.rows
+        may_have_ended = table_number == TableNumber.ORDERS
+        for key, value in rows:
+            try:
+                record = decode(value)
+            except UntrustedStorage as error:
+                name = TableNumber(table_number).name.lower()
+                raise UntrustedStorage(f"table {name}, key {key.hex()}: {error}") from error
+            if not may_have_ended or record.is_active:
+                kept[decode_key(key)] = record
+            yield key, value
 
     def index_loaded(self) -> None:
         """Build every index from the orders that were loaded, by ascending id."""
-        orders = self.orders.rows.values()
-        by_market: dict[bytes, list[Order]] = {}
-        by_owner: dict[Address, list[int]] = {}
-        for order in orders:
-            by_market.setdefault(order.asset, []).append(order)
-            by_owner.setdefault(order.owner, []).append(order.id)
+        by_market: defaultdict[bytes, list[Order]] = defaultdict(list)
+        by_owner: defaultdict[Address, list[int]] = defaultdict(list)
+        for order in self.orders.rows.values():
+            by_market[order.asset].append(order)
+            by_owner[order.owner].append(order.id)
             if order.client_order_id:
                 self.client_order_ids.ids[order.owner, order.client_order_id] = order.id
         for asset, resting in by_market.items():

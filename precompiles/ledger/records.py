@@ -40,7 +40,7 @@ class Settings(Struct, frozen=True, gc=False):
     @classmethod
     def decode(cls, value: bytes) -> Settings:
         (owner,) = _unpack(_SETTINGS, value)
-        return cls(Address(owner))
+        return cls(owner)
 
 
 class Counter(Struct, frozen=True, gc=False):
@@ -134,16 +134,16 @@ class Market(Struct, frozen=True, gc=False):
             row
         )
         return cls(
-            Address(asset),
+            asset,
             number,
-            Address(quote),
+            quote,
             _grow(base_unit),
             _grow(tick),
             _grow(lot),
             maker_fee,
             taker_fee,
             prevention,
-            Address(recipient),
+            recipient,
         )
 
 
@@ -203,8 +203,8 @@ class Order(Struct, frozen=True, gc=False):
         )
         return cls(
             order_id,
-            Address(owner),
-            Address(asset),
+            owner,
+            asset,
             is_buy,
             _grow(price),
             _grow(amount),
@@ -217,18 +217,18 @@ class Order(Struct, frozen=True, gc=False):
         )
 
 
-_SETTINGS = msgspec.msgpack.Decoder(tuple[bytes])
+_SETTINGS = msgspec.msgpack.Decoder(tuple[Address])
 _COUNTER = msgspec.msgpack.Decoder(tuple[int])
 _TOKEN_TOTAL = msgspec.msgpack.Decoder(tuple[bytes])
 _BALANCE = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 _MARKET = msgspec.msgpack.Decoder(
-    tuple[bytes, int, bytes, bytes, bytes, bytes, int, int, SelfTradePrevention, bytes]
+    tuple[Address, int, Address, bytes, bytes, bytes, int, int, SelfTradePrevention, Address]
 )
 _ORDER = msgspec.msgpack.Decoder(
     tuple[
         int,
-        bytes,
-        bytes,
+        Address,
+        Address,
         bool,
         bytes,
         bytes,
@@ -261,5 +261,4 @@ def _shrink(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) >> 3, "big")
 
 
-def _grow(number: bytes) -> int:
-    return int.from_bytes(number, "big")
+_grow = int.from_bytes

@@ -67,12 +67,7 @@ def _load(ledger: Ledger, storage: RowStorage) -> Commitment:
 
     def contributions(table: int) -> Iterator[bytes]:
         count = 0
-        for key, value in storage.rows(table):
-            try:
-                ledger.load(table, key, value)
-            except (UntrustedStorage, AssertionError) as error:
-                name = TableNumber(table).name.lower()
-                raise UntrustedStorage(f"table {name}, key {key.hex()}: {error}") from error
+        for key, value in ledger.load(table, storage.rows(table)):
             count += 1
             yield expand(table, key, value)
         if count:
