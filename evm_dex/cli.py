@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
@@ -224,7 +225,10 @@ def _require(path: Path) -> Path:
 
 @contextmanager
 def _existing(path: Path) -> Iterator[Dex]:
-    with evm_dex.open(_require(path)) as dex:
+    """A chain to look at; opened with the defaults it would be pruned to ten checkpoints."""
+    with evm_dex.open(
+        _require(path), checkpoint_interval=sys.maxsize, keep_checkpoints=sys.maxsize
+    ) as dex:
         yield dex
 
 

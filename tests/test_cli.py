@@ -63,6 +63,15 @@ def test_checkpoints_are_listed_made_and_restored(demo: tuple[Path, str]) -> Non
     assert "neither a height nor latest" in run("checkpoint", "restore", chain, "soon", code=2)
 
 
+def test_looking_at_a_chain_leaves_the_checkpoints_its_writer_keeps(tmp_path: Path) -> None:
+    chain = tmp_path / "chain"
+    with evm_dex.open(chain, checkpoint_interval=50, keep_checkpoints=20) as dex:
+        dex.mine(1_000)  # where the defaults would checkpoint, and prune to ten
+    for command in (("check", chain), ("book", chain, "WETH"), ("checkpoint", "create", chain)):
+        run(*command)
+        assert len(json.loads(run("checkpoint", "list", chain, "--json"))) == 20
+
+
 def test_a_path_without_a_chain_is_not_made_into_one(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere"
     for command in (("check",), ("checkpoint", "list"), ("checkpoint", "restore")):
