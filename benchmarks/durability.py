@@ -53,7 +53,7 @@ def _at_size(path: Path, orders: int) -> Iterator[Result]:
         yield Result("checkpoint", f"of {orders:,} orders", made, "ms", target=target)
     shutil.rmtree(path / "checkpoints", ignore_errors=True)
     with closing(RocksStore(path)) as store:
-        taken = elapsed(lambda: open_ledger(store), _ROUNDS)
+        taken = _recoveries(store)
         target = "≤ 1,000 ms" if orders == 100_000 else "≤ 100 ms"
         yield Result("recovery", f"of {orders:,} active orders", taken, "ms", target=target)
     room = (_disk(path) - before) / orders
@@ -105,6 +105,16 @@ def _checkpoints(dex: Dex, manager: CheckpointManager) -> float:
     for _ in range(_ROUNDS):
         dex.mine()
         samples.append(elapsed(manager.create, 1))
+    return sorted(samples)[_ROUNDS // 2]
+
+
+def _recoveries(store: RocksStore) -> float:
+    """Opening alone; what was opened is let go of outside the clock."""
+    samples = []
+    opened: list[Ledger] = []
+    for _ in range(_ROUNDS):
+        samples.append(elapsed(lambda: opened.append(open_ledger(store)[0]), 1))
+        opened.pop().close()
     return sorted(samples)[_ROUNDS // 2]
 
 

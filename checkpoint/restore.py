@@ -76,6 +76,20 @@ def materialize(info: CheckpointInfo, directory: Path, progress: Progress | None
     for file in info.manifest.files:
         _copy(info.database / file.name, directory / file.name)
     sync_directory(directory)
+    _prove_database(info, directory, progress)
+
+
+def prove(info: CheckpointInfo, *, progress: Progress | None = None) -> None:
+    """All that `materialize` proves, of a checkpoint where it lies; changes nothing.
+
+    Raises StoreDamaged naming the first thing that differs.
+    """
+    check_files(info)
+    _prove_database(info, info.database, progress)
+
+
+def _prove_database(info: CheckpointInfo, directory: Path, progress: Progress | None) -> None:
+    assert info.manifest is not None
     with closing(RocksReader(directory)) as reader:
         report = verify(reader, progress)
         if report.difference is not None:

@@ -32,6 +32,10 @@ Changes = Mapping[str, Mapping[bytes, bytes | None]]
 """Per family, new values by key; None deletes."""
 
 
+_MOST_AHEAD = 256
+"""Pairs read at once by an iteration, which begins with one."""
+
+
 class Database:
     """RocksDB with our families, speaking our errors."""
 
@@ -78,8 +82,10 @@ class Database:
         """Pairs from `start` on while they have `prefix`. Raises StoreDamaged."""
         cursor = _Cursor(self._reader(family), family, start)
         self._cursors.add(cursor)
-        while (pair := cursor.next()) is not None and pair[0].startswith(prefix):
-            yield pair
+        count = 1
+        while pairs := cursor.take(count, prefix):
+            yield from pairs
+            count = min(2 * count, _MOST_AHEAD)
 
     def write(self, changes: Changes, *, sync: bool) -> None:
         """Apply all changes in one step. Raises StoreFailed."""
@@ -138,17 +144,23 @@ class _Cursor:
         self._iterator: RdictIter | None = reader.iter()
         self._iterator.seek(start)
 
-    def next(self) -> tuple[bytes, bytes] | None:
-        """The pair it is at, then one step on; None at the end."""
-        if self._iterator is None:
+    def take(self, count: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """The next pairs, at most `count`, while they have `prefix`; none at the end."""
+        iterator = self._iterator
+        if iterator is None:
             raise StoreClosed(f"the store was closed while family {self._family} was read")
-        if not self._iterator.valid():
-            self._check_end(self._iterator)
-            return None
-        pair = self._iterator.key(), self._iterator.value()
-        self._last = pair[0]
-        self._iterator.next()
-        return pair
+        pairs: list[tuple[bytes, bytes]] = []
+        while len(pairs) < count:
+            if not iterator.valid():
+                self._check_end(iterator)
+                break
+            key = iterator.key()
+            if not key.startswith(prefix):
+                break
+            self._last = key
+            pairs.append((key, iterator.value()))
+            iterator.next()
+        return pairs
 
     def close(self) -> None:
         self._iterator = None

@@ -166,20 +166,21 @@ class OrderBook(Generic[OrderT]):
     def load(self, orders: Iterable[OrderT]) -> None:
         """Fill an empty book with orders by ascending id, at start-up and past the journal."""
         assert not self.nodes, "only an empty book is loaded"
+        bids, asks, nodes = self.bids, self.asks, self.nodes
         for order in orders:
-            side = self.side(is_buy=order.is_buy)
+            side = bids if order.is_buy else asks
             key = side.sign * order.price
             level = side.levels.get(key)
             if level is None:
                 level = side.levels[key] = Level(key, order.price)
             tail = level.tail
-            node = level.tail = self.nodes[order.id] = Node(order, level, tail)
+            node = level.tail = nodes[order.id] = Node(order, level, tail)
             if tail is None:
                 level.head = node
             else:
                 tail.next = node
             level.size += order.remaining
-        for side in (self.bids, self.asks):
+        for side in (bids, asks):
             side.keys.update(side.levels)
             side.best = side.levels[side.keys[0]] if side.keys else None
 

@@ -10,6 +10,7 @@ parameters as Solana's accounts hash (SIMD-0215), with BLAKE3 as the expanding f
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 from blake3 import blake3
@@ -57,13 +58,8 @@ class SetHash:
 
 def _sums(contributions: Iterable[bytes]) -> Iterable[np.ndarray[tuple[int], np.dtype[np.uint16]]]:
     """Partial sums over bounded chunks, so that memory stays flat over millions of rows."""
-    chunk: list[bytes] = []
-    for contribution in contributions:
-        chunk.append(contribution)
-        if len(chunk) == _CHUNK:
-            yield _sum(chunk)
-            chunk.clear()
-    if chunk:
+    rows = iter(contributions)
+    while chunk := list(islice(rows, _CHUNK)):
         yield _sum(chunk)
 
 

@@ -17,6 +17,7 @@ from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePreven
 
 VERSION = 1
 _PREFIX = bytes((VERSION,))
+_LAST_ACTIVE = OrderStatus.PARTIALLY_FILLED
 _encode = msgspec.msgpack.Encoder().encode
 _T = TypeVar("_T")
 
@@ -175,7 +176,7 @@ class Order(Struct, frozen=True, gc=False):
     @property
     def is_active(self) -> bool:
         """Whether it rests in the book."""
-        return self.status <= OrderStatus.PARTIALLY_FILLED
+        return self.status <= _LAST_ACTIVE
 
     def encode(self) -> bytes:
         return _pack(
