@@ -23,6 +23,8 @@ BLOCKS = 500
 INTERVAL = 20
 LONGEST = 0.12
 """Seconds a writer may live after its first block."""
+EARLY = 0.2
+"""Part of the writers that may be killed before it."""
 
 
 def twin(seed: int, blocks: int) -> list[tuple[bytes, bytes]]:
@@ -71,17 +73,22 @@ def inspect(store: Path, report: int) -> None:
     os.write(report, json.dumps(found).encode())
 
 
-def kill_once(store: Path, expected: list[tuple[bytes, bytes]], random: Random) -> int:
-    """Let a writer go on for a moment; the last height it reported, 0 for none."""
+def kill_once(store: Path, expected: list[tuple[bytes, bytes]], height: int, random: Random) -> int:
+    """Let a writer go on from `height` for a moment; the last height it got to as far as we know.
+
+    One in five is killed without regard to whether it has opened the store yet.
+    """
     child, reading = forked(lambda report: write(store, expected, report))
-    first = os.read(reading, 4)
+    first = b"" if random.random() < EARLY else os.read(reading, 4)
     time.sleep(random.random() * LONGEST)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     rest = _drain(reading)
     reported = first + rest
-    assert os.WIFSIGNALED(status) or len(reported) >= 4, "the writer failed by itself"
-    return int.from_bytes(reported[len(reported) // 4 * 4 - 4 :][:4], "big")
+    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    assert killed, f"the writer stopped by itself: {status}"
+    complete = len(reported) // 4 * 4
+    return int.from_bytes(reported[complete - 4 : complete], "big") if complete else height
 
 
 def look(store: Path) -> dict[str, object]:
@@ -97,13 +104,13 @@ def main(directory: Path, kills: int, seed: int) -> None:
     random = Random(seed)
     expected = twin(seed, BLOCKS)
     differences: list[str] = []
-    heights = []
-    store, rounds = directory / "0", 0
+    heights: list[int] = []
+    store, rounds, height = directory / "0", 0, 0
     for number in range(kills):
-        noted = kill_once(store, expected, random)
+        noted = kill_once(store, expected, height, random)
         found = look(store)
+        assert isinstance(found["height"], int)
         height = found["height"]
-        assert isinstance(height, int)
         heights.append(height)
         if height not in (noted, noted + 1):
             differences.append(f"kill {number}: block {noted} was reported, reopened at {height}")
@@ -112,7 +119,7 @@ def main(directory: Path, kills: int, seed: int) -> None:
         if found["wrong"] or found["repairs"]:
             differences.append(f"kill {number}: {found}")
         if height > BLOCKS - 100:
-            rounds += 1
+            rounds, height = rounds + 1, 0
             store = directory / str(rounds)
     print(json.dumps({"kills": kills, "heights": heights, "differences": differences}))
 
