@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,13 +19,14 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 import evm_dex
 from checkpoint.restore import restore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.verify import verify
 from evm_dex.replay.generator import generate
-from evm_dex.replay.runner import Replay
+from evm_dex.replay.runner import Replay, deposit
 from evm_dex.tables import book_table, checkpoints_table, counts_table, trades_table
 
 if TYPE_CHECKING:
@@ -64,6 +66,9 @@ def flow(dex: Dex, seed: int) -> Iterator[None]:
             yield
             contract.send("deposit", dex.tokens[symbol], amount)
             yield
+    for account in dex.accounts[1:3]:
+        for _ in deposit(dex, account):
+            yield
     replay = Replay(dex, weth, maker=dex.accounts[1], taker=dex.accounts[2])
     for number, instruction in enumerate(generate(seed)):
         if number % _QUOTE_EVERY == 0:
@@ -90,7 +95,11 @@ def write(path: Path, seed: int) -> None:
 
 
 def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
-    """The whole demonstration in a directory of its own. Raises DemoError."""
+    """The whole demonstration in a directory of its own. Raises DemoError.
+
+    The writer is killed soon after `blocks` blocks, at least INTERVAL: past a checkpoint.
+    """
+    assert blocks >= INTERVAL
     started = time.monotonic()
     _prepare(path)
     _step(console, f"A chain on disk at {path}/chain: contracts deployed, order flow running …")
@@ -101,10 +110,13 @@ def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
         height = dex.head.number
         twin = _twin(height, seed)
         _expect(height in (noted, noted + 1), f"reopened at block {height}, not after {noted}")
-        _expect(dex.head.state_root == twin.roots[height], f"another state root at {height}")
+        for number, root in twin.roots.items():
+            _expect(dex.block(number).state_root == root, f"another state root at {number}")
         _expect(dex.self_check() == [], "an invariant is broken")
         _step(
-            console, f"Reopened at block {height}: the state root is that of a twin never killed."
+            console,
+            f"Reopened at block {height}: every block's state root is that of a twin never "
+            "killed, and no invariant is broken.",
         )
         _show(console, dex)
         console.print(checkpoints_table(dex.checkpoints()))
@@ -120,11 +132,14 @@ def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
     _go_on(chain, info.height, height, twin)
     _step(console, f"Went on to block {height} with the same transactions: the same state roots.")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s. Look around:")
-    console.print(f"  evm-dex check {chain}\n  evm-dex book {chain} WETH", highlight=False)
+    look = f"  evm-dex check {chain}\n  evm-dex book {chain} WETH"
+    console.print(look, highlight=False, markup=False, soft_wrap=True)
 
 
 def _prepare(path: Path) -> None:
     """An empty directory; what an earlier run left there is removed, nothing else is."""
+    if path.exists() and not path.is_dir():
+        raise DemoError(f"{path} is a file; choose another --path")
     if path.exists() and any(path.iterdir()):
         if not (path / _MARK).exists():
             raise DemoError(f"{path} holds something else; choose another --path")
@@ -151,7 +166,8 @@ def _write_and_kill(path: Path, blocks: int, seed: int) -> int:
         time.sleep(Random(seed).random() / 20)  # noqa: S311 - a moment, not a secret
     finally:
         writer.kill()
-        writer.wait()
+        status = writer.wait()
+    _expect(status == -signal.SIGKILL, "the writer stopped before it was killed")
     return _noted(path)
 
 
@@ -194,7 +210,7 @@ def _show(console: Console, dex: Dex) -> None:
 
 
 def _step(console: Console, text: str) -> None:
-    console.print(f"[bold green]✓[/] {text}", highlight=False)
+    console.print(f"[bold green]✓[/] {escape(text)}", highlight=False)
 
 
 def _expect(holds: bool, otherwise: str) -> None:

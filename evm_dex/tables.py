@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from evm_dex.abi import Event
@@ -80,7 +81,7 @@ def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
     for info in checkpoints:
         manifest = info.manifest
         if manifest is None:
-            table.add_row(str(info.height), "", "", "", "", info.problem or "", style="red")
+            table.add_row(str(info.height), "", "", "", "", escape(info.problem or ""), style="red")
             continue
         table.add_row(
             str(info.height),
@@ -88,7 +89,7 @@ def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
             manifest.block_hash[:12],
             str(sum(manifest.rows.values())),
             str(manifest.rows.get(str(int(TableNumber.ORDERS)), 0)),
-            info.problem or ("pinned" if info.pinned else "ok"),
+            escape(info.problem or ("pinned" if info.pinned else "ok")),
         )
     return table
 

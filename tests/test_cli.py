@@ -40,6 +40,7 @@ def test_the_demo_trades_is_killed_and_proves_that_nothing_is_lost(
 def test_the_demo_leaves_what_is_not_its_own_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     assert "holds something else" in run("demo", "--path", tmp_path, code=1)
+    assert "is a file" in run("demo", "--path", tmp_path / "thesis.txt", code=1)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
@@ -72,6 +73,28 @@ def test_looking_at_a_chain_leaves_the_checkpoints_its_writer_keeps(tmp_path: Pa
         assert len(json.loads(run("checkpoint", "list", chain, "--json"))) == 20
 
 
+def test_a_checkpoint_is_proven_where_it_lies_and_damage_is_named(tmp_path: Path) -> None:
+    chain = tmp_path / "chain"
+    with evm_dex.open(chain, checkpoint_interval=5) as dex:
+        dex.mine(5)
+        assert "block 5: files, rows" in run("checkpoint", "verify", chain)  # while it is open
+    files = chain / "checkpoints" / f"{5:012d}" / "db"
+    before = {file.name: file.read_bytes() for file in files.iterdir()}
+    run("checkpoint", "verify", chain, 5)
+    assert {file.name: file.read_bytes() for file in files.iterdir()} == before
+    assert "there are: 5" in run("checkpoint", "verify", chain, 6, code=1)
+    name = max(before, key=lambda name: len(before[name]))
+    (files / name).unlink()  # it may be shared with the live store
+    (files / name).write_bytes(before[name][:-1] + bytes([before[name][-1] ^ 1]))
+    assert name in run("checkpoint", "verify", chain, code=1)
+
+
+def test_help_shows_what_to_type() -> None:
+    assert "evm-dex check demo-data/chain" in run("--help")
+    for command in (("demo",), ("replay",), ("check",), ("book",), ("checkpoint", "verify")):
+        assert " ".join(("evm-dex", *command)) in run(*command, "--help").split("Usage:")[1][40:]
+
+
 def test_a_path_without_a_chain_is_not_made_into_one(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere"
     for command in (("check",), ("checkpoint", "list"), ("checkpoint", "restore")):
@@ -84,10 +107,28 @@ def test_a_second_process_is_told_who_holds_the_chain(tmp_path: Path) -> None:
         assert "is in use by process" in run("check", tmp_path / "chain", code=1)
 
 
-def test_generated_flow_is_replayed() -> None:
-    assert "transactions for 40 instructions" in run(
-        "replay", "--format", "generated", "--count", 40
-    )
+def test_generated_flow_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    generated = ("replay", "--format", "generated", "--count", 40)
+    assert "transactions for 40 instructions" in run(*generated)
+    assert "transactions for 40 instructions" in run(*generated, "--path", "memory")
+    assert list(tmp_path.iterdir()) == []
+    assert "reads no files" in run(*generated, "messages.csv", code=2)
+
+
+def test_flow_for_another_market_than_the_chain_has_is_refused(tmp_path: Path) -> None:
+    chain, messages = tmp_path / "chain", tmp_path / "messages.csv"
+    messages.write_text("1.0,1,7,100,5000,1\n")
+    run("replay", messages, "--path", chain)
+    generated = ("replay", "--format", "generated", "--path", chain)
+    assert "no token WETH here; there are ASSET, USD" in run(*generated, code=1)
+
+
+def test_messages_may_contain_square_brackets(tmp_path: Path) -> None:
+    assert "[/odd]" in run("check", tmp_path / "[/odd]", code=1)
+    with evm_dex.open(tmp_path / "chain"):
+        pass
+    assert "no token [/odd] here" in run("book", tmp_path / "chain", "[/odd]", code=1)
 
 
 def test_recorded_flow_is_replayed_or_named_as_bad(tmp_path: Path) -> None:
@@ -100,3 +141,6 @@ def test_recorded_flow_is_replayed_or_named_as_bad(tmp_path: Path) -> None:
     assert "line 1: direction is 'sideways'" in run("replay", messages, code=1)
     assert "No such file" in run("replay", tmp_path / "gone.csv", code=1)
     assert "at least one message file" in run("replay", code=1)
+    messages.write_text("1.0,1,7,100,5000,1\n")
+    book.write_text("")
+    assert "the file is empty" in run("replay", messages, "--book", book, code=1)

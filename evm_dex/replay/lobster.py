@@ -8,6 +8,7 @@ bid size for each level, after the message of the same row. Format: LOBSTER, out
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
@@ -16,6 +17,9 @@ from typing import NamedTuple
 from evm_dex.replay.flow import Cancel, Instruction, Place, Reduce, Take
 
 _FIELDS = ("time", "type", "order id", "size", "price", "direction")
+_LEVEL_FIELDS = ("ask price", "ask size", "bid price", "bid size")
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+_INTEGER = re.compile(r"-?[0-9]{1,30}")
 _NO_ASK, _NO_BID = 9_999_999_999, -9_999_999_999
 
 
@@ -106,19 +110,27 @@ def instructions(messages: list[Message]) -> Iterator[Instruction | None]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    line = 0
     try:
         with path.open(newline="") as file:
-            yield from enumerate(csv.reader(file), start=1)
+            for line, row in enumerate(csv.reader(file), start=1):
+                yield line, row
     except OSError as error:
         raise LobsterError(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise LobsterError(f"{path}: not a CSV file: {error}") from error
+        raise LobsterError(f"{path}, line {line + 1}: not a CSV file: {error}") from error
+    if line == 0:
+        raise LobsterError(f"{path}: the file is empty")
 
 
 def _message(path: Path, line: int, row: list[str]) -> Message:
     if len(row) != len(_FIELDS):
         raise LobsterError(
             f"{path}, line {line}: {len(row)} fields, expected {len(_FIELDS)}: {', '.join(_FIELDS)}"
+        )
+    if not _SECONDS.fullmatch(row[0]):
+        raise LobsterError(
+            f"{path}, line {line}: time is {row[0]!r}, expected seconds after midnight"
         )
     kind, order_id, size, price, direction = (
         _number(path, line, name, text) for name, text in zip(_FIELDS[1:], row[1:], strict=True)
@@ -135,14 +147,18 @@ def _message(path: Path, line: int, row: list[str]) -> Message:
 def _book_row(path: Path, line: int, row: list[str]) -> BookRow:
     if not row or len(row) % 4:
         raise LobsterError(f"{path}, line {line}: {len(row)} fields, expected four for each level")
-    numbers = [_number(path, line, "level", text) for text in row]
+    names = (
+        f"{name} of level {level}"
+        for level in range(1, len(row) // 4 + 1)
+        for name in _LEVEL_FIELDS
+    )
+    numbers = [_number(path, line, name, text) for name, text in zip(names, row, strict=True)]
     asks = [pair for pair in zip(numbers[::4], numbers[1::4], strict=True) if pair[0] != _NO_ASK]
     bids = [pair for pair in zip(numbers[2::4], numbers[3::4], strict=True) if pair[0] != _NO_BID]
     return BookRow(bids, asks)
 
 
 def _number(path: Path, line: int, name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise LobsterError(f"{path}, line {line}: {name} is {text!r}, expected a number") from None
+    if not _INTEGER.fullmatch(text):
+        raise LobsterError(f"{path}, line {line}: {name} is {text!r}, expected a number")
+    return int(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from evm_dex.replay.flow import Cancel, Instruction, Place, Reduce, Reference, Take
@@ -14,17 +15,27 @@ if TYPE_CHECKING:
     from evm_dex.receipt import Receipt
 
 _GAS = 10_000_000
+PLENTY = 10**30
+"""Of each token's smallest unit: more than any flow trades, far below the 2**128 of a balance."""
 
 
 class ReplayError(Exception):
     """An instruction that should have gone through did not."""
 
 
+def deposit(dex: Dex, account: Account, amount: int = PLENTY) -> Iterator[Receipt]:
+    """Mint every token for an account and put it on the exchange, a transaction at each step."""
+    for token in dex.tokens.values():
+        yield token.send("mint", account, amount, sender=account)
+        yield token.send("approve", dex.spot, amount, sender=account)
+        yield dex.spot.send("deposit", token, amount, sender=account)
+
+
 class Replay:
     """Places and cancels from one account, takes from another, so that none trades with itself."""
 
     def __init__(self, dex: Dex, asset: Contract, *, maker: Account, taker: Account) -> None:
-        """Both accounts need funds on the exchange."""
+        """Both accounts need funds on the exchange: see `deposit`."""
         self._dex = dex
         self._asset = asset
         self._maker = maker

@@ -20,7 +20,7 @@ from evm_dex.replay.lobster import (
     read_messages,
 )
 from evm_dex.replay.market import recorded_market
-from evm_dex.replay.runner import Replay
+from evm_dex.replay.runner import Replay, deposit
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 DATA = Path(os.environ.get("EVM_DEX_DATA", SHARED)) / "lobster-aapl"
@@ -84,6 +84,9 @@ class RecordedBook:
 @pytest.fixture
 def dex() -> Iterator[Dex]:
     with evm_dex.open(genesis=recorded_market()) as chain:
+        for account in chain.accounts[:2]:
+            for _ in deposit(chain, account):
+                pass
         yield chain
 
 
@@ -102,7 +105,8 @@ def test_the_book_agrees_with_the_recorded_one(dex: Dex) -> None:
     assert len(messages) == 999
     # The first row is where the book was taken from. Fourteen times later a level had to be taken
     # over that changed outside the ten recorded ones: ten were new in tenth place, which says
-    # nothing against the row; four were known, and came back into view with another size.
+    # nothing against the row; four were known, and when their place came back into view two had
+    # another size and two were gone.
     assert (book.exact - 1, len(rows) - 1) == (994, 998)
     assert (len(book.revealed), len(book.reappeared)) == (10, 4)
     assert dex.self_check() == []
@@ -131,6 +135,8 @@ def test_messages_become_instructions(tmp_path: Path) -> None:
     [
         ("1.0,1,7,100,5000", "line 2: 5 fields, expected 6"),
         ("1.0,9,7,100,5000,1", "line 2: type 9, expected 1 to 7"),
+        ("noon,1,7,100,5000,1", "line 2: time is 'noon', expected seconds after midnight"),
+        ("1.0,1,7,1_0,5000,1", "line 2: size is '1_0', expected a number"),
         ("1.0,1,7,ten,5000,1", "line 2: size is 'ten', expected a number"),
         ("1.0,1,7,100,0,1", "line 2: size 100, price 0, expected above 0"),
         ("1.0,1,7,100,5000,2", "line 2: direction 2, expected 1 or -1"),
@@ -141,3 +147,21 @@ def test_a_bad_message_is_named_by_line_and_field(tmp_path: Path, row: str, said
     path.write_text("1.0,1,7,100,5000,1\n" + row + "\n")
     with pytest.raises(LobsterError, match=said):
         read_messages(path)
+
+
+def test_a_bad_book_row_is_named_by_line_field_and_level(tmp_path: Path) -> None:
+    path = tmp_path / "book.csv"
+    path.write_text("5100,200,5000,100,5200,1,4900,many\n")
+    with pytest.raises(LobsterError, match="line 1: bid size of level 2 is 'many'"):
+        read_book(path)
+    path.write_text("5100,200,5000\n")
+    with pytest.raises(LobsterError, match="line 1: 3 fields, expected four for each level"):
+        read_book(path)
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.touch()
+    for read in (read_messages, read_book):
+        with pytest.raises(LobsterError, match=r"empty.csv: the file is empty"):
+            read(path)
