@@ -12,11 +12,12 @@ OverflowError or use memory out of proportion; the tests hold this module agains
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 WORD = 32
 _MAX_ARRAY_WORDS = 2**20
+_to_number = int.from_bytes
 
 
 class Malformed(Exception):  # noqa: N818 - says what the data is
@@ -27,55 +28,106 @@ class Malformed(Exception):  # noqa: N818 - says what the data is
         self.offset = offset
 
 
-class StaticType:
-    """A type that takes one word."""
+Decoder = Callable[[bytes, int], Any]
+"""The value of the complete word at an offset. Raises Malformed where the word is dirty."""
+Encoder = Callable[[Any], bytes]
+"""One word; the value must fit, which is the programmer's duty."""
 
-    __slots__ = ("bits", "kind", "name")
+
+class StaticType:
+    """A type that takes one word; how it is converted is chosen once, as calls are many."""
+
+    __slots__ = ("decode", "encode", "name")
 
     def __init__(self, name: str) -> None:
         found = re.fullmatch(r"(uint|int|bytes|address|bool)(\d*)", name)
         assert found, f"{name} is not a type the precompiles speak"
+        kind, size = found.groups()
+        assert kind != "int" or size in ("", "256")
         self.name = name
-        self.kind, digits = found.groups()
-        defaults = {"address": 160, "bool": 1, "uint": 256, "int": 256}
-        size = int(digits) if digits else defaults[self.kind]
-        self.bits = size * 8 if self.kind == "bytes" else size
-        assert self.kind != "int" or self.bits == 256
+        self.decode: Decoder
+        self.encode: Encoder
+        self.decode, self.encode = _CONVERSIONS[kind](int(size or 256))
 
-    def decode(self, data: bytes, offset: int) -> Any:
-        """The value of the word at `offset`; the word must be complete and clean."""
-        word = data[offset : offset + WORD]
-        if len(word) < WORD:
-            raise Malformed(len(data))
-        number = int.from_bytes(word, "big")
-        if self.kind == "bytes":
-            size = self.bits >> 3
-            if number & ((1 << (256 - self.bits)) - 1):
-                raise Malformed(offset + size)
-            return word[:size]
-        if number >> self.bits:
+
+def _uint(bits: int) -> tuple[Decoder, Encoder]:
+    def decode(data: bytes, offset: int) -> int:
+        number = _to_number(data[offset : offset + WORD], "big")
+        if number >> bits:
             raise Malformed(offset)
-        if self.kind == "uint":
-            return number
-        if self.kind == "address":
-            return word[12:]
-        if self.kind == "bool":
-            return number == 1
-        return number - (1 << 256) if number >> 255 else number
+        return number
 
-    def encode(self, value: Any) -> bytes:
-        """One word; the value must fit, which is the programmer's duty."""
-        if self.kind == "address":
-            assert len(value) == 20
-            return bytes(12) + bytes(value)
-        if self.kind == "bytes":
-            assert len(value) == self.bits >> 3
-            return bytes(value).ljust(WORD, b"\0")
-        number = int(value)
-        if self.kind == "int":
-            return number.to_bytes(WORD, "big", signed=True)
-        assert not number >> self.bits
-        return number.to_bytes(WORD, "big")
+    def encode(value: int) -> bytes:
+        assert not value >> bits
+        return value.to_bytes(WORD, "big")
+
+    return decode, encode
+
+
+def _int(bits: int) -> tuple[Decoder, Encoder]:
+    assert bits == 8 * WORD
+
+    def decode(data: bytes, offset: int) -> int:
+        return _to_number(data[offset : offset + WORD], "big", signed=True)
+
+    def encode(value: int) -> bytes:
+        return value.to_bytes(WORD, "big", signed=True)
+
+    return decode, encode
+
+
+def _bool(_size: int) -> tuple[Decoder, Encoder]:
+    words = {bytes(WORD): False, bytes(WORD - 1) + b"\x01": True}
+
+    def decode(data: bytes, offset: int) -> bool:
+        value = words.get(data[offset : offset + WORD])
+        if value is None:
+            raise Malformed(offset)
+        return value
+
+    _, encode = _uint(1)
+    return decode, encode
+
+
+def _address(_size: int) -> tuple[Decoder, Encoder]:
+    padding = bytes(12)
+
+    def decode(data: bytes, offset: int) -> bytes:
+        start = offset + len(padding)
+        if data[offset:start] != padding:
+            raise Malformed(offset)
+        return data[start : offset + WORD]
+
+    def encode(value: bytes) -> bytes:
+        assert len(value) == 20
+        return padding + value
+
+    return decode, encode
+
+
+def _bytes(size: int) -> tuple[Decoder, Encoder]:
+    padding = bytes(WORD - size)
+
+    def decode(data: bytes, offset: int) -> bytes:
+        end = offset + size
+        if data[end : offset + WORD] != padding:
+            raise Malformed(end)
+        return data[offset:end]
+
+    def encode(value: bytes) -> bytes:
+        assert len(value) == size
+        return value + padding
+
+    return decode, encode
+
+
+_CONVERSIONS: dict[str, Callable[[int], tuple[Decoder, Encoder]]] = {
+    "uint": _uint,
+    "int": _int,
+    "bool": _bool,
+    "address": _address,
+    "bytes": _bytes,
+}
 
 
 class ListType:
@@ -122,30 +174,36 @@ AbiType = StaticType | ListType
 class Layout:
     """A sequence of values as calldata, return data, event data or error data hold it."""
 
-    __slots__ = ("types",)
+    __slots__ = ("_is_static", "_size", "types")
 
     def __init__(self, names: Sequence[str]) -> None:
         self.types: tuple[AbiType, ...] = tuple(
             ListType(name) if name.endswith("[]") else StaticType(name) for name in names
         )
+        self._size = WORD * len(self.types)
+        self._is_static = all(isinstance(kind, StaticType) for kind in self.types)
 
     def decode(self, data: bytes, base: int = 0) -> list[Any]:
         """Values encoded in `data` from byte `base` on. Raises Malformed."""
-        if len(data) < base + WORD * len(self.types):
+        end = base + self._size
+        if len(data) < end:
             raise Malformed(len(data))
         return [
             kind.decode(data, offset)
             if isinstance(kind, StaticType)
             else kind.decode(data, offset, base)
-            for offset, kind in zip(range(base, len(data), WORD), self.types, strict=False)
+            for kind, offset in zip(self.types, range(base, end, WORD), strict=True)
         ]
 
     def encode(self, values: Sequence[Any]) -> bytes:
         """The encoding of `values`, one for each type."""
-        assert len(values) == len(self.types)
+        if self._is_static:
+            return b"".join(
+                [kind.encode(value) for kind, value in zip(self.types, values, strict=True)]
+            )
         heads: list[bytes] = []
         tails: list[bytes] = []
-        tail_offset = WORD * len(self.types)
+        tail_offset = self._size
         for kind, value in zip(self.types, values, strict=True):
             if isinstance(kind, StaticType):
                 heads.append(kind.encode(value))
@@ -159,7 +217,7 @@ class Layout:
 def _length(data: bytes, offset: int) -> int:
     """A word that counts bytes or elements, so it cannot exceed the data's own size."""
     word = data[offset : offset + WORD]
-    number = int.from_bytes(word, "big")
+    number = _to_number(word, "big")
     if len(word) < WORD or number > len(data):
         raise Malformed(min(offset, len(data)))
     return number

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from precompiles.abi.codec import Layout, StaticType
+from precompiles.abi.codec import Layout
 from precompiles.abi.signature import parse
+
+_TOPICS: dict[str, Callable[[Any], int]] = {"address": int.from_bytes, "uint256": int}
+"""The types that indexed values have here, and the number that stands for a value."""
 
 
 class Event:
     """An event of the interface."""
 
-    __slots__ = ("_data", "_indexed", "_topic", "_topic_types", "signature")
+    __slots__ = ("_as_topics", "_data", "_topic", "signature")
 
     def __init__(self, declaration: str) -> None:
         self.signature = parse(declaration)
         inputs = self.signature.inputs
+        indexed = sum(parameter.indexed for parameter in inputs)
+        assert all(parameter.indexed for parameter in inputs[:indexed])
         self._topic = int.from_bytes(self.signature.topic, "big")
-        self._indexed = sum(parameter.indexed for parameter in inputs)
-        assert all(parameter.indexed for parameter in inputs[: self._indexed])
-        self._topic_types = [StaticType(parameter.type) for parameter in inputs[: self._indexed]]
-        self._data = Layout([parameter.type for parameter in inputs[self._indexed :]])
+        self._as_topics = [_TOPICS[parameter.type] for parameter in inputs[:indexed]]
+        self._data = Layout([parameter.type for parameter in inputs[indexed:]])
 
-    def encode(self, *values: Any) -> tuple[tuple[int, ...], bytes]:
+    def encode(self, values: Sequence[Any]) -> tuple[tuple[int, ...], bytes]:
         """Topics as numbers, and data; indexed values come first in the declaration."""
-        return (self._topic, *self._topics(values[: self._indexed])), self._data.encode(
-            values[self._indexed :]
-        )
-
-    def _topics(self, values: Sequence[Any]) -> list[int]:
-        return [
-            int.from_bytes(kind.encode(value), "big")
-            for kind, value in zip(self._topic_types, values, strict=True)
-        ]
+        topics = [as_topic(value) for as_topic, value in zip(self._as_topics, values, strict=False)]
+        return (self._topic, *topics), self._data.encode(values[len(topics) :])

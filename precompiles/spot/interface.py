@@ -341,7 +341,7 @@ class Spot(Precompile):
 
     def _emit(self, context: CallContext, execution: Execution) -> None:
         for event in execution.events:
-            context.emit(*ABI_EVENTS[type(event)].encode(*event))
+            context.emit(*ABI_EVENTS[type(event)].encode(event))
 
     def _order(self, order_id: int) -> Order:
         order = self.ledger.order(order_id)

@@ -31,7 +31,7 @@ PLACE_GAS = 50_000
 MATCH_GAS = 30_000
 """For each resting order that is filled or expired on the way."""
 
-_LAST_TIME_IN_FORCE = max(TimeInForce)
+_TIMES_IN_FORCE = tuple(TimeInForce)
 
 Met = Fill[Order] | SelfMatch[Order]
 
@@ -67,7 +67,7 @@ def place(ledger: Ledger, execution: Execution, request: OrderRequest) -> Order:
         filled=0,
         status=OrderStatus.NEW,
         reason=CloseReason.NONE,
-        time_in_force=TimeInForce(request.time_in_force),
+        time_in_force=_TIMES_IN_FORCE[request.time_in_force],
         client_order_id=request.client_order_id,
         block_number=execution.block_number,
     )
@@ -82,7 +82,7 @@ def place(ledger: Ledger, execution: Execution, request: OrderRequest) -> Order:
 
 def _check(ledger: Ledger, caller: Address, market: Market, request: OrderRequest) -> None:
     """Everything that can be refused without looking at the book."""
-    if request.time_in_force > _LAST_TIME_IN_FORCE:
+    if request.time_in_force >= len(_TIMES_IN_FORCE):
         raise InvalidTimeInForce(request.time_in_force)
     check_grid(market, request.amount, request.price)
     if request.client_order_id:
