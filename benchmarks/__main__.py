@@ -9,10 +9,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import book, calls, durability
+from benchmarks import blocks, book, calls, durability, transactions
 from evm_dex.tables import plain_table
 
-SUBJECTS = {"book": book.run, "calls": calls.run, "durability": durability.run}
+SUBJECTS = {
+    "book": book.run,
+    "calls": calls.run,
+    "transactions": transactions.run,
+    "blocks": blocks.run,
+    "durability": durability.run,
+}
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 

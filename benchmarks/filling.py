@@ -1,0 +1,54 @@
+"""Orders straight into a ledger and its store, as no EVM could bring them in reasonable time."""
+
+from __future__ import annotations
+
+from random import Random
+
+from checkpoint.batch import BlockBatch
+from checkpoint.head import Head
+from evm_dex.dex import Dex
+from precompiles.ledger.ledger import Ledger
+from precompiles.spot.execution import Execution
+from precompiles.spot.funds import credit
+from precompiles.spot.placing import OrderRequest, place
+from precompiles.types import Address
+
+USDC = 10**6
+_SHARE = 1_000
+
+
+def fill(dex: Dex, asset: Address, orders: int) -> None:
+    """Rest that many orders, none of which cross; a commit and an account for each thousand."""
+    for first in range(0, orders, _SHARE):
+        _place(dex.chain.ledger, asset, first, min(_SHARE, orders - first))
+        _commit(dex)
+
+
+def _place(ledger: Ledger, asset: Address, first: int, count: int) -> None:
+    random = Random(first)
+    owner = Address((first // _SHARE + 1).to_bytes(20, "big"))
+    execution = Execution(owner, 0, lambda _gas: None)
+    quote = ledger.markets.rows[asset].quote
+    for token in (asset, quote):
+        credit(ledger, execution, owner, token, 10**24)
+    for _ in range(count):
+        is_buy = bool(random.getrandbits(1))
+        distance = random.randint(1, 10_000)
+        price = 3_000 * USDC + (-distance if is_buy else distance) * 10_000
+        place(
+            ledger, execution, OrderRequest(asset, random.randint(1, 100) * 10**14, price, is_buy)
+        )
+
+
+def _commit(dex: Dex) -> None:
+    """Our own part of a block: fold, batch, write, accept. The EVM state stays as it is."""
+    changes = dex.chain.ledger.seal()
+    head = dex.store.head()
+    assert head is not None
+    batch = BlockBatch()
+    batch.add_ledger(changes, head.height)
+    batch.set_head(
+        Head(head.chain_id, head.height, head.block_hash, head.state_root, changes.commitment)
+    )
+    dex.store.write(batch)
+    dex.chain.ledger.accept(changes)
