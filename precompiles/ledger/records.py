@@ -253,7 +253,7 @@ def _unpack(decoder: msgspec.msgpack.Decoder[_T], value: bytes) -> _T:
             f"row of version {value[0] if value else 'none'}, this program reads version {VERSION}"
         )
     try:
-        return decoder.decode(memoryview(value)[1:])
+        return decoder.decode(value[1:])
     except msgspec.MsgspecError as error:
         raise UntrustedStorage(f"row does not decode: {error}") from error
 
