@@ -1,0 +1,53 @@
+"""All commands in one list; each lives in the module of its subject.
+
+A new one is a function in such a module and a line below.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from evm_dex.cli import chain, checkpoint
+
+_HELP = """A Python test chain with a durable on-chain order book.
+
+Begin with the main job, then look at the chain it leaves:
+
+  evm-dex demo
+
+  evm-dex check demo-data/chain
+
+  evm-dex book demo-data/chain WETH
+
+  evm-dex checkpoint list demo-data/chain
+
+Or send order flow of your own:
+
+  evm-dex replay --format lobster messages.csv --book orderbook.csv --path my-chain
+"""
+
+app = typer.Typer(
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+checkpoints = typer.Typer(
+    help="Checkpoints of a chain on disk.", no_args_is_help=True, add_completion=False
+)
+
+app.command()(chain.demo)
+app.command()(chain.replay)
+app.command()(chain.check)
+app.command()(chain.book)
+app.add_typer(checkpoints, name="checkpoint")
+
+checkpoints.command("list")(checkpoint.list_all)
+checkpoints.command()(checkpoint.create)
+checkpoints.command()(checkpoint.verify)
+checkpoints.command()(checkpoint.restore)
+
+
+def main() -> None:
+    """Entry point of `evm-dex`."""
+    app()

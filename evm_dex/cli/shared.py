@@ -1,0 +1,74 @@
+"""What the commands share: where they print, how they open a chain, how they explain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+
+import evm_dex
+from checkpoint.errors import StoreError
+from evm_dex.chain.errors import ChainError
+from precompiles.ledger.storage import UntrustedStorage
+
+if TYPE_CHECKING:
+    from evm_dex.contract import Contract
+    from evm_dex.dex import Dex
+
+console = Console()
+errors = Console(stderr=True)
+
+ChainPath = Annotated[
+    Path, typer.Argument(help="Directory of a chain on disk.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for other programs.")]
+
+
+@contextmanager
+def row_progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar for work that tells how many rows of how many it has done."""
+    with Progress(console=errors) as progress:
+        task = progress.add_task("Verifying", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def token(dex: Dex, symbol: str) -> Contract:
+    """The token of a symbol. Raises ChainError."""
+    token = dex.tokens.get(symbol)
+    if token is None:
+        raise ChainError(f"no token {symbol} here; there are {', '.join(dex.tokens)}")
+    return token
+
+
+def require(path: Path) -> Path:
+    """A path that has a chain, so that a mistyped one is not made into an empty chain."""
+    if not (path / "db").is_dir():
+        raise ChainError(f"there is no chain at {path}; `evm-dex replay --path {path}` makes one")
+    return path
+
+
+@contextmanager
+def existing(path: Path) -> Iterator[Dex]:
+    """A chain to look at; opened with the defaults it would be pruned to ten checkpoints."""
+    with evm_dex.open(
+        require(path), checkpoint_interval=sys.maxsize, keep_checkpoints=sys.maxsize
+    ) as dex:
+        yield dex
+
+
+@contextmanager
+def explained(*expected: type[Exception]) -> Iterator[None]:
+    """What can go wrong becomes one line, not a traceback."""
+    kinds: tuple[type[Exception], ...] = (StoreError, ChainError, UntrustedStorage, OSError)
+    try:
+        yield
+    except (*kinds, *expected) as error:
+        errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
