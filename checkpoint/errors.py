@@ -16,8 +16,10 @@ class StoreLocked(StoreError):
 
     def __init__(self, path: Path, pid: int | None, command: str | None, since: str | None) -> None:
         self.path, self.pid, self.command, self.since = path, pid, command, since
-        holder = "another process" if pid is None else f"process {pid} ({command}) since {since}"
-        super().__init__(f"{path} is in use by {holder}; stop it or choose another path")
+        self.holder = (
+            "another process" if pid is None else f"process {pid} ({command}) since {since}"
+        )
+        super().__init__(f"{path} is in use by {self.holder}; stop it or choose another path")
 
 
 class StoreDamaged(StoreError):

@@ -97,6 +97,11 @@ def list_checkpoints(store: Path) -> tuple[CheckpointInfo, ...]:
     return tuple(sorted(found, key=_age))
 
 
+def usable_heights(store: Path) -> list[int]:
+    """Heights of the usable checkpoints of the store at a path, oldest first."""
+    return [info.height for info in list_checkpoints(store) if info.problem is None]
+
+
 def read_checkpoint(path: Path) -> CheckpointInfo:
     """What one checkpoint directory says of itself."""
     name = _DIRECTORY_NAME.fullmatch(path.name)

@@ -104,7 +104,7 @@ def test_a_path_without_a_chain_is_not_made_into_one(tmp_path: Path) -> None:
 
 def test_a_second_process_is_told_who_holds_the_chain(tmp_path: Path) -> None:
     with evm_dex.open(tmp_path / "chain"):
-        assert "is in use by process" in run("check", tmp_path / "chain", code=1)
+        assert "is in use by process" in run("checkpoint", "create", tmp_path / "chain", code=1)
 
 
 def test_generated_flow_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

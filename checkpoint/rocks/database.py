@@ -45,9 +45,13 @@ class Database:
         *,
         create: bool = False,
         read_only: bool = False,
+        beside: Path | None = None,
         accept_loss: bool = False,
     ) -> None:
         """Open it. Read-only changes no file. Raises StoreDamaged or StoreFailed.
+
+        `beside` reads what another process writes, as it is now; RocksDB keeps its diary of that
+        in the directory given.
 
         A log record that was cut off at the end is what a kill leaves, and ignored. One that
         is wrong inside is refused, with the log left as it is; `accept_loss` goes back to the
@@ -55,6 +59,8 @@ class Database:
         """
         self._where = str(directory)
         access = AccessType.read_only(False) if read_only else AccessType.read_write()
+        if beside is not None:
+            access = AccessType.secondary(str(beside))
         cache = Cache(64 * _MEBIBYTE)
         families = {str(family): _family_options(family, cache) for family in Family}
         try:

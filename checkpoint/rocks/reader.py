@@ -1,4 +1,4 @@
-"""Reading a database directory that nobody writes, such as a checkpoint's."""
+"""Reading a database directory that this process does not write, such as a checkpoint's."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ from checkpoint.store import StoreReader
 
 
 class RocksReader(StoreReader):
-    """A database directory nobody writes, as a store to read; changes none of its files."""
+    """A database directory as a store to read; changes none of its files."""
 
-    def __init__(self, directory: Path, *, accept_loss: bool = False) -> None:
-        """Open a database directory, not a store's root. Raises StoreDamaged, WrongFormat."""
-        self._database = Database(directory, read_only=True, accept_loss=accept_loss)
+    def __init__(
+        self, directory: Path, *, beside: Path | None = None, accept_loss: bool = False
+    ) -> None:
+        """Open a database directory, not a store's root. Raises StoreDamaged, WrongFormat.
+
+        Nobody may write it, unless an empty directory is given to work in `beside` the writer.
+        """
+        self._database = Database(directory, read_only=True, beside=beside, accept_loss=accept_loss)
         try:
             self._head = read_head(self._database)
             self.bookkeeping = Bookkeeping.read(self._database)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -14,7 +13,16 @@ from rich.markup import escape
 from rich.progress import Progress
 
 import evm_dex
-from evm_dex.cli.shared import AsJson, ChainPath, console, errors, existing, explained, token
+from evm_dex.cli.shared import (
+    AsJson,
+    ChainPath,
+    console,
+    errors,
+    explained,
+    looking_at,
+    row_progress,
+    token,
+)
 from evm_dex.tables import book_table, counts_table
 
 if TYPE_CHECKING:
@@ -113,16 +121,16 @@ def check(path: ChainPath, as_json: AsJson = False) -> None:
     """Prove every row against the head's block, and hold all invariants against them.
 
     evm-dex check my-chain && echo sound
-    """
-    from checkpoint.rocks.reader import RocksReader  # noqa: PLC0415 - loads the database
-    from checkpoint.verify import verify as prove_rows  # noqa: PLC0415 - as above
 
-    with explained(), existing(path) as dex:
+    Works while another process runs the chain: reads beside it.
+    """
+    from checkpoint.verify import verify as prove_rows  # noqa: PLC0415 - loads the database
+
+    with explained(), looking_at(path) as dex, row_progress() as progress:
+        report = prove_rows(dex.store, progress)
         violations = dex.self_check()
         head, counts, repairs = dex.head, dex.counts(), dex.repairs
         table = counts_table(dex)
-    with explained(), closing(RocksReader(path / "db")) as reader:
-        report = prove_rows(reader)
     if report.difference is not None:
         violations.append(report.difference)
     if as_json:
@@ -150,5 +158,5 @@ def book(
 
     evm-dex book my-chain WETH --levels 20
     """
-    with explained(), existing(path) as dex:
+    with explained(), looking_at(path) as dex:
         console.print(book_table(dex, token(dex, symbol), symbol, levels))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 import evm_dex
-from checkpoint.errors import StoreError
+from checkpoint.errors import StoreError, StoreLocked
 from evm_dex.chain.errors import ChainError
 from precompiles.ledger.storage import UntrustedStorage
 
@@ -30,11 +30,15 @@ ChainPath = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for other programs.")]
 
+_MEANWHILE = (
+    ". Meanwhile these work beside it: check, book, checkpoint list, verify, diff, pin and unpin"
+)
+
 
 @contextmanager
 def row_progress() -> Iterator[Callable[[int, int], None]]:
     """A bar for work that tells how many rows of how many it has done."""
-    with Progress(console=errors) as progress:
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("Verifying", total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -56,11 +60,33 @@ def require(path: Path) -> Path:
 
 @contextmanager
 def existing(path: Path) -> Iterator[Dex]:
-    """A chain to look at; opened with the defaults it would be pruned to ten checkpoints."""
+    """A chain to change; opened with the defaults it would be pruned to ten checkpoints.
+
+    Raises StoreLocked while another process holds it.
+    """
     with evm_dex.open(
         require(path), checkpoint_interval=sys.maxsize, keep_checkpoints=sys.maxsize
     ) as dex:
         yield dex
+
+
+@contextmanager
+def looking_at(path: Path) -> Iterator[Dex]:
+    """A chain to look at, also while another process holds it."""
+    from evm_dex.beside import open_beside  # noqa: PLC0415 - loads the whole chain
+
+    with ExitStack() as stack:
+        try:
+            dex = stack.enter_context(existing(path))
+        except StoreLocked as held:
+            tell_holder(held)
+            dex = stack.enter_context(open_beside(path))
+        yield dex
+
+
+def tell_holder(held: StoreLocked) -> None:
+    """Say, beside the output, that what follows is read beside another process."""
+    errors.print(f"held by {escape(held.holder)}; reading beside it", style="yellow")
 
 
 @contextmanager
@@ -70,5 +96,6 @@ def explained(*expected: type[Exception]) -> Iterator[None]:
     try:
         yield
     except (*kinds, *expected) as error:
-        errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        message = f"{error}{_MEANWHILE}" if isinstance(error, StoreLocked) else str(error)
+        errors.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
