@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from checkpoint.families import HEAD_KEY, Family, height_key, row_key
 from checkpoint.head import Head
@@ -40,12 +40,25 @@ class BlockBatch:
     def add_rollback(self, changes: LedgerChanges, heights: range) -> None:
         """Take the blocks at `heights` back: `changes` lead to the rows before them.
 
-        Their entries in UNDO and HASHES go; what is kept by hash stays.
+        Their entries in UNDO and HASHES go; `remove_block` takes what is kept by hash.
         """
         self._add_rows(changes)
         for height in heights:
             self.delete(Family.UNDO, height_key(height))
             self.delete(Family.HASHES, height_key(height))
+
+    def remove_block(self, block_hash: bytes, transactions: Iterable[bytes]) -> None:
+        """Take out all that names a block by its hash, and its transactions by theirs."""
+        for family in (Family.HEADERS, Family.BODIES, Family.RECEIPTS):
+            self.delete(family, block_hash)
+        for transaction_hash in transactions:
+            self.delete(Family.TRANSACTIONS, transaction_hash)
+
+    def extend(self, later: BlockBatch) -> None:
+        """Add all of a batch that comes after this one."""
+        for family, changes in later.changes.items():
+            self.changes.setdefault(family, {}).update(changes)
+        self.head = later.head or self.head
 
     def set_active(self, activations: Mapping[bytes, bool]) -> None:
         """Set entries of the active-order index."""

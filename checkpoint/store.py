@@ -113,15 +113,26 @@ class Store(StoreReader, Protocol):
         if head is None or not 0 <= height <= head.height:
             raise UnknownBlock(height, head.height if head else None)
         if height < self._oldest_undo:
-            below = [at for at in self._checkpoint_heights() if at <= height]
-            raise UndoExpired(height, self._oldest_undo, max(below, default=None))
+            raise self._undo_expired(height)
         value = self.get(Family.UNDO, height_key(height))
         if value is None:
             raise StoreDamaged("the row is missing", f"family undo, block {height}")
         return decode_undo(value, height)
 
+    def check_reach(self, height: int) -> None:
+        """Refuse a block whose rows can no longer be worked out from those of the head.
+
+        Raises UndoExpired, naming the nearest checkpoint at or below that block.
+        """
+        if height < self._oldest_undo - 1:
+            raise self._undo_expired(height)
+
+    def _undo_expired(self, height: int) -> UndoExpired:
+        below = [at for at in self._checkpoint_heights() if at <= height]
+        return UndoExpired(height, self._oldest_undo, max(below, default=None))
+
     def _checkpoint_heights(self) -> list[int]:
-        """Heights of the checkpoints there are; none in memory."""
+        """Heights of the checkpoints of blocks on this chain; none in memory."""
         return []
 
     def _find_oldest_undo(self) -> int:

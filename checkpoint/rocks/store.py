@@ -14,7 +14,7 @@ from checkpoint.families import Family, height_key
 from checkpoint.head import Head
 from checkpoint.layout import StoreLayout
 from checkpoint.lock import StoreLock
-from checkpoint.manifest import list_checkpoints
+from checkpoint.manifest import Manifest, list_checkpoints
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
 from checkpoint.rocks.opening import inspect
@@ -163,7 +163,16 @@ class RocksStore(Store):
             self._witness.record(commit)
 
     def _checkpoint_heights(self) -> list[int]:
-        return [info.height for info in list_checkpoints(self.path) if info.problem is None]
+        return [
+            info.height
+            for info in list_checkpoints(self.path)
+            if info.problem is None and info.manifest and self._has(info.manifest)
+        ]
+
+    def _has(self, manifest: Manifest) -> bool:
+        """Whether a checkpoint's block is on this chain: others are of a branch that was left."""
+        block_hash = self.get(Family.HASHES, height_key(manifest.height))
+        return block_hash is not None and block_hash.hex() == manifest.block_hash
 
 
 def _sync_every(policy: SyncPolicy) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -11,31 +11,41 @@ from eth.vm.forks.prague import PragueVM
 from eth_utils.exceptions import ValidationError
 
 from checkpoint.batch import BlockBatch
-from checkpoint.families import Family, height_key
+from checkpoint.errors import StoreDamaged, UndoExpired
 from checkpoint.head import Head
-from checkpoint.store import Store
+from checkpoint.staging import StagedStore
 from evm_dex.chain.admission import check_admission
-from evm_dex.chain.bodies import (
-    Body,
-    StoredTransaction,
-    encode_body,
-    encode_position,
-    encode_receipts,
+from evm_dex.chain.block_batch import block_batch
+from evm_dex.chain.branches import decode_branch, encode_block, fork_of, made_again
+from evm_dex.chain.errors import (
+    ChainStopped,
+    SnapshotLost,
+    StateMissing,
+    TransactionRejected,
+    UnknownBlock,
 )
-from evm_dex.chain.errors import ChainStopped, StateMissing, TransactionRejected
 from evm_dex.chain.execution import Call, Simulator
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import BlockId, History
 from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.nodes import NodeBuffer
+from evm_dex.chain.rollback import (
+    changes_back,
+    commitment_problem,
+    move_ledger,
+    rollback_batch,
+    stored_again,
+)
 from evm_dex.chain.sealing import SealedBlock, Sealer
+from evm_dex.chain.snapshots import Snapshot, SnapshotId, Snapshots
 from evm_dex.chain.transactions import Transaction, decode
 from evm_dex.vm.machine import Machine, State, missing_state_as
 from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
 
 Listener = Callable[[Head], object]
-"""Called with the head after each durable block."""
+"""Called with the head each time it moved, durably: on by a block or several, or back."""
 
 
 class MinedBlock(msgspec.Struct, frozen=True):
@@ -50,7 +60,7 @@ class Chain:
     """Prague rules with precompiles over one store, from its head on."""
 
     def __init__(
-        self, store: Store, vm_class: type[PragueVM], ledger: Ledger, *, automine: bool = True
+        self, store: StagedStore, vm_class: type[PragueVM], ledger: Ledger, *, automine: bool = True
     ) -> None:
         """Go on from the store's head; `evm_dex.chain.opening` makes sure there is one.
 
@@ -69,6 +79,7 @@ class Chain:
         self.mempool = Mempool()
         self.listeners: list[Listener] = []
         self.head = self.history.header(head.block_hash, head.height)
+        self._snapshots = Snapshots()
         self._stopped: str | None = None
         machine = Machine(vm_class, head.chain_id, self.history.ancestors)
         self._simulator = Simulator(machine, store)
@@ -90,13 +101,7 @@ class Chain:
         if transaction.hash in self.mempool:
             raise TransactionRejected(f"0x{transaction.hash.hex()} is waiting already")
         with missing_state_as(StateMissing):
-            check_admission(
-                transaction,
-                chain_id=self.chain_id,
-                next_header=self.head.child(),
-                balance=self.state.get_balance(transaction.sender),
-                nonce=self.next_nonce(transaction.sender),
-            )
+            self._admit(transaction, self.head.child(), self.next_nonce(transaction.sender))
         self.mempool.add(transaction)
         if self.automine:
             self._mine_at_once(transaction)
@@ -113,12 +118,11 @@ class Chain:
         with self._all_or_nothing():
             dropped = self._fill(header)
             sealed = self._sealer.seal()
-        head = self._commit(sealed)
+        self._commit(sealed)
         hashes = tuple(transaction.hash for transaction in sealed.transactions)
         for transaction_hash in (*hashes, *(gone.transaction_hash for gone in dropped)):
             self.mempool.remove(transaction_hash)
-        for listener in self.listeners:
-            listener(head)
+        self._tell_listeners()
         return MinedBlock(sealed.header, hashes, dropped)
 
     def next_nonce(self, sender: Address) -> int:
@@ -129,6 +133,78 @@ class Chain:
         """Stop, and free the ledger's memory. The store stays open."""
         self._stopped = "it was closed"
         self.ledger.close()
+
+    # Going back, and other branches
+
+    def rollback(self, block: BlockId) -> Header:
+        """Make an earlier block the head again, durably and in one step; its header.
+
+        The blocks after it and what waits are gone, and the chain goes on to another future.
+        Raises UnknownBlock, UndoExpired for one too far back (naming the nearest checkpoint),
+        StateMissing where its state was pruned, StoreDamaged; nothing has changed then.
+        """
+        header = self.header(block)
+        self._rewind(header)
+        self.mempool.replace(())
+        self._tell_listeners()
+        return header
+
+    def snapshot(self, name: str | None = None) -> SnapshotId:
+        """Remember head and mempool for `revert`; an id, each higher than the last, or the name."""
+        self._check_running()
+        return self._snapshots.add(Snapshot(self.head, tuple(self.mempool)), name)
+
+    def revert(self, id_or_name: SnapshotId) -> Header:
+        """Go back to a snapshot, as `rollback` does; the header it was taken at.
+
+        An id and all later ones are used up by that; a name can be reverted to again and again.
+        Raises UnknownSnapshot, and SnapshotLost where its block is not on the chain any more or
+        too far back; nothing has changed then.
+        """
+        snapshot = self._snapshots.get(id_or_name)
+        where = f"snapshot {id_or_name!r} was taken at block {snapshot.header.block_number}"
+        try:
+            self._rewind(self.header(snapshot.header.hash))
+        except UnknownBlock as error:
+            raise SnapshotLost(f"{where}, which is no longer on this chain") from error
+        except (UndoExpired, StateMissing) as error:
+            raise SnapshotLost(f"{where}: {error}") from error
+        self._snapshots.use(id_or_name)
+        self.mempool.replace(snapshot.waiting)
+        self._tell_listeners()
+        return self.head
+
+    def export_blocks(self, first: BlockId, last: BlockId = "latest") -> tuple[bytes, ...]:
+        """Blocks `first` to `last` in RLP, for `import_blocks` of a chain with this genesis."""
+        heights = range(self.header(first).block_number, self.header(last).block_number + 1)
+        headers = [self.header(height) for height in heights]
+        return tuple(encode_block(header, self.history.body(header.hash)) for header in headers)
+
+    def import_blocks(self, encoded: Iterable[bytes]) -> tuple[Header, ...]:
+        """Go over to a longer branch of this chain, or on along it; headers of the new blocks.
+
+        Every block is executed, and its header must be the one that comes of that. Those that
+        are known are skipped. All of it is one step: after an error, or a kill, the old head is
+        the head. What waits stays where its nonce still fits.
+
+        Raises InvalidBlock, BranchNotLonger, UnknownBlock where the branch does not begin on
+        this chain, UndoExpired where it begins too far back, StateMissing, StoreDamaged.
+        """
+        self._check_running()
+        fork, blocks = fork_of(decode_branch(encoded), self.history, self.head)
+        old, commitment, batch = self.head, self.ledger.commitment, BlockBatch()
+        try:
+            with self._store.held_back(batch), missing_state_as(StateMissing):
+                self._rewind(fork)
+                for block in blocks:
+                    self._commit(made_again(block, self.head, self._sealer, self._admit))
+        except BaseException:
+            self._move(stored_again(self._store, batch, commitment), old)
+            raise
+        self._write(batch)
+        self.mempool.keep_valid(self.state.get_nonce)
+        self._tell_listeners()
+        return tuple(block.header for block in blocks)
 
     # Reading state
 
@@ -177,6 +253,7 @@ class Chain:
 
     @contextmanager
     def _ledger_after(self, header: Header) -> Iterator[None]:
+        self._store.check_reach(header.block_number)
         newer = range(self.head.block_number, header.block_number, -1)
         with self.ledger.at(self._store.undo(height) for height in newer):
             yield
@@ -218,8 +295,8 @@ class Chain:
             self._sealer.reset(self.head)
             raise
 
-    def _commit(self, sealed: SealedBlock) -> Head:
-        """Write the block, then move on. A write that fails leaves nothing to go on from."""
+    def _commit(self, sealed: SealedBlock) -> None:
+        """Write the block, then move on."""
         header = sealed.header
         head = Head(
             chain_id=self.chain_id,
@@ -228,13 +305,58 @@ class Chain:
             state_root=header.state_root,
             commitment=sealed.changes.commitment,
         )
+        self._write(block_batch(sealed, head))
+        self.ledger.accept(sealed.changes)
+        self.head = header
+
+    def _rewind(self, target: Header) -> None:
+        """Take back all blocks after one of the chain."""
+        if target.hash == self.head.hash:
+            return
+        self._store.check_reach(target.block_number)
+        heights = range(target.block_number + 1, self.head.block_number + 1)
+        changes = changes_back(self._store, self.ledger, heights)
+        with missing_state_as(StateMissing):
+            state = self.state_at(target.hash)
+            problem = commitment_problem(state, changes.commitment, target.block_number)
+        if problem:
+            raise StoreDamaged(problem, f"undo rows of blocks {heights[0]} to {heights[-1]}")
+        head = self._store.head()
+        assert head is not None, "the chain has begun"
+        self._write(rollback_batch(self.history, head, target, changes))
+        self._move(changes, target)
+
+    def _admit(self, transaction: Transaction, header: Header, nonce: int) -> None:
+        """Hold a transaction against the state of the block in work."""
+        check_admission(
+            transaction,
+            chain_id=self.chain_id,
+            next_header=header,
+            balance=self.state.get_balance(transaction.sender),
+            nonce=nonce,
+        )
+
+    def _move(self, changes: LedgerChanges, header: Header) -> None:
+        """Bring what is in memory to a block that is not a child of the head."""
         try:
-            self._store.write(block_batch(sealed, head))
-            self.ledger.accept(sealed.changes)
+            self._sealer.reset(header)
+            move_ledger(self.ledger, changes)
         except BaseException as error:
             self._stop(error)
         self.head = header
-        return head
+
+    def _write(self, batch: BlockBatch) -> None:
+        """A write that fails leaves nothing to go on from."""
+        try:
+            self._store.write(batch)
+        except BaseException as error:
+            self._stop(error)
+
+    def _tell_listeners(self) -> None:
+        head = self._store.head()
+        assert head is not None, "the chain has begun"
+        for listener in self.listeners:
+            listener(head)
 
     def _stop(self, error: BaseException) -> NoReturn:
         self._stopped = f"{type(error).__name__}: {error}"
@@ -249,22 +371,3 @@ class Chain:
         return (
             f"stopped after block {height}: {self._stopped}; reopen to go on from what is durable"
         )
-
-
-def block_batch(sealed: SealedBlock, head: Head, genesis: bytes = b"") -> BlockBatch:
-    """Everything of a block in one batch."""
-    batch = BlockBatch()
-    header = sealed.header
-    for key, node in sealed.nodes.items():
-        batch.put(Family.NODES, key, node)
-    stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
-    batch.put(Family.HEADERS, header.hash, header.encoded)
-    batch.put(Family.BODIES, header.hash, encode_body(Body(stored, genesis)))
-    batch.put(Family.RECEIPTS, header.hash, encode_receipts(sealed.receipts))
-    batch.put(Family.HASHES, height_key(header.block_number), header.hash)
-    for index, transaction in enumerate(sealed.transactions):
-        position = encode_position(header.block_number, index)
-        batch.put(Family.TRANSACTIONS, transaction.hash, position)
-    batch.add_ledger(sealed.changes, header.block_number)
-    batch.set_head(head)
-    return batch

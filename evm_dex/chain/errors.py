@@ -37,6 +37,22 @@ class StateMissing(ChainError):
     """Part of the EVM state is not in the store: damage, or a state that was pruned."""
 
 
+class UnknownSnapshot(ChainError):
+    """No snapshot of that id or name: never taken, or used up by a revert."""
+
+
+class SnapshotLost(ChainError):
+    """The snapshot's block can no longer be gone back to; the message says why."""
+
+
+class InvalidBlock(ChainError):
+    """A block of a branch breaks the chain's rules; the chain is as it was before the branch."""
+
+
+class BranchNotLonger(ChainError):
+    """A branch does not end above the head, so the chain stays on its own."""
+
+
 class CallFailed(ChainError):
     """A call or estimate did not succeed.
 

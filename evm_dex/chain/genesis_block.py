@@ -13,7 +13,7 @@ from eth_hash.auto import keccak
 from checkpoint.head import Head
 from checkpoint.store import Store
 from evm_dex.artifact import code_of, load_artifact
-from evm_dex.chain.core import block_batch
+from evm_dex.chain.block_batch import block_batch
 from evm_dex.chain.genesis import Genesis, GenesisToken
 from evm_dex.chain.header import Header
 from evm_dex.chain.nodes import NodeBuffer

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from checkpoint.families import Family, height_key
-from checkpoint.store import Store
+from checkpoint.store import StoreReader
 from evm_dex.chain.bodies import (
     Body,
     decode_body,
@@ -56,7 +56,7 @@ class IncludedTransaction(msgspec.Struct, frozen=True):
 class History:
     """Blocks, transactions and logs of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StoreReader) -> None:
         self._store = store
 
     def header(self, block: BlockId, head: int) -> Header:
@@ -75,6 +75,14 @@ class History:
             if below < height:
                 block_hash = self._need(Family.HASHES, height_key(below))
             yield block_hash
+
+    def hash_at(self, height: int) -> bytes:
+        """The hash of the chain's block at a height, which there must be."""
+        return self._need(Family.HASHES, height_key(height))
+
+    def is_on_chain(self, block_hash: bytes) -> bool:
+        """Whether the chain has a block; those it left are gone from the store."""
+        return self._store.get(Family.HEADERS, block_hash) is not None
 
     def body(self, block_hash: bytes) -> Body:
         """The transactions of a block."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -39,6 +39,20 @@ class Mempool:
     def remove(self, transaction_hash: bytes) -> None:
         """Take one out, if it is there."""
         self._waiting.pop(transaction_hash, None)
+
+    def replace(self, transactions: Iterable[Transaction]) -> None:
+        """Let these wait, in their order, and no others."""
+        self._waiting = {transaction.hash: transaction for transaction in transactions}
+
+    def keep_valid(self, nonce_of: Callable[[Address], int]) -> None:
+        """Drop those whose nonce is not their sender's next, counting those kept before them."""
+        expected: dict[Address, int] = {}
+        for transaction in self:
+            sender = transaction.sender
+            if transaction.nonce == expected.setdefault(sender, nonce_of(sender)):
+                expected[sender] += 1
+            else:
+                self.remove(transaction.hash)
 
     def count_from(self, sender: Address) -> int:
         """How many wait from one sender."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from eth_hash.auto import keccak
 
+from checkpoint.staging import StagedStore
 from checkpoint.store import Store
 from evm_dex.chain.core import Chain
 from evm_dex.chain.errors import ChainStopped, GenesisMismatch, StateMissing
@@ -14,14 +15,14 @@ from evm_dex.chain.genesis import Genesis, differing_fields, resolve_genesis
 from evm_dex.chain.genesis_block import write_genesis
 from evm_dex.chain.genesis_file import GenesisSource, default_genesis_file, read_genesis_file
 from evm_dex.chain.history import History
+from evm_dex.chain.rollback import commitment_problem
 from evm_dex.vm.build import build_vm
 from evm_dex.vm.context import Precompile
 from evm_dex.vm.machine import missing_state_as
 from precompiles.factory import get_precompiles_with_storage
-from precompiles.ledger.commitment import digest
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowStorage
-from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS, Address
+from precompiles.types import Address
 
 
 class Recovery(Protocol):
@@ -68,7 +69,8 @@ def open_chain(
     state does not commit to those rows, and StateMissing when it is not all there.
     """
     wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
-    precompiles = restore(store)
+    staged = StagedStore(store)
+    precompiles = restore(staged)
     ledger = precompiles.ledger
     vm_class = build_vm(precompiles.by_address, ledger)
     if store.head() is None:
@@ -79,7 +81,7 @@ def open_chain(
     if precompiles.report.repairs:
         store.set_active(precompiles.report.repairs)
     with missing_state_as(StateMissing):
-        chain = Chain(store, vm_class, ledger, automine=automine)
+        chain = Chain(staged, vm_class, ledger, automine=automine)
         _check_commitment(chain, ledger)
     chain.repairs = tuple(precompiles.report.repair_lines())
     return chain
@@ -100,10 +102,6 @@ def _check_same_genesis(store: Store, wanted: Genesis) -> None:
 
 def _check_commitment(chain: Chain, ledger: Ledger) -> None:
     """The other half of D3: rows -> digest was checked by the ledger, here digest -> state."""
-    stored = chain.state.get_storage(LEDGER_ADDRESS, COMMITMENT_SLOT)
-    expected = int.from_bytes(digest(ledger.commitment), "big")
-    if stored != expected:
-        raise ChainStopped(
-            f"the state of block {chain.head.block_number} commits to ledger rows "
-            f"{stored:#066x}, the stored rows are {expected:#066x}: restore a checkpoint"
-        )
+    problem = commitment_problem(chain.state, ledger.commitment, chain.head.block_number)
+    if problem:
+        raise ChainStopped(f"{problem}: restore a checkpoint")

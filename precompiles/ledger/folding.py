@@ -36,10 +36,22 @@ def fold(
                 None if after is None else after.encode(),
             )
         )
-        was_active = isinstance(before, Order) and before.is_active
-        is_active = isinstance(after, Order) and after.is_active
+        if _is_active(before) != _is_active(after):
+            activations[stored_key] = _is_active(after)
+    return LedgerChanges(tuple(rows), activations, commit(commitment, rows))
+
+
+def changes_from_rows(
+    rows: list[RowChange], tables: Mapping[int, Table[Any, Any]], commitment: Commitment
+) -> LedgerChanges:
+    """What some changes of stored rows come to, for a way between blocks that nothing journaled."""
+    activations: dict[bytes, bool] = {}
+    for row in rows:
+        decode = tables[row.table].decode
+        was_active = row.old is not None and _is_active(decode(row.old))
+        is_active = row.new is not None and _is_active(decode(row.new))
         if was_active != is_active:
-            activations[stored_key] = is_active
+            activations[row.key] = is_active
     return LedgerChanges(tuple(rows), activations, commit(commitment, rows))
 
 
@@ -54,6 +66,10 @@ def commit(commitment: Commitment, rows: list[RowChange]) -> Commitment:
     for row in rows:
         counts[row.table] = counts.get(row.table, 0) + (row.new is not None) - (row.old is not None)
     return Commitment(total.accumulator(), {table: n for table, n in sorted(counts.items()) if n})
+
+
+def _is_active(record: Any) -> bool:
+    return isinstance(record, Order) and record.is_active
 
 
 def _first_entries(journal: Journal) -> dict[tuple[int, Any], Any]:

@@ -1,0 +1,88 @@
+"""Going back: the batch and the ledger changes that lead from the head to an earlier block."""
+
+from __future__ import annotations
+
+from checkpoint.batch import BlockBatch
+from checkpoint.families import Family
+from checkpoint.head import Head
+from checkpoint.staging import StagedStore
+from evm_dex.chain.header import Header
+from evm_dex.chain.history import History
+from evm_dex.vm.machine import State
+from precompiles.ledger.commitment import digest
+from precompiles.ledger.folding import changes_from_rows
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
+from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
+
+
+def changes_back(store: StagedStore, ledger: Ledger, heights: range) -> LedgerChanges:
+    """What taking back the blocks at `heights` does to the stored rows.
+
+    From the store alone, since orders that ended are not in memory. Raises UndoExpired.
+    """
+    before: dict[tuple[int, bytes], bytes | None] = {}
+    for height in reversed(heights):
+        for change in store.undo(height):
+            before[change.table, change.key] = change.old
+    rows = [
+        RowChange(table, key, current, old)
+        for (table, key), old in before.items()
+        if (current := store.row(table, key)) != old
+    ]
+    return changes_from_rows(rows, ledger.tables, ledger.commitment)
+
+
+def rollback_batch(
+    history: History, head: Head, target: Header, changes: LedgerChanges
+) -> BlockBatch:
+    """Everything of a rollback in one batch: afterwards nothing names the blocks above `target`.
+
+    Their headers, bodies and receipts go too, so a hash that is found is one on the chain. Trie
+    nodes stay, as states share them; `evm-dex prune` takes those no state needs.
+    """
+    batch = BlockBatch()
+    heights = range(target.block_number + 1, head.height + 1)
+    batch.add_rollback(changes, heights)
+    for height in heights:
+        block_hash = history.hash_at(height)
+        transactions = history.body(block_hash).transactions
+        batch.remove_block(block_hash, (transaction.hash for transaction in transactions))
+    batch.set_head(
+        Head(
+            head.chain_id,
+            target.block_number,
+            target.hash,
+            target.state_root,
+            changes.commitment,
+        )
+    )
+    return batch
+
+
+def move_ledger(ledger: Ledger, changes: LedgerChanges) -> None:
+    """Bring the ledger in memory to where `changes` lead."""
+    for change in changes.rows:
+        ledger.restore_row(change.table, change.key, change.new)
+    ledger.accept(changes)
+
+
+def commitment_problem(state: State, commitment: Commitment, height: int) -> str | None:
+    """What contradicts "these rows are what the block's state commits to" (D3)."""
+    stored = state.get_storage(LEDGER_ADDRESS, COMMITMENT_SLOT)
+    expected = int.from_bytes(digest(commitment), "big")
+    if stored == expected:
+        return None
+    return (
+        f"the state of block {height} commits to ledger rows {stored:#066x}, the stored rows "
+        f"are {expected:#066x}"
+    )
+
+
+def stored_again(store: StagedStore, batch: BlockBatch, commitment: Commitment) -> LedgerChanges:
+    """What leads back from a batch that was never written to the rows in the store."""
+    rows = tuple(
+        RowChange(key[0], key[1:], None, store.get(Family.ROWS, key))
+        for key in batch.changes.get(Family.ROWS, {})
+    )
+    return LedgerChanges(rows, {}, commitment)

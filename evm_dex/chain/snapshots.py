@@ -1,0 +1,61 @@
+"""Snapshots: places in the chain's life to come back to, as test chains have them.
+
+They are kept in memory and end with the process: a block hash each, and what waited then.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from evm_dex.chain.errors import UnknownSnapshot
+from evm_dex.chain.header import Header
+from evm_dex.chain.transactions import Transaction
+
+SnapshotId = int | str
+"""A number, or a name."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The head and the waiting transactions at one moment."""
+
+    header: Header
+    waiting: tuple[Transaction, ...]
+
+
+class Snapshots:
+    """Numbered ones, which a revert uses up, and named ones, which stay."""
+
+    def __init__(self) -> None:
+        self._numbered: dict[int, Snapshot] = {}
+        self._named: dict[str, Snapshot] = {}
+        self._next = 1
+
+    def add(self, snapshot: Snapshot, name: str | None = None) -> SnapshotId:
+        """Keep one; its id, or its name. A name that is taken names the new one from now on."""
+        if name is not None:
+            self._named[name] = snapshot
+            return name
+        number = self._next
+        self._next += 1
+        self._numbered[number] = snapshot
+        return number
+
+    def get(self, id_or_name: SnapshotId) -> Snapshot:
+        """Raises UnknownSnapshot, saying which there are."""
+        found = (
+            self._named.get(id_or_name)
+            if isinstance(id_or_name, str)
+            else self._numbered.get(id_or_name)
+        )
+        if found is None:
+            there = ", ".join(map(repr, (*self._numbered, *self._named))) or "none"
+            raise UnknownSnapshot(
+                f"there is no snapshot {id_or_name!r}: a revert uses up its id and all later "
+                f"ones; there are: {there}"
+            )
+        return found
+
+    def use(self, id_or_name: SnapshotId) -> None:
+        """Forget a number and all later ones; names stay."""
+        if isinstance(id_or_name, int):
+            self._numbered = {n: kept for n, kept in self._numbered.items() if n < id_or_name}

@@ -1,0 +1,69 @@
+"""A chain with the real exchange and an endless flow of transactions that trade on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import evm_dex
+from checkpoint.families import Family
+from checkpoint.memory import MemoryStore
+from checkpoint.store import Store
+from evm_dex.dex import Dex
+from evm_dex.replay.generator import generate
+from evm_dex.replay.runner import Replay, deposit
+
+DEPTH = 50
+
+
+def transactions(seed: int, count: int) -> list[bytes]:
+    """Raw transactions that can be sent one after another to a fresh chain, a block each."""
+    raws: list[bytes] = []
+    with evm_dex.open() as dex:
+        steps = _flow(dex, seed)
+        while dex.head.number < count:
+            next(steps)
+            raws += _raws(dex, len(raws) + 1)
+    return raws[:count]
+
+
+def open_on(store: Store | None = None, **options: Any) -> Dex:
+    """A chain with the exchange on a store of the test's."""
+    from evm_dex.chain.opening import open_chain  # noqa: PLC0415 - keeps this module light
+
+    store = MemoryStore() if store is None else store
+    return Dex(open_chain(store, **options), store, None)
+
+
+def state_of(dex: Dex) -> dict[str, Any]:
+    """All that tells one chain's present from another's."""
+    store = dex.store
+    return {
+        "head": dex.head.hash.hex(),
+        "commitment": dex.chain.ledger.commitment,
+        "rows": dict(store.iterate(Family.ROWS)),
+        "active": dict(store.iterate(Family.ACTIVE)),
+        "hashes": dict(store.iterate(Family.HASHES)),
+        "headers": dict(store.iterate(Family.HEADERS)),
+        "transactions": dict(store.iterate(Family.TRANSACTIONS)),
+        "undo": dict(store.iterate(Family.UNDO)),
+        "depth": dex.spot.call("getDepth", dex.tokens["WETH"], DEPTH),
+        "memory": {number: dict(table.rows) for number, table in dex.chain.ledger.tables.items()},
+        "violations": dex.self_check(),
+    }
+
+
+def _flow(dex: Dex, seed: int) -> Iterator[None]:
+    for account in dex.accounts[:2]:
+        for _ in deposit(dex, account):
+            yield
+    replay = Replay(dex, dex.tokens["WETH"], maker=dex.accounts[0], taker=dex.accounts[1])
+    for instruction in generate(seed):
+        if replay.apply(instruction) is not None:
+            yield
+
+
+def _raws(dex: Dex, first: int) -> Iterator[bytes]:
+    for height in range(first, dex.head.number + 1):
+        for transaction_hash in dex.block(height).transactions:
+            yield dex.transaction(transaction_hash).raw
