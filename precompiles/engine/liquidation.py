@@ -1,0 +1,144 @@
+"""Where a position is liquidated, and where it is worth nothing.
+
+Two rules. By equity (Hyperliquid, dYdX, Binance): liquidatable when equity falls below the
+maintenance margin. By threshold (the plain isolated position): when the price has moved against
+the entry by `threshold` percent of the margin.
+
+Prices are in collateral units for `base_unit` size units, sizes are signed, equity and margin
+are in collateral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from precompiles.engine.margin import Schedule, Tier, leverage_schedule
+from precompiles.engine.rounding import (
+    ceil_divide,
+    divide_down,
+    divide_up,
+    floor_divide,
+)
+
+# Above this there is no liquidation price: 10**15 whole units of a token with 18 decimals.
+MAX_PRICE = 10**33
+LIQUIDATION_THRESHOLD = 90
+BPS = 10_000
+
+
+def is_liquidatable(equity: int, maintenance: int) -> bool:
+    """Equity below a maintenance margin that is not 0; equality is still safe (Hyperliquid)."""
+    return maintenance > 0 and equity < maintenance
+
+
+def liquidation_price(
+    size: int,
+    price: int,
+    margin_available: int,
+    tiers: Sequence[Tier],
+    base_unit: int,
+    *,
+    maximum: int = MAX_PRICE,
+) -> int | None:
+    """The price at which equity equals maintenance, all else staying as it is at `price`.
+
+    `margin_available` is equity - maintenance at `price`. Within one tier this is Hyperliquid's
+    `price - side * margin_available / |size| / (1 - rate * side)`; across tiers the piece in
+    which the answer lies is solved, exactly. The one division rounds long up and short down:
+    toward the price of a position that is safe. None without a size, or where the answer is not
+    in 1..`maximum`: no price liquidates.
+    """
+    schedule = leverage_schedule(tuple(tiers))
+    return scheduled_liquidation_price(
+        size, price, margin_available, schedule, base_unit, maximum=maximum
+    )
+
+
+def liquidation_price_at_rate(
+    size: int,
+    price: int,
+    margin_available: int,
+    rate_numerator: int,
+    rate_denominator: int,
+    base_unit: int,
+    *,
+    maximum: int = MAX_PRICE,
+) -> int | None:
+    """`liquidation_price` with one maintenance rate (below 1) for every notional.
+
+    For dYdX and Binance put their deduction into `margin_available`; for venues whose
+    maintenance margin stays fixed at entry (Bybit, isolated) the rate is 0.
+    """
+    schedule = Schedule(rate_denominator, (0,), (rate_numerator,), (0,))
+    return scheduled_liquidation_price(
+        size, price, margin_available, schedule, base_unit, maximum=maximum
+    )
+
+
+def scheduled_liquidation_price(
+    size: int,
+    price: int,
+    margin_available: int,
+    schedule: Schedule,
+    base_unit: int,
+    *,
+    maximum: int = MAX_PRICE,
+) -> int | None:
+    """`liquidation_price` for any schedule of rates below 1."""
+    if size == 0:
+        return None
+    lots = abs(size)
+    scale = schedule.denominator
+    # Everything in collateral * base_unit * scale. Wanted is the price p with
+    #   size*scale*p - maintenance(|size|*p) == size*scale*price - maintenance(|size|*price)
+    #                                           - margin_available
+    now = schedule.numerator(lots * price, base_unit)
+    constant = size * scale * price - now - margin_available * base_unit * scale
+    for n in range(len(schedule.rates)):
+        slope = size * scale - lots * schedule.rates[n]
+        found = constant - schedule.deductions[n] * base_unit
+        if slope < 0:
+            found, slope = -found, -slope
+        last = n + 1 == len(schedule.rates)
+        if last or found * lots < schedule.lower_bounds[n + 1] * base_unit * slope:
+            result = ceil_divide(found, slope) if size > 0 else floor_divide(found, slope)
+            return result if 0 < result <= maximum else None
+    return None
+
+
+def bankruptcy_price(size: int, price: int, equity: int, base_unit: int) -> int:
+    """The price at which an `equity` at `price` is used up: `price - equity / size`.
+
+    In the account's favour: long up, short down, so that trading there leaves no debt. 0 where
+    no price above 0 uses it up. `size` is not 0.
+    """
+    distance = floor_divide(equity * base_unit, abs(size))
+    return max(0, price - distance if size > 0 else price + distance)
+
+
+def leverage_bankruptcy_price(entry: int, leverage: int, is_long: bool) -> int:
+    """Where a margin of `entry / leverage` is used up: `entry * (1 -+ 1 / leverage)`.
+
+    Long up, short down (Bybit's and BitMEX's isolated bankruptcy price).
+    """
+    if is_long:
+        return divide_up(entry * (leverage - 1), leverage)
+    return divide_down(entry * (leverage + 1), leverage)
+
+
+def threshold_bps(leverage: int, threshold: int = LIQUIDATION_THRESHOLD) -> int:
+    """The adverse move in basis points that uses up `threshold` % of the margin, rounded down."""
+    return divide_down(threshold * 100, leverage)
+
+
+def threshold_price(
+    entry: int, leverage: int, is_long: bool, threshold: int = LIQUIDATION_THRESHOLD
+) -> int:
+    """`entry` moved against the position by `threshold_bps`, rounded down for both sides."""
+    move = threshold_bps(leverage, threshold)
+    return divide_down(entry * (BPS - move if is_long else BPS + move), BPS)
+
+
+def is_past_threshold(mark: int, threshold_price: int, is_long: bool) -> bool:
+    """At the threshold price a position is liquidatable: equality counts."""
+    return mark <= threshold_price if is_long else mark >= threshold_price

@@ -1,0 +1,80 @@
+"""What a fill makes of a position: its size, what it was entered for, and the profit realised.
+
+The entry is kept as a notional (collateral), not as a price, so averaging loses nothing. Sizes
+are signed (long above 0), notionals are not. For every fill, exactly:
+
+    realized_pnl == change of (sign of size * entry_notional) + change of cash
+
+where the cash changes by -notional for a buy and +notional for a sale.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from precompiles.engine.rounding import divide_down, floor_divide
+
+
+class Exposure(NamedTuple):
+    """Signed size in size units, and the collateral (not negative) it was entered for."""
+
+    size: int
+    entry_notional: int
+
+
+class Change(NamedTuple):
+    """A fill's effect, in collateral but for `closed_size`: none of the parts is negative."""
+
+    exposure: Exposure
+    realized_pnl: int
+    closed_size: int
+    closed_entry: int
+    closed_notional: int
+    opened_notional: int
+
+
+def apply_fill(exposure: Exposure, amount_signed: int, notional: int) -> Change:
+    """The position after buying (above 0) or selling `amount_signed` for `notional` collateral.
+
+    Growing adds the notional to the entry. Shrinking takes the closed share out of the entry,
+    truncated, and all of it at the end. A fill past zero closes first: the closing share of the
+    notional is truncated, and the rest enters the new position (dYdX, Hyperliquid).
+    """
+    size, entry = exposure
+    if size == 0 or (size > 0) == (amount_signed > 0):
+        return Change(Exposure(size + amount_signed, entry + notional), 0, 0, 0, 0, notional)
+    amount = abs(amount_signed)
+    assert amount > 0, "a fill moves something"
+    closed = min(amount, abs(size))
+    closed_entry = divide_down(entry * closed, abs(size))
+    closed_notional = divide_down(notional * closed, amount)
+    opened = notional - closed_notional
+    profit = closed_notional - closed_entry
+    after = Exposure(size + amount_signed, opened if amount > closed else entry - closed_entry)
+    return Change(
+        after, profit if size > 0 else -profit, closed, closed_entry, closed_notional, opened
+    )
+
+
+def entry_price(size: int, entry_notional: int, base_unit: int) -> int:
+    """Average entry price in collateral for `base_unit` size units, rounded down; `size` not 0."""
+    return divide_down(entry_notional * base_unit, abs(size))
+
+
+def unrealized_pnl(size: int, entry_notional: int, mark: int, base_unit: int) -> int:
+    """Profit at `mark` in collateral: value less entry for longs, entry less value for shorts.
+
+    The value `|size| * mark / base_unit` is truncated, as the position's holder sees it; margin
+    uses `margin.position_value`, which rounds against the account.
+    """
+    value = divide_down(abs(size) * mark, base_unit)
+    return value - entry_notional if size > 0 else entry_notional - value
+
+
+def average_entry(entry: int, size: int, price: int, amount: int) -> int:
+    """Entry price after adding `amount` at `price` to `|size|` at `entry`, rounded down.
+
+    For published examples in plain prices: `(entry * |size| + price * amount) / (|size| +
+    amount)`; `amount` has no sign.
+    """
+    return floor_divide(entry * abs(size) + price * amount, abs(size) + amount)
