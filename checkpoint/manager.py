@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from checkpoint.errors import StoreFailed
 from checkpoint.head import FORMAT, Head
-from checkpoint.layout import rename, sync_directory
+from checkpoint.layout import StoreLayout, rename, sync_directory
+from checkpoint.lock import StoreLock
 from checkpoint.manifest import (
     DATABASE_NAME,
     MANIFEST_NAME,
@@ -23,11 +27,13 @@ from checkpoint.manifest import (
     list_checkpoints,
     read_checkpoint,
 )
+from checkpoint.metrics import CheckpointMetrics, stopwatch
 from checkpoint.rocks import RocksStore
 from precompiles.ledger.commitment import digest
 
 DEFAULT_INTERVAL = 1000
 DEFAULT_KEEP = 10
+_logger = logging.getLogger(__name__)
 _MAKING = ".making-"
 _REMOVING = ".removing-"
 
@@ -45,6 +51,7 @@ class CheckpointManager:
         if interval < 1 or keep < 1:
             raise ValueError(f"interval and keep must be at least 1, not {interval} and {keep}")
         self.store, self.interval, self.keep = store, interval, keep
+        self.metrics = CheckpointMetrics()
         self.directory = store.layout.checkpoints
         self.directory.mkdir(exist_ok=True)
         for path in self.directory.iterdir():
@@ -75,14 +82,17 @@ class CheckpointManager:
             if self._is_of_head(info):
                 if first_wrong_file(info) is None:
                     return info
-                self._remove(info)
+                _remove(info)
         making = self.directory / f"{_MAKING}{self.store.sequence}"
         try:
-            return self._make(making, existing)
+            with stopwatch() as watch:
+                info = self._make(making, existing)
         except OSError as error:
             raise StoreFailed(f"checkpoint in {self.directory}: {error}") from error
         finally:
             shutil.rmtree(making, ignore_errors=True)
+        self._note_made(info, watch.seconds)
+        return info
 
     def list(self) -> tuple[CheckpointInfo, ...]:
         """The checkpoints, oldest first; see `list_checkpoints`."""
@@ -93,12 +103,24 @@ class CheckpointManager:
 
         Pinned ones stay and are not counted; unusable directories are left for their owner.
         """
-        usable = [info for info in self.list() if info.problem is None and not info.pinned]
-        surplus = tuple(usable[: -self.keep])
+        gone = _surplus(self.list(), self.keep)
         if not dry_run:
-            for info in surplus:
-                self._remove(info)
-        return surplus
+            _remove_all(gone)
+            self.metrics = replace(self.metrics, pruned=self.metrics.pruned + len(gone))
+        return gone
+
+    def _note_made(self, info: CheckpointInfo, seconds: float) -> None:
+        assert info.manifest is not None
+        rows = sum(info.manifest.rows.values())
+        _logger.info("checkpoint of block %d: %d rows, %.3f s", info.height, rows, seconds)
+        self.metrics = replace(
+            self.metrics,
+            made=self.metrics.made + 1,
+            seconds=self.metrics.seconds + seconds,
+            last_seconds=seconds,
+            last_height=info.height,
+            last_rows=rows,
+        )
 
     def _is_of_head(self, info: CheckpointInfo) -> bool:
         head = self.store.head()
@@ -138,11 +160,21 @@ class CheckpointManager:
             target = target.with_name(f"{target.name}-{head.block_hash.hex()[:8]}")
         return target
 
-    def _remove(self, info: CheckpointInfo) -> None:
-        """Renamed first, so that what is half removed does not look like a checkpoint."""
-        removing = self.directory / f"{_REMOVING}{info.path.name}"
-        rename(info.path, removing)
-        shutil.rmtree(removing)
+
+def prune(path: Path, keep: int, *, dry_run: bool = False) -> tuple[CheckpointInfo, ...]:
+    """Remove all but the newest `keep` checkpoints of a store nobody holds; returns what goes.
+
+    Pinned ones stay and are not counted, unusable directories are left. A dry run needs no lock.
+    Raises StoreLocked, StoreFailed, ValueError.
+    """
+    if keep < 1:
+        raise ValueError(f"keep must be at least 1, not {keep}")
+    if dry_run:
+        return _surplus(list_checkpoints(path), keep)
+    with StoreLock(StoreLayout(path).lock):
+        gone = _surplus(list_checkpoints(path), keep)
+        _remove_all(gone)
+    return gone
 
 
 def set_pinned(info: CheckpointInfo, pinned: bool) -> None:
@@ -152,3 +184,24 @@ def set_pinned(info: CheckpointInfo, pinned: bool) -> None:
         marker.touch()
     else:
         marker.unlink(missing_ok=True)
+
+
+def _surplus(checkpoints: Sequence[CheckpointInfo], keep: int) -> tuple[CheckpointInfo, ...]:
+    usable = [info for info in checkpoints if info.problem is None and not info.pinned]
+    return tuple(usable[:-keep])
+
+
+def _remove_all(checkpoints: Sequence[CheckpointInfo]) -> None:
+    for info in checkpoints:
+        try:
+            _remove(info)
+        except OSError as error:
+            raise StoreFailed(f"removing {info.path}: {error}") from error
+        _logger.info("removed the checkpoint of block %d", info.height)
+
+
+def _remove(info: CheckpointInfo) -> None:
+    """Renamed first, so that what is half removed does not look like a checkpoint."""
+    removing = info.path.with_name(f"{_REMOVING}{info.path.name}")
+    rename(info.path, removing)
+    shutil.rmtree(removing)

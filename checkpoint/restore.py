@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from contextlib import closing
 from pathlib import Path
 
 from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
-from checkpoint.layout import StoreLayout, rename, sync_directory
+from checkpoint.layout import StoreLayout, remove, rename, sync_directory
 from checkpoint.lock import StoreLock
 from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_checkpoints
+from checkpoint.metrics import stopwatch
 from checkpoint.rocks.reader import RocksReader, set_sequence
 from checkpoint.store import Progress
-from checkpoint.verify import verify
-from checkpoint.witness import read_witness
+from checkpoint.verify import VerifyReport, verify
+from checkpoint.witness import Commit, WitnessFile, read_witness
 from precompiles.ledger.commitment import digest
+
+_logger = logging.getLogger(__name__)
 
 
 def restore(
@@ -42,10 +46,46 @@ def restore(
         info = choose_checkpoint(layout.root, height)
         try:
             layout.settle()
-            _build(info, layout, progress)
-            _swap(layout)
+            with stopwatch() as watch:
+                _build(info, layout, progress)
+                _swap(layout)
         except OSError as error:
             raise StoreFailed(f"restoring {info.path}: {error}") from error
+    _logger.info("restored block %d at %s, %.3f s", info.height, layout.root, watch.seconds)
+    return info
+
+
+def restore_to(
+    path: str | Path,
+    target: str | Path,
+    height: int | None = None,
+    *,
+    progress: Progress | None = None,
+) -> CheckpointInfo:
+    """Make a new store at `target` of the newest checkpoint of the store at `path`, or another.
+
+    For trying out another future: the store at `path` is only read, and may be in use; row files
+    are shared with it where the file system can. The new store is built and proven under another
+    name beside `target` and appears whole or not at all; after a kill, this can be run again.
+
+    Raises NotAStore where `target` is a file or a directory with something in it, NoCheckpoint,
+    StoreLocked while another process is at the same target, StoreDamaged, StoreFailed.
+    """
+    target = Path(target).resolve()
+    if not Path(path).is_dir():
+        raise NotAStore(f"{path} does not exist; give the path of a store")
+    _refuse_content(target)
+    info = choose_checkpoint(Path(path), height)
+    building = StoreLayout(target.with_name(f".{target.name}.restoring"))
+    try:
+        building.root.mkdir(parents=True, exist_ok=True)
+        with StoreLock(building.lock), stopwatch() as watch:
+            _build_store(info, building, progress)
+            rename(building.root, target)
+    except OSError as error:
+        _refuse_content(target)
+        raise StoreFailed(f"restoring {info.path} to {target}: {error}") from error
+    _logger.info("restored block %d to %s, %.3f s", info.height, target, watch.seconds)
     return info
 
 
@@ -79,22 +119,52 @@ def materialize(info: CheckpointInfo, directory: Path, progress: Progress | None
     _prove_database(info, directory, progress)
 
 
-def prove(info: CheckpointInfo, *, progress: Progress | None = None) -> None:
+def prove(
+    info: CheckpointInfo, *, progress: Progress | None = None, deep: bool = False
+) -> VerifyReport:
     """All that `materialize` proves, of a checkpoint where it lies; changes nothing.
 
-    Raises StoreDamaged naming the first thing that differs.
+    `deep` as in `verify`. Raises StoreDamaged naming the first thing that differs.
     """
     check_files(info)
-    _prove_database(info, info.database, progress)
+    return _prove_database(info, info.database, progress, deep)
 
 
-def _prove_database(info: CheckpointInfo, directory: Path, progress: Progress | None) -> None:
+def _prove_database(
+    info: CheckpointInfo, directory: Path, progress: Progress | None, deep: bool = False
+) -> VerifyReport:
     assert info.manifest is not None
     with closing(RocksReader(directory)) as reader:
-        report = verify(reader, progress)
+        report = verify(reader, progress, deep=deep)
         if report.difference is not None:
             raise StoreDamaged(report.difference, str(info.path))
         _compare(reader, info.manifest, info.path)
+    return report
+
+
+def _build_store(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None) -> None:
+    """A store of its own with one proven database, and the witness of its head."""
+    assert info.manifest is not None
+    for leftover in (layout.database, layout.witness):
+        remove(leftover)
+    try:
+        materialize(info, layout.database, progress)
+    except BaseException:
+        remove(layout.root)
+        raise
+    witness = WitnessFile(layout.witness)
+    block_hash = bytes.fromhex(info.manifest.block_hash)
+    witness.record(Commit(info.manifest.sequence, info.height, block_hash))
+    witness.close()
+    sync_directory(layout.database)
+    sync_directory(layout.root)
+
+
+def _refuse_content(target: Path) -> None:
+    if target.exists() and not target.is_dir():
+        raise NotAStore(f"{target} is a file; choose an empty or new directory")
+    if target.is_dir() and any(target.iterdir()):
+        raise NotAStore(f"{target} is not empty; choose an empty or new directory")
 
 
 def _build(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None) -> None:

@@ -6,6 +6,7 @@ that the block's header commits to. Needs no EVM.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,14 +16,17 @@ from trie.exceptions import MissingTrieNode
 from trie.hexary import HexaryTrie
 
 from checkpoint.checks import header_problem
+from checkpoint.deep import ledger_problems, row_problems
 from checkpoint.errors import StoreError
 from checkpoint.families import Family
 from checkpoint.head import Head
+from checkpoint.metrics import stopwatch
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.commitment import EMPTY_COMMITMENT, SetHash, digest, expand
 from precompiles.ledger.storage import Commitment
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
+_logger = logging.getLogger(__name__)
 _STORAGE_ROOT = 2
 """Index of the storage root in an account's RLP list (Yellow Paper, section 4.1)."""
 _PROGRESS_STEP = 4096
@@ -37,29 +41,46 @@ class VerifyReport:
     """Rows read, per table number."""
     difference: str | None = None
     """The first thing that is not as it must be; None where all is proven."""
+    seconds: float = 0.0
+    """Wall time it took."""
 
 
-def verify(store: StoreReader, progress: Progress | None = None) -> VerifyReport:
+def verify(
+    store: StoreReader, progress: Progress | None = None, *, deep: bool = False
+) -> VerifyReport:
     """Read all ledger rows and prove them to be the state of the head's block.
 
-    `progress` counts rows. Differences and damage are reported, not raised.
+    `deep` then looks into them too, see `checkpoint.deep`. `progress` counts rows, deep twice
+    over. Differences and damage are reported, not raised.
     """
     rows: dict[int, int] = {}
     head = store.head()
     if head is None:
         return VerifyReport(None, rows, "the store has no head record, so it proves nothing")
+    with stopwatch() as watch:
+        difference = _difference(store, head, rows, progress or _silent, deep)
+    count = sum(rows.values())
+    outcome = "proven" if difference is None else difference
+    _logger.info("block %d: %d rows, %.3f s: %s", head.height, count, watch.seconds, outcome)
+    return VerifyReport(head, rows, difference, watch.seconds)
+
+
+def _difference(
+    store: StoreReader, head: Head, rows: dict[int, int], progress: Progress, deep: bool
+) -> str | None:
+    """The first thing that is wrong; counts rows in `rows`."""
     try:
-        accumulator = _hash_rows(
-            store, rows, progress or _silent, sum(head.commitment.counts.values())
-        )
-        difference = (
+        accumulator = _hash_rows(store, rows, progress, sum(head.commitment.counts.values()))
+        proven = (
             _rows_problem(head.commitment, rows, accumulator)
             or _slot_problem(store, head)
             or header_problem(store, head)
         )
+        if proven is not None or not deep:
+            return proven
+        return next(row_problems(store, progress), None) or next(ledger_problems(store), None)
     except StoreError as error:
-        difference = str(error)
-    return VerifyReport(head, rows, difference)
+        return str(error)
 
 
 def _hash_rows(

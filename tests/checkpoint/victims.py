@@ -14,7 +14,7 @@ from typing import Any
 
 from checkpoint.errors import StoreError
 from checkpoint.manager import CheckpointManager
-from checkpoint.restore import restore
+from checkpoint.restore import restore, restore_to
 from checkpoint.rocks import RocksStore, SyncPolicy
 from tests.checkpoint.fake_chain import FakeChain
 
@@ -47,7 +47,7 @@ def write_until_killed(path: Path, seed: int, sync: SyncPolicy, told: Connection
         manager.committed(chain.head)
 
 
-def restore_until_killed(path: Path, height: int, steps: int) -> None:
+def restore_until_killed(path: Path, height: int, steps: int, target: Path | None = None) -> None:
     """Restore, dying before the given step of those that change what is on disk."""
     count = itertools.count(1)
 
@@ -65,7 +65,10 @@ def restore_until_killed(path: Path, height: int, steps: int) -> None:
         setattr(os, name, dying(getattr(os, name), every))
     for name in ("link", "unlink"):
         setattr(os, name, dying(getattr(os, name), 17))
-    restore(path, height)
+    if target is None:
+        restore(path, height)
+    else:
+        restore_to(path, target, height)
 
 
 def write_until_the_disk_is_full(path: Path, seed: int, room: int, told: Connection) -> None:

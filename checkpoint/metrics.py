@@ -1,0 +1,63 @@
+"""Figures on what keeping and coming back cost, for whoever runs the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryMetrics:
+    """What opening the chain took."""
+
+    seconds: float
+    rows: Mapping[str, int]
+    """Rows at that head by table; all were read and hashed."""
+    repairs: tuple[str, ...]
+    """Entries of the active-order index that were wrong, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointMetrics:
+    """What checkpoints took since the store was opened."""
+
+    made: int = 0
+    pruned: int = 0
+    seconds: float = 0.0
+    """All together."""
+    last_seconds: float = 0.0
+    last_height: int | None = None
+    last_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Since this process opened the chain."""
+
+    recovery: RecoveryMetrics
+    checkpoints: CheckpointMetrics
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds between entering and leaving `stopwatch`; so far, while inside."""
+
+    started: float = field(default_factory=perf_counter)
+    stopped: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time."""
+        return (perf_counter() if self.stopped is None else self.stopped) - self.started
+
+
+@contextmanager
+def stopwatch() -> Iterator[Stopwatch]:
+    """Measure what happens inside."""
+    watch = Stopwatch()
+    try:
+        yield watch
+    finally:
+        watch.stopped = perf_counter()
