@@ -104,3 +104,30 @@ class UndoExpired(StoreError):
 
 class NoCheckpoint(StoreError):
     """There is no usable checkpoint where one was asked for."""
+
+
+class NotAnArchive(StoreError):
+    """The file is something else than an archive of a chain's state."""
+
+
+class ArchiveDamaged(StoreError):
+    """An archive is not what was exported: `what` is wrong, `where` in the archive it is."""
+
+    def __init__(self, what: str, where: str) -> None:
+        self.what, self.where = what, where
+        super().__init__(f"{where}: {what}; fetch the archive again or export another")
+
+
+class AlreadyThere(StoreError):
+    """Something is in the place where a new store or archive shall be."""
+
+
+class UnexpectedBlock(StoreError):
+    """An archive holds the state of another block than was asked for."""
+
+    def __init__(self, expected: bytes, found: bytes) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(
+            f"the archive holds the state of block {found.hex()}, not of {expected.hex()}; "
+            "choose the archive of that block"
+        )

@@ -1,0 +1,128 @@
+"""Making a store from an archive: proven to the last row, in place as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from checkpoint.archive.assembly import Assembly
+from checkpoint.archive.blocks import BlockInspector
+from checkpoint.archive.migrations import read_batches
+from checkpoint.archive.reading import ArchiveReader
+from checkpoint.archive.records import ChainRecord, recent_start
+from checkpoint.archive.summary import Summary
+from checkpoint.errors import AlreadyThere, StoreFailed, UnexpectedBlock, WrongChain
+from checkpoint.layout import StoreLayout, rename, sync_directory
+from checkpoint.lock import StoreLock
+from checkpoint.rocks.loading import Loader
+from checkpoint.store import Progress
+from checkpoint.witness import Commit, WitnessFile
+
+
+def import_archive(
+    archive: str | Path,
+    path: str | Path,
+    *,
+    inspect: BlockInspector,
+    chain_id: int | None = None,
+    block_hash: bytes | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Make a store at `path`, which must be new or an empty directory, from an archive.
+
+    Everything is proven against the hash of the archive's block; `block_hash` says which block
+    that must be, for an archive from somebody not trusted, and `chain_id` which chain. The store
+    is built beside its place and renamed into it: a kill leaves nothing there, and what it leaves
+    beside is used up by the next try. `progress` counts bytes of the archive. The undo window of
+    the new store begins with the block after the imported one.
+
+    Raises AlreadyThere, NotAnArchive, ArchiveDamaged, WrongFormat, WrongChain, UnexpectedBlock,
+    StoreLocked while another import to the same place is running, StoreFailed for the disk, and
+    FileNotFoundError where there is no archive.
+    """
+    target = Path(path)
+    with Path(archive).open("rb") as file:
+        _check_free(target)
+        reader = ArchiveReader(file, str(archive))
+        try:
+            with _building(target) as layout:
+                expected = (chain_id, block_hash)
+                summary = _build(reader, file, layout, inspect, expected, progress)
+        except OSError as error:
+            raise StoreFailed(f"importing to {target}: {error}") from error
+    return summary
+
+
+def _check_free(target: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise AlreadyThere(f"{target} is not empty; choose a new or empty directory")
+
+
+@contextmanager
+def _building(target: Path) -> Iterator[StoreLayout]:
+    """A store beside the target, moved there at the end; its lock keeps a second import out."""
+    layout = StoreLayout(target.absolute().with_name(f".{target.absolute().name}.importing"))
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with StoreLock(layout.lock):
+        try:
+            _clear(layout)
+            yield layout
+            sync_directory(layout.root)
+            rename(layout.root, target.absolute())
+        except BaseException:
+            shutil.rmtree(layout.root, ignore_errors=True)
+            raise
+
+
+def _clear(layout: StoreLayout) -> None:
+    """What an import that was killed has left."""
+    shutil.rmtree(layout.database, ignore_errors=True)
+    layout.witness.unlink(missing_ok=True)
+
+
+def _build(
+    reader: ArchiveReader,
+    file: BinaryIO,
+    layout: StoreLayout,
+    inspect: BlockInspector,
+    expected: tuple[int | None, bytes | None],
+    progress: Progress | None,
+) -> Summary:
+    size = os.fstat(file.fileno()).st_size
+    loader = Loader(layout.database)
+    try:
+        assembly = Assembly(inspect, loader.put)
+        for section, records in read_batches(reader, file.name):
+            assembly.add(section, records)
+            assert assembly.chain is not None, "the assembly refuses anything before it"
+            _check_expected(assembly.chain, *expected)
+            if progress is not None:
+                progress(file.tell(), size)
+        head, summary = assembly.finish()
+        commit = loader.finish(head, recent_start(head.height))
+    finally:
+        loader.close()
+    sync_directory(layout.database)
+    _write_witness(layout.witness, commit)
+    return summary
+
+
+def _check_expected(chain: ChainRecord, chain_id: int | None, block_hash: bytes | None) -> None:
+    if chain_id is not None and chain.chain_id != chain_id:
+        raise WrongChain(chain_id, chain.chain_id)
+    if block_hash is not None and chain.block_hash != block_hash:
+        raise UnexpectedBlock(block_hash, chain.block_hash)
+
+
+def _write_witness(file: Path, commit: Commit) -> None:
+    witness = WitnessFile(file)
+    try:
+        witness.record(commit)
+    finally:
+        witness.close()
+    with file.open("rb") as written:
+        os.fsync(written.fileno())

@@ -1,0 +1,124 @@
+"""What an archive of this format is made of: sections, and the shape of the records in each."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from checkpoint.errors import ArchiveDamaged
+
+FORMAT = 1
+"""Version of sections and records; `migrations` leads from earlier ones to it."""
+
+
+class Section(IntEnum):
+    """A part of an archive. They come in this order, and none is left out."""
+
+    CHAIN = 1
+    """One record: which block's state it is."""
+    BLOCKS = 2
+    """What a chain needs of the past: block 0, and the newest blocks by ascending height."""
+    STATE = 3
+    """Accounts by ascending hash, each followed by its storage."""
+    ROWS = 4
+    """The ledger, by ascending table and key."""
+    ACTIVE = 5
+    """The active-order index. Not proven: opening a chain repairs it from the rows."""
+
+
+class StateKind(IntEnum):
+    """What a record of the state section is."""
+
+    ACCOUNT = 0
+    """Hash of the address, RLP of the account (Yellow Paper, section 4.1)."""
+    SLOT = 1
+    """Hash of the slot, RLP of the word: storage of the account before it."""
+    CODE = 2
+    """Hash of the code, code: right before the first account that has it."""
+
+
+class ChainRecord(NamedTuple):
+    """Which block's state an archive holds."""
+
+    chain_id: int
+    height: int
+    block_hash: bytes
+    digest: bytes
+    """Of all ledger rows, as in the ledger account's storage."""
+    counts: tuple[tuple[int, int], ...]
+    """Number of rows per table number, by ascending table."""
+
+
+class BlockRecord(NamedTuple):
+    """A block as it is stored; body and receipts are opaque here."""
+
+    height: int
+    header: bytes
+    body: bytes
+    receipts: bytes
+
+
+class StateRecord(NamedTuple):
+    """A piece of the EVM state."""
+
+    kind: int
+    key: bytes
+    value: bytes
+
+
+class RowRecord(NamedTuple):
+    """A ledger row."""
+
+    table: int
+    key: bytes
+    value: bytes
+
+
+Record = ChainRecord | BlockRecord | StateRecord | RowRecord | bytes
+"""A record of any section; those of ACTIVE are keys."""
+
+_DECODERS: dict[int, msgspec.msgpack.Decoder[list[Any]]] = {
+    Section.CHAIN: msgspec.msgpack.Decoder(list[ChainRecord]),
+    Section.BLOCKS: msgspec.msgpack.Decoder(list[BlockRecord]),
+    Section.STATE: msgspec.msgpack.Decoder(list[StateRecord]),
+    Section.ROWS: msgspec.msgpack.Decoder(list[RowRecord]),
+    Section.ACTIVE: msgspec.msgpack.Decoder(list[bytes]),
+}
+
+RECENT_BLOCKS = 257
+"""The head and the 256 blocks whose hashes a contract can ask for (opcode BLOCKHASH)."""
+
+
+def kept_heights(head: int) -> tuple[int, ...]:
+    """Heights of the blocks that travel with the state of the block at `head`."""
+    first = recent_start(head)
+    return tuple(range(first, head + 1)) if first == 0 else (0, *range(first, head + 1))
+
+
+def recent_start(head: int) -> int:
+    """The height from which on all blocks travel."""
+    return max(0, head - RECENT_BLOCKS + 1)
+
+
+def decode_records(section: int, content: bytes) -> list[Any]:
+    """The records of one frame. Raises ArchiveDamaged where they have another shape."""
+    decoder = _DECODERS.get(section)
+    if decoder is None:
+        raise ArchiveDamaged(f"format {FORMAT} has no such section", section_name(section))
+    try:
+        return decoder.decode(content)
+    except msgspec.MsgspecError as error:
+        raise ArchiveDamaged(f"a record does not decode: {error}", section_name(section)) from error
+
+
+def convert_records(section: int, records: list[Any]) -> list[Any]:
+    """The same of records that are decoded already but not yet of a known shape."""
+    return decode_records(section, msgspec.msgpack.encode(records))
+
+
+def section_name(section: int) -> str:
+    """How errors call a section."""
+    known = section in {*Section}
+    return f"section {Section(section).name.lower()}" if known else f"section {section}"
