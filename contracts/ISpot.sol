@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
-import {ISpotErrors} from "./ISpotErrors.sol";
-import {ISpotEvents} from "./ISpotEvents.sol";
 import {
     CloseReason,
-    NATIVE_COIN,
-    OrderRequest,
     OrderResult,
     OrderStatus,
     SelfTradePrevention,
     TimeInForce
-} from "./SpotTypes.sol";
+} from "./ExchangeTypes.sol";
+import {ISpotErrors} from "./ISpotErrors.sol";
+import {ISpotEvents} from "./ISpotEvents.sol";
+import {NATIVE_COIN, OrderRequest} from "./SpotTypes.sol";
 
 // The exchange's address on every chain that has it.
 ISpot constant SPOT = ISpot(0x0000000000000000000000000000000000000d01);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
-import {CloseReason, OrderStatus, SelfTradePrevention, TimeInForce} from "./SpotTypes.sol";
+import {CloseReason, OrderStatus, SelfTradePrevention, TimeInForce} from "./ExchangeTypes.sol";
 
 /// @title Everything the spot exchange logs.
 /// @notice Enough to rebuild every order, trade and balance from the logs alone. Amounts are in

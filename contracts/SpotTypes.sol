@@ -1,68 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
-// The enums and structs of the spot exchange. In the ABI every enum is a `uint8`.
+import {TimeInForce} from "./ExchangeTypes.sol";
+
+// What only the spot exchange uses.
 
 // Stands for the chain's own coin wherever a token address is expected (ERC-7528).
 address constant NATIVE_COIN = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE;
-
-/// How long an order may wait for its fills.
-enum TimeInForce {
-    /// Good till cancelled: what does not fill at once rests in the book.
-    GTC,
-    /// Immediate or cancel: what does not fill at once expires.
-    IOC,
-    /// Fill or kill: fills completely at once, or fails with `CannotFillCompletely`.
-    FOK,
-    /// Add liquidity only: rests without filling, or fails with `WouldTakeLiquidity`.
-    ALO
-}
-
-/// What happens when an order would fill against one of the same owner. Set per market.
-enum SelfTradePrevention {
-    /// The resting order expires, the incoming one goes on. The usual choice.
-    EXPIRE_MAKER,
-    /// What is left of the incoming order expires, the resting one stays.
-    EXPIRE_TAKER,
-    /// Both expire.
-    EXPIRE_BOTH,
-    /// Both shrink by the smaller remaining amount, without a trade.
-    DECREMENT,
-    /// The trade happens.
-    NONE
-}
-
-/// Where an order is in its life.
-enum OrderStatus {
-    /// No order has this status; results carry it where there is no order.
-    NONE,
-    /// In the book, nothing filled.
-    NEW,
-    /// In the book, partly filled.
-    PARTIALLY_FILLED,
-    /// Ended: all of it filled.
-    FILLED,
-    /// Ended: by its owner.
-    CANCELLED,
-    /// Never entered the book.
-    REJECTED,
-    /// Ended: by a rule, not by its owner; see `CloseReason`.
-    EXPIRED
-}
-
-/// Why an order left the book before it was filled.
-enum CloseReason {
-    /// It is still in the book, or it was filled.
-    NONE,
-    /// Its owner cancelled it.
-    USER_CANCELLED,
-    /// `replaceOrder` put another in its place.
-    REPLACED,
-    /// The remainder of an IOC order.
-    IOC_REMAINDER,
-    /// It met an order of the same owner.
-    SELF_TRADE
-}
 
 /// One order of a batch; the fields are the arguments of `ISpot.placeOrderWithOptions`.
 struct OrderRequest {
@@ -72,17 +16,4 @@ struct OrderRequest {
     bool isBuy;
     TimeInForce timeInForce;
     uint128 clientOrderId;
-}
-
-/// What became of one order of a batch.
-struct OrderResult {
-    /// Zero where the order was refused.
-    uint256 orderId;
-    /// `REJECTED` where the order was refused.
-    OrderStatus status;
-    /// Asset units filled at once.
-    uint256 filled;
-    /// Zero where the order was accepted, else the selector of the error that
-    /// `placeOrderWithOptions` would have reverted with.
-    bytes4 errorSelector;
 }
