@@ -156,3 +156,95 @@ class TokenCallFailed(ContractError):
 
 class TokenAmountMismatch(ContractError):
     declaration = "TokenAmountMismatch(address token,uint256 expected,uint256 received)"
+
+
+class InvalidLeverage(ContractError):
+    declaration = "InvalidLeverage(uint256 leverage,uint256 maxLeverage)"
+
+
+class StalePrice(ContractError):
+    declaration = "StalePrice(address market,uint256 updatedAt,uint256 maxAge)"
+
+
+class NoOraclePrice(ContractError):
+    declaration = "NoOraclePrice(address market)"
+
+
+class NotFeeder(ContractError):
+    declaration = "NotFeeder(address market,address caller,address feeder)"
+
+
+class InsufficientMargin(ContractError):
+    declaration = "InsufficientMargin(int256 available,uint256 needed)"
+
+
+class PositionNotFound(ContractError):
+    declaration = "PositionNotFound(uint256 positionId)"
+
+
+class NotPositionOwner(ContractError):
+    declaration = "NotPositionOwner(uint256 positionId,address caller,address owner)"
+
+
+class PositionNotOpen(ContractError):
+    declaration = "PositionNotOpen(uint256 positionId)"
+
+
+class PositionIsOpen(ContractError):
+    declaration = "PositionIsOpen(uint256 positionId)"
+
+
+class NotIsolated(ContractError):
+    declaration = "NotIsolated(uint256 positionId)"
+
+
+class NotLiquidatable(ContractError):
+    declaration = "NotLiquidatable(uint256 positionId,int256 equity,uint256 maintenanceMargin)"
+
+
+class PositionHealthy(ContractError):
+    declaration = "PositionHealthy(uint256 positionId,uint256 markPrice,uint256 liquidationPrice)"
+
+
+class LiquidationCoolingDown(ContractError):
+    declaration = "LiquidationCoolingDown(uint256 positionId,uint256 until)"
+
+
+class WouldNotReduce(ContractError):
+    declaration = "WouldNotReduce(int256 position,uint256 amount)"
+
+
+class OpenInterestTooLarge(ContractError):
+    declaration = "OpenInterestTooLarge(uint256 openInterest,uint256 max)"
+
+
+class BelowMinimumNotional(ContractError):
+    declaration = "BelowMinimumNotional(uint256 notional,uint256 minimum)"
+
+
+class PriceOutOfBand(ContractError):
+    declaration = "PriceOutOfBand(uint256 price,uint256 low,uint256 high)"
+
+
+class CollateralNotSet(ContractError):
+    declaration = "CollateralNotSet()"
+
+
+class CollateralAlreadySet(ContractError):
+    declaration = "CollateralAlreadySet(address token)"
+
+
+class InvalidTrigger(ContractError):
+    declaration = "InvalidTrigger(uint256 triggerPrice,uint256 markPrice)"
+
+
+class PositionBankrupt(ContractError):
+    declaration = "PositionBankrupt(uint256 positionId,int256 equity)"
+
+
+class NoCounterparty(ContractError):
+    declaration = "NoCounterparty(uint256 positionId)"
+
+
+class InsufficientCollateral(ContractError):
+    declaration = "InsufficientCollateral(uint256 available,uint256 needed)"

@@ -33,6 +33,8 @@ FEE_DENOMINATOR = 100_000
 """Fees are given in hundred-thousandths of the amount received."""
 MAX_FEE_RATE = 10_000
 """Ten percent: no market may charge more."""
+MAX_LEVERAGE = 50
+"""No perpetual market may offer more."""
 
 
 class TimeInForce(IntEnum):
@@ -69,6 +71,8 @@ class OrderStatus(IntEnum):
     CANCELLED = 4
     REJECTED = 5
     EXPIRED = 6
+    UNTRIGGERED = 7
+    """Waits for its trigger, outside the book."""
 
     @property
     def is_active(self) -> bool:
@@ -84,3 +88,36 @@ class CloseReason(IntEnum):
     REPLACED = 2
     IOC_REMAINDER = 3
     SELF_TRADE = 4
+    INSUFFICIENT_MARGIN = 5
+    """Its owner can no longer afford the fill it was about to get."""
+    REDUCE_ONLY = 6
+    """Nothing is left that it could reduce."""
+
+
+class OrderKind(IntEnum):
+    """How an order on the perpetuals exchange came about."""
+
+    LIMIT = 0
+    TRIGGER = 1
+    POSITION = 2
+    """Opening or closing a position at market."""
+    LIQUIDATION = 3
+
+
+class PositionKind(IntEnum):
+    """Which collateral stands behind a position."""
+
+    CROSS = 0
+    """All of the account's; one such position per market."""
+    ISOLATED = 1
+    """Its own; one netting position per market, cross or isolated."""
+    STANDALONE = 2
+    """Its own; made by `openPosition`, never netted with another."""
+
+
+class PositionStatus(IntEnum):
+    """Where a position is in its life; zero is never stored."""
+
+    OPEN = 1
+    CLOSED = 2
+    LIQUIDATED = 3

@@ -16,6 +16,8 @@ from precompiles.engine.book import OrderBook
 from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.folding import fold
+from precompiles.ledger.perp_records import PerpOrder, Position
+from precompiles.ledger.perp_tables import PerpTables
 from precompiles.ledger.records import Balance, Counter, Market, Order, Settings, TokenTotal
 from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage, UntrustedStorage
 from precompiles.ledger.tables import (
@@ -23,14 +25,17 @@ from precompiles.ledger.tables import (
     ClientOrderIds,
     IdKey,
     OpenOrders,
+    RecordT,
     Table,
     TableNumber,
+    always,
 )
 from precompiles.types import MAX_ID, Address
 
 _SETTINGS_KEY = b"\x00"
 _ORDER_IDS = b"\x01"
 _TRADE_IDS = b"\x02"
+_POSITION_IDS = b"\x03"
 _EMPTY_BALANCE = Balance(0, 0)
 
 
@@ -56,7 +61,11 @@ class Ledger:
         self.balances: Table[bytes, Balance] = Table(
             TableNumber.BALANCES, BytesKey(40), Balance.decode, journal
         )
-        self.orders: Table[int, Order] = Table(TableNumber.ORDERS, IdKey(), Order.decode, journal)
+        self.orders: Table[int, Order] = Table(
+            TableNumber.ORDERS, IdKey(), Order.decode, journal, lambda order: order.is_active
+        )
+        self.orders.index = self._index
+        self.perp = PerpTables(journal)
         tables: tuple[Table[Any, Any], ...] = (
             self.settings,
             self.counters,
@@ -64,6 +73,7 @@ class Ledger:
             self.markets,
             self.balances,
             self.orders,
+            *self.perp.tables,
         )
         self.tables: dict[int, Table[Any, Any]] = {table.number: table for table in tables}
         self.books: dict[bytes, OrderBook[Order]] = {}
@@ -120,19 +130,25 @@ class Ledger:
         """A new trade id; ids strictly increase from 1."""
         return self._next_id(_TRADE_IDS)
 
+    def next_position_id(self) -> int:
+        """A new position id; ids strictly increase from 1."""
+        return self._next_id(_POSITION_IDS)
+
     def order(self, order_id: int) -> Order | None:
-        """An order, live or ended; None if that id was never given out."""
-        order = self.orders.get(order_id)
-        if order is not None or not 0 < order_id < self._peek_id(_ORDER_IDS):
-            return order
-        stored = self.storage.row(TableNumber.ORDERS, self.orders.codec.encode(order_id))
-        return Order.decode(stored) if stored is not None else None
+        """A spot order, live or ended; None if that id was never given to one."""
+        return self._find(self.orders, order_id, _ORDER_IDS)
+
+    def perp_order(self, order_id: int) -> PerpOrder | None:
+        """An order on the perpetuals exchange, live or ended; None for a waiting trigger too."""
+        return self._find(self.perp.orders, order_id, _ORDER_IDS)
+
+    def position(self, position_id: int) -> Position | None:
+        """A position, open or ended; None if that id was never given out."""
+        return self._find(self.perp.positions, position_id, _POSITION_IDS)
 
     def put_order(self, order: Order) -> None:
-        """Write an order and bring book and indexes in step with it."""
-        before = self.orders.get(order.id)
+        """Write an order; book and indexes follow."""
         self.orders.put(order.id, order)
-        self._index(before, order)
 
     def book(self, asset: bytes) -> OrderBook[Order]:
         """The book of a market; an index, so one that has no orders says nothing."""
@@ -152,11 +168,12 @@ class Ledger:
         self.journal.clear()
         self.commitment = changes.commitment
         for change in changes.rows:
-            if change.table == TableNumber.ORDERS:
-                order_id = self.orders.codec.decode(change.key)
-                order = self.orders.get(order_id)
-                if order is not None and not order.is_active:
-                    del self.orders.rows[order_id]
+            table = self.tables[change.table]
+            if table.is_live is not always:
+                key = table.codec.decode(change.key)
+                record = table.get(key)
+                if record is not None and not table.is_live(record):
+                    del table.rows[key]
 
     @contextmanager
     def at(self, undo: Iterable[Iterable[RowChange]]) -> Iterator[None]:
@@ -178,33 +195,31 @@ class Ledger:
         table = self.tables[table_number]
         memory_key = table.codec.decode(key)
         record = None if value is None else table.decode(value)
-        before = table.get(memory_key)
         table.put(memory_key, record)
-        if table_number == TableNumber.ORDERS:
-            self._index(before, record)
 
     def load(
         self, table_number: int, rows: Iterable[tuple[bytes, bytes]]
     ) -> Iterator[tuple[bytes, bytes]]:
         """Take in a table's stored rows at start-up, handing each on; `index_loaded` ends it.
 
-        Ended orders stay in storage. Raises UntrustedStorage naming a row that does not decode.
+        Ended orders and positions stay in storage. Raises UntrustedStorage naming a row that
+        does not decode.
         """
         table = self.tables[table_number]
         decode, decode_key, kept = table.decode, table.codec.decode, table.rows
-        may_have_ended = table_number == TableNumber.ORDERS
+        is_live = table.is_live
         for key, value in rows:
             try:
                 record = decode(value)
             except UntrustedStorage as error:
                 name = TableNumber(table_number).name.lower()
                 raise UntrustedStorage(f"table {name}, key {key.hex()}: {error}") from error
-            if not may_have_ended or record.is_active:
+            if is_live(record):
                 kept[decode_key(key)] = record
             yield key, value
 
     def index_loaded(self) -> None:
-        """Build every index from the orders that were loaded, by ascending id."""
+        """Build every index from the rows that were loaded, by ascending id."""
         by_market: defaultdict[bytes, list[Order]] = defaultdict(list)
         by_owner: defaultdict[Address, list[int]] = defaultdict(list)
         for order in self.orders.rows.values():
@@ -215,12 +230,23 @@ class Ledger:
         for asset, resting in by_market.items():
             self.book(asset).load(resting)
         self.open_orders.load(by_owner)
+        self.perp.index_loaded()
 
     def close(self) -> None:
         """Let go of the books' memory, which is linked in circles the collector skips."""
         for book in self.books.values():
             book.clear()
+        for perp_book in self.perp.books.values():
+            perp_book.clear()
         self.journal.clear()
+
+    def _find(self, table: Table[int, RecordT], row_id: int, ids: bytes) -> RecordT | None:
+        """A row by id, from memory or, when it has ended, from storage."""
+        record = table.get(row_id)
+        if record is not None or not 0 < row_id < self._peek_id(ids):
+            return record
+        stored = self.storage.row(table.number, table.codec.encode(row_id))
+        return None if stored is None else table.decode(stored)
 
     def _next_id(self, key: bytes) -> int:
         next_id = self._peek_id(key)

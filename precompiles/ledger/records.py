@@ -1,32 +1,17 @@
-"""The records of the ledger and their stored form.
+"""The records of tokens, balances, and the spot exchange.
 
-A stored value is a version byte, then a msgpack array; token amounts are minimal big-endian
-bytes, since they outgrow 64 bits. Records are values: a change is a new record put in its
-table. A version byte from another format is refused, never guessed at.
+Records are values: a change is a new record put in its table.
 """
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
-
 import msgspec
 from msgspec import Struct
 
-from precompiles.ledger.storage import UntrustedStorage
+from precompiles.ledger.rows import grow, pack, shrink, unpack
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention, TimeInForce
 
-VERSION = 1
-_PREFIX = bytes((VERSION,))
 _LAST_ACTIVE = OrderStatus.PARTIALLY_FILLED
-_encode = msgspec.msgpack.Encoder().encode
-_T = TypeVar("_T")
-
-
-class Record(Protocol):
-    """A row's value in memory."""
-
-    def encode(self) -> bytes:
-        """The stored form: the same bytes for the same record, on every machine."""
 
 
 class Settings(Struct, frozen=True, gc=False):
@@ -36,11 +21,11 @@ class Settings(Struct, frozen=True, gc=False):
     """Who may list markets."""
 
     def encode(self) -> bytes:
-        return _pack((self.owner,))
+        return pack((self.owner,))
 
     @classmethod
     def decode(cls, value: bytes) -> Settings:
-        (owner,) = _unpack(_SETTINGS, value)
+        (owner,) = unpack(_SETTINGS, value)
         return cls(owner)
 
 
@@ -50,11 +35,11 @@ class Counter(Struct, frozen=True, gc=False):
     next_id: int
 
     def encode(self) -> bytes:
-        return _pack((self.next_id,))
+        return pack((self.next_id,))
 
     @classmethod
     def decode(cls, value: bytes) -> Counter:
-        (next_id,) = _unpack(_COUNTER, value)
+        (next_id,) = unpack(_COUNTER, value)
         return cls(next_id)
 
 
@@ -64,12 +49,12 @@ class TokenTotal(Struct, frozen=True, gc=False):
     total: int
 
     def encode(self) -> bytes:
-        return _pack((_shrink(self.total),))
+        return pack((shrink(self.total),))
 
     @classmethod
     def decode(cls, value: bytes) -> TokenTotal:
-        (total,) = _unpack(_TOKEN_TOTAL, value)
-        return cls(_grow(total))
+        (total,) = unpack(_TOKEN_TOTAL, value)
+        return cls(grow(total))
 
 
 class Balance(Struct, frozen=True, gc=False):
@@ -85,12 +70,12 @@ class Balance(Struct, frozen=True, gc=False):
         return self.total - self.hold
 
     def encode(self) -> bytes:
-        return _pack((_shrink(self.total), _shrink(self.hold)))
+        return pack((shrink(self.total), shrink(self.hold)))
 
     @classmethod
     def decode(cls, value: bytes) -> Balance:
-        total, hold = _unpack(_BALANCE, value)
-        return cls(_grow(total), _grow(hold))
+        total, hold = unpack(_BALANCE, value)
+        return cls(grow(total), grow(hold))
 
 
 class Market(Struct, frozen=True, gc=False):
@@ -113,14 +98,14 @@ class Market(Struct, frozen=True, gc=False):
     fee_recipient: Address
 
     def encode(self) -> bytes:
-        return _pack(
+        return pack(
             (
                 self.asset,
                 self.number,
                 self.quote,
-                _shrink(self.base_unit),
-                _shrink(self.tick),
-                _shrink(self.lot),
+                shrink(self.base_unit),
+                shrink(self.tick),
+                shrink(self.lot),
                 self.maker_fee,
                 self.taker_fee,
                 self.self_trade_prevention,
@@ -130,7 +115,7 @@ class Market(Struct, frozen=True, gc=False):
 
     @classmethod
     def decode(cls, value: bytes) -> Market:
-        row = _unpack(_MARKET, value)
+        row = unpack(_MARKET, value)
         asset, number, quote, base_unit, tick, lot, maker_fee, taker_fee, prevention, recipient = (
             row
         )
@@ -138,9 +123,9 @@ class Market(Struct, frozen=True, gc=False):
             asset,
             number,
             quote,
-            _grow(base_unit),
-            _grow(tick),
-            _grow(lot),
+            grow(base_unit),
+            grow(tick),
+            grow(lot),
             maker_fee,
             taker_fee,
             prevention,
@@ -179,26 +164,26 @@ class Order(Struct, frozen=True, gc=False):
         return self.status <= _LAST_ACTIVE
 
     def encode(self) -> bytes:
-        return _pack(
+        return pack(
             (
                 self.id,
                 self.owner,
                 self.asset,
                 self.is_buy,
-                _shrink(self.price),
-                _shrink(self.amount),
-                _shrink(self.filled),
+                shrink(self.price),
+                shrink(self.amount),
+                shrink(self.filled),
                 self.status,
                 self.reason,
                 self.time_in_force,
-                _shrink(self.client_order_id),
+                shrink(self.client_order_id),
                 self.block_number,
             )
         )
 
     @classmethod
     def decode(cls, value: bytes) -> Order:
-        row = _unpack(_ORDER, value)
+        row = unpack(_ORDER, value)
         order_id, owner, asset, is_buy, price, amount, filled, status, reason, force, client, at = (
             row
         )
@@ -207,13 +192,13 @@ class Order(Struct, frozen=True, gc=False):
             owner,
             asset,
             is_buy,
-            _grow(price),
-            _grow(amount),
-            _grow(filled),
+            grow(price),
+            grow(amount),
+            grow(filled),
             status,
             reason,
             force,
-            _grow(client),
+            grow(client),
             at,
         )
 
@@ -241,25 +226,3 @@ _ORDER = msgspec.msgpack.Decoder(
         int,
     ]
 )
-
-
-def _pack(fields: tuple[object, ...]) -> bytes:
-    return _PREFIX + _encode(fields)
-
-
-def _unpack(decoder: msgspec.msgpack.Decoder[_T], value: bytes) -> _T:
-    if value[:1] != _PREFIX:
-        raise UntrustedStorage(
-            f"row of version {value[0] if value else 'none'}, this program reads version {VERSION}"
-        )
-    try:
-        return decoder.decode(value[1:])
-    except msgspec.MsgspecError as error:
-        raise UntrustedStorage(f"row does not decode: {error}") from error
-
-
-def _shrink(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) >> 3, "big")
-
-
-_grow = int.from_bytes

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from sortedcontainers import SortedList
 
 from precompiles.engine.journal import Journal
-from precompiles.ledger.records import Record
+from precompiles.ledger.rows import Record
 from precompiles.types import Address
 
 
@@ -26,6 +26,15 @@ class TableNumber(IntEnum):
     MARKETS = 4
     BALANCES = 5
     ORDERS = 6
+    PERP_SETTINGS = 16
+    PERP_FUND = 17
+    PERP_MARKETS = 18
+    PERP_PRICES = 19
+    PERP_ACCOUNTS = 20
+    PERP_LEVERAGES = 21
+    POSITIONS = 22
+    PERP_ORDERS = 23
+    TRIGGERS = 24
 
 
 KeyT = TypeVar("KeyT", int, bytes)
@@ -67,10 +76,20 @@ class IdKey:
         return int.from_bytes(stored, "big")
 
 
-class Table(Generic[KeyT, RecordT]):
-    """The rows of one kind, in memory."""
+def always(_record: object) -> bool:
+    """For tables whose rows all stay in memory."""
+    return True
 
-    __slots__ = ("codec", "decode", "journal", "number", "rows")
+
+class Table(Generic[KeyT, RecordT]):
+    """The rows of one kind, in memory.
+
+    `is_live` tells which rows stay in memory when their block is over; the others are read back
+    from storage when asked for. `index` hears of each change that is made through the journal, in
+    order to make its own through it; `watch` hears of every change, those taken back included.
+    """
+
+    __slots__ = ("codec", "decode", "index", "is_live", "journal", "number", "rows", "watch")
 
     def __init__(
         self,
@@ -78,8 +97,12 @@ class Table(Generic[KeyT, RecordT]):
         codec: KeyCodec[KeyT],
         decode: Callable[[bytes], RecordT],
         journal: Journal,
+        is_live: Callable[[RecordT], bool] = always,
     ) -> None:
         self.number = number
+        self.is_live = is_live
+        self.index: Callable[[RecordT | None, RecordT | None], None] | None = None
+        self.watch: Callable[[KeyT, RecordT | None, RecordT | None], None] | None = None
         self.codec: KeyCodec[KeyT] = codec
         self.decode = decode
         self.journal = journal
@@ -94,9 +117,13 @@ class Table(Generic[KeyT, RecordT]):
         before = self.rows.get(key)
         self.journal.record(self, key, before)
         self.undo(key, record)
+        if self.index is not None:
+            self.index(before, record)
 
     def undo(self, subject: KeyT, before: RecordT | None) -> None:
         """Set a row back to what it was."""
+        if self.watch is not None:
+            self.watch(subject, self.rows.get(subject), before)
         if before is None:
             self.rows.pop(subject, None)
         else:

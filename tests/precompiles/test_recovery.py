@@ -43,6 +43,16 @@ def traded() -> World:
     return world
 
 
+ALTERED: dict[int, Callable[[bytes], bytes]] = {
+    TableNumber.SETTINGS: lambda _: Settings(CAROL).encode(),
+    TableNumber.COUNTERS: lambda v: Counter(Counter.decode(v).next_id + 1).encode(),
+    TableNumber.TOKENS: lambda v: TokenTotal(TokenTotal.decode(v).total + 1).encode(),
+    TableNumber.MARKETS: lambda v: v[:-1] + bytes([v[-1] ^ 1]),
+    TableNumber.BALANCES: lambda v: Balance(Balance.decode(v).total + 1, 0).encode(),
+    TableNumber.ORDERS: lambda v: replace_order(v, price=45).encode(),
+}
+
+
 def stored(table: int) -> tuple[DictStorage, list[tuple[int, bytes]]]:
     """A storage, and where the rows of one of its tables are."""
     storage = traded().storage
@@ -77,7 +87,7 @@ def test_the_factory_restores_and_knows_its_addresses() -> None:
         get_precompile_with_storage(PERP_ADDRESS, DictStorage())
 
 
-@pytest.mark.parametrize("table", TableNumber)
+@pytest.mark.parametrize("table", ALTERED)
 def test_a_missing_row_is_refused(table: int) -> None:
     storage, places = stored(table)
     del storage.values[places[0]]
@@ -86,7 +96,7 @@ def test_a_missing_row_is_refused(table: int) -> None:
         open_ledger(storage)
 
 
-@pytest.mark.parametrize("table", TableNumber)
+@pytest.mark.parametrize("table", ALTERED)
 def test_a_surplus_row_is_refused(table: int) -> None:
     storage, places = stored(table)
     value = storage.values[places[-1]]
@@ -103,17 +113,7 @@ def replace_order(value: bytes, **changes: Any) -> Order:
     return Order(**fields | changes)
 
 
-ALTERED: dict[int, Callable[[bytes], bytes]] = {
-    TableNumber.SETTINGS: lambda _: Settings(CAROL).encode(),
-    TableNumber.COUNTERS: lambda v: Counter(Counter.decode(v).next_id + 1).encode(),
-    TableNumber.TOKENS: lambda v: TokenTotal(TokenTotal.decode(v).total + 1).encode(),
-    TableNumber.MARKETS: lambda v: v[:-1] + bytes([v[-1] ^ 1]),
-    TableNumber.BALANCES: lambda v: Balance(Balance.decode(v).total + 1, 0).encode(),
-    TableNumber.ORDERS: lambda v: replace_order(v, price=45).encode(),
-}
-
-
-@pytest.mark.parametrize("table", TableNumber)
+@pytest.mark.parametrize("table", ALTERED)
 def test_an_altered_row_is_refused(table: int) -> None:
     """One that decodes and counts as before; only the hash over all rows tells."""
     storage, places = stored(table)
@@ -135,7 +135,7 @@ def test_swapped_rows_are_refused(table: int) -> None:
         open_ledger(storage)
 
 
-@pytest.mark.parametrize("table", TableNumber)
+@pytest.mark.parametrize("table", ALTERED)
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [

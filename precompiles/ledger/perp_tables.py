@@ -1,0 +1,198 @@
+"""The tables of the perpetuals exchange and the indexes over them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from precompiles.engine.book import OrderBook
+from precompiles.engine.journal import Journal
+from precompiles.ledger.perp_records import (
+    Leverage,
+    PerpAccount,
+    PerpFund,
+    PerpMarket,
+    PerpOrder,
+    PerpPrices,
+    PerpSettings,
+    Position,
+    Trigger,
+)
+from precompiles.ledger.positions import PositionIndex, TriggerIndex, Watchlist
+from precompiles.ledger.tables import (
+    BytesKey,
+    ClientOrderIds,
+    IdKey,
+    OpenOrders,
+    Table,
+    TableNumber,
+)
+from precompiles.types import ZERO_ADDRESS, Address
+
+_ONLY = b"\x00"
+_NO_SETTINGS = PerpSettings(ZERO_ADDRESS, ZERO_ADDRESS)
+_NO_FUND = PerpFund(0, 0, 0)
+
+
+class PerpTables:
+    """The perpetuals part of a ledger: rows, books, and who has what."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._settings: Table[bytes, PerpSettings] = Table(
+            TableNumber.PERP_SETTINGS, BytesKey(1), PerpSettings.decode, journal
+        )
+        self._fund: Table[bytes, PerpFund] = Table(
+            TableNumber.PERP_FUND, BytesKey(1), PerpFund.decode, journal
+        )
+        self.markets: Table[bytes, PerpMarket] = Table(
+            TableNumber.PERP_MARKETS, BytesKey(20), PerpMarket.decode, journal
+        )
+        self.prices: Table[bytes, PerpPrices] = Table(
+            TableNumber.PERP_PRICES, BytesKey(20), PerpPrices.decode, journal
+        )
+        self.accounts: Table[bytes, PerpAccount] = Table(
+            TableNumber.PERP_ACCOUNTS, BytesKey(20), PerpAccount.decode, journal
+        )
+        self.leverages: Table[bytes, Leverage] = Table(
+            TableNumber.PERP_LEVERAGES, BytesKey(40), Leverage.decode, journal
+        )
+        self.positions: Table[int, Position] = Table(
+            TableNumber.POSITIONS, IdKey(), Position.decode, journal, lambda row: row.is_open
+        )
+        self.orders: Table[int, PerpOrder] = Table(
+            TableNumber.PERP_ORDERS, IdKey(), PerpOrder.decode, journal, lambda row: row.is_active
+        )
+        self.triggers: Table[int, Trigger] = Table(
+            TableNumber.TRIGGERS, IdKey(), Trigger.decode, journal
+        )
+        self.tables: tuple[Table[Any, Any], ...] = (
+            self._settings,
+            self._fund,
+            self.markets,
+            self.prices,
+            self.accounts,
+            self.leverages,
+            self.positions,
+            self.orders,
+            self.triggers,
+        )
+        self.books: dict[bytes, OrderBook[PerpOrder]] = {}
+        self.open_orders = OpenOrders(journal)
+        """Resting orders and waiting triggers."""
+        self.client_order_ids = ClientOrderIds(journal)
+        self.open_positions = PositionIndex()
+        self.waiting_triggers = TriggerIndex()
+        self.watchlist = Watchlist()
+        self.orders.index = self._index_order
+        self.triggers.index = self._index_trigger
+        self.triggers.watch = self.waiting_triggers.changed
+        self.positions.watch = self._position_changed
+        self.accounts.watch = self._account_changed
+
+    @property
+    def settings(self) -> PerpSettings:
+        """Collateral and backstop; zero addresses before they are set."""
+        return self._settings.get(_ONLY) or _NO_SETTINGS
+
+    @settings.setter
+    def settings(self, settings: PerpSettings) -> None:
+        self._settings.put(_ONLY, settings)
+
+    @property
+    def fund(self) -> PerpFund:
+        """Collateral held, insurance and deficit."""
+        return self._fund.get(_ONLY) or _NO_FUND
+
+    @fund.setter
+    def fund(self, fund: PerpFund) -> None:
+        self._fund.put(_ONLY, fund)
+
+    def cash(self, user: Address) -> int:
+        """An account's collateral that is not set apart; may be negative."""
+        account = self.accounts.get(user)
+        return account.cash if account else 0
+
+    def change_cash(self, user: Address, change: int) -> None:
+        """Add to an account's cash."""
+        if change:
+            cash = self.cash(user) + change
+            self.accounts.put(user, PerpAccount(cash) if cash else None)
+
+    def netting_position(self, user: Address, asset: Address) -> Position | None:
+        """The one position of an account that its orders in a market change."""
+        position_id = self.open_positions.netting.get((user, asset))
+        return None if position_id is None else self.positions.rows[position_id]
+
+    def book(self, asset: bytes) -> OrderBook[PerpOrder]:
+        """The book of a market; an index, so one that has no orders says nothing."""
+        book = self.books.get(asset)
+        if book is None:
+            book = self.books[asset] = OrderBook(self.journal)
+        return book
+
+    def index_loaded(self) -> None:
+        """Build every index from the rows that were loaded, by ascending id."""
+        by_market: defaultdict[bytes, list[PerpOrder]] = defaultdict(list)
+        by_owner: defaultdict[Address, list[int]] = defaultdict(list)
+        for order in self.orders.rows.values():
+            by_market[order.asset].append(order)
+        for asset, resting in by_market.items():
+            self.book(asset).load(resting)
+        for waiting in (self.orders.rows, self.triggers.rows):
+            for row in waiting.values():
+                by_owner[row.owner].append(row.id)
+                if row.client_order_id:
+                    self.client_order_ids.ids[row.owner, row.client_order_id] = row.id
+        self.open_orders.load(by_owner)
+        for trigger in self.triggers.rows.values():
+            self.waiting_triggers.changed(trigger.id, None, trigger)
+        for position in self.positions.rows.values():
+            self._position_changed(position.id, None, position)
+
+    def _position_changed(
+        self, position_id: int, before: Position | None, after: Position | None
+    ) -> None:
+        self.open_positions.changed(position_id, before, after)
+        row = after or before
+        assert row is not None
+        self.watchlist.touch(row.owner)
+
+    def _account_changed(
+        self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
+    ) -> None:
+        self.watchlist.touch(Address(user))
+
+    def _index_order(self, before: PerpOrder | None, after: PerpOrder | None) -> None:
+        """Carry an order's change over to book, open orders and client ids."""
+        was_active = before is not None and before.is_active
+        is_active = after is not None and after.is_active
+        if was_active and is_active:
+            assert after is not None
+            self.book(after.asset).update(after)
+        elif was_active:
+            assert before is not None
+            self.book(before.asset).remove(before.id)
+            self._forget(before)
+        elif is_active:
+            assert after is not None
+            self.book(after.asset).insert(after)
+            self._remember(after)
+
+    def _index_trigger(self, before: Trigger | None, after: Trigger | None) -> None:
+        if before is None and after is not None:
+            self._remember(after)
+        elif before is not None and after is None:
+            self._forget(before)
+
+    def _remember(self, row: PerpOrder | Trigger) -> None:
+        self.open_orders.add(row.owner, row.id)
+        if row.client_order_id:
+            self.client_order_ids.set((row.owner, row.client_order_id), row.id)
+
+    def _forget(self, row: PerpOrder | Trigger) -> None:
+        """Rows may be restored in any order: the client id may already name another order."""
+        self.open_orders.discard(row.owner, row.id)
+        name = (row.owner, row.client_order_id)
+        if self.client_order_ids.ids.get(name) == row.id:
+            self.client_order_ids.set(name, None)
