@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from checkpoint.families import Family, height_key
+from checkpoint.families import Family, height_key, height_of
 from checkpoint.store import StoreReader
 from evm_dex.chain.bodies import (
     Body,
@@ -119,7 +119,7 @@ class History:
         alternatives = [_alternatives(topic) for topic in topics]
         wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
         for height in range(first, last + 1):
-            block_hash = self._need(Family.HASHES, height_key(height))
+            block_hash = self._listed(height)
             bloom = decode_bloom(self._need(Family.HEADERS, block_hash))
             if bloom and all(any(bloom & bits == bits for bits in some) for some in wanted):
                 yield from (
@@ -151,7 +151,20 @@ class History:
                 )
         if not 0 <= height <= head:
             raise UnknownBlock(f"there is no block {block}: the head is {head}")
-        return self._need(Family.HASHES, height_key(height))
+        return self._listed(height)
+
+    def _listed(self, height: int) -> bytes:
+        """The hash of the block at a height. Raises UnknownBlock where an import left it out."""
+        key = height_key(height)
+        listed = self._store.get(Family.HASHES, key)
+        if listed is None:
+            above = next(self._store.iterate(Family.HASHES, start=key), None)
+            first = "no later one" if above is None else f"block {height_of(above[0])}"
+            raise UnknownBlock(
+                f"block {height} is not in this store (one made from an archive begins with that "
+                f"archive's blocks); the next it has is {first}"
+            )
+        return listed
 
     def _need(self, family: Family, key: bytes) -> bytes:
         value = self._store.get(family, key)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import rlp
 from eth_hash.auto import keccak
+from trie.constants import BLANK_NODE_HASH
 from trie.hexary import HexaryTrie
 
 from checkpoint.batch import BlockBatch
@@ -19,6 +20,7 @@ from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 CHAIN_ID = 1337
 ORDERS = 6
+CODE = b"\xfe"
 Rows = Mapping[tuple[int, bytes], bytes | None]
 State = dict[Family, dict[bytes, bytes]]
 
@@ -44,7 +46,8 @@ class FakeChain:
         batch.add_ledger(ledger, self.height)
         state_root = self._put_state(batch)
         parent = self.head.block_hash if self.head else bytes(32)
-        header = rlp.encode([parent, self.salt, b"", state_root, height_key(self.height)])
+        number = rlp.sedes.big_endian_int.serialize(self.height)
+        header = rlp.encode([parent, self.salt, b"", state_root, *[b""] * 4, number])
         block_hash = keccak(header)
         batch.put(Family.HEADERS, block_hash, header)
         batch.put(Family.HASHES, height_key(self.height), block_hash)
@@ -88,11 +91,14 @@ class FakeChain:
         slot = COMMITMENT_SLOT.to_bytes(32, "big")
         storage[keccak(slot)] = rlp.encode(int.from_bytes(digest(self.commitment), "big"))
         state = HexaryTrie(nodes)
-        account = [1, 0, storage.root_hash, keccak(b"\xfe")]
+        nodes[keccak(CODE)] = CODE
+        account = [1, 0, storage.root_hash, keccak(CODE)]
         state[keccak(LEDGER_ADDRESS)] = rlp.encode(account)
         for other in range(20):
             address = other.to_bytes(20, "big")
-            state[keccak(address)] = rlp.encode([self.height, 10**18, bytes(32), bytes(32)])
+            state[keccak(address)] = rlp.encode(
+                [self.height, 10**18, BLANK_NODE_HASH, keccak(b"")]
+            )
         for node_hash, node in nodes.items():
             batch.put(Family.NODES, node_hash, node)
         return state.root_hash
