@@ -96,9 +96,7 @@ class FakeChain:
         state[keccak(LEDGER_ADDRESS)] = rlp.encode(account)
         for other in range(20):
             address = other.to_bytes(20, "big")
-            state[keccak(address)] = rlp.encode(
-                [self.height, 10**18, BLANK_NODE_HASH, keccak(b"")]
-            )
+            state[keccak(address)] = rlp.encode([self.height, 10**18, BLANK_NODE_HASH, keccak(b"")])
         for node_hash, node in nodes.items():
             batch.put(Family.NODES, node_hash, node)
         return state.root_hash
