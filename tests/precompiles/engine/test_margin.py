@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from precompiles.engine.funding import RATE_SCALE
 from precompiles.engine.margin import (
-    RATE_SCALE,
     RateTier,
     Tier,
     initial_margin,
