@@ -24,6 +24,7 @@ class StoreLayout:
         self.lock = root / "lock"
         self.witness = root / "witness"
         self.checkpoints = root / "checkpoints"
+        self.retention = root / "retention.json"
 
     def prepare(self) -> None:
         """Make the directory where there is none. Raises NotAStore where something else is."""

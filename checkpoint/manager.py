@@ -28,11 +28,10 @@ from checkpoint.manifest import (
     read_checkpoint,
 )
 from checkpoint.metrics import CheckpointMetrics, stopwatch
+from checkpoint.retention import settle_retention
 from checkpoint.rocks import RocksStore
 from precompiles.ledger.commitment import digest
 
-DEFAULT_INTERVAL = 1000
-DEFAULT_KEEP = 10
 _logger = logging.getLogger(__name__)
 _MAKING = ".making-"
 _REMOVING = ".removing-"
@@ -42,15 +41,16 @@ class CheckpointManager:
     """The checkpoints of one open store."""
 
     def __init__(
-        self, store: RocksStore, interval: int = DEFAULT_INTERVAL, keep: int = DEFAULT_KEEP
+        self, store: RocksStore, interval: int | None = None, keep: int | None = None
     ) -> None:
         """One checkpoint every `interval` blocks, the last `keep` of them and the pinned kept.
 
-        Removes what an interrupted checkpoint or removal left behind. Raises ValueError.
+        What is not given is as it was last time (see `settle_retention`). Removes what an
+        interrupted checkpoint or removal left behind. Raises ValueError, StoreError.
         """
-        if interval < 1 or keep < 1:
-            raise ValueError(f"interval and keep must be at least 1, not {interval} and {keep}")
-        self.store, self.interval, self.keep = store, interval, keep
+        retention = settle_retention(store.layout.retention, interval, keep)
+        self.store, self.interval, self.keep = store, retention.interval, retention.keep
+        self._told: int | None = None
         self.metrics = CheckpointMetrics()
         self.directory = store.layout.checkpoints
         self.directory.mkdir(exist_ok=True)
@@ -59,14 +59,17 @@ class CheckpointManager:
                 shutil.rmtree(path)
 
     def committed(self, head: Head) -> CheckpointInfo | None:
-        """Called after each durable block; makes and prunes checkpoints when it is time.
+        """Called each time the head moved; makes and prunes checkpoints when it is time.
 
+        That is at every `interval`th height, and where several blocks at once went past one.
         Called with the head of a store that was just opened, it makes up for a checkpoint
         that a kill prevented; one that is there is not made again.
 
         Raises StoreFailed when a checkpoint cannot be written; the block is not affected.
         """
-        if head.height == 0 or head.height % self.interval:
+        before, self._told = self._told, head.height
+        passed = before is not None and head.height // self.interval > before // self.interval
+        if head.height == 0 or (head.height % self.interval and not passed):
             return None
         info = self.create()
         self.prune()

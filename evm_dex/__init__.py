@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evm_dex.chain.errors import ChainError, TransactionRejected
     from evm_dex.contract import Contract, Reverted
     from evm_dex.dex import Dex
-    from evm_dex.dex import open_dex as open  # noqa: A004 - evm_dex.open reads like the built-in
+    from evm_dex.opening import open_dex as open  # noqa: A004 - evm_dex.open reads like the built-in
 
 # The default backend is nine times slower per hash; it is chosen at the first one.
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
@@ -30,7 +30,7 @@ _HOMES = {
     "Dex": ("evm_dex.dex", "Dex"),
     "Reverted": ("evm_dex.contract", "Reverted"),
     "TransactionRejected": ("evm_dex.chain.errors", "TransactionRejected"),
-    "open": ("evm_dex.dex", "open_dex"),
+    "open": ("evm_dex.opening", "open_dex"),
 }
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from checkpoint.memory import MemoryStore
 from checkpoint.store import Store
 from evm_dex.addresses import Account, AddressLike, to_address
 from evm_dex.artifact import Artifact, code_of, load_artifact
@@ -16,9 +15,8 @@ from evm_dex.chain.core import Chain, MinedBlock
 from evm_dex.chain.errors import ChainError, TransactionRejected
 from evm_dex.chain.execution import Call
 from evm_dex.chain.genesis import decode_genesis
-from evm_dex.chain.genesis_file import GenesisSource
 from evm_dex.chain.history import BlockId, IncludedTransaction, TopicFilter
-from evm_dex.chain.opening import open_chain
+from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.chain.transactions import AccessList, Transaction, sign
 from evm_dex.contract import Contract
 from evm_dex.receipt import Block, Log, Receipt, make_block, make_log, make_receipt
@@ -29,56 +27,6 @@ from precompiles.types import SPOT_ADDRESS
 if TYPE_CHECKING:
     from checkpoint.manager import CheckpointManager
     from checkpoint.manifest import CheckpointInfo
-    from checkpoint.rocks import SyncPolicy
-
-DEFAULT_CHECKPOINT_INTERVAL = 1000
-DEFAULT_KEEP_CHECKPOINTS = 10
-
-
-def open_dex(
-    path: str | Path | None = None,
-    *,
-    genesis: GenesisSource | None = None,
-    checkpoint_interval: int = DEFAULT_CHECKPOINT_INTERVAL,
-    keep_checkpoints: int = DEFAULT_KEEP_CHECKPOINTS,
-    automine: bool = True,
-    sync: SyncPolicy = "never",
-) -> Dex:
-    """A chain in memory, or at a path; what is there already goes on at its head.
-
-    `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two tokens
-    and a market. `sync` says when blocks are forced to the disk itself: "never" (a killed
-    process loses nothing, a power failure may), "block", or every k blocks. Checkpoints are made
-    every `checkpoint_interval` blocks and the last `keep_checkpoints` kept; in memory there are
-    none. Raises GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
-    """
-    if path is None:
-        return _opened(MemoryStore(), None, genesis, automine)
-    # Only a chain on disk pays for loading the database.
-    from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
-    from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
-
-    store = RocksStore(path, sync=sync)
-    try:
-        manager = CheckpointManager(store, checkpoint_interval, keep_checkpoints)
-    except BaseException:
-        store.close()
-        raise
-    return _opened(store, manager, genesis, automine)
-
-
-def _opened(
-    store: Store,
-    manager: CheckpointManager | None,
-    genesis: GenesisSource | None,
-    automine: bool,
-) -> Dex:
-    try:
-        chain = open_chain(store, genesis, automine=automine)
-    except BaseException:
-        store.close()
-        raise
-    return Dex(chain, store, manager)
 
 
 def _several(address: AddressLike | Sequence[AddressLike]) -> Sequence[AddressLike]:
@@ -351,6 +299,32 @@ class Dex:
     def storage(self, address: AddressLike, slot: int, block: BlockId = "latest") -> int:
         """One storage word of a contract."""
         return self.chain.state_at(block).get_storage(to_address(address), slot)
+
+    # Going back
+
+    def rollback(self, block: BlockId) -> Block:
+        """Make an earlier block the head again, book and balances with it; that block.
+
+        The blocks after it are gone for good and so is what waits. Durable and in one step.
+        Raises UnknownBlock, UndoExpired for one too far back, which names the nearest
+        checkpoint to restore, and StateMissing for one whose state was pruned.
+        """
+        return self.block(self.chain.rollback(block).hash)
+
+    def snapshot(self, name: str | None = None) -> SnapshotId:
+        """Remember the head and what waits, for `revert`; an id, or the name that was given.
+
+        Ids count up from 1. A name that is taken moves to here. Both end with the process.
+        """
+        return self.chain.snapshot(name)
+
+    def revert(self, id_or_name: SnapshotId) -> Block:
+        """Go back to a snapshot; the block it was taken at.
+
+        That uses up an id, and all later ones; a name can be reverted to again and again.
+        Raises UnknownSnapshot, and SnapshotLost when its block is out of reach.
+        """
+        return self.block(self.chain.revert(id_or_name).hash)
 
     # Keeping
 

@@ -215,7 +215,7 @@ class Chain:
         return self._sealer.state
 
     def state_at(self, block: BlockId) -> State:
-        """The EVM state after a block. Only to be read. Raises UnknownBlock."""
+        """The EVM state after a block. Only to be read. Raises UnknownBlock, StateMissing."""
         header = self.header(block)
         return self.state if header.hash == self.head.hash else self._simulator.state_at(header)
 

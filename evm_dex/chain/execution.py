@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import msgspec
 from eth.abc import ComputationAPI
+from eth.constants import BLANK_ROOT_HASH
 from eth.exceptions import InsufficientFunds
 
-from evm_dex.chain.errors import CallFailed
+from evm_dex.chain.errors import CallFailed, StateMissing
 from evm_dex.chain.gas import floor_gas, intrinsic_gas
 from evm_dex.chain.header import Header
 from evm_dex.chain.nodes import NodeStore, StoredNodes
@@ -57,7 +58,15 @@ class Simulator:
         self._nodes = StoredNodes(store)
 
     def state_at(self, header: Header) -> State:
-        """The EVM state after a block, in that block's own context, with a base fee of zero."""
+        """The EVM state after a block, in that block's own context, with a base fee of zero.
+
+        Raises StateMissing for one that was pruned: pruning takes its root first.
+        """
+        if header.state_root != BLANK_ROOT_HASH and header.state_root not in self._nodes:
+            raise StateMissing(
+                f"the state of block {header.block_number} is not kept any more: it was pruned, "
+                "or lost; ask for a newer block, or restore a checkpoint"
+            )
         free = msgspec.structs.replace(header, base_fee_per_gas=0)
         return self._machine.state(self._nodes, free)
 

@@ -9,6 +9,9 @@ import evm_dex
 from checkpoint.families import Family
 from checkpoint.memory import MemoryStore
 from checkpoint.store import Store
+from evm_dex.chain.accounts import default_accounts
+from evm_dex.chain.opening import open_chain
+from evm_dex.chain.transactions import Transaction, sign
 from evm_dex.dex import Dex
 from evm_dex.replay.generator import generate
 from evm_dex.replay.runner import Replay, deposit
@@ -29,8 +32,6 @@ def transactions(seed: int, count: int) -> list[bytes]:
 
 def open_on(store: Store | None = None, **options: Any) -> Dex:
     """A chain with the exchange on a store of the test's."""
-    from evm_dex.chain.opening import open_chain  # noqa: PLC0415 - keeps this module light
-
     store = MemoryStore() if store is None else store
     return Dex(open_chain(store, **options), store, None)
 
@@ -66,4 +67,21 @@ def _flow(dex: Dex, seed: int) -> Iterator[None]:
 def _raws(dex: Dex, first: int) -> Iterator[bytes]:
     for height in range(first, dex.head.number + 1):
         for transaction_hash in dex.block(height).transactions:
-            yield dex.transaction(transaction_hash).raw
+            yield _with_room(dex, dex.transaction(transaction_hash))
+
+
+def _with_room(dex: Dex, transaction: Transaction) -> bytes:
+    """The transaction signed again with a max fee that will do on any branch."""
+    signers = {account.address: account.signer for account in default_accounts()}
+    fields = {
+        "chain_id": dex.chain.chain_id,
+        "nonce": transaction.nonce,
+        "max_priority_fee_per_gas": 0,
+        "max_fee_per_gas": 10**10,
+        "gas": transaction.gas,
+        "to": transaction.to,
+        "value": transaction.value,
+        "data": transaction.data,
+        "access_list": (),
+    }
+    return sign(signers[transaction.sender], 2, fields).raw

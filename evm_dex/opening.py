@@ -1,0 +1,63 @@
+"""Opening a chain as a Python object, in memory or at a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checkpoint.memory import MemoryStore
+from checkpoint.store import Store
+from evm_dex.chain.genesis_file import GenesisSource
+from evm_dex.chain.opening import open_chain
+from evm_dex.dex import Dex
+
+if TYPE_CHECKING:
+    from checkpoint.manager import CheckpointManager
+    from checkpoint.rocks import SyncPolicy
+
+
+def open_dex(
+    path: str | Path | None = None,
+    *,
+    genesis: GenesisSource | None = None,
+    checkpoint_interval: int | None = None,
+    keep_checkpoints: int | None = None,
+    automine: bool = True,
+    sync: SyncPolicy = "never",
+) -> Dex:
+    """A chain in memory, or at a path; what is there already goes on at its head.
+
+    `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two tokens
+    and a market. `sync` says when blocks are forced to the disk itself: "never" (a killed
+    process loses nothing, a power failure may), "block", or every k blocks. Checkpoints are made
+    every `checkpoint_interval` blocks and the last `keep_checkpoints` kept: by default as last
+    time, at first 1000 and 10; in memory there are none. Raises GenesisError, StoreError,
+    UntrustedStorage, ChainError; nothing is left open.
+    """
+    if path is None:
+        return _opened(MemoryStore(), None, genesis, automine)
+    # Only a chain on disk pays for loading the database.
+    from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
+    from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
+
+    store = RocksStore(path, sync=sync)
+    try:
+        manager = CheckpointManager(store, checkpoint_interval, keep_checkpoints)
+    except BaseException:
+        store.close()
+        raise
+    return _opened(store, manager, genesis, automine)
+
+
+def _opened(
+    store: Store,
+    manager: CheckpointManager | None,
+    genesis: GenesisSource | None,
+    automine: bool,
+) -> Dex:
+    try:
+        chain = open_chain(store, genesis, automine=automine)
+    except BaseException:
+        store.close()
+        raise
+    return Dex(chain, store, manager)
