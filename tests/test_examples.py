@@ -131,7 +131,7 @@ def test_nested_frames_keep_exactly_what_no_enclosing_frame_reverted(
     ],
 )
 def test_the_exchange_falls_for_no_trick(dex: Dex, trick: str, value: int, answer: str) -> None:
-    weth, cheater = dex.tokens["WETH"], dex.deploy("Cheater")
+    weth, cheater = dex.tokens["WETH"], dex.deploy("Cheater", dex.spot)
     payload = dex.spot.encode("placeOrder", weth, WETH, 3_000 * USDC, True)
     succeeded, result = cheater.call(trick, payload, value=value)
     assert not succeeded

@@ -3,14 +3,20 @@ pragma solidity ^0.8.20;
 
 import {SPOT} from "../ISpot.sol";
 
-/// @title Every trick to make the exchange do what it must not. None may work.
+/// @title Every trick to make an exchange do what it must not. None may work.
 /// @notice `payload` is a call of any method, e.g. `abi.encodeCall(ISpot.placeOrder, (...))`.
 /// Each function returns whether the exchange fell for it, and what it answered.
 contract Cheater {
+    /// `SPOT` or `PERP`.
+    address public immutable exchange;
     bytes private _payload;
     bool private _succeeded;
     bytes private _result;
     uint256 private _received;
+
+    constructor(address exchange_) {
+        exchange = exchange_;
+    }
 
     /// Acts as its own caller: under DELEGATECALL `msg.sender` stays who called this contract.
     /// Answer: `DelegateCallNotAllowed`.
@@ -18,7 +24,7 @@ contract Cheater {
         external
         returns (bool succeeded, bytes memory result)
     {
-        return address(SPOT).delegatecall(payload);
+        return exchange.delegatecall(payload);
     }
 
     /// The older form of the same, which Solidity itself no longer has.
@@ -27,9 +33,9 @@ contract Cheater {
         external
         returns (bool succeeded, bytes memory result)
     {
-        address spot = address(SPOT);
+        address callee = exchange;
         assembly {
-            succeeded := callcode(gas(), spot, 0, add(payload, 32), mload(payload), 0, 0)
+            succeeded := callcode(gas(), callee, 0, add(payload, 32), mload(payload), 0, 0)
             result := mload(0x40)
             mstore(0x40, add(result, and(add(returndatasize(), 63), not(31))))
             mstore(result, returndatasize())
@@ -43,7 +49,7 @@ contract Cheater {
         view
         returns (bool succeeded, bytes memory result)
     {
-        return address(SPOT).staticcall(payload);
+        return exchange.staticcall(payload);
     }
 
     /// Sends the native coin to a method that does not take it. Answer: `ValueNotAccepted`.
@@ -52,11 +58,12 @@ contract Cheater {
         payable
         returns (bool succeeded, bytes memory result)
     {
-        return address(SPOT).call{value: msg.value}(payload);
+        return exchange.call{value: msg.value}(payload);
     }
 
-    /// Calls the exchange from within a deposit, when this contract, as the token, is asked to
-    /// transfer. Answer: `ReentrantCall`; the deposit itself goes through.
+    /// Calls the exchange from within a deposit on the spot exchange, when this contract, as the
+    /// token, is asked to transfer. Answer: `ReentrantCall`, on either exchange; the deposit itself
+    /// goes through.
     function byReentrancy(bytes calldata payload)
         external
         returns (bool succeeded, bytes memory result)
@@ -73,7 +80,7 @@ contract Cheater {
 
     /// The token's callback, where the trick happens.
     function transferFrom(address, address, uint256 value) external returns (bool) {
-        (_succeeded, _result) = address(SPOT).call(_payload);
+        (_succeeded, _result) = exchange.call(_payload);
         _received += value;
         return true;
     }
