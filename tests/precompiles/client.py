@@ -1,6 +1,6 @@
-"""Talking to the precompile as a contract would: by the compiled interface, through eth_abi.
+"""Talking to the precompiles as a contract would: by compiled interfaces, through eth_abi.
 
-Nothing here uses the precompile's own codec or declarations.
+Nothing here uses the precompiles' own codec or declarations.
 """
 
 from __future__ import annotations
@@ -48,10 +48,30 @@ def topic(entry: Entry) -> bytes:
     return keccak(f"{entry['name']}({','.join(types(entry['inputs']))})".encode())
 
 
+class Interface(NamedTuple):
+    """What a contract understands."""
+
+    methods: Mapping[str, Entry]
+    """By name."""
+    events: Mapping[bytes, Entry]
+    """By topic."""
+    errors: Mapping[bytes, Entry]
+    """By selector."""
+
+
+def interface_of(abi: list[Entry]) -> Interface:
+    """An ABI, sorted by kind."""
+    return Interface(
+        {entry["name"]: entry for entry in abi if entry["type"] == "function"},
+        {topic(entry): entry for entry in abi if entry["type"] == "event"},
+        {topic(entry)[:4]: entry for entry in abi if entry["type"] == "error"},
+    )
+
+
 ISPOT = abi_of("ISpot")
-METHODS = {entry["name"]: entry for entry in ISPOT if entry["type"] == "function"}
-EVENTS = {topic(entry): entry for entry in ISPOT if entry["type"] == "event"}
-ERRORS = {topic(entry)[:4]: entry for entry in ISPOT if entry["type"] == "error"}
+SPOT = interface_of(ISPOT)
+METHODS, EVENTS, ERRORS = SPOT
+PERP = interface_of(abi_of("IPerp"))
 
 
 class Reply(NamedTuple):
@@ -66,9 +86,9 @@ class Reply(NamedTuple):
     gas: int = 0
 
 
-def calldata(name: str, *arguments: Any) -> bytes:
+def calldata(name: str, *arguments: Any, interface: Interface = SPOT) -> bytes:
     """Selector and arguments of a method."""
-    entry = METHODS[name]
+    entry = interface.methods[name]
     return topic(entry)[:4] + encode(types(entry["inputs"]), arguments)
 
 
@@ -81,17 +101,19 @@ def plain(value: Any) -> Any:
     return value
 
 
-def decode_error(output: bytes) -> tuple[str, tuple[Any, ...]]:
+def decode_error(output: bytes, interface: Interface = SPOT) -> tuple[str, tuple[Any, ...]]:
     """Name and fields of a custom error; it must be a known one, encoded to the byte."""
-    entry = ERRORS[output[:4]]
+    entry = interface.errors[output[:4]]
     values = decode(types(entry["inputs"]), output[4:])
     assert encode(types(entry["inputs"]), values) == output[4:]
     return entry["name"], plain(values)
 
 
-def decode_log(topics: tuple[int, ...], data: bytes) -> tuple[Any, ...]:
+def decode_log(
+    topics: tuple[int, ...], data: bytes, interface: Interface = SPOT
+) -> tuple[Any, ...]:
     """Name and fields of an event whose indexed fields come first."""
-    entry = EVENTS[topics[0].to_bytes(32, "big")]
+    entry = interface.events[topics[0].to_bytes(32, "big")]
     indexed = [canonical(p) for p in entry["inputs"] if p["indexed"]]
     others = [canonical(p) for p in entry["inputs"] if not p["indexed"]]
     words = [word.to_bytes(32, "big") for word in topics[1:]]
@@ -100,21 +122,29 @@ def decode_log(topics: tuple[int, ...], data: bytes) -> tuple[Any, ...]:
 
 
 def send(
-    spot: Precompile,
+    precompile: Precompile,
     caller: Address,
     name: str,
     *arguments: Any,
     value: int = 0,
     block_number: int = 0,
+    timestamp: int = 0,
     contracts: TokenCall = no_contracts,
+    interface: Interface = SPOT,
 ) -> Reply:
     """Call a method; a failed call leaves no trace."""
     context = StandaloneContext(
-        caller, value, block_number=block_number, gas=GAS, contracts=contracts
+        caller,
+        value,
+        block_number=block_number,
+        timestamp=timestamp,
+        gas=GAS,
+        contracts=contracts,
     )
-    outcome = call(spot, context, calldata(name, *arguments))
+    outcome = call(precompile, context, calldata(name, *arguments, interface=interface))
     spent = GAS - context.gas
     if not outcome.success:
-        return Reply(*decode_error(outcome.output), gas=spent)
-    outputs = plain(decode(types(METHODS[name]["outputs"]), outcome.output))
-    return Reply(None, outputs, tuple(decode_log(*log) for log in outcome.logs), spent)
+        return Reply(*decode_error(outcome.output, interface), gas=spent)
+    outputs = plain(decode(types(interface.methods[name]["outputs"]), outcome.output))
+    logs = tuple(decode_log(*log, interface) for log in outcome.logs)
+    return Reply(None, outputs, logs, spent)
