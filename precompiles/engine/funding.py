@@ -66,14 +66,21 @@ def eight_hour_rate(premium: int, interest: int = INTEREST_RATE, damping: int = 
     return premium + max(-damping, min(damping, interest - premium))
 
 
-def hourly_rate(premium_sum: int, premium_count: int) -> int:
+def hourly_rate(
+    premium_sum: int,
+    premium_count: int,
+    interest: int = INTEREST_RATE,
+    damping: int = DAMPING,
+    maximum: int = MAX_HOURLY_RATE,
+) -> int:
     """The rate of an hour from the sum of its samples; without samples the premium is 0.
 
-    The mean and the eighth are truncated; then the rate is capped to +-MAX_HOURLY_RATE.
+    The mean and the eighth are truncated; then the rate is capped to +-`maximum`. Other venues have
+    other constants.
     """
     mean = truncate_divide(premium_sum, premium_count) if premium_count else 0
-    rate = truncate_divide(eight_hour_rate(mean), HOURS_OF_RATE)
-    return max(-MAX_HOURLY_RATE, min(MAX_HOURLY_RATE, rate))
+    rate = truncate_divide(eight_hour_rate(mean, interest, damping), HOURS_OF_RATE)
+    return max(-maximum, min(maximum, rate))
 
 
 def index_step(oracle: int, rate: int) -> int:

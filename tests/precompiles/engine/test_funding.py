@@ -117,6 +117,13 @@ def test_rate_with_another_venues_constants() -> None:
     assert rate == percent("0.45")
 
 
+def test_an_hour_with_other_constants_is_an_eighth_of_premium_and_interest() -> None:
+    """Damping 0 leaves the premium as it is; the cap is the venue's."""
+    assert hourly_rate(percent("0.8"), 1, 0, 0) == percent("0.1")
+    assert hourly_rate(percent("0.8"), 1, damping=0, maximum=percent("0.05")) == percent("0.05")
+    assert hourly_rate(0, 1, percent("0.16"), percent("0.2")) == percent("0.02")
+
+
 def test_hyperliquids_example_of_a_premium_of_one_percent() -> None:
     """Oracle 10 000, impact bid 10 100: 0.95 % for eight hours, an eighth of it each hour."""
     sample = premium(10_100, 10_110, 10_000)

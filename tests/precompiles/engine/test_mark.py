@@ -56,6 +56,7 @@ def test_decay_has_the_same_bits_everywhere() -> None:
         6786177901268885274,
         696389407,
     ]
+    assert decay(44 * 150, 150) == 1
     assert decay(45 * 150, 150) == decay(10**30, 150) == 0
 
 
