@@ -1,0 +1,223 @@
+"""The rules of the perpetuals exchange, as slowly and obviously as they can be written.
+
+Written from the rules, not from the code: plain lists, fractions, nothing kept that can be added
+up. What is tried out is taken back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from tests.precompiles.naive_exchange import (
+    CANCELLED,
+    EVERY_MARKET,
+    GTC,
+    IOC,
+    LARGEST,
+    REJECTED,
+    USER_CANCELLED,
+    Refused,
+)
+from tests.precompiles.naive_perp_accounts import STANDALONE, NaivePosition
+from tests.precompiles.naive_perp_liquidation import NaiveLiquidations
+from tests.precompiles.naive_perp_market import NaiveMarket
+from tests.precompiles.naive_perp_orders import (
+    POSITION,
+    REDUCE_ONLY,
+    TRIGGER,
+    UNTRIGGERED,
+    NaiveOrder,
+    check_grid,
+)
+
+
+@dataclass
+class NaivePerp(NaiveLiquidations):
+    """The whole exchange; `save` it to be able to go back."""
+
+    # Time and prices
+
+    def pass_time(self, now: int) -> None:
+        """Nothing happens, and the clocks of all markets go on."""
+        self.now = now
+        for market in self.markets:
+            market.advance(now, *self.book(market))
+
+    def set_oracle(self, user: bytes, address: bytes, price: int, external: int) -> NaiveMarket:
+        """The caller then says what mark price comes of it."""
+        market = self.market(address)
+        if market.feeder != user:
+            raise Refused("NotFeeder", address, user, market.feeder)
+        if price == 0:
+            raise Refused("PriceZero")
+        for value in (price, external):
+            if value > LARGEST:
+                raise Refused("AmountTooLarge", value, LARGEST)
+        market.oracle, market.updated, market.external = price, self.now, external
+        return market
+
+    # Standalone positions
+
+    def open_position(
+        self, user: bytes, address: bytes, size: int, leverage: int, is_long: bool
+    ) -> int:
+        market = self.market(address)
+        check_grid(market, size, market.tick)
+        if not 1 <= leverage <= market.max_leverage:
+            raise Refused("InvalidLeverage", leverage, market.max_leverage)
+        market.require_fresh(self.now)
+        order = self.market_order(user, market, size, is_long)
+        self.check_notional(order)
+        position = self.opened(user, market, STANDALONE, leverage)
+        self.fill_completely(order, position)
+        margin = ceil(Fraction(order.notional, leverage))
+        if 2 * market.maintenance(order.notional) > margin:
+            raise Refused("InvalidLeverage", leverage, market.max_leverage)
+        self.move_margin(position, margin)
+        self.check_taker(order)
+        return position.id
+
+    def close_position(self, user: bytes, position_id: int) -> int:
+        position = self.my_position(user, position_id)
+        size = position.size
+        order = self.market_order(user, position.market, abs(size), size < 0)
+        self.fill_completely(order, position)
+        if position.left < 0:
+            raise Refused("PositionBankrupt", position_id, position.left)
+        return order.profit
+
+    def market_order(self, user: bytes, market: NaiveMarket, size: int, is_buy: bool) -> NaiveOrder:
+        """An order that takes what is within the market's slippage of the mark price."""
+        low, high = market.within(market.max_slippage)
+        price = high if is_buy else low
+        order_id = len(self.orders) + 1
+        return NaiveOrder(order_id, user, market, size, price, is_buy, IOC, kind=POSITION)
+
+    def fill_completely(self, order: NaiveOrder, position: NaivePosition) -> None:
+        """From the book, and then from the liquidity vault at the mark price."""
+        ended = self.match(order, position)
+        if order.remaining and (ended or not self.vault_takes(order, position)):
+            raise Refused("CannotFillCompletely", order.amount, order.filled)
+        self.finish(order, ended)
+
+    def vault_takes(self, order: NaiveOrder, position: NaivePosition) -> bool:
+        market, amount = order.market, order.remaining
+        if market.vault in (EVERY_MARKET, order.user):
+            return False
+        signed = -order.sign * amount
+        if not self.affords(market.vault, market, signed, market.mark, market.vault_limit):
+            return False
+        self.trade(order, market.vault, None, amount, market.mark, position)
+        return True
+
+    # Triggers
+
+    def place_trigger(
+        self,
+        user: bytes,
+        address: bytes,
+        amount: int,
+        trigger: int,
+        limit: int,
+        is_buy: bool,
+        take_profit: bool,
+        reduce_only: bool,
+        client_id: int,
+    ) -> int:
+        market = self.market(address)
+        check_grid(market, amount, trigger)
+        if limit:
+            check_grid(market, amount, limit)
+        self.check_client_id(user, client_id)
+        market.require_price()
+        if not reduce_only:
+            market.require_fresh(self.now)
+        order = NaiveOrder(
+            len(self.orders) + 1,
+            *(user, market, amount, limit, is_buy, GTC if limit else IOC),
+            *(reduce_only, client_id, TRIGGER, trigger, take_profit),
+        )
+        order.status = UNTRIGGERED
+        if order.due:
+            raise Refused("InvalidTrigger", trigger, market.mark)
+        self.orders.append(order)
+        self.events.append(
+            (
+                *("TriggerPlaced", order.id, user, address, amount, trigger, limit),
+                *(is_buy, take_profit, reduce_only, client_id),
+            )
+        )
+        return order.id
+
+    def fire(self, order: NaiveOrder) -> None:
+        market = order.market
+        self.events.append(("TriggerFired", order.id, market.mark))
+        order.status = REJECTED
+        if order.reduce_only:
+            order.amount = min(order.amount, self.reducible(order))
+        if order.price == 0:
+            low, high = market.within(market.max_slippage)
+            order.price = high if order.is_buy else low
+        before = self.save()
+        try:
+            if order.amount == 0:
+                self.end(order, CANCELLED, REDUCE_ONLY)
+                return
+            self.check_notional(order)
+            self.check_band(order)
+            self.check_direction(order)
+            self.execute(order)
+        except Refused:
+            self.restore(before)
+            self.end(order, REJECTED, 0)
+
+    def keep(self, caller: bytes, limit: int) -> int:
+        """Fire what is due, then liquidate what has to be."""
+        done = 0
+        for order in list(self.orders):
+            if done == limit:
+                return done
+            if order.status == UNTRIGGERED and order.due and not order.market.stale(self.now):
+                self.fire(order)
+                done += 1
+        for position in list(self.positions):
+            if done == limit:
+                return done
+            before = self.save()
+            try:
+                self.liquidate(caller, position.id)
+                done += 1
+            except Refused:
+                self.restore(before)
+        return done
+
+    # Cancelling
+
+    def cancel(self, user: bytes, order_id: int) -> None:
+        if not 1 <= order_id <= len(self.orders):
+            raise Refused("OrderNotFound", order_id)
+        order = self.orders[order_id - 1]
+        if order.user != user:
+            raise Refused("NotOrderOwner", order_id, user, order.user)
+        if not order.live:
+            raise Refused("OrderNotActive", order_id, order.status)
+        self.end(order, CANCELLED, USER_CANCELLED)
+
+    def cancel_client_id(self, user: bytes, client_id: int) -> int:
+        for order in self.live_orders(user=user, client_id=client_id):
+            if client_id:
+                self.end(order, CANCELLED, USER_CANCELLED)
+                return order.id
+        raise Refused("ClientOrderIdNotFound", client_id)
+
+    def cancel_all(self, user: bytes, address: bytes) -> int:
+        orders = [
+            order
+            for order in self.live_orders(user=user)
+            if address in (EVERY_MARKET, order.market.address)
+        ]
+        for order in orders:
+            self.end(order, CANCELLED, USER_CANCELLED)
+        return len(orders)
