@@ -56,6 +56,30 @@ class StoreLock:
         self.release()
 
 
+def holder_of(file: Path) -> StoreLocked | None:
+    """Who holds a store, going by its lock file alone; None where nobody that runs does.
+
+    For saying so: the lock itself is not touched, so nobody is kept from taking it.
+    """
+    try:
+        pid, command, since = _holder(file.read_bytes()[:_MAX_BYTES])
+    except FileNotFoundError:
+        return None
+    if pid is None or not _runs(pid):
+        return None
+    return StoreLocked(file.parent, pid, command, since)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _describe_self() -> bytes:
     command = " ".join(shlex.join(sys.orig_argv).split())
     holder = {

@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from checkpoint.errors import StoreDamaged, StoreError, WrongFormat
 from checkpoint.head import FORMAT
+from checkpoint.usage import Usage, disk_usage
 
 MANIFEST_NAME = "manifest.json"
 DATABASE_NAME = "db"
@@ -85,6 +86,10 @@ class CheckpointInfo:
     def database(self) -> Path:
         """Its RocksDB directory."""
         return self.path / DATABASE_NAME
+
+    def usage(self) -> Usage:
+        """The disk it takes now."""
+        return disk_usage(self.path)
 
 
 def list_checkpoints(store: Path) -> tuple[CheckpointInfo, ...]:

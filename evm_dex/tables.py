@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,6 +15,7 @@ from evm_dex.abi import Event
 from precompiles.ledger.tables import TableNumber
 
 if TYPE_CHECKING:
+    from checkpoint.diff import Counts
     from checkpoint.manifest import CheckpointInfo
     from evm_dex.contract import Contract
     from evm_dex.dex import Dex
@@ -74,23 +77,66 @@ def trades_table(trades: Sequence[Event], base_decimals: int, quote_decimals: in
     return table
 
 
+def table_name(number: int) -> str:
+    """What a table of the ledger is called; one of a newer version by its number."""
+    try:
+        return TableNumber(number).name.lower()
+    except ValueError:
+        return f"table {number}"
+
+
+def age(made_at: str, now: datetime | None = None) -> str:
+    """How long ago an ISO 8601 time was, in its largest unit."""
+    elapsed = (now or datetime.now(UTC)) - datetime.fromisoformat(made_at)
+    seconds = max(int(elapsed.total_seconds()), 0)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
 def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
-    """Checkpoints, oldest first."""
-    columns = ("height", "made", "block", "rows", "orders", "state")
-    table = plain_table("Checkpoints", columns, right=("height", "rows", "orders"))
+    """Checkpoints, oldest first: `own` bytes are freed with them, `shared` ones are not."""
+    columns = ("height", "made", "age", "block", "rows", "own", "shared", "state")
+    table = plain_table("Checkpoints", columns, right=("height", "age", "rows", "own", "shared"))
     for info in checkpoints:
-        manifest = info.manifest
+        manifest, usage = info.manifest, info.usage()
+        state = escape(info.problem or ("pinned" if info.pinned else "ok"))
+        sizes = decimal(usage.own), decimal(usage.shared)
         if manifest is None:
-            table.add_row(str(info.height), "", "", "", "", escape(info.problem or ""), style="red")
+            table.add_row(str(info.height), "", "", "", "", *sizes, state, style="red")
             continue
         table.add_row(
             str(info.height),
-            manifest.made_at[:19].replace("T", " "),
-            manifest.block_hash[:12],
-            str(sum(manifest.rows.values())),
-            str(manifest.rows.get(str(int(TableNumber.ORDERS)), 0)),
-            escape(info.problem or ("pinned" if info.pinned else "ok")),
+            manifest.made_at[:16].replace("T", " "),
+            age(manifest.made_at),
+            manifest.block_hash[:8],
+            f"{sum(manifest.rows.values()):,}",
+            *sizes,
+            state,
+            style="red" if info.problem else None,
         )
+    return table
+
+
+def checkpoint_rows_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
+    """The rows of each checkpoint by table, for tables that have some."""
+    found = [(info.height, info.manifest.rows) for info in checkpoints if info.manifest]
+    numbers = sorted({int(number) for _, rows in found for number in rows})
+    names = [table_name(number) for number in numbers]
+    table = plain_table("Rows by table", ("height", *names), right=("height", *names))
+    for height, rows in found:
+        table.add_row(str(height), *(f"{rows.get(str(number), 0):,}" for number in numbers))
+    return table
+
+
+def difference_table(old: str, new: str, counts: Mapping[int, Counts]) -> Table:
+    """How many rows differ, by table."""
+    columns = ("table", "added", "changed", "removed")
+    table = plain_table(f"From {old} to {new}", columns, right=columns[1:])
+    for number, found in sorted(counts.items()):
+        figures = (found.added, found.changed, found.removed)
+        table.add_row(table_name(number), *(f"{figure:,}" for figure in figures))
     return table
 
 

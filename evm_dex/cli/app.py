@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from evm_dex.cli import chain, checkpoint
+from evm_dex.cli import chain, checkpoint, proving
 
 _HELP = """A Python test chain with a durable on-chain order book.
 
@@ -32,9 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-checkpoints = typer.Typer(
-    help="Checkpoints of a chain on disk.", no_args_is_help=True, add_completion=False
-)
+checkpoints = typer.Typer(help=checkpoint.HELP, no_args_is_help=True, add_completion=False)
 
 app.command()(chain.demo)
 app.command()(chain.replay)
@@ -44,8 +42,12 @@ app.add_typer(checkpoints, name="checkpoint")
 
 checkpoints.command("list")(checkpoint.list_all)
 checkpoints.command()(checkpoint.create)
-checkpoints.command()(checkpoint.verify)
+checkpoints.command()(proving.verify)
+checkpoints.command()(proving.diff)
 checkpoints.command()(checkpoint.restore)
+checkpoints.command()(checkpoint.pin)
+checkpoints.command()(checkpoint.unpin)
+checkpoints.command()(checkpoint.prune)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,7 @@ errors = Console(stderr=True)
 ChainPath = Annotated[
     Path, typer.Argument(help="Directory of a chain on disk.", show_default=False)
 ]
+Height = Annotated[str, typer.Argument(help="A height, or latest.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for other programs.")]
 
 _MEANWHILE = (
@@ -35,11 +37,23 @@ _MEANWHILE = (
 )
 
 
+def height_of(text: str) -> int | None:
+    """The height somebody typed; None for the latest checkpoint. Raises BadParameter."""
+    if text != "latest" and not (text.isascii() and text.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is neither a height nor latest")
+    return None if text == "latest" else int(text)
+
+
+def print_json(content: object) -> None:
+    """For other programs."""
+    typer.echo(json.dumps(content))
+
+
 @contextmanager
-def row_progress() -> Iterator[Callable[[int, int], None]]:
+def row_progress(description: str = "Verifying") -> Iterator[Callable[[int, int], None]]:
     """A bar for work that tells how many rows of how many it has done."""
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task("Verifying", total=None)
+        task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
@@ -82,6 +96,15 @@ def looking_at(path: Path) -> Iterator[Dex]:
             tell_holder(held)
             dex = stack.enter_context(open_beside(path))
         yield dex
+
+
+def tell_if_held(path: Path) -> None:
+    """The same for what is read beside in any case."""
+    from checkpoint.lock import holder_of  # noqa: PLC0415 - loads the database
+
+    held = holder_of(path / "lock")
+    if held is not None:
+        tell_holder(held)
 
 
 def tell_holder(held: StoreLocked) -> None:

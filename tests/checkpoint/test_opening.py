@@ -23,12 +23,14 @@ from checkpoint.errors import (
     WrongFormat,
 )
 from checkpoint.families import HEAD_KEY, Family, height_key
+from checkpoint.lock import holder_of
 from checkpoint.rocks import RocksStore
 from tests.checkpoint.fake_chain import CHAIN_ID, FakeChain, contents
 from tests.checkpoint.processes import Python, start
 
 HOLDER = """
 import sys
+from checkpoint.lock import holder_of
 from checkpoint.rocks import RocksStore
 store = RocksStore(sys.argv[1])
 print("open", flush=True)
@@ -193,3 +195,17 @@ def test_contradictory_store_is_refused(tmp_path: Path, how: str, message: str) 
 def test_errors_share_one_base() -> None:
     assert issubclass(StoreLocked, StoreError)
     assert issubclass(WrongFormat, StoreError)
+
+
+def test_holder_is_named_without_touching_the_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert holder_of(lock) is None
+    with holding(tmp_path) as process:
+        held = holder_of(lock)
+        assert held is not None
+        assert held.pid == process.pid
+        assert held.holder.startswith(f"process {process.pid} (")
+        process.send_signal(signal.SIGKILL)
+    assert holder_of(lock) is None
+    RocksStore(tmp_path).close()
+    assert holder_of(lock) is None
