@@ -178,6 +178,11 @@ class Position(DeclaredRecord, frozen=True, gc=False):
         return self.size > 0
 
     @property
+    def has_own_cash(self) -> bool:
+        """Whether its collateral is set apart from the account's."""
+        return self.kind != PositionKind.CROSS
+
+    @property
     def margin(self) -> int:
         """Collateral put in and not lost to closed parts, funding or fees."""
         return self.cash + self.entry_notional if self.is_long else self.cash - self.entry_notional

@@ -1,0 +1,129 @@
+"""What accounts and positions are worth, and what margin is asked of them.
+
+An account's cross positions are judged together, in one pass over them; a position with its own
+collateral is judged alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from precompiles.engine.funding import funding_change
+from precompiles.engine.liquidation import is_liquidatable, is_past_threshold, threshold_price
+from precompiles.engine.margin import (
+    maintenance_margin,
+    notional_up,
+    position_value,
+    required_initial_margin,
+)
+from precompiles.engine.position import entry_price
+from precompiles.engine.rounding import divide_up
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket, PerpPrices, Position
+from precompiles.perp.clock import prices_at
+from precompiles.perp.execution import Execution
+from precompiles.perp.markets import tiers_of
+from precompiles.types import Address, PositionKind
+
+HEALTH_GAS = 300
+"""For each position that is looked at to judge an account."""
+STANDALONE_MAINTENANCE = 10
+"""A standalone position is liquidated when a tenth of its margin is left."""
+REMAINING_SHARE = 10
+"""Taking collateral out leaves at least a tenth of the positions' notional."""
+
+
+class Health(NamedTuple):
+    """All in collateral; margins and notional rounded up, equity down."""
+
+    equity: int
+    initial: int
+    maintenance: int
+    notional: int
+
+    @property
+    def available(self) -> int:
+        """What may back new positions; negative where margin is missing."""
+        return self.equity - self.initial
+
+    @property
+    def removable(self) -> int:
+        """What may be taken out (Hyperliquid's rule); negative for nothing."""
+        return self.equity - max(self.initial, divide_up(self.notional, REMAINING_SHARE))
+
+    @property
+    def is_liquidatable(self) -> bool:
+        """Whether the maintenance margin is missing."""
+        return is_liquidatable(self.equity, self.maintenance)
+
+
+def cross_health(ledger: Ledger, user: Address, now: int) -> Health:
+    """An account's cash and cross positions together, at the mark prices of now."""
+    perp = ledger.perp
+    equity, initial, maintenance, notional = perp.cash(user), 0, 0, 0
+    for position_id in perp.open_positions.cross.of(user):
+        position = perp.positions.rows[position_id]
+        health = position_health(ledger, position, now)
+        equity += health.equity
+        initial += health.initial
+        maintenance += health.maintenance
+        notional += health.notional
+    return Health(equity, initial, maintenance, notional)
+
+
+def charged_health(ledger: Ledger, execution: Execution, user: Address) -> Health:
+    """`cross_health`, paid for by the caller."""
+    execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(user)))
+    return cross_health(ledger, user, execution.now)
+
+
+def position_health(ledger: Ledger, position: Position, now: int) -> Health:
+    """One position with its own cash; for a cross position its part in the account's health."""
+    market = ledger.perp.markets.rows[position.asset]
+    prices = prices_at(ledger, market, now)
+    notional = notional_up(position.size, prices.mark, market.base_unit)
+    tiers = tiers_of(market)
+    if position.kind == PositionKind.STANDALONE:
+        maintenance = max(0, position.margin) // STANDALONE_MAINTENANCE
+    else:
+        maintenance = maintenance_margin(notional, tiers)
+    return Health(
+        equity_of(market, prices, position),
+        required_initial_margin(notional, position.leverage, tiers),
+        maintenance,
+        notional,
+    )
+
+
+def equity_of(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
+    """Cash, value at mark, and funding not settled yet."""
+    value = position_value(position.size, prices.mark, market.base_unit)
+    return position.cash + value + funding_due(market, prices, position)
+
+
+def funding_due(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
+    """What settling funding now would add to the position's cash."""
+    change = prices.funding_index - position.funding_index
+    return funding_change(position.size, change, market.base_unit)
+
+
+def unit_health(ledger: Ledger, position: Position, now: int) -> Health:
+    """The health that decides about a position: its account's if it is cross, else its own."""
+    if position.kind == PositionKind.CROSS:
+        return cross_health(ledger, position.owner, now)
+    return position_health(ledger, position, now)
+
+
+def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
+    """Whether a position may be liquidated, by the rule of its kind."""
+    if position.kind != PositionKind.STANDALONE:
+        return unit_health(ledger, position, now).is_liquidatable
+    market = ledger.perp.markets.rows[position.asset]
+    mark = prices_at(ledger, market, now).mark
+    return is_past_threshold(mark, standalone_threshold(market, position), position.is_long)
+
+
+def standalone_threshold(market: PerpMarket, position: Position) -> int:
+    """The mark price at which a standalone position is liquidated: by entry and leverage alone."""
+    entry = entry_price(position.size, position.entry_notional, market.base_unit)
+    return threshold_price(entry, position.leverage, position.is_long)

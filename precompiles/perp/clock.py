@@ -1,0 +1,156 @@
+"""What block time does to a market: premium samples, funding, averages, and the mark price.
+
+A market is brought up to date when it is touched, before anything in it changes. So its book and
+its oracle price stood still since the last time, and what would have been sampled meanwhile is
+known exactly, however long it was. Within a block a market moves on once, at its first touch;
+only a new oracle price moves the mark again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from precompiles.engine.book import OrderBook
+from precompiles.engine.funding import (
+    FUNDING_SECONDS,
+    SAMPLE_SECONDS,
+    hourly_rate,
+    impact_price,
+    index_step,
+    premium,
+)
+from precompiles.engine.mark import (
+    BASIS_PERIOD,
+    BOOK_PERIOD,
+    Average,
+    book_median,
+    ema_step,
+    ema_value,
+    mark_price,
+)
+from precompiles.engine.rounding import floor_divide
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket, PerpOrder, PerpPrices
+from precompiles.perp.events import FundingSettled
+from precompiles.perp.execution import Execution
+
+_UNPRICED = PerpPrices(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+class Hours(NamedTuple):
+    """Funding over some time."""
+
+    premium_sum: int
+    premium_count: int
+    funding_index: int
+    last_rate: int
+    ended: int
+    """Hours that ended and were settled."""
+
+
+def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
+    """A market as it is at block time `now`; changes nothing."""
+    prices = ledger.perp.prices.get(market.asset) or _UNPRICED
+    if now <= prices.time:
+        return prices
+    if prices.oracle == 0:
+        return replace(prices, time=now)
+    return _moved_on(market, prices, ledger.perp.book(market.asset), now)
+
+
+def touch(ledger: Ledger, execution: Execution, market: PerpMarket) -> PerpPrices:
+    """Bring a market up to date, which has to come before any change of it."""
+    before = ledger.perp.prices.get(market.asset) or _UNPRICED
+    if execution.now <= before.time:
+        return before
+    prices = prices_at(ledger, market, execution.now)
+    ledger.perp.prices.put(market.asset, prices)
+    ended = execution.now // FUNDING_SECONDS - before.time // FUNDING_SECONDS
+    if ended and prices.oracle:
+        execution.events.append(
+            FundingSettled(market.asset, prices.last_rate, prices.funding_index, ended)
+        )
+    return prices
+
+
+def marked(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
+    """The mark price from a book and the averages as they are."""
+    bid, ask = book.best_prices()
+    is_fresh = prices.time - prices.oracle_time <= market.max_price_age
+    return mark_price(
+        prices.oracle,
+        ema_value(Average(prices.basis_numerator, prices.basis_denominator)),
+        bid,
+        ask,
+        prices.last_trade,
+        prices.external if is_fresh else 0,
+        ema_value(Average(prices.book_numerator, prices.book_denominator)),
+    )
+
+
+def _moved_on(
+    market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder], now: int
+) -> PerpPrices:
+    hours = _fund(prices, _premium(market, prices, book), now)
+    basis = Average(prices.basis_numerator, prices.basis_denominator)
+    average = Average(prices.book_numerator, prices.book_denominator)
+    bid, ask = book.best_prices()
+    if bid and ask:
+        elapsed = now - prices.time
+        basis = ema_step(basis, floor_divide(bid + ask, 2) - prices.oracle, elapsed, BASIS_PERIOD)
+        sample = book_median(bid, ask, prices.last_trade)
+        average = ema_step(average, sample, elapsed, BOOK_PERIOD)
+    moved = replace(
+        prices,
+        time=now,
+        basis_numerator=basis.numerator,
+        basis_denominator=basis.denominator,
+        book_numerator=average.numerator,
+        book_denominator=average.denominator,
+        premium_sum=hours.premium_sum,
+        premium_count=hours.premium_count,
+        funding_index=hours.funding_index,
+        last_rate=hours.last_rate,
+    )
+    return replace(moved, mark=marked(market, moved, book))
+
+
+def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
+    """A premium sample of the book as it is."""
+    bids = ((level.price, level.size) for level in book.bids)
+    asks = ((level.price, level.size) for level in book.asks)
+    bid = impact_price(bids, market.impact_notional, market.base_unit)
+    ask = impact_price(asks, market.impact_notional, market.base_unit, round_up=True)
+    return premium(bid, ask, prices.oracle)
+
+
+def _fund(prices: PerpPrices, sample: int, now: int) -> Hours:
+    """Samples and hours of (prices.time, now], at a premium that did not change.
+
+    The first hour has its earlier samples; those that follow are alike, so one stands for all.
+    """
+    total, count = prices.premium_sum, prices.premium_count
+    index, rate = prices.funding_index, prices.last_rate
+    start = prices.time
+    ended = now // FUNDING_SECONDS - start // FUNDING_SECONDS
+    if ended:
+        boundary = (start // FUNDING_SECONDS + 1) * FUNDING_SECONDS
+        samples = _samples(start, boundary)
+        rate = hourly_rate(total + samples * sample, count + samples)
+        index += index_step(prices.oracle, rate)
+        total = count = 0
+        start = boundary
+    if ended > 1:
+        samples = FUNDING_SECONDS // SAMPLE_SECONDS
+        rate = hourly_rate(samples * sample, samples)
+        index += (ended - 1) * index_step(prices.oracle, rate)
+        start += (ended - 1) * FUNDING_SECONDS
+    samples = _samples(start, now)
+    return Hours(total + samples * sample, count + samples, index, rate, ended)
+
+
+def _samples(start: int, end: int) -> int:
+    """Sampling times in (start, end]."""
+    return end // SAMPLE_SECONDS - start // SAMPLE_SECONDS

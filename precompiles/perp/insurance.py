@@ -1,0 +1,46 @@
+"""The insurance fund: what liquidations leave comes in, what bankruptcies lack goes out."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from precompiles.ledger.ledger import Ledger
+from precompiles.perp.events import InsuranceChanged
+from precompiles.perp.execution import Execution
+
+
+def pay_in(ledger: Ledger, execution: Execution, amount: int) -> None:
+    """Add to the fund; a deficit is paid off first."""
+    if amount == 0:
+        return
+    fund = ledger.perp.fund
+    repaid = min(fund.deficit, amount)
+    _put(
+        ledger,
+        execution,
+        amount,
+        insurance=fund.insurance + amount - repaid,
+        deficit=fund.deficit - repaid,
+    )
+
+
+def pay_out(ledger: Ledger, execution: Execution, wanted: int) -> int:
+    """Take up to `wanted` from the fund; what it had of it. It never goes below zero."""
+    fund = ledger.perp.fund
+    paid = min(fund.insurance, wanted)
+    if paid:
+        _put(ledger, execution, -paid, insurance=fund.insurance - paid, deficit=fund.deficit)
+    return paid
+
+
+def add_deficit(ledger: Ledger, execution: Execution, amount: int) -> None:
+    """Record a loss that nobody bears yet."""
+    fund = ledger.perp.fund
+    _put(ledger, execution, 0, insurance=fund.insurance, deficit=fund.deficit + amount)
+
+
+def _put(
+    ledger: Ledger, execution: Execution, change: int, *, insurance: int, deficit: int
+) -> None:
+    ledger.perp.fund = replace(ledger.perp.fund, insurance=insurance, deficit=deficit)
+    execution.events.append(InsuranceChanged(change, insurance, deficit))

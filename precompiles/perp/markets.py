@@ -1,0 +1,233 @@
+"""Listing perpetual markets, changing their rules, and what their grid allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from msgspec.structs import replace
+
+from precompiles.engine.margin import Tier
+from precompiles.errors import (
+    AmountNotMultipleOfLot,
+    AmountTooLarge,
+    AmountZero,
+    CollateralAlreadySet,
+    CollateralNotSet,
+    InvalidMarket,
+    MarketExists,
+    NotExchangeOwner,
+    PriceNotMultipleOfTick,
+    PriceZero,
+    UnknownMarket,
+)
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket
+from precompiles.ledger.rows import grow, shrink
+from precompiles.perp.events import BackstopSet, CollateralSet, MarketChanged, MarketListed
+from precompiles.perp.execution import Execution
+from precompiles.types import (
+    FEE_DENOMINATOR,
+    MAX_AMOUNT,
+    MAX_FEE_RATE,
+    MAX_ID,
+    MAX_LEVERAGE,
+    ZERO_ADDRESS,
+    Address,
+    SelfTradePrevention,
+)
+
+DEFAULT_PRICE_AGE = 60
+DEFAULT_SLIPPAGE = 5_000
+DEFAULT_COOLDOWN = 30
+MAX_TIERS = 20
+
+
+def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None:
+    """Choose the token of all margin, once; only the exchange's owner may.
+
+    Raises NotExchangeOwner, CollateralAlreadySet, or InvalidMarket for the zero address.
+    """
+    _require_owner(ledger, execution.caller)
+    settings = ledger.perp.settings
+    if settings.collateral != ZERO_ADDRESS:
+        raise CollateralAlreadySet(settings.collateral)
+    if token == ZERO_ADDRESS:
+        raise invalid("collateral")
+    ledger.perp.settings = replace(settings, collateral=token)
+    execution.events.append(CollateralSet(token))
+
+
+def set_backstop(ledger: Ledger, execution: Execution, account: Address) -> None:
+    """Choose who takes over positions that the book does not; the zero address for nobody."""
+    _require_owner(ledger, execution.caller)
+    ledger.perp.settings = replace(ledger.perp.settings, backstop=account)
+    execution.events.append(BackstopSet(account))
+
+
+def list_market(
+    ledger: Ledger,
+    execution: Execution,
+    asset: Address,
+    base_unit: int,
+    tick: int,
+    lot: int,
+    max_leverage: int,
+    feeder: Address,
+) -> None:
+    """Open a market with usual rules; only the exchange's owner may. Units as in `PerpMarket`.
+
+    Raises NotExchangeOwner, CollateralNotSet, MarketExists, or InvalidMarket naming the field.
+    """
+    _require_owner(ledger, execution.caller)
+    require_collateral(ledger)
+    if ledger.perp.markets.get(asset):
+        raise MarketExists(asset)
+    market = PerpMarket(
+        asset=asset,
+        number=len(ledger.perp.markets.rows),
+        base_unit=base_unit,
+        tick=tick,
+        lot=lot,
+        maker_fee=0,
+        taker_fee=0,
+        liquidation_fee=0,
+        fee_recipient=ZERO_ADDRESS,
+        self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
+        feeder=feeder,
+        max_price_age=DEFAULT_PRICE_AGE,
+        max_slippage=DEFAULT_SLIPPAGE,
+        partial_notional=0,
+        cooldown=DEFAULT_COOLDOWN,
+        max_open_interest=0,
+        minimum_notional=0,
+        price_band=0,
+        impact_notional=0,
+        vault=ZERO_ADDRESS,
+        vault_limit=0,
+        tiers=((b"", max_leverage),),
+    )
+    _check_market(market)
+    ledger.perp.markets.put(asset, market)
+    execution.events.append(MarketListed(asset, base_unit, tick, lot, max_leverage, feeder))
+
+
+def change_market(
+    ledger: Ledger, execution: Execution, asset: Address, what: str, **rules: Any
+) -> None:
+    """Change some rules of a market; only the exchange's owner may. `what` names them in the log.
+
+    Raises NotExchangeOwner, UnknownMarket, or InvalidMarket naming the field.
+    """
+    _require_owner(ledger, execution.caller)
+    market = replace(require_market(ledger, asset), **rules)
+    _check_market(market)
+    ledger.perp.markets.put(asset, market)
+    execution.events.append(MarketChanged(asset, what.encode().ljust(32, b"\0")))
+
+
+def stored_tiers(tiers: Sequence[tuple[int, int]]) -> tuple[tuple[bytes, int], ...]:
+    """Tiers as a market keeps them. Raises InvalidMarket unless they are a margin table.
+
+    The first bound is 0, bounds rise and leverages fall strictly.
+    """
+    bounds = [bound for bound, _ in tiers]
+    leverages = [leverage for _, leverage in tiers]
+    if (
+        not 0 < len(tiers) <= MAX_TIERS
+        or bounds[0] != 0
+        or bounds != sorted(set(bounds))
+        or bounds[-1] > MAX_AMOUNT
+        or leverages != sorted(set(leverages), reverse=True)
+    ):
+        raise invalid("tiers")
+    return tuple((shrink(bound), leverage) for bound, leverage in tiers)
+
+
+@lru_cache(maxsize=1024)
+def _tiers(stored: tuple[tuple[bytes, int], ...]) -> tuple[Tier, ...]:
+    return tuple(Tier(grow(bound), leverage) for bound, leverage in stored)
+
+
+def tiers_of(market: PerpMarket) -> tuple[Tier, ...]:
+    """The margin table of a market."""
+    return _tiers(market.tiers)
+
+
+def require_market(ledger: Ledger, asset: Address) -> PerpMarket:
+    """The market of an asset, or UnknownMarket."""
+    market = ledger.perp.markets.get(asset)
+    if market is None:
+        raise UnknownMarket(asset)
+    return market
+
+
+def require_collateral(ledger: Ledger) -> Address:
+    """The token of all margin, or CollateralNotSet."""
+    token = ledger.perp.settings.collateral
+    if token == ZERO_ADDRESS:
+        raise CollateralNotSet
+    return token
+
+
+def check_amount(market: PerpMarket, amount: int) -> None:
+    """A size must be positive, within limits, and a multiple of the lot."""
+    if amount == 0:
+        raise AmountZero
+    if amount > MAX_AMOUNT:
+        raise AmountTooLarge(amount, MAX_AMOUNT)
+    if amount % market.lot:
+        raise AmountNotMultipleOfLot(amount, market.lot)
+
+
+def check_price(market: PerpMarket, price: int) -> None:
+    """A price must be positive, within limits, and a multiple of the tick."""
+    if price == 0:
+        raise PriceZero
+    if price > MAX_AMOUNT:
+        raise AmountTooLarge(price, MAX_AMOUNT)
+    if price % market.tick:
+        raise PriceNotMultipleOfTick(price, market.tick)
+
+
+def _require_owner(ledger: Ledger, caller: Address) -> None:
+    owner = ledger.owner or ZERO_ADDRESS
+    if caller != owner:
+        raise NotExchangeOwner(caller, owner)
+
+
+def _check_market(market: PerpMarket) -> None:
+    """Every rule within its limits; the names are those of the interface."""
+    amounts = {"baseUnit": market.base_unit, "tick": market.tick, "lot": market.lot}
+    limits = {
+        "partialNotional": (market.partial_notional, MAX_AMOUNT),
+        "maxOpenInterest": (market.max_open_interest, MAX_AMOUNT),
+        "minimumNotional": (market.minimum_notional, MAX_AMOUNT),
+        "impactNotional": (market.impact_notional, MAX_AMOUNT),
+        "vaultLimit": (market.vault_limit, MAX_AMOUNT),
+        "maxPriceAge": (market.max_price_age, MAX_ID),
+        "cooldown": (market.cooldown, MAX_ID),
+        "makerFee": (market.maker_fee, MAX_FEE_RATE),
+        "takerFee": (market.taker_fee, MAX_FEE_RATE),
+        "liquidationFee": (market.liquidation_fee, MAX_FEE_RATE),
+        "maxSlippage": (market.max_slippage, FEE_DENOMINATOR - 1),
+        "priceBand": (market.price_band, FEE_DENOMINATOR - 1),
+    }
+    for name, value in amounts.items():
+        if not 0 < value <= MAX_AMOUNT:
+            raise invalid(name)
+    for name, (value, most) in limits.items():
+        if value > most:
+            raise invalid(name)
+    if not all(0 < leverage <= MAX_LEVERAGE for _, leverage in market.tiers):
+        raise invalid("maxLeverage")
+    if market.asset == ZERO_ADDRESS:
+        raise invalid("market")
+    if market.fee_recipient == ZERO_ADDRESS and (market.maker_fee or market.taker_fee):
+        raise invalid("feeRecipient")
+
+
+def invalid(field: str) -> InvalidMarket:
+    """A rule that cannot be, by its name in the interface."""
+    return InvalidMarket(field.encode().ljust(32, b"\0"))

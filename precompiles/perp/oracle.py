@@ -1,0 +1,56 @@
+"""Prices from outside, and whether they are still good."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from precompiles.errors import AmountTooLarge, NoOraclePrice, NotFeeder, PriceZero, StalePrice
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket, PerpPrices
+from precompiles.perp.clock import marked, touch
+from precompiles.perp.events import OraclePriceSet
+from precompiles.perp.execution import Execution
+from precompiles.perp.markets import require_market
+from precompiles.types import MAX_AMOUNT, Address
+
+
+def set_price(
+    ledger: Ledger, execution: Execution, asset: Address, oracle: int, external: int
+) -> int:
+    """Take the feeder's price, and what the asset costs on other perpetual markets (0: unknown).
+
+    Returns the mark price that follows, from the book as it is now. Raises UnknownMarket,
+    NotFeeder, PriceZero or AmountTooLarge.
+    """
+    market = require_market(ledger, asset)
+    if execution.caller != market.feeder:
+        raise NotFeeder(asset, execution.caller, market.feeder)
+    if oracle == 0:
+        raise PriceZero
+    for price in (oracle, external):
+        if price > MAX_AMOUNT:
+            raise AmountTooLarge(price, MAX_AMOUNT)
+    prices = touch(ledger, execution, market)
+    prices = replace(prices, oracle=oracle, oracle_time=execution.now, external=external)
+    prices = replace(prices, mark=marked(market, prices, ledger.perp.book(asset)))
+    ledger.perp.prices.put(asset, prices)
+    execution.events.append(OraclePriceSet(asset, oracle, prices.mark))
+    return prices.mark
+
+
+def require_price(market: PerpMarket, prices: PerpPrices) -> None:
+    """Raises NoOraclePrice before the first price."""
+    if prices.oracle == 0:
+        raise NoOraclePrice(market.asset)
+
+
+def require_fresh(market: PerpMarket, prices: PerpPrices, now: int) -> None:
+    """Raises NoOraclePrice, or StalePrice for one older than the market allows."""
+    require_price(market, prices)
+    if not is_fresh(market, prices, now):
+        raise StalePrice(market.asset, prices.oracle_time, market.max_price_age)
+
+
+def is_fresh(market: PerpMarket, prices: PerpPrices, now: int) -> bool:
+    """Whether there is a price that is not too old."""
+    return prices.oracle > 0 and now - prices.oracle_time <= market.max_price_age

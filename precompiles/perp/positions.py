@@ -1,0 +1,284 @@
+"""What a fill does to a position and to the cash behind it.
+
+Buying takes the notional from the cash that stands behind the position, selling adds it. Both
+sides of a trade move the same notional, so nothing is made or lost whatever the rounding.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from precompiles.engine.margin import initial_margin
+from precompiles.engine.position import Change, Exposure, apply_fill
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import Leverage, PerpMarket, PerpPrices, Position
+from precompiles.perp.accounts import funding_due
+from precompiles.perp.clock import prices_at
+from precompiles.perp.events import PositionChanged
+from precompiles.perp.execution import Execution
+from precompiles.perp.insurance import pay_in
+from precompiles.types import Address, PositionKind, PositionStatus
+
+DEFAULT_LEVERAGE = 10
+
+
+class Effect(NamedTuple):
+    """What a fill came to for one side."""
+
+    realized_pnl: int
+    has_grown: bool
+    """Whether more is at stake on the side of the fill than before."""
+
+
+def preference(ledger: Ledger, user: Address, market: PerpMarket) -> Leverage:
+    """How an account wants to trade a market: cross at 10, or the most allowed, by default."""
+    chosen = ledger.perp.leverages.get(market.asset + user)
+    return chosen or Leverage(min(DEFAULT_LEVERAGE, market.max_leverage), is_cross=True)
+
+
+def net(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    user: Address,
+    delta: int,
+    notional: int,
+) -> Effect:
+    """Buy (`delta` above 0) or sell for `notional` on an account's netting position.
+
+    A fill past zero ends the position and opens another.
+    """
+    position = ledger.perp.netting_position(user, market.asset)
+    if position is None or (position.size > 0) == (delta > 0):
+        _grow(ledger, execution, market, user, position, delta, notional)
+        return Effect(0, has_grown=True)
+    change = apply_fill(Exposure(position.size, position.entry_notional), delta, notional)
+    reduce(ledger, execution, market, position, change.closed_size, change.closed_notional)
+    rest = abs(delta) - change.closed_size
+    if rest:
+        opened = rest if delta > 0 else -rest
+        _grow(ledger, execution, market, user, None, opened, change.opened_notional)
+    return Effect(change.realized_pnl, has_grown=rest > 0)
+
+
+def reduce(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    position: Position,
+    amount: int,
+    notional: int,
+    *,
+    status: PositionStatus = PositionStatus.CLOSED,
+) -> int:
+    """Close `amount` of a position, of any kind, for `notional`; returns the price gain.
+
+    A position with its own cash pays out the closed share of its margin and what was gained on
+    it, or nothing when that is lost; with its last part, everything it has. `status` is what it
+    has when its last part goes.
+    """
+    position, funding = _settle_funding(ledger, market, position)
+    delta = -amount if position.is_long else amount
+    change = apply_fill(Exposure(position.size, position.entry_notional), delta, notional)
+    assert not change.opened_notional, "no more is closed than there is"
+    flow = notional if position.is_long else -notional
+    is_last = change.exposure.size == 0
+    if position.kind == PositionKind.CROSS:
+        ledger.perp.change_cash(position.owner, flow)
+        cash = 0
+    else:
+        cash = position.cash + flow
+        paid_out = cash if is_last else _paid_out(position, change)
+        ledger.perp.change_cash(position.owner, paid_out)
+        cash -= paid_out
+    _change_open_interest(ledger, market, position.size, change.exposure.size)
+    _put(
+        ledger,
+        execution,
+        replace(
+            position,
+            # An ended position keeps what it was last, to be read.
+            size=position.size if is_last else change.exposure.size,
+            entry_notional=position.entry_notional if is_last else change.exposure.entry_notional,
+            cash=cash,
+            status=status if is_last else position.status,
+            realized_pnl=position.realized_pnl + change.realized_pnl,
+        ),
+        change.realized_pnl,
+        funding,
+    )
+    return change.realized_pnl
+
+
+def open_standalone(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    size: int,
+    notional: int,
+    leverage: int,
+) -> Position:
+    """Make a position of its own for the caller, backed by `notional / leverage`, rounded up."""
+    margin = initial_margin(notional, leverage)
+    ledger.perp.change_cash(execution.caller, -margin)
+    flow = -notional if size > 0 else notional
+    position = _new(ledger, execution, market, execution.caller, PositionKind.STANDALONE, leverage)
+    position = replace(position, size=size, entry_notional=notional, cash=margin + flow)
+    _change_open_interest(ledger, market, 0, size)
+    return _put(ledger, execution, position, 0, 0)
+
+
+def take_over(
+    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position, to: Address
+) -> int:
+    """Move a position to another account at its value at mark; returns that value's notional.
+
+    The old owner closes at the value, the new one opens at it: each with the rules of its kind.
+    """
+    prices = ledger.perp.prices.rows[market.asset]
+    notional = abs(position.size * prices.mark) // market.base_unit
+    amount, size = abs(position.size), position.size
+    reduce(
+        ledger,
+        execution,
+        market,
+        position,
+        amount,
+        notional,
+        status=PositionStatus.LIQUIDATED,
+    )
+    net(ledger, execution, market, to, size, notional)
+    return notional
+
+
+def sweep(ledger: Ledger, execution: Execution, market: PerpMarket) -> None:
+    """Once a market has no positions, what payers of funding rounded up goes to the insurance."""
+    prices = ledger.perp.prices.rows[market.asset]
+    if prices.open_interest == 0 and prices.funding_pool:
+        assert prices.funding_pool > 0, "payers round up, receivers down"
+        ledger.perp.prices.put(market.asset, replace(prices, funding_pool=0))
+        pay_in(ledger, execution, prices.funding_pool)
+
+
+def settle_funding(
+    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position
+) -> Position:
+    """Pay or receive what funding has come to; the position after it."""
+    settled, funding = _settle_funding(ledger, market, position)
+    if settled is position:
+        return position
+    return _put(ledger, execution, settled, 0, funding)
+
+
+def _settle_funding(ledger: Ledger, market: PerpMarket, position: Position) -> tuple[Position, int]:
+    prices = ledger.perp.prices.rows[market.asset]
+    if prices.funding_index == position.funding_index:
+        return position, 0
+    due = funding_due(market, prices, position)
+    if due:
+        pool = prices.funding_pool - due
+        ledger.perp.prices.put(market.asset, replace(prices, funding_pool=pool))
+    cash = position.cash
+    if position.kind == PositionKind.CROSS:
+        ledger.perp.change_cash(position.owner, due)
+    else:
+        cash += due
+    return replace(position, cash=cash, funding_index=prices.funding_index), due
+
+
+def _grow(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    user: Address,
+    position: Position | None,
+    delta: int,
+    notional: int,
+) -> None:
+    """Add to a netting position, or open one."""
+    if position is None:
+        wanted = preference(ledger, user, market)
+        kind = PositionKind.CROSS if wanted.is_cross else PositionKind.ISOLATED
+        position, funding = _new(ledger, execution, market, user, kind, wanted.leverage), 0
+    else:
+        position, funding = _settle_funding(ledger, market, position)
+    flow = -notional if delta > 0 else notional
+    cash = position.cash
+    if position.kind == PositionKind.CROSS:
+        ledger.perp.change_cash(user, flow)
+    else:
+        margin = initial_margin(notional, position.leverage)
+        ledger.perp.change_cash(user, -margin)
+        cash += margin + flow
+    _change_open_interest(ledger, market, position.size, position.size + delta)
+    grown = replace(
+        position,
+        size=position.size + delta,
+        entry_notional=position.entry_notional + notional,
+        cash=cash,
+    )
+    _put(ledger, execution, grown, 0, funding)
+
+
+def _new(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    user: Address,
+    kind: PositionKind,
+    leverage: int,
+) -> Position:
+    """A position without a size, not yet in its table."""
+    prices: PerpPrices = prices_at(ledger, market, execution.now)
+    return Position(
+        id=ledger.next_position_id(),
+        owner=user,
+        asset=market.asset,
+        kind=kind,
+        status=PositionStatus.OPEN,
+        size=0,
+        entry_notional=0,
+        leverage=leverage,
+        cash=0,
+        funding_index=prices.funding_index,
+        cooldown_until=0,
+        realized_pnl=0,
+        block_number=execution.block_number,
+    )
+
+
+def _paid_out(position: Position, change: Change) -> int:
+    """The closed share of the margin, rounded down, with the gain on it; not below zero."""
+    share = max(0, position.margin) * change.closed_size // abs(position.size)
+    return max(0, share + change.realized_pnl)
+
+
+def _change_open_interest(ledger: Ledger, market: PerpMarket, before: int, after: int) -> None:
+    """Long sizes alone are counted; the short ones add up to the same."""
+    change = max(0, after) - max(0, before)
+    if change:
+        prices = ledger.perp.prices.rows[market.asset]
+        total = prices.open_interest + change
+        ledger.perp.prices.put(market.asset, replace(prices, open_interest=total))
+
+
+def _put(
+    ledger: Ledger, execution: Execution, position: Position, realized_pnl: int, funding: int
+) -> Position:
+    ledger.perp.positions.put(position.id, position)
+    execution.events.append(
+        PositionChanged(
+            position.id,
+            position.owner,
+            position.asset,
+            position.size if position.is_open else 0,
+            position.entry_notional if position.is_open else 0,
+            realized_pnl,
+            funding,
+            position.kind,
+            position.status,
+        )
+    )
+    return position
