@@ -174,9 +174,9 @@ def reward(sections: Sections) -> None:
 
 
 def exchange_accounts(sections: Sections) -> None:
-    """The last two, which have no storage."""
+    """The first two, which have no storage."""
     records = sections[Section.STATE]
-    records[-2:] = records[:-3:-1]
+    records[:2] = records[1::-1]
 
 
 def of_kind(kind: StateKind, sections: Sections) -> int:
