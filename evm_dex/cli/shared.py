@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -74,13 +73,8 @@ def require(path: Path) -> Path:
 
 @contextmanager
 def existing(path: Path) -> Iterator[Dex]:
-    """A chain to change; opened with the defaults it would be pruned to ten checkpoints.
-
-    Raises StoreLocked while another process holds it.
-    """
-    with evm_dex.open(
-        require(path), checkpoint_interval=sys.maxsize, keep_checkpoints=sys.maxsize
-    ) as dex:
+    """A chain to change. Raises StoreLocked while another process holds it."""
+    with evm_dex.open(require(path)) as dex:
         yield dex
 
 
