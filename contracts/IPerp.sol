@@ -148,8 +148,9 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// TokenAmountMismatch
     function deposit(uint256 amount) external returns (uint256 credited);
 
-    /// @notice Sends `amount` of the collateral to the caller. What remains must cover the initial
-    /// margin and a tenth of the notional of all cross positions, rounded up.
+    /// @notice Sends `amount` of the collateral to the caller. The equity that remains must
+    /// be at least the initial margin, and at least a tenth of the notional of all cross
+    /// positions, rounded up.
     /// @dev Calls the token's `balanceOf` and `transfer`.
     /// @return Always true.
     /// @custom:gas 60,000 + the token's own
@@ -202,8 +203,8 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// AmountZero, InsufficientMargin, StalePrice
     function addMargin(uint256 positionId, uint256 amount) external returns (bool);
 
-    /// @notice Moves cash back. The position must keep its initial margin and a tenth of its
-    /// notional, rounded up.
+    /// @notice Moves cash back. The position's equity must remain at least its initial margin, and
+    /// at least a tenth of its notional, rounded up.
     /// @return Always true.
     /// @custom:gas 20,000
     /// @custom:reverts PositionNotFound, NotPositionOwner, PositionNotOpen, NotIsolated,
