@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import random
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +96,28 @@ def put_together(sections: Sections, archive: Path, version: int = FORMAT) -> No
             for record in records:
                 writer.add(record)
         writer.finish()
+
+
+def load_until_killed(archive: Path, path: Path, steps: int) -> None:
+    """Import, dying before the given step of those that change names or force them to disk."""
+    count = itertools.count(1)
+
+    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            if next(count) == steps:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments, **options)
+
+        return counted
+
+    for name in ("rename", "mkdir", "unlink", "rmdir", "fsync", "pwrite", "truncate"):
+        setattr(os, name, dying(getattr(os, name)))
+    load(archive, path)
+
+
+def load_telling(archive: Path, path: Path, told: Connection) -> None:
+    """Import, telling when it begins, and after each frame."""
+    told.send(None)
+    import_archive(
+        archive, path, inspect=inspect, progress=lambda done, total: told.send((done, total))
+    )
