@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench nightly contracts contracts-deps lock clean
+.PHONY: help demo test lint bench torture nightly contracts contracts-deps lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ lint: $(STAMP) ## Style and types
 
 bench: $(STAMP) ## Measure, against named floors, in one run
 	@$(BIN)/python -m benchmarks
+
+torture: $(STAMP) ## Kills and damage at length: over a thousand of each, low priority
+	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage
 
 nightly: $(STAMP) contracts-deps ## The long property and crash runs
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --timeout 14400

@@ -1,4 +1,7 @@
-"""How hard the property tests try: `EVM_DEX_PROFILE` is `ci` (the default) or `nightly`."""
+"""How hard the tests try: `EVM_DEX_PROFILE` is `ci` (the default), `torture` or `nightly`.
+
+`torture` is for the long runs of tests/torture and tests/damage alone.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 PROFILE = os.environ.get("EVM_DEX_PROFILE", "ci")
+LONG = PROFILE in ("torture", "nightly")
+"""Whether crashes and damage are tried at length."""
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile(
@@ -27,13 +32,13 @@ settings.register_profile(
     stateful_step_count=120,
     suppress_health_check=SLOW_IS_FINE,
 )
-settings.load_profile(PROFILE)
+settings.load_profile("ci" if PROFILE == "torture" else PROFILE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `nightly` run in that profile only; there, no test is cut short."""
     for item in items:
-        if PROFILE == "nightly":
+        if LONG:
             item.add_marker(pytest.mark.timeout(0))
-        elif item.get_closest_marker("nightly"):
+        if PROFILE != "nightly" and item.get_closest_marker("nightly"):
             item.add_marker(pytest.mark.skip(reason="EVM_DEX_PROFILE is not nightly"))
