@@ -35,7 +35,7 @@ from tests.torture.victims import (
 BLOCKS = 500
 ROOM = 60
 """Blocks before the end of the flow at which the next store begins."""
-LONGEST = {"checkpoint": 0.03, "prune": 0.01, "restore": 0.06, "rollback": 0.004}
+LONGEST = {"checkpoint": 0.03, "prune": 0.01, "restore": 0.06, "rollback": 0.0006}
 """Seconds a victim may live after it began what it is killed for: a little longer than that takes,
 so that most kills come in the middle of it. Others:"""
 OTHERS = 0.12
