@@ -46,20 +46,25 @@ def settle_retention(file: Path, interval: int | None, keep: int | None) -> Rete
     What is given is stored from then on. A store that has none yet takes the defaults, but keeps
     all the checkpoints it has. Raises ValueError, StoreError for a record that can't be read.
     """
-    stored = None if interval is not None and keep is not None else read_retention(file)
-    if stored is None:
-        existing = [info for info in list_checkpoints(file.parent) if not info.pinned]
-        stored = Retention(DEFAULT_INTERVAL, max(DEFAULT_KEEP, len(existing)))
-    settled = Retention(
-        stored.interval if interval is None else interval, stored.keep if keep is None else keep
-    )
-    if settled != stored or not file.exists():
-        _write(file, settled)
+    if interval is None or keep is None:
+        stored = stored_retention(file)
+        interval = stored.interval if interval is None else interval
+        keep = stored.keep if keep is None else keep
+    settled = Retention(interval, keep)
+    _write(file, settled)
     return settled
 
 
-def read_retention(file: Path) -> Retention | None:
-    """The stored settings, or None. Raises StoreError."""
+def stored_retention(file: Path) -> Retention:
+    """The settings of a store without changing anything. Raises StoreError."""
+    stored = _read(file)
+    if stored is None:
+        existing = [info for info in list_checkpoints(file.parent) if not info.pinned]
+        return Retention(DEFAULT_INTERVAL, max(DEFAULT_KEEP, len(existing)))
+    return stored
+
+
+def _read(file: Path) -> Retention | None:
     try:
         record = msgspec.json.decode(file.read_bytes(), type=_Record)
         if record.version != _VERSION:
@@ -75,12 +80,14 @@ def read_retention(file: Path) -> Retention | None:
 
 
 def _write(file: Path, retention: Retention) -> None:
-    """Durably, and in one step."""
-    record = _Record(_VERSION, retention.interval, retention.keep)
+    """Durably, and in one step; not at all where it says so already."""
+    content = msgspec.json.encode(_Record(_VERSION, retention.interval, retention.keep)) + b"\n"
     new = file.with_suffix(".new")
     try:
+        if file.exists() and file.read_bytes() == content:
+            return
         with new.open("wb") as stream:
-            stream.write(msgspec.json.encode(record) + b"\n")
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         rename(new, file)

@@ -121,6 +121,14 @@ class Database:
         except Exception as error:
             raise _translated(error, f"checkpoint {directory}") from error
 
+    def compact(self) -> None:
+        """Give back the disk that deleted and overwritten entries still take."""
+        for family, reader in self._readers.items():
+            try:
+                reader.compact_range(None, None)
+            except Exception as error:
+                raise _translated(error, f"compacting family {family}") from error
+
     def close(self) -> None:
         """Close it, and its lock with it; closing twice does no harm."""
         if self._rocks is None:

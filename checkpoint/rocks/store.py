@@ -112,6 +112,11 @@ class RocksStore(Store):
             self._database.checkpoint(directory)
             return self._head, self.sequence
 
+    def compact(self) -> None:
+        """Give back the disk that deleted entries still take. Raises StoreDamaged, StoreFailed."""
+        with self._writing:
+            self._database.compact()
+
     def close(self) -> None:
         self._database.close()
         self._witness.close()

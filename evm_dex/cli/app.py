@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from evm_dex.cli import chain, checkpoint, proving
+from evm_dex.cli import chain, checkpoint, proving, prune
 
 _HELP = """A Python test chain with a durable on-chain order book.
 
@@ -38,6 +38,7 @@ app.command()(chain.demo)
 app.command()(chain.replay)
 app.command()(chain.check)
 app.command()(chain.book)
+app.command()(prune.prune)
 app.add_typer(checkpoints, name="checkpoint")
 
 checkpoints.command("list")(checkpoint.list_all)

@@ -138,7 +138,7 @@ class TimeTravel(RuleBasedStateMachine):
     def reorganise(self, back: int, actions: list[tuple[str, int, int]]) -> None:
         fork = max(0, len(self.blocks) - back)
         other = replayed(self.blocks[:fork])
-        branch = []
+        branch: list[Block] = []
         while fork + len(branch) <= len(self.blocks):
             for action in actions:
                 submit(other, action)
