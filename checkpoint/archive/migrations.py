@@ -49,8 +49,20 @@ def read_batches(reader: ArchiveReader, name: str) -> Iterator[Batch]:
     batches = _untyped(reader)
     for at in range(version, FORMAT):
         batches = STEPS[at](batches)
-    for section, records in batches:
+    for section, records in _understood(batches, version):
         yield section, convert_records(section, records)
+
+
+def _understood(batches: Iterator[Batch], version: int) -> Iterator[Batch]:
+    """A step takes its records apart as their format has them; ones it can't are no records."""
+    section = 0
+    try:
+        for section, records in batches:
+            yield section, records
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        raise ArchiveDamaged(
+            f"a record is not one of format {version}: {error}", f"after {section_name(section)}"
+        ) from error
 
 
 def _untyped(reader: ArchiveReader) -> Iterator[Batch]:
