@@ -53,7 +53,7 @@ class Sealer:
         self.state = self._machine.state(self._nodes, parent)
 
     def begin(self, header: Header) -> None:
-        """Open a block whose header is as its parent left it."""
+        """Open a block whose header is as its parent left it; mined or imported, it begins here."""
         self.header = header
         self.gas_used = 0
         self.blob_gas_used = 0
