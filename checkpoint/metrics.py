@@ -12,10 +12,11 @@ from time import perf_counter
 class RecoveryMetrics:
     """What opening the chain took."""
 
-    seconds: float
-    rows: Mapping[str, int]
-    """Rows at that head by table; all were read and hashed."""
-    repairs: tuple[str, ...]
+    seconds: float = 0.0
+    """Reading, hashing and indexing every row."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Rows at that head by table."""
+    repairs: tuple[str, ...] = ()
     """Entries of the active-order index that were wrong, in words."""
 
 

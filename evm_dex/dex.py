@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from checkpoint.metrics import CheckpointMetrics, Metrics
 from checkpoint.store import Store
 from evm_dex.addresses import Account, AddressLike, to_address
 from evm_dex.artifact import Artifact, code_of, load_artifact
@@ -345,7 +346,12 @@ class Dex:
     @property
     def repairs(self) -> tuple[str, ...]:
         """What opening found wrong with the active-order index and repaired, in words."""
-        return self.chain.repairs
+        return self.chain.recovery.repairs
+
+    def metrics(self) -> Metrics:
+        """What opening and checkpoints cost since this process opened the chain."""
+        made = self._manager.metrics if self._manager else CheckpointMetrics()
+        return Metrics(self.chain.recovery, made)
 
     def counts(self) -> dict[str, int]:
         """Ledger rows by table, as of the head."""

@@ -13,6 +13,7 @@ from eth_utils.exceptions import ValidationError
 from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreDamaged, UndoExpired
 from checkpoint.head import Head
+from checkpoint.metrics import RecoveryMetrics
 from checkpoint.staging import StagedStore
 from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_batch import block_batch
@@ -72,8 +73,8 @@ class Chain:
         self.ledger = ledger
         """All rows as of the head, between blocks. Only to be read."""
         self.automine = automine
-        self.repairs: tuple[str, ...] = ()
-        """What was wrong with the active-order index when the chain was opened, in words."""
+        self.recovery = RecoveryMetrics()
+        """What opening took and repaired."""
         self.chain_id = head.chain_id
         self.history = History(store)
         self.mempool = Mempool()

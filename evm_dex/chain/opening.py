@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from eth_hash.auto import keccak
 
+from checkpoint.metrics import RecoveryMetrics, stopwatch
 from checkpoint.staging import StagedStore
 from checkpoint.store import Store
 from evm_dex.chain.core import Chain
@@ -22,7 +24,10 @@ from evm_dex.vm.machine import missing_state_as
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowStorage
+from precompiles.ledger.tables import TableNumber
 from precompiles.types import Address
+
+_logger = logging.getLogger(__name__)
 
 
 class Recovery(Protocol):
@@ -70,7 +75,8 @@ def open_chain(
     """
     wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
     staged = StagedStore(store)
-    precompiles = restore(staged)
+    with stopwatch() as watch:
+        precompiles = restore(staged)
     ledger = precompiles.ledger
     vm_class = build_vm(precompiles.by_address, ledger)
     if store.head() is None:
@@ -83,8 +89,19 @@ def open_chain(
     with missing_state_as(StateMissing):
         chain = Chain(staged, vm_class, ledger, automine=automine)
         _check_commitment(chain, ledger)
-    chain.repairs = tuple(precompiles.report.repair_lines())
+    rows = {TableNumber(table).name.lower(): n for table, n in ledger.commitment.counts.items()}
+    repairs = tuple(precompiles.report.repair_lines())
+    chain.recovery = RecoveryMetrics(watch.seconds, rows, repairs)
+    _log(chain)
     return chain
+
+
+def _log(chain: Chain) -> None:
+    recovery = chain.recovery
+    height, rows = chain.head.block_number, sum(recovery.rows.values())
+    _logger.info("opened at block %d: %d rows, %.3f s", height, rows, recovery.seconds)
+    for repair in recovery.repairs:
+        _logger.warning("repaired: %s", repair)
 
 
 def _check_same_genesis(store: Store, wanted: Genesis) -> None:
