@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from evm_dex.cli import chain, checkpoint, proving, prune
+from evm_dex.cli import archive, chain, checkpoint, proving, prune
 
 _HELP = """A Python test chain with a durable on-chain order book.
 
@@ -49,6 +49,8 @@ checkpoints.command()(checkpoint.restore)
 checkpoints.command()(checkpoint.pin)
 checkpoints.command()(checkpoint.unpin)
 checkpoints.command()(checkpoint.prune)
+checkpoints.command()(archive.export)
+checkpoints.command("import")(archive.import_)
 
 
 def main() -> None:

@@ -49,10 +49,23 @@ Go back, here or in a new chain beside this one:
 
   evm-dex checkpoint restore my-chain 12000 --to what-if
 
-list, verify, diff, pin, unpin and restore --to work while the chain is running.
+Take the whole state elsewhere in one file, and make a chain of it there:
+
+  evm-dex checkpoint export my-chain my-chain.evmdex
+
+  evm-dex checkpoint import my-chain.evmdex elsewhere
+
+list, verify, diff, pin, unpin, export and restore --to work while the chain is running.
 """
 
-_Kept = Annotated[int, typer.Option(min=1, help="How many of the newest to keep.")]
+_Kept = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        show_default=False,
+        help="How many of the newest to keep; by default as many as the chain keeps by itself.",
+    ),
+]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 _Target = Annotated[
     Path | None,
@@ -105,7 +118,7 @@ def unpin(path: ChainPath, height: Height, as_json: AsJson = False) -> None:
 
 
 def prune(
-    path: ChainPath, keep: _Kept = 10, dry_run: _DryRun = False, as_json: AsJson = False
+    path: ChainPath, keep: _Kept = None, dry_run: _DryRun = False, as_json: AsJson = False
 ) -> None:
     """Remove all but the newest checkpoints; pinned ones stay and are not counted.
 

@@ -32,7 +32,8 @@ Height = Annotated[str, typer.Argument(help="A height, or latest.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for other programs.")]
 
 _MEANWHILE = (
-    ". Meanwhile these work beside it: check, book, checkpoint list, verify, diff, pin and unpin"
+    ". Meanwhile these work beside it: check, book, checkpoint list, verify, diff, export, pin "
+    "and unpin"
 )
 
 
