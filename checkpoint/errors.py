@@ -36,6 +36,8 @@ class CommitsLost(StoreDamaged):
     def __init__(self, where: str, height: int | None, committed: int) -> None:
         self.height, self.committed = height, committed
         found = "is empty" if height is None else f"is at height {height}"
+        if height is not None and height >= committed:
+            found += ", from before a rollback,"
         super().__init__(
             f"the store {found} but height {committed} was committed: the end of its log is lost "
             "(deleted, cut off, or the power failed before it was synced). Opening it with "
