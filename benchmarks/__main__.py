@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import archive, blocks, book, calls, durability, transactions
+from benchmarks import archive, blocks, book, calls, checkpoints, durability, transactions
 from evm_dex.tables import plain_table
 
 SUBJECTS = {
@@ -18,6 +18,7 @@ SUBJECTS = {
     "transactions": transactions.run,
     "blocks": blocks.run,
     "durability": durability.run,
+    "checkpoints": checkpoints.run,
     "archive": archive.run,
 }
 RESULTS = Path(__file__).parent / "results" / "latest.json"
