@@ -28,7 +28,7 @@ from checkpoint.manifest import (
     read_checkpoint,
 )
 from checkpoint.metrics import CheckpointMetrics, stopwatch
-from checkpoint.retention import settle_retention
+from checkpoint.retention import settle_retention, stored_retention
 from checkpoint.rocks import RocksStore
 from precompiles.ledger.commitment import digest
 
@@ -62,14 +62,14 @@ class CheckpointManager:
         """Called each time the head moved; makes and prunes checkpoints when it is time.
 
         That is at every `interval`th height, and where several blocks at once went past one.
+        Going back makes none: there was a time for it when the chain came by.
         Called with the head of a store that was just opened, it makes up for a checkpoint
         that a kill prevented; one that is there is not made again.
 
         Raises StoreFailed when a checkpoint cannot be written; the block is not affected.
         """
         before, self._told = self._told, head.height
-        passed = before is not None and head.height // self.interval > before // self.interval
-        if head.height == 0 or (head.height % self.interval and not passed):
+        if not self._is_time(head.height, before):
             return None
         info = self.create()
         self.prune()
@@ -111,6 +111,12 @@ class CheckpointManager:
             _remove_all(gone)
             self.metrics = replace(self.metrics, pruned=self.metrics.pruned + len(gone))
         return gone
+
+    def _is_time(self, height: int, before: int | None) -> bool:
+        if height == 0 or (before is not None and height < before):
+            return False
+        passed = before is not None and height // self.interval > before // self.interval
+        return passed or height % self.interval == 0
 
     def _note_made(self, info: CheckpointInfo, seconds: float) -> None:
         assert info.manifest is not None
@@ -164,12 +170,17 @@ class CheckpointManager:
         return target
 
 
-def prune(path: Path, keep: int, *, dry_run: bool = False) -> tuple[CheckpointInfo, ...]:
+def prune(
+    path: Path, keep: int | None = None, *, dry_run: bool = False
+) -> tuple[CheckpointInfo, ...]:
     """Remove all but the newest `keep` checkpoints of a store nobody holds; returns what goes.
 
+    By default as many are kept as the chain keeps by itself.
     Pinned ones stay and are not counted, unusable directories are left. A dry run needs no lock.
     Raises StoreLocked, StoreFailed, ValueError.
     """
+    if keep is None:
+        keep = stored_retention(StoreLayout(path).retention).keep
     if keep < 1:
         raise ValueError(f"keep must be at least 1, not {keep}")
     if dry_run:

@@ -23,7 +23,6 @@ from checkpoint.manager import CheckpointManager
 from checkpoint.manager import prune as prune_checkpoints
 from checkpoint.manifest import list_checkpoints
 from checkpoint.reachability import mark_state
-from checkpoint.retention import stored_retention
 from checkpoint.rocks import RocksStore
 from checkpoint.store import DEFAULT_UNDO_WINDOW
 from checkpoint.usage import disk_usage
@@ -186,8 +185,7 @@ def _size(store: RocksStore, progress: Progress) -> Size:
 
 
 def _expected(store: RocksStore, before: Size, marked: set[bytes], expired: int) -> Size:
-    keep = stored_retention(store.layout.retention).keep
-    gone = prune_checkpoints(store.path, keep, dry_run=True)
+    gone = prune_checkpoints(store.path, dry_run=True)
     kept = (len(key) + len(value) for key, value in store.iterate(Family.NODES) if key in marked)
     return Size(
         len(marked),

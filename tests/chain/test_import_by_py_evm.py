@@ -27,6 +27,7 @@ from tests.chain.support import (
     EMIT,
     EXHAUST,
     World,
+    contents,
     restore,
     word,
 )
@@ -131,6 +132,16 @@ def test_stock_import_reproduces_every_block(world: World) -> None:
         assert imported.header.state_root == block.header.state_root
     assert stock.get_canonical_head().hash == world.chain.head.hash
     assert twin.ledger.commitment == world.ledger.commitment
+
+
+def test_our_own_import_reproduces_every_block_that_py_evm_reads(world: World) -> None:
+    exported = world.chain.export_blocks(0)
+    decoded = [rlp.decode(block, sedes=PragueBlock) for block in exported[1:]]
+    assert [block.hash for block in decoded] == [block.hash for block in _blocks(world)]
+    assert [rlp.encode(block) for block in decoded] == list(exported[1:])
+    twin = World()
+    twin.chain.import_blocks(exported)
+    assert contents(twin.store) == contents(world.store)
 
 
 def test_an_altered_block_is_refused_and_the_ledger_stays(world: World) -> None:

@@ -12,11 +12,19 @@ import msgspec
 import pytest
 import rlp
 
-from checkpoint.errors import UndoExpired
+from checkpoint.batch import BlockBatch
+from checkpoint.errors import StoreFailed, UndoExpired
+from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
 from checkpoint.memory import MemoryStore
 from checkpoint.rocks import RocksStore
-from evm_dex.chain.errors import BranchNotLonger, InvalidBlock, UnknownBlock
+from evm_dex.chain.errors import (
+    BranchNotLonger,
+    ChainStopped,
+    InvalidBlock,
+    StateMissing,
+    UnknownBlock,
+)
 from evm_dex.chain.header import decode_header
 from evm_dex.dex import Dex
 from precompiles.types import SPOT_ADDRESS
@@ -109,6 +117,35 @@ def test_a_branch_from_too_far_back_is_refused() -> None:
     with pytest.raises(UndoExpired):
         dex.chain.import_blocks(forked(12).chain.export_blocks(0))
     assert state_of(dex) == before
+
+
+def test_a_branch_from_a_state_that_was_pruned_is_refused() -> None:
+    dex, other = grown(30), forked(12)
+    batch = BlockBatch()
+    batch.delete(Family.NODES, dex.chain.header(FORK).state_root)
+    dex.store.write(batch)
+    before = state_of(dex)
+    with pytest.raises(StateMissing, match=f"block {FORK}"):
+        dex.chain.import_blocks(other.chain.export_blocks(0))
+    assert state_of(dex) == before
+    assert state_of(grown(40, dex)) == state_of(grown(40))
+
+
+def test_a_disk_that_refuses_stops_the_chain_on_its_own_branch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dex, branch = grown(30), forked(12).chain.export_blocks(0)
+
+    def refuse(_: BlockBatch) -> None:
+        raise StoreFailed("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dex.store, "write", refuse)
+        with pytest.raises(ChainStopped, match="disk full"):
+            dex.chain.import_blocks(branch)
+        with pytest.raises(ChainStopped):
+            dex.mine()
+    assert state_of(open_on(dex.store)) == state_of(grown(30))
 
 
 Spoil = Callable[[Any], None]

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from checkpoint.batch import BlockBatch
-from checkpoint.errors import StoreDamaged, UndoExpired
+from checkpoint.errors import StoreDamaged, StoreFailed, UndoExpired
 from checkpoint.families import Family, height_key
 from checkpoint.manager import CheckpointManager
 from checkpoint.memory import MemoryStore
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 from checkpoint.undo import encode_undo
-from evm_dex.chain.errors import StateMissing, UnknownBlock, UnknownTransaction
+from evm_dex.chain.errors import ChainStopped, StateMissing, UnknownBlock, UnknownTransaction
 from evm_dex.chain.execution import Call
 from evm_dex.dex import Dex
 from precompiles.types import SPOT_ADDRESS
@@ -188,6 +188,23 @@ def test_the_window_grows_again_after_a_rollback() -> None:
     assert state_of(dex)["head"] == grown(30).head.hash.hex()
     with pytest.raises(UndoExpired):
         dex.chain.rollback(29)
+
+
+def test_a_disk_that_refuses_stops_the_chain_at_what_is_durable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dex = grown(20)
+
+    def refuse(_: BlockBatch) -> None:
+        raise StoreFailed("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dex.store, "write", refuse)
+        with pytest.raises(ChainStopped, match="disk full"):
+            dex.rollback(10)
+        with pytest.raises(ChainStopped):
+            dex.mine()
+    assert state_of(open_on(dex.store)) == state_of(grown(20))
 
 
 KILLED = """

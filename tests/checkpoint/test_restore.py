@@ -24,6 +24,7 @@ from tests.checkpoint.victims import grow, restore_until_killed
 SEED = 21
 LAST = 9
 INTERVAL = 3
+FILES = {"db", "lock", "witness", "checkpoints", "retention.json"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_restored_store_is_at_the_checkpoint(
 ) -> None:
     assert restore(store_path, asked).height == height
     assert opened(store_path) == (height, state_at(height))
-    assert {path.name for path in store_path.iterdir()} == {"db", "lock", "witness", "checkpoints"}
+    assert {path.name for path in store_path.iterdir()} == FILES
 
 
 def test_chain_goes_on_from_a_restored_store_as_it_did_before(store_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_opening_sorts_out_an_interrupted_restore(
     for name, content in contents_of.items():
         shutil.copytree(content, store_path / name)
     assert opened(store_path) == (height, state_at(height))
-    assert {path.name for path in store_path.iterdir()} == {"db", "lock", "witness", "checkpoints"}
+    assert {path.name for path in store_path.iterdir()} == FILES
 
 
 def test_killed_restore_leaves_the_old_state_or_the_new(original: Path, tmp_path: Path) -> None:
