@@ -29,7 +29,8 @@ from tests.precompiles.naive_perp_orders import (
     TRIGGER,
     UNTRIGGERED,
     NaiveOrder,
-    check_grid,
+    check_price,
+    check_size,
 )
 
 
@@ -64,19 +65,24 @@ class NaivePerp(NaiveLiquidations):
         self, user: bytes, address: bytes, size: int, leverage: int, is_long: bool
     ) -> int:
         market = self.market(address)
-        check_grid(market, size, market.tick)
+        check_size(market, size)
         if not 1 <= leverage <= market.max_leverage:
             raise Refused("InvalidLeverage", leverage, market.max_leverage)
         market.require_fresh(self.now)
         order = self.market_order(user, market, size, is_long)
-        self.check_notional(order)
-        position = self.opened(user, market, STANDALONE, leverage)
-        self.fill_completely(order, position)
+        order.opens = True
+        self.fill_completely(order)
         margin = ceil(Fraction(order.notional, leverage))
-        if 2 * market.maintenance(order.notional) > margin:
-            raise Refused("InvalidLeverage", leverage, market.max_leverage)
+        needed = 2 * market.maintenance(order.notional)
+        if needed > margin:
+            raise Refused("InvalidLeverage", leverage, order.notional // needed)
+        position = self.opened(user, market, STANDALONE, leverage)
         self.move_margin(position, margin)
-        self.check_taker(order)
+        self.grow(position, order.sign * size, order.notional)
+        self.check_open_interest(market)
+        spare = self.spare_margin(user, position, grew=True)
+        if spare < 0:
+            raise Refused("InsufficientMargin", spare, 0)
         return position.id
 
     def close_position(self, user: bytes, position_id: int) -> int:
@@ -84,8 +90,7 @@ class NaivePerp(NaiveLiquidations):
         size = position.size
         order = self.market_order(user, position.market, abs(size), size < 0)
         self.fill_completely(order, position)
-        if position.left < 0:
-            raise Refused("PositionBankrupt", position_id, position.left)
+        self.check_taker(order)
         return order.profit
 
     def market_order(self, user: bytes, market: NaiveMarket, size: int, is_buy: bool) -> NaiveOrder:
@@ -95,14 +100,14 @@ class NaivePerp(NaiveLiquidations):
         order_id = len(self.orders) + 1
         return NaiveOrder(order_id, user, market, size, price, is_buy, IOC, kind=POSITION)
 
-    def fill_completely(self, order: NaiveOrder, position: NaivePosition) -> None:
+    def fill_completely(self, order: NaiveOrder, position: NaivePosition | None = None) -> None:
         """From the book, and then from the liquidity vault at the mark price."""
         ended = self.match(order, position)
         if order.remaining and (ended or not self.vault_takes(order, position)):
             raise Refused("CannotFillCompletely", order.amount, order.filled)
         self.finish(order, ended)
 
-    def vault_takes(self, order: NaiveOrder, position: NaivePosition) -> bool:
+    def vault_takes(self, order: NaiveOrder, position: NaivePosition | None = None) -> bool:
         market, amount = order.market, order.remaining
         if market.vault in (EVERY_MARKET, order.user):
             return False
@@ -127,13 +132,12 @@ class NaivePerp(NaiveLiquidations):
         client_id: int,
     ) -> int:
         market = self.market(address)
-        check_grid(market, amount, trigger)
+        check_size(market, amount)
+        check_price(market, trigger)
         if limit:
-            check_grid(market, amount, limit)
+            check_price(market, limit)
         self.check_client_id(user, client_id)
         market.require_price()
-        if not reduce_only:
-            market.require_fresh(self.now)
         order = NaiveOrder(
             len(self.orders) + 1,
             *(user, market, amount, limit, is_buy, GTC if limit else IOC),
@@ -152,46 +156,47 @@ class NaivePerp(NaiveLiquidations):
         return order.id
 
     def fire(self, order: NaiveOrder) -> None:
-        market = order.market
-        self.events.append(("TriggerFired", order.id, market.mark))
-        order.status = REJECTED
-        if order.reduce_only:
-            order.amount = min(order.amount, self.reducible(order))
-        if order.price == 0:
-            low, high = market.within(market.max_slippage)
-            order.price = high if order.is_buy else low
+        self.events.append(("TriggerFired", order.id, order.market.mark))
         before = self.save()
         try:
-            if order.amount == 0:
-                self.end(order, CANCELLED, REDUCE_ONLY)
+            order.status = REJECTED
+            if order.reduce_only:
+                order.amount = min(order.amount, self.reducible(order))
+            if order.price == 0:
+                order.price = self.market_price(order)
+            if order.amount:
+                check_price(order.market, order.price)
+                self.check_rules(order)
+                self.execute(order)
                 return
-            self.check_notional(order)
-            self.check_band(order)
-            self.check_direction(order)
-            self.execute(order)
+            self.restore(before)
+            self.end(order, CANCELLED, REDUCE_ONLY)
         except Refused:
             self.restore(before)
             self.end(order, REJECTED, 0)
 
+    def market_price(self, order: NaiveOrder) -> int:
+        """Of a trigger that fired without a limit; on the grid, toward the mark."""
+        low, high = order.market.within(order.market.max_slippage)
+        tick = order.market.tick
+        if order.is_buy:
+            return max(1, high // tick) * tick
+        return ceil(Fraction(low, tick)) * tick
+
     def keep(self, caller: bytes, limit: int) -> int:
         """Fire what is due, then liquidate what has to be."""
-        done = 0
-        for order in list(self.orders):
-            if done == limit:
-                return done
-            if order.status == UNTRIGGERED and order.due and not order.market.stale(self.now):
-                self.fire(order)
-                done += 1
-        for position in list(self.positions):
-            if done == limit:
-                return done
-            before = self.save()
-            try:
+        due = [o for o in self.live_orders(status=UNTRIGGERED) if self.is_due(o)]
+        for order in due[:limit]:
+            self.fire(order)
+        done = min(len(due), limit)
+        for position in [p for p in self.open_positions() if self.can_be_liquidated(p)]:
+            if done < limit and position.open and self.can_be_liquidated(position):
                 self.liquidate(caller, position.id)
                 done += 1
-            except Refused:
-                self.restore(before)
         return done
+
+    def is_due(self, order: NaiveOrder) -> bool:
+        return order.due and order.market.oracle > 0 and not order.market.stale(self.now)
 
     # Cancelling
 

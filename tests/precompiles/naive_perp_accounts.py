@@ -41,8 +41,8 @@ class NaivePosition:
     cooldown: int = 0
     """Time until which it cannot be liquidated further; 0 where that never began."""
     realized: int = 0
-    left: int = 0
-    """Of its own cash, when it ended."""
+    paid: int = 0
+    """From its own cash to the account, by being closed."""
 
     @property
     def open(self) -> bool:
@@ -187,6 +187,22 @@ class NaiveAccounts:
     def open_interest(self, market: NaiveMarket) -> int:
         return sum(p.size for p in self.open_positions(market=market) if p.size > 0)
 
+    def unit(self, position: NaivePosition) -> list[NaivePosition]:
+        """What is liquidated as one: a position with its own cash, or all cross ones."""
+        return self.cross(position.user) if position.kind == CROSS else [position]
+
+    def unit_equity(self, position: NaivePosition) -> int:
+        return self.equity(position.user) if position.kind == CROSS else position.equity
+
+    def unit_maintenance(self, position: NaivePosition) -> int:
+        return sum(p.maintenance for p in self.unit(position))
+
+    def liquidatable(self, position: NaivePosition) -> bool:
+        if position.kind == STANDALONE:
+            return position.beyond_threshold
+        needed = self.unit_maintenance(position)
+        return needed > 0 and self.unit_equity(position) < needed
+
     def preference(self, user: bytes, market: NaiveMarket) -> tuple[int, bool]:
         return self.preferences.get((user, market.address), (min(10, market.max_leverage), True))
 
@@ -269,7 +285,13 @@ class NaiveAccounts:
         position.cash += amount
 
     def reduce(
-        self, position: NaivePosition, amount: int, notional: int, status: int = CLOSED
+        self,
+        position: NaivePosition,
+        amount: int,
+        notional: int,
+        status: int = CLOSED,
+        *,
+        forced: bool = False,
     ) -> int:
         """Close part or all of it; gives the realised profit."""
         funding = self.settle(position)
@@ -279,32 +301,46 @@ class NaiveAccounts:
         margin = floor(Fraction(max(0, position.margin) * amount, held))
         self.pay(position, notional if is_long else -notional)
         position.realized += profit
+        payout = max(0, margin + profit) if position.kind != CROSS else 0
         if amount == held:
-            position.left = position.cash
-            self.move_margin(position, -position.cash)
+            self.check_debt(position, forced=forced)
+            payout = position.cash
             position.status = status
         else:
-            if position.kind != CROSS:
-                self.move_margin(position, -max(0, margin + profit))
             position.size -= amount if is_long else -amount
             position.entry -= entry
+        self.move_margin(position, -payout)
+        position.paid += payout
         self.changed(position, profit, funding)
         return profit
 
+    def check_debt(self, position: NaivePosition, *, forced: bool) -> None:
+        """A position that ends with less than nothing: the owner must not, insurance has to."""
+        debt = -position.cash
+        if position.kind == CROSS or debt <= 0:
+            return
+        if not forced:
+            raise Refused("PositionBankrupt", position.id, position.cash)
+        position.cash += self.covered(debt)
+
+    def covered(self, debt: int) -> int:
+        """A debt, paid by insurance, and by nobody as far as that does not go."""
+        paid = min(self.insurance, debt)
+        self.insure(-paid)
+        if paid < debt:
+            self.deficit += debt - paid
+            self.events.append(("InsuranceChanged", 0, self.insurance, self.deficit))
+        return debt
+
     def trade_netting(
-        self,
-        user: bytes,
-        market: NaiveMarket,
-        signed: int,
-        notional: int,
-        status: int = CLOSED,
+        self, user: bytes, market: NaiveMarket, signed: int, notional: int
     ) -> tuple[bool, int]:
         """A fill of a user's netting position: whether it grew, and the profit realised."""
         position, profit = self.netting(user, market), 0
         if position and position.size * signed < 0:
             closing = min(abs(signed), abs(position.size))
             part = floor(Fraction(notional * closing, abs(signed)))
-            profit = self.reduce(position, closing, part, status)
+            profit = self.reduce(position, closing, part)
             notional -= part
             signed -= closing if signed > 0 else -closing
             if signed == 0:
@@ -365,14 +401,12 @@ class NaiveAccounts:
         self.insure(amount)
 
     def add_margin(self, user: bytes, position_id: int, amount: int) -> None:
-        position = self.my_own_cash(user, position_id)
+        position = self.my_isolated(user, position_id, amount)
         self.require_free(user, amount)
         self.change_margin(position, amount)
 
     def remove_margin(self, user: bytes, position_id: int, amount: int) -> None:
-        position = self.my_own_cash(user, position_id)
-        if amount == 0:
-            raise Refused("AmountZero")
+        position = self.my_isolated(user, position_id, amount)
         position.market.require_fresh(self.now)
         needed = max(position.initial, ceil(Fraction(position.notional, 10)))
         if amount > position.equity - needed:
@@ -380,13 +414,14 @@ class NaiveAccounts:
         self.change_margin(position, -amount)
 
     def change_margin(self, position: NaivePosition, change: int) -> None:
-        self.settle(position)
         self.move_margin(position, change)
         self.events.append(("MarginChanged", position.id, change))
 
-    def my_own_cash(self, user: bytes, position_id: int) -> NaivePosition:
+    def my_isolated(self, user: bytes, position_id: int, amount: int) -> NaivePosition:
+        if amount == 0:
+            raise Refused("AmountZero")
         position = self.my_position(user, position_id)
-        if position.kind == CROSS:
+        if position.kind != ISOLATED:
             raise Refused("NotIsolated", position_id)
         return position
 

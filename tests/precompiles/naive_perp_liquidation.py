@@ -9,36 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
-from typing import Any
+from math import ceil
 
-from tests.precompiles.naive_exchange import IOC, LARGEST, Refused
+from tests.precompiles.naive_exchange import IOC, Refused
 from tests.precompiles.naive_perp_accounts import CROSS, LIQUIDATED, STANDALONE, NaivePosition
 from tests.precompiles.naive_perp_orders import LIQUIDATION, NaiveOrder, NaiveOrders
 
 BOOK, BACKSTOP, DELEVERAGING = 1, 2, 3
+RESERVE = 100
+"""Of equity, not spent in the book."""
 
 
 @dataclass
 class NaiveLiquidations(NaiveOrders):
     """Orders and accounts, and what happens to those that ran out of margin."""
-
-    # Units: one position with its own cash, or all cross positions of an account
-
-    def unit(self, position: NaivePosition) -> list[NaivePosition]:
-        return self.cross(position.user) if position.kind == CROSS else [position]
-
-    def unit_equity(self, position: NaivePosition) -> int:
-        return self.equity(position.user) if position.kind == CROSS else position.equity
-
-    def unit_maintenance(self, position: NaivePosition) -> int:
-        return sum(p.maintenance for p in self.unit(position))
-
-    def liquidatable(self, position: NaivePosition) -> bool:
-        if position.kind == STANDALONE:
-            return position.beyond_threshold
-        needed = self.unit_maintenance(position)
-        return needed > 0 and self.unit_equity(position) < needed
 
     def check_liquidatable(self, position: NaivePosition) -> None:
         for part in self.unit(position):
@@ -58,55 +42,78 @@ class NaiveLiquidations(NaiveOrders):
         if not position.open:
             raise Refused("PositionNotOpen", position_id)
         self.check_liquidatable(position)
-        equity, needed = self.unit_equity(position), self.unit_maintenance(position)
-        if equity > 0 and 3 * equity >= 2 * needed:
+        mark = position.market.mark
+        if self.is_for_the_book(position):
+            if self.cooling_down(position):
+                raise Refused("LiquidationCoolingDown", position.id, position.cooldown)
             price = self.to_the_book(caller, position)
             if price:
                 return price
+        unit = self.unit(position)
         self.cover(position)
-        if not self.to_the_backstop(caller, position):
-            self.to_the_other_side(caller, position)
-        return position.market.mark
+        stage = BACKSTOP if self.to_the_backstop(position) else DELEVERAGING
+        if stage == DELEVERAGING:
+            self.to_the_other_side(position)
+        for part in unit:
+            self.sweep(part.market)
+            self.told(caller, part, abs(part.size), part.market.mark, stage, 0)
+        return mark
+
+    def can_be_liquidated(self, position: NaivePosition) -> bool:
+        fresh = not any(part.market.stale(self.now) for part in self.unit(position))
+        waits = self.is_for_the_book(position) and self.cooling_down(position)
+        return fresh and self.liquidatable(position) and not waits
+
+    def is_for_the_book(self, position: NaivePosition) -> bool:
+        equity, needed = self.unit_equity(position), self.unit_maintenance(position)
+        return equity > 0 and 3 * equity >= 2 * needed
+
+    def large(self, position: NaivePosition) -> bool:
+        return position.notional > position.market.partial_notional > 0
+
+    def cooling_down(self, position: NaivePosition) -> bool:
+        return self.large(position) and self.now < position.cooldown
 
     def to_the_book(self, caller: bytes, position: NaivePosition) -> int:
         """Average price, or 0 where nothing filled."""
         market, size = position.market, abs(position.size)
-        if position.notional > market.partial_notional > 0:
-            if self.now < position.cooldown:
-                raise Refused("LiquidationCoolingDown", position.id, position.cooldown)
-            if position.cooldown == 0:
-                size = max(market.lot, size // 5 // market.lot * market.lot)
+        in_part = self.large(position) and position.cooldown == 0
+        if in_part:
+            size = max(market.lot, size // 5 // market.lot * market.lot)
         order = NaiveOrder(
             len(self.orders) + 1,
             *(position.user, market, size, self.bankruptcy_price(position)),
             *(position.size < 0, IOC),
+            reduce_only=True,
             kind=LIQUIDATION,
         )
-        before = self.save()
-        self.finish(order, self.match(order, position))
+        paid = position.paid
+        self.match(order, position)
+        self.finish(order, ended=False)
         if not order.filled:
-            self.restore(before)
             return 0
-        if size < abs(position.size) or position.open:
+        if in_part and position.open:
             position.cooldown = self.now + market.cooldown
-        self.take_fee(position, order)
+        self.take_fee(position, order, position.paid - paid)
         price = order.notional * market.base_unit // order.filled
-        self.told(caller, position, order.filled, price, BOOK)
+        left = self.unit_equity(position) if position.kind == CROSS or position.open else 0
+        self.told(caller, position, order.filled, price, BOOK, left)
         return price
 
     def bankruptcy_price(self, position: NaivePosition) -> int:
-        """At which its unit would be left with nothing; rounded in the unit's favour."""
-        distance = Fraction(
-            self.unit_equity(position) * position.market.base_unit, abs(position.size)
-        )
-        if position.size > 0:
-            return max(1, ceil(position.market.mark - distance))
-        return min(LARGEST, floor(position.market.mark + distance))
+        """At which its unit would be left with next to nothing; rounded in the unit's favour."""
+        equity = max(0, self.unit_equity(position) - RESERVE)
+        distance = equity * position.market.base_unit // abs(position.size)
+        return max(1, position.market.mark + (-distance if position.size > 0 else distance))
 
-    def take_fee(self, position: NaivePosition, order: NaiveOrder) -> None:
+    def take_fee(self, position: NaivePosition, order: NaiveOrder, paid_out: int) -> None:
         wanted = ceil(Fraction(order.notional * order.market.liquidation_fee, 100_000))
-        fee = max(0, min(wanted, self.unit_equity(position)))
-        self.pay(position, -fee)
+        ended = position.kind != CROSS and not position.open
+        fee = max(0, min(wanted, paid_out if ended else self.unit_equity(position)))
+        if ended:
+            self.add_cash(position.user, -fee)
+        else:
+            self.pay(position, -fee)
         self.insure(fee)
 
     def cover(self, position: NaivePosition) -> None:
@@ -115,84 +122,83 @@ class NaiveLiquidations(NaiveOrders):
         self.pay(position, paid)
         self.insure(-paid)
 
-    def to_the_backstop(self, caller: bytes, position: NaivePosition) -> bool:
+    def to_the_backstop(self, position: NaivePosition) -> bool:
         """Whether the backstop account could take the whole unit over."""
-        backstop, before = self.backstop, self.save()
-        if backstop in (bytes(20), position.user) or self.unit_equity(position) < 0:
+        if self.backstop in (bytes(20), position.user) or self.unit_equity(position) < 0:
             return False
-        for part in self.unit(position):
-            size, notional = part.size, part.market.traded(abs(part.size), part.market.mark)
-            self.hand_over(part, abs(size), notional)
-            self.trade_netting(backstop, part.market, size, notional)
-            self.sweep(part.market)
-            self.told(caller, part, abs(size), part.market.mark, BACKSTOP)
-        purse = position.user if position.kind == CROSS else None
-        if purse:
-            rest = self.cash.get(purse, 0)
-            self.add_cash(purse, -rest)
-            self.add_cash(backstop, rest)
-        if self.equity(backstop) >= self.maintenance(backstop):
-            return True
+        before = self.save()
+        try:
+            if self.taken_over(position):
+                return True
+        except Refused:  # what the backstop already has stands in its way
+            pass
         self.restore(before)
         return False
 
-    def hand_over(self, position: NaivePosition, amount: int, notional: int) -> None:
-        """Close some of a position against somebody who takes it over."""
-        self.reduce(position, amount, notional, LIQUIDATED)
+    def taken_over(self, position: NaivePosition) -> bool:
+        """Whether the backstop account has the margin for what it takes over at mark."""
+        backstop, unit, left = self.backstop, self.unit(position), 0
+        for part in unit:
+            signed, paid = part.size, part.paid
+            notional = part.market.traded(abs(signed), part.market.mark)
+            self.reduce(part, abs(signed), notional, LIQUIDATED, forced=True)
+            self.trade_netting(backstop, part.market, signed, notional)
+            left += part.paid - paid
+        if position.kind == CROSS:
+            left = max(0, self.cash.get(position.user, 0))
+        self.add_cash(position.user, -left)
+        self.add_cash(backstop, left)
+        taken = [self.netting(backstop, part.market) for part in unit]
+        return self.equity(backstop) >= self.maintenance(backstop) and not any(
+            new and new.kind != CROSS and self.liquidatable(new) for new in taken
+        )
 
-    def to_the_other_side(self, caller: bytes, position: NaivePosition) -> None:
+    def to_the_other_side(self, position: NaivePosition) -> None:
         """Close the unit against the most profitable positions of the other side."""
         unit = self.unit(position)
-        shortfall = max(0, -self.unit_equity(position))
         total = sum(p.market.traded(abs(p.size), p.market.mark) for p in unit)
+        shortfall = left = max(0, -self.unit_equity(position))
         for part in unit:
-            self.deleverage(caller, part, shortfall, total)
-        purse = self.cash.get(position.user, 0)
-        if purse < 0:
-            self.add_cash(position.user, -purse)
-            self.deficit += -purse
-            self.events.append(("InsuranceChanged", 0, self.insurance, self.deficit))
+            left = self.deleverage(part, Fraction(shortfall, total or 1), left)
+        debt = -self.cash.get(position.user, 0)
+        if debt > 0 and not self.cross(position.user):
+            self.add_cash(position.user, self.covered(debt))
 
-    def deleverage(self, caller: bytes, part: NaivePosition, shortfall: int, total: int) -> None:
-        market, size = part.market, abs(part.size)
+    def deleverage(self, part: NaivePosition, share: Fraction, shortfall: int) -> int:
+        """Others lose a share of what they close, up to the shortfall; what is left of that."""
         for other in self.counterparties(part):
             if not part.open:
                 break
             amount = min(abs(part.size), abs(other.size))
-            notional = market.traded(amount, market.mark)
-            extra = ceil(Fraction(shortfall * notional, total)) if total else 0
-            extra = max(0, min(extra, self.unit_equity(other)))
+            notional = part.market.traded(amount, part.market.mark)
+            spare = max(0, self.unit_equity(other) - 2)
+            extra = min(shortfall, ceil(share * notional), notional, spare)
+            shortfall -= extra
             notional += extra if part.size > 0 else -extra
-            self.reduce(part, amount, notional, LIQUIDATED)
-            self.reduce(other, amount, notional)
+            self.reduce(part, amount, notional, LIQUIDATED, forced=True)
+            self.reduce(other, amount, notional, forced=True)
             self.events.append(("Deleveraged", other.id, part.id, amount, notional))
-            self.sweep(market)
-        if part.open:
-            raise Refused("NoCounterparty", part.id)
-        self.told(caller, part, size, market.mark, DELEVERAGING)
+        assert not part.open, "sizes cancel out"
+        return shortfall
 
     def counterparties(self, part: NaivePosition) -> Sequence[NaivePosition]:
-        """Open positions of others on the other side, the most profitable first."""
-        others = [
-            p
-            for p in self.open_positions(market=part.market)
-            if p.user != part.user and p.size * part.size < 0
-        ]
+        """Open positions on the other side, the most profitable first."""
+        others = [p for p in self.open_positions(market=part.market) if p.size * part.size < 0]
         return sorted(others, key=lambda p: (-self.rank(p), p.id))
 
-    def rank(self, position: NaivePosition) -> Any:
+    def rank(self, position: NaivePosition) -> Fraction:
         """Profit times leverage; who has no equity comes last."""
         equity, market = self.unit_equity(position), position.market
         if equity <= 0:
-            return -1
+            return Fraction(-1)
         notional = Fraction(abs(position.size) * market.mark, market.base_unit)
-        gain = notional / max(1, position.entry)
-        return (gain if position.size > 0 else 1 / gain) * notional / equity
+        if position.size < 0:
+            return Fraction(position.entry, equity)
+        return notional / max(1, position.entry) * notional / equity
 
     def told(
-        self, caller: bytes, position: NaivePosition, size: int, price: int, stage: int
+        self, caller: bytes, position: NaivePosition, size: int, price: int, stage: int, left: int
     ) -> None:
-        left = self.unit_equity(position) if position.open else 0
         self.events.append(
             ("Liquidated", position.id, position.user, caller, size, price, stage, left)
         )

@@ -6,7 +6,7 @@ from the exchange, as its averages need an exponential; here are the bounds it h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, trunc
 from typing import Any
@@ -59,8 +59,8 @@ class NaiveMarket:
     """Lowest and highest of all samples of mid - oracle, and of 0, with which it starts."""
     book: tuple[int, int] = (0, 0)
     """Lowest and highest of all samples of the book's median; (0, 0) before the first."""
-    hours: list[tuple[int, int, int]] = field(default_factory=list)
-    """(time, rate, index) of every hour settled."""
+    untold_hours: int = 0
+    """Settled, and not yet seen in an event."""
 
     def __post_init__(self) -> None:
         self.tiers = self.tiers or ((0, self.max_leverage),)
@@ -106,7 +106,7 @@ class NaiveMarket:
                 self.premium_sum += premium
                 self.premium_count += 1
                 if second % 3_600 == 0:
-                    self.settle_hour(second)
+                    self.settle_hour()
             if bids and asks and now > self.time:
                 self.sample(bids[0][0], asks[0][0])
         self.time = now
@@ -119,14 +119,14 @@ class NaiveMarket:
         above, below = max(0, bid - self.oracle), max(0, self.oracle - ask)
         return trunc(Fraction((above - below) * 10**12, self.oracle))
 
-    def settle_hour(self, second: int) -> None:
+    def settle_hour(self) -> None:
         mean = trunc(Fraction(self.premium_sum, self.premium_count))
         of_eight_hours = mean + max(-5 * 10**8, min(5 * 10**8, 10**8 - mean))
         rate = trunc(Fraction(of_eight_hours, 8))
         self.rate = max(-4 * 10**10, min(4 * 10**10, rate))
         self.index += trunc(Fraction(self.oracle * self.rate * 10**18, 10**12))
         self.premium_sum = self.premium_count = 0
-        self.hours = [*self.hours, (second, self.rate, self.index)]
+        self.untold_hours += 1
 
     def sample(self, bid: int, ask: int) -> None:
         """The averages stay between the lowest and the highest of what they have seen."""

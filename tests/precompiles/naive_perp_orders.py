@@ -30,10 +30,12 @@ from tests.precompiles.naive_exchange import (
     SELF_TRADE,
     Refused,
 )
-from tests.precompiles.naive_perp_accounts import NaiveAccounts, NaivePosition
+from tests.precompiles.naive_perp_accounts import CROSS, LIQUIDATED, NaiveAccounts, NaivePosition
 from tests.precompiles.naive_perp_market import Levels, NaiveMarket
 
 UNTRIGGERED = 7
+MOST_MAKERS = 50
+"""That a liquidation meets."""
 NO_MARGIN, REDUCE_ONLY = 5, 6
 LIMIT, TRIGGER, POSITION, LIQUIDATION = range(4)
 
@@ -60,12 +62,20 @@ class NaiveOrder:
     notional: int = 0
     """Of all its fills."""
     profit: int = 0
+    opens: bool = False
+    """Whether it is for a new standalone position."""
     grew: bool = False
     """Whether a fill opened something or made it larger."""
 
     @property
     def remaining(self) -> int:
         return self.amount - self.filled
+
+    @property
+    def prevention(self) -> int:
+        """An order that has to fill does not stop at its owner's others."""
+        mode = self.market.prevention
+        return mode if self.kind in (LIMIT, TRIGGER) else EXPIRE_MAKER
 
     @property
     def sign(self) -> int:
@@ -96,8 +106,6 @@ class NaiveOrders(NaiveAccounts):
 
     orders: list[NaiveOrder] = field(default_factory=list)
     trades: int = 0
-    met: int = 0
-    """Resting orders that the running call traded with or ended."""
 
     def things(self) -> list[Any]:
         return [*super().things(), *self.orders]
@@ -145,18 +153,29 @@ class NaiveOrders(NaiveAccounts):
         )
         if force > ALO:
             raise Refused("InvalidTimeInForce", force)
-        check_grid(market, amount, price)
-        self.check_notional(order)
-        market.require_price()
-        self.check_band(order)
+        check_size(market, amount)
+        check_price(market, price)
         self.check_client_id(user, client_id)
-        self.check_direction(order)
+        self.check_rules(order)
         return self.execute(order)
+
+    def check_rules(self, order: NaiveOrder) -> None:
+        """Only who reduces needs no price of today, and may be small."""
+        if order.reduce_only:
+            order.market.require_price()
+            self.check_band(order)
+            if self.reducible(order) < order.amount:
+                size = self.netting_size(order.user, order.market)
+                raise Refused("WouldNotReduce", size, order.amount)
+        else:
+            order.market.require_fresh(self.now)
+            self.check_band(order)
+            self.check_notional(order)
 
     def check_notional(self, order: NaiveOrder) -> None:
         least = order.market.minimum_notional
         notional = order.market.traded(order.amount, order.price)
-        if notional < least and not order.reduce_only:
+        if notional < least:
             raise Refused("BelowMinimumNotional", notional, least)
 
     def check_band(self, order: NaiveOrder) -> None:
@@ -169,14 +188,6 @@ class NaiveOrders(NaiveAccounts):
             for order in self.live_orders(user=user, client_id=client_id):
                 raise Refused("ClientOrderIdInUse", client_id, order.id)
 
-    def check_direction(self, order: NaiveOrder) -> None:
-        """A reduce-only order reduces; any other needs to know the price."""
-        if not order.reduce_only:
-            order.market.require_fresh(self.now)
-        elif self.reducible(order) < order.amount:
-            size = self.netting_size(order.user, order.market)
-            raise Refused("WouldNotReduce", size, order.amount)
-
     def reducible(self, order: NaiveOrder) -> int:
         """How much of its owner's position an order can close."""
         size = self.netting_size(order.user, order.market)
@@ -184,17 +195,18 @@ class NaiveOrders(NaiveAccounts):
 
     def execute(self, order: NaiveOrder) -> NaiveOrder:
         """Into the book, and then what becomes of the rest."""
+        wanted = order.amount
         ended = self.match(order)
-        if order.grew:
+        if order.filled:
             self.check_taker(order)
-        if order.force == FOK and order.remaining:
-            raise Refused("CannotFillCompletely", order.amount, order.filled)
+        if order.force == FOK and order.filled < wanted:
+            raise Refused("CannotFillCompletely", wanted, order.filled)
         self.finish(order, ended)
         return order
 
     def match(self, order: NaiveOrder, target: NaivePosition | None = None) -> bool:
         """Fills change `target`, or else the netting position; says whether the order ended."""
-        counter = [o for o in self.queue(order.market, is_buy=not order.is_buy) if order.crosses(o)]
+        counter = self.counter(order)
         if order.force == ALO and counter:
             raise Refused("WouldTakeLiquidity", order.price, counter[0].price)
         if order.id > len(self.orders):
@@ -207,7 +219,18 @@ class NaiveOrders(NaiveAccounts):
             )
         )
         order.status = EXPIRED  # not in the book while it matches
-        return self.meet(order, counter, target)
+        for _ in range(MOST_MAKERS if order.kind == LIQUIDATION else len(counter)):
+            counter = self.counter(order)
+            if not counter or not order.remaining:
+                break
+            if self.meet(order, counter[0], target):
+                return True
+        return False
+
+    def counter(self, order: NaiveOrder) -> list[NaiveOrder]:
+        """The resting orders that it crosses."""
+        queue = self.queue(order.market, is_buy=not order.is_buy)
+        return [maker for maker in queue if order.crosses(maker)]
 
     def finish(self, order: NaiveOrder, ended: bool) -> None:
         """Rest what did not fill, or let it expire."""
@@ -223,9 +246,21 @@ class NaiveOrders(NaiveAccounts):
 
     def check_taker(self, order: NaiveOrder) -> None:
         """Whether a taker can afford what its fills have made of it."""
-        if self.available(order.user) < 0:
-            raise Refused("InsufficientMargin", self.available(order.user), 0)
-        self.check_open_interest(order.market)
+        if order.grew:
+            self.check_open_interest(order.market)
+        netting = self.netting(order.user, order.market)
+        spare = self.spare_margin(order.user, netting, grew=order.grew)
+        if spare < 0:
+            raise Refused("InsufficientMargin", spare, 0)
+
+    def spare_margin(self, user: bytes, position: NaivePosition | None, *, grew: bool) -> int:
+        """Below zero where margin is missing: to hold what has grown, or any to have reduced."""
+        spare = self.available(user) if grew else self.equity(user)
+        if spare < 0 or position is None or position.kind == CROSS:
+            return spare
+        if not grew:
+            return min(0, position.equity)
+        return position.equity - position.maintenance if self.liquidatable(position) else 0
 
     def check_open_interest(self, market: NaiveMarket) -> None:
         size = self.open_interest(market)
@@ -237,7 +272,9 @@ class NaiveOrders(NaiveAccounts):
         growth = order.remaining - self.reducible(order)
         if order.reduce_only or growth <= 0:
             return
-        leverage, _ = self.preference(order.user, order.market)
+        position = self.netting(order.user, order.market)
+        wanted, _ = self.preference(order.user, order.market)
+        leverage = position.leverage if position else wanted
         notional = ceil(Fraction(growth * order.price, order.market.base_unit))
         needed, available = ceil(Fraction(notional, leverage)), self.available(order.user)
         if available < needed:
@@ -245,47 +282,51 @@ class NaiveOrders(NaiveAccounts):
 
     # Matching
 
-    def meet(
-        self, taker: NaiveOrder, counter: list[NaiveOrder], target: NaivePosition | None
-    ) -> bool:
-        """Meet resting orders one by one; says whether the taker has to end."""
-        for maker in counter:
-            if not taker.remaining:
-                break
-            self.met += 1
-            if maker.user == taker.user and taker.market.prevention != NO_PREVENTION:
-                if self.prevent(taker, maker):
-                    return True
-                continue
-            amount = min(taker.remaining, maker.remaining)
-            if maker.reduce_only:
-                amount = min(amount, self.reducible(maker))
-            if not amount:
+    def meet(self, taker: NaiveOrder, maker: NaiveOrder, target: NaivePosition | None) -> bool:
+        """One resting order; says whether the taker has to end."""
+        if maker.user == taker.user and taker.prevention != NO_PREVENTION:
+            return self.prevent(taker, maker)
+        amount = min(taker.remaining, maker.remaining)
+        if maker.reduce_only:
+            amount = min(amount, self.reducible(maker))
+        if not amount:
+            self.end(maker, CANCELLED, REDUCE_ONLY)
+        elif not self.affords(maker.user, maker.market, maker.sign * amount, maker.price):
+            self.end(maker, CANCELLED, NO_MARGIN)
+        else:
+            self.trade(taker, maker.user, maker, amount, maker.price, target)
+            if maker.reduce_only and maker.remaining and not self.reducible(maker):
                 self.end(maker, CANCELLED, REDUCE_ONLY)
-            elif not self.affords(maker.user, maker.market, maker.sign * amount, maker.price):
-                self.end(maker, CANCELLED, NO_MARGIN)
-            else:
-                self.trade(taker, maker.user, maker, amount, maker.price, target)
-                if maker.reduce_only and maker.remaining and not self.reducible(maker):
-                    self.end(maker, CANCELLED, REDUCE_ONLY)
         return False
 
     def affords(
-        self, user: bytes, market: NaiveMarket, signed: int, price: int, limit: int = 0
+        self, user: bytes, market: NaiveMarket, signed: int, price: int, limit: int | None = None
     ) -> bool:
-        """Tries out the resting side of a fill; `limit` is on its notional, where there is one."""
-        before = self.save()
-        notional = market.traded(abs(signed), price)
-        grew, _ = self.trade_netting(user, market, signed, notional)
-        self.charge(user, market, notional, market.maker_fee)
-        position = self.netting(user, market)
-        too_large = position is not None and position.notional > limit > 0
-        fine = not grew or (self.available(user) >= 0 and not too_large)
-        self.restore(before)
-        return fine
+        """Tries out the resting side of a fill; `limit` is on the notional of what grows."""
+        before, notional = self.save(), market.traded(abs(signed), price)
+        try:
+            grew, _ = self.resting_side(user, market, signed, notional)
+            position = self.netting(user, market)
+            if grew and position and limit is not None and position.notional > limit:
+                return False
+            return self.spare_margin(user, position, grew=grew) >= 0
+        except Refused:
+            return False
+        finally:
+            self.restore(before)
 
-    def charge(self, user: bytes, market: NaiveMarket, notional: int, rate: int) -> int:
+    def resting_side(
+        self, user: bytes, market: NaiveMarket, signed: int, notional: int
+    ) -> tuple[bool, int]:
+        """The netting position of whoever did not come; whether it grew, and its fee."""
+        grew, _ = self.trade_netting(user, market, signed, notional)
+        return grew, self.charge(user, market, notional, market.maker_fee, grew)
+
+    def charge(self, user: bytes, market: NaiveMarket, notional: int, rate: int, grew: bool) -> int:
+        """A fee; who only reduces pays no more of it than the account is worth."""
         fee = ceil(Fraction(notional * rate, 100_000))
+        if not grew:
+            fee = max(0, min(fee, self.equity(user)))
         self.add_cash(user, -fee)
         self.add_cash(market.recipient, fee)
         return fee
@@ -300,46 +341,46 @@ class NaiveOrders(NaiveAccounts):
         target: NaivePosition | None,
     ) -> None:
         """A fill against a resting order of a user, or against a user without one."""
-        market = taker.market
+        market, place = taker.market, len(self.events)
         notional, signed = market.traded(amount, price), taker.sign * amount
+        _, maker_fee = self.resting_side(user, market, -signed, notional)
+        grew, profit = self.take(taker, signed, notional, target)
+        rate = 0 if taker.kind == LIQUIDATION else market.taker_fee
+        taker_fee = self.charge(taker.user, market, notional, rate, grew)
+        self.trades += 1
+        market.last_trade = price if maker else market.last_trade
         for order in filter(None, (maker, taker)):
             order.filled += amount
-        if maker:
-            maker.status = PARTIALLY_FILLED if maker.remaining else FILLED
-        self.trades += 1
-        market.last_trade = price
-        maker_fee = self.charge(user, market, notional, market.maker_fee)
-        rate = 0 if taker.kind == LIQUIDATION else market.taker_fee
-        taker_fee = self.charge(taker.user, market, notional, rate)
-        self.events.append(
-            (
-                *("Trade", market.address, user, taker.user, self.trades),
-                *(maker.id if maker else 0, taker.id, price, amount, notional),
-                *(maker_fee, taker_fee, taker.is_buy),
-                *(maker.remaining if maker else 0, taker.remaining),
-            )
+            order.notional += notional
+            order.status = PARTIALLY_FILLED if order.remaining else FILLED
+        told = (
+            *("Trade", market.address, user, taker.user, self.trades),
+            *(maker.id if maker else 0, taker.id, price, amount, notional),
+            *(maker_fee, taker_fee, taker.is_buy),
+            *(maker.remaining if maker else 0, taker.remaining),
         )
-        self.trade_netting(user, market, -signed, notional)
-        grew, profit = self.take(taker, signed, notional, target)
-        taker.notional += notional
+        self.events.insert(place, told)
+        taker.status = EXPIRED  # still not in the book
         taker.profit += profit
         taker.grew |= grew
-        self.sweep(market)
+        if not taker.opens:
+            self.sweep(market)
 
     def take(
         self, taker: NaiveOrder, signed: int, notional: int, target: NaivePosition | None
     ) -> tuple[bool, int]:
-        """The taker's side of a fill."""
+        """The taker's side of a fill; what opens a standalone position waits for all of them."""
+        if taker.opens:
+            return True, 0
         if target is None:
             return self.trade_netting(taker.user, taker.market, signed, notional)
-        if target.size * signed < 0:
-            return False, self.reduce(target, abs(signed), notional)
-        self.grow(target, signed, notional)
-        return True, 0
+        if taker.kind == LIQUIDATION:
+            return False, self.reduce(target, abs(signed), notional, LIQUIDATED, forced=True)
+        return False, self.reduce(target, abs(signed), notional)
 
     def prevent(self, taker: NaiveOrder, maker: NaiveOrder) -> bool:
         """Keep an owner from trading with itself; says whether the taker ended."""
-        mode = taker.market.prevention
+        mode = taker.prevention
         if mode == EXPIRE_TAKER:
             return True
         if mode in (EXPIRE_MAKER, EXPIRE_BOTH):
@@ -372,16 +413,21 @@ class NaiveOrders(NaiveAccounts):
         self.events.append(("OrderReduced", *told))
 
 
-def check_grid(market: NaiveMarket, amount: int, price: int) -> None:
-    """Of an order, or of a trigger."""
+def check_size(market: NaiveMarket, amount: int) -> None:
+    """On the market's grid."""
     if amount == 0:
         raise Refused("AmountZero")
-    if price == 0:
-        raise Refused("PriceZero")
-    for value in (amount, price):
-        if value > LARGEST:
-            raise Refused("AmountTooLarge", value, LARGEST)
+    if amount > LARGEST:
+        raise Refused("AmountTooLarge", amount, LARGEST)
     if amount % market.lot:
         raise Refused("AmountNotMultipleOfLot", amount, market.lot)
+
+
+def check_price(market: NaiveMarket, price: int) -> None:
+    """On the market's grid."""
+    if price == 0:
+        raise Refused("PriceZero")
+    if price > LARGEST:
+        raise Refused("AmountTooLarge", price, LARGEST)
     if price % market.tick:
         raise Refused("PriceNotMultipleOfTick", price, market.tick)
