@@ -75,7 +75,10 @@ def require(path: Path) -> Path:
 @contextmanager
 def existing(path: Path) -> Iterator[Dex]:
     """A chain to change. Raises StoreLocked while another process holds it."""
-    with evm_dex.open(require(path)) as dex:
+    require(path)
+    with ExitStack() as stack:
+        with errors.status("Opening the chain …"):
+            dex = stack.enter_context(evm_dex.open(path))
         yield dex
 
 
@@ -89,7 +92,8 @@ def looking_at(path: Path) -> Iterator[Dex]:
             dex = stack.enter_context(existing(path))
         except StoreLocked as held:
             tell_holder(held)
-            dex = stack.enter_context(open_beside(path))
+            with errors.status("Reading beside it …"):
+                dex = stack.enter_context(open_beside(path))
         yield dex
 
 
