@@ -186,7 +186,8 @@ class Chain:
 
         Every block is executed, and its header must be the one that comes of that. Those that
         are known are skipped. All of it is one step: after an error, or a kill, the old head is
-        the head. What waits stays where its nonce still fits.
+        the head. What waits stays where its nonce still fits. The new blocks are in memory until
+        the end, so a very long way is better gone some thousand blocks at a time.
 
         Raises InvalidBlock, BranchNotLonger, UnknownBlock where the branch does not begin on
         this chain, UndoExpired where it begins too far back, StateMissing, StoreDamaged.

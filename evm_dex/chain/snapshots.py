@@ -1,6 +1,7 @@
 """Snapshots: places in the chain's life to come back to, as test chains have them.
 
-They are kept in memory and end with the process: a block hash each, and what waited then.
+They are kept in memory and end with the process: a block hash each, and what waited then. Block
+time needs no keeping, as it follows from the head.
 """
 
 from __future__ import annotations
