@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.recovery import RecoveryReport, open_ledger
 from precompiles.ledger.storage import RowStorage
+from precompiles.perp.interface import Perp
 from precompiles.precompile import Precompile, ReentrancyGuard
 from precompiles.spot.interface import Spot
 from precompiles.types import Address
 
-PRECOMPILES: tuple[type[Precompile], ...] = (Spot,)
+PRECOMPILES: tuple[type[Precompile], ...] = (Spot, Perp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ FEE_DENOMINATOR = 100_000
 """Fees are given in hundred-thousandths of the amount received."""
 MAX_FEE_RATE = 10_000
 """Ten percent: no market may charge more."""
+MAX_PERP_VALUE = 2**112 - 1
+"""Largest size and price on the perpetuals exchange: what is made of them fits 256 bits."""
 MAX_LEVERAGE = 50
 """No perpetual market may offer more."""
 

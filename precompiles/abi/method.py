@@ -52,11 +52,12 @@ def method(declaration: str, *, gas: int) -> Callable[[FunctionT], FunctionT]:
 
 
 def declared_methods(cls: type) -> dict[bytes, Method]:
-    """All methods of a class, by selector."""
+    """All methods of a class and its bases, by selector."""
     methods: dict[bytes, Method] = {}
-    for attribute in vars(cls).values():
-        declared = getattr(attribute, _ATTRIBUTE, None)
-        if declared is not None:
-            assert declared.signature.selector not in methods
-            methods[declared.signature.selector] = declared
+    for base in cls.__mro__:
+        for attribute in vars(base).values():
+            declared = getattr(attribute, _ATTRIBUTE, None)
+            if declared is not None:
+                assert declared.signature.selector not in methods
+                methods[declared.signature.selector] = declared
     return methods

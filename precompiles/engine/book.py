@@ -225,6 +225,16 @@ class OrderBook(Generic[OrderT]):
             [(level.price, level.size) for level in islice(self.asks, levels)],
         )
 
+    def depth_columns(self, levels: int) -> tuple[list[int], list[int], list[int], list[int]]:
+        """The same as bid prices, bid sizes, ask prices, ask sizes."""
+        bids, asks = self.depth(levels)
+        return (
+            [price for price, _ in bids],
+            [size for _, size in bids],
+            [price for price, _ in asks],
+            [size for _, size in asks],
+        )
+
     def clear(self) -> None:
         """Break the links between nodes, which the collector does not follow, and forget all."""
         for node in self.nodes.values():

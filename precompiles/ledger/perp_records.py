@@ -240,3 +240,7 @@ class Trigger(DeclaredRecord, frozen=True, gc=False):
     def fires_above(self) -> bool:
         """Whether it waits for the mark to rise: a stop that buys, a take-profit that sells."""
         return self.is_buy != self.is_take_profit
+
+    def is_due(self, mark: int) -> bool:
+        """Whether it fires at a mark price."""
+        return mark >= self.trigger_price if self.fires_above else mark <= self.trigger_price

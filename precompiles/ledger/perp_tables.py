@@ -89,6 +89,8 @@ class PerpTables:
         self.triggers.watch = self.waiting_triggers.changed
         self.positions.watch = self._position_changed
         self.accounts.watch = self._account_changed
+        self.prices.watch = self._prices_changed
+        self.markets.watch = self._market_changed
 
     @property
     def settings(self) -> PerpSettings:
@@ -162,6 +164,22 @@ class PerpTables:
         self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
     ) -> None:
         self.watchlist.touch(Address(user))
+
+    def _prices_changed(
+        self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None
+    ) -> None:
+        """Funding changes what positions are worth; a mark price alone is what alarms are for."""
+        if before and after and before.funding_index != after.funding_index:
+            self._touch_all(asset)
+
+    def _market_changed(
+        self, asset: bytes, _before: PerpMarket | None, _after: PerpMarket | None
+    ) -> None:
+        self._touch_all(asset)
+
+    def _touch_all(self, asset: bytes) -> None:
+        for position_id in self.open_positions.by_market.of(asset):
+            self.watchlist.touch(self.positions.rows[position_id].owner)
 
     def _index_order(self, before: PerpOrder | None, after: PerpOrder | None) -> None:
         """Carry an order's change over to book, open orders and client ids."""

@@ -164,6 +164,12 @@ class OpenOrders:
         """An owner's live orders, by ascending id; not to be changed."""
         return self.owners.get(owner) or SortedList()
 
+    def page(self, owner: Address, after: int, limit: int) -> list[int]:
+        """Up to `limit` of an owner's live orders with an id above `after`, ascending."""
+        order_ids = self.of(owner)
+        start = order_ids.bisect_right(after)
+        return list(order_ids[start : start + limit])
+
     def add(self, owner: Address, order_id: int) -> None:
         """An order became live."""
         self.journal.record(self, (owner, order_id), False)

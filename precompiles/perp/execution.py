@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from precompiles.perp.events import PerpEvent
 from precompiles.types import Address
@@ -21,3 +21,7 @@ class Execution:
     """Takes gas before the work it pays for."""
     events: list[PerpEvent] = field(default_factory=list)
     """What happened, in order; the ABI shell turns it into logs."""
+
+    def acting_for(self, user: Address) -> Execution:
+        """The same call, doing what another account asked for earlier."""
+        return replace(self, caller=user)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from precompiles.engine.amounts import fee, quote_amount
 from precompiles.engine.matching import Fill, SelfMatch, match
+from precompiles.errors import PositionBankrupt
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpOrder
 from precompiles.perp.accounts import charged_health, position_health
@@ -16,7 +17,7 @@ from precompiles.perp.closing import close, reduce_order
 from precompiles.perp.events import OrderReduced, Trade
 from precompiles.perp.execution import Execution
 from precompiles.perp.positions import Effect, net, sweep
-from precompiles.types import Address, CloseReason, OrderStatus
+from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
 
 MATCH_GAS = 40_000
 """For each resting order that is met."""
@@ -41,21 +42,28 @@ def take(
     change_taker: ChangeTaker,
     *,
     taker_fee: int | None = None,
+    prevention: SelfTradePrevention | None = None,
+    most_makers: int | None = None,
 ) -> Taken:
     """Let an order meet the book, best and oldest first, one maker at a time.
 
     A maker that has nothing to reduce or cannot afford the fill is cancelled and the taker goes
-    on. `taker_fee` stands for the market's rate. The taker's margin is left to the caller.
+    on. `taker_fee` and `prevention` stand for the market's; after `most_makers` it stops. The
+    taker's margin is left to the caller.
     """
     rate = market.taker_fee if taker_fee is None else taker_fee
+    if prevention is None:
+        prevention = market.self_trade_prevention
     has_grown = False
-    while taker.is_active and taker.remaining:
-        met = _next(ledger, market, taker)
+    makers_met = 0
+    while taker.is_active and taker.remaining and makers_met != most_makers:
+        makers_met += 1
+        met = _next(ledger, market, taker, prevention)
         if met is None:
             break
         execution.charge(MATCH_GAS)
         if isinstance(met, SelfMatch):
-            taker = _prevent(ledger, execution, market, taker, met)
+            taker = _prevent(ledger, execution, taker, met)
             continue
         amount = min(met.amount, _reducible(ledger, market, met.maker))
         if amount == 0:
@@ -84,6 +92,30 @@ def filled(order: PerpOrder, amount: int, notional: int) -> PerpOrder:
     )
 
 
+def fill_maker(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    maker: Address,
+    bought: int,
+    notional: int,
+) -> int | None:
+    """Change a maker's netting position and take its fee, which is returned.
+
+    None where the maker cannot afford the fill; the caller then takes back what was done.
+    """
+    try:
+        effect = net(ledger, execution, market, maker, bought, notional)
+    except PositionBankrupt:
+        return None
+    has_grown = effect.has_grown
+    paid = charge_fee(
+        ledger, execution, market, maker, fee(notional, market.maker_fee), has_grown=has_grown
+    )
+    missing = missing_margin(ledger, execution, market, maker, has_grown=has_grown)
+    return None if missing < 0 else paid
+
+
 def charge_fee(
     ledger: Ledger,
     execution: Execution,
@@ -104,26 +136,27 @@ def charge_fee(
     return amount
 
 
-def is_affordable(ledger: Ledger, execution: Execution, market: PerpMarket, user: Address) -> bool:
-    """Whether an account and its position in a market have the margin for what they are now."""
-    return missing_margin(ledger, execution, market, user) >= 0
+def missing_margin(
+    ledger: Ledger, execution: Execution, market: PerpMarket, user: Address, *, has_grown: bool
+) -> int:
+    """How far an account is from what a fill must leave it with, below zero if it is not enough.
 
-
-def missing_margin(ledger: Ledger, execution: Execution, market: PerpMarket, user: Address) -> int:
-    """What the account has beyond its initial margin, or its own position beyond maintenance.
-
-    The first that is negative, else a number that is not.
+    After growing: the account its initial margin, and a position with its own cash more than
+    would liquidate it. After only reducing: no debt, in either.
     """
-    available = charged_health(ledger, execution, user).available
+    health = charged_health(ledger, execution, user)
+    left = health.available if has_grown else health.equity
     position = ledger.perp.netting_position(user, market.asset)
-    if available < 0 or position is None or not position.has_own_cash:
-        return available
-    health = position_health(ledger, position, execution.now)
-    return health.equity - health.maintenance if health.is_liquidatable else 0
+    if left < 0 or position is None or not position.has_own_cash:
+        return left
+    own = position_health(ledger, position, execution.now)
+    if has_grown:
+        return own.equity - own.maintenance if own.is_liquidatable else 0
+    return own.equity
 
 
 def _next(
-    ledger: Ledger, market: PerpMarket, taker: PerpOrder
+    ledger: Ledger, market: PerpMarket, taker: PerpOrder, prevention: SelfTradePrevention
 ) -> Fill[PerpOrder] | SelfMatch[PerpOrder] | None:
     """The first order that a taker meets."""
     side = ledger.perp.book(market.asset).side(is_buy=not taker.is_buy)
@@ -132,7 +165,7 @@ def _next(
         price=taker.price,
         amount=taker.remaining,
         owner=taker.owner,
-        prevention=market.self_trade_prevention,
+        prevention=prevention,
     )
     return next(meetings, None)
 
@@ -151,16 +184,8 @@ def _fill(
     notional = quote_amount(amount=amount, price=maker.price, base_unit=market.base_unit)
     mark, happened = ledger.journal.mark(), len(execution.events)
     bought = amount if maker.is_buy else -amount
-    effect = net(ledger, execution, market, maker.owner, bought, notional)
-    maker_fee = charge_fee(
-        ledger,
-        execution,
-        market,
-        maker.owner,
-        fee(notional, market.maker_fee),
-        has_grown=effect.has_grown,
-    )
-    if effect.has_grown and not is_affordable(ledger, execution, market, maker.owner):
+    maker_fee = fill_maker(ledger, execution, market, maker.owner, bought, notional)
+    if maker_fee is None:
         ledger.journal.revert(mark)
         del execution.events[happened:]
         return None
@@ -219,7 +244,6 @@ def _drop_surplus(ledger: Ledger, execution: Execution, market: PerpMarket, orde
 def _prevent(
     ledger: Ledger,
     execution: Execution,
-    market: PerpMarket,
     taker: PerpOrder,
     met: SelfMatch[PerpOrder],
 ) -> PerpOrder:

@@ -33,10 +33,12 @@ def pay_out(ledger: Ledger, execution: Execution, wanted: int) -> int:
     return paid
 
 
-def add_deficit(ledger: Ledger, execution: Execution, amount: int) -> None:
-    """Record a loss that nobody bears yet."""
-    fund = ledger.perp.fund
-    _put(ledger, execution, 0, insurance=fund.insurance, deficit=fund.deficit + amount)
+def cover(ledger: Ledger, execution: Execution, loss: int) -> None:
+    """Bear a loss: from the fund, and what it does not have as a deficit."""
+    left = loss - pay_out(ledger, execution, loss)
+    if left:
+        fund = ledger.perp.fund
+        _put(ledger, execution, 0, insurance=fund.insurance, deficit=fund.deficit + left)
 
 
 def _put(

@@ -33,6 +33,8 @@ from precompiles.types import (
     MAX_FEE_RATE,
     MAX_ID,
     MAX_LEVERAGE,
+    MAX_PERP_VALUE,
+    NATIVE_COIN,
     ZERO_ADDRESS,
     Address,
     SelfTradePrevention,
@@ -47,13 +49,13 @@ MAX_TIERS = 20
 def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None:
     """Choose the token of all margin, once; only the exchange's owner may.
 
-    Raises NotExchangeOwner, CollateralAlreadySet, or InvalidMarket for the zero address.
+    Raises NotExchangeOwner, CollateralAlreadySet, or InvalidMarket for what is no ERC-20.
     """
     _require_owner(ledger, execution.caller)
     settings = ledger.perp.settings
     if settings.collateral != ZERO_ADDRESS:
         raise CollateralAlreadySet(settings.collateral)
-    if token == ZERO_ADDRESS:
+    if token in (ZERO_ADDRESS, NATIVE_COIN):
         raise invalid("collateral")
     ledger.perp.settings = replace(settings, collateral=token)
     execution.events.append(CollateralSet(token))
@@ -175,8 +177,8 @@ def check_amount(market: PerpMarket, amount: int) -> None:
     """A size must be positive, within limits, and a multiple of the lot."""
     if amount == 0:
         raise AmountZero
-    if amount > MAX_AMOUNT:
-        raise AmountTooLarge(amount, MAX_AMOUNT)
+    if amount > MAX_PERP_VALUE:
+        raise AmountTooLarge(amount, MAX_PERP_VALUE)
     if amount % market.lot:
         raise AmountNotMultipleOfLot(amount, market.lot)
 
@@ -185,8 +187,8 @@ def check_price(market: PerpMarket, price: int) -> None:
     """A price must be positive, within limits, and a multiple of the tick."""
     if price == 0:
         raise PriceZero
-    if price > MAX_AMOUNT:
-        raise AmountTooLarge(price, MAX_AMOUNT)
+    if price > MAX_PERP_VALUE:
+        raise AmountTooLarge(price, MAX_PERP_VALUE)
     if price % market.tick:
         raise PriceNotMultipleOfTick(price, market.tick)
 

@@ -11,7 +11,7 @@ from precompiles.perp.clock import marked, touch
 from precompiles.perp.events import OraclePriceSet
 from precompiles.perp.execution import Execution
 from precompiles.perp.markets import require_market
-from precompiles.types import MAX_AMOUNT, Address
+from precompiles.types import MAX_PERP_VALUE, Address
 
 
 def set_price(
@@ -28,8 +28,8 @@ def set_price(
     if oracle == 0:
         raise PriceZero
     for price in (oracle, external):
-        if price > MAX_AMOUNT:
-            raise AmountTooLarge(price, MAX_AMOUNT)
+        if price > MAX_PERP_VALUE:
+            raise AmountTooLarge(price, MAX_PERP_VALUE)
     prices = touch(ledger, execution, market)
     prices = replace(prices, oracle=oracle, oracle_time=execution.now, external=external)
     prices = replace(prices, mark=marked(market, prices, ledger.perp.book(asset)))

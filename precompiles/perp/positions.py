@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from precompiles.engine.margin import initial_margin
 from precompiles.engine.position import Change, Exposure, apply_fill
+from precompiles.errors import PositionBankrupt
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import Leverage, PerpMarket, PerpPrices, Position
 from precompiles.perp.accounts import funding_due
 from precompiles.perp.clock import prices_at
 from precompiles.perp.events import PositionChanged
 from precompiles.perp.execution import Execution
-from precompiles.perp.insurance import pay_in
+from precompiles.perp.insurance import cover, pay_in
 from precompiles.types import Address, PositionKind, PositionStatus
 
 DEFAULT_LEVERAGE = 10
@@ -71,13 +72,15 @@ def reduce(
     amount: int,
     notional: int,
     *,
-    status: PositionStatus = PositionStatus.CLOSED,
+    ended_as: PositionStatus = PositionStatus.CLOSED,
+    is_forced: bool = False,
 ) -> int:
     """Close `amount` of a position, of any kind, for `notional`; returns the price gain.
 
     A position with its own cash pays out the closed share of its margin and what was gained on
-    it, or nothing when that is lost; with its last part, everything it has. `status` is what it
-    has when its last part goes.
+    it, or nothing when that is lost; with its last part, everything it has. Where that does not
+    cover the loss, a forced close leaves it to the insurance, and any other raises
+    PositionBankrupt.
     """
     position, funding = _settle_funding(ledger, market, position)
     delta = -amount if position.is_long else amount
@@ -90,6 +93,11 @@ def reduce(
         cash = 0
     else:
         cash = position.cash + flow
+        if is_last and cash < 0:
+            if not is_forced:
+                raise PositionBankrupt(position.id, cash)
+            cover(ledger, execution, -cash)
+            cash = 0
         paid_out = cash if is_last else _paid_out(position, change)
         ledger.perp.change_cash(position.owner, paid_out)
         cash -= paid_out
@@ -103,7 +111,7 @@ def reduce(
             size=position.size if is_last else change.exposure.size,
             entry_notional=position.entry_notional if is_last else change.exposure.entry_notional,
             cash=cash,
-            status=status if is_last else position.status,
+            status=ended_as if is_last else position.status,
             realized_pnl=position.realized_pnl + change.realized_pnl,
         ),
         change.realized_pnl,
@@ -147,7 +155,8 @@ def take_over(
         position,
         amount,
         notional,
-        status=PositionStatus.LIQUIDATED,
+        ended_as=PositionStatus.LIQUIDATED,
+        is_forced=True,
     )
     net(ledger, execution, market, to, size, notional)
     return notional
@@ -156,20 +165,10 @@ def take_over(
 def sweep(ledger: Ledger, execution: Execution, market: PerpMarket) -> None:
     """Once a market has no positions, what payers of funding rounded up goes to the insurance."""
     prices = ledger.perp.prices.rows[market.asset]
-    if prices.open_interest == 0 and prices.funding_pool:
+    if prices.funding_pool and not ledger.perp.open_positions.by_market.ids.get(market.asset):
         assert prices.funding_pool > 0, "payers round up, receivers down"
         ledger.perp.prices.put(market.asset, replace(prices, funding_pool=0))
         pay_in(ledger, execution, prices.funding_pool)
-
-
-def settle_funding(
-    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position
-) -> Position:
-    """Pay or receive what funding has come to; the position after it."""
-    settled, funding = _settle_funding(ledger, market, position)
-    if settled is position:
-        return position
-    return _put(ledger, execution, settled, 0, funding)
 
 
 def _settle_funding(ledger: Ledger, market: PerpMarket, position: Position) -> tuple[Position, int]:

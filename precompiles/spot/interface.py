@@ -185,9 +185,7 @@ class Spot(Precompile):
         """Ids above `after_order_id`, ascending."""
         del context
         _check_limit(limit, MAX_PAGE)
-        order_ids = self.ledger.open_orders.of(user)
-        start = order_ids.bisect_right(after_order_id)
-        return list(order_ids[start : start + limit])
+        return self.ledger.open_orders.page(user, after_order_id, limit)
 
     @method("getBestPrices(address asset) view returns (uint256 bid,uint256 ask)", gas=3_000)
     def get_best_prices(self, context: CallContext, asset: Address) -> tuple[int, int]:
@@ -208,13 +206,7 @@ class Spot(Precompile):
         del context
         _check_limit(levels, MAX_DEPTH_LEVELS)
         markets.require_market(self.ledger, asset)
-        bids, asks = self.ledger.book(asset).depth(levels)
-        return (
-            [price for price, _ in bids],
-            [amount for _, amount in bids],
-            [price for price, _ in asks],
-            [amount for _, amount in asks],
-        )
+        return self.ledger.book(asset).depth_columns(levels)
 
     # Funds
 

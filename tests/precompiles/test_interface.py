@@ -8,9 +8,12 @@ import pytest
 
 from precompiles.abi.signature import Parameter, Signature
 from precompiles.errors import ContractError
-from precompiles.spot.events import ABI_EVENTS
+from precompiles.perp import events as perp_events
+from precompiles.perp.interface import Perp
+from precompiles.precompile import Precompile
+from precompiles.spot import events as spot_events
 from precompiles.spot.interface import Spot
-from tests.precompiles.client import ISPOT, Entry, abi_of, canonical, topic
+from tests.precompiles.client import Entry, abi_of, canonical, topic
 
 GAS = {
     "placeOrder": 50_000,
@@ -37,8 +40,20 @@ GAS = {
     "owner": 2_000,
     "transferOwnership": 20_000,
 }
-METHODS = [declared.signature for declared in Spot.methods.values()]
-EVENTS = [event.signature for event in ABI_EVENTS.values()]
+PERP_GAS = {
+    "openPosition": 100_000,
+    "closePosition": 80_000,
+    "liquidate": 60_000,
+    "getPosition": 5_000,
+    "getMarkPrice": 3_000,
+    "calculatePnL": 10_000,
+    "placeOrder": 50_000,
+    "cancelOrder": 20_000,
+    "keep": 20_000,
+    "setOraclePrice": 40_000,
+}
+PRECOMPILES = {"ISpot": Spot, "IPerp": Perp}
+EVENTS = {"ISpot": spot_events.ABI_EVENTS, "IPerp": perp_events.ABI_EVENTS}
 ERRORS = [error.signature for error in ContractError.known.values()]
 
 
@@ -81,28 +96,42 @@ def declared_parameter(parameter: Parameter) -> tuple[Any, ...]:
     return parameter.type, name, parameter.indexed, parameter.fields
 
 
-def test_methods_are_those_of_the_interface() -> None:
+@pytest.mark.parametrize("contract", PRECOMPILES)
+def test_methods_are_those_of_the_interface(contract: str) -> None:
     """Names, types, struct members, outputs and mutability agree, and neither has more."""
-    assert declared(METHODS) == compiled(ISPOT, "function")
+    methods = [method.signature for method in PRECOMPILES[contract].methods.values()]
+    assert declared(methods) == compiled(abi_of(contract), "function")
 
 
-@pytest.mark.parametrize("contract", ["ISpot", "ISpotEvents"])
+@pytest.mark.parametrize("contract", EVENTS)
 def test_events_are_those_of_the_interface(contract: str) -> None:
     """Also what is indexed."""
-    assert declared(EVENTS) == compiled(abi_of(contract), "event")
+    events = [event.signature for event in EVENTS[contract].values()]
+    assert declared(events) == compiled(abi_of(contract), "event")
+    assert declared(events) == compiled(abi_of(f"{contract}Events"), "event")
 
 
-@pytest.mark.parametrize("contract", ["ISpot", "ISpotErrors"])
-def test_errors_are_those_of_the_interface(contract: str) -> None:
-    promised = compiled(abi_of(contract), "error")
-    assert {name: shape for name, shape in declared(ERRORS).items() if name in promised} == promised
+def test_errors_are_those_of_the_interfaces() -> None:
+    """Each error is promised by one interface or both, and nothing else is raised."""
+    spot, perp = (compiled(abi_of(contract), "error") for contract in PRECOMPILES)
+    assert declared(ERRORS) == spot | perp
+    assert all(spot[name] == perp[name] for name in spot.keys() & perp.keys())
 
 
 def test_gas_is_as_published() -> None:
     """A change of price shows up here."""
     assert {m.signature.name: m.gas for m in Spot.methods.values()} == GAS
+    perp = {m.signature.name: m.gas for m in Perp.methods.values()}
+    assert {name: perp[name] for name in PERP_GAS} == PERP_GAS
 
 
-def test_no_two_selectors_collide() -> None:
-    selectors = [signature.selector for signature in METHODS + ERRORS]
-    assert len(set(selectors)) == len(METHODS) + len(ERRORS)
+@pytest.mark.parametrize("precompile", PRECOMPILES.values())
+def test_no_two_selectors_collide(precompile: type[Precompile]) -> None:
+    """Methods among themselves, which the class would lose silently, and errors."""
+    selectors = [*precompile.methods, *ContractError.known]
+    assert len(set(selectors)) == len(selectors)
+    assert len(ContractError.known) == len({error.declaration for error in all_errors()})
+
+
+def all_errors() -> list[type[ContractError]]:
+    return ContractError.__subclasses__()

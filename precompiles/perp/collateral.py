@@ -1,0 +1,166 @@
+"""Collateral coming in and going out, between an account and its positions, and leverage."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from precompiles import tokens
+from precompiles.context import CallContext
+from precompiles.errors import (
+    AmountTooLarge,
+    AmountZero,
+    InsufficientCollateral,
+    InsufficientMargin,
+    InvalidLeverage,
+    NotIsolated,
+    PositionIsOpen,
+)
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import Leverage, Position
+from precompiles.perp.accounts import charged_health, position_health
+from precompiles.perp.clock import prices_at, touch
+from precompiles.perp.events import Deposit, LeverageSet, MarginChanged, Withdrawal
+from precompiles.perp.execution import Execution
+from precompiles.perp.insurance import pay_in
+from precompiles.perp.market_orders import require_own
+from precompiles.perp.markets import require_collateral, require_market
+from precompiles.perp.oracle import require_fresh
+from precompiles.types import MAX_AMOUNT, Address, PositionKind
+
+
+def deposit(
+    ledger: Ledger, execution: Execution, context: CallContext, here: Address, amount: int
+) -> None:
+    """Pull collateral from the caller, who has approved the precompile at `here`.
+
+    Raises CollateralNotSet, AmountZero, AmountTooLarge, TokenCallFailed or TokenAmountMismatch.
+    """
+    token = require_collateral(ledger)
+    if amount == 0:
+        raise AmountZero
+    left = MAX_AMOUNT - ledger.perp.fund.collateral_total
+    if amount > left:
+        raise AmountTooLarge(amount, left)
+    tokens.pull(context, token, execution.caller, here, amount)
+    credit(ledger, execution, execution.caller, amount)
+
+
+def credit(ledger: Ledger, execution: Execution, user: Address, amount: int) -> None:
+    """Book collateral that the precompile has received for `user`."""
+    fund = ledger.perp.fund
+    ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total + amount)
+    ledger.perp.change_cash(user, amount)
+    execution.events.append(Deposit(user, ledger.perp.settings.collateral, amount))
+
+
+def withdraw(
+    ledger: Ledger, execution: Execution, context: CallContext, here: Address, amount: int
+) -> None:
+    """Send collateral that nothing needs to the caller.
+
+    Raises AmountZero, CollateralNotSet, StalePrice, InsufficientMargin, InsufficientCollateral
+    when others' losses are not settled yet, TokenCallFailed or TokenAmountMismatch.
+    """
+    if amount == 0:
+        raise AmountZero
+    token = require_collateral(ledger)
+    user = execution.caller
+    _require_removable(ledger, execution, amount)
+    fund = ledger.perp.fund
+    if fund.collateral_total < amount:
+        raise InsufficientCollateral(fund.collateral_total, amount)
+    ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total - amount)
+    ledger.perp.change_cash(user, -amount)
+    execution.events.append(Withdrawal(user, token, amount))
+    tokens.push(context, token, here, user, amount)
+
+
+def fund_insurance(ledger: Ledger, execution: Execution, amount: int) -> None:
+    """Give some of the caller's collateral to the insurance fund. Raises like `withdraw`."""
+    if amount == 0:
+        raise AmountZero
+    _require_removable(ledger, execution, amount)
+    ledger.perp.change_cash(execution.caller, -amount)
+    pay_in(ledger, execution, amount)
+
+
+def add_margin(ledger: Ledger, execution: Execution, position_id: int, amount: int) -> None:
+    """Set collateral apart for one of the caller's isolated positions.
+
+    Raises AmountZero, NotIsolated, StalePrice, InsufficientMargin, or what is wrong with the id.
+    """
+    position = _require_isolated(ledger, execution, position_id, amount)
+    _require_removable(ledger, execution, amount)
+    _move(ledger, execution, position, amount)
+
+
+def remove_margin(ledger: Ledger, execution: Execution, position_id: int, amount: int) -> None:
+    """Give collateral that an isolated position does not need back to the account.
+
+    Raises AmountZero, NotIsolated, StalePrice, InsufficientMargin, or what is wrong with the id.
+    """
+    position = _require_isolated(ledger, execution, position_id, amount)
+    market = ledger.perp.markets.rows[position.asset]
+    require_fresh(market, touch(ledger, execution, market), execution.now)
+    removable = position_health(ledger, position, execution.now).removable
+    if removable < amount:
+        raise InsufficientMargin(removable, amount)
+    _move(ledger, execution, position, -amount)
+
+
+def set_leverage(
+    ledger: Ledger, execution: Execution, asset: Address, leverage: int, *, is_cross: bool
+) -> None:
+    """Choose leverage and margin mode for the caller's orders in a market.
+
+    An open position takes the new leverage on, and must afford it; its mode stays. Raises
+    UnknownMarket, InvalidLeverage, PositionIsOpen or InsufficientMargin.
+    """
+    market = require_market(ledger, asset)
+    if not 0 < leverage <= market.max_leverage:
+        raise InvalidLeverage(leverage, market.max_leverage)
+    user = execution.caller
+    position = ledger.perp.netting_position(user, asset)
+    if position is not None:
+        if is_cross != (position.kind == PositionKind.CROSS):
+            raise PositionIsOpen(position.id)
+        touch(ledger, execution, market)
+        position = replace(position, leverage=leverage)
+        ledger.perp.positions.put(position.id, position)
+        health = (
+            charged_health(ledger, execution, user)
+            if is_cross
+            else position_health(ledger, position, execution.now)
+        )
+        if health.available < 0:
+            raise InsufficientMargin(health.available, 0)
+    ledger.perp.leverages.put(asset + user, Leverage(leverage, is_cross))
+    execution.events.append(LeverageSet(user, asset, leverage, is_cross))
+
+
+def _require_removable(ledger: Ledger, execution: Execution, amount: int) -> None:
+    """Raises InsufficientMargin unless the caller's account can do without `amount`."""
+    for position_id in ledger.perp.open_positions.cross.of(execution.caller):
+        market = ledger.perp.markets.rows[ledger.perp.positions.rows[position_id].asset]
+        require_fresh(market, prices_at(ledger, market, execution.now), execution.now)
+    removable = charged_health(ledger, execution, execution.caller).removable
+    if removable < amount:
+        raise InsufficientMargin(removable, amount)
+
+
+def _require_isolated(
+    ledger: Ledger, execution: Execution, position_id: int, amount: int
+) -> Position:
+    if amount == 0:
+        raise AmountZero
+    position = require_own(ledger, execution, position_id)
+    if position.kind != PositionKind.ISOLATED:
+        raise NotIsolated(position_id)
+    return position
+
+
+def _move(ledger: Ledger, execution: Execution, position: Position, amount: int) -> None:
+    """Move collateral from the account to a position, or back where `amount` is negative."""
+    ledger.perp.change_cash(execution.caller, -amount)
+    ledger.perp.positions.put(position.id, replace(position, cash=position.cash + amount))
+    execution.events.append(MarginChanged(position.id, amount))

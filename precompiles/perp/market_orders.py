@@ -1,0 +1,237 @@
+"""Opening and closing a position at once: the book first, then the market's liquidity vault.
+
+The price is bounded by the market's slippage limit around mark, and it is all or nothing.
+"""
+
+from __future__ import annotations
+
+from precompiles.engine.amounts import fee, quote_amount
+from precompiles.engine.margin import initial_margin, maintenance_margin, notional_up
+from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.errors import (
+    CannotFillCompletely,
+    InsufficientMargin,
+    InvalidLeverage,
+    NotPositionOwner,
+    PositionNotFound,
+    PositionNotOpen,
+)
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position
+from precompiles.perp.accounts import charged_health, is_in_danger, position_health
+from precompiles.perp.clock import touch
+from precompiles.perp.events import OrderPlaced, Trade
+from precompiles.perp.execution import Execution
+from precompiles.perp.filling import (
+    ChangeTaker,
+    charge_fee,
+    fill_maker,
+    filled,
+    missing_margin,
+    take,
+)
+from precompiles.perp.markets import check_amount, require_market, tiers_of
+from precompiles.perp.oracle import require_fresh
+from precompiles.perp.placing import OrderRequest, check_open_interest, new_order
+from precompiles.perp.positions import Effect, open_standalone, reduce, sweep
+from precompiles.types import (
+    FEE_DENOMINATOR,
+    ZERO_ADDRESS,
+    Address,
+    OrderKind,
+    SelfTradePrevention,
+    TimeInForce,
+)
+
+
+def open_position(
+    ledger: Ledger,
+    execution: Execution,
+    asset: Address,
+    amount: int,
+    leverage: int,
+    *,
+    is_long: bool,
+) -> Position:
+    """Trade `amount` at market into a position of its own, backed by notional / leverage.
+
+    Raises UnknownMarket, InvalidLeverage, NoOraclePrice, StalePrice, CannotFillCompletely,
+    OpenInterestTooLarge, InsufficientMargin, or what is wrong with the amount.
+    """
+    market = require_market(ledger, asset)
+    check_amount(market, amount)
+    if not 0 < leverage <= market.max_leverage:
+        raise InvalidLeverage(leverage, market.max_leverage)
+    prices = touch(ledger, execution, market)
+    require_fresh(market, prices, execution.now)
+    # The position is made once, with the totals, when everything has filled.
+    filled_order = trade_at_market(
+        ledger,
+        execution,
+        market,
+        amount,
+        is_buy=is_long,
+        change_taker=lambda _delta, _notional: Effect(0, has_grown=True),
+    )
+    notional = filled_order.filled_notional
+    maintenance = maintenance_margin(notional, tiers_of(market))
+    if 2 * maintenance > initial_margin(notional, leverage):
+        raise InvalidLeverage(leverage, notional // (2 * maintenance))
+    size = amount if is_long else -amount
+    position = open_standalone(ledger, execution, market, size, notional, leverage)
+    check_open_interest(ledger, market)
+    available = charged_health(ledger, execution, execution.caller).available
+    if available < 0:
+        raise InsufficientMargin(available, 0)
+    if is_in_danger(ledger, position, execution.now):
+        health = position_health(ledger, position, execution.now)
+        raise InsufficientMargin(health.equity - health.maintenance, 0)
+    return position
+
+
+def close_position(ledger: Ledger, execution: Execution, position_id: int) -> int:
+    """Trade all of the caller's position away at market; the price gain, without fees.
+
+    Raises PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely,
+    PositionBankrupt, or InsufficientMargin where it would leave the account in debt.
+    """
+    position = require_own(ledger, execution, position_id)
+    market = ledger.perp.markets.rows[position.asset]
+    touch(ledger, execution, market)
+    gains: list[int] = []
+
+    def close_part(delta: int, notional: int) -> Effect:
+        left = ledger.perp.positions.rows[position_id]
+        gains.append(reduce(ledger, execution, market, left, abs(delta), notional))
+        return Effect(gains[-1], has_grown=False)
+
+    trade_at_market(
+        ledger,
+        execution,
+        market,
+        abs(position.size),
+        is_buy=not position.is_long,
+        change_taker=close_part,
+    )
+    missing = missing_margin(ledger, execution, market, execution.caller, has_grown=False)
+    if missing < 0:
+        raise InsufficientMargin(missing, 0)
+    return sum(gains)
+
+
+def trade_at_market(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    amount: int,
+    *,
+    is_buy: bool,
+    change_taker: ChangeTaker,
+) -> PerpOrder:
+    """Fill all of an order of the caller's within the slippage limit, or revert.
+
+    Raises CannotFillCompletely.
+    """
+    mark = ledger.perp.prices.rows[market.asset].mark
+    price = slipped(market, mark, is_buy=is_buy)
+    request = OrderRequest(market.asset, amount, price, is_buy, TimeInForce.IOC)
+    order = new_order(ledger, execution, request, kind=OrderKind.POSITION)
+    execution.events.append(OrderPlaced.of(order))
+    order = take(
+        ledger,
+        execution,
+        market,
+        order,
+        change_taker,
+        prevention=SelfTradePrevention.EXPIRE_MAKER,
+    ).order
+    if order.remaining:
+        order = _fill_from_vault(ledger, execution, market, order, change_taker)
+    if order.remaining:
+        raise CannotFillCompletely(amount, order.filled)
+    ledger.perp.orders.put(order.id, order)
+    return order
+
+
+def slipped(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
+    """The worst price an order without one accepts, rounded toward mark."""
+    if is_buy:
+        return divide_down(mark * (FEE_DENOMINATOR + market.max_slippage), FEE_DENOMINATOR)
+    return divide_up(mark * (FEE_DENOMINATOR - market.max_slippage), FEE_DENOMINATOR)
+
+
+def require_own(ledger: Ledger, execution: Execution, position_id: int) -> Position:
+    """The caller's own open position of that id."""
+    position = require_open(ledger, position_id)
+    if position.owner != execution.caller:
+        raise NotPositionOwner(position_id, execution.caller, position.owner)
+    return position
+
+
+def require_open(ledger: Ledger, position_id: int) -> Position:
+    """Any account's open position. Raises PositionNotFound or PositionNotOpen."""
+    position = ledger.position(position_id)
+    if position is None:
+        raise PositionNotFound(position_id)
+    if not position.is_open:
+        raise PositionNotOpen(position_id)
+    return position
+
+
+def _fill_from_vault(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    taker: PerpOrder,
+    change_taker: ChangeTaker,
+) -> PerpOrder:
+    """Let the liquidity vault take all of the rest at mark, if it may and can."""
+    vault = market.vault
+    if vault in (ZERO_ADDRESS, taker.owner):
+        return taker
+    mark = ledger.perp.prices.rows[market.asset].mark
+    amount = taker.remaining
+    notional = quote_amount(amount=amount, price=mark, base_unit=market.base_unit)
+    bought = -amount if taker.is_buy else amount
+    before, happened = ledger.journal.mark(), len(execution.events)
+    vault_fee = fill_maker(ledger, execution, market, vault, bought, notional)
+    if vault_fee is None or not _is_within_limit(ledger, market, mark):
+        ledger.journal.revert(before)
+        del execution.events[happened:]
+        return taker
+    effect = change_taker(-bought, notional)
+    taker_fee = charge_fee(
+        ledger,
+        execution,
+        market,
+        taker.owner,
+        fee(notional, market.taker_fee),
+        has_grown=effect.has_grown,
+    )
+    trade = Trade(
+        market.asset,
+        vault,
+        taker.owner,
+        ledger.next_trade_id(),
+        0,
+        taker.id,
+        mark,
+        amount,
+        notional,
+        vault_fee,
+        taker_fee,
+        taker.is_buy,
+        0,
+        0,
+    )
+    execution.events.insert(happened, trade)
+    sweep(ledger, execution, market)
+    return filled(taker, amount, notional)
+
+
+def _is_within_limit(ledger: Ledger, market: PerpMarket, mark: int) -> bool:
+    """Whether the vault's position is no larger than the market lets it be."""
+    position = ledger.perp.netting_position(market.vault, market.asset)
+    if position is None:
+        return True
+    return notional_up(position.size, mark, market.base_unit) <= market.vault_limit

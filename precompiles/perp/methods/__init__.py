@@ -1,0 +1,1 @@
+"""IPerp as contracts call it, by subject: each method declared once, decoded, done, and logged."""

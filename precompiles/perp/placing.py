@@ -1,0 +1,229 @@
+"""Placing an order: checks, matching, and what becomes of the remainder.
+
+An order is carried out as it meets the book, since each fill changes what both sides can afford.
+What is raised on the way ends the call, and the journal takes back what was done.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from precompiles.engine.amounts import quote_amount
+from precompiles.engine.margin import initial_margin, notional_up
+from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.errors import (
+    BelowMinimumNotional,
+    CannotFillCompletely,
+    ClientOrderIdInUse,
+    InsufficientMargin,
+    InvalidTimeInForce,
+    OpenInterestTooLarge,
+    PriceOutOfBand,
+    WouldNotReduce,
+    WouldTakeLiquidity,
+)
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket, PerpOrder, PerpPrices
+from precompiles.perp.accounts import charged_health
+from precompiles.perp.clock import touch
+from precompiles.perp.events import OrderClosed, OrderPlaced
+from precompiles.perp.execution import Execution
+from precompiles.perp.filling import missing_margin, take
+from precompiles.perp.markets import check_amount, check_price, require_market
+from precompiles.perp.oracle import require_fresh, require_price
+from precompiles.perp.positions import net, preference
+from precompiles.types import (
+    FEE_DENOMINATOR,
+    Address,
+    CloseReason,
+    OrderKind,
+    OrderStatus,
+    TimeInForce,
+)
+
+PLACE_GAS = 50_000
+_TIMES_IN_FORCE = tuple(TimeInForce)
+
+
+class OrderRequest(NamedTuple):
+    """What a trader asks for; fields as in the interface's struct."""
+
+    asset: Address
+    amount: int
+    price: int
+    is_buy: bool
+    time_in_force: int = TimeInForce.GTC
+    reduce_only: bool = False
+    client_order_id: int = 0
+    """0 for none; otherwise unique among the owner's live orders."""
+
+
+def place(
+    ledger: Ledger,
+    execution: Execution,
+    request: OrderRequest,
+    *,
+    order_id: int | None = None,
+    kind: OrderKind = OrderKind.LIMIT,
+) -> PerpOrder:
+    """Match an order of the caller's against the book and rest or end the remainder.
+
+    Returns the order as it stands; a fired trigger brings its `order_id`. Raises the typed error
+    of whichever rule it breaks.
+    """
+    market = require_market(ledger, request.asset)
+    _check_form(ledger, execution.caller, market, request)
+    prices = touch(ledger, execution, market)
+    _check_rules(ledger, execution, market, prices, request)
+    order = new_order(ledger, execution, request, order_id=order_id, kind=kind)
+    execution.events.append(OrderPlaced.of(order))
+    taken = take(
+        ledger,
+        execution,
+        market,
+        order,
+        lambda delta, notional: net(ledger, execution, market, order.owner, delta, notional),
+    )
+    order = taken.order
+    if order.filled:
+        _check_taker(ledger, execution, market, has_grown=taken.has_grown)
+    if order.time_in_force == TimeInForce.FOK and order.filled < order.amount:
+        raise CannotFillCompletely(order.amount, order.filled)
+    return _settle_remainder(ledger, execution, market, order)
+
+
+def new_order(
+    ledger: Ledger,
+    execution: Execution,
+    request: OrderRequest,
+    *,
+    order_id: int | None = None,
+    kind: OrderKind,
+) -> PerpOrder:
+    """The caller's order as it was asked for, not yet in its table."""
+    return PerpOrder(
+        id=ledger.next_order_id() if order_id is None else order_id,
+        owner=execution.caller,
+        asset=request.asset,
+        is_buy=request.is_buy,
+        price=request.price,
+        amount=request.amount,
+        filled=0,
+        filled_notional=0,
+        status=OrderStatus.NEW,
+        reason=CloseReason.NONE,
+        time_in_force=_TIMES_IN_FORCE[request.time_in_force],
+        kind=kind,
+        reduce_only=request.reduce_only,
+        client_order_id=request.client_order_id,
+        block_number=execution.block_number,
+    )
+
+
+def check_open_interest(ledger: Ledger, market: PerpMarket) -> None:
+    """Raises OpenInterestTooLarge above the market's limit."""
+    open_interest = ledger.perp.prices.rows[market.asset].open_interest
+    if 0 < market.max_open_interest < open_interest:
+        raise OpenInterestTooLarge(open_interest, market.max_open_interest)
+
+
+def check_client_order_id(ledger: Ledger, user: Address, client_order_id: int) -> None:
+    """Raises ClientOrderIdInUse when one of the user's live orders or triggers has it."""
+    in_use = ledger.perp.client_order_ids.ids.get((user, client_order_id))
+    if in_use is not None:
+        raise ClientOrderIdInUse(client_order_id, in_use)
+
+
+def reducible(ledger: Ledger, user: Address, asset: Address, *, is_buy: bool) -> int:
+    """How much of an account's netting position an order of that side would close."""
+    position = ledger.perp.netting_position(user, asset)
+    return 0 if position is None or position.is_long == is_buy else abs(position.size)
+
+
+def _check_form(ledger: Ledger, caller: Address, market: PerpMarket, request: OrderRequest) -> None:
+    """What can be told from the order alone."""
+    if request.time_in_force >= len(_TIMES_IN_FORCE):
+        raise InvalidTimeInForce(request.time_in_force)
+    check_amount(market, request.amount)
+    check_price(market, request.price)
+    check_client_order_id(ledger, caller, request.client_order_id)
+
+
+def _check_rules(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    prices: PerpPrices,
+    request: OrderRequest,
+) -> None:
+    """What depends on the market and the position; reducing needs no fresh price."""
+    if request.reduce_only:
+        require_price(market, prices)
+    else:
+        require_fresh(market, prices, execution.now)
+    if market.price_band:
+        scaled = prices.mark * (FEE_DENOMINATOR - market.price_band)
+        low = divide_up(scaled, FEE_DENOMINATOR)
+        scaled = prices.mark * (FEE_DENOMINATOR + market.price_band)
+        high = divide_down(scaled, FEE_DENOMINATOR)
+        if not low <= request.price <= high:
+            raise PriceOutOfBand(request.price, low, high)
+    if request.reduce_only:
+        closing = reducible(ledger, execution.caller, market.asset, is_buy=request.is_buy)
+        if request.amount > closing:
+            position = ledger.perp.netting_position(execution.caller, market.asset)
+            raise WouldNotReduce(position.size if position else 0, request.amount)
+    else:
+        notional = quote_amount(
+            amount=request.amount, price=request.price, base_unit=market.base_unit
+        )
+        if notional < market.minimum_notional:
+            raise BelowMinimumNotional(notional, market.minimum_notional)
+    side = ledger.perp.book(market.asset).side(is_buy=not request.is_buy)
+    if request.time_in_force == TimeInForce.ALO and side.crosses(request.price):
+        assert side.best is not None
+        raise WouldTakeLiquidity(request.price, side.best.price)
+
+
+def _check_taker(
+    ledger: Ledger, execution: Execution, market: PerpMarket, *, has_grown: bool
+) -> None:
+    """After an order's fills: limits and margin of who placed it."""
+    if has_grown:
+        check_open_interest(ledger, market)
+    missing = missing_margin(ledger, execution, market, execution.caller, has_grown=has_grown)
+    if missing < 0:
+        raise InsufficientMargin(missing, 0)
+
+
+def _settle_remainder(
+    ledger: Ledger, execution: Execution, market: PerpMarket, order: PerpOrder
+) -> PerpOrder:
+    """Rest what did not fill, if it could be afforded now, or let it expire."""
+    if order.is_active and order.time_in_force == TimeInForce.IOC:
+        order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
+    if order.is_active and not order.reduce_only:
+        _check_resting(ledger, execution, market, order)
+    ledger.perp.orders.put(order.id, order)
+    if order.status == OrderStatus.EXPIRED:
+        execution.events.append(OrderClosed.of(order))
+    return order
+
+
+def _check_resting(
+    ledger: Ledger, execution: Execution, market: PerpMarket, order: PerpOrder
+) -> None:
+    """What would open a position must be affordable now; nothing is set aside for it."""
+    closing = reducible(ledger, order.owner, market.asset, is_buy=order.is_buy)
+    opening = max(0, order.remaining - closing)
+    if opening == 0:
+        return
+    position = ledger.perp.netting_position(order.owner, market.asset)
+    chosen = position or preference(ledger, order.owner, market)
+    notional = notional_up(opening, order.price, market.base_unit)
+    needed = initial_margin(notional, chosen.leverage)
+    available = charged_health(ledger, execution, order.owner).available
+    if available < needed:
+        raise InsufficientMargin(available, needed)

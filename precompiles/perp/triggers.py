@@ -1,0 +1,110 @@
+"""Orders that wait for the mark price: stops and take-profits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from precompiles.errors import ContractError, InvalidTrigger
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket, Trigger
+from precompiles.perp.clock import touch
+from precompiles.perp.closing import end_trigger
+from precompiles.perp.events import TriggerFired, TriggerPlaced
+from precompiles.perp.execution import Execution
+from precompiles.perp.market_orders import slipped
+from precompiles.perp.markets import check_amount, check_price, require_market
+from precompiles.perp.oracle import require_price
+from precompiles.perp.placing import OrderRequest, check_client_order_id, place, reducible
+from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, TimeInForce
+
+
+class TriggerRequest(NamedTuple):
+    """What a trader asks for."""
+
+    asset: Address
+    amount: int
+    trigger_price: int
+    limit_price: int
+    """0 to trade at market once it fires."""
+    is_buy: bool
+    is_take_profit: bool
+    reduce_only: bool
+    client_order_id: int
+
+
+def place_trigger(ledger: Ledger, execution: Execution, request: TriggerRequest) -> Trigger:
+    """Keep an order back until the mark price reaches its trigger price.
+
+    A stop buys at a mark at or above it and sells at or below; a take-profit the other way
+    round. Raises UnknownMarket, NoOraclePrice, InvalidTrigger for one that would fire at once,
+    ClientOrderIdInUse, or what is wrong with size and prices.
+    """
+    market = require_market(ledger, request.asset)
+    check_amount(market, request.amount)
+    check_price(market, request.trigger_price)
+    if request.limit_price:
+        check_price(market, request.limit_price)
+    check_client_order_id(ledger, execution.caller, request.client_order_id)
+    prices = touch(ledger, execution, market)
+    require_price(market, prices)
+    trigger = Trigger(
+        id=ledger.next_order_id(),
+        owner=execution.caller,
+        asset=request.asset,
+        is_buy=request.is_buy,
+        amount=request.amount,
+        trigger_price=request.trigger_price,
+        limit_price=request.limit_price,
+        is_take_profit=request.is_take_profit,
+        reduce_only=request.reduce_only,
+        client_order_id=request.client_order_id,
+        block_number=execution.block_number,
+    )
+    if trigger.is_due(prices.mark):
+        raise InvalidTrigger(request.trigger_price, prices.mark)
+    ledger.perp.triggers.put(trigger.id, trigger)
+    execution.events.append(TriggerPlaced.of(trigger))
+    return trigger
+
+
+def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
+    """Turn a due trigger into an order of its owner's.
+
+    One that may only reduce is cut to the position, or cancelled when there is none; one that
+    is refused ends rejected.
+    """
+    market = ledger.perp.markets.rows[trigger.asset]
+    mark_price = touch(ledger, execution, market).mark
+    execution.events.append(TriggerFired(trigger.id, mark_price))
+    amount = trigger.amount
+    if trigger.reduce_only:
+        closing = reducible(ledger, trigger.owner, trigger.asset, is_buy=trigger.is_buy)
+        amount = min(amount, closing)
+        if amount == 0:
+            status, reason = OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY
+            end_trigger(ledger, execution, trigger, status, reason)
+            return
+    request = OrderRequest(
+        trigger.asset,
+        amount,
+        trigger.limit_price or _market_price(market, mark_price, is_buy=trigger.is_buy),
+        trigger.is_buy,
+        TimeInForce.GTC if trigger.limit_price else TimeInForce.IOC,
+        trigger.reduce_only,
+        trigger.client_order_id,
+    )
+    mark, happened = ledger.journal.mark(), len(execution.events)
+    ledger.perp.triggers.put(trigger.id, None)
+    acting = execution.acting_for(trigger.owner)
+    try:
+        place(ledger, acting, request, order_id=trigger.id, kind=OrderKind.TRIGGER)
+    except ContractError:
+        ledger.journal.revert(mark)
+        del execution.events[happened:]
+        end_trigger(ledger, execution, trigger, OrderStatus.REJECTED, CloseReason.NONE)
+
+
+def _market_price(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
+    """The slippage limit on the market's grid, toward mark."""
+    price, tick = slipped(market, mark, is_buy=is_buy), market.tick
+    return max(tick, price - price % tick) if is_buy else price + -price % tick
