@@ -72,14 +72,6 @@ def rename(source: Path, target: Path) -> None:
     sync_directory(target.parent)
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a directory with all in it; no harm where there is none."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

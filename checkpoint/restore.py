@@ -8,15 +8,16 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+from checkpoint.building import building, write_witness
 from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
-from checkpoint.layout import StoreLayout, remove, rename, sync_directory
+from checkpoint.layout import StoreLayout, rename, sync_directory
 from checkpoint.lock import StoreLock
 from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_checkpoints
 from checkpoint.metrics import stopwatch
 from checkpoint.rocks.reader import RocksReader, set_sequence
 from checkpoint.store import Progress
 from checkpoint.verify import VerifyReport, verify
-from checkpoint.witness import Commit, WitnessFile, read_witness
+from checkpoint.witness import Commit, read_witness
 from precompiles.ledger.commitment import digest
 
 _logger = logging.getLogger(__name__)
@@ -68,22 +69,21 @@ def restore_to(
     are shared with it where the file system can. The new store is built and proven under another
     name beside `target` and appears whole or not at all; after a kill, this can be run again.
 
-    Raises NotAStore where `target` is a file or a directory with something in it, NoCheckpoint,
-    StoreLocked while another process is at the same target, StoreDamaged, StoreFailed.
+    Raises AlreadyThere where `target` is a file or a directory with something in it, NotAStore,
+    NoCheckpoint, StoreLocked while another process is at the same target, StoreDamaged,
+    StoreFailed.
     """
-    target = Path(target).resolve()
     if not Path(path).is_dir():
         raise NotAStore(f"{path} does not exist; give the path of a store")
-    _refuse_content(target)
     info = choose_checkpoint(Path(path), height)
-    building = StoreLayout(target.with_name(f".{target.name}.restoring"))
+    assert info.manifest is not None
+    commit = Commit(info.manifest.sequence, info.height, bytes.fromhex(info.manifest.block_hash))
     try:
-        building.root.mkdir(parents=True, exist_ok=True)
-        with StoreLock(building.lock), stopwatch() as watch:
-            _build_store(info, building, progress)
-            rename(building.root, target)
+        with building(Path(target), "restoring") as layout, stopwatch() as watch:
+            materialize(info, layout.database, progress)
+            write_witness(layout.witness, commit)
+            sync_directory(layout.database)
     except OSError as error:
-        _refuse_content(target)
         raise StoreFailed(f"restoring {info.path} to {target}: {error}") from error
     _logger.info("restored block %d to %s, %.3f s", info.height, target, watch.seconds)
     return info
@@ -140,31 +140,6 @@ def _prove_database(
             raise StoreDamaged(report.difference, str(info.path))
         _compare(reader, info.manifest, info.path)
     return report
-
-
-def _build_store(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None) -> None:
-    """A store of its own with one proven database, and the witness of its head."""
-    assert info.manifest is not None
-    for leftover in (layout.database, layout.witness):
-        remove(leftover)
-    try:
-        materialize(info, layout.database, progress)
-    except BaseException:
-        remove(layout.root)
-        raise
-    witness = WitnessFile(layout.witness)
-    block_hash = bytes.fromhex(info.manifest.block_hash)
-    witness.record(Commit(info.manifest.sequence, info.height, block_hash))
-    witness.close()
-    sync_directory(layout.database)
-    sync_directory(layout.root)
-
-
-def _refuse_content(target: Path) -> None:
-    if target.exists() and not target.is_dir():
-        raise NotAStore(f"{target} is a file; choose an empty or new directory")
-    if target.is_dir() and any(target.iterdir()):
-        raise NotAStore(f"{target} is not empty; choose an empty or new directory")
 
 
 def _build(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None) -> None:

@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from evm_dex.chain.errors import ChainError, TransactionRejected
     from evm_dex.contract import Contract, Reverted
     from evm_dex.dex import Dex
+    from evm_dex.opening import open_beside
     from evm_dex.opening import open_dex as open  # noqa: A004 - evm_dex.open reads like the built-in
 
 # The default backend is nine times slower per hash; it is chosen at the first one.
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
 
-__all__ = ["ChainError", "Contract", "Dex", "Reverted", "TransactionRejected", "open"]
+__all__ = [
+    "ChainError",
+    "Contract",
+    "Dex",
+    "Reverted",
+    "TransactionRejected",
+    "open",
+    "open_beside",
+]
 
 _HOMES = {
     "ChainError": ("evm_dex.chain.errors", "ChainError"),
@@ -31,6 +40,7 @@ _HOMES = {
     "Reverted": ("evm_dex.contract", "Reverted"),
     "TransactionRejected": ("evm_dex.chain.errors", "TransactionRejected"),
     "open": ("evm_dex.opening", "open_dex"),
+    "open_beside": ("evm_dex.opening", "open_beside"),
 }
 
 

@@ -49,6 +49,17 @@ def open_dex(
     return _opened(store, manager, genesis, automine)
 
 
+def open_beside(path: str | Path) -> Dex:
+    """The chain at a path as it is now, read beside the process that holds it.
+
+    It does not follow the writer, and refuses new blocks. Raises NotAStore, StoreDamaged,
+    UntrustedStorage, ChainError.
+    """
+    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
+
+    return _opened(BesideStore(path), None, None, automine=True)
+
+
 def _opened(
     store: Store,
     manager: CheckpointManager | None,

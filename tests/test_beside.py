@@ -15,7 +15,6 @@ from checkpoint.errors import CommitsLost, NotAStore, StoreError
 from checkpoint.families import Family
 from checkpoint.rocks import RocksStore
 from checkpoint.rocks.beside import BesideStore
-from evm_dex.beside import open_beside
 from evm_dex.chain.errors import ChainStopped
 from evm_dex.cli import app
 from tests.checkpoint.fake_chain import FakeChain, contents
@@ -80,7 +79,7 @@ def test_a_path_without_a_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_chain_read_beside_refuses_new_blocks(tmp_path: Path) -> None:
-    with evm_dex.open(tmp_path) as dex, open_beside(tmp_path) as beside:
+    with evm_dex.open(tmp_path) as dex, evm_dex.open_beside(tmp_path) as beside:
         assert beside.head == dex.head
         with pytest.raises(ChainStopped, match="only looked at"):
             beside.mine()

@@ -167,7 +167,7 @@ def test_restore_to_leaves_the_chain_and_makes_another(chain: Path, tmp_path: Pa
     assert answer("check", branch)["height"] == 8
     assert answer("check", chain)["height"] == 14
     refused = run("checkpoint", "restore", chain, "--to", branch, code=1)
-    assert "is not empty; choose an empty or new directory" in refused
+    assert "is not empty; choose a new or empty directory" in refused
 
 
 def test_beside_a_running_chain_all_that_reads_works(chain: Path, tmp_path: Path) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,12 +12,11 @@ from checkpoint.archive.migrations import read_batches
 from checkpoint.archive.reading import ArchiveReader
 from checkpoint.archive.records import ChainRecord, recent_start
 from checkpoint.archive.summary import Summary
-from checkpoint.errors import AlreadyThere, StoreFailed, UnexpectedBlock, WrongChain
-from checkpoint.layout import StoreLayout, rename, sync_directory
-from checkpoint.lock import StoreLock
+from checkpoint.building import building, check_free, write_witness
+from checkpoint.errors import StoreFailed, UnexpectedBlock, WrongChain
+from checkpoint.layout import StoreLayout, sync_directory
 from checkpoint.rocks.loading import Loader
 from checkpoint.store import Progress
-from checkpoint.witness import Commit, WitnessFile
 
 
 def import_archive(
@@ -46,42 +42,15 @@ def import_archive(
     """
     target = Path(path)
     with Path(archive).open("rb") as file:
-        _check_free(target)
+        check_free(target)
         reader = ArchiveReader(file, str(archive))
         try:
-            with _building(target) as layout:
+            with building(target, "importing") as layout:
                 expected = (chain_id, block_hash)
                 summary = _build(reader, file, layout, inspect, expected, progress)
         except OSError as error:
             raise StoreFailed(f"importing to {target}: {error}") from error
     return summary
-
-
-def _check_free(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise AlreadyThere(f"{target} is not empty; choose a new or empty directory")
-
-
-@contextmanager
-def _building(target: Path) -> Iterator[StoreLayout]:
-    """A store beside the target, moved there at the end; its lock keeps a second import out."""
-    layout = StoreLayout(target.absolute().with_name(f".{target.absolute().name}.importing"))
-    layout.root.mkdir(parents=True, exist_ok=True)
-    with StoreLock(layout.lock):
-        try:
-            _clear(layout)
-            yield layout
-            sync_directory(layout.root)
-            rename(layout.root, target.absolute())
-        except BaseException:
-            shutil.rmtree(layout.root, ignore_errors=True)
-            raise
-
-
-def _clear(layout: StoreLayout) -> None:
-    """What an import that was killed has left."""
-    shutil.rmtree(layout.database, ignore_errors=True)
-    layout.witness.unlink(missing_ok=True)
 
 
 def _build(
@@ -107,7 +76,7 @@ def _build(
     finally:
         loader.close()
     sync_directory(layout.database)
-    _write_witness(layout.witness, commit)
+    write_witness(layout.witness, commit)
     return summary
 
 
@@ -116,13 +85,3 @@ def _check_expected(chain: ChainRecord, chain_id: int | None, block_hash: bytes 
         raise WrongChain(chain_id, chain.chain_id)
     if block_hash is not None and chain.block_hash != block_hash:
         raise UnexpectedBlock(block_hash, chain.block_hash)
-
-
-def _write_witness(file: Path, commit: Commit) -> None:
-    witness = WitnessFile(file)
-    try:
-        witness.record(commit)
-    finally:
-        witness.close()
-    with file.open("rb") as written:
-        os.fsync(written.fileno())

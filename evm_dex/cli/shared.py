@@ -85,15 +85,13 @@ def existing(path: Path) -> Iterator[Dex]:
 @contextmanager
 def looking_at(path: Path) -> Iterator[Dex]:
     """A chain to look at, also while another process holds it."""
-    from evm_dex.beside import open_beside  # noqa: PLC0415 - loads the whole chain
-
     with ExitStack() as stack:
         try:
             dex = stack.enter_context(existing(path))
         except StoreLocked as held:
             tell_holder(held)
             with errors.status("Reading beside it …"):
-                dex = stack.enter_context(open_beside(path))
+                dex = stack.enter_context(evm_dex.open_beside(path))
         yield dex
 
 

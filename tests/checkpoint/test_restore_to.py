@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 import evm_dex
-from checkpoint.errors import CommitsLost, NoCheckpoint, NotAStore, StoreDamaged, StoreLocked
+from checkpoint.errors import (
+    AlreadyThere,
+    CommitsLost,
+    NoCheckpoint,
+    NotAStore,
+    StoreDamaged,
+    StoreLocked,
+)
 from checkpoint.lock import StoreLock
 from checkpoint.manager import CheckpointManager
 from checkpoint.restore import restore_to
@@ -57,7 +64,7 @@ def test_an_empty_directory_is_taken_and_a_full_one_left_alone(
     full.mkdir()
     (full / "thesis.tex").write_text("precious")
     for target in (full, full / "thesis.tex", original, empty):
-        with pytest.raises(NotAStore, match="choose an empty or new directory"):
+        with pytest.raises(AlreadyThere, match="choose a new or empty directory"):
             restore_to(original, target)
     assert [path.name for path in full.iterdir()] == ["thesis.tex"]
 
