@@ -22,9 +22,10 @@ IPerp constant PERP = IPerp(0x0000000000000000000000000000000000000d02);
 /// by any address, usually that of the token whose price it follows.
 ///
 /// Units: cash, margin, notionals, equity and fees are in the smallest units of the collateral.
-/// Sizes are in size units, and a price is collateral units for `baseUnit` of them. Each market
-/// has its own `baseUnit`. Signed sizes are positive for longs and negative for shorts. Fees,
-/// slippage, price bands are in hundred-thousandths; times in seconds of block time.
+/// Sizes are in size units, and a price is collateral units for `baseUnit` of them; each market
+/// has its own `baseUnit`. Sizes and prices are at most 2^112 - 1. Signed sizes are positive for
+/// longs and negative for shorts. Fees, slippage and price bands are in hundred-thousandths; times
+/// in seconds of block time.
 ///
 /// Trades: an order fills against the best price first, the oldest order first among equals,
 /// always at the resting order's price. Both sides book the same notional,
@@ -50,7 +51,8 @@ IPerp constant PERP = IPerp(0x0000000000000000000000000000000000000d02);
 /// `UnknownMethod`. The lists below name what comes on top; errors are in `IPerpErrors`, events in
 /// `IPerpEvents`.
 /// Gas is on top of the CALL's own. It is charged before the work it pays for, and not given back
-/// by a revert. A fill, or an order that a rule ends on the way, is 30,000.
+/// by a revert. An order that meets resting orders pays 40,000 for each, whatever becomes of it.
+/// Where an account's margin is looked at, each of its cross positions is 300.
 interface IPerp is IPerpErrors, IPerpEvents {
     // Standalone positions
 
@@ -62,10 +64,10 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// the account's cash to the position.
     /// @param isLong True gains when the price rises.
     /// @return positionId Never zero, and never used again.
-    /// @custom:gas 100,000 + 30,000 per fill
-    /// @custom:reverts CollateralNotSet, UnknownMarket, AmountZero, AmountTooLarge,
-    /// AmountNotMultipleOfLot, InvalidLeverage, NoOraclePrice, StalePrice, CannotFillCompletely,
-    /// InsufficientMargin, OpenInterestTooLarge, BelowMinimumNotional
+    /// @custom:gas 100,000 + 40,000 per order met
+    /// @custom:reverts UnknownMarket, AmountZero, AmountTooLarge, AmountNotMultipleOfLot,
+    /// InvalidLeverage, NoOraclePrice, StalePrice, CannotFillCompletely, InsufficientMargin,
+    /// OpenInterestTooLarge
     function openPosition(address market, uint256 size, uint256 leverage, bool isLong)
         external
         returns (uint256 positionId);
@@ -74,9 +76,9 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// All its margin goes back to the account.
     /// @return pnl What the price has gained or lost since it opened, in collateral units, without
     /// fees and funding.
-    /// @custom:gas 80,000 + 30,000 per fill
+    /// @custom:gas 80,000 + 40,000 per order met
     /// @custom:reverts PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely,
-    /// PositionBankrupt
+    /// PositionBankrupt, InsufficientMargin (the account would be in debt)
     function closePosition(uint256 positionId) external returns (int256 pnl);
 
     /// @notice Closes a position whose margin no longer suffices; anyone may. With equity of at
@@ -87,9 +89,10 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// account.
     /// @return liquidationPrice Average price of what was closed of this position, rounded down;
     /// the mark price where the book had no part in it.
-    /// @custom:gas 60,000 + 30,000 per fill
+    /// @custom:gas 60,000 + 40,000 per order met, at most 50 of them + 30,000 per position that it
+    /// is closed against
     /// @custom:reverts PositionNotFound, PositionNotOpen, StalePrice, NotLiquidatable,
-    /// PositionHealthy (standalone), LiquidationCoolingDown, NoCounterparty
+    /// PositionHealthy (standalone), LiquidationCoolingDown
     function liquidate(uint256 positionId) external returns (uint256 liquidationPrice);
 
     /// @notice A position of any kind. Ended ones stay readable, with their last size.
@@ -126,7 +129,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @custom:reverts UnknownMarket, NoOraclePrice
     function getMarkPrice(address market) external view returns (uint256 price);
 
-    /// @notice What a position is worth at the mark price.
+    /// @notice What an open position is worth at the mark price; zeros for an ended one.
     /// @return value Its notional, rounded down.
     /// @return pnl Gain or loss by the price alone.
     /// @return liquidationPrice The mark price at which it becomes liquidatable, all else equal;
@@ -154,8 +157,8 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @dev Calls the token's `balanceOf` and `transfer`.
     /// @return Always true.
     /// @custom:gas 60,000 + the token's own
-    /// @custom:reverts CollateralNotSet, AmountZero, InsufficientMargin, StalePrice,
-    /// TokenCallFailed, TokenAmountMismatch
+    /// @custom:reverts CollateralNotSet, AmountZero, StalePrice, InsufficientMargin,
+    /// InsufficientCollateral, TokenCallFailed, TokenAmountMismatch
     function withdraw(uint256 amount) external returns (bool);
 
     /// @notice The account that orders are margined from: its cash and its cross positions.
@@ -165,7 +168,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @return maintenanceMargin Of all cross positions.
     /// @return withdrawable What `withdraw` would give out now.
     /// @return positionIds The user's open positions of every kind.
-    /// @custom:gas 10,000
+    /// @custom:gas 10,000 + 300 per open position
     function getAccount(address user)
         external
         view
@@ -196,7 +199,8 @@ interface IPerp is IPerpErrors, IPerpEvents {
         view
         returns (uint256 leverage, bool isCross);
 
-    /// @notice Moves cash of the account to an isolated or standalone position of the caller.
+    /// @notice Moves cash of the account to an isolated position of the caller, by the rule of
+    /// `withdraw`. A standalone position keeps the margin it was opened with.
     /// @return Always true.
     /// @custom:gas 20,000
     /// @custom:reverts PositionNotFound, NotPositionOwner, PositionNotOpen, NotIsolated,
@@ -219,7 +223,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
         view
         returns (uint256 positionId);
 
-    /// @notice A position in its own terms.
+    /// @notice A position in its own terms. Of an ended one, kind and status only.
     /// @return size Signed.
     /// @return entryNotional What it was opened for.
     /// @return margin Its own cash less, for a long, or plus, for a short, what it has to give
@@ -271,7 +275,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @notice Gives cash of the caller to the insurance fund.
     /// @return Always true.
     /// @custom:gas 20,000
-    /// @custom:reverts AmountZero, InsufficientMargin, InsufficientCollateral, StalePrice
+    /// @custom:reverts AmountZero, StalePrice, InsufficientMargin
     function fundInsurance(uint256 amount) external returns (bool);
 
     // Orders
@@ -284,10 +288,10 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @param price Collateral units per `baseUnit`; a multiple of the market's tick.
     /// @param isBuy True buys: makes a long larger, or a short smaller.
     /// @return orderId Greater than that of every earlier order, on either exchange; never zero.
-    /// @custom:gas 50,000 + 30,000 per fill
-    /// @custom:reverts CollateralNotSet, UnknownMarket, AmountZero, PriceZero, AmountTooLarge,
+    /// @custom:gas 50,000 + 40,000 per order met
+    /// @custom:reverts UnknownMarket, AmountZero, PriceZero, AmountTooLarge,
     /// AmountNotMultipleOfLot, PriceNotMultipleOfTick, BelowMinimumNotional, PriceOutOfBand,
-    /// NoOraclePrice, StalePrice, InsufficientMargin, OpenInterestTooLarge
+    /// NoOraclePrice, StalePrice, InsufficientMargin, OpenInterestTooLarge, PositionBankrupt
     function placeOrder(address market, uint256 size, uint256 price, bool isBuy)
         external
         returns (uint256 orderId);
@@ -298,7 +302,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @param clientOrderId Unique among the caller's live orders and triggers; zero for none.
     /// @return orderId As in `placeOrder`.
     /// @return filled Size units filled at once.
-    /// @custom:gas 50,000 + 30,000 per fill
+    /// @custom:gas 50,000 + 40,000 per order met
     /// @custom:reverts as `placeOrder`, and InvalidTimeInForce, ClientOrderIdInUse, WouldNotReduce
     /// (reduce-only), WouldTakeLiquidity (ALO), CannotFillCompletely (FOK)
     function placeOrderWithOptions(
@@ -323,7 +327,8 @@ interface IPerp is IPerpErrors, IPerpEvents {
 
     /// @notice Leaves an order that is placed when the mark price reaches `triggerPrice`: at or
     /// above it for a stop that buys and a take-profit that sells, at or below it for a stop that
-    /// sells and a take-profit that buys. `keep` fires it; its order has the same id.
+    /// sells and a take-profit that buys. `keep` fires it; its order has the same id. Margin is
+    /// looked at only then, and what the order is refused for ends it as REJECTED.
     /// @param size Size units. A reduce-only order is cut to the position when it fires.
     /// @param triggerPrice Collateral units per `baseUnit`, of the mark.
     /// @param limitPrice Of the order, GTC; zero for IOC within the market's slippage of the mark.
@@ -332,7 +337,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @custom:gas 50,000
     /// @custom:reverts UnknownMarket, AmountZero, PriceZero, AmountTooLarge,
     /// AmountNotMultipleOfLot, PriceNotMultipleOfTick, ClientOrderIdInUse, NoOraclePrice,
-    /// StalePrice, InvalidTrigger
+    /// InvalidTrigger
     function placeTrigger(
         address market,
         uint256 size,
@@ -368,7 +373,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @notice Cancels all live orders and triggers of the caller.
     /// @param market One market, or zero for all of them.
     /// @return cancelled How many ended; may be zero.
-    /// @custom:gas 20,000 + 20,000 per order
+    /// @custom:gas 20,000 + 20,000 per order + 100 per live order looked at, if in one market
     function cancelAllOrders(address market) external returns (uint256 cancelled);
 
     /// @notice The order as it was placed, and what has filled. Ended orders stay readable.
@@ -522,20 +527,19 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// beginning of a block.
     /// @param limit How many of both together, at most.
     /// @return done How many there were.
-    /// @custom:gas 20,000 + 60,000 each
-    /// @custom:reverts LimitTooLarge
+    /// @custom:gas 20,000 + 60,000 each, and what its trades are
     function keep(uint256 limit) external returns (uint256 done);
 
     // Markets. What is set is for the owner of the spot exchange alone, and returns true
 
     /// @notice Chooses the token that everything is paid in, once and for all.
-    /// @custom:gas 20,000
-    /// @custom:reverts NotExchangeOwner, CollateralAlreadySet
+    /// @custom:gas 30,000
+    /// @custom:reverts NotExchangeOwner, CollateralAlreadySet, InvalidMarket (no ERC-20)
     function setCollateral(address token) external returns (bool);
 
     /// @notice Opens a market; can't be undone. It begins without fees and limits, with one tier,
     /// a maximum price age of 60 s, 5 % slippage, and no vault.
-    /// @param market Any address; may have one market only.
+    /// @param market Any address but zero; may have one market only.
     /// @param baseUnit Size units that a price is for.
     /// @param tick Prices are multiples of it.
     /// @param lot Sizes are multiples of it.
@@ -556,9 +560,10 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @param makerFee Paid by the resting side; at most 10,000.
     /// @param takerFee Paid by the incoming side; at most 10,000.
     /// @param liquidationFee Paid to the insurance fund by what is liquidated in the book, as far
-    /// as its equity goes.
-    /// @param feeRecipient The account that maker and taker fees are credited to.
-    /// @custom:gas 20,000
+    /// as its equity goes; at most 10,000.
+    /// @param feeRecipient The account that maker and taker fees are credited to; zero only where
+    /// both are.
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setFees(
         address market,
@@ -570,16 +575,17 @@ interface IPerp is IPerpErrors, IPerpEvents {
 
     /// @notice Allows less leverage to larger positions. The first tier's becomes the market's
     /// maximum.
-    /// @custom:gas 20,000
+    /// @param tiers From 1 to 20.
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setTiers(address market, Tier[] calldata tiers) external returns (bool);
 
     /// @param maxPriceAge Seconds after which an oracle price is stale.
     /// @param maxSlippage How far from the mark price an order without a limit may fill, in
-    /// hundred-thousandths.
+    /// hundred-thousandths, below 100,000.
     /// @param partialNotional Above it, a fifth is liquidated first; zero for never.
     /// @param cooldown Seconds until the rest may be.
-    /// @custom:gas 20,000
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setRisk(
         address market,
@@ -592,8 +598,9 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @notice Zero switches a limit off.
     /// @param maxOpenInterest Size units of all longs together.
     /// @param minimumNotional Of an order that is not reduce-only.
-    /// @param priceBand How far from the mark price a limit may be, in hundred-thousandths.
-    /// @custom:gas 20,000
+    /// @param priceBand How far from the mark price a limit may be, in hundred-thousandths, below
+    /// 100,000.
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setLimits(
         address market,
@@ -603,31 +610,31 @@ interface IPerp is IPerpErrors, IPerpEvents {
     ) external returns (bool);
 
     /// @param impactNotional What funding samples buy and sell; zero makes the premium zero.
-    /// @custom:gas 20,000
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setFunding(address market, uint256 impactNotional) external returns (bool);
 
     /// @param mode What happens when an owner's orders meet.
-    /// @custom:gas 20,000
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setSelfTradePrevention(address market, SelfTradePrevention mode)
         external
         returns (bool);
 
     /// @param feeder Who may post oracle prices from now on.
-    /// @custom:gas 20,000
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket
     function setFeeder(address market, address feeder) external returns (bool);
 
     /// @param vault The account that takes what the book does not, in `openPosition` and
     /// `closePosition`; zero for none.
     /// @param limit Largest notional of its position in this market.
-    /// @custom:gas 20,000
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setVault(address market, address vault, uint256 limit) external returns (bool);
 
     /// @param account Takes over what liquidation can't close in the book; zero for none.
-    /// @custom:gas 20,000
+    /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner
     function setBackstop(address account) external returns (bool);
 

@@ -32,11 +32,11 @@ interface IPerpErrors is IExchangeErrors {
 
     // Margin
 
-    /// `available` is equity less initial margin before what is asked, `needed` what is asked.
-    /// Where fills have made an order unaffordable, `available` is what would be left after them,
-    /// and `needed` is zero.
+    /// `available` is equity less what must remain, before what is asked; `needed` is what is
+    /// asked. Where an order's fills are what is too much, `available` is what they would leave,
+    /// below zero, and `needed` is zero.
     error InsufficientMargin(int256 available, uint256 needed);
-    /// The caller's cash does not cover what is asked.
+    /// The exchange does not hold what is asked, since losses beyond a margin are not paid yet.
     error InsufficientCollateral(uint256 available, uint256 needed);
 
     // Positions
@@ -47,7 +47,7 @@ interface IPerpErrors is IExchangeErrors {
     error PositionNotOpen(uint256 positionId);
     /// Cross and isolated margin can't be changed while the position is open.
     error PositionIsOpen(uint256 positionId);
-    /// A cross position has no margin of its own.
+    /// A cross position has no margin of its own, and a standalone one keeps its own.
     error NotIsolated(uint256 positionId);
     /// Closing would leave less than nothing: liquidation has to settle it.
     error PositionBankrupt(uint256 positionId, int256 equity);

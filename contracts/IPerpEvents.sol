@@ -158,7 +158,7 @@ interface IPerpEvents {
         address feeder
     );
 
-    /// `what` is the name in ASCII of the method that changed it.
+    /// `what`, in ASCII: fees, tiers, risk, limits, funding, selfTradePrevention, feeder or vault.
     event MarketChanged(address indexed market, bytes32 what);
 
     event CollateralSet(address indexed token);

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from eth_hash.auto import keccak
 
-from tests.test_contracts import ARTIFACTS, declaration, declarations
+from precompiles.perp.interface import Perp
+from precompiles.precompile import Precompile
+from precompiles.spot.interface import Spot
+from tests.test_contracts import ARTIFACTS, CONTRACTS, declaration, declarations
 
 SEED_FUNCTIONS = (
     "openPosition(address,uint256,uint256,bool)",
@@ -199,3 +204,15 @@ def test_errors_are_those_of_both_exchanges_and_of_this_one() -> None:
     assert declared("IPerp", "error") == shared | declarations(ERRORS)
     assert shared < declared("ISpot", "error")
     assert not shared & declarations(ERRORS)
+
+
+@pytest.mark.parametrize(("contract", "precompile"), [("ISpot", Spot), ("IPerp", Perp)])
+def test_documented_gas_is_what_a_call_is_charged(
+    contract: str, precompile: type[Precompile]
+) -> None:
+    """Every method says what it costs, before what depends on the work it finds."""
+    source = (CONTRACTS / f"{contract}.sol").read_text()
+    entry = re.compile(r"@custom:gas ([\d,]+)(?:(?!@custom:gas).)*?\bfunction (\w+)\(", re.DOTALL)
+    documented = {name: int(gas.replace(",", "")) for gas, name in entry.findall(source)}
+    charged = {method.signature.name: method.gas for method in precompile.methods.values()}
+    assert documented == charged
