@@ -203,7 +203,8 @@ class Chain:
         except BaseException:
             self._move(stored_again(self._store, batch, commitment), old)
             raise
-        self._write(batch)
+        with self._stopping():
+            self._store.write(batch)
         self.mempool.keep_valid(self.state.get_nonce)
         self._tell_listeners()
         return tuple(block.header for block in blocks)
@@ -307,8 +308,9 @@ class Chain:
             state_root=header.state_root,
             commitment=sealed.changes.commitment,
         )
-        self._write(block_batch(sealed, head))
-        self.ledger.accept(sealed.changes)
+        with self._stopping():
+            self._store.write(block_batch(sealed, head))
+            self.ledger.accept(sealed.changes)
         self.head = header
 
     def _rewind(self, target: Header) -> None:
@@ -325,7 +327,9 @@ class Chain:
             raise StoreDamaged(problem, f"undo rows of blocks {heights[0]} to {heights[-1]}")
         head = self._store.head()
         assert head is not None, "the chain has begun"
-        self._write(rollback_batch(self.history, head, target, changes))
+        batch = rollback_batch(self.history, head, target, changes)
+        with self._stopping():
+            self._store.write(batch)
         self._move(changes, target)
 
     def _admit(self, transaction: Transaction, header: Header, nonce: int) -> None:
@@ -340,17 +344,16 @@ class Chain:
 
     def _move(self, changes: LedgerChanges, header: Header) -> None:
         """Bring what is in memory to a block that is not a child of the head."""
-        try:
+        with self._stopping():
             self._sealer.reset(header)
             move_ledger(self.ledger, changes)
-        except BaseException as error:
-            self._stop(error)
         self.head = header
 
-    def _write(self, batch: BlockBatch) -> None:
-        """A write that fails leaves nothing to go on from."""
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """What fails between the disk and memory leaves nothing to go on from."""
         try:
-            self._store.write(batch)
+            yield
         except BaseException as error:
             self._stop(error)
 
