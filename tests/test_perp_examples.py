@@ -8,7 +8,17 @@ import pytest
 
 import evm_dex
 from precompiles.types import PERP_ADDRESS
-from tests.perp_world import FUNDS, LEVERAGE, PRICE, USDC, WETH, World, error_name, open_world
+from tests.perp_world import (
+    FUNDS,
+    GENESIS,
+    LEVERAGE,
+    PRICE,
+    USDC,
+    WETH,
+    World,
+    error_name,
+    open_world,
+)
 
 
 @pytest.fixture
@@ -69,11 +79,11 @@ def test_a_caught_refusal_changes_nothing_and_the_contract_goes_on(
     world: World, size: int, leverage: int, refusal: str
 ) -> None:
     trader = world.fund("PerpTrader")
-    before = world.everything(trader)
+    before = world.digest()
     position_id, reason = trader.call("tryOpen", world.weth, size, leverage, True)
     assert (position_id, error_name(reason)) == (0, refusal)
     assert trader.send("tryOpen", world.weth, size, leverage, True).succeeded
-    assert world.everything(trader) == before
+    assert world.digest() == before
     assert trader.call("tryOpen", world.weth, WETH, LEVERAGE, True)[1] == b""
 
 
@@ -84,14 +94,14 @@ def test_a_position_opened_in_a_call_that_reverts_never_was(world: World) -> Non
     """Part of it in the book, part with the liquidity vault: both are as before."""
     contract = world.fund("RevertAfterOpen")
     world.order(WETH, PRICE, is_buy=False)
-    before = world.everything(contract)
+    before = world.digest()
     arguments = (world.weth, 2 * WETH, LEVERAGE, True)
     with pytest.raises(evm_dex.Reverted, match="Regretted"):
         contract.send("openAndRevert", *arguments)
     receipt = contract.send("openAndRevert", *arguments, gas=1_000_000)
     assert not receipt.succeeded
     assert receipt.logs == ()
-    assert world.everything(contract) == before
+    assert world.digest() == before
 
 
 def test_what_a_caught_inner_frame_opened_is_gone_and_the_outer_positions_stay(
@@ -148,7 +158,7 @@ def test_a_static_call_may_look(world: World) -> None:
 
 def test_a_collateral_that_calls_back_is_refused() -> None:
     """The inner call fails, the deposit it came from goes through."""
-    with evm_dex.open() as dex:
+    with evm_dex.open(genesis=GENESIS) as dex:
         perp, token = dex.contract(PERP_ADDRESS, "IPerp"), dex.deploy("ReenteringToken")
         perp.send("setCollateral", token)
         token.send("setCall", perp, perp.encode("withdraw", 1))

@@ -81,11 +81,11 @@ def test_a_hedge_whose_one_leg_fails_leaves_no_other_leg(
     hedger = world.fund("Hedger")
     spot_order(world, WETH, spot_price, is_buy=False)
     world.order(WETH, perp_price, is_buy=True)
-    before = world.everything(hedger)
+    before = world.digest()
     with refused_with("CannotFillCompletely"):
         hedger.send("hedge", world.weth, WETH, PRICE, PRICE)
     assert not hedger.send("hedge", world.weth, WETH, PRICE, PRICE, gas=1_000_000).succeeded
-    assert world.everything(hedger) == before
+    assert world.digest() == before
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,37 @@ def test_a_hedge_is_unwound_as_a_whole_or_not_at_all(
     size = -world.size_of(hedger)
     spot_order(world, size, spot_price, is_buy=True)
     world.order(size, perp_price, is_buy=False)
-    before = world.everything(hedger)
+    before = world.digest()
     with refused_with("CannotFillCompletely"):
         hedger.send("unwind", world.weth, size, PRICE, PRICE)
     assert not hedger.send("unwind", world.weth, size, PRICE, PRICE, gas=1_000_000).succeeded
-    assert world.everything(hedger) == before
+    assert world.digest() == before
+
+
+def test_a_hedge_smaller_than_the_lot_is_refused(world: World) -> None:
+    """One lot less the spot market's fee is no lot any more."""
+    hedger = world.fund("Hedger")
+    spot_order(world, WETH, PRICE, is_buy=False)
+    with pytest.raises(evm_dex.Reverted, match="TooSmall"):
+        hedger.call("hedge", world.weth, 10**14, PRICE, PRICE)
+
+
+def test_markets_that_count_in_different_units_are_refused(world: World) -> None:
+    hedger, token = world.fund("Hedger"), world.dex.deploy("TestToken", "Other", "OTHER", 18)
+    terms = (10**18, 1, 1, 0, 0, 0, world.dealer)
+    world.dex.spot.send("listMarket", token, world.usdc, *terms)
+    world.perp.send("listMarket", token, 10**9, 1, 1, 50, world.feeder)
+    with pytest.raises(evm_dex.Reverted, match="UnitsDiffer"):
+        hedger.call("hedge", token, 1, 1, 1)
+
+
+def test_unwinding_more_than_is_short_makes_no_long(world: World) -> None:
+    hedger = world.fund("Hedger")
+    spot_order(world, WETH, PRICE, is_buy=False)
+    world.order(WETH, PRICE, is_buy=True)
+    hedger.send("hedge", world.weth, WETH, PRICE, PRICE)
+    with refused_with("WouldNotReduce"):
+        hedger.call("unwind", world.weth, WETH, PRICE, PRICE)
 
 
 # Keeper
