@@ -11,6 +11,7 @@ from pathlib import Path
 
 from checkpoint.checks import check_blocks, check_opening
 from checkpoint.errors import CommitsLost, StoreDamaged
+from checkpoint.rocks.logs import cut_logs
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.witness import Commit
 
@@ -21,6 +22,8 @@ def inspect(directory: Path, seen: Commit | None, chain_id: int | None, accept_l
     `seen` is what the witness vouches for. Raises StoreDamaged (CommitsLost), WrongFormat,
     WrongChain.
     """
+    if accept_loss:
+        cut_logs(directory)
     with closing(RocksReader(directory, accept_loss=accept_loss)) as reader:
         if seen is not None and not accept_loss:
             _compare(reader, seen, directory)

@@ -11,6 +11,7 @@ from checkpoint.families import HEAD_KEY, Family
 from checkpoint.head import Head
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
+from checkpoint.rocks.logs import check_logs
 from checkpoint.store import StoreReader
 
 
@@ -24,6 +25,7 @@ class RocksReader(StoreReader):
 
         Nobody may write it, unless an empty directory is given to work in `beside` the writer.
         """
+        check_logs(directory)
         self._database = Database(directory, read_only=True, beside=beside, accept_loss=accept_loss)
         try:
             self._head = read_head(self._database)
