@@ -80,9 +80,10 @@ class NaivePerp(NaiveLiquidations):
         self.move_margin(position, margin)
         self.grow(position, order.sign * size, order.notional)
         self.check_open_interest(market)
-        spare = self.spare_margin(user, position, grew=True)
-        if spare < 0:
-            raise Refused("InsufficientMargin", spare, 0)
+        if self.available(user) < 0:
+            raise Refused("InsufficientMargin", self.available(user), 0)
+        if self.liquidatable(position):
+            raise Refused("InsufficientMargin", position.equity - position.maintenance, 0)
         return position.id
 
     def close_position(self, user: bytes, position_id: int) -> int:

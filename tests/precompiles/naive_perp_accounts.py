@@ -76,7 +76,9 @@ class NaivePosition:
 
     @property
     def pnl(self) -> int:
-        return self.value + (-self.entry if self.size > 0 else self.entry)
+        """As it is shown: by the price, without a sign, rounded down."""
+        value = self.market.traded(abs(self.size), self.market.mark)
+        return value - self.entry if self.size > 0 else self.entry - value
 
     @property
     def funding(self) -> int:

@@ -145,8 +145,7 @@ def view_position(world: PerpWorld, model: NaivePerp, position_id: int) -> None:
     worth = (model.liquidatable(p), model.unit_equity(p), model.unit_maintenance(p))
     assert world.view("isLiquidatable", position_id) == worth
     value = p.market.traded(abs(p.size), p.market.mark)
-    gain = value - p.entry if p.size > 0 else p.entry - value
-    assert world.view("calculatePnL", position_id)[:2] == (value, gain)
+    assert world.view("calculatePnL", position_id)[:2] == (value, p.pnl)
 
 
 def model_violations(model: NaivePerp) -> list[str]:

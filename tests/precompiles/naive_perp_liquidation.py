@@ -49,14 +49,14 @@ class NaiveLiquidations(NaiveOrders):
             price = self.to_the_book(caller, position)
             if price:
                 return price
-        unit = self.unit(position)
+        unit = [(part, abs(part.size)) for part in self.unit(position)]
         self.cover(position)
         stage = BACKSTOP if self.to_the_backstop(position) else DELEVERAGING
         if stage == DELEVERAGING:
             self.to_the_other_side(position)
-        for part in unit:
+        for part, size in unit:
             self.sweep(part.market)
-            self.told(caller, part, abs(part.size), part.market.mark, stage, 0)
+            self.told(caller, part, size, part.market.mark, stage, 0)
         return mark
 
     def can_be_liquidated(self, position: NaivePosition) -> bool:
