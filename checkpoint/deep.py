@@ -1,8 +1,9 @@
-"""The slow half of verification: what every row says, and whether together they make sense.
+"""The slow half of verification: what the rows say, and whether the rest of the state is there.
 
 That the rows are those of the block, `verify` proves by hashes. This looks into them: each
 decodes and encodes to the same bytes, the indexes agree with them, and a ledger opened over them
-keeps every invariant. What it finds is a mistake of the program that wrote them, not damage.
+keeps every invariant. What it finds there is a mistake of the program that wrote them, not
+damage. Then it walks the whole EVM state: every node and code, each the one its hash names.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from checkpoint.errors import StoreDamaged
+from checkpoint.reachability import mark_state
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.checks import check
 from precompiles.ledger.ledger import Ledger
@@ -54,6 +57,16 @@ def ledger_problems(store: StoreReader) -> Iterator[str]:
         yield from check(ledger)
     finally:
         ledger.close()
+
+
+def state_problems(store: StoreReader) -> Iterator[str]:
+    """The first trie node or code of the head's state that is missing or altered."""
+    head = store.head()
+    assert head is not None
+    try:
+        mark_state(store, head.state_root, set(), lambda _count: None)
+    except StoreDamaged as error:
+        yield str(error)
 
 
 def _row_problem(table: Table[Any, Any], key: bytes, value: bytes) -> str | None:

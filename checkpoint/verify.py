@@ -16,7 +16,7 @@ from trie.exceptions import MissingTrieNode
 from trie.hexary import HexaryTrie
 
 from checkpoint.checks import header_problem
-from checkpoint.deep import ledger_problems, row_problems
+from checkpoint.deep import ledger_problems, row_problems, state_problems
 from checkpoint.errors import StoreError
 from checkpoint.families import Family
 from checkpoint.head import Head
@@ -78,7 +78,11 @@ def _difference(
         )
         if proven is not None or not deep:
             return proven
-        return next(row_problems(store, progress), None) or next(ledger_problems(store), None)
+        return (
+            next(row_problems(store, progress), None)
+            or next(ledger_problems(store), None)
+            or next(state_problems(store), None)
+        )
     except StoreError as error:
         return str(error)
 

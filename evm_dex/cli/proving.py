@@ -36,7 +36,10 @@ _Progress = Callable[[int, int], None]
 _All = Annotated[bool, typer.Option("--all", help="Every checkpoint there is.")]
 _Head = Annotated[bool, typer.Option("--head", help="The live store instead of a checkpoint.")]
 _Deep = Annotated[
-    bool, typer.Option("--deep", help="Also decode every row, and hold indexes and invariants.")
+    bool,
+    typer.Option(
+        "--deep", help="Also decode every row, hold indexes and invariants, walk the state."
+    ),
 ]
 _At = Annotated[str | None, typer.Option("--height", help="The same as HEIGHT.")]
 _Limit = Annotated[int, typer.Option(min=0, help="Rows to show; all are counted.")]
@@ -153,7 +156,7 @@ def _show_results(results: list[dict[str, object]], deep: bool, as_json: bool) -
         return
     proven = "files, rows, digest, state root, header, block hash"
     if deep:
-        proven += ", every row decoded, indexes, invariants"
+        proven += ", every row decoded, indexes, invariants, whole state"
     for result in results:
         wrong = result["wrong"]
         text = f"block {result['height']}: {wrong or proven}"

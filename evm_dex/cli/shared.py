@@ -106,7 +106,8 @@ def tell_if_held(path: Path) -> None:
 
 def tell_holder(held: StoreLocked) -> None:
     """Say, beside the output, that what follows is read beside another process."""
-    errors.print(f"held by {escape(held.holder)}; reading beside it", style="yellow")
+    said = f"held by {escape(held.holder)}; reading beside it"
+    errors.print(said, style="yellow", highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from eth_hash.auto import keccak
 
 import evm_dex
 from checkpoint.batch import BlockBatch
 from checkpoint.deep import ledger_problems, row_problems
 from checkpoint.families import Family
 from checkpoint.head import Head
+from checkpoint.reachability import mark_state
 from checkpoint.store import Store
 from checkpoint.verify import verify
 from precompiles.ledger.folding import commit
@@ -89,9 +91,7 @@ def test_a_row_in_other_bytes_than_it_encodes_to_is_named(store: Store) -> None:
     other = b"\x01" + msgspec.msgpack.encode((2,)).replace(b"\x02", b"\xcc\x02")
     assert Counter.decode(other) == Counter(2)
     write(store, TableNumber.COUNTERS, b"\x01", other)
-    assert (
-        "table counters, key 01: it decodes, but to what" in problems(store)[0]
-    )
+    assert "table counters, key 01: it decodes, but to what" in problems(store)[0]
 
 
 def test_an_order_under_the_id_of_another_is_named(store: Store) -> None:
@@ -122,6 +122,38 @@ def test_rows_that_break_an_invariant_together_are_named(store: Store, table: in
     found = problems(store)
     assert found
     assert all(named in problem for problem in found)
+
+
+@pytest.mark.parametrize("altered", [None, b"\x00"])
+def test_a_node_or_code_that_is_gone_or_altered_is_named(
+    store: Store, altered: bytes | None
+) -> None:
+    """Any one of the state, also where no hash on the way to the ledger's slot leads."""
+    head, nodes = store.head(), set[bytes]()
+    assert head is not None
+    mark_state(store, head.state_root, nodes, lambda _count: None)
+    code = keccak(store.get(Family.NODES, max(nodes, key=lambda node: size(store, node))) or b"")
+    shallow = 0
+    for node in [code, *sorted(nodes)[:12]]:
+        kept = store.get(Family.NODES, node)
+        assert kept is not None
+        set_node(store, node, altered)
+        shallow += verify(store).difference is None
+        assert node.hex() in (verify(store, deep=True).difference or "")
+        set_node(store, node, kept)
+    assert shallow > 6, "the hashes of the short way say nothing of most of the state"
+
+
+def size(store: Store, node: bytes) -> int:
+    return len(store.get(Family.NODES, node) or b"")
+
+
+def set_node(store: Store, node: bytes, value: bytes | None) -> None:
+    batch, head = BlockBatch(), store.head()
+    assert head is not None
+    batch.set_head(head)
+    batch.changes[Family.NODES] = {node: value}
+    store.write(batch)
 
 
 def test_every_table_of_the_ledger_is_looked_into() -> None:

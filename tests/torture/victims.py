@@ -20,12 +20,15 @@ from checkpoint.archive.exporting import export_archive
 from checkpoint.archive.importing import import_archive
 from checkpoint.manager import prune
 from checkpoint.manifest import usable_heights
+from checkpoint.pruning import prune_states
 from checkpoint.restore import restore, restore_to
 from evm_dex.chain.block_proof import inspect_block
 from evm_dex.dex import Dex
 
 INTERVAL = 20
 KEEP = 3
+KEPT_STATES = 60
+"""More than rollbacks go back before there are as many blocks again."""
 MESSAGE_BYTES = 6
 BEGIN, END = b"B", b"E"
 
@@ -95,6 +98,16 @@ def pruning(victim: Victim, height: int) -> None:
             height = dex.head.number
         with victim.doing("prune", height):
             prune(victim.store, 1)
+
+
+def pruning_states(victim: Victim, height: int) -> None:
+    """More blocks, and then the nodes that only older ones need go."""
+    while True:
+        with opened(victim.store) as dex:
+            write_on(victim, dex, 3)
+            height = dex.head.number
+        with victim.doing("prune states", height):
+            prune_states(victim.store, keep_states=KEPT_STATES, progress=lambda *_: None)
 
 
 def restoring(victim: Victim, _height: int) -> None:
@@ -168,6 +181,7 @@ VICTIMS: dict[str, Activity] = {
     "write": writing,
     "checkpoint": checkpointing,
     "prune": pruning,
+    "prune states": pruning_states,
     "restore": restoring,
     "restore --to": branching,
     "export": exporting,
