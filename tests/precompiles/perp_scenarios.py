@@ -12,7 +12,7 @@
     p1                         = A long 10 for 9990 cross x10, with " | " what changed it
     p1 worth                   = 10000 +10 liquidated at 905
     p1 margin                  = 999 of 50 asked          equity and maintenance margin
-    A account                  = 100 cash, 110 equity, 50 initial, 25 maintenance, 60 free
+    A account                  = 100 cash, 110 equity, 50 / 25 margin, 60 free
     order #1                   = cancelled 10/20 insufficient_margin
     funding                    = rate 12500000, index 1, sum 5 of 1
     insurance                  = 100 - 0                  fund and deficit
@@ -146,8 +146,7 @@ def margin(world: PerpWorld, user: str, verb: str, amount: str, position: str) -
 
 def account(world: PerpWorld, user: str) -> str:
     cash, equity, initial, maintenance, free, _ = world.view("getAccount", USERS[user])
-    margins = f"{initial} initial, {maintenance} maintenance"
-    return f"{cash} cash, {equity} equity, {margins}, {free} free"
+    return f"{cash} cash, {equity} equity, {initial} / {maintenance} margin, {free} free"
 
 
 def cash(world: PerpWorld, user: str) -> str:

@@ -14,6 +14,8 @@ A refusal is the name of its error and the error's fields.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from precompiles.types import Address, OrderStatus
 from tests.precompiles.client import Reply, send
@@ -26,10 +28,15 @@ FORCES = {"gtc": 0, "ioc": 1, "fok": 2, "alo": 3}
 
 def play(world: World, scenario: str) -> None:
     """Do what each line says, and hold what comes of it against the line."""
+    hold(scenario, partial(outcome, world))
+
+
+def hold(scenario: str, outcome_of: Callable[[str], str]) -> None:
+    """Every line is an action and, after an equals sign, what has to come of it."""
     lines = (" ".join(line.split()) for line in scenario.splitlines())
     for line in filter(None, lines):
         action, _, expected = (part.strip() for part in line.partition("="))
-        happened = outcome(world, action)
+        happened = outcome_of(action)
         assert happened == expected, f"{action} = {happened}, not {expected}"
 
 

@@ -1,0 +1,367 @@
+"""Prices, funding, triggers and liquidations, one readable scenario for each rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.precompiles.perp_invariants import violations
+from tests.precompiles.perp_scenarios import exchange, play
+
+ISOLATED_HUNDRED = """
+    oracle 1000                  = 1000
+    A leverage 10 isolated       = ok
+    B sell 100 @ 1000 gtc        = #1 new
+    A buy 100 @ 1000 gtc         = #2 filled | 100 @ 1000 of #1
+"""
+"""Position 2 is Alice's, with 10 000 of margin; position 1 is Bob's."""
+CROSS_EIGHT_HUNDRED = """
+    oracle 1000                  = 1000
+    B sell 800 @ 1000 gtc        = #1 new
+    A buy 800 @ 1000 gtc         = #2 filled | 800 @ 1000 of #1
+"""
+CLOSED_AT_1000 = """
+    oracle 1000                  = 1000
+    B buy 800 @ 1000 gtc reduce  = #3 new
+    A sell 800 @ 1000 gtc reduce = #4 filled | 800 @ 1000 of #3
+"""
+
+TIME = {
+    "without a book the mark is the oracle's, with one it is a median": """
+        oracle 1000              = 1000
+        C buy 10 @ 1010 gtc      = #1 new
+        wait 1
+        mark                     = 1000
+        D sell 10 @ 1030 gtc     = #2 new
+        wait 1
+        mark                     = 1020
+        oracle 1000 external 1025 = 1020
+        C cancel #1              = ok
+        wait 1
+        mark                     = 1000
+    """,
+    "funding for one hour: 0.00125 % when the book says nothing": f"""
+        {CROSS_EIGHT_HUNDRED}
+        wait 796
+        funding                  = rate 0, index 0, sum 0 of 159
+        wait 1
+        funding = rate 12500000, index 12500000000000000, sum 0 of 0
+        A account = -700000 cash, 99990 equity, 80000 / 8000 margin, 19990 free
+        {CLOSED_AT_1000}
+        A cash                   = 99990
+        B cash                   = 100010
+    """,
+    "funding for hours that nobody looked at": f"""
+        {CROSS_EIGHT_HUNDRED}
+        wait 11597
+        funding = rate 12500000, index 50000000000000000, sum 0 of 0
+        {CLOSED_AT_1000}
+        A cash                   = 99960
+        B cash                   = 100040
+    """,
+    "funding follows the premium of the impact prices": f"""
+        setFunding gold 10000    = ok
+        {CROSS_EIGHT_HUNDRED}
+        C buy 10 @ 1010 gtc      = #3 new
+        D sell 10 @ 1030 gtc     = #4 new
+        wait 97
+        funding                  = rate 0, index 0, sum 200000000000 of 20
+        wait 700
+        funding = rate 1187500000, index 1187500000000000000, sum 0 of 0
+        C cancel #3              = ok
+        oracle 1000              = 1000
+        B buy 800 @ 1000 gtc reduce  = #5 new
+        A sell 800 @ 1000 gtc reduce = #6 filled | 800 @ 1000 of #5
+        A cash                   = 99050
+        B cash                   = 100950
+    """,
+    "a side that cannot fill the impact notional says nothing": """
+        setFunding gold 10000    = ok
+        oracle 1000              = 1000
+        C buy 9 @ 1010 gtc       = #1 new
+        wait 97
+        funding                  = rate 0, index 0, sum 0 of 20
+    """,
+    "what payers round up goes to the insurance when all is closed": """
+        oracle 1000              = 1000
+        B sell 10 @ 1000 gtc     = #1 new
+        A buy 10 @ 1000 gtc      = #2 filled | 10 @ 1000 of #1
+        wait 797
+        oracle 1000              = 1000
+        B buy 10 @ 1000 gtc      = #3 new
+        A sell 10 @ 1000 gtc     = #4 filled | 10 @ 1000 of #3
+        A cash                   = 99999
+        B cash                   = 100000
+        insurance                = 1 - 0
+    """,
+    "with a stale price one may only reduce": f"""
+        {ISOLATED_HUNDRED}
+        C sell 10 @ 1100 gtc     = #3 new
+        A open long 5 x5         = CannotFillCompletely 5 0
+        wait 60
+        B buy 10 @ 990 gtc       = #4 new
+        wait 1
+        B buy 10 @ 980 gtc       = StalePrice gold 1000003 60
+        C open short 10 x5       = StalePrice gold 1000003 60
+        K liquidate p2           = StalePrice gold 1000003 60
+        B withdraw 1             = StalePrice gold 1000003 60
+        A remove 1 from p2       = StalePrice gold 1000003 60
+        C withdraw 100000        = ok
+        C cancel #3              = ok
+        A sell 6 @ 990 gtc reduce = #5 filled | 6 @ 990 of #4
+        B buy 94 @ 990 gtc reduce = #6 new
+        A close p2               = -940 | 4 @ 990 of #4 | 90 @ 990 of #6
+    """,
+    "nothing trades before the first price": """
+        A buy 10 @ 1000 gtc      = NoOraclePrice gold
+        A open long 10 x5        = NoOraclePrice gold
+        A stop buy 10 @ 1000     = NoOraclePrice gold
+        A withdraw 100000        = ok
+    """,
+}
+
+TRIGGERS = {
+    "a stop buys once the mark is at its price or above": """
+        oracle 1000              = 1000
+        A stop buy 5 @ 1000      = InvalidTrigger 1000 1000
+        A stop buy 5 @ 1010      = #1 untriggered
+        B sell 5 @ 1011 gtc      = #2 new
+        oracle 1009              = 1009
+        keep 10                  = 0
+        oracle 1010              = 1010
+        keep 10                  = 1 | #1 fired | 5 @ 1011 of #2
+        order #1                 = filled 5/5
+    """,
+    "a stop sells once the mark is at its price or below": """
+        oracle 1000              = 1000
+        A stop sell 5 @ 1000     = InvalidTrigger 1000 1000
+        A stop sell 5 @ 990      = #1 untriggered
+        B buy 5 @ 989 gtc        = #2 new
+        oracle 991               = 991
+        keep 10                  = 0
+        oracle 990               = 990
+        keep 10                  = 1 | #1 fired | 5 @ 989 of #2
+    """,
+    "a take-profit sells once the mark is at its price or above": """
+        oracle 1000              = 1000
+        A profit sell 5 @ 1000   = InvalidTrigger 1000 1000
+        A profit sell 5 @ 1010   = #1 untriggered
+        B buy 5 @ 1005 gtc       = #2 new
+        oracle 1009              = 1009
+        keep 10                  = 0
+        oracle 1010              = 1010
+        keep 10                  = 1 | #1 fired | 5 @ 1005 of #2
+    """,
+    "a take-profit buys once the mark is at its price or below": """
+        oracle 1000              = 1000
+        A profit buy 5 @ 1000    = InvalidTrigger 1000 1000
+        A profit buy 5 @ 990     = #1 untriggered
+        B sell 5 @ 995 gtc       = #2 new
+        oracle 991               = 991
+        keep 10                  = 0
+        oracle 990               = 990
+        keep 10                  = 1 | #1 fired | 5 @ 995 of #2
+    """,
+    "a stop that may only reduce is cut to the position": f"""
+        {ISOLATED_HUNDRED}
+        A stop sell 150 @ 990 reduce = #3 untriggered
+        C buy 200 @ 980 gtc      = #4 new
+        oracle 990               = 990
+        keep 10                  = 1 | #3 fired | 100 @ 980 of #4
+        order #3                 = filled 100/100
+        p2                       = closed
+    """,
+    "a fired trigger with a limit rests, one without expires": """
+        oracle 1000              = 1000
+        A stop buy 5 @ 1010 limit 1012 = #1 untriggered
+        A stop buy 5 @ 1010      = #2 untriggered
+        oracle 1010              = 1010
+        keep 1                   = 1 | #1 fired
+        keep 10                  = 1 | #2 fired
+        order #1                 = new 0/5
+        order #2                 = expired 0/5 ioc_remainder
+        bids                     = 5 @ 1012
+    """,
+    "a fired trigger that is refused ends, and so does one with nothing to reduce": """
+        oracle 1000              = 1000
+        A stop buy 5 @ 1010 limit 1012 = #1 untriggered
+        A stop sell 5 @ 990 reduce     = #2 untriggered
+        A withdraw 100000        = ok
+        oracle 1010              = 1010
+        keep 10                  = 1 | #1 fired
+        order #1                 = rejected 0/5
+        oracle 990               = 990
+        keep 10                  = 1 | #2 fired
+        order #2                 = cancelled 0/5 reduce_only
+    """,
+    "a waiting trigger can be cancelled": """
+        oracle 1000              = 1000
+        A stop buy 5 @ 1010      = #1 untriggered
+        A cancel #1              = ok
+        order #1                 = cancelled 0/5 user_cancelled
+        oracle 1010              = 1010
+        keep 10                  = 0
+    """,
+}
+
+LIQUIDATIONS = {
+    "at exactly its maintenance margin a position is safe": """
+        oracle 1100              = 1100
+        A leverage 10 isolated   = ok
+        B sell 100 @ 1100 gtc    = #1 new
+        A buy 100 @ 1100 gtc     = #2 filled | 100 @ 1100 of #1
+        p2 worth                 = 110000 +0 liquidated at 1000
+        oracle 1000              = 1000
+        p2 margin                = 1000 of 1000 asked
+        K liquidate p2           = NotLiquidatable 2 1000 1000
+        keep 10                  = 0
+        oracle 999               = 999
+        p2 margin                = 900 of 999 asked, in danger
+    """,
+    "the book gets the position first, in two steps where it is large": f"""
+        setRisk gold 60 5000 5000 30 = ok
+        {ISOLATED_HUNDRED}
+        oracle 909               = 909
+        C buy 100 @ 905 gtc      = #3 new
+        K liquidate p2           = 905 | 20 @ 905 of #3 | p2 book 720
+        p2                       = A long 80 for 80000 isolated x10
+        p2 margin                = 720 of 728 asked, in danger
+        A cash                   = 90100
+        K liquidate p2           = LiquidationCoolingDown 2 1000033
+        keep 10                  = 0
+        wait 29
+        K liquidate p2           = LiquidationCoolingDown 2 1000033
+        wait 1
+        keep 10                  = 1 | 80 @ 905 of #3 | p2 book 0
+        p2                       = liquidated
+        A cash                   = 90500
+    """,
+    "what the book cannot take at a price that leaves no debt stays": f"""
+        {ISOLATED_HUNDRED}
+        oracle 909               = 909
+        C buy 30 @ 905 gtc       = #3 new
+        D buy 100 @ 900 gtc      = #4 new
+        K liquidate p2           = 905 | 30 @ 905 of #3 | p2 book 630
+        p2                       = A long 70 for 70000 isolated x10
+    """,
+    "a liquidation on the book pays its fee to the insurance": f"""
+        setFees gold 0 0 100 R   = ok
+        {ISOLATED_HUNDRED}
+        oracle 909               = 909
+        C buy 100 @ 905 gtc      = #3 new
+        K liquidate p2           = 905 | 100 @ 905 of #3 | p2 book 0
+        insurance                = 91 - 0
+        A cash                   = 90409
+    """,
+    "below two thirds of the maintenance margin the backstop takes over": f"""
+        setBackstop Z            = ok
+        Z deposit 100000         = ok
+        {ISOLATED_HUNDRED}
+        oracle 906               = 906
+        p2 margin                = 600 of 906 asked, in danger
+        K liquidate p2           = 906 | p2 backstop 0
+        p2                       = liquidated
+        p3                       = Z long 100 for 90600 cross x10
+        Z cash                   = 10000
+        A cash                   = 90000
+    """,
+    "at two thirds the book still has its chance": f"""
+        setBackstop Z            = ok
+        Z deposit 100000         = ok
+        {ISOLATED_HUNDRED}
+        oracle 907               = 907
+        p2 margin                = 700 of 907 asked, in danger
+        C buy 100 @ 905 gtc      = #3 new
+        K liquidate p2           = 905 | 100 @ 905 of #3 | p2 book 0
+    """,
+    "a whole cross account goes to the backstop": """
+        setBackstop Z            = ok
+        Z deposit 100000         = ok
+        oracle 1000              = 1000
+        oracle silver 100        = 100
+        A withdraw 80000         = ok
+        B sell 100 @ 1000 gtc    = #1 new
+        B buy 100 silver @ 100 gtc   = #2 new
+        A buy 100 @ 1000 gtc     = #3 filled | 100 @ 1000 of #1
+        A sell 100 silver @ 100 gtc  = #4 filled | 100 @ 100 of #2
+        A account                = -70000 cash, 20000 equity, 11000 / 1100 margin, 9000 free
+        oracle 805               = 805
+        p2 margin                = 500 of 905 asked, in danger
+        p4 margin                = 500 of 905 asked, in danger
+        K liquidate p4           = 100 | p2 backstop 0 | p4 backstop 0
+        A account                = 0 cash, 0 equity, 0 / 0 margin, 0 free
+        Z account                = 30000 cash, 100500 equity, 9050 / 905 margin, 91450 free
+    """,
+    "insurance makes up for what a bankrupt lacks, before the backstop": f"""
+        setBackstop Z            = ok
+        Z deposit 100000         = ok
+        C insure 2000            = ok
+        {ISOLATED_HUNDRED}
+        oracle 895               = 895
+        p2 margin                = -500 of 895 asked, in danger
+        K liquidate p2           = 895 | p2 backstop 0
+        insurance                = 1500 - 0
+        Z account = 10500 cash, 100000 equity, 8950 / 895 margin, 91050 free
+        A cash                   = 90000
+    """,
+    "when the insurance is not enough, whoever gains pays the rest": f"""
+        setBackstop Z            = ok
+        Z deposit 100000         = ok
+        C insure 300             = ok
+        {ISOLATED_HUNDRED}
+        oracle 895               = 895
+        K liquidate p2           = 895 | 100 for 89700 from p1 | p2 deleveraging 0
+        insurance                = 0 - 0
+        B cash                   = 110300
+        A cash                   = 90000
+        Z cash                   = 100000
+    """,
+    "deleveraging takes the highest profit and leverage first": """
+        oracle 1000              = 1000
+        A leverage 10 isolated   = ok
+        B leverage 10 isolated   = ok
+        C sell 50 @ 1000 gtc     = #1 new
+        B sell 50 @ 1000 gtc     = #2 new
+        A buy 60 @ 1000 gtc      = #3 filled | 50 @ 1000 of #1 | 10 @ 1000 of #2
+        D buy 40 @ 1000 gtc      = #4 filled | 40 @ 1000 of #2
+        p1                       = C short 50 for 50000 cross x10
+        p3                       = B short 50 for 50000 isolated x10
+        oracle 895               = 895
+        K liquidate p2 = 895 | 50 for 45000 from p3 | 10 for 9000 from p1 | p2 deleveraging 0
+        p3                       = closed
+        p1                       = C short 40 for 40000 cross x10
+        B cash                   = 105000
+    """,
+    "what nobody can bear is a deficit, which insurance pays off first": f"""
+        {ISOLATED_HUNDRED}
+        oracle 850               = 850
+        C leverage 50 isolated   = ok
+        C sell 100 @ 850 gtc     = #3 new
+        B buy 100 @ 850 gtc      = #4 filled | 100 @ 850 of #3
+        p3                       = C short 100 for 85000 isolated x50
+        K liquidate p2           = 850 | 100 for 86698 from p3 | p2 deleveraging 0
+        insurance                = 0 - 3302
+        C cash                   = 98302
+        A cash                   = 90000
+        B insure 4000            = ok
+        insurance                = 698 - 0
+    """,
+    "triggers come before liquidations, and may save a position": f"""
+        {ISOLATED_HUNDRED}
+        A stop sell 100 @ 909 reduce = #3 untriggered
+        C buy 100 @ 905 gtc      = #4 new
+        oracle 909               = 909
+        p2 margin                = 900 of 909 asked, in danger
+        keep 10                  = 1 | #3 fired | 100 @ 905 of #4
+        p2                       = closed
+        A cash                   = 90500
+    """,
+}
+
+
+@pytest.mark.parametrize("reopens", [False, True], ids=["running", "reopened"])
+@pytest.mark.parametrize("name", [*TIME, *TRIGGERS, *LIQUIDATIONS])
+def test_scenario(name: str, *, reopens: bool) -> None:
+    """Also where the exchange starts from storage before every line."""
+    world = exchange()
+    play(world, (TIME | TRIGGERS | LIQUIDATIONS)[name], reopens=reopens)
+    assert violations(world.ledger) == []
