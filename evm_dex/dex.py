@@ -23,7 +23,7 @@ from evm_dex.contract import Contract
 from evm_dex.receipt import Block, Log, Receipt, make_block, make_log, make_receipt
 from precompiles.ledger.checks import check
 from precompiles.ledger.tables import TableNumber
-from precompiles.types import SPOT_ADDRESS
+from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS
 
 if TYPE_CHECKING:
     from checkpoint.manager import CheckpointManager
@@ -53,11 +53,16 @@ class Dex:
         """The ten accounts of the test mnemonic, whose keys are at hand."""
         self.spot = self.contract(SPOT_ADDRESS, "ISpot")
         """The spot exchange."""
+        self.perp = self.contract(PERP_ADDRESS, "IPerp")
+        """The perpetuals exchange."""
         genesis = decode_genesis(chain.history.body(chain.header(0).hash).genesis)
         self.tokens = {
             token.symbol: self.contract(token.address, "TestToken") for token in genesis.tokens
         }
         """The tokens of the genesis, by symbol."""
+        listed = genesis.perp.markets if genesis.perp else ()
+        self.perp_markets = {market.symbol: market.asset for market in listed}
+        """The perpetual markets of the genesis, by symbol."""
 
     def __enter__(self) -> Dex:
         return self

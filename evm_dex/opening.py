@@ -24,18 +24,22 @@ def open_dex(
     keep_checkpoints: int | None = None,
     automine: bool = True,
     sync: SyncPolicy = "never",
+    keep_limit: int = 0,
 ) -> Dex:
     """A chain in memory, or at a path; what is there already goes on at its head.
 
-    `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two tokens
-    and a market. `sync` says when blocks are forced to the disk itself: "never" (a killed
-    process loses nothing, a power failure may), "block", or every k blocks. Checkpoints are made
+    `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two
+    tokens and a spot and a perpetual market. `sync` says when blocks are forced to the disk
+    itself: "never" (a killed process loses nothing, a power failure may), "block", or every k
+    blocks. Checkpoints are made
     every `checkpoint_interval` blocks and the last `keep_checkpoints` kept: by default as last
-    time, at first 1000 and 10; in memory there are none. Raises GenesisError, StoreError,
+    time, at first 1000 and 10; in memory there are none. With a `keep_limit`
+    a keeper's transaction goes first in a block whenever a perpetual market has made work for it,
+    and fires up to so many triggers and liquidations. Raises GenesisError, StoreError,
     UntrustedStorage, ChainError; nothing is left open.
     """
     if path is None:
-        return _opened(MemoryStore(), None, genesis, automine)
+        return _opened(MemoryStore(), None, genesis, automine, keep_limit)
     # Only a chain on disk pays for loading the database.
     from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
@@ -46,7 +50,7 @@ def open_dex(
     except BaseException:
         store.close()
         raise
-    return _opened(store, manager, genesis, automine)
+    return _opened(store, manager, genesis, automine, keep_limit)
 
 
 def open_beside(path: str | Path) -> Dex:
@@ -65,9 +69,11 @@ def _opened(
     manager: CheckpointManager | None,
     genesis: GenesisSource | None,
     automine: bool,
+    keep_limit: int = 0,
 ) -> Dex:
     try:
         chain = open_chain(store, genesis, automine=automine)
+        chain.keep_limit = keep_limit
     except BaseException:
         store.close()
         raise

@@ -28,6 +28,7 @@ from evm_dex.chain.errors import (
 from evm_dex.chain.execution import Call, Simulator
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import BlockId, History
+from evm_dex.chain.keeper import keeper_transaction
 from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.rollback import (
@@ -73,6 +74,8 @@ class Chain:
         self.ledger = ledger
         """All rows as of the head, between blocks. Only to be read."""
         self.automine = automine
+        self.keep_limit = 0
+        """How much the keeper does at the beginning of a block; 0 for no keeper."""
         self.recovery = RecoveryMetrics()
         """What opening took and repaired."""
         self.chain_id = head.chain_id
@@ -273,8 +276,8 @@ class Chain:
                 raise TransactionRejected(dropped.reason)
 
     def _fill(self, header: Header) -> tuple[Dropped, ...]:
-        dropped = []
         self._sealer.begin(header)
+        dropped = list(self._keep(header))
         for transaction in self.mempool.fitting(self._sealer.fits):
             try:
                 self._sealer.apply(transaction)
@@ -285,6 +288,19 @@ class Chain:
                 self.mempool.remove(transaction.hash)
                 raise
         return tuple(dropped)
+
+    def _keep(self, header: Header) -> Iterator[Dropped]:
+        """Let the keeper go first; dropped where it cannot pay for its gas."""
+        if not self.keep_limit:
+            return
+        transaction = keeper_transaction(
+            self.ledger, self._sealer.state, header, self.chain_id, self.keep_limit
+        )
+        if transaction is not None:
+            try:
+                self._sealer.apply(transaction)
+            except ValidationError as error:
+                yield Dropped(transaction.hash, str(error))
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

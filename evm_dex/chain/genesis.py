@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 from eth_hash.auto import keccak
 
-from evm_dex.chain.accounts import COUNT, default_accounts
-from evm_dex.chain.errors import GenesisError
+from evm_dex.chain.accounts import default_accounts
 from evm_dex.chain.genesis_file import Amount, GenesisFile, MarketTable, TokenTable
+from evm_dex.chain.genesis_perp import GenesisPerp, resolve_perp
+from evm_dex.chain.genesis_values import (
+    account_of,
+    address_of,
+    amount_of,
+    check_range,
+    genesis_error,
+    holdings_of,
+    prevention_mode,
+    token_of,
+)
+from evm_dex.chain.keeper import KEEPER, KEEPER_BALANCE
 from precompiles.types import (
     MAX_AMOUNT,
     MAX_FEE_RATE,
     NATIVE_COIN,
+    PERP_ADDRESS,
     SPOT_ADDRESS,
     Address,
     SelfTradePrevention,
@@ -62,7 +73,7 @@ class GenesisDeposit(msgspec.Struct, frozen=True):
     amount: int
 
 
-class Genesis(msgspec.Struct, frozen=True):
+class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
     """What block 0 is made of. Two genesis files that mean the same resolve to equal ones."""
 
     chain_id: int
@@ -73,6 +84,8 @@ class Genesis(msgspec.Struct, frozen=True):
     tokens: tuple[GenesisToken, ...]
     markets: tuple[GenesisMarket, ...]
     deposits: tuple[GenesisDeposit, ...]
+    perp: GenesisPerp | None = None
+    """The perpetuals exchange; None where it has no collateral and no markets yet."""
 
     def encode(self) -> bytes:
         """The bytes kept with block 0, whose hash is in its header's extra data."""
@@ -95,10 +108,10 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
 
     Raises GenesisError that names the field and what was expected there.
     """
-    _check_range("chain_id", file.chain_id, 1, _MAX_WORD)
-    _check_range("timestamp", file.timestamp, 0, _MAX_WORD)
-    _check_range("gas_limit", file.gas_limit, _MIN_GAS_LIMIT, _MAX_WORD)
-    owner = _account("owner", file.owner)
+    check_range("chain_id", file.chain_id, 1, _MAX_WORD)
+    check_range("timestamp", file.timestamp, 0, _MAX_WORD)
+    check_range("gas_limit", file.gas_limit, _MIN_GAS_LIMIT, _MAX_WORD)
+    owner = account_of("owner", file.owner)
     tokens = _tokens(file.tokens)
     symbols = {token.symbol: (token.address, token.decimals) for token in tokens}
     symbols[NATIVE_SYMBOL] = (NATIVE_COIN, _NATIVE_DECIMALS)
@@ -107,10 +120,11 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
         timestamp=file.timestamp,
         gas_limit=file.gas_limit,
         owner=owner,
-        balances=_balances(file.accounts),
+        balances=_balances(file.accounts, with_keeper=file.perp is not None),
         tokens=tokens,
         markets=_markets(file.markets, symbols, owner),
         deposits=_deposits(file.deposits, symbols),
+        perp=None if file.perp is None else resolve_perp(file.perp, symbols, owner),
     )
 
 
@@ -119,21 +133,31 @@ def token_address(symbol: str) -> Address:
     return Address(keccak(b"evm-dex token " + symbol.encode())[12:])
 
 
-def _balances(accounts: Mapping[str, Amount]) -> tuple[tuple[Address, int], ...]:
+def _balances(
+    accounts: Mapping[str, Amount], *, with_keeper: bool
+) -> tuple[tuple[Address, int], ...]:
     balances = {account.address: DEFAULT_BALANCE for account in default_accounts()}
-    return tuple(sorted({**balances, **_holdings("accounts", accounts, _MAX_WEI)}.items()))
+    if with_keeper:
+        balances[KEEPER.address] = KEEPER_BALANCE
+    return tuple(sorted({**balances, **holdings_of("accounts", accounts, _MAX_WEI)}.items()))
 
 
 def _tokens(tables: tuple[TokenTable, ...]) -> tuple[GenesisToken, ...]:
     tokens: dict[str, GenesisToken] = {}
-    taken = {SPOT_ADDRESS: "the exchange", NATIVE_COIN: "the native coin"}
+    taken = {
+        SPOT_ADDRESS: "the exchange",
+        PERP_ADDRESS: "the perpetuals exchange",
+        NATIVE_COIN: "the native coin",
+    }
     for index, table in enumerate(tables):
         at = f"tokens[{index}]"
         token = _token(at, table)
         if token.symbol in tokens or token.symbol == NATIVE_SYMBOL:
-            raise _error(f"{at}.symbol", f"{token.symbol!r} is taken; each symbol stands for one")
+            raise genesis_error(
+                f"{at}.symbol", f"{token.symbol!r} is taken; each symbol stands for one"
+            )
         if token.address in taken:
-            raise _error(f"{at}.address", f"is taken by {taken[token.address]}")
+            raise genesis_error(f"{at}.address", f"is taken by {taken[token.address]}")
         taken[token.address] = f"token {token.symbol}"
         tokens[token.symbol] = token
     return tuple(tokens.values())
@@ -142,14 +166,14 @@ def _tokens(tables: tuple[TokenTable, ...]) -> tuple[GenesisToken, ...]:
 def _token(at: str, table: TokenTable) -> GenesisToken:
     for field, text in (("symbol", table.symbol), ("name", table.name or table.symbol)):
         if not 0 < len(text.encode()) <= _MAX_TEXT_BYTES:
-            raise _error(f"{at}.{field}", f"expected 1 to {_MAX_TEXT_BYTES} bytes of text")
-    _check_range(f"{at}.decimals", table.decimals, 0, _MAX_DECIMALS)
+            raise genesis_error(f"{at}.{field}", f"expected 1 to {_MAX_TEXT_BYTES} bytes of text")
+    check_range(f"{at}.decimals", table.decimals, 0, _MAX_DECIMALS)
     address = token_address(table.symbol)
     if table.address is not None:
-        address = _address(f"{at}.address", table.address)
+        address = address_of(f"{at}.address", table.address)
         if int.from_bytes(address, "big") <= 0xFFFF:
-            raise _error(f"{at}.address", "the lowest addresses are kept for precompiles")
-    holdings = _holdings(f"{at}.balances", table.balances, MAX_AMOUNT)
+            raise genesis_error(f"{at}.address", "the lowest addresses are kept for precompiles")
+    holdings = holdings_of(f"{at}.balances", table.balances, MAX_AMOUNT)
     return GenesisToken(
         address=address,
         symbol=table.symbol,
@@ -167,7 +191,7 @@ def _markets(
         at = f"markets[{index}]"
         market = _market(at, table, symbols, owner)
         if market.asset in markets:
-            raise _error(f"{at}.base", f"{table.base!r} has a market already")
+            raise genesis_error(f"{at}.base", f"{table.base!r} has a market already")
         markets[market.asset] = market
     return tuple(markets.values())
 
@@ -175,32 +199,25 @@ def _markets(
 def _market(
     at: str, table: MarketTable, symbols: Mapping[str, tuple[Address, int]], owner: Address
 ) -> GenesisMarket:
-    asset, decimals = _symbol(f"{at}.base", table.base, symbols)
-    quote, _ = _symbol(f"{at}.quote", table.quote, symbols)
+    asset, decimals = token_of(f"{at}.base", table.base, symbols)
+    quote, _ = token_of(f"{at}.quote", table.quote, symbols)
     if asset == quote:
-        raise _error(f"{at}.quote", "is the base token itself")
+        raise genesis_error(f"{at}.quote", "is the base token itself")
     for field in ("maker_fee", "taker_fee"):
-        _check_range(f"{at}.{field}", getattr(table, field), 0, MAX_FEE_RATE)
+        check_range(f"{at}.{field}", getattr(table, field), 0, MAX_FEE_RATE)
     base_unit = 10**decimals if table.base_unit is None else table.base_unit
     recipient = table.fee_recipient
     return GenesisMarket(
         asset=asset,
         quote=quote,
-        base_unit=_amount(f"{at}.base_unit", base_unit, MAX_AMOUNT, least=1),
-        tick=_amount(f"{at}.tick", table.tick, MAX_AMOUNT, least=1),
-        lot=_amount(f"{at}.lot", table.lot, MAX_AMOUNT, least=1),
+        base_unit=amount_of(f"{at}.base_unit", base_unit, MAX_AMOUNT, least=1),
+        tick=amount_of(f"{at}.tick", table.tick, MAX_AMOUNT, least=1),
+        lot=amount_of(f"{at}.lot", table.lot, MAX_AMOUNT, least=1),
         maker_fee=table.maker_fee,
         taker_fee=table.taker_fee,
-        self_trade_prevention=_prevention(at, table.self_trade_prevention),
-        fee_recipient=owner if recipient is None else _account(f"{at}.fee_recipient", recipient),
+        self_trade_prevention=prevention_mode(at, table.self_trade_prevention),
+        fee_recipient=owner if recipient is None else account_of(f"{at}.fee_recipient", recipient),
     )
-
-
-def _prevention(at: str, name: str) -> SelfTradePrevention:
-    modes = {mode.name.lower(): mode for mode in SelfTradePrevention}
-    if name not in modes:
-        raise _error(f"{at}.self_trade_prevention", f"expected one of {', '.join(modes)}")
-    return modes[name]
 
 
 def _deposits(
@@ -209,69 +226,18 @@ def _deposits(
     resolved: dict[tuple[Address, Address], int] = {}
     totals: dict[Address, int] = {}
     for account, holdings in deposits.items():
-        user = _account(f"deposits.{account}", account)
+        user = account_of(f"deposits.{account}", account)
         for symbol, amount in holdings.items():
             at = f"deposits.{account}.{symbol}"
-            token, _ = _symbol(at, symbol, symbols)
+            token, _ = token_of(at, symbol, symbols)
             if (user, token) in resolved:
-                raise _error(at, "the same account is listed twice")
-            resolved[user, token] = _amount(at, amount, MAX_AMOUNT)
+                raise genesis_error(at, "the same account is listed twice")
+            resolved[user, token] = amount_of(at, amount, MAX_AMOUNT)
             totals[token] = totals.get(token, 0) + resolved[user, token]
             if totals[token] > MAX_AMOUNT:
-                raise _error(at, f"all deposits of {symbol} together exceed 2**128 - 1")
+                raise genesis_error(at, f"all deposits of {symbol} together exceed 2**128 - 1")
     return tuple(
         GenesisDeposit(user, token, amount)
         for (user, token), amount in sorted(resolved.items())
         if amount
     )
-
-
-def _holdings(at: str, amounts: Mapping[str, Amount], most: int) -> dict[Address, int]:
-    holdings: dict[Address, int] = {}
-    for account, amount in amounts.items():
-        address = _account(f"{at}.{account}", account)
-        if address in holdings:
-            raise _error(f"{at}.{account}", "the same account is listed twice")
-        holdings[address] = _amount(f"{at}.{account}", amount, most)
-    return holdings
-
-
-def _symbol(
-    at: str, symbol: str, symbols: Mapping[str, tuple[Address, int]]
-) -> tuple[Address, int]:
-    if symbol not in symbols:
-        raise _error(at, f"unknown token {symbol!r}; there are {', '.join(sorted(symbols))}")
-    return symbols[symbol]
-
-
-def _account(at: str, text: str) -> Address:
-    numbered = re.fullmatch(r"account(\d)", text)
-    return default_accounts()[int(numbered[1])].address if numbered else _address(at, text)
-
-
-def _address(at: str, text: str) -> Address:
-    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
-        raise _error(
-            at,
-            f"{text!r} is no address; expected 0x and 40 hex digits, or account0 "
-            f"to account{COUNT - 1}",
-        )
-    return Address(bytes.fromhex(text[2:]))
-
-
-def _amount(at: str, amount: Amount, most: int, *, least: int = 0) -> int:
-    if isinstance(amount, str):
-        if not re.fullmatch(r"[0-9]+", amount):
-            raise _error(at, f"{amount!r} is no amount; expected decimal digits of smallest units")
-        amount = int(amount)
-    _check_range(at, amount, least, most)
-    return amount
-
-
-def _check_range(at: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise _error(at, f"{value} is out of range; expected {least} to {most}")
-
-
-def _error(at: str, problem: str) -> GenesisError:
-    return GenesisError(f"genesis: {problem} - at `$.{at}`")

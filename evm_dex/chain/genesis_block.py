@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from eth.constants import BLANK_ROOT_HASH, ZERO_HASH32
@@ -15,6 +15,7 @@ from checkpoint.store import Store
 from evm_dex.artifact import code_of, load_artifact
 from evm_dex.chain.block_batch import block_batch
 from evm_dex.chain.genesis import Genesis, GenesisToken
+from evm_dex.chain.genesis_perp import GenesisPerp
 from evm_dex.chain.header import Header
 from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.sealing import SealedBlock
@@ -22,10 +23,12 @@ from evm_dex.chain.solidity_storage import StorageLayout
 from evm_dex.vm.commitment import write_commitment
 from evm_dex.vm.machine import Machine, State
 from precompiles.ledger.ledger import Ledger
+from precompiles.perp import collateral, insurance, markets, oracle
+from precompiles.perp.execution import Execution as PerpExecution
 from precompiles.spot.execution import Execution
 from precompiles.spot.funds import credit
 from precompiles.spot.markets import list_market
-from precompiles.types import NATIVE_COIN, SPOT_ADDRESS, Address
+from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 
 STUB_CODE = b"\xfe"
 """INVALID: what a precompile's account holds, so that Solidity sees a contract there."""
@@ -73,6 +76,34 @@ def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
         list_market(ledger, owner, **msgspec.structs.asdict(market))
     for deposit in genesis.deposits:
         credit(ledger, owner, deposit.user, deposit.token, deposit.amount)
+    if genesis.perp is not None:
+        owner_of_perp = PerpExecution(
+            genesis.owner, 0, genesis.timestamp, lambda _: None, lambda: genesis.gas_limit
+        )
+        _fill_perp(ledger, genesis.perp, owner_of_perp)
+
+
+def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: PerpExecution) -> None:
+    markets.set_collateral(ledger, owner, perp.collateral)
+    markets.set_backstop(ledger, owner, perp.backstop)
+    for market in perp.markets:
+        rules = msgspec.structs.asdict(market)
+        asset, price, feeder = rules.pop("asset"), rules.pop("price"), rules["feeder"]
+        del rules["symbol"]
+        tiers = markets.stored_tiers(rules.pop("tiers"))
+        most = tiers[0][1]
+        markets.list_market(
+            ledger, owner, asset, market.base_unit, market.tick, market.lot, most, feeder
+        )
+        markets.change_market(ledger, owner, asset, "genesis", tiers=tiers, **rules)
+        if price:
+            oracle.set_price(ledger, owner.acting_for(feeder), asset, price, 0)
+    for user, amount in perp.deposits:
+        collateral.credit(ledger, owner, user, amount)
+    if perp.insurance:
+        collateral.credit(ledger, owner, owner.caller, perp.insurance)
+        ledger.perp.change_cash(owner.caller, -perp.insurance)
+        insurance.pay_in(ledger, owner, perp.insurance)
 
 
 def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) -> None:
@@ -85,15 +116,22 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
     backing = _deposited(genesis)
     state.delta_balance(SPOT_ADDRESS, backing.get(NATIVE_COIN, 0))
     for token in genesis.tokens:
-        _place_token(state, token, backing.get(token.address, 0))
+        held = {SPOT_ADDRESS: backing.get(token.address, 0)}
+        if genesis.perp is not None and genesis.perp.collateral == token.address:
+            held[PERP_ADDRESS] = genesis.perp.backing
+        _place_token(state, token, held)
 
 
-def _place_token(state: State, token: GenesisToken, on_exchange: int) -> None:
-    """Put a token contract in place as if it had been deployed and minted."""
+def _place_token(state: State, token: GenesisToken, held: Mapping[Address, int]) -> None:
+    """Put a token contract in place as if it had been deployed and minted.
+
+    `held` is what the exchanges have of it, beside its balances.
+    """
     artifact = load_artifact(_ERC20)
     layout = StorageLayout(artifact)
     holders = dict(token.balances)
-    holders[SPOT_ADDRESS] = holders.get(SPOT_ADDRESS, 0) + on_exchange
+    for address, amount in held.items():
+        holders[address] = holders.get(address, 0) + amount
     words = [
         layout.integer("totalSupply", sum(holders.values())),
         layout.short_string("name", token.name),

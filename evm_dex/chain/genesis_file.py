@@ -20,6 +20,7 @@ Amount = int | str
 DEFAULT_CHAIN_ID = 31337
 DEFAULT_GAS_LIMIT = 30_000_000
 DEFAULT_TIMESTAMP = 1_700_000_000
+_YEAR = 365 * 24 * 3600
 GenesisSource = str | Path | Mapping[str, Any]
 
 
@@ -56,6 +57,53 @@ class MarketTable(_Table, frozen=True, kw_only=True):
     """Default: the owner."""
 
 
+class PerpMarketTable(_Table, frozen=True, kw_only=True):
+    """A perpetual market. Shares and fees are in hundred-thousandths, ages in seconds."""
+
+    market: str
+    """A token's symbol, or any other name for what is traded."""
+    base_unit: Amount | None = None
+    """Size units that a price is quoted for; default one whole token, or 10**18."""
+    tick: Amount
+    lot: Amount
+    max_leverage: int = 50
+    tiers: tuple[tuple[Amount, int], ...] = ()
+    """(lower bound of the notional, maximum leverage); default one tier."""
+    price: Amount | None = None
+    """The first oracle price; without it nothing trades before the feeder gives one."""
+    feeder: str | None = None
+    """Default: the owner."""
+    maker_fee: int = 0
+    taker_fee: int = 0
+    liquidation_fee: int = 0
+    fee_recipient: str | None = None
+    """Default: the owner."""
+    self_trade_prevention: str = "expire_maker"
+    max_price_age: int = 60
+    max_slippage: int = 5_000
+    partial_notional: Amount = 0
+    cooldown: int = 30
+    max_open_interest: Amount = 0
+    minimum_notional: Amount = 0
+    price_band: int = 0
+    impact_notional: Amount = 0
+    vault: str | None = None
+    """The account that fills at mark what the book cannot."""
+    vault_limit: Amount = 0
+
+
+class PerpTable(_Table, frozen=True, kw_only=True):
+    """The perpetuals exchange."""
+
+    collateral: str
+    """The symbol of the token that margin is in."""
+    backstop: str | None = None
+    insurance: Amount = 0
+    markets: tuple[PerpMarketTable, ...] = ()
+    deposits: dict[str, Amount] = {}
+    """Collateral by account."""
+
+
 class GenesisFile(_Table, frozen=True, kw_only=True):
     """The whole file. Every field has a default."""
 
@@ -72,10 +120,16 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     markets: tuple[MarketTable, ...] = ()
     deposits: dict[str, dict[str, Amount]] = {}
     """What is on the exchange: by account, then by token symbol or `ETH`."""
+    perp: PerpTable | None = None
+    """Default: none listed; the owner may do it later."""
 
 
 def default_genesis_file() -> GenesisFile:
-    """Two tokens, one market, and accounts that have plenty of everything."""
+    """Two tokens, a spot and a perpetual market, and accounts that have plenty of everything.
+
+    Account 8 is the perpetual market's liquidity vault and account 9 the backstop; prices do not
+    go stale for a year.
+    """
     accounts = [f"account{index}" for index in range(10)]
     weth, usdc = 10**18, 10**6
     return GenesisFile(
@@ -100,6 +154,25 @@ def default_genesis_file() -> GenesisFile:
         deposits={
             account: {"WETH": 1_000 * weth, "USDC": 10_000_000 * usdc} for account in accounts
         },
+        perp=PerpTable(
+            collateral="USDC",
+            backstop="account9",
+            markets=(
+                PerpMarketTable(
+                    market="WETH",
+                    tick=10_000,
+                    lot=10**14,
+                    price=2_000 * usdc,
+                    maker_fee=15,
+                    taker_fee=45,
+                    max_price_age=_YEAR,
+                    impact_notional=6_000 * usdc,
+                    vault="account8",
+                    vault_limit=5_000_000 * usdc,
+                ),
+            ),
+            deposits=dict.fromkeys(accounts, 1_000_000 * usdc),
+        ),
     )
 
 

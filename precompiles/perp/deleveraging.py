@@ -22,6 +22,8 @@ from precompiles.types import PositionStatus
 
 DELEVERAGE_GAS = 30_000
 """For each position that is closed against a bankrupt one."""
+MOST_COUNTERPARTIES = 100
+"""Positions closed against one bankrupt position in a call; what is left waits for another."""
 ROUNDING_RESERVE = 2
 """Collateral units that a counterparty keeps, since closing rounds against it."""
 
@@ -36,7 +38,7 @@ class Shortfall(NamedTuple):
 
 
 def deleverage(ledger: Ledger, execution: Execution, unit: list[Position], missing: int) -> None:
-    """Close all positions of a unit that lacks `missing` collateral at the mark prices."""
+    """Close the positions of a unit that lacks `missing` collateral at the mark prices."""
     notional = sum(_notional(ledger, position, abs(position.size)) for position in unit)
     shortfall = Shortfall(missing, notional, missing)
     for position in unit:
@@ -55,7 +57,7 @@ def _close(
     """Close one position against those of the other side, the highest ranked first."""
     market = ledger.perp.markets.rows[bankrupt.asset]
     left = abs(bankrupt.size)
-    for position_id in _ranked(ledger, execution, market, bankrupt):
+    for position_id in _ranked(ledger, execution, market, bankrupt)[:MOST_COUNTERPARTIES]:
         execution.charge(DELEVERAGE_GAS)
         counterparty = ledger.perp.positions.rows[position_id]
         amount = min(left, abs(counterparty.size))
@@ -79,7 +81,6 @@ def _close(
         left -= amount
         if left == 0:
             break
-    assert left == 0, "long and short sizes are the same"
     return shortfall
 
 

@@ -19,6 +19,7 @@ class Execution:
     """Block time in seconds."""
     charge: Callable[[int], None]
     """Takes gas before the work it pays for."""
+    gas_remaining: Callable[[], int]
     events: list[PerpEvent] = field(default_factory=list)
     """What happened, in order; the ABI shell turns it into logs."""
 

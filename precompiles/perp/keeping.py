@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import Position
+from precompiles.ledger.perp_records import PerpMarket, PerpPrices, Position
 from precompiles.perp.accounts import (
     is_in_danger,
     standalone_threshold,
@@ -23,6 +23,9 @@ from precompiles.perp.oracle import is_fresh
 from precompiles.perp.triggers import fire
 from precompiles.types import Address, PositionKind
 
+GAS_RESERVE = 5_000_000
+"""What the costliest trigger or liquidation may need, with a hundred positions to look at."""
+
 
 class Due(NamedTuple):
     """Ids, ascending."""
@@ -38,19 +41,21 @@ def keep(ledger: Ledger, execution: Execution, limit: int) -> int:
     """Fire due triggers, then liquidate what can be, up to `limit` in all; how many were done.
 
     Markets without a fresh price are left out, as are positions that are cooling down. What is
-    left for want of `limit` is there for the next call.
+    left for want of `limit`, or of gas after the first, is there for the next call.
     """
     for market in ledger.perp.markets.rows.values():
         touch(ledger, execution, market)
     due = find_due(ledger, execution.now)
     done = 0
     for trigger_id in due.triggers[:limit]:
+        if done and execution.gas_remaining() < GAS_RESERVE:
+            return done
         execution.charge(LIQUIDATE_GAS)
         fire(ledger, execution, ledger.perp.triggers.rows[trigger_id])
         done += 1
     # Triggers that fired may have saved some and endangered others.
     for position_id in find_due(ledger, execution.now).positions:
-        if done >= limit:
+        if done >= limit or (done and execution.gas_remaining() < GAS_RESERVE):
             break
         position = ledger.perp.positions.rows.get(position_id)
         if position is None or not position.is_open:
@@ -73,10 +78,20 @@ def find_due(ledger: Ledger, now: int) -> Due:
         if is_fresh(market, prices, now):
             triggers.extend(perp.waiting_triggers.due(market.asset, prices.mark))
             users |= perp.watchlist.endangered(market.asset, prices.mark)
+        users |= _funded_since(ledger, market, prices)
     positions: list[int] = []
     for user in users:
         positions.extend(_look_at(ledger, user, now))
     return Due(sorted(triggers), sorted(positions))
+
+
+def _funded_since(ledger: Ledger, market: PerpMarket, prices: PerpPrices) -> set[Address]:
+    """Who has a position in a market where hours have ended since it was touched."""
+    stored = ledger.perp.prices.get(market.asset)
+    if stored is None or stored.funding_index == prices.funding_index:
+        return set()
+    ids = ledger.perp.open_positions.by_market.of(market.asset)
+    return {ledger.perp.positions.rows[position_id].owner for position_id in ids}
 
 
 def _look_at(ledger: Ledger, user: Address, now: int) -> list[int]:

@@ -13,7 +13,12 @@ from msgspec.structs import replace
 from precompiles.engine.amounts import fee
 from precompiles.engine.liquidation import bankruptcy_price
 from precompiles.engine.rounding import divide_down
-from precompiles.errors import LiquidationCoolingDown, NotLiquidatable, PositionHealthy
+from precompiles.errors import (
+    LiquidationCoolingDown,
+    NotLiquidatable,
+    PositionBankrupt,
+    PositionHealthy,
+)
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position
 from precompiles.perp.accounts import (
@@ -150,13 +155,11 @@ def _sell_on_book(
         amount = max(min(market.lot, amount), share - share % market.lot)
     else:
         is_partial = False
-    paid_out_before = ledger.perp.cash(position.owner)
-    order = _trade_away(ledger, execution, market, position, amount, health.equity)
+    order, paid_out = _trade_away(ledger, execution, market, position, amount, health.equity)
     if order.filled == 0:
         return None
     if is_partial:
         _cool_down(ledger, execution, market, position.id)
-    paid_out = ledger.perp.cash(position.owner) - paid_out_before
     _charge_fee(ledger, execution, market, position, order.filled_notional, paid_out)
     sweep(ledger, execution, market)
     price = divide_down(order.filled_notional * market.base_unit, order.filled)
@@ -182,8 +185,11 @@ def _trade_away(
     position: Position,
     amount: int,
     equity: int,
-) -> PerpOrder:
-    """Send the owner's order to the book, down to where the equity would be used up."""
+) -> tuple[PerpOrder, int]:
+    """Send the owner's order to the book, down to where the equity would be used up.
+
+    Returns it, with what the position's own cash paid out to the account meanwhile.
+    """
     mark = ledger.perp.prices.rows[market.asset].mark
     spendable = max(0, equity - ROUNDING_RESERVE)
     price = max(1, bankruptcy_price(position.size, mark, spendable, market.base_unit))
@@ -194,8 +200,11 @@ def _trade_away(
     order = new_order(ledger, acting, request, kind=OrderKind.LIQUIDATION)
     execution.events.append(OrderPlaced.of(order))
 
+    paid_out: list[int] = []
+
     def close_part(delta: int, notional: int) -> Effect:
         left = ledger.perp.positions.rows[position.id]
+        before = ledger.perp.cash(position.owner)
         gain = reduce(
             ledger,
             acting,
@@ -206,6 +215,7 @@ def _trade_away(
             ended_as=PositionStatus.LIQUIDATED,
             is_forced=True,
         )
+        paid_out.append(ledger.perp.cash(position.owner) - before)
         return Effect(gain, has_grown=False)
 
     order = take(
@@ -222,7 +232,7 @@ def _trade_away(
         order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
         execution.events.append(OrderClosed.of(order))
     ledger.perp.orders.put(order.id, order)
-    return order
+    return order, sum(paid_out)
 
 
 def _cool_down(ledger: Ledger, execution: Execution, market: PerpMarket, position_id: int) -> None:
@@ -283,15 +293,17 @@ def _take_unit(ledger: Ledger, execution: Execution, unit: list[Position], equit
     for position in unit:
         market = ledger.perp.markets.rows[position.asset]
         sweep(ledger, execution, market)
+        now = ledger.perp.positions.rows[position.id]
+        left = abs(now.size) if now.is_open else 0
         execution.events.append(
             Liquidated(
                 position.id,
                 position.owner,
                 execution.caller,
-                abs(position.size),
+                abs(position.size) - left,
                 ledger.perp.prices.rows[market.asset].mark,
                 stage,
-                0,
+                _equity_left(ledger, execution, market, position),
             )
         )
 
@@ -315,9 +327,14 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
         return False
     before, happened = ledger.journal.mark(), len(execution.events)
     cash_before = ledger.perp.cash(owner) if unit[0].has_own_cash else 0
-    for position in unit:
-        market = ledger.perp.markets.rows[position.asset]
-        take_over(ledger, execution, market, position, backstop)
+    try:
+        for position in unit:
+            market = ledger.perp.markets.rows[position.asset]
+            take_over(ledger, execution, market, position, backstop)
+    except PositionBankrupt:  # the backstop's own position, which this would have closed
+        ledger.journal.revert(before)
+        del execution.events[happened:]
+        return False
     cash = max(0, ledger.perp.cash(owner) - cash_before)
     ledger.perp.change_cash(owner, -cash)
     ledger.perp.change_cash(backstop, cash)

@@ -27,7 +27,6 @@ from precompiles.perp.filling import (
     charge_fee,
     fill_maker,
     filled,
-    missing_margin,
     take,
 )
 from precompiles.perp.markets import check_amount, require_market, tiers_of
@@ -113,9 +112,9 @@ def close_position(ledger: Ledger, execution: Execution, position_id: int) -> in
         is_buy=not position.is_long,
         change_taker=close_part,
     )
-    missing = missing_margin(ledger, execution, market, execution.caller, has_grown=False)
-    if missing < 0:
-        raise InsufficientMargin(missing, 0)
+    equity = charged_health(ledger, execution, execution.caller).equity
+    if equity < 0:
+        raise InsufficientMargin(equity, 0)
     return sum(gains)
 
 
@@ -194,8 +193,11 @@ def _fill_from_vault(
     notional = quote_amount(amount=amount, price=mark, base_unit=market.base_unit)
     bought = -amount if taker.is_buy else amount
     before, happened = ledger.journal.mark(), len(execution.events)
+    size_before = _vault_size(ledger, market)
     vault_fee = fill_maker(ledger, execution, market, vault, bought, notional)
-    if vault_fee is None or not _is_within_limit(ledger, market, mark):
+    size = _vault_size(ledger, market)
+    is_too_large = notional_up(size, mark, market.base_unit) > market.vault_limit
+    if vault_fee is None or (is_too_large and size > size_before):
         ledger.journal.revert(before)
         del execution.events[happened:]
         return taker
@@ -229,9 +231,7 @@ def _fill_from_vault(
     return filled(taker, amount, notional)
 
 
-def _is_within_limit(ledger: Ledger, market: PerpMarket, mark: int) -> bool:
-    """Whether the vault's position is no larger than the market lets it be."""
+def _vault_size(ledger: Ledger, market: PerpMarket) -> int:
+    """Size of the vault's position, long or short."""
     position = ledger.perp.netting_position(market.vault, market.asset)
-    if position is None:
-        return True
-    return notional_up(position.size, mark, market.base_unit) <= market.vault_limit
+    return abs(position.size) if position else 0

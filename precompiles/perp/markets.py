@@ -25,6 +25,7 @@ from precompiles.errors import (
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket
 from precompiles.ledger.rows import grow, shrink
+from precompiles.perp.clock import touch
 from precompiles.perp.events import BackstopSet, CollateralSet, MarketChanged, MarketListed
 from precompiles.perp.execution import Execution
 from precompiles.types import (
@@ -118,12 +119,16 @@ def list_market(
 def change_market(
     ledger: Ledger, execution: Execution, asset: Address, what: str, **rules: Any
 ) -> None:
-    """Change some rules of a market; only the exchange's owner may. `what` names them in the log.
+    """Change some rules of a market; only the exchange's owner may.
 
-    Raises NotExchangeOwner, UnknownMarket, or InvalidMarket naming the field.
+    `what` is the method of the interface that did, for the log. Raises NotExchangeOwner,
+    UnknownMarket, or InvalidMarket naming the field.
     """
     _require_owner(ledger, execution.caller)
-    market = replace(require_market(ledger, asset), **rules)
+    market = require_market(ledger, asset)
+    # What was sampled until now followed the old rules.
+    touch(ledger, execution, market)
+    market = replace(market, **rules)
     _check_market(market)
     ledger.perp.markets.put(asset, market)
     execution.events.append(MarketChanged(asset, what.encode().ljust(32, b"\0")))

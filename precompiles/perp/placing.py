@@ -89,8 +89,8 @@ def place(
     order = taken.order
     if order.filled:
         _check_taker(ledger, execution, market, has_grown=taken.has_grown)
-    if order.time_in_force == TimeInForce.FOK and order.filled < order.amount:
-        raise CannotFillCompletely(order.amount, order.filled)
+    if order.time_in_force == TimeInForce.FOK and order.filled < request.amount:
+        raise CannotFillCompletely(request.amount, order.filled)
     return _settle_remainder(ledger, execution, market, order)
 
 

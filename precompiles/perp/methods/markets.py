@@ -212,7 +212,7 @@ class MarketMethods(Shell):
         return self._change(
             context,
             market,
-            "fees",
+            "setFees",
             maker_fee=maker_fee,
             taker_fee=taker_fee,
             liquidation_fee=liquidation_fee,
@@ -227,7 +227,7 @@ class MarketMethods(Shell):
         self, context: CallContext, market: Address, tiers: list[tuple[int, int]]
     ) -> bool:
         """The margin table; its first leverage is the market's maximum."""
-        return self._change(context, market, "tiers", tiers=markets.stored_tiers(tiers))
+        return self._change(context, market, "setTiers", tiers=markets.stored_tiers(tiers))
 
     @method(
         "setRisk(address market,uint256 maxPriceAge,uint256 maxSlippage,"
@@ -247,7 +247,7 @@ class MarketMethods(Shell):
         return self._change(
             context,
             market,
-            "risk",
+            "setRisk",
             max_price_age=max_price_age,
             max_slippage=max_slippage,
             partial_notional=partial_notional,
@@ -271,7 +271,7 @@ class MarketMethods(Shell):
         return self._change(
             context,
             market,
-            "limits",
+            "setLimits",
             max_open_interest=max_open_interest,
             minimum_notional=minimum_notional,
             price_band=price_band,
@@ -280,7 +280,7 @@ class MarketMethods(Shell):
     @method("setFunding(address market,uint256 impactNotional) returns (bool)", gas=_SET)
     def set_funding(self, context: CallContext, market: Address, impact_notional: int) -> bool:
         """What is filled on the book to sample the premium."""
-        return self._change(context, market, "funding", impact_notional=impact_notional)
+        return self._change(context, market, "setFunding", impact_notional=impact_notional)
 
     @method("setSelfTradePrevention(address market,uint8 mode) returns (bool)", gas=_SET)
     def set_self_trade_prevention(self, context: CallContext, market: Address, mode: int) -> bool:
@@ -289,18 +289,18 @@ class MarketMethods(Shell):
             raise markets.invalid("mode")
         prevention = SelfTradePrevention(mode)
         return self._change(
-            context, market, "selfTradePrevention", self_trade_prevention=prevention
+            context, market, "setSelfTradePrevention", self_trade_prevention=prevention
         )
 
     @method("setFeeder(address market,address feeder) returns (bool)", gas=_SET)
     def set_feeder(self, context: CallContext, market: Address, feeder: Address) -> bool:
         """Whose prices count."""
-        return self._change(context, market, "feeder", feeder=feeder)
+        return self._change(context, market, "setFeeder", feeder=feeder)
 
     @method("setVault(address market,address vault,uint256 limit) returns (bool)", gas=_SET)
     def set_vault(self, context: CallContext, market: Address, vault: Address, limit: int) -> bool:
         """Who fills at mark what the book cannot, up to a notional; zero address: nobody."""
-        return self._change(context, market, "vault", vault=vault, vault_limit=limit)
+        return self._change(context, market, "setVault", vault=vault, vault_limit=limit)
 
     # Shared steps
 

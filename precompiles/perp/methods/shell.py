@@ -26,7 +26,11 @@ class Shell(Precompile):
     def doing(self, context: CallContext) -> Iterator[Execution]:
         """An execution whose events become logs in the end."""
         execution = Execution(
-            context.caller, context.block_number, context.timestamp, context.charge
+            context.caller,
+            context.block_number,
+            context.timestamp,
+            context.charge,
+            context.gas_remaining,
         )
         yield execution
         for event in execution.events:
