@@ -68,6 +68,4 @@ interface IPerpErrors is IExchangeErrors {
     error PositionHealthy(uint256 positionId, uint256 markPrice, uint256 liquidationPrice);
     /// A part was liquidated; the rest has until `until` (seconds) to recover.
     error LiquidationCoolingDown(uint256 positionId, uint256 until);
-    /// Nobody is left who could take over the position.
-    error NoCounterparty(uint256 positionId);
 }

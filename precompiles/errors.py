@@ -242,9 +242,5 @@ class PositionBankrupt(ContractError):
     declaration = "PositionBankrupt(uint256 positionId,int256 equity)"
 
 
-class NoCounterparty(ContractError):
-    declaration = "NoCounterparty(uint256 positionId)"
-
-
 class InsufficientCollateral(ContractError):
     declaration = "InsufficientCollateral(uint256 available,uint256 needed)"

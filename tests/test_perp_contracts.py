@@ -175,7 +175,6 @@ CollateralNotSet()
 CollateralAlreadySet(address token)
 InvalidTrigger(uint256 triggerPrice, uint256 markPrice)
 PositionBankrupt(uint256 positionId, int256 equity)
-NoCounterparty(uint256 positionId)
 """
 
 
