@@ -6,12 +6,15 @@ They hold after every call; `check` runs all of them over the whole state.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from precompiles.engine.amounts import locked_amount
 from precompiles.engine.book import Node, OrderBook
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Order
+from precompiles.ledger.perp_checks import PERP_INVARIANTS
+from precompiles.ledger.perp_records import Trigger
+from precompiles.ledger.tables import OpenOrders
 
 
 def check(ledger: Ledger) -> list[str]:
@@ -21,7 +24,7 @@ def check(ledger: Ledger) -> list[str]:
 
 def book_is_not_crossed(ledger: Ledger) -> Iterator[str]:
     """Best bid < best ask."""
-    for asset, book in ledger.books.items():
+    for asset, book in _books(ledger):
         bid, ask = book.best_prices()
         if bid and ask and bid >= ask:
             yield f"market {asset.hex()}: best bid {bid} is not below best ask {ask}"
@@ -29,7 +32,7 @@ def book_is_not_crossed(ledger: Ledger) -> Iterator[str]:
 
 def levels_are_sums_in_id_order(ledger: Ledger) -> Iterator[str]:
     """A level's size is the sum of its orders' remaining amounts; its queue is by id."""
-    for asset, book in ledger.books.items():
+    for asset, book in _books(ledger):
         for side in (book.bids, book.asks):
             if list(side.keys) != sorted(side.levels):
                 yield f"market {asset.hex()}: sorted keys differ from levels"
@@ -50,18 +53,37 @@ def levels_are_sums_in_id_order(ledger: Ledger) -> Iterator[str]:
 
 def indexes_agree_with_orders(ledger: Ledger) -> Iterator[str]:
     """Books, open orders and client ids hold exactly the active orders."""
-    active = {order.id: order for order in ledger.orders.rows.values() if order.is_active}
-    resting = {node.order.id: node.order for book in ledger.books.values() for node in _nodes(book)}
+    spot, perp = ledger, ledger.perp
+    yield from _compare("spot", spot.orders.rows, spot.books, spot.open_orders, {})
+    yield from _compare(
+        "perpetual", perp.orders.rows, perp.books, perp.open_orders, perp.triggers.rows
+    )
+    for exchange, rows, ids in (
+        ("spot", spot.orders.rows.values(), spot.client_order_ids.ids),
+        ("perpetual", perp.orders.rows.values(), perp.client_order_ids.ids),
+    ):
+        waiting = perp.triggers.rows.values() if exchange == "perpetual" else ()
+        live = [*(order for order in rows if order.is_active), *waiting]
+        named = {(o.owner, o.client_order_id): o.id for o in live if o.client_order_id}
+        if ids != named:
+            yield f"{exchange} client order ids differ from the order table"
+
+
+def _compare(
+    exchange: str,
+    rows: Mapping[int, Any],  # spot's and perpetual orders alike
+    books: Mapping[bytes, OrderBook[Any]],
+    open_orders: OpenOrders,
+    waiting: Mapping[int, Trigger],
+) -> Iterator[str]:
+    active = {order.id: order for order in rows.values() if order.is_active}
+    resting = {node.order.id: node.order for book in books.values() for node in _nodes(book)}
     if resting != active:
-        yield f"books and order table differ at orders {sorted(resting.keys() ^ active.keys())}"
-    opened = {
-        order_id: owner for owner, ids in ledger.open_orders.owners.items() for order_id in ids
-    }
-    if opened != {order.id: order.owner for order in active.values()}:
-        yield "open orders by owner differ from the order table"
-    named = {(o.owner, o.client_order_id): o.id for o in active.values() if o.client_order_id}
-    if ledger.client_order_ids.ids != named:
-        yield "client order ids differ from the order table"
+        differing = sorted(resting.keys() ^ active.keys())
+        yield f"{exchange} books and order table differ at orders {differing}"
+    opened = {order_id: owner for owner, ids in open_orders.owners.items() for order_id in ids}
+    if opened != {row.id: row.owner for row in (*active.values(), *waiting.values())}:
+        yield f"{exchange} open orders by owner differ from the order table"
 
 
 def holds_are_locks(ledger: Ledger) -> Iterator[str]:
@@ -110,8 +132,15 @@ INVARIANTS = (
     holds_are_locks,
     totals_are_sums,
     balances_are_covered,
+    *PERP_INVARIANTS,
 )
 
 
-def _nodes(book: OrderBook[Order]) -> Iterator[Node[Order]]:
+def _books(ledger: Ledger) -> Iterator[tuple[bytes, OrderBook[Any]]]:
+    """The books of both exchanges, whose orders differ in what the book does not look at."""
+    yield from ledger.books.items()
+    yield from ledger.perp.books.items()
+
+
+def _nodes(book: OrderBook[Any]) -> Iterator[Node[Any]]:
     yield from book.nodes.values()

@@ -1,0 +1,94 @@
+"""The invariants of the perpetuals exchange, each a function that names what breaks it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from precompiles.ledger.ledger import Ledger
+from precompiles.types import PositionKind
+
+
+def collateral_is_conserved(ledger: Ledger) -> Iterator[str]:
+    """Cash + positions' own cash + funding on its way + insurance - deficit = what is held."""
+    perp = ledger.perp
+    accounts = sum(account.cash for account in perp.accounts.rows.values())
+    positions = sum(position.cash for position in perp.positions.rows.values() if position.is_open)
+    funding = sum(prices.funding_pool for prices in perp.prices.rows.values())
+    fund = perp.fund
+    total = accounts + positions + funding + fund.insurance - fund.deficit
+    if total != fund.collateral_total:
+        yield f"perpetuals: collateral {fund.collateral_total}, accounted for {total}"
+    if fund.insurance and fund.deficit:
+        yield f"perpetuals: insurance {fund.insurance} beside a deficit of {fund.deficit}"
+
+
+def sizes_cancel_out(ledger: Ledger) -> Iterator[str]:
+    """In each market long and short sizes are the same; open interest is the long ones."""
+    sums: Counter[bytes] = Counter()
+    longs: Counter[bytes] = Counter()
+    for position in ledger.perp.positions.rows.values():
+        if position.is_open:
+            sums[position.asset] += position.size
+            longs[position.asset] += max(0, position.size)
+    for asset in ledger.perp.markets.rows:
+        prices = ledger.perp.prices.get(asset)
+        open_interest = prices.open_interest if prices else 0
+        if sums[asset]:
+            yield f"perpetual market {asset.hex()}: sizes add up to {sums[asset]}"
+        if longs[asset] != open_interest:
+            where = f"perpetual market {asset.hex()}"
+            yield f"{where}: open interest {open_interest}, long sizes {longs[asset]}"
+
+
+def positions_are_sound(ledger: Ledger) -> Iterator[str]:
+    """Open positions have a size; cross ones no cash; one netting position per owner and market."""
+    netting: Counter[tuple[bytes, bytes]] = Counter()
+    for position in ledger.perp.positions.rows.values():
+        if not position.is_open:
+            continue
+        if position.size == 0:
+            yield f"position {position.id}: open without a size"
+        if position.kind == PositionKind.CROSS and position.cash:
+            yield f"position {position.id}: cross, with cash {position.cash} of its own"
+        if position.kind != PositionKind.STANDALONE:
+            netting[position.owner, position.asset] += 1
+    for (owner, asset), count in sorted(netting.items()):
+        if count > 1:
+            yield f"account {owner.hex()}: {count} netting positions in {asset.hex()}"
+
+
+def position_indexes_agree(ledger: Ledger) -> Iterator[str]:
+    """Positions by owner and market, and waiting triggers, are those of their tables."""
+    perp = ledger.perp
+    opened = {row.id: row for row in perp.positions.rows.values() if row.is_open}
+    by_owner = {i: owner for owner, ids in perp.open_positions.by_owner.ids.items() for i in ids}
+    by_market = {i: asset for asset, ids in perp.open_positions.by_market.ids.items() for i in ids}
+    if by_owner != {row.id: row.owner for row in opened.values()}:
+        yield "positions by owner differ from the position table"
+    if by_market != {row.id: row.asset for row in opened.values()}:
+        yield "positions by market differ from the position table"
+    waiting = [
+        trigger_id
+        for side in (perp.waiting_triggers.rising, perp.waiting_triggers.falling)
+        for triggers in side.values()
+        for _, trigger_id in triggers
+    ]
+    if sorted(waiting) != sorted(perp.triggers.rows):
+        yield "waiting triggers differ from the trigger table"
+
+
+def debts_have_positions(ledger: Ledger) -> Iterator[str]:
+    """An account below zero has positions whose worth may still make up for it."""
+    for user, account in ledger.perp.accounts.rows.items():
+        if account.cash < 0 and not ledger.perp.open_positions.cross.of(user):
+            yield f"account {user.hex()}: {account.cash} collateral and no cross position"
+
+
+PERP_INVARIANTS = (
+    collateral_is_conserved,
+    sizes_cancel_out,
+    positions_are_sound,
+    position_indexes_agree,
+    debts_have_positions,
+)
