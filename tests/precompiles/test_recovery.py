@@ -7,11 +7,23 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as changed
 
 from precompiles.factory import get_precompile_with_storage
 from precompiles.ledger.checks import check
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import (
+    Leverage,
+    PerpAccount,
+    PerpFund,
+    PerpMarket,
+    PerpOrder,
+    PerpPrices,
+    PerpSettings,
+    Position,
+    Trigger,
+)
 from precompiles.ledger.records import Balance, Counter, Market, Order, Settings, TokenTotal
 from precompiles.ledger.recovery import open_ledger
 from precompiles.ledger.storage import RowChange, UntrustedStorage
@@ -24,8 +36,11 @@ from precompiles.types import (
     SelfTradePrevention,
     TimeInForce,
 )
-from tests.precompiles.client import send
+from tests.precompiles.client import PERP, send
 from tests.precompiles.dict_storage import DictStorage
+from tests.precompiles.perp_scenarios import exchange, play
+from tests.precompiles.perp_world import GOLD as PERP_GOLD
+from tests.precompiles.perp_world import PerpWorld
 from tests.precompiles.world import ALICE, BOB, CAROL, COIN, GOLD, World, new_world, open_world
 
 NAMES = {table: table.name.lower() for table in TableNumber}
@@ -43,20 +58,76 @@ def traded() -> World:
     return world
 
 
+PERP_TRADED = """
+    setBackstop Z                = ok
+    oracle 1000                  = 1000
+    oracle silver 100            = 100
+    A leverage 5 isolated        = ok
+    B leverage 20 cross          = ok
+    C insure 50                  = ok
+    B sell 20 @ 1000 gtc         = #1 new
+    A buy 10 @ 1000 gtc          = #2 filled | 10 @ 1000 of #1
+    C open long 4 x10            = p3 | 4 @ 1000 of #1
+    A sell 5 @ 1100 gtc reduce   = #4 new
+    A stop sell 5 @ 900 reduce   = #5 untriggered
+    C profit sell 5 @ 1200 limit 1190 = #6 untriggered
+"""
+
+
+def perp_traded() -> PerpWorld:
+    """Rows in every table of the perpetuals exchange, two of each but where there is only one."""
+    world = exchange()
+    play(world, PERP_TRADED)
+    world.end_block()
+    return world
+
+
+def alter(record: type[Any], **fields: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
+    """How to change some fields of a stored row."""
+
+    def altered(value: bytes) -> bytes:
+        row = record.decode(value)
+        new = {name: change(getattr(row, name)) for name, change in fields.items()}
+        stored: bytes = changed(row, **new).encode()
+        return stored
+
+    return altered
+
+
+def one_more(number: int) -> int:
+    return number + 1
+
+
 ALTERED: dict[int, Callable[[bytes], bytes]] = {
-    TableNumber.SETTINGS: lambda _: Settings(CAROL).encode(),
-    TableNumber.COUNTERS: lambda v: Counter(Counter.decode(v).next_id + 1).encode(),
-    TableNumber.TOKENS: lambda v: TokenTotal(TokenTotal.decode(v).total + 1).encode(),
+    TableNumber.SETTINGS: alter(Settings, owner=lambda _: CAROL),
+    TableNumber.COUNTERS: alter(Counter, next_id=one_more),
+    TableNumber.TOKENS: alter(TokenTotal, total=one_more),
     TableNumber.MARKETS: lambda v: v[:-1] + bytes([v[-1] ^ 1]),
-    TableNumber.BALANCES: lambda v: Balance(Balance.decode(v).total + 1, 0).encode(),
-    TableNumber.ORDERS: lambda v: replace_order(v, price=45).encode(),
+    TableNumber.BALANCES: alter(Balance, total=one_more),
+    TableNumber.ORDERS: alter(Order, price=lambda _: 45),
+    TableNumber.PERP_SETTINGS: alter(PerpSettings, backstop=lambda _: CAROL),
+    TableNumber.PERP_FUND: alter(PerpFund, insurance=one_more),
+    TableNumber.PERP_MARKETS: alter(PerpMarket, max_price_age=one_more),
+    TableNumber.PERP_PRICES: alter(PerpPrices, mark=one_more),
+    TableNumber.PERP_ACCOUNTS: alter(PerpAccount, cash=one_more),
+    TableNumber.PERP_LEVERAGES: alter(Leverage, leverage=one_more),
+    TableNumber.POSITIONS: alter(Position, cash=one_more),
+    TableNumber.PERP_ORDERS: alter(PerpOrder, price=one_more),
+    TableNumber.TRIGGERS: alter(Trigger, trigger_price=one_more),
 }
 
 
 def stored(table: int) -> tuple[DictStorage, list[tuple[int, bytes]]]:
     """A storage, and where the rows of one of its tables are."""
-    storage = traded().storage
+    is_spot = table <= TableNumber.ORDERS
+    storage = traded().storage if is_spot else perp_traded().storage
     return storage, sorted(place for place in storage.values if place[0] == table)
+
+
+def test_every_table_is_tried() -> None:
+    """A new table needs a row here."""
+    assert set(ALTERED) == set(TableNumber) == set(Ledger(DictStorage()).tables)
+    assert all(stored(table)[1] for table in TableNumber)
 
 
 def test_reopening_finds_everything() -> None:
@@ -83,8 +154,11 @@ def test_an_empty_storage_is_an_empty_ledger() -> None:
 def test_the_factory_restores_and_knows_its_addresses() -> None:
     spot = get_precompile_with_storage(SPOT_ADDRESS, traded().storage)
     assert send(spot, ALICE, "getBestPrices", GOLD).values == (50, 105)
-    with pytest.raises(KeyError, match=r"no precompile at 0x0+d02; there are 0x0+d01 \(Spot\)"):
-        get_precompile_with_storage(PERP_ADDRESS, DictStorage())
+    perp = get_precompile_with_storage(PERP_ADDRESS, perp_traded().storage)
+    assert send(perp, ALICE, "getBestPrices", PERP_GOLD, interface=PERP).values == (0, 1000)
+    known = r"there are 0x0+d01 \(Spot\), 0x0+d02 \(Perp\)"
+    with pytest.raises(KeyError, match=f"no precompile at 0x04.*; {known}"):
+        get_precompile_with_storage(CAROL, DictStorage())
 
 
 @pytest.mark.parametrize("table", ALTERED)
@@ -100,17 +174,9 @@ def test_a_missing_row_is_refused(table: int) -> None:
 def test_a_surplus_row_is_refused(table: int) -> None:
     storage, places = stored(table)
     value = storage.values[places[-1]]
-    if table == TableNumber.ORDERS:
-        value = replace_order(value, id=99).encode()
     storage.values[table, bytes(len(places[-1][1]) - 1) + b"\x63"] = value
     with pytest.raises(UntrustedStorage, match=f"table {NAMES[TableNumber(table)]} has"):
         open_ledger(storage)
-
-
-def replace_order(value: bytes, **changes: Any) -> Order:
-    order = Order.decode(value)
-    fields = {name: getattr(order, name) for name in order.__struct_fields__}
-    return Order(**fields | changes)
 
 
 @pytest.mark.parametrize("table", ALTERED)
@@ -122,15 +188,18 @@ def test_an_altered_row_is_refused(table: int) -> None:
         open_ledger(storage)
 
 
-@pytest.mark.parametrize(
-    "table",
-    [TableNumber.COUNTERS, TableNumber.MARKETS, TableNumber.BALANCES, TableNumber.ORDERS],
-)
+def different(table: int) -> tuple[DictStorage, list[tuple[int, bytes]]]:
+    """A storage, and where rows of a table are that differ from each other."""
+    storage, places = stored(table)
+    return storage, list({storage.values[place]: place for place in places}.values())
+
+
+@pytest.mark.parametrize("table", [table for table in ALTERED if len(different(table)[1]) > 1])
 def test_swapped_rows_are_refused(table: int) -> None:
     """The same rows under each other's keys."""
-    storage, places = stored(table)
+    storage, (one, other, *_) = different(table)
     values = storage.values
-    values[places[0]], values[places[1]] = values[places[1]], values[places[0]]
+    values[one], values[other] = values[other], values[one]
     with pytest.raises(UntrustedStorage):
         open_ledger(storage)
 
