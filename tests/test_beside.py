@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from checkpoint.errors import CommitsLost, NotAStore, StoreError
 from checkpoint.families import Family
 from checkpoint.rocks import RocksStore
 from checkpoint.rocks.beside import BesideStore
+from checkpoint.verify import verify
+from checkpoint.witness import Commit, WitnessFile
 from evm_dex.chain.errors import ChainStopped
 from evm_dex.cli import app
 from tests.checkpoint.fake_chain import FakeChain, contents
+from tests.checkpoint.processes import start
 
 runner = CliRunner()
 
@@ -45,6 +49,56 @@ def test_what_is_read_beside_the_writer_is_its_state_at_that_moment(tmp_path: Pa
             assert contents(beside) == expected
         with closing(BesideStore(tmp_path)) as beside:
             assert beside.row(1, b"k") == b"later"
+
+
+WRITER = """
+import sys
+from random import Random
+from checkpoint.manager import CheckpointManager
+from checkpoint.rocks import RocksStore
+from tests.checkpoint.fake_chain import FakeChain
+store, chain, random = RocksStore(sys.argv[1]), FakeChain(), Random(1)
+manager = CheckpointManager(store, interval=2, keep=2)
+while True:
+    store.write(chain.random_block(random, 20))
+    manager.committed(chain.head)
+    if chain.height == 20:
+        print("writing", flush=True)
+"""
+
+
+def test_beside_a_busy_writer_every_look_is_a_whole_block(tmp_path: Path) -> None:
+    """Its log and files of rows come and go all the time; later looks see later blocks."""
+    heights = []
+    with start(WRITER, tmp_path) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        for _ in range(25):
+            with closing(BesideStore(tmp_path)) as beside:
+                report = verify(beside)
+            assert report.difference is None
+            assert report.head is not None
+            heights.append(report.head.height)
+        writer.kill()
+    assert heights == sorted(heights)
+    assert len(set(heights)) > 5
+
+
+def test_what_does_not_add_up_beside_a_writer_is_looked_at_again(tmp_path: Path) -> None:
+    """For a moment the witness is ahead of what is read; without a writer it would stay so."""
+    chain, witness = FakeChain(), tmp_path / "witness"
+    with closing(RocksStore(tmp_path)) as store:
+        store.write(chain.block({}))
+        assert chain.head is not None
+        kept = witness.read_bytes()
+        ahead = WitnessFile(witness)
+        ahead.record(Commit(store.sequence + 1, 7, chain.head.block_hash))
+        ahead.close()
+        later = threading.Timer(0.3, lambda: witness.write_bytes(kept))
+        later.start()
+        with closing(BesideStore(tmp_path)) as beside:
+            assert beside.head() == chain.head
+        later.join()
 
 
 def test_looking_changes_no_file_of_the_store(tmp_path: Path) -> None:

@@ -45,13 +45,9 @@ class Database:
         *,
         create: bool = False,
         read_only: bool = False,
-        beside: Path | None = None,
         accept_loss: bool = False,
     ) -> None:
         """Open it. Read-only changes no file. Raises StoreDamaged or StoreFailed.
-
-        `beside` reads what another process writes, as it is now; RocksDB keeps its diary of that
-        in the directory given.
 
         A log record that was cut off at the end is what a kill leaves, and ignored. One that
         is wrong inside is refused, with the log left as it is; `accept_loss` goes back to the
@@ -59,8 +55,6 @@ class Database:
         """
         self._where = str(directory)
         access = AccessType.read_only(False) if read_only else AccessType.read_write()
-        if beside is not None:
-            access = AccessType.secondary(str(beside))
         cache = Cache(64 * _MEBIBYTE)
         families = {str(family): _family_options(family, cache) for family in Family}
         try:
@@ -213,7 +207,9 @@ def _database_options(create: bool, accept_loss: bool) -> Options:
     options.set_bytes_per_sync(_MEBIBYTE)
     options.set_wal_bytes_per_sync(_MEBIBYTE)
     options.set_manifest_preallocation_size(_MEBIBYTE // 16)
+    # Its diary, which a running store would otherwise let grow for ever.
     options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(8 * _MEBIBYTE)
     return options
 
 

@@ -18,15 +18,14 @@ from checkpoint.store import StoreReader
 class RocksReader(StoreReader):
     """A database directory as a store to read; changes none of its files."""
 
-    def __init__(
-        self, directory: Path, *, beside: Path | None = None, accept_loss: bool = False
-    ) -> None:
+    def __init__(self, directory: Path, *, accept_loss: bool = False) -> None:
         """Open a database directory, not a store's root. Raises StoreDamaged, WrongFormat.
 
-        Nobody may write it, unless an empty directory is given to work in `beside` the writer.
+        It shows what is there now. Where another process writes meanwhile, that may fail or miss
+        the last commits; see `checkpoint.rocks.beside`.
         """
         check_logs(directory)
-        self._database = Database(directory, read_only=True, beside=beside, accept_loss=accept_loss)
+        self._database = Database(directory, read_only=True, accept_loss=accept_loss)
         try:
             self._head = read_head(self._database)
             self.bookkeeping = Bookkeeping.read(self._database)
