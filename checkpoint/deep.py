@@ -16,10 +16,9 @@ from checkpoint.reachability import mark_state
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.checks import check
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Order
 from precompiles.ledger.recovery import open_ledger
 from precompiles.ledger.storage import UntrustedStorage
-from precompiles.ledger.tables import Table, TableNumber
+from precompiles.ledger.tables import IdKey, Table, TableNumber
 
 _PROGRESS_STEP = 4096
 
@@ -78,6 +77,6 @@ def _row_problem(table: Table[Any, Any], key: bytes, value: bytes) -> str | None
         return str(error)
     if record.encode() != value:
         return "it decodes, but to what is stored in other bytes"
-    if isinstance(record, Order) and record.id != table.codec.decode(key):
-        return f"it is kept under another order's id than its own, {record.id}"
+    if isinstance(table.codec, IdKey) and record.id != table.codec.decode(key):
+        return f"it is kept under another id than its own, {record.id}"
     return None

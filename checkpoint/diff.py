@@ -136,4 +136,6 @@ def _plain(value: object) -> object:
     """A field as people and JSON read it."""
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     return value.name.lower() if isinstance(value, IntEnum) else value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,9 +21,12 @@ from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
 from checkpoint.memory import MemoryStore
 from checkpoint.rocks import RocksStore
+from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.tables import Table, TableNumber
 from tests.checkpoint.fake_chain import FakeChain
+from tests.precompiles.test_perp_recovery import SAMPLES as PERP_SAMPLES
+from tests.precompiles.test_recovery import SAMPLES as SPOT_SAMPLES
 
 KEYS = st.binary(min_size=1, max_size=3)
 ROWS = st.dictionaries(KEYS, st.binary(max_size=2), max_size=12)
@@ -111,6 +116,22 @@ def test_fields_say_what_changed_from_what_to_what() -> None:
         assert reader.key(balance).count("0x") == 2
         removed = RowChange(first.table, first.key, first.old, None)
         assert reader.fields(removed)["amount"] == (10**18, None)
+
+
+@pytest.mark.parametrize("record", [record for record, _ in SPOT_SAMPLES + PERP_SAMPLES])
+def test_rows_of_every_table_are_told_in_words_that_json_has(record: Any) -> None:
+    """Each field by its name; addresses, lists and kinds as text, lists and lower-case names."""
+    tables = Ledger(MemoryStore()).tables
+    number = next(n for n, table in tables.items() if decodes_to(table, record))
+    change = RowChange(number, bytes(tables[number].codec.width), None, record.encode())
+    fields = RowReader(MemoryStore()).fields(change)
+    told = {name for name in record.__struct_fields__ if getattr(record, name) is not None}
+    assert set(fields) == told
+    assert json.loads(json.dumps(fields)) == {name: list(pair) for name, pair in fields.items()}
+
+
+def decodes_to(table: Table[Any, Any], record: Any) -> bool:
+    return getattr(table.decode, "__self__", None) is type(record)
 
 
 def test_rows_that_do_not_decode_are_shown_as_they_are() -> None:
