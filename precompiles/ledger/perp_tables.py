@@ -18,7 +18,7 @@ from precompiles.ledger.perp_records import (
     Position,
     Trigger,
 )
-from precompiles.ledger.positions import PositionIndex, TriggerIndex, Watchlist
+from precompiles.ledger.positions import PositionIndex, TriggerIndex, Watchlist, unit_of
 from precompiles.ledger.tables import (
     BytesKey,
     ClientOrderIds,
@@ -84,6 +84,8 @@ class PerpTables:
         self.open_positions = PositionIndex()
         self.waiting_triggers = TriggerIndex()
         self.watchlist = Watchlist()
+        self.moved_on: dict[bytes, tuple[PerpPrices, PerpPrices]] = {}
+        """By market: a stored row and what it is at a later time, so that it is worked out once."""
         self.orders.index = self._index_order
         self.triggers.index = self._index_trigger
         self.triggers.watch = self.waiting_triggers.changed
@@ -158,12 +160,12 @@ class PerpTables:
         self.open_positions.changed(position_id, before, after)
         row = after or before
         assert row is not None
-        self.watchlist.touch(row.owner)
+        self.watchlist.touch(unit_of(row))
 
     def _account_changed(
         self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
     ) -> None:
-        self.watchlist.touch(Address(user))
+        self.watchlist.touch(user)
 
     def _prices_changed(
         self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None
@@ -179,7 +181,7 @@ class PerpTables:
 
     def _touch_all(self, asset: bytes) -> None:
         for position_id in self.open_positions.by_market.of(asset):
-            self.watchlist.touch(self.positions.rows[position_id].owner)
+            self.watchlist.touch(unit_of(self.positions.rows[position_id]))
 
     def _index_order(self, before: PerpOrder | None, after: PerpOrder | None) -> None:
         """Carry an order's change over to book, open orders and client ids."""

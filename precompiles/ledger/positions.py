@@ -7,13 +7,14 @@ journal of their own.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sortedcontainers import SortedList
 
 from precompiles.ledger.perp_records import Position, Trigger
-from precompiles.types import ZERO_ADDRESS, Address, PositionKind
+from precompiles.types import Address, PositionKind
 
-_LAST_ADDRESS = Address(b"\xff" * 20)
+_LAST_UNIT = b"\xff" * 21
 
 
 class _IdsBy:
@@ -50,6 +51,10 @@ class PositionIndex:
         """By owner: those that share the account's cash."""
         self.by_owner = _IdsBy()
         self.by_market = _IdsBy()
+
+    def count(self) -> int:
+        """How many positions are open."""
+        return sum(len(ids) for ids in self.by_market.ids.values())
 
     def changed(self, position_id: int, before: Position | None, after: Position | None) -> None:
         """Follow the position table."""
@@ -125,43 +130,56 @@ class TriggerIndex:
         return self.falling, -trigger.trigger_price
 
 
-class Watchlist:
-    """Which accounts have to be looked at to find all that can be liquidated.
+def unit_of(position: Position) -> bytes:
+    """What a position is judged together with: its account's cross positions, or nothing else."""
+    return position.id.to_bytes(8, "big") if position.has_own_cash else position.owner
 
-    Only hints: an account that is not listed here is safe, one that is may be safe too. After a
-    look an account gives, for each of its positions, the mark prices between which it needs no
-    other look; whatever changes its rows lists it again. Since being listed too often does no
-    harm, nothing here is ever taken back.
+
+class Alarm(NamedTuple):
+    """A mark price at which a unit has to be looked at again."""
+
+    asset: bytes
+    rings_above: bool
+    """Whether it rings at this price and above, or at this price and below."""
+    price: int
+
+
+class Watchlist:
+    """Which units have to be looked at to find all that can be liquidated.
+
+    Only hints: a unit that is not listed here is safe, one that is may be safe too. After a look
+    a safe unit leaves alarms; whatever changes its rows lists it again. Since being listed too
+    often does no harm, nothing here is ever taken back.
     """
 
     __slots__ = ("_alarms", "_falling", "_rising", "touched")
 
     def __init__(self) -> None:
-        self.touched: set[Address] = set()
-        """Accounts whose rows changed since they were looked at."""
-        self._falling: dict[bytes, SortedList[tuple[int, Address]]] = {}
-        self._rising: dict[bytes, SortedList[tuple[int, Address]]] = {}
-        self._alarms: dict[Address, list[tuple[bytes, bool, int]]] = {}
+        self.touched: set[bytes] = set()
+        """Units whose rows changed since they were looked at."""
+        self._falling: dict[bytes, SortedList[tuple[int, bytes]]] = {}
+        self._rising: dict[bytes, SortedList[tuple[int, bytes]]] = {}
+        self._alarms: dict[bytes, list[Alarm]] = {}
 
-    def touch(self, user: Address) -> None:
-        """An account's rows changed."""
-        self.touched.add(user)
+    def touch(self, unit: bytes) -> None:
+        """A unit's rows changed."""
+        self.touched.add(unit)
 
-    def endangered(self, asset: bytes, mark: int) -> set[Address]:
-        """Accounts whose alarm in a market goes off at a mark price."""
-        above = self._rising.get(asset, SortedList()).irange(maximum=(mark, _LAST_ADDRESS))
-        below = self._falling.get(asset, SortedList()).irange(minimum=(mark, ZERO_ADDRESS))
-        return {user for _, user in (*above, *below)}
+    def endangered(self, asset: bytes, mark: int) -> set[bytes]:
+        """Units whose alarm in a market rings at a mark price."""
+        above = self._rising.get(asset, SortedList()).irange(maximum=(mark, _LAST_UNIT))
+        below = self._falling.get(asset, SortedList()).irange(minimum=(mark, b""))
+        return {unit for _, unit in (*above, *below)}
 
-    def watch(self, user: Address, alarms: list[tuple[bytes, bool, int]]) -> None:
-        """Replace an account's alarms: (asset, whether it rings above, price)."""
-        for asset, rings_above, price in self._alarms.pop(user, ()):
-            self._side(rings_above)[asset].remove((price, user))
+    def watch(self, unit: bytes, alarms: list[Alarm]) -> None:
+        """Replace a unit's alarms after a look that found it safe."""
+        for alarm in self._alarms.pop(unit, ()):
+            self._side(alarm)[alarm.asset].remove((alarm.price, unit))
         if alarms:
-            self._alarms[user] = alarms
-        for asset, rings_above, price in alarms:
-            self._side(rings_above).setdefault(asset, SortedList()).add((price, user))
-        self.touched.discard(user)
+            self._alarms[unit] = alarms
+        for alarm in alarms:
+            self._side(alarm).setdefault(alarm.asset, SortedList()).add((alarm.price, unit))
+        self.touched.discard(unit)
 
-    def _side(self, rings_above: bool) -> dict[bytes, SortedList[tuple[int, Address]]]:
-        return self._rising if rings_above else self._falling
+    def _side(self, alarm: Alarm) -> dict[bytes, SortedList[tuple[int, bytes]]]:
+        return self._rising if alarm.rings_above else self._falling

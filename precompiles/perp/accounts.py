@@ -11,18 +11,20 @@ from typing import NamedTuple
 from precompiles.engine.funding import funding_change
 from precompiles.engine.liquidation import is_liquidatable, is_past_threshold, threshold_price
 from precompiles.engine.margin import (
+    initial_margin,
     maintenance_margin,
     notional_up,
     position_value,
     required_initial_margin,
 )
 from precompiles.engine.position import entry_price
-from precompiles.engine.rounding import divide_up
+from precompiles.engine.rounding import divide_down, divide_up
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpPrices, Position
 from precompiles.perp.clock import prices_at
 from precompiles.perp.execution import Execution
 from precompiles.perp.markets import tiers_of
+from precompiles.perp.oracle import require_fresh
 from precompiles.types import Address, PositionKind
 
 HEALTH_GAS = 300
@@ -50,6 +52,11 @@ class Health(NamedTuple):
     def removable(self) -> int:
         """What may be taken out (Hyperliquid's rule); negative for nothing."""
         return self.equity - max(self.initial, divide_up(self.notional, REMAINING_SHARE))
+
+    @property
+    def spare(self) -> int:
+        """What may be lost before the maintenance margin is missing."""
+        return self.equity - self.maintenance
 
     @property
     def is_liquidatable(self) -> bool:
@@ -84,7 +91,7 @@ def position_health(ledger: Ledger, position: Position, now: int) -> Health:
     notional = notional_up(position.size, prices.mark, market.base_unit)
     tiers = tiers_of(market)
     if position.kind == PositionKind.STANDALONE:
-        maintenance = max(0, position.margin) // STANDALONE_MAINTENANCE
+        maintenance = divide_down(entry_margin(position), STANDALONE_MAINTENANCE)
     else:
         maintenance = maintenance_margin(notional, tiers)
     return Health(
@@ -119,8 +126,27 @@ def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
     if position.kind != PositionKind.STANDALONE:
         return unit_health(ledger, position, now).is_liquidatable
     market = ledger.perp.markets.rows[position.asset]
-    mark = prices_at(ledger, market, now).mark
-    return is_past_threshold(mark, standalone_threshold(market, position), position.is_long)
+    prices = prices_at(ledger, market, now)
+    threshold = standalone_threshold(market, position)
+    if is_past_threshold(prices.mark, threshold, position.is_long):
+        return True
+    # The threshold knows nothing of funding, which may have used the margin up as well.
+    if position.margin + funding_due(market, prices, position) >= entry_margin(position):
+        return False
+    equity = equity_of(market, prices, position)
+    return equity * STANDALONE_MAINTENANCE < entry_margin(position)
+
+
+def entry_margin(position: Position) -> int:
+    """What a standalone position of this size was backed by when it was opened."""
+    return initial_margin(position.entry_notional, position.leverage)
+
+
+def require_fresh_account(ledger: Ledger, user: Address, now: int) -> None:
+    """Raises StalePrice for the first market of an account's cross positions that has one."""
+    for position_id in ledger.perp.open_positions.cross.of(user):
+        market = ledger.perp.markets.rows[ledger.perp.positions.rows[position_id].asset]
+        require_fresh(market, prices_at(ledger, market, now), now)
 
 
 def standalone_threshold(market: PerpMarket, position: Position) -> int:

@@ -8,6 +8,7 @@ only a new oracle price moves the mark again.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -30,12 +31,14 @@ from precompiles.engine.mark import (
     ema_value,
     mark_price,
 )
-from precompiles.engine.rounding import floor_divide
+from precompiles.engine.rounding import divide_down, floor_divide
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpOrder, PerpPrices
 from precompiles.perp.events import FundingSettled
 from precompiles.perp.execution import Execution
 
+IMPACT_LEVELS = 100
+"""Price levels that are looked at to sample the premium; what they do not fill counts as none."""
 _UNPRICED = PerpPrices(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
@@ -46,8 +49,6 @@ class Hours(NamedTuple):
     premium_count: int
     funding_index: int
     last_rate: int
-    ended: int
-    """Hours that ended and were settled."""
 
 
 def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
@@ -57,7 +58,13 @@ def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
         return prices
     if prices.oracle == 0:
         return replace(prices, time=now)
-    return _moved_on(market, prices, ledger.perp.book(market.asset), now)
+    # As long as the row is the same object, rules and book are too: their changes touch it.
+    known = ledger.perp.moved_on.get(market.asset)
+    if known is not None and known[0] is prices and known[1].time == now:
+        return known[1]
+    moved = _moved_on(market, prices, ledger.perp.book(market.asset), now)
+    ledger.perp.moved_on[market.asset] = prices, moved
+    return moved
 
 
 def touch(ledger: Ledger, execution: Execution, market: PerpMarket) -> PerpPrices:
@@ -76,10 +83,15 @@ def touch(ledger: Ledger, execution: Execution, market: PerpMarket) -> PerpPrice
 
 
 def marked(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
-    """The mark price from a book and the averages as they are."""
+    """The mark price from a book and the averages as they are.
+
+    A thin book is cheap to bend, so the mark strays from the oracle's price no further than the
+    maintenance rate: by bending it alone nobody takes more than margin covers.
+    """
     bid, ask = book.best_prices()
     is_fresh = prices.time - prices.oracle_time <= market.max_price_age
-    return mark_price(
+    furthest = divide_down(prices.oracle, 2 * market.max_leverage)
+    mark = mark_price(
         prices.oracle,
         ema_value(Average(prices.basis_numerator, prices.basis_denominator)),
         bid,
@@ -88,12 +100,13 @@ def marked(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -
         prices.external if is_fresh else 0,
         ema_value(Average(prices.book_numerator, prices.book_denominator)),
     )
+    return max(prices.oracle - furthest, min(prices.oracle + furthest, mark))
 
 
 def _moved_on(
     market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder], now: int
 ) -> PerpPrices:
-    hours = _fund(prices, _premium(market, prices, book), now)
+    hours = _fund(prices, _premium(market, prices, book), now, _fresh_until(market, prices))
     basis = Average(prices.basis_numerator, prices.basis_denominator)
     average = Average(prices.book_numerator, prices.book_denominator)
     bid, ask = book.best_prices()
@@ -119,36 +132,47 @@ def _moved_on(
 
 def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
     """A premium sample of the book as it is."""
-    bids = ((level.price, level.size) for level in book.bids)
-    asks = ((level.price, level.size) for level in book.asks)
+    bids = ((level.price, level.size) for level in islice(book.bids, IMPACT_LEVELS))
+    asks = ((level.price, level.size) for level in islice(book.asks, IMPACT_LEVELS))
     bid = impact_price(bids, market.impact_notional, market.base_unit)
     ask = impact_price(asks, market.impact_notional, market.base_unit, round_up=True)
     return premium(bid, ask, prices.oracle)
 
 
-def _fund(prices: PerpPrices, sample: int, now: int) -> Hours:
-    """Samples and hours of (prices.time, now], at a premium that did not change.
+def _fresh_until(market: PerpMarket, prices: PerpPrices) -> int:
+    """When the oracle's price is too old to compare the book with; samples are 0 from then on."""
+    return prices.oracle_time + market.max_price_age
+
+
+def _fund(prices: PerpPrices, sample: int, now: int, fresh_until: int) -> Hours:
+    """Samples and hours of (prices.time, now], at a premium that did not change while fresh."""
+    start = Hours(prices.premium_sum, prices.premium_count, prices.funding_index, prices.last_rate)
+    middle = max(prices.time, min(now, fresh_until))
+    fresh = _accrue(start, prices.oracle, sample, prices.time, middle)
+    return _accrue(fresh, prices.oracle, 0, middle, now)
+
+
+def _accrue(hours: Hours, oracle: int, sample: int, start: int, now: int) -> Hours:
+    """Funding over (start, now] with one premium.
 
     The first hour has its earlier samples; those that follow are alike, so one stands for all.
     """
-    total, count = prices.premium_sum, prices.premium_count
-    index, rate = prices.funding_index, prices.last_rate
-    start = prices.time
+    total, count, index, rate = hours
     ended = now // FUNDING_SECONDS - start // FUNDING_SECONDS
     if ended:
         boundary = (start // FUNDING_SECONDS + 1) * FUNDING_SECONDS
         samples = _samples(start, boundary)
         rate = hourly_rate(total + samples * sample, count + samples)
-        index += index_step(prices.oracle, rate)
+        index += index_step(oracle, rate)
         total = count = 0
         start = boundary
     if ended > 1:
         samples = FUNDING_SECONDS // SAMPLE_SECONDS
         rate = hourly_rate(samples * sample, samples)
-        index += (ended - 1) * index_step(prices.oracle, rate)
+        index += (ended - 1) * index_step(oracle, rate)
         start += (ended - 1) * FUNDING_SECONDS
     samples = _samples(start, now)
-    return Hours(total + samples * sample, count + samples, index, rate, ended)
+    return Hours(total + samples * sample, count + samples, index, rate)
 
 
 def _samples(start: int, end: int) -> int:

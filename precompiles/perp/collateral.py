@@ -17,8 +17,8 @@ from precompiles.errors import (
 )
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import Leverage, Position
-from precompiles.perp.accounts import charged_health, position_health
-from precompiles.perp.clock import prices_at, touch
+from precompiles.perp.accounts import charged_health, position_health, require_fresh_account
+from precompiles.perp.clock import touch
 from precompiles.perp.events import Deposit, LeverageSet, MarginChanged, Withdrawal
 from precompiles.perp.execution import Execution
 from precompiles.perp.insurance import pay_in
@@ -140,9 +140,7 @@ def set_leverage(
 
 def _require_removable(ledger: Ledger, execution: Execution, amount: int) -> None:
     """Raises InsufficientMargin unless the caller's account can do without `amount`."""
-    for position_id in ledger.perp.open_positions.cross.of(execution.caller):
-        market = ledger.perp.markets.rows[ledger.perp.positions.rows[position_id].asset]
-        require_fresh(market, prices_at(ledger, market, execution.now), execution.now)
+    require_fresh_account(ledger, execution.caller, execution.now)
     removable = charged_health(ledger, execution, execution.caller).removable
     if removable < amount:
         raise InsufficientMargin(removable, amount)

@@ -18,7 +18,7 @@ from precompiles.perp.events import Deleveraged
 from precompiles.perp.execution import Execution
 from precompiles.perp.insurance import cover
 from precompiles.perp.positions import reduce
-from precompiles.types import PositionStatus
+from precompiles.types import Address, PositionStatus
 
 DELEVERAGE_GAS = 30_000
 """For each position that is closed against a bankrupt one."""
@@ -43,12 +43,7 @@ def deleverage(ledger: Ledger, execution: Execution, unit: list[Position], missi
     shortfall = Shortfall(missing, notional, missing)
     for position in unit:
         shortfall = _close(ledger, execution, position, shortfall)
-    owner = unit[0].owner
-    if not ledger.perp.open_positions.cross.of(owner):
-        debt = -ledger.perp.cash(owner)
-        if debt > 0:
-            cover(ledger, execution, debt)
-            ledger.perp.change_cash(owner, debt)
+    _write_off(ledger, execution, unit[0].owner)
 
 
 def _close(
@@ -77,11 +72,20 @@ def _close(
             is_forced=True,
         )
         reduce(ledger, execution, market, counterparty, amount, paid, is_forced=True)
+        _write_off(ledger, execution, counterparty.owner)
         execution.events.append(Deleveraged(position_id, bankrupt.id, amount, paid))
         left -= amount
         if left == 0:
             break
     return shortfall
+
+
+def _write_off(ledger: Ledger, execution: Execution, user: Address) -> None:
+    """Cover the debt of an account that has nothing left which could make up for it."""
+    debt = -ledger.perp.cash(user)
+    if debt > 0 and not ledger.perp.open_positions.cross.of(user):
+        cover(ledger, execution, debt)
+        ledger.perp.change_cash(user, debt)
 
 
 def _ranked(

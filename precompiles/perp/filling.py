@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from precompiles.engine.amounts import fee, quote_amount
 from precompiles.engine.matching import Fill, SelfMatch, match
-from precompiles.errors import PositionBankrupt
+from precompiles.errors import NoOraclePrice, PositionBankrupt, StalePrice
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpOrder
-from precompiles.perp.accounts import charged_health, position_health
+from precompiles.perp.accounts import require_fresh_account
+from precompiles.perp.affording import charge_fee, missing_margin, standing
 from precompiles.perp.closing import close, reduce_order
 from precompiles.perp.events import OrderReduced, Trade
 from precompiles.perp.execution import Execution
@@ -21,6 +22,9 @@ from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePreven
 
 MATCH_GAS = 40_000
 """For each resting order that is met."""
+
+MOST_MAKERS = 50
+"""Resting orders that one liquidation or one trigger meets, so that none costs without bound."""
 
 ChangeTaker = Callable[[int, int], Effect]
 """Told the signed size and the notional of a fill, it changes the taker's position."""
@@ -104,55 +108,19 @@ def fill_maker(
 
     None where the maker cannot afford the fill; the caller then takes back what was done.
     """
+    before = standing(ledger, execution, market, maker)
     try:
         effect = net(ledger, execution, market, maker, bought, notional)
-    except PositionBankrupt:
+        if effect.has_grown:
+            require_fresh_account(ledger, maker, execution.now)
+    except (PositionBankrupt, NoOraclePrice, StalePrice):
         return None
     has_grown = effect.has_grown
     paid = charge_fee(
         ledger, execution, market, maker, fee(notional, market.maker_fee), has_grown=has_grown
     )
-    missing = missing_margin(ledger, execution, market, maker, has_grown=has_grown)
+    missing = missing_margin(ledger, execution, market, maker, before, has_grown=has_grown)
     return None if missing < 0 else paid
-
-
-def charge_fee(
-    ledger: Ledger,
-    execution: Execution,
-    market: PerpMarket,
-    user: Address,
-    amount: int,
-    *,
-    has_grown: bool,
-) -> int:
-    """Take a fee from an account's cash; what was taken.
-
-    A fill that only reduces pays no more than the account is worth, so a fee makes no debt.
-    """
-    if amount and not has_grown:
-        amount = min(amount, max(0, charged_health(ledger, execution, user).equity))
-    ledger.perp.change_cash(user, -amount)
-    ledger.perp.change_cash(market.fee_recipient, amount)
-    return amount
-
-
-def missing_margin(
-    ledger: Ledger, execution: Execution, market: PerpMarket, user: Address, *, has_grown: bool
-) -> int:
-    """How far an account is from what a fill must leave it with, below zero if it is not enough.
-
-    After growing: the account its initial margin, and a position with its own cash more than
-    would liquidate it. After only reducing: no debt, in either.
-    """
-    health = charged_health(ledger, execution, user)
-    left = health.available if has_grown else health.equity
-    position = ledger.perp.netting_position(user, market.asset)
-    if left < 0 or position is None or not position.has_own_cash:
-        return left
-    own = position_health(ledger, position, execution.now)
-    if has_grown:
-        return own.equity - own.maintenance if own.is_liquidatable else 0
-    return own.equity
 
 
 def _next(

@@ -36,7 +36,7 @@ from precompiles.perp.clock import prices_at, touch
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated, OrderClosed, OrderPlaced
 from precompiles.perp.execution import Execution
-from precompiles.perp.filling import take
+from precompiles.perp.filling import MOST_MAKERS, take
 from precompiles.perp.insurance import pay_in, pay_out
 from precompiles.perp.market_orders import require_open
 from precompiles.perp.oracle import is_fresh, require_fresh
@@ -54,8 +54,6 @@ from precompiles.types import (
 )
 
 LIQUIDATE_GAS = 60_000
-MOST_MAKERS = 50
-"""Resting orders that one liquidation meets; what is left stays with its owner."""
 ROUNDING_RESERVE = 2 * MOST_MAKERS
 """Collateral units kept back, since each fill rounds against the position by up to two."""
 PARTIAL_PERCENT = 20
@@ -76,7 +74,7 @@ def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
     NoOraclePrice, StalePrice, NotLiquidatable, PositionHealthy or LiquidationCoolingDown.
     """
     position = require_open(ledger, position_id)
-    unit = unit_of(ledger, position)
+    unit = members_of_unit(ledger, position)
     execution.charge(HEALTH_GAS * len(unit))
     for member in unit:
         market = ledger.perp.markets.rows[member.asset]
@@ -93,7 +91,7 @@ def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
     return mark
 
 
-def unit_of(ledger: Ledger, position: Position) -> list[Position]:
+def members_of_unit(ledger: Ledger, position: Position) -> list[Position]:
     """A position and all that is judged together with it, by ascending id."""
     if position.has_own_cash:
         return [position]
@@ -103,7 +101,7 @@ def unit_of(ledger: Ledger, position: Position) -> list[Position]:
 
 def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
     """Whether `liquidate` would do something: danger, fresh prices, no cooldown."""
-    for member in unit_of(ledger, position):
+    for member in members_of_unit(ledger, position):
         market = ledger.perp.markets.rows[member.asset]
         if not is_fresh(market, prices_at(ledger, market, now), now):
             return False

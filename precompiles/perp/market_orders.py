@@ -18,13 +18,18 @@ from precompiles.errors import (
 )
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position
-from precompiles.perp.accounts import charged_health, is_in_danger, position_health
+from precompiles.perp.accounts import (
+    charged_health,
+    is_in_danger,
+    position_health,
+    require_fresh_account,
+)
+from precompiles.perp.affording import charge_fee, missing_margin, standing
 from precompiles.perp.clock import touch
 from precompiles.perp.events import OrderPlaced, Trade
 from precompiles.perp.execution import Execution
 from precompiles.perp.filling import (
     ChangeTaker,
-    charge_fee,
     fill_maker,
     filled,
     take,
@@ -38,6 +43,7 @@ from precompiles.types import (
     ZERO_ADDRESS,
     Address,
     OrderKind,
+    PositionKind,
     SelfTradePrevention,
     TimeInForce,
 )
@@ -63,6 +69,7 @@ def open_position(
         raise InvalidLeverage(leverage, market.max_leverage)
     prices = touch(ledger, execution, market)
     require_fresh(market, prices, execution.now)
+    require_fresh_account(ledger, execution.caller, execution.now)
     # The position is made once, with the totals, when everything has filled.
     filled_order = trade_at_market(
         ledger,
@@ -97,6 +104,8 @@ def close_position(ledger: Ledger, execution: Execution, position_id: int) -> in
     position = require_own(ledger, execution, position_id)
     market = ledger.perp.markets.rows[position.asset]
     touch(ledger, execution, market)
+    user = execution.caller
+    before = standing(ledger, execution, market, user)
     gains: list[int] = []
 
     def close_part(delta: int, notional: int) -> Effect:
@@ -112,9 +121,12 @@ def close_position(ledger: Ledger, execution: Execution, position_id: int) -> in
         is_buy=not position.is_long,
         change_taker=close_part,
     )
-    equity = charged_health(ledger, execution, execution.caller).equity
-    if equity < 0:
-        raise InsufficientMargin(equity, 0)
+    if position.kind == PositionKind.STANDALONE:
+        missing = charged_health(ledger, execution, user).equity
+    else:
+        missing = missing_margin(ledger, execution, market, user, before, has_grown=False)
+    if missing < 0:
+        raise InsufficientMargin(missing, 0)
     return sum(gains)
 
 
@@ -184,13 +196,19 @@ def _fill_from_vault(
     taker: PerpOrder,
     change_taker: ChangeTaker,
 ) -> PerpOrder:
-    """Let the liquidity vault take all of the rest at mark, if it may and can."""
+    """Let the liquidity vault take all of the rest at mark, if it may and can.
+
+    A book of one's own can bend the mark a little, so where the oracle's price is better for
+    the vault, it trades at that.
+    """
     vault = market.vault
     if vault in (ZERO_ADDRESS, taker.owner):
         return taker
-    mark = ledger.perp.prices.rows[market.asset].mark
+    prices = ledger.perp.prices.rows[market.asset]
+    mark, oracle = prices.mark, prices.oracle
+    price = max(mark, oracle) if taker.is_buy else min(mark, oracle)
     amount = taker.remaining
-    notional = quote_amount(amount=amount, price=mark, base_unit=market.base_unit)
+    notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
     bought = -amount if taker.is_buy else amount
     before, happened = ledger.journal.mark(), len(execution.events)
     size_before = _vault_size(ledger, market)
@@ -217,7 +235,7 @@ def _fill_from_vault(
         ledger.next_trade_id(),
         0,
         taker.id,
-        mark,
+        price,
         amount,
         notional,
         vault_fee,

@@ -32,7 +32,6 @@ from precompiles.types import (
     FEE_DENOMINATOR,
     MAX_AMOUNT,
     MAX_FEE_RATE,
-    MAX_ID,
     MAX_LEVERAGE,
     MAX_PERP_VALUE,
     NATIVE_COIN,
@@ -45,6 +44,7 @@ DEFAULT_PRICE_AGE = 60
 DEFAULT_SLIPPAGE = 5_000
 DEFAULT_COOLDOWN = 30
 MAX_TIERS = 20
+MAX_SECONDS = 2**32 - 1
 
 
 def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None:
@@ -162,6 +162,11 @@ def tiers_of(market: PerpMarket) -> tuple[Tier, ...]:
     return _tiers(market.tiers)
 
 
+def listed_markets(ledger: Ledger) -> list[PerpMarket]:
+    """All markets in the order of listing, which is the same on every machine."""
+    return sorted(ledger.perp.markets.rows.values(), key=lambda market: market.number)
+
+
 def require_market(ledger: Ledger, asset: Address) -> PerpMarket:
     """The market of an asset, or UnknownMarket."""
     market = ledger.perp.markets.get(asset)
@@ -213,8 +218,8 @@ def _check_market(market: PerpMarket) -> None:
         "minimumNotional": (market.minimum_notional, MAX_AMOUNT),
         "impactNotional": (market.impact_notional, MAX_AMOUNT),
         "vaultLimit": (market.vault_limit, MAX_AMOUNT),
-        "maxPriceAge": (market.max_price_age, MAX_ID),
-        "cooldown": (market.cooldown, MAX_ID),
+        "maxPriceAge": (market.max_price_age, MAX_SECONDS),
+        "cooldown": (market.cooldown, MAX_SECONDS),
         "makerFee": (market.maker_fee, MAX_FEE_RATE),
         "takerFee": (market.taker_fee, MAX_FEE_RATE),
         "liquidationFee": (market.liquidation_fee, MAX_FEE_RATE),

@@ -26,11 +26,12 @@ from precompiles.errors import (
 )
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpOrder, PerpPrices
-from precompiles.perp.accounts import charged_health
+from precompiles.perp.accounts import charged_health, require_fresh_account
+from precompiles.perp.affording import Standing, missing_margin, standing
 from precompiles.perp.clock import touch
 from precompiles.perp.events import OrderClosed, OrderPlaced
 from precompiles.perp.execution import Execution
-from precompiles.perp.filling import missing_margin, take
+from precompiles.perp.filling import take
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_fresh, require_price
 from precompiles.perp.positions import net, preference
@@ -67,11 +68,13 @@ def place(
     *,
     order_id: int | None = None,
     kind: OrderKind = OrderKind.LIMIT,
+    most_makers: int | None = None,
 ) -> PerpOrder:
     """Match an order of the caller's against the book and rest or end the remainder.
 
-    Returns the order as it stands; a fired trigger brings its `order_id`. Raises the typed error
-    of whichever rule it breaks.
+    Returns the order as it stands. A fired trigger brings its `order_id`, and meets only so many
+    makers; what would go on after them expires. Raises the typed error of whichever rule it
+    breaks.
     """
     market = require_market(ledger, request.asset)
     _check_form(ledger, execution.caller, market, request)
@@ -79,16 +82,18 @@ def place(
     _check_rules(ledger, execution, market, prices, request)
     order = new_order(ledger, execution, request, order_id=order_id, kind=kind)
     execution.events.append(OrderPlaced.of(order))
+    before = standing(ledger, execution, market, order.owner)
     taken = take(
         ledger,
         execution,
         market,
         order,
         lambda delta, notional: net(ledger, execution, market, order.owner, delta, notional),
+        most_makers=most_makers,
     )
     order = taken.order
     if order.filled:
-        _check_taker(ledger, execution, market, has_grown=taken.has_grown)
+        _check_taker(ledger, execution, market, before, has_grown=taken.has_grown)
     if order.time_in_force == TimeInForce.FOK and order.filled < request.amount:
         raise CannotFillCompletely(request.amount, order.filled)
     return _settle_remainder(ledger, execution, market, order)
@@ -163,6 +168,7 @@ def _check_rules(
         require_price(market, prices)
     else:
         require_fresh(market, prices, execution.now)
+        require_fresh_account(ledger, execution.caller, execution.now)
     if market.price_band:
         scaled = prices.mark * (FEE_DENOMINATOR - market.price_band)
         low = divide_up(scaled, FEE_DENOMINATOR)
@@ -188,12 +194,18 @@ def _check_rules(
 
 
 def _check_taker(
-    ledger: Ledger, execution: Execution, market: PerpMarket, *, has_grown: bool
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    before: Standing,
+    *,
+    has_grown: bool,
 ) -> None:
     """After an order's fills: limits and margin of who placed it."""
     if has_grown:
         check_open_interest(ledger, market)
-    missing = missing_margin(ledger, execution, market, execution.caller, has_grown=has_grown)
+    user = execution.caller
+    missing = missing_margin(ledger, execution, market, user, before, has_grown=has_grown)
     if missing < 0:
         raise InsufficientMargin(missing, 0)
 
@@ -202,7 +214,8 @@ def _settle_remainder(
     ledger: Ledger, execution: Execution, market: PerpMarket, order: PerpOrder
 ) -> PerpOrder:
     """Rest what did not fill, if it could be afforded now, or let it expire."""
-    if order.is_active and order.time_in_force == TimeInForce.IOC:
+    crosses = ledger.perp.book(market.asset).side(is_buy=not order.is_buy).crosses(order.price)
+    if order.is_active and (order.time_in_force == TimeInForce.IOC or crosses):
         order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
     if order.is_active and not order.reduce_only:
         _check_resting(ledger, execution, market, order)

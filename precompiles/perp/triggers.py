@@ -11,6 +11,7 @@ from precompiles.perp.clock import touch
 from precompiles.perp.closing import end_trigger
 from precompiles.perp.events import TriggerFired, TriggerPlaced
 from precompiles.perp.execution import Execution
+from precompiles.perp.filling import MOST_MAKERS
 from precompiles.perp.market_orders import slipped
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_price
@@ -97,7 +98,14 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
     ledger.perp.triggers.put(trigger.id, None)
     acting = execution.acting_for(trigger.owner)
     try:
-        place(ledger, acting, request, order_id=trigger.id, kind=OrderKind.TRIGGER)
+        place(
+            ledger,
+            acting,
+            request,
+            order_id=trigger.id,
+            kind=OrderKind.TRIGGER,
+            most_makers=MOST_MAKERS,
+        )
     except ContractError:
         ledger.journal.revert(mark)
         del execution.events[happened:]

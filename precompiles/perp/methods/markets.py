@@ -147,7 +147,7 @@ class MarketMethods(Shell):
         """In the order of listing."""
         del context
         check_limit(limit, MAX_PAGE)
-        listed = sorted(self.ledger.perp.markets.rows.values(), key=lambda row: row.number)
+        listed = markets.listed_markets(self.ledger)
         return [rules.asset for rules in listed[offset : offset + limit]]
 
     @method("getBackstop() view returns (address account)", gas=2_000)

@@ -1,0 +1,85 @@
+"""What a trade must leave an account with, and the fee it pays.
+
+Growing a position asks for initial margin. Reducing one is free to do at any honest price, but
+may not be a way to give away what the rest of the account is backed by.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket
+from precompiles.perp.accounts import charged_health, position_health
+from precompiles.perp.execution import Execution
+from precompiles.types import Address
+
+
+class Standing(NamedTuple):
+    """Equity beyond maintenance margin before a trade; below zero where it is missing."""
+
+    account: int
+    position: int
+    """Of a netting position with its own cash; 0 without one."""
+
+
+def standing(ledger: Ledger, execution: Execution, market: PerpMarket, user: Address) -> Standing:
+    """How an account stands that is about to trade in a market.
+
+    Only looked at where a position may get smaller: growing does not ask for it.
+    """
+    position = ledger.perp.netting_position(user, market.asset)
+    if position is None:
+        return Standing(0, 0)
+    account = charged_health(ledger, execution, user).spare
+    own = position_health(ledger, position, execution.now).spare if position.has_own_cash else 0
+    return Standing(account, own)
+
+
+def missing_margin(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    user: Address,
+    before: Standing,
+    *,
+    has_grown: bool,
+) -> int:
+    """How far an account is from what a trade must leave it with, below zero if not enough.
+
+    After growing: the account its initial margin, and a position with its own cash enough not
+    to be liquidated at once. After only reducing: no debt, and no more maintenance margin
+    missing than before, in both.
+    """
+    health = charged_health(ledger, execution, user)
+    if has_grown:
+        missing = health.available
+    else:
+        missing = min(health.equity, health.spare - min(0, before.account))
+    position = ledger.perp.netting_position(user, market.asset)
+    if missing < 0 or position is None or not position.has_own_cash:
+        return missing
+    own = position_health(ledger, position, execution.now)
+    if has_grown:
+        return own.spare if own.is_liquidatable else 0
+    return min(own.equity, own.spare - min(0, before.position))
+
+
+def charge_fee(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    user: Address,
+    amount: int,
+    *,
+    has_grown: bool,
+) -> int:
+    """Take a fee from an account's cash; what was taken.
+
+    A fill that only reduces pays no more than the account is worth, so a fee makes no debt.
+    """
+    if amount and not has_grown:
+        amount = min(amount, max(0, charged_health(ledger, execution, user).equity))
+    ledger.perp.change_cash(user, -amount)
+    ledger.perp.change_cash(market.fee_recipient, amount)
+    return amount
