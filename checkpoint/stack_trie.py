@@ -19,7 +19,9 @@ NodeSink = Callable[[bytes, bytes], None]
 BLANK_ROOT = keccak(b"\x80")
 """The root of a trie without keys."""
 
-_NIBBLES = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
+_DIGITS = b"0123456789abcdef"
+_NIBBLES = bytes.maketrans(_DIGITS, bytes(range(16)))
+_HEX = bytes.maketrans(bytes(range(16)), _DIGITS)
 _CHILDREN = 16
 _TERMINATES = 2
 _HASH_BYTES = 32
@@ -29,6 +31,11 @@ _Node = list[Any]
 def nibbles(key: bytes) -> bytes:
     """One nibble per byte."""
     return key.hex().encode().translate(_NIBBLES)
+
+
+def from_nibbles(digits: bytes) -> bytes:
+    """The bytes of as many nibbles. Raises ValueError for an odd number of them."""
+    return bytes.fromhex(digits.translate(_HEX).decode())
 
 
 class StackTrie:
@@ -93,8 +100,7 @@ class StackTrie:
 def _packed(path: bytes, flag: int) -> bytes:
     """Hex-prefix encoding (Yellow Paper, appendix C)."""
     lead = bytes((flag + 1,)) if len(path) % 2 else bytes((flag, 0))
-    digits = lead + path
-    return bytes(high << 4 | low for high, low in zip(digits[::2], digits[1::2], strict=True))
+    return from_nibbles(lead + path)
 
 
 def _shared(one: bytes, other: bytes) -> int:

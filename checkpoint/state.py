@@ -17,15 +17,13 @@ from rlp.exceptions import RLPException
 
 from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family
-from checkpoint.stack_trie import BLANK_ROOT, nibbles
+from checkpoint.stack_trie import BLANK_ROOT, from_nibbles, nibbles
 
 EMPTY_CODE = keccak(b"")
 """The code hash of an account without code."""
 _ACCOUNT_FIELDS = 4
 _BRANCH = 17
 _TERMINATES = 2
-_DIGITS = b"0123456789abcdef"
-_HEX = bytes.maketrans(bytes(range(16)), _DIGITS)
 
 
 class NodeStore(Protocol):
@@ -72,7 +70,7 @@ def walk_trie(store: NodeStore, root: bytes) -> Iterator[tuple[bytes, bytes]]:
             children = _children(path, node)
             if children is None:
                 prefix, value = node
-                yield _key(path + _unpacked(prefix)[0]), value
+                yield from_nibbles(path + _unpacked(prefix)[0]), value
             else:
                 waiting.extend(reversed(children))
         except (ValueError, TypeError, IndexError) as error:
@@ -122,10 +120,6 @@ def _unpacked(packed: bytes) -> tuple[bytes, bool]:
     """A path, and whether it ends in a value (Yellow Paper, appendix C)."""
     digits = nibbles(packed)
     return digits[2 - digits[0] % 2 :], digits[0] >= _TERMINATES
-
-
-def _key(path: bytes) -> bytes:
-    return bytes.fromhex(path.translate(_HEX).decode())
 
 
 def _where(reference: Any, path: bytes) -> str:

@@ -23,10 +23,11 @@ from evm_dex.chain.block_proof import inspect_block
 from evm_dex.chain.bodies import decode_body, decode_receipts, encode_body, encode_receipts
 from evm_dex.chain.errors import UnknownBlock
 from precompiles.ledger.tables import TableNumber
-from precompiles.types import OrderStatus
+from precompiles.types import PERP_ADDRESS, OrderStatus
 from tests.chain.trading import transactions
 from tests.checkpoint.archives import inspect, put_together, take_apart
 from tests.checkpoint.fake_chain import FakeChain
+from tests.perp_world import FUNDS, LEVERAGE, PRICE, USDC, WETH, open_world
 
 SEED = 8
 BEFORE, AFTER = 24, 24
@@ -72,6 +73,30 @@ def test_the_same_transactions_lead_to_the_same_blocks(
             assert block == original.block(height)
             for transaction_hash in block.transactions:
                 assert imported.receipt(transaction_hash) == original.receipt(transaction_hash)
+
+
+def test_positions_and_prices_of_the_perpetuals_exchange_travel_too(tmp_path: Path) -> None:
+    with open_world() as world:
+        trader = world.dex.accounts[1]
+        world.deposit(trader, FUNDS)
+        world.order(WETH, PRICE, is_buy=False)
+        position = world.open(trader, LEVERAGE)
+        export_archive(world.dex.store, tmp_path / "archive", inspect=inspect_block)
+        import_archive(tmp_path / "archive", tmp_path / "chain", inspect=inspect_block)
+        with evm_dex.open(tmp_path / "chain") as imported:
+            for dex in (world.dex, imported):
+                perp = dex.contract(PERP_ADDRESS, "IPerp")
+                assert perp.call("getPosition", position).isOpen
+                perp.send("setOraclePrice", world.weth, PRICE + USDC, sender=dex.accounts[9])
+                perp.send("closePosition", position, sender=trader)
+            assert imported.head == world.dex.head
+            assert imported.self_check() == []
+            export_json_lines(imported.store, tmp_path / "lines", inspect=inspect_block)
+    lines = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
+    owners = {
+        line["key"]: line["fields"]["owner"] for line in lines if line.get("table") == "positions"
+    }
+    assert owners[position] == f"0x{trader.address[2:].lower()}"
 
 
 def test_books_are_kept_from_the_imported_block_on(archive: Path, tmp_path: Path) -> None:
