@@ -1,0 +1,53 @@
+"""The status machine of an order, the same on both exchanges."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """Where an order is in its life; the numbers are those of the exchanges' ABI."""
+
+    GONE = 0
+    """Its block was rolled back, so it was never placed."""
+    NEW = 1
+    PARTIALLY_FILLED = 2
+    FILLED = 3
+    CANCELLED = 4
+    REJECTED = 5
+    """A trigger that fired and was refused; it never reached the book."""
+    EXPIRED = 6
+    UNTRIGGERED = 7
+    """A stop or take-profit that waits outside the book."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its owner can still cancel it."""
+        return self in _OPEN
+
+
+_OPEN = frozenset({Status.NEW, Status.PARTIALLY_FILLED, Status.UNTRIGGERED})
+_LEGAL: dict[Status | None, frozenset[Status]] = {
+    None: frozenset({Status.NEW, Status.UNTRIGGERED}),
+    Status.UNTRIGGERED: frozenset({Status.NEW, Status.CANCELLED, Status.REJECTED}),
+    Status.NEW: frozenset(
+        {Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELLED, Status.EXPIRED}
+    ),
+    Status.PARTIALLY_FILLED: frozenset(
+        {Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELLED, Status.EXPIRED}
+    ),
+}
+
+
+class IllegalMove(Exception):  # noqa: N818 - says what was attempted
+    """An order was to take a status that its present one does not lead to: a bug of ours."""
+
+
+def check_move(before: Status | None, after: Status, order_id: int) -> None:
+    """Raises IllegalMove unless an order may go from `before` (None: unknown so far) to `after`.
+
+    Shrinking an order is no move, and a rollback goes back to any status.
+    """
+    if after not in _LEGAL.get(before, frozenset()):
+        was = "not placed" if before is None else before.name
+        raise IllegalMove(f"order {order_id}: {was} does not lead to {after.name}")

@@ -1,0 +1,136 @@
+"""A history store that keeps a list of updates and looks through all of it at every question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from evm_dex.history.effects import effect
+from evm_dex.history.lifecycle import Status
+from evm_dex.history.stores.interface import (
+    PAGE,
+    START,
+    Cursor,
+    HistoryStore,
+    Place,
+    Question,
+    Statistics,
+    check_limit,
+    new_updates,
+)
+from evm_dex.history.totals import Totals
+from evm_dex.history.updates import Exchange, Kind, OrderUpdate, fingerprint
+from precompiles.types import Address
+
+
+class ModelStore(HistoryStore):
+    """Slow and obvious."""
+
+    def __init__(self) -> None:
+        self.events: list[OrderUpdate] = []
+
+    def cursor(self) -> Cursor:
+        if not self.events:
+            return START
+        return Cursor(self.events[-1].event_id, fingerprint(self.events[-1]))
+
+    def apply(self, updates: Sequence[OrderUpdate]) -> int:
+        fresh = new_updates(self.cursor(), updates)
+        self.events.extend(fresh)
+        return len(fresh)
+
+    def stream(self, after: int, limit: int = PAGE) -> list[OrderUpdate]:
+        check_limit(limit)
+        return [event for event in self.events if event.event_id > after][:limit]
+
+    def open_orders(
+        self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
+    ) -> list[OrderUpdate]:
+        return [
+            order
+            for order in self._orders()
+            if order.user == user
+            and order.status.is_open
+            and exchange in (None, order.exchange)
+            and market in (None, order.market)
+        ]
+
+    def order(self, order_id: int) -> OrderUpdate | None:
+        return next((order for order in self._orders() if order.order_id == order_id), None)
+
+    def changes(self, order_id: int) -> list[OrderUpdate]:
+        return [event for event in self._events() if event.order_id == order_id]
+
+    def order_fills(self, order_id: int) -> list[OrderUpdate]:
+        return sorted(
+            (fill for fill in self._fills() if fill.order_id == order_id),
+            key=lambda fill: fill.trade_id,
+        )
+
+    def by_client_id(self, user: Address, client_order_id: int) -> list[OrderUpdate]:
+        wanted = (user, client_order_id)
+        return [o for o in self._orders() if (o.user, o.client_order_id) == wanted]
+
+    def history(self, question: Question) -> list[OrderUpdate]:
+        question.check()
+        return _page(self._events(), question, lambda u: question.status in (None, u.status))
+
+    def fills(self, question: Question) -> list[OrderUpdate]:
+        question.check()
+        return _page(self._fills(), question, lambda _: True)
+
+    def statistics(self, user: Address) -> list[Statistics]:
+        sums: dict[tuple[Exchange, Address], tuple[Totals, int]] = {}
+        for event in self._events():
+            if event.user == user and effect(event) != Totals():
+                key = (event.exchange, event.market)
+                total, _ = sums.get(key, (Totals(), 0))
+                sums[key] = (total + effect(event), event.event_id)
+        return [
+            Statistics(user, exchange, market, total, last)
+            for (exchange, market), (total, last) in sorted(sums.items())
+            if total != Totals()
+        ]
+
+    def clear(self) -> None:
+        self.events = []
+
+    def close(self) -> None:
+        pass
+
+    def _events(self) -> list[OrderUpdate]:
+        return [event for event in self.events if event.kind != Kind.GAP]
+
+    def _orders(self) -> list[OrderUpdate]:
+        last = {event.order_id: event for event in self._events()}
+        return [last[i] for i in sorted(last) if last[i].status != Status.GONE]
+
+    def _fills(self) -> list[OrderUpdate]:
+        fills: list[OrderUpdate] = []
+        for event in self._events():
+            if event.kind == Kind.TRADE:
+                fills.append(event)
+            elif event.kind == Kind.ROLLED_BACK and event.trade_id:
+                fills = [
+                    fill
+                    for fill in fills
+                    if fill.order_id != event.order_id or fill.trade_id < event.trade_id
+                ]
+        return fills
+
+
+def _page(
+    updates: list[OrderUpdate], question: Question, matches: Callable[[OrderUpdate], bool]
+) -> list[OrderUpdate]:
+    found = [
+        (Place(update.timestamp, update.event_id), update)
+        for update in updates
+        if question.user in (None, update.user)
+        and question.exchange in (None, update.exchange)
+        and question.market in (None, update.market)
+        and question.start <= update.timestamp
+        and (question.end is None or update.timestamp < question.end)
+        and matches(update)
+    ]
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    older = [u for place, u in found if question.before is None or place < question.before]
+    return older[: question.limit]

@@ -1,0 +1,202 @@
+"""What every history store must do; a test module subclasses `StoreContract` for its own.
+
+It gives a fixture `open_store`: called, it opens the same place once more, and all that it made
+are closed and the place is removed when the test is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import pytest
+from msgspec.structs import replace
+
+from evm_dex.history.stores.interface import (
+    START,
+    Cursor,
+    HistoryStore,
+    MissedEvents,
+    Place,
+    Question,
+)
+from evm_dex.history.updates import Kind, OrderUpdate, fingerprint
+from tests.history.flow import GENESIS_TIME, MARKETS, USERS, Flow, batches
+from tests.history.model import ModelStore
+
+OpenStore = Callable[[], HistoryStore]
+EVENTS = 700
+
+
+@pytest.fixture(scope="session")
+def events() -> list[OrderUpdate]:
+    """A flow with every kind of update, over more than a month of block time."""
+    flow = Flow(seed=20, seconds_per_block=40_000).make(EVENTS)
+    assert {event.kind for event in flow} == set(Kind) - {Kind.GAP}
+    return flow
+
+
+def assert_same(store: HistoryStore, model: HistoryStore) -> None:
+    """Every question gets the model's answer."""
+    assert store.cursor() == model.cursor()
+    last = model.cursor().event_id
+    for after in (0, 1, last // 2, last - 1, last):
+        assert store.stream(after, 1_000) == model.stream(after, 1_000)
+    for user in USERS:
+        assert store.open_orders(user) == model.open_orders(user)
+        assert store.statistics(user) == model.statistics(user)
+        for exchange, market in MARKETS:
+            wanted = model.open_orders(user, exchange=exchange, market=market)
+            assert store.open_orders(user, exchange=exchange, market=market) == wanted
+        for client_order_id in (7, 2**100, 12_345):
+            wanted = model.by_client_id(user, client_order_id)
+            assert store.by_client_id(user, client_order_id) == wanted
+    for order_id in {event.order_id for event in model.stream(0, 1_000)} | {10**9}:
+        assert store.order(order_id) == model.order(order_id)
+        assert store.changes(order_id) == model.changes(order_id)
+        assert store.order_fills(order_id) == model.order_fills(order_id)
+    for question in questions():
+        assert store.history(question) == model.history(question), question
+        if question.status is None:
+            assert store.fills(question) == model.fills(question), question
+
+
+def questions() -> Iterator[Question]:
+    """By user, market, exchange, status and time, alone and together."""
+    exchange, market = MARKETS[0]
+    middle = GENESIS_TIME + 40_000 * 60
+    ranges = [(0, None), (middle, None), (0, middle), (middle - 40_000, middle + 200_000)]
+    whose = [{"user": USERS[0]}, {"market": market}, {"user": USERS[1], "market": market}]
+    for owner, (start, end), status in product(whose, ranges, (None, 1, 3, 4, 0)):
+        limit = 7 if end is None else 1_000
+        question = Question(**owner, start=start, end=end, status=status, limit=limit)  # type: ignore[arg-type] # of mixed kinds
+        yield question
+        yield replace(question, exchange=exchange)
+
+
+class StoreContract:
+    """The tests; each store's module makes a subclass of it."""
+
+    def test_new_store_has_nothing(self, open_store: OpenStore) -> None:
+        store = open_store()
+        assert store.cursor() == START
+        assert store.apply([]) == 0
+        assert_same(store, ModelStore())
+
+    def test_answers_are_those_of_a_plain_list(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store, model = open_store(), ModelStore()
+        for number, batch in enumerate(batches(events, 3)):
+            assert store.apply(batch) == model.apply(batch) == len(batch)
+            if number % 3 == 0:
+                assert_same(store, model)
+        assert_same(store, model)
+
+    def test_cursor_names_the_last_event_and_what_it_was(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store = open_store()
+        store.apply(events[:10])
+        assert store.cursor() == Cursor(10, fingerprint(events[9]))
+
+    def test_what_was_applied_is_there_after_opening_again(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        model = ModelStore()
+        for batch in batches(events[:200], 4):
+            store = open_store()
+            store.apply(batch)
+            store.close()
+            model.apply(batch)
+        assert_same(open_store(), model)
+
+    def test_updates_that_came_before_change_nothing(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store, model = open_store(), ModelStore()
+        model.apply(events[:300])
+        assert store.apply(events[:200]) == 200
+        assert store.apply(events[:200]) == 0
+        assert store.apply(events[150:300]) == 100
+        assert_same(store, model)
+
+    def test_a_gap_is_refused_whole(self, open_store: OpenStore, events: list[OrderUpdate]) -> None:
+        store, model = open_store(), ModelStore()
+        model.apply(events[:50])
+        store.apply(events[:50])
+        for gap in ([*events[50:60], *events[61:70]], events[51:60]):
+            with pytest.raises(MissedEvents) as missed:
+                store.apply(gap)
+            assert missed.value.found == missed.value.expected + 1
+        assert_same(store, model)
+        with pytest.raises(MissedEvents):
+            open_store().apply([events[60]])
+
+    def test_several_fills_of_an_order_in_one_block_are_all_kept(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        """A key of order and time would let the second fill overwrite the first."""
+        store = open_store()
+        store.apply(events)
+        per_block = [
+            len({f.trade_id for f in fills if f.timestamp == fill.timestamp})
+            for fills in map(store.order_fills, range(1, 200))
+            for fill in fills
+        ]
+        assert max(per_block) > 1
+
+    def test_pages_in_a_row_are_the_whole(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store = open_store()
+        store.apply(events)
+        for ask, asked in product(
+            (store.history, store.fills),
+            (Question(user=USERS[2]), Question(market=MARKETS[0][1])),
+        ):
+            whole = ask(replace(asked, limit=1_000))
+            pages: list[OrderUpdate] = []
+            question = replace(asked, limit=13)
+            while page := ask(question):
+                pages += page
+                last = Place(page[-1].timestamp, page[-1].event_id)
+                question = replace(question, before=last)
+            assert pages == whole
+            assert len(whole) > 13
+
+    def test_a_gap_marker_is_in_the_stream_and_nowhere_else(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store, model = open_store(), ModelStore()
+        marker = replace(
+            events[20], event_id=21, kind=Kind.GAP, order_id=0, user=USERS[0], trade_id=0
+        )
+        model.apply([*events[:20], marker])
+        store.apply([*events[:20], marker])
+        assert_same(store, model)
+        assert store.stream(20) == [marker]
+
+    def test_a_cleared_store_is_filled_again_to_the_same(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store, model = open_store(), ModelStore()
+        store.apply(events[:250])
+        store.clear()
+        assert_same(store, model)
+        model.apply(events[:300])
+        store.apply(events[:300])
+        assert_same(store, model)
+
+    @pytest.mark.parametrize(
+        "question", [Question(), Question(status=None, limit=0, user=USERS[0])]
+    )
+    def test_a_question_for_everything_is_refused(
+        self, open_store: OpenStore, question: Question
+    ) -> None:
+        store = open_store()
+        for ask in (store.history, store.fills):
+            with pytest.raises(ValueError, match=r"ask for|limit must"):
+                ask(question)
+        with pytest.raises(ValueError, match="limit must"):
+            store.stream(0, 1_001)
