@@ -69,6 +69,7 @@ class NaivePerp(NaiveLiquidations):
         if not 1 <= leverage <= market.max_leverage:
             raise Refused("InvalidLeverage", leverage, market.max_leverage)
         market.require_fresh(self.now)
+        self.require_fresh(user)
         order = self.market_order(user, market, size, is_long)
         order.opens = True
         self.fill_completely(order)
@@ -88,10 +89,13 @@ class NaivePerp(NaiveLiquidations):
 
     def close_position(self, user: bytes, position_id: int) -> int:
         position = self.my_position(user, position_id)
-        size = position.size
+        size, before = position.size, self.standing(user, position.market)
         order = self.market_order(user, position.market, abs(size), size < 0)
         self.fill_completely(order, position)
-        self.check_taker(order)
+        if position.kind != STANDALONE:
+            self.check_taker(order, before)
+        elif self.equity(user) < 0:
+            raise Refused("InsufficientMargin", self.equity(user), 0)
         return order.profit
 
     def market_order(self, user: bytes, market: NaiveMarket, size: int, is_buy: bool) -> NaiveOrder:
@@ -187,9 +191,11 @@ class NaivePerp(NaiveLiquidations):
     def keep(self, caller: bytes, limit: int) -> int:
         """Fire what is due, then liquidate what has to be."""
         due = [o for o in self.live_orders(status=UNTRIGGERED) if self.is_due(o)]
-        for order in due[:limit]:
+        in_danger = sum(self.can_be_liquidated(p) for p in self.open_positions())
+        due = due[: limit - min(in_danger, limit // 2)]
+        for order in due:
             self.fire(order)
-        done = min(len(due), limit)
+        done = len(due)
         for position in [p for p in self.open_positions() if self.can_be_liquidated(p)]:
             if done < limit and position.open and self.can_be_liquidated(position):
                 self.liquidate(caller, position.id)

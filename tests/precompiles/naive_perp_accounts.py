@@ -59,7 +59,7 @@ class NaivePosition:
     @property
     def maintenance(self) -> int:
         if self.kind == STANDALONE:
-            return max(0, self.margin) // 10
+            return self.entry_margin // 10
         return self.market.maintenance(self.notional)
 
     @property
@@ -102,9 +102,19 @@ class NaivePosition:
         return self.entry_price * (10_000 + (-bps if self.size > 0 else bps)) // 10_000
 
     @property
+    def entry_margin(self) -> int:
+        return ceil(Fraction(self.entry, self.leverage))
+
+    @property
     def beyond_threshold(self) -> bool:
         mark = self.market.mark
         return mark <= self.threshold if self.size > 0 else mark >= self.threshold
+
+    @property
+    def eaten_by_funding(self) -> bool:
+        """Whether nine tenths of the margin are gone, and not by the price alone."""
+        funded = self.margin + self.funding < self.entry_margin
+        return funded and self.equity * 10 < self.entry_margin
 
 
 @dataclass
@@ -201,7 +211,7 @@ class NaiveAccounts:
 
     def liquidatable(self, position: NaivePosition) -> bool:
         if position.kind == STANDALONE:
-            return position.beyond_threshold
+            return position.beyond_threshold or position.eaten_by_funding
         needed = self.unit_maintenance(position)
         return needed > 0 and self.unit_equity(position) < needed
 
@@ -236,10 +246,14 @@ class NaiveAccounts:
     def require_free(self, user: bytes, amount: int) -> None:
         if amount == 0:
             raise Refused("AmountZero")
-        for position in self.cross(user):
-            position.market.require_fresh(self.now)
+        self.require_fresh(user)
         if amount > self.free(user):
             raise Refused("InsufficientMargin", self.free(user), amount)
+
+    def require_fresh(self, user: bytes) -> None:
+        """Today's prices of everything that an account's margin depends on."""
+        for position in self.cross(user):
+            position.market.require_fresh(self.now)
 
     def insure(self, change: int) -> None:
         """Into the insurance fund, which pays its deficit first, or out of it."""

@@ -56,7 +56,7 @@ class NaiveLiquidations(NaiveOrders):
             self.to_the_other_side(position)
         for part, size in unit:
             self.sweep(part.market)
-            self.told(caller, part, size, part.market.mark, stage, 0)
+            self.told(caller, part, size, part.market.mark, stage)
         return mark
 
     def can_be_liquidated(self, position: NaivePosition) -> bool:
@@ -96,8 +96,7 @@ class NaiveLiquidations(NaiveOrders):
             position.cooldown = self.now + market.cooldown
         self.take_fee(position, order, position.paid - paid)
         price = order.notional * market.base_unit // order.filled
-        left = self.unit_equity(position) if position.kind == CROSS or position.open else 0
-        self.told(caller, position, order.filled, price, BOOK, left)
+        self.told(caller, position, order.filled, price, BOOK)
         return price
 
     def bankruptcy_price(self, position: NaivePosition) -> int:
@@ -160,9 +159,13 @@ class NaiveLiquidations(NaiveOrders):
         shortfall = left = max(0, -self.unit_equity(position))
         for part in unit:
             left = self.deleverage(part, Fraction(shortfall, total or 1), left)
-        debt = -self.cash.get(position.user, 0)
-        if debt > 0 and not self.cross(position.user):
-            self.add_cash(position.user, self.covered(debt))
+        self.cover_account(position.user)
+
+    def cover_account(self, user: bytes) -> None:
+        """Nobody owes without a position."""
+        debt = -self.cash.get(user, 0)
+        if debt > 0 and not self.cross(user):
+            self.add_cash(user, self.covered(debt))
 
     def deleverage(self, part: NaivePosition, share: Fraction, shortfall: int) -> int:
         """Others lose a share of what they close, up to the shortfall; what is left of that."""
@@ -177,6 +180,7 @@ class NaiveLiquidations(NaiveOrders):
             notional += extra if part.size > 0 else -extra
             self.reduce(part, amount, notional, LIQUIDATED, forced=True)
             self.reduce(other, amount, notional, forced=True)
+            self.cover_account(other.user)
             self.events.append(("Deleveraged", other.id, part.id, amount, notional))
         assert not part.open, "sizes cancel out"
         return shortfall
@@ -197,8 +201,9 @@ class NaiveLiquidations(NaiveOrders):
         return notional / max(1, position.entry) * notional / equity
 
     def told(
-        self, caller: bytes, position: NaivePosition, size: int, price: int, stage: int, left: int
+        self, caller: bytes, position: NaivePosition, size: int, price: int, stage: int
     ) -> None:
+        left = self.unit_equity(position) if position.kind == CROSS or position.open else 0
         self.events.append(
             ("Liquidated", position.id, position.user, caller, size, price, stage, left)
         )

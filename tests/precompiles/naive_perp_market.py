@@ -103,7 +103,7 @@ class NaiveMarket:
         if self.oracle:
             premium = self.premium(bids, asks)
             for second in range(self.time - self.time % 5 + 5, now + 1, 5):
-                self.premium_sum += premium
+                self.premium_sum += 0 if self.stale(second) else premium
                 self.premium_count += 1
                 if second % 3_600 == 0:
                     self.settle_hour()
@@ -150,10 +150,14 @@ class NaiveMarket:
         low, high = min(low or self.oracle, self.oracle), max(high, self.oracle)
         if self.external and not self.stale(self.time):
             low = high = self.external
-        return (
-            sorted((self.oracle + self.basis[0], book, low))[1],
-            sorted((self.oracle + self.basis[1], book, high))[1],
-        )
+        lowest = sorted((self.oracle + self.basis[0], book, low))[1]
+        highest = sorted((self.oracle + self.basis[1], book, high))[1]
+        return self.near_oracle(lowest), self.near_oracle(highest)
+
+    def near_oracle(self, price: int) -> int:
+        """As far from the oracle as the maintenance rate at most."""
+        furthest = self.oracle // (2 * self.max_leverage)
+        return max(self.oracle - furthest, min(self.oracle + furthest, price))
 
 
 def impact_price(levels: Levels, notional: int, base_unit: int) -> Fraction | None:

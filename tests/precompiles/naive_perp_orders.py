@@ -30,12 +30,14 @@ from tests.precompiles.naive_exchange import (
     SELF_TRADE,
     Refused,
 )
-from tests.precompiles.naive_perp_accounts import CROSS, LIQUIDATED, NaiveAccounts, NaivePosition
+from tests.precompiles.naive_perp_accounts import ISOLATED, LIQUIDATED, NaiveAccounts, NaivePosition
 from tests.precompiles.naive_perp_market import Levels, NaiveMarket
 
 UNTRIGGERED = 7
 MOST_MAKERS = 50
-"""That a liquidation meets."""
+"""That a liquidation or a trigger meets."""
+
+Standing = tuple[int, int]
 NO_MARGIN, REDUCE_ONLY = 5, 6
 LIMIT, TRIGGER, POSITION, LIQUIDATION = range(4)
 
@@ -169,6 +171,7 @@ class NaiveOrders(NaiveAccounts):
                 raise Refused("WouldNotReduce", size, order.amount)
         else:
             order.market.require_fresh(self.now)
+            self.require_fresh(order.user)
             self.check_band(order)
             self.check_notional(order)
 
@@ -195,10 +198,10 @@ class NaiveOrders(NaiveAccounts):
 
     def execute(self, order: NaiveOrder) -> NaiveOrder:
         """Into the book, and then what becomes of the rest."""
-        wanted = order.amount
+        wanted, before = order.amount, self.standing(order.user, order.market)
         ended = self.match(order)
         if order.filled:
-            self.check_taker(order)
+            self.check_taker(order, before)
         if order.force == FOK and order.filled < wanted:
             raise Refused("CannotFillCompletely", wanted, order.filled)
         self.finish(order, ended)
@@ -219,7 +222,8 @@ class NaiveOrders(NaiveAccounts):
             )
         )
         order.status = EXPIRED  # not in the book while it matches
-        for _ in range(MOST_MAKERS if order.kind == LIQUIDATION else len(counter)):
+        limited = order.kind in (TRIGGER, LIQUIDATION)
+        for _ in range(MOST_MAKERS if limited else len(counter)):
             counter = self.counter(order)
             if not counter or not order.remaining:
                 break
@@ -238,29 +242,45 @@ class NaiveOrders(NaiveAccounts):
             self.end(order, EXPIRED, SELF_TRADE)
         elif not order.remaining:
             order.status = FILLED
-        elif order.force == IOC:
+        elif order.force == IOC or self.counter(order):
             self.end(order, EXPIRED, IOC_REMAINDER)
         else:
             self.check_remainder(order)
             order.status = PARTIALLY_FILLED if order.filled else NEW
 
-    def check_taker(self, order: NaiveOrder) -> None:
+    def check_taker(self, order: NaiveOrder, before: Standing) -> None:
         """Whether a taker can afford what its fills have made of it."""
         if order.grew:
             self.check_open_interest(order.market)
-        netting = self.netting(order.user, order.market)
-        spare = self.spare_margin(order.user, netting, grew=order.grew)
-        if spare < 0:
-            raise Refused("InsufficientMargin", spare, 0)
+        missing = self.missing(order.user, order.market, before, grew=order.grew)
+        if missing < 0:
+            raise Refused("InsufficientMargin", missing, 0)
 
-    def spare_margin(self, user: bytes, position: NaivePosition | None, *, grew: bool) -> int:
-        """Below zero where margin is missing: to hold what has grown, or any to have reduced."""
-        spare = self.available(user) if grew else self.equity(user)
-        if spare < 0 or position is None or position.kind == CROSS:
-            return spare
-        if not grew:
-            return min(0, position.equity)
-        return position.equity - position.maintenance if self.liquidatable(position) else 0
+    def standing(self, user: bytes, market: NaiveMarket) -> Standing:
+        """Equity beyond maintenance, of an account and of its own position in a market."""
+        position = self.netting(user, market)
+        own = position.equity - position.maintenance if position and position.kind else 0
+        return self.equity(user) - self.maintenance(user), own
+
+    def missing(self, user: bytes, market: NaiveMarket, before: Standing, *, grew: bool) -> int:
+        """Below zero where margin is missing.
+
+        What has grown needs the account's initial margin, and its own position not to be
+        liquidated. Who only reduced must not be in debt, nor nearer to liquidation than before.
+        """
+        position, after = self.netting(user, market), self.standing(user, market)
+        isolated = position is not None and position.kind == ISOLATED
+        if grew:
+            spare = self.available(user)
+            if spare < 0 or position is None or not isolated:
+                return spare
+            return after[1] if self.liquidatable(position) else 0
+        equities = [self.equity(user), *([position.equity] if position and isolated else [])]
+        for equity, spare, was in zip(equities, after, before, strict=False):
+            short = equity if equity < 0 else spare - min(0, was)
+            if short < 0:
+                return short
+        return 0
 
     def check_open_interest(self, market: NaiveMarket) -> None:
         size = self.open_interest(market)
@@ -303,17 +323,20 @@ class NaiveOrders(NaiveAccounts):
         self, user: bytes, market: NaiveMarket, signed: int, price: int, limit: int | None = None
     ) -> bool:
         """Tries out the resting side of a fill; `limit` is on the notional of what grows."""
-        before, notional = self.save(), market.traded(abs(signed), price)
+        saved, notional = self.save(), market.traded(abs(signed), price)
+        before = self.standing(user, market)
         try:
             grew, _ = self.resting_side(user, market, signed, notional)
             position = self.netting(user, market)
             if grew and position and limit is not None and position.notional > limit:
                 return False
-            return self.spare_margin(user, position, grew=grew) >= 0
+            if grew:
+                self.require_fresh(user)
+            return self.missing(user, market, before, grew=grew) >= 0
         except Refused:
             return False
         finally:
-            self.restore(before)
+            self.restore(saved)
 
     def resting_side(
         self, user: bytes, market: NaiveMarket, signed: int, notional: int

@@ -145,21 +145,39 @@ class BothExchanges(RuleBasedStateMachine):
 
     # What to ask for
 
-    def request(self, rng: random.Random, *, reduces: bool | None = None) -> tuple[Any, ...]:
-        """An order near the mark, mostly on the grid."""
-        asset = rng.choice((GOLD, GOLD, GOLD, SILVER, SILVER, COPPER, UNLISTED))
+    def request(self, rng: random.Random, user: Address) -> tuple[Any, ...]:
+        """An order near the mark, mostly on the grid and of a size that accounts can bear."""
+        asset = rng.choice((*[GOLD] * 15, *[SILVER] * 10, *[COPPER] * 3, UNLISTED))
         market = next((m for m in self.model.markets if m.address == asset), None)
-        lot, tick = (market.lot, market.tick) if market else (1, 1)
-        middle = (market.mark if market and market.mark else PRICE) // tick
+        if market is None:
+            return asset, 1, 1, True, 0, False, 0
+        lot, tick, unit = market.lot, market.tick, market.base_unit
+        middle = (market.mark or PRICE) // tick
         ticks = max(0, middle + rng.choice((-9, -2, -1, 0, 0, 1, 2, 9)) * max(1, middle // 200))
-        off = rng.random() < 0.03
-        size = rng.choice((rng.randint(1, 20), rng.randint(1, 300))) * lot + off
-        return (
-            *(asset, size, ticks * tick + (off and rng.random() < 0.5), rng.random() < 0.5),
-            rng.choice((0, 0, 0, 0, 1, 1, 2, 3, 4 * off)),
-            rng.random() < 0.15 if reduces is None else reduces,
-            rng.choice((0, 0, 0, 1, 2, 3)),
+        size = rng.choice((1, rng.randint(1, 15), rng.randint(1, 150))) * unit + rng.randint(
+            0, unit
         )
+        is_buy, reduces = rng.random() < 0.5, rng.random() < 0.15
+        held = self.model.netting_size(user, market)
+        if reduces and held and rng.random() < 0.9:
+            is_buy, size = held < 0, min(size, abs(held))
+        off = rng.random() < 0.02
+        return (
+            *(asset, size // lot * lot + off, ticks * tick + (off and is_buy), is_buy),
+            rng.choice((*[0] * 8, 1, 1, 1, 2, 3, 4 * off)),
+            reduces,
+            rng.choice((*[0] * 12, 1, 2, 3)),
+        )
+
+    def affordable(self, user: Address, market: NaiveMarket) -> int:
+        """About the largest size that an account can open."""
+        position, (leverage, _) = (
+            self.model.netting(user, market),
+            self.model.preference(user, market),
+        )
+        leverage = min(position.leverage if position else leverage, market.tiers[-1][1])
+        margin = max(0, self.model.available(user))
+        return margin * leverage * market.base_unit // (market.mark or PRICE)
 
     def one_of_batch(self, user: Address, request: tuple[Any, ...]) -> tuple[Any, ...]:
         before = self.model.save()

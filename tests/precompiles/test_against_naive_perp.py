@@ -6,6 +6,7 @@ that revert, blocks, and reopening from storage happen in between.
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -79,14 +80,26 @@ class Perpetuals(BothExchanges):
 
     # The beginning
 
-    @initialize(drawn=st.tuples(terms, terms, terms), backstop=st.sampled_from((BACKSTOP, NOBODY)))
-    def list_markets(self, drawn: tuple[dict[str, Any], ...], backstop: Address) -> None:
+    @initialize(
+        drawn=st.tuples(terms, terms, terms),
+        backstop=st.sampled_from((BACKSTOP, NOBODY)),
+        preferences=st.lists(st.tuples(leverages, st.booleans()), max_size=10),
+    )
+    def list_markets(
+        self,
+        drawn: tuple[dict[str, Any], ...],
+        backstop: Address,
+        preferences: list[tuple[int, bool]],
+    ) -> None:
         self.world.do(OWNER, "setCollateral", DOLLAR)
         for asset, chosen in zip((GOLD, SILVER, COPPER), drawn, strict=True):
             self.list_market(asset, **chosen)
         for user in (*TRADERS, VAULT, BACKSTOP, KEEPER):
-            self.deposit(user, 100_000 if user in (VAULT, BACKSTOP) else 30_000)
+            self.deposit(user, 100_000 if user in (VAULT, BACKSTOP) else 10_000)
         self.set_backstop(backstop)
+        places = itertools.product((*TRADERS, BACKSTOP), (GOLD, SILVER))
+        for (user, asset), preference in zip(places, preferences, strict=False):
+            self.set_leverage(user, asset, *preference)
         self.pass_time(7)
         for asset in (GOLD, SILVER):
             self.set_oracle(asset, PRICE, 0)
@@ -151,7 +164,7 @@ class Perpetuals(BothExchanges):
 
     @rule(user=traders, seed=seeds)
     def place(self, user: Address, seed: int) -> None:
-        request = self.request(random.Random(seed))
+        request = self.request(random.Random(seed), user)
 
         def expected() -> tuple[Any, ...]:
             order = self.model.place(user, *request)
@@ -161,7 +174,7 @@ class Perpetuals(BothExchanges):
 
     @rule(user=traders, seed=seeds)
     def place_plainly(self, user: Address, seed: int) -> None:
-        request = self.request(random.Random(seed))[:4]
+        request = self.request(random.Random(seed), user)[:4]
         self.both(
             user,
             *("placeOrder", *request),
@@ -171,7 +184,7 @@ class Perpetuals(BothExchanges):
     @rule(user=traders, seed=seeds, length=st.integers(0, 4))
     def place_batch(self, user: Address, seed: int, length: int) -> None:
         rng = random.Random(seed)
-        requests = [self.request(rng) for _ in range(length)]
+        requests = [self.request(rng, user) for _ in range(length)]
         self.both(
             user,
             *("placeOrders", requests),
@@ -182,7 +195,7 @@ class Perpetuals(BothExchanges):
     @rule(user=traders, seed=seeds)
     def place_trigger(self, user: Address, seed: int) -> None:
         rng = random.Random(seed)
-        asset, size, price, is_buy, _, reduces, client_id = self.request(rng)
+        asset, size, price, is_buy, _, reduces, client_id = self.request(rng, user)
         rest = (is_buy, rng.random() < 0.5, reduces or rng.random() < 0.5, client_id)
         request = (asset, size, price, rng.choice((0, 0, price)), *rest)
         self.both(
@@ -241,8 +254,8 @@ class Perpetuals(BothExchanges):
     @rule(user=traders, seed=seeds)
     def open_position(self, user: Address, seed: int) -> None:
         rng = random.Random(seed)
-        asset, size, _, is_long, *_ = self.request(rng)
-        leverage = rng.choice((1, 2, 5, 5, 10, 20, 50, 51, 0))
+        asset, size, _, is_long, *_ = self.request(rng, user)
+        leverage = rng.choice((1, 2, 5, 5, 5, 5, 10, 20, 51))
         self.both(
             user,
             *("openPosition", asset, size, leverage, is_long),
@@ -306,28 +319,38 @@ class Perpetuals(BothExchanges):
         for _ in range(length):
             kind, user = rng.random(), rng.choice(TRADERS)
             some, pick = rng.getrandbits(32), rng.randrange(200)
-            if kind < 0.45:
+            if kind < 0.4:
                 self.place(user, some)
-            elif kind < 0.5:
+            elif kind < 0.45:
                 self.place_trigger(user, some)
-            elif kind < 0.58:
+            elif kind < 0.53:
                 self.open_position(user, some)
-            elif kind < 0.62:
+            elif kind < 0.58:
                 self.close_position(user, pick, True)
-            elif kind < 0.65:
+            elif kind < 0.61:
                 self.cancel(user, pick, True)
-            elif kind < 0.69:
+            elif kind < 0.64:
                 self.change_margin(pick, rng.randrange(500), rng.random() < 0.6)
-            elif kind < 0.76:
-                self.liquidate(user, pick)
-            elif kind < 0.8:
-                self.keep(rng.choice((1, 100)))
-            elif kind < 0.9:
-                asset = rng.choice((GOLD, SILVER))
-                self.move_price(asset, rng.choice((98, 99, 101, 102, 94, 106, 80)), 0)
+            elif kind < 0.65:
+                self.withdraw(user, rng.randrange(104), rng.random() < 0.2)
+            elif kind < 0.67:
+                self.deposit(user, rng.randrange(5_000))
+            elif kind < 0.84:
+                self.shake(rng)
             else:
                 self.end_block(rng.choice((1, 5, 30)), rng.random() < 0.1, rng.random() < 0.8)
             self.same_state()
+
+    def shake(self, rng: random.Random) -> None:
+        """A price moves, and what that makes due is mostly done at once."""
+        asset = rng.choice((GOLD, GOLD, SILVER))
+        self.move_price(asset, rng.choice((*range(96, 105), 92, 108, 80)), 0)
+        self.same_state()
+        for _ in range(rng.choice((0, 1, 1, 3))):
+            if rng.random() < 0.3:
+                self.keep(rng.choice((1, 2, 100)))
+            else:
+                self.liquidate(rng.choice(TRADERS), rng.randrange(200))
 
     # Frames
 
