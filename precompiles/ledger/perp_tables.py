@@ -84,10 +84,11 @@ class PerpTables:
         self.open_positions = PositionIndex()
         self.waiting_triggers = TriggerIndex()
         self.watchlist = Watchlist()
-        self.moved_on: dict[bytes, tuple[PerpPrices, PerpPrices]] = {}
-        """By market: a stored row and what it is at a later time, so that it is worked out once."""
+        self.moved_on: dict[bytes, PerpPrices] = {}
+        """By market: its prices at a later time, until a row that they follow from changes."""
         self.orders.index = self._index_order
         self.triggers.index = self._index_trigger
+        self.orders.watch = self._order_changed
         self.triggers.watch = self.waiting_triggers.changed
         self.positions.watch = self._position_changed
         self.accounts.watch = self._account_changed
@@ -171,13 +172,23 @@ class PerpTables:
         self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None
     ) -> None:
         """Funding changes what positions are worth; a mark price alone is what alarms are for."""
+        self.moved_on.pop(asset, None)
         if before and after and before.funding_index != after.funding_index:
             self._touch_all(asset)
 
     def _market_changed(
         self, asset: bytes, _before: PerpMarket | None, _after: PerpMarket | None
     ) -> None:
+        self.moved_on.pop(asset, None)
         self._touch_all(asset)
+
+    def _order_changed(
+        self, _order_id: int, before: PerpOrder | None, after: PerpOrder | None
+    ) -> None:
+        """A resting order is part of the book, which the mark price and funding follow."""
+        row = after or before
+        assert row is not None
+        self.moved_on.pop(row.asset, None)
 
     def _touch_all(self, asset: bytes) -> None:
         for position_id in self.open_positions.by_market.of(asset):

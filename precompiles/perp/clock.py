@@ -58,12 +58,11 @@ def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
         return prices
     if prices.oracle == 0:
         return replace(prices, time=now)
-    # As long as the row is the same object, rules and book are too: their changes touch it.
     known = ledger.perp.moved_on.get(market.asset)
-    if known is not None and known[0] is prices and known[1].time == now:
-        return known[1]
+    if known is not None and known.time == now:
+        return known
     moved = _moved_on(market, prices, ledger.perp.book(market.asset), now)
-    ledger.perp.moved_on[market.asset] = prices, moved
+    ledger.perp.moved_on[market.asset] = moved
     return moved
 
 

@@ -1,0 +1,65 @@
+"""A look at a later time changes nothing of what happens then."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.precompiles.perp_world import ALICE, DOLLAR, FEEDER, GOLD, OWNER, PerpWorld
+
+PRICE, LATER = 1_000, 5
+
+
+def world() -> PerpWorld:
+    """One market, touched in this block, with a bid and an ask of Alice's."""
+    made = PerpWorld()
+    made.do(OWNER, "setCollateral", DOLLAR)
+    made.do(OWNER, "listMarket", GOLD, 1, 1, 1, 10, FEEDER)
+    made.do(OWNER, "setFunding", GOLD, PRICE)
+    made.do(FEEDER, "setOraclePrice", GOLD, PRICE)
+    made.do(ALICE, "deposit", 100_000)
+    made.do(ALICE, "placeOrder", GOLD, 10, PRICE - 10, True)
+    made.do(ALICE, "placeOrder", GOLD, 10, PRICE + 10, False)
+    return made
+
+
+def look(at: PerpWorld) -> None:
+    """Ask for the prices of the next block."""
+    at.now += LATER
+    at.do(ALICE, "getFunding", GOLD)
+    at.now -= LATER
+
+
+def later(at: PerpWorld) -> tuple[object, ...]:
+    """Prices of the next block, in which the market is touched."""
+    at.end_block(seconds=LATER)
+    at.do(ALICE, "setLeverage", GOLD, 5, True)
+    at.do(ALICE, "placeOrder", GOLD, 1, PRICE - 100, True)
+    return (at.ledger.perp.prices.rows[GOLD],)
+
+
+@pytest.mark.parametrize(
+    ("who", "call"),
+    [
+        (ALICE, ("placeOrder", GOLD, 10, PRICE + 5, True)),
+        (ALICE, ("cancelOrder", 2)),
+        (OWNER, ("setFunding", GOLD, 1)),
+        (FEEDER, ("setOraclePrice", GOLD, PRICE - 50)),
+    ],
+)
+def test_what_changes_after_a_look_counts(who: bytes, call: tuple[object, ...]) -> None:
+    """Book, rules and prices may change in the block of the look: the next block sees them."""
+    seen, unseen = world(), world()
+    look(seen)
+    for each in (seen, unseen):
+        each.do(who, *call)  # type: ignore[arg-type]  # a name and its arguments
+    assert later(seen) == later(unseen)
+
+
+def test_a_look_at_what_is_taken_back() -> None:
+    """A look during a call that is taken back is forgotten with it."""
+    seen, unseen = world(), world()
+    mark = seen.ledger.journal.mark()
+    seen.do(ALICE, "placeOrder", GOLD, 10, PRICE + 5, True)
+    look(seen)
+    seen.ledger.journal.revert(mark)
+    assert later(seen) == later(unseen)
