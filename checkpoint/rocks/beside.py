@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from checkpoint.batch import BlockBatch
-from checkpoint.checks import check_blocks, check_opening
-from checkpoint.errors import CommitsLost, NotAStore, StoreDamaged, StoreError
+from checkpoint.errors import NotAStore, StoreDamaged, StoreError
 from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.layout import StoreLayout
 from checkpoint.lock import holder_of
 from checkpoint.manifest import usable_heights
+from checkpoint.rocks.opening import check
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Store
 from checkpoint.witness import read_witness
@@ -60,11 +60,7 @@ class BesideStore(Store):
         seen = read_witness(self.layout.witness)
         reader = RocksReader(self.layout.database)
         try:
-            head = reader.head()
-            if seen is not None and reader.bookkeeping.sequence < seen.sequence:
-                raise CommitsLost(str(self.path), head.height if head else None, seen.height)
-            check_opening(reader, None)
-            check_blocks(reader, reader.bookkeeping.origin)
+            check(reader, seen, None)
         except BaseException:
             reader.close()
             raise

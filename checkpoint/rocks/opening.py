@@ -25,21 +25,26 @@ def inspect(directory: Path, seen: Commit | None, chain_id: int | None, accept_l
     if accept_loss:
         cut_logs(directory)
     with closing(RocksReader(directory, accept_loss=accept_loss)) as reader:
-        if seen is not None and not accept_loss:
-            _compare(reader, seen, directory)
-        check_opening(reader, chain_id)
-        check_blocks(reader, reader.bookkeeping.origin)
+        check(reader, None if accept_loss else seen, chain_id)
 
 
-def _compare(reader: RocksReader, seen: Commit, directory: Path) -> None:
+def check(reader: RocksReader, seen: Commit | None, chain_id: int | None) -> None:
+    """Refuse what is not whole, of another chain, or behind `seen`. Raises as `inspect` does."""
+    if seen is not None:
+        _compare(reader, seen)
+    check_opening(reader, chain_id)
+    check_blocks(reader, reader.bookkeeping.origin)
+
+
+def _compare(reader: RocksReader, seen: Commit) -> None:
     """The witness may be behind the database, and never ahead."""
     head = reader.head()
     if reader.bookkeeping.sequence < seen.sequence:
         found = head.height if head else None
-        raise CommitsLost(str(directory), found, seen.height)
+        raise CommitsLost(str(reader.directory), found, seen.height)
     if reader.bookkeeping.sequence == seen.sequence and head and head.block_hash != seen.block_hash:
         raise StoreDamaged(
             f"it is at block {head.block_hash.hex()} but {seen.block_hash.hex()} was "
             "committed: this is another store's database",
-            str(directory),
+            str(reader.directory),
         )

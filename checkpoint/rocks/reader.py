@@ -24,6 +24,7 @@ class RocksReader(StoreReader):
         It shows what is there now. Where another process writes meanwhile, that may fail or miss
         the last commits; see `checkpoint.rocks.beside`.
         """
+        self.directory = directory
         check_logs(directory)
         self._database = Database(directory, read_only=True, accept_loss=accept_loss)
         try:

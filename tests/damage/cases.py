@@ -15,8 +15,9 @@ from checkpoint.families import Family
 from checkpoint.manifest import CheckpointInfo, list_checkpoints, read_checkpoint
 from checkpoint.restore import prove, restore
 from checkpoint.rocks import RocksStore
+from checkpoint.rocks.beside import BesideStore
 from checkpoint.rocks.reader import RocksReader
-from checkpoint.store import StoreReader
+from checkpoint.store import Store, StoreReader
 from evm_dex.chain.block_proof import inspect_block
 from tests.checkpoint.fake_chain import State
 from tests.damage.original import FILE_CLASSES, LAST, Original
@@ -134,17 +135,21 @@ def outcome(case: Case, original: Original, directory: Path) -> str | None:
 
 def _outcome_of_store(store: Path, original: Original) -> str:
     expected = original.states[LAST]
-    try:
-        with closing(RocksStore(store)) as opened:
-            found = _read(opened, expected)
-    except StoreError as error:
-        found = _named(error, str(store), "family", "head")
+    _outcome_of_opening(BesideStore, store, expected)
+    found = _outcome_of_opening(RocksStore, store, expected)
     if found == NAMED:
         # What is refused can be replaced by a checkpoint, and is whole then.
         height = restore(store).height
-        with closing(RocksStore(store)) as restored:
-            assert _read(restored, original.states[height]) == HARMLESS
+        assert _outcome_of_opening(RocksStore, store, original.states[height]) == HARMLESS
     return found
+
+
+def _outcome_of_opening(opening: Callable[[Path], Store], path: Path, expected: State) -> str:
+    try:
+        with closing(opening(path)) as store:
+            return _read(store, expected)
+    except StoreError as error:
+        return _named(error, str(path), "family", "head")
 
 
 def _outcome_of_checkpoint(store: Path, height: int, expected: State) -> str:
