@@ -9,13 +9,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import archive, blocks, book, calls, checkpoints, durability, transactions
+from benchmarks import (
+    archive,
+    blocks,
+    book,
+    calls,
+    checkpoints,
+    durability,
+    perpetuals,
+    transactions,
+)
 from evm_dex.tables import plain_table
 
 SUBJECTS = {
     "book": book.run,
     "calls": calls.run,
     "transactions": transactions.run,
+    "perpetuals": perpetuals.run,
     "blocks": blocks.run,
     "durability": durability.run,
     "checkpoints": checkpoints.run,

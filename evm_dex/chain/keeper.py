@@ -33,7 +33,7 @@ def keeper_transaction(
 
     Half of the block's gas at most goes to it; what that does not cover is done in the next.
     """
-    if not find_due(ledger, header.timestamp):
+    if not find_due(ledger, header.timestamp, 1):
         return None
     fields = {
         "chain_id": chain_id,

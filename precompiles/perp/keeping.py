@@ -49,27 +49,31 @@ def keep(ledger: Ledger, execution: Execution, limit: int) -> int:
     execution.charge(LOOK_GAS * ledger.perp.open_positions.count())
     for market in listed_markets(ledger):
         touch(ledger, execution, market)
-    due = find_due(ledger, execution.now)
+    due = find_due(ledger, execution.now, limit)
     done = 0
     for trigger_id in due.triggers[: limit - min(len(due.positions), limit // 2)]:
         if not _has_gas(execution, done):
             return done
         fire(ledger, execution, ledger.perp.triggers.rows[trigger_id])
         done += 1
-    # Triggers that fired may have saved some and endangered others.
-    for position_id in find_due(ledger, execution.now).positions if done else due.positions:
+    if done:  # which may have saved some and endangered others
+        due = find_due(ledger, execution.now, limit - done)
+    for position_id in due.positions:
         position = ledger.perp.positions.rows[position_id]
         if not position.is_open or not is_liquidatable_now(ledger, position, execution.now):
             continue
-        if done >= limit or not _has_gas(execution, done):
+        if not _has_gas(execution, done):
             break
         liquidate(ledger, execution, position_id)
         done += 1
     return done
 
 
-def find_due(ledger: Ledger, now: int) -> Due:
-    """What `keep` would do at block time `now`. Looks only at what may be in danger."""
+def find_due(ledger: Ledger, now: int, limit: int) -> Due:
+    """What `keep` would do at block time `now`: up to `limit` triggers and as many positions.
+
+    Looks only at what may be in danger, and stops when it has found enough.
+    """
     perp = ledger.perp
     triggers: list[int] = []
     units = set(perp.watchlist.touched)
@@ -79,10 +83,31 @@ def find_due(ledger: Ledger, now: int) -> Due:
             triggers.extend(perp.waiting_triggers.due(market.asset, prices.mark))
             units |= perp.watchlist.endangered(market.asset, prices.mark)
         units |= _funded_since(ledger, market, prices)
-    positions: list[int] = []
+    return Due(sorted(triggers)[:limit], _first_in_danger(ledger, units, now, limit))
+
+
+def _first_in_danger(ledger: Ledger, units: set[bytes], now: int, limit: int) -> list[int]:
+    """The positions with the lowest ids that can be liquidated; safe units get their alarms."""
+    members = {unit: _members(ledger, unit) for unit in units}
+    candidates = sorted(position.id for unit in members.values() for position in unit)
     for unit in units:
-        positions.extend(_look_at(ledger, unit, now))
-    return Due(sorted(triggers), sorted(positions))
+        if not members[unit]:
+            ledger.perp.watchlist.watch(unit, [])
+    found: list[int] = []
+    in_danger: dict[bytes, bool] = {}
+    for position_id in candidates:
+        if len(found) == limit:
+            break
+        position = ledger.perp.positions.rows[position_id]
+        unit = unit_of(position)
+        if unit not in in_danger:
+            in_danger[unit] = is_in_danger(ledger, position, now)
+            if not in_danger[unit]:
+                alarms = _alarms(ledger, members[unit], now)
+                ledger.perp.watchlist.watch(unit, alarms)
+        if in_danger[unit] and is_liquidatable_now(ledger, position, now):
+            found.append(position_id)
+    return found
 
 
 def _has_gas(execution: Execution, done: int) -> bool:
@@ -102,15 +127,6 @@ def _funded_since(ledger: Ledger, market: PerpMarket, prices: PerpPrices) -> set
     return {unit_of(ledger.perp.positions.rows[position_id]) for position_id in ids}
 
 
-def _look_at(ledger: Ledger, unit: bytes, now: int) -> list[int]:
-    """A unit's positions that can be liquidated; where it is not in danger, alarms are set."""
-    positions = _members(ledger, unit)
-    if positions and is_in_danger(ledger, positions[0], now):
-        return [row.id for row in positions if is_liquidatable_now(ledger, row, now)]
-    ledger.perp.watchlist.watch(unit, _alarms(ledger, positions, now))
-    return []
-
-
 def _members(ledger: Ledger, unit: bytes) -> list[Position]:
     """The open positions of a unit."""
     rows = ledger.perp.positions.rows
@@ -127,8 +143,6 @@ def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
     maintenance margin grows by at most half of that. Each position may use up its share of what
     the unit has to spare, less two units for rounding.
     """
-    if not positions:
-        return []
     share = unit_health(ledger, positions[0], now).spare // len(positions) - 2
     return [_alarm(ledger, position, share, now) for position in positions]
 
