@@ -160,8 +160,8 @@ class PerpTables:
     ) -> None:
         self.open_positions.changed(position_id, before, after)
         row = after or before
-        assert row is not None
-        self.watchlist.touch(unit_of(row))
+        if row is not None:  # An ended one that is looked back beyond is not in memory.
+            self.watchlist.touch(unit_of(row))
 
     def _account_changed(
         self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
@@ -187,8 +187,8 @@ class PerpTables:
     ) -> None:
         """A resting order is part of the book, which the mark price and funding follow."""
         row = after or before
-        assert row is not None
-        self.moved_on.pop(row.asset, None)
+        if row is not None:  # An ended one that is looked back beyond is not in memory.
+            self.moved_on.pop(row.asset, None)
 
     def _touch_all(self, asset: bytes) -> None:
         for position_id in self.open_positions.by_market.of(asset):

@@ -43,8 +43,12 @@ MORE = """
     keep 10 = 2 | #5 fired | 5 @ 890 of #8 | 4 for 3596 from p1 | p3 deleveraging 0
     C cancel #6                  = ok
     C leverage 6 isolated        = ok
+    D sell 2 silver @ 100 gtc    = #9 new
+    C buy 2 silver @ 100 gtc     = #10 filled | 2 @ 100 of #9
+    D buy 2 silver @ 100 gtc     = #11 new
+    C sell 2 silver @ 100 gtc    = #12 filled | 2 @ 100 of #11
 """
-"""Changes rows of every kind: a position ends, another begins, triggers fire and end."""
+"""Changes rows of every kind: positions end and begin, two of them at once; triggers fire, end."""
 
 
 def picture(ledger: Ledger) -> list[Any]:
