@@ -28,16 +28,30 @@ CLOSED_AT_1000 = """
 TIME = {
     "without a book the mark is the oracle's, with one it is a median": """
         oracle 1000              = 1000
-        C buy 10 @ 1010 gtc      = #1 new
+        C buy 10 @ 1002 gtc      = #1 new
         wait 1
         mark                     = 1000
-        D sell 10 @ 1030 gtc     = #2 new
+        D sell 10 @ 1008 gtc     = #2 new
         wait 1
-        mark                     = 1020
-        oracle 1000 external 1025 = 1020
+        mark                     = 1005
+        oracle 1000 external 1025 = 1005
         C cancel #1              = ok
         wait 1
         mark                     = 1000
+    """,
+    "a bent book moves the mark by the least maintenance rate, 1 % here, and no further": """
+        oracle 1000              = 1000
+        C buy 10 @ 1100 gtc      = #1 new
+        D sell 10 @ 1200 gtc     = #2 new
+        wait 1
+        mark                     = 1010
+    """,
+    "downward too": """
+        oracle 1000              = 1000
+        C buy 10 @ 800 gtc       = #1 new
+        D sell 10 @ 900 gtc      = #2 new
+        wait 1
+        mark                     = 990
     """,
     "funding for one hour: 0.00125 % when the book says nothing": f"""
         {CROSS_EIGHT_HUNDRED}
@@ -60,6 +74,7 @@ TIME = {
     """,
     "funding follows the premium of the impact prices": f"""
         setFunding gold 10000    = ok
+        setRisk gold 3600 5000 0 30  = ok
         {CROSS_EIGHT_HUNDRED}
         C buy 10 @ 1010 gtc      = #3 new
         D sell 10 @ 1030 gtc     = #4 new
@@ -73,6 +88,15 @@ TIME = {
         A sell 800 @ 1000 gtc reduce = #6 filled | 800 @ 1000 of #5
         A cash                   = 99050
         B cash                   = 100950
+    """,
+    "a book that is compared with a stale price says nothing": """
+        setFunding gold 10000    = ok
+        oracle 1000              = 1000
+        C buy 10 @ 1010 gtc      = #1 new
+        wait 60
+        funding                  = rate 0, index 0, sum 120000000000 of 12
+        wait 37
+        funding                  = rate 0, index 0, sum 120000000000 of 20
     """,
     "a side that cannot fill the impact notional says nothing": """
         setFunding gold 10000    = ok
