@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import evm_dex
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -22,8 +24,13 @@ def first(language: str) -> str:
     return next(text for kind, text in BLOCKS if kind == language)
 
 
-def test_the_first_program_prints_the_output_below_it() -> None:
-    program, output = first("python"), first("")
+PROGRAMS: list[tuple[str, str]] = re.findall(
+    r"^```python\n(.*?)^```\n\n```\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
+)
+
+
+@pytest.mark.parametrize(("program", "output"), PROGRAMS)
+def test_a_program_prints_the_output_below_it(program: str, output: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, check=True, text=True
     )
@@ -36,3 +43,9 @@ def test_the_genesis_opens_a_chain_with_its_market() -> None:
         market = dex.spot.call("getMarket", dex.tokens["WETH"])
         assert (market.tick, market.lot) == (10_000, 10**12)
         assert (market.makerFee, market.takerFee) == (10, 50)
+
+
+def test_there_are_programs_to_try() -> None:
+    """The first one, and one for the perpetuals."""
+    assert len(PROGRAMS) >= 2
+    assert PROGRAMS[0][0] == first("python")
