@@ -77,17 +77,24 @@ def find_due(ledger: Ledger, now: int, limit: int) -> Due:
     perp = ledger.perp
     triggers: list[int] = []
     units = set(perp.watchlist.touched)
+    funded: set[bytes] = set()
     for market in perp.markets.rows.values():
         prices = prices_at(ledger, market, now)
         if is_fresh(market, prices, now):
             triggers.extend(perp.waiting_triggers.due(market.asset, prices.mark))
             units |= perp.watchlist.endangered(market.asset, prices.mark)
-        units |= _funded_since(ledger, market, prices)
-    return Due(sorted(triggers)[:limit], _first_in_danger(ledger, units, now, limit))
+        funded |= _funded_since(ledger, market, prices)
+    in_danger = _first_in_danger(ledger, units | funded, funded, now, limit)
+    return Due(sorted(triggers)[:limit], in_danger)
 
 
-def _first_in_danger(ledger: Ledger, units: set[bytes], now: int, limit: int) -> list[int]:
-    """The positions with the lowest ids that can be liquidated; safe units get their alarms."""
+def _first_in_danger(
+    ledger: Ledger, units: set[bytes], funded: set[bytes], now: int, limit: int
+) -> list[int]:
+    """The positions with the lowest ids that can be liquidated; safe units get their alarms.
+
+    But for those whose health has funding in it that is not stored, as it may never come to be.
+    """
     members = {unit: _members(ledger, unit) for unit in units}
     candidates = sorted(position.id for unit in members.values() for position in unit)
     for unit in units:
@@ -102,7 +109,7 @@ def _first_in_danger(ledger: Ledger, units: set[bytes], now: int, limit: int) ->
         unit = unit_of(position)
         if unit not in in_danger:
             in_danger[unit] = is_in_danger(ledger, position, now)
-            if not in_danger[unit]:
+            if not in_danger[unit] and unit not in funded:
                 alarms = _alarms(ledger, members[unit], now)
                 ledger.perp.watchlist.watch(unit, alarms)
         if in_danger[unit] and is_liquidatable_now(ledger, position, now):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.precompiles.perp_world import ALICE, DOLLAR, FEEDER, GOLD, OWNER, PerpWorld
+from precompiles.perp.keeping import find_due
+from tests.precompiles.perp_world import ALICE, BOB, DOLLAR, FEEDER, GOLD, KEEPER, OWNER, PerpWorld
 
 PRICE, LATER = 1_000, 5
+HOUR = 3600
 
 
 def world() -> PerpWorld:
@@ -63,3 +65,21 @@ def test_a_look_at_what_is_taken_back() -> None:
     look(seen)
     seen.ledger.journal.revert(mark)
     assert later(seen) == later(unseen)
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_a_look_at_hours_that_never_come(hours: int) -> None:
+    """Funding seen in a look does not hide who is in danger without it: a short that receives."""
+    made = world()
+    made.do(ALICE, "cancelAllOrders", GOLD)
+    made.do(ALICE, "placeOrder", GOLD, 10, PRICE, True)
+    made.do(BOB, "deposit", 1_000)
+    made.do(BOB, "placeOrder", GOLD, 10, PRICE, False)
+    made.do(ALICE, "placeOrder", GOLD, 2, PRICE + 50, True)
+    made.do(KEEPER, "keep", 1)
+    made.end_block(seconds=LATER)
+    made.do(KEEPER, "keep", 1)
+    assert not find_due(made.ledger, made.now + hours * HOUR, 1)
+    made.end_block(seconds=LATER)
+    made.do(FEEDER, "setOraclePrice", GOLD, PRICE + 48)
+    assert made.do(KEEPER, "keep", 1) == (1,)
