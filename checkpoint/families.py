@@ -31,6 +31,10 @@ class Family(StrEnum):
     """Height -> block hash."""
     TRANSACTIONS = "transactions"
     """Transaction hash -> height (8 bytes), index in the block (4 bytes)."""
+    EVENTS = "events"
+    """Event id -> what happened to an order, opaque here; the outbox that consumers read from."""
+    OUTBOX = "outbox"
+    """Name -> how far the outbox is, and each of its consumers; opaque here."""
 
 
 HEAD_KEY = b"head"

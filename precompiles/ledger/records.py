@@ -145,6 +145,8 @@ class Order(Struct, frozen=True, gc=False):
     amount: int
     """Base units asked for, filled ones included."""
     filled: int
+    filled_quote: int
+    """Quote units exchanged for what is filled, fees not deducted."""
     status: OrderStatus
     reason: CloseReason
     time_in_force: TimeInForce
@@ -173,6 +175,7 @@ class Order(Struct, frozen=True, gc=False):
                 shrink(self.price),
                 shrink(self.amount),
                 shrink(self.filled),
+                shrink(self.filled_quote),
                 self.status,
                 self.reason,
                 self.time_in_force,
@@ -184,9 +187,8 @@ class Order(Struct, frozen=True, gc=False):
     @classmethod
     def decode(cls, value: bytes) -> Order:
         row = unpack(_ORDER, value)
-        order_id, owner, asset, is_buy, price, amount, filled, status, reason, force, client, at = (
-            row
-        )
+        order_id, owner, asset, is_buy, price, amount, filled, quote = row[:8]
+        status, reason, force, client, at = row[8:]
         return cls(
             order_id,
             owner,
@@ -195,6 +197,7 @@ class Order(Struct, frozen=True, gc=False):
             grow(price),
             grow(amount),
             grow(filled),
+            grow(quote),
             status,
             reason,
             force,
@@ -216,6 +219,7 @@ _ORDER = msgspec.msgpack.Decoder(
         Address,
         Address,
         bool,
+        bytes,
         bytes,
         bytes,
         bytes,

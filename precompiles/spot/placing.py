@@ -65,6 +65,7 @@ def place(ledger: Ledger, execution: Execution, request: OrderRequest) -> Order:
         price=request.price,
         amount=request.amount,
         filled=0,
+        filled_quote=0,
         status=OrderStatus.NEW,
         reason=CloseReason.NONE,
         time_in_force=_TIMES_IN_FORCE[request.time_in_force],
@@ -131,8 +132,8 @@ def _trade(
     """Carry out one fill and return the taker after it."""
     maker, amount = fill.maker, fill.amount
     settlement = settle(ledger, market, maker, taker.owner, amount)
-    ledger.put_order(_filled(maker, amount))
-    taker = _filled(taker, amount)
+    ledger.put_order(_filled(maker, amount, settlement.quote_amount))
+    taker = _filled(taker, amount, settlement.quote_amount)
     execution.events.append(
         Trade(
             market.asset,
@@ -183,9 +184,9 @@ def _settle_remainder(ledger: Ledger, execution: Execution, market: Market, orde
     return order
 
 
-def _filled(order: Order, amount: int) -> Order:
-    """An order after `amount` more was filled."""
+def _filled(order: Order, amount: int, quote: int) -> Order:
+    """An order after `amount` more was filled for `quote`."""
     filled = order.filled + amount
     is_complete = filled == order.amount
     status = OrderStatus.FILLED if is_complete else OrderStatus.PARTIALLY_FILLED
-    return replace(order, filled=filled, status=status)
+    return replace(order, filled=filled, filled_quote=order.filled_quote + quote, status=status)

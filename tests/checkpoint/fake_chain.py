@@ -55,6 +55,8 @@ class FakeChain:
         batch.put(Family.RECEIPTS, block_hash, b"receipts %d " % self.height * 20)
         transaction = keccak(b"transaction" + block_hash)
         batch.put(Family.TRANSACTIONS, transaction, height_key(self.height) + bytes(4))
+        batch.put(Family.EVENTS, height_key(self.height), b"event %d" % self.height)
+        batch.put(Family.OUTBOX, b"", height_key(self.height))
         self.head = Head(self.chain_id, self.height, block_hash, state_root, self.commitment)
         batch.set_head(self.head)
         apply(self.state, batch)

@@ -58,6 +58,7 @@ class NaiveOrder:
     filled: int = 0
     status: int = NEW
     reason: int = OPEN
+    filled_quote: int = 0
 
     @property
     def remaining(self) -> int:
@@ -225,6 +226,7 @@ class NaiveExchange:
         self.trades += 1
         for order in (maker, taker):
             order.filled += amount
+            order.filled_quote += quote
         maker.status = PARTIALLY_FILLED if maker.remaining else FILLED
         maker_fee, taker_fee = (quote_fee, base_fee) if taker.is_buy else (base_fee, quote_fee)
         self.events.append(

@@ -492,7 +492,7 @@ def compare(ledger: Ledger, model: NaiveExchange) -> None:
             NaiveOrder(
                 *(found.id, found.owner, found.asset, found.is_buy, found.price, found.amount),
                 *(found.time_in_force, found.client_order_id),
-                *(found.filled, found.status, found.reason),
+                *(found.filled, found.status, found.reason, found.filled_quote),
             )
             == order
         )
