@@ -71,11 +71,12 @@ def test_a_look_at_what_is_taken_back() -> None:
 def test_a_look_at_hours_that_never_come(hours: int) -> None:
     """Funding seen in a look does not hide who is in danger without it: a short that receives."""
     made = world()
+    made.do(OWNER, "setRisk", GOLD, 3 * HOUR, 0, 0, 0)
     made.do(ALICE, "cancelAllOrders", GOLD)
     made.do(ALICE, "placeOrder", GOLD, 10, PRICE, True)
     made.do(BOB, "deposit", 1_000)
     made.do(BOB, "placeOrder", GOLD, 10, PRICE, False)
-    made.do(ALICE, "placeOrder", GOLD, 2, PRICE + 50, True)
+    made.do(ALICE, "placeOrder", GOLD, 1, 2 * PRICE, True)
     made.do(KEEPER, "keep", 1)
     made.end_block(seconds=LATER)
     made.do(KEEPER, "keep", 1)
