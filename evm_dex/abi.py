@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 from eth_utils.address import is_address, to_checksum_address
 
 from evm_dex.chain.receipts import Log
+from precompiles.errors import ContractError
 
 Entry = Mapping[str, Any]
 """One element of a JSON ABI."""
@@ -111,6 +113,20 @@ class Interface:
         values = _decode(entry["inputs"], output[4:])
         names = [field["name"] or str(index) for index, field in enumerate(entry["inputs"])]
         return DecodedError(entry["name"], dict(zip(names, values, strict=True)))
+
+
+def exchange_error(output: bytes) -> DecodedError | None:
+    """Revert data as an error of one of the exchanges; None where it is none."""
+    known = ContractError.known.get(output[:_SELECTOR_BYTES])
+    if known is None:
+        return None
+    inputs = known.signature.inputs
+    try:
+        values = decode([field.type for field in inputs], output[_SELECTOR_BYTES:])
+    except (DecodingError, OverflowError):
+        return None
+    names = [field.name for field in inputs]
+    return DecodedError(known.signature.name, dict(zip(names, map(_shown, values), strict=True)))
 
 
 def signature(entry: Entry) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from evm_dex.abi import DecodedError, Entry, Event, Interface, decode_outputs
+from evm_dex.abi import DecodedError, Entry, Event, Interface, decode_outputs, exchange_error
 from evm_dex.addresses import Account, AddressLike, checksum
 from evm_dex.chain.errors import CallFailed
 from evm_dex.chain.history import BlockId
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 
 class Reverted(CallFailed):
-    """A contract refused. `error` is its custom error by name, where the ABI knows it."""
+    """A contract refused, or a call failed: its message is the error, with all its fields.
+
+    `error` is the custom error, where the contract's ABI or an exchange knows it; `name` and
+    `fields` are its parts, empty for others; `output` is the revert data.
+    """
 
     def __init__(self, failure: CallFailed, error: DecodedError | None) -> None:
         super().__init__(str(error) if error else failure.reason, b"" if error else failure.output)
         self.output = failure.output
         self.error = error
+        self.name = error.name if error else ""
+        self.fields = error.args if error else {}
 
 
 class Contract:
@@ -32,14 +38,18 @@ class Contract:
     token.send("transfer", dex.accounts[1], 5, sender=dex.accounts[0])
     """
 
-    def __init__(self, dex: Dex, address: Address, abi: Iterable[Entry]) -> None:
+    def __init__(
+        self, dex: Dex, address: Address, abi: Iterable[Entry], name: str = "Contract"
+    ) -> None:
         self._dex = dex
         self.raw_address = address
         self.address = checksum(address)
         self.interface = Interface(abi)
+        self.name = name
+        """Its artifact's name, where that tells one."""
 
     def __repr__(self) -> str:
-        return f"<Contract {self.address}>"
+        return f"<{self.name} {self.address}>"
 
     def call(
         self,
@@ -105,8 +115,12 @@ class Contract:
         return [event for log in mine if (event := self.interface.decode_event(log))]
 
     def error(self, receipt: Receipt) -> DecodedError | None:
-        """Why a transaction failed, where this contract's ABI knows the error."""
-        return self.interface.decode_error(receipt.revert_data)
+        """Why a transaction failed, where this contract's ABI or an exchange knows the error."""
+        return self._decoded(receipt.revert_data)
+
+    def _decoded(self, output: bytes) -> DecodedError | None:
+        """By the contract's own ABI first; what bubbles up from an exchange by that one's."""
+        return self.interface.decode_error(output) or exchange_error(output)
 
     def _explained(self, failure: CallFailed) -> Reverted:
-        return Reverted(failure, self.interface.decode_error(failure.output))
+        return Reverted(failure, self._decoded(failure.output))

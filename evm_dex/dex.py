@@ -18,12 +18,13 @@ from evm_dex.chain.execution import Call
 from evm_dex.chain.genesis import decode_genesis
 from evm_dex.chain.history import BlockId, IncludedTransaction, TopicFilter
 from evm_dex.chain.snapshots import SnapshotId
-from evm_dex.chain.transactions import AccessList, Transaction, sign
+from evm_dex.chain.transactions import AccessList, Transaction, sign, unsigned
+from evm_dex.cheats import DexCheats
 from evm_dex.contract import Contract
 from evm_dex.receipt import Block, Log, Receipt, make_block, make_log, make_receipt
 from precompiles.ledger.checks import check
 from precompiles.ledger.tables import TableNumber
-from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS
+from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
 
 if TYPE_CHECKING:
     from checkpoint.manager import CheckpointManager
@@ -63,6 +64,12 @@ class Dex:
         listed = genesis.perp.markets if genesis.perp else ()
         self.perp_markets = {market.symbol: market.asset for market in listed}
         """The perpetual markets of the genesis, by symbol."""
+        self.cheats = DexCheats(self)
+        """What only a test chain lets you do: balances, prices, time, other people's accounts."""
+
+    def __repr__(self) -> str:
+        where = getattr(self.store, "path", None) or "memory"
+        return f"<Dex chain {self.chain.chain_id}, block {self.chain.head.block_number}, {where}>"
 
     def __enter__(self) -> Dex:
         return self
@@ -142,7 +149,8 @@ class Dex:
             return self._sign_and_send(account, 0, fields | {"gas_price": gas_price})
         if max_fee_per_gas is None:
             base_fee = self.chain.head.base_fee_per_gas
-            max_fee_per_gas = 2 * base_fee + max_priority_fee_per_gas
+            chosen = self.chain.next_block.base_fee_per_gas or 0
+            max_fee_per_gas = max(2 * base_fee, chosen) + max_priority_fee_per_gas
         fields |= {
             "max_fee_per_gas": max_fee_per_gas,
             "max_priority_fee_per_gas": max_priority_fee_per_gas,
@@ -150,8 +158,11 @@ class Dex:
         }
         return self._sign_and_send(account, 2, fields)
 
-    def _signing(self, sender: Account | AddressLike | None) -> Account:
-        """The account whose key signs. Raises TransactionRejected for one that is not at hand."""
+    def _signing(self, sender: Account | AddressLike | None) -> Account | Address:
+        """The account whose key signs, or an address that is impersonated.
+
+        Raises TransactionRejected for one that is neither.
+        """
         if isinstance(sender, Account):
             return sender
         if sender is None:
@@ -160,12 +171,19 @@ class Dex:
         for account in self.accounts:
             if to_address(account) == wanted:
                 return account
+        if wanted in self.chain.impersonation:
+            return wanted
         raise TransactionRejected(
-            f"no key at hand for 0x{wanted.hex()}: give an Account, or sign it and use send_raw()"
+            f"no key at hand for 0x{wanted.hex()}: give an Account, sign it and use send_raw(), or "
+            "call cheats.impersonate() first"
         )
 
-    def _sign_and_send(self, account: Account, type_id: int, fields: dict[str, Any]) -> bytes:
-        return self.chain.send(sign(account.signer, type_id, fields)).hash
+    def _sign_and_send(
+        self, account: Account | Address, type_id: int, fields: dict[str, Any]
+    ) -> bytes:
+        if isinstance(account, Account):
+            return self.chain.send(sign(account.signer, type_id, fields)).hash
+        return self.chain.send(unsigned(account, type_id, fields)).hash
 
     def send_raw(self, raw: bytes) -> bytes:
         """Hand in a signed transaction as it goes over the wire; its hash.
@@ -204,7 +222,9 @@ class Dex:
 
     def contract(self, address: AddressLike, artifact: str | Path | Artifact) -> Contract:
         """A contract that exists, with the ABI of an artifact."""
-        return Contract(self, to_address(address), load_artifact(artifact)["abi"])
+        loaded = load_artifact(artifact)
+        name = loaded.get("contractName", "Contract")
+        return Contract(self, to_address(address), loaded["abi"], name)
 
     # Calls
 

@@ -14,6 +14,7 @@ from evm_dex.chain.bodies import Body
 from evm_dex.chain.errors import BranchNotLonger, InvalidBlock, TransactionRejected, UnknownBlock
 from evm_dex.chain.header import Header, decode_header
 from evm_dex.chain.history import History
+from evm_dex.chain.next_block import MARKS
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.chain.transactions import Transaction, decode
 
@@ -80,6 +81,11 @@ def made_again(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit)
     Raises InvalidBlock when its header does not come out the same, field by field.
     """
     claimed = block.header
+    if claimed.extra_data in MARKS:
+        raise InvalidBlock(
+            f"{claimed} says {claimed.extra_data.decode()!r}, so it does not follow from its "
+            "transactions: take such a chain over by `evm-dex checkpoint export` and `import`"
+        )
     try:
         header = parent.child(claimed.timestamp)
     except ValueError as error:

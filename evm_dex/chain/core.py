@@ -8,7 +8,6 @@ from typing import NoReturn
 
 import msgspec
 from eth.vm.forks.prague import PragueVM
-from eth_utils.exceptions import ValidationError
 
 from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreDamaged, UndoExpired
@@ -25,11 +24,13 @@ from evm_dex.chain.errors import (
     TransactionRejected,
     UnknownBlock,
 )
-from evm_dex.chain.execution import Call, Simulator
+from evm_dex.chain.execution import Call, Prepare, Simulator
+from evm_dex.chain.filling import fill, keep
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import BlockId, History
-from evm_dex.chain.keeper import keeper_transaction
+from evm_dex.chain.impersonation import Impersonation
 from evm_dex.chain.mempool import Dropped, Mempool
+from evm_dex.chain.next_block import NextBlock, written_header
 from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.rollback import (
     changes_back,
@@ -76,6 +77,12 @@ class Chain:
         self.automine = automine
         self.keep_limit = 0
         """How much the keeper does at the beginning of a block; 0 for no keeper."""
+        self.next_block = NextBlock()
+        """What was chosen for the next block by hand."""
+        self.interval = 1
+        """Seconds from block to block."""
+        self.impersonation = Impersonation()
+        """Accounts whose transactions need no signature."""
         self.recovery = RecoveryMetrics()
         """What opening took and repaired."""
         self.chain_id = head.chain_id
@@ -105,7 +112,7 @@ class Chain:
         if transaction.hash in self.mempool:
             raise TransactionRejected(f"0x{transaction.hash.hex()} is waiting already")
         with missing_state_as(StateMissing):
-            self._admit(transaction, self.head.child(), self.next_nonce(transaction.sender))
+            self._admit(transaction, self.next_header(), self.next_nonce(transaction.sender))
         self.mempool.add(transaction)
         if self.automine:
             self._mine_at_once(transaction)
@@ -114,20 +121,44 @@ class Chain:
     def mine(self, timestamp: int | None = None) -> MinedBlock:
         """Put the waiting transactions, as many as fit, into one block, in order of arrival.
 
-        `timestamp` in seconds, after the head's; default one second after. Those that became
+        `timestamp` in seconds, after the head's; default `interval` after. Those that became
         invalid are dropped and reported. Raises ValueError for the timestamp, and ChainStopped.
         """
         self._check_running()
-        header = self.head.child(timestamp)
+        header = self.next_header(timestamp)
         with self._all_or_nothing():
-            dropped = self._fill(header)
+            self._sealer.begin(header)
+            kept = keep(self._sealer, self.ledger, self.chain_id, self.keep_limit)
+            dropped = (*kept, *fill(self._sealer, self.mempool))
             sealed = self._sealer.seal()
         self._commit(sealed)
+        self.next_block = NextBlock()
         hashes = tuple(transaction.hash for transaction in sealed.transactions)
         for transaction_hash in (*hashes, *(gone.transaction_hash for gone in dropped)):
             self.mempool.remove(transaction_hash)
         self._tell_listeners()
         return MinedBlock(sealed.header, hashes, dropped)
+
+    def write_state(self, change: Callable[[State], object]) -> Header:
+        """Change state, and rows of the ledger with it, in a block of its own; its header.
+
+        The block has no transactions, takes no time, and its state root holds the change, so it
+        is durable at once and goes away by `rollback`. What waits stays where its nonce still
+        fits. No other node can make such a block: it is marked. Raises what `change` raises.
+        """
+        self._check_running()
+        with self._all_or_nothing():
+            self._sealer.begin(written_header(self.head))
+            change(self._sealer.state)
+            sealed = self._sealer.seal()
+        self._commit(sealed)
+        self.mempool.keep_valid(self.state.get_nonce)
+        self._tell_listeners()
+        return sealed.header
+
+    def next_header(self, timestamp: int | None = None) -> Header:
+        """The next block's header before execution. Raises ValueError for the timestamp."""
+        return self.next_block.header(self.head, timestamp, self.interval)
 
     def next_nonce(self, sender: Address) -> int:
         """The nonce of a sender's next transaction, after those that wait."""
@@ -150,13 +181,14 @@ class Chain:
         header = self.header(block)
         self._rewind(header)
         self.mempool.replace(())
+        self.next_block = NextBlock()
         self._tell_listeners()
         return header
 
     def snapshot(self, name: str | None = None) -> SnapshotId:
         """Remember head and mempool for `revert`; an id, each higher than the last, or the name."""
         self._check_running()
-        return self._snapshots.add(Snapshot(self.head, tuple(self.mempool)), name)
+        return self._snapshots.add(Snapshot(self.head, tuple(self.mempool), self.next_block), name)
 
     def revert(self, id_or_name: SnapshotId) -> Header:
         """Go back to a snapshot, as `rollback` does; the header it was taken at.
@@ -175,6 +207,7 @@ class Chain:
             raise SnapshotLost(f"{where}: {error}") from error
         self._snapshots.use(id_or_name)
         self.mempool.replace(snapshot.waiting)
+        self.next_block = snapshot.next_block
         self._tell_listeners()
         return self.head
 
@@ -232,15 +265,16 @@ class Chain:
             return self.head
         return self.history.header(block, self.head.block_number)
 
-    def call(self, call: Call, block: BlockId = "latest") -> bytes:
+    def call(self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None) -> bytes:
         """What a call would return after a block; leaves no trace.
 
-        Gas is free and the sender need not be able to pay for it. Raises CallFailed,
-        UnknownBlock, UndoExpired for a block too far back, and StateMissing.
+        Gas is free and the sender need not be able to pay for it; `prepare` is given the state
+        before the call. Raises CallFailed, UnknownBlock, UndoExpired for a block too far back,
+        and StateMissing.
         """
         header = self.header(block)
         with missing_state_as(StateMissing), self._ledger_after(header):
-            return self._simulator.call(call, header)
+            return self._simulator.call(call, header, prepare)
 
     def estimate_gas(self, call: Call, block: BlockId = "latest") -> int:
         """A gas limit with which a transaction succeeds after a block; leaves no trace.
@@ -275,33 +309,6 @@ class Chain:
             if dropped.transaction_hash == transaction.hash:
                 raise TransactionRejected(dropped.reason)
 
-    def _fill(self, header: Header) -> tuple[Dropped, ...]:
-        self._sealer.begin(header)
-        dropped = list(self._keep(header))
-        for transaction in self.mempool.fitting(self._sealer.fits):
-            try:
-                self._sealer.apply(transaction)
-            except ValidationError as error:
-                dropped.append(Dropped(transaction.hash, str(error)))
-            except BaseException:
-                # One that brings up a bug must not do so in every block; the others wait on.
-                self.mempool.remove(transaction.hash)
-                raise
-        return tuple(dropped)
-
-    def _keep(self, header: Header) -> Iterator[Dropped]:
-        """Let the keeper go first; dropped where it cannot pay for its gas."""
-        if not self.keep_limit:
-            return
-        transaction = keeper_transaction(
-            self.ledger, self._sealer.state, header, self.chain_id, self.keep_limit
-        )
-        if transaction is not None:
-            try:
-                self._sealer.apply(transaction)
-            except ValidationError as error:
-                yield Dropped(transaction.hash, str(error))
-
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Until the block is sealed, whatever goes wrong leaves the chain at its head."""
@@ -316,18 +323,10 @@ class Chain:
 
     def _commit(self, sealed: SealedBlock) -> None:
         """Write the block, then move on."""
-        header = sealed.header
-        head = Head(
-            chain_id=self.chain_id,
-            height=header.block_number,
-            block_hash=header.hash,
-            state_root=header.state_root,
-            commitment=sealed.changes.commitment,
-        )
         with self._stopping():
-            self._store.write(block_batch(sealed, head))
+            self._store.write(block_batch(sealed, sealed.head(self.chain_id)))
             self.ledger.accept(sealed.changes)
-        self.head = header
+        self.head = sealed.header
 
     def _rewind(self, target: Header) -> None:
         """Take back all blocks after one of the chain."""
@@ -350,6 +349,7 @@ class Chain:
 
     def _admit(self, transaction: Transaction, header: Header, nonce: int) -> None:
         """Hold a transaction against the state of the block in work."""
+        self.impersonation.check(transaction)
         check_admission(
             transaction,
             chain_id=self.chain_id,

@@ -45,6 +45,10 @@ class SnapshotLost(ChainError):
     """The snapshot's block can no longer be gone back to; the message says why."""
 
 
+class CheatRefused(ChainError):
+    """A cheatcode was asked for what no chain can be; nothing changed."""
+
+
 class InvalidBlock(ChainError):
     """A block of a branch breaks the chain's rules; the chain is as it was before the branch."""
 

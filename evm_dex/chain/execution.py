@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -21,6 +21,10 @@ from precompiles.types import ZERO_ADDRESS, Address
 _CALL_STIPEND = 2_300
 _TOLERANCE = 64
 """An estimate that had to be searched for is within 1/64 of the least that succeeds."""
+
+
+Prepare = Callable[[State], None]
+"""Changes the state that a call runs on, before it runs."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +74,11 @@ class Simulator:
         free = msgspec.structs.replace(header, base_fee_per_gas=0)
         return self._machine.state(self._nodes, free)
 
-    def call(self, call: Call, header: Header) -> bytes:
+    def call(self, call: Call, header: Header, prepare: Prepare | None = None) -> bytes:
         """What a call returns. Raises CallFailed; the caller reverts the ledger either way."""
         state = self.state_at(header)
+        if prepare is not None:
+            prepare(state)
         gas = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)
         computation = self._execute(state, call, gas)
         _raise_if_failed(computation)

@@ -10,7 +10,6 @@ from eth.vm.forks.london.constants import INITIAL_BASE_FEE
 from eth.vm.forks.prague import PragueVM
 from eth_hash.auto import keccak
 
-from checkpoint.head import Head
 from checkpoint.store import Store
 from evm_dex.artifact import code_of, load_artifact
 from evm_dex.chain.block_batch import block_batch
@@ -63,9 +62,8 @@ def write_genesis(
     write_commitment(state, changes.commitment)
     state.persist()
     header = header.with_state_root(state.state_root)
-    head = Head(genesis.chain_id, 0, header.hash, header.state_root, changes.commitment)
     sealed = SealedBlock(header, (), (), changes, nodes.pending)
-    store.write(block_batch(sealed, head, encoded))
+    store.write(block_batch(sealed, sealed.head(genesis.chain_id), encoded))
     ledger.accept(changes)
 
 

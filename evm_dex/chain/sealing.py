@@ -12,6 +12,7 @@ from eth.abc import ComputationAPI
 from eth.vm.forks.cancun.constants import GAS_PER_BLOB
 from eth.vm.forks.prague.constants import MAX_BLOB_GAS_PER_BLOCK
 
+from checkpoint.head import Head
 from evm_dex.chain.header import Header
 from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.receipts import Log, Receipt, consensus_encoding, logs_bloom
@@ -31,6 +32,11 @@ class SealedBlock(msgspec.Struct, frozen=True):
     receipts: tuple[Receipt, ...]
     changes: LedgerChanges
     nodes: dict[bytes, bytes]
+
+    def head(self, chain_id: int) -> Head:
+        """The store's head record once this block is written."""
+        header, commitment = self.header, self.changes.commitment
+        return Head(chain_id, header.block_number, header.hash, header.state_root, commitment)
 
 
 class Sealer:

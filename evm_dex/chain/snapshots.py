@@ -10,6 +10,7 @@ import msgspec
 
 from evm_dex.chain.errors import UnknownSnapshot
 from evm_dex.chain.header import Header
+from evm_dex.chain.next_block import NextBlock
 from evm_dex.chain.transactions import Transaction
 
 SnapshotId = int | str
@@ -17,10 +18,11 @@ SnapshotId = int | str
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The head and the waiting transactions at one moment."""
+    """The head, the waiting transactions and what was chosen for the next block."""
 
     header: Header
     waiting: tuple[Transaction, ...]
+    next_block: NextBlock = NextBlock()
 
 
 class Snapshots:

@@ -36,6 +36,10 @@ _LAYOUTS: dict[int, tuple[str, ...]] = {
 }
 _MAX_NONCE = 2**64 - 2
 _EIP155_OFFSET = 35
+_ADDRESSES = 1 << 160
+UNSIGNED = 1
+"""The s of a transaction without a signature. One that has it, and an r below 2**160, would be a
+signature by a key that nobody knows."""
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +77,11 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         return f"<Transaction 0x{self.hash.hex()}>"
 
     @property
+    def is_signed(self) -> bool:
+        """Whether its sender's key made it; if not, its sender is only named in it."""
+        return self.s != UNSIGNED or self.r >= _ADDRESSES or self.y_parity != 0
+
+    @property
     def create_address(self) -> Address | None:
         """Where the contract goes that this transaction creates."""
         if self.to:
@@ -98,11 +107,29 @@ def sign(signer: Signer, type_id: int, fields: dict[str, Any]) -> Transaction:
     """
     chain_id = fields["chain_id"]
     items = [_encode(name, fields[name]) for name in _LAYOUTS[type_id]]
-    y_parity, r, s = signer.sign(_signing_digest(type_id, items, chain_id))
-    v = y_parity if type_id else y_parity + _EIP155_OFFSET + 2 * chain_id
+    signature = signer.sign(_signing_digest(type_id, items, chain_id))
+    return _with_signature(type_id, fields, signer.address, signature)
+
+
+def unsigned(sender: Address, type_id: int, fields: dict[str, Any]) -> Transaction:
+    """A transaction in the name of an account without a key, fields as for `sign`.
+
+    In place of a signature it has the sender as r and `UNSIGNED` as s, which nobody can sign with:
+    so its hash is its own and its sender is known from its bytes.
+    """
+    signature = (0, int.from_bytes(sender, "big"), UNSIGNED)
+    return _with_signature(type_id, fields, sender, signature)
+
+
+def _with_signature(
+    type_id: int, fields: dict[str, Any], sender: Address, signature: tuple[int, int, int]
+) -> Transaction:
+    y_parity, r, s = signature
+    items = [_encode(name, fields[name]) for name in _LAYOUTS[type_id]]
+    v = y_parity if type_id else y_parity + _EIP155_OFFSET + 2 * fields["chain_id"]
     payload = rlp.encode([*items, rlp.int_bytes(v), rlp.int_bytes(r), rlp.int_bytes(s)])
     raw = bytes((type_id,)) + payload if type_id else payload
-    known = {**fields, "y_parity": y_parity, "r": r, "s": s, "sender": signer.address}
+    known = {**fields, "y_parity": y_parity, "r": r, "s": s, "sender": sender}
     return _build(type_id, known, raw)
 
 
@@ -121,7 +148,9 @@ def _decode(raw: bytes, sender: Address | None) -> Transaction:
     if type_id == 0:
         fields["chain_id"], v = _split_v(v)
     fields["y_parity"] = v
-    if sender is None:
+    if fields["s"] == UNSIGNED and fields["r"] < _ADDRESSES and v == 0:
+        sender = Address(fields["r"].to_bytes(20, "big"))
+    elif sender is None:
         digest = _signing_digest(type_id, list(items[:-3]), fields["chain_id"])
         sender = recover(digest, v, fields["r"], fields["s"])
     fields["sender"] = sender

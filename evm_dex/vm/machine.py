@@ -53,6 +53,12 @@ class State(Protocol):
     def set_storage(self, address: bytes, slot: int, value: int) -> None:
         """Set one storage word."""
 
+    def account_is_empty(self, address: bytes) -> bool:
+        """Whether an account has no wei, nonce and code, or is not there (EIP-161)."""
+
+    def delete_account(self, address: bytes) -> None:
+        """Take an account out of the state."""
+
     def snapshot(self) -> Any:
         """A token for `revert`, ledger included."""
 
