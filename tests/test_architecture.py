@@ -18,6 +18,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("precompiles", "checkpoint", "evm_dex")
 
+# What an exchange stands on; neither knows the other.
+SHARED = (
+    "precompiles.abi", "precompiles.context", "precompiles.engine", "precompiles.errors",
+    "precompiles.ledger", "precompiles.precompile", "precompiles.tokens", "precompiles.types",
+)  # fmt: skip
+
 # A module may import what its own row names; the longest matching prefix decides.
 MAY_IMPORT = {
     "precompiles.types": (),
@@ -26,6 +32,8 @@ MAY_IMPORT = {
     "precompiles.ledger": ("precompiles.ledger", "precompiles.engine", "precompiles.types"),
     "precompiles.abi": ("precompiles.abi",),
     "precompiles.errors": ("precompiles.abi", "precompiles.errors"),
+    "precompiles.spot": (*SHARED, "precompiles.spot"),
+    "precompiles.perp": (*SHARED, "precompiles.perp"),
     "precompiles": ("precompiles",),
     "checkpoint": ("checkpoint", "precompiles.ledger", "precompiles.types"),
     "evm_dex": ("evm_dex", "checkpoint", "precompiles"),
@@ -94,6 +102,7 @@ def precompiles_use_integers_only(module: str, tree: ast.AST) -> Iterator[str]:
 RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "precompiles.engine.book", "from precompiles.ledger.ledger import Ledger"),
     (layers_run_one_way, "checkpoint.rocks", "import evm_dex"),
+    (layers_run_one_way, "precompiles.perp.filling", "from precompiles.spot import settlement"),
     (libraries_have_one_home, "evm_dex.cli", "from eth.vm import forks"),
     (libraries_have_one_home, "checkpoint.manager", "import rocksdict"),
     (precompiles_know_no_world, "precompiles.spot.placing", "import time"),

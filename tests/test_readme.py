@@ -25,7 +25,9 @@ def first(language: str) -> str:
 
 
 PROGRAMS: list[tuple[str, str]] = re.findall(
-    r"^```python\n(.*?)^```\n\n```\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
+    r"^```python\n(import evm_dex\n(?:(?!^```).)*)^```\n\n```\n(.*?)^```$",
+    README,
+    re.MULTILINE | re.DOTALL,
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from precompiles import tokens
 from precompiles.context import CallContext
 from precompiles.errors import (
     AmountTooLarge,
@@ -25,6 +24,7 @@ from precompiles.perp.insurance import pay_in
 from precompiles.perp.market_orders import require_own
 from precompiles.perp.markets import require_collateral, require_market
 from precompiles.perp.oracle import require_fresh
+from precompiles.tokens import pull, push
 from precompiles.types import MAX_AMOUNT, Address, PositionKind
 
 
@@ -41,7 +41,7 @@ def deposit(
     left = MAX_AMOUNT - ledger.perp.fund.collateral_total
     if amount > left:
         raise AmountTooLarge(amount, left)
-    tokens.pull(context, token, execution.caller, here, amount)
+    pull(context, token, execution.caller, here, amount)
     credit(ledger, execution, execution.caller, amount)
 
 
@@ -72,7 +72,7 @@ def withdraw(
     ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total - amount)
     ledger.perp.change_cash(user, -amount)
     execution.events.append(Withdrawal(user, token, amount))
-    tokens.push(context, token, here, user, amount)
+    push(context, token, here, user, amount)
 
 
 def fund_insurance(ledger: Ledger, execution: Execution, amount: int) -> None:

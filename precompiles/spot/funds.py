@@ -6,13 +6,13 @@ in.
 
 from __future__ import annotations
 
-from precompiles import tokens
 from precompiles.context import CallContext
 from precompiles.errors import AmountTooLarge, AmountZero, TokenCallFailed
 from precompiles.ledger.ledger import Ledger
 from precompiles.spot.events import Deposit, Withdrawal
 from precompiles.spot.execution import Execution
 from precompiles.spot.settlement import require_available
+from precompiles.tokens import pull, push
 from precompiles.types import MAX_AMOUNT, NATIVE_COIN, Address
 
 
@@ -30,7 +30,7 @@ def deposit(
     moved another amount than it was asked to (a fee on transfer, say).
     """
     _check_deposit(ledger, token, amount)
-    tokens.pull(context, token, execution.caller, here, amount)
+    pull(context, token, execution.caller, here, amount)
     credit(ledger, execution, execution.caller, token, amount)
 
 
@@ -64,7 +64,7 @@ def withdraw(
         if not success:
             raise TokenCallFailed(token)
         return
-    tokens.push(context, token, here, user, amount)
+    push(context, token, here, user, amount)
 
 
 def credit(
