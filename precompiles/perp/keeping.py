@@ -140,7 +140,9 @@ def _members(ledger: Ledger, unit: bytes) -> list[Position]:
     if len(unit) == _ADDRESS_WIDTH:
         return [rows[position_id] for position_id in ledger.perp.open_positions.cross.of(unit)]
     position = rows.get(int.from_bytes(unit, "big"))
-    return [position] if position is not None and position.is_open else []
+    if position is None or not position.is_open or not position.has_own_cash:
+        return []  # an id that a reverted call gave to such a position may be a cross one's now
+    return [position]
 
 
 def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
