@@ -106,7 +106,7 @@ class NaivePerp(NaiveLiquidations):
         return NaiveOrder(order_id, user, market, size, price, is_buy, IOC, kind=POSITION)
 
     def fill_completely(self, order: NaiveOrder, position: NaivePosition | None = None) -> None:
-        """From the book, and then from the liquidity vault at the mark price."""
+        """From the book, and then from the liquidity vault at the mark price or the oracle's."""
         ended = self.match(order, position)
         if order.remaining and (ended or not self.vault_takes(order, position)):
             raise Refused("CannotFillCompletely", order.amount, order.filled)
@@ -116,10 +116,11 @@ class NaivePerp(NaiveLiquidations):
         market, amount = order.market, order.remaining
         if market.vault in (EVERY_MARKET, order.user):
             return False
+        price = (max if order.is_buy else min)(market.mark, market.oracle)
         signed = -order.sign * amount
-        if not self.affords(market.vault, market, signed, market.mark, market.vault_limit):
+        if not self.affords(market.vault, market, signed, price, market.vault_limit):
             return False
-        self.trade(order, market.vault, None, amount, market.mark, position)
+        self.trade(order, market.vault, None, amount, price, position)
         return True
 
     # Triggers
