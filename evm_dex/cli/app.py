@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from evm_dex.cli import archive, chain, checkpoint, proving, prune
+from evm_dex.cli import archive, chain, checkpoint, node, proving, prune
 
 _HELP = """A Python test chain with a durable on-chain order book.
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 checkpoints = typer.Typer(help=checkpoint.HELP, no_args_is_help=True, add_completion=False)
 
 app.command()(chain.demo)
+app.command()(node.node)
 app.command()(chain.replay)
 app.command()(chain.check)
 app.command()(chain.book)

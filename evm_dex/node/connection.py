@@ -1,0 +1,81 @@
+"""One WebSocket: its requests in turn, its subscriptions, and what waits to be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from aiohttp import WSMsgType, web
+
+from evm_dex.node.dispatch import answer
+from evm_dex.node.node import Node
+from evm_dex.node.subscriptions import Subscriptions
+
+_Result = TypeVar("_Result")
+OnChain = Callable[[Callable[[], _Result]], Awaitable[_Result]]
+"""Runs a function on the chain's thread."""
+
+
+class Connection:
+    """What the chain's thread sees of a WebSocket."""
+
+    def __init__(self, node: Node, socket: web.WebSocketResponse) -> None:
+        self._node = node
+        self._socket = socket
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(node.limits.waiting_messages)
+        self._too_slow = asyncio.Event()
+        self.subscriptions = Subscriptions(node, self.send)
+
+    def send(self, message: bytes) -> None:
+        """Queue a message; from any thread. Too long a queue ends the connection."""
+        if message:
+            with suppress(RuntimeError):  # the loop has ended, and the connection with it
+                self._loop.call_soon_threadsafe(self._queue, message)
+
+    def _queue(self, message: bytes) -> None:
+        try:
+            self._waiting.put_nowait(message)
+        except asyncio.QueueFull:
+            self._too_slow.set()
+
+    async def run(self, on_chain: OnChain[None]) -> None:
+        """Serve the client until either side ends it."""
+        tasks = [
+            asyncio.create_task(self._read(on_chain)),
+            asyncio.create_task(self._write()),
+            asyncio.create_task(self._too_slow.wait()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await on_chain(self.subscriptions.close)
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(1):
+                    await self._socket.close(message=b"done, or too slow")
+
+    async def _read(self, on_chain: OnChain[None]) -> None:
+        async for message in self._socket:
+            if message.type is WSMsgType.TEXT:
+                body = message.data.encode("utf-8", "surrogatepass")
+            elif message.type is WSMsgType.BINARY:
+                body = message.data
+            else:
+                return
+
+            def work(body: bytes = body) -> None:
+                # Sent from the chain's thread, so it is before whatever is told afterwards.
+                self.send(answer(self._node, body, self))
+
+            await on_chain(work)
+
+    async def _write(self) -> None:
+        while True:
+            message = await self._waiting.get()
+            async with asyncio.timeout(self._node.limits.send_seconds):
+                await self._socket.send_frame(message, WSMsgType.TEXT)

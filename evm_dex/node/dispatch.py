@@ -1,0 +1,115 @@
+"""From the bytes of a request to the bytes of its answer (JSON-RPC 2.0, batches included).
+
+Whatever comes in, an answer goes out: an error object where it can't be a result.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from evm_dex.node.errors import (
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    RpcError,
+    limit_exceeded,
+)
+from evm_dex.node.node import Node, explained
+
+if TYPE_CHECKING:
+    from evm_dex.node.connection import Connection
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_NO_ID = object()
+
+
+def answer(node: Node, body: bytes, connection: Connection | None = None) -> bytes:
+    """The answer to one request or a batch; empty where none is due (notifications)."""
+    try:
+        content = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _encode(_failure(None, RpcError(PARSE_ERROR, f"not JSON: {error}")))
+    if isinstance(content, list):
+        return _answer_batch(node, content, connection)
+    return _answer_one(node, content, connection)
+
+
+def refusal(error: RpcError) -> bytes:
+    """An answer to what was never read as a request."""
+    return _encode(_failure(None, error))
+
+
+def _answer_batch(node: Node, batch: list[Any], connection: Connection | None) -> bytes:
+    most = node.limits.batch_requests
+    if not batch:
+        return refusal(RpcError(INVALID_REQUEST, "a batch needs at least one request"))
+    if len(batch) > most:
+        return refusal(
+            RpcError(INVALID_REQUEST, f"a batch of {len(batch)} requests; at most {most} at once")
+        )
+    answers, size = [], 0
+    for request in batch:
+        if size > node.limits.batch_answer_bytes:
+            found = _too_large(request, node.limits.batch_answer_bytes)
+        else:
+            found = _answer_one(node, request, connection)
+        if found:
+            answers.append(found)
+            size += len(found)
+    return b"[" + b",".join(answers) + b"]" if answers else b""
+
+
+def _too_large(request: Any, most: int) -> bytes:
+    identity = request.get("id", _NO_ID) if isinstance(request, dict) else None
+    if identity is _NO_ID:
+        return b""
+    error = limit_exceeded(f"the answers before this one fill {most} bytes: use smaller batches")
+    return _encode(_failure(_sound_id(identity), error))
+
+
+def _answer_one(node: Node, request: Any, connection: Connection | None) -> bytes:
+    identity = request.get("id", _NO_ID) if isinstance(request, dict) else None
+    try:
+        result = _result(node, request, connection)
+        found = {"jsonrpc": "2.0", "id": identity, "result": result}
+        return b"" if identity is _NO_ID else _encode(found)
+    except Exception as error:
+        told = explained(error)
+    if identity is _NO_ID and told.code != INVALID_REQUEST:
+        return b""
+    return _encode(_failure(_sound_id(identity), told))
+
+
+def _result(node: Node, request: Any, connection: Connection | None) -> Any:
+    if not isinstance(request, dict):
+        raise RpcError(INVALID_REQUEST, "a request is an object with `method` and `params`")
+    name, params = request.get("method"), request.get("params")
+    if not isinstance(name, str):
+        raise RpcError(INVALID_REQUEST, "`method` is to be a string")
+    if request.get("jsonrpc", "2.0") != "2.0":
+        raise RpcError(INVALID_REQUEST, '`jsonrpc` is to be "2.0"')
+    if not isinstance(params, list | dict | None):
+        raise RpcError(INVALID_REQUEST, "`params` is to be a list or an object")
+    if _sound_id(request.get("id")) != request.get("id"):
+        raise RpcError(INVALID_REQUEST, "`id` is to be a string, a number or null")
+    method = node.methods.get(name)
+    if method is None:
+        raise RpcError(METHOD_NOT_FOUND, f"the method {name} does not exist or is not available")
+    arguments = method.arguments(params)
+    if not method.over_sockets:
+        return method.result.write(method.function(node, *arguments))
+    if connection is None:
+        raise RpcError(METHOD_NOT_FOUND, f"{name} is there on WebSocket connections alone")
+    return method.result.write(method.function(node, connection, *arguments))
+
+
+def _sound_id(identity: Any) -> Any:
+    """An id as it goes back; null for one that is no id."""
+    return identity if type(identity) in (str, int, float) else None
+
+
+def _failure(identity: Any, error: RpcError) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": identity, "error": error.as_json()}

@@ -1,0 +1,126 @@
+"""Filters: what a client comes back for, instead of being told."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from evm_dex.chain.transactions import Transaction
+from evm_dex.node.errors import failed, limit_exceeded
+from evm_dex.node.formats import Json
+from evm_dex.node.kinds import data
+from evm_dex.node.logs import LogQuery, find_logs, logs_between
+from evm_dex.node.node import News, Node
+
+_MOST_HASHES = 100_000
+
+
+class Filter:
+    """One filter: `changes` gives what is new since it was asked last."""
+
+    def __init__(self, changes: Callable[[Filter], list[Any]], query: LogQuery | None) -> None:
+        self.changes = changes
+        self.query = query
+        self.next_height = 0
+        """The first block it has not told of."""
+        self.hashes: list[bytes] = []
+        """Of transactions it has not told of."""
+        self.last_asked = time.monotonic()
+
+
+class Filters:
+    """All filters of a node, of every connection. Used on the chain's thread."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._filters: dict[str, Filter] = {}
+        self._numbers = itertools.count(1)
+        node.on_news.append(self._news)
+        node.on_transaction.append(self._transaction)
+
+    def add_logs(self, query: LogQuery) -> str:
+        """For logs that match in new blocks; its id."""
+        return self._add(self._new_logs, query)
+
+    def add_blocks(self) -> str:
+        """For hashes of new blocks; its id."""
+        return self._add(self._new_blocks)
+
+    def add_transactions(self) -> str:
+        """For hashes of transactions as they come in; its id."""
+        return self._add(self._new_transactions)
+
+    def changes(self, identity: str) -> list[Any]:
+        """What is new since the last time. Raises RpcError for an unknown filter."""
+        found = self._get(identity)
+        return found.changes(found)
+
+    def logs(self, identity: str) -> list[Json]:
+        """All logs of a log filter, new or not. Raises RpcError."""
+        query = self._get(identity).query
+        if query is None:
+            raise failed(f"filter {identity} is not one for logs: ask for its changes")
+        return find_logs(self._node, query)
+
+    def remove(self, identity: str) -> bool:
+        """Forget one; whether it was there."""
+        return self._filters.pop(identity, None) is not None
+
+    def _add(self, changes: Callable[[Filter], list[Any]], query: LogQuery | None = None) -> str:
+        self._forget_old()
+        most = self._node.limits.filters
+        if len(self._filters) >= most:
+            raise limit_exceeded(f"{most} filters are in use: end one with eth_uninstallFilter")
+        identity = hex(next(self._numbers))
+        self._filters[identity] = Filter(changes, query)
+        self._filters[identity].next_height = self._node.chain.head.block_number + 1
+        return identity
+
+    def _get(self, identity: str) -> Filter:
+        self._forget_old()
+        found = self._filters.get(identity)
+        if found is None:
+            lives = self._node.limits.filter_seconds
+            raise failed(
+                f"filter not found: {identity}; one that is not asked for {lives:.0f} s is gone"
+            )
+        found.last_asked = time.monotonic()
+        return found
+
+    def _forget_old(self) -> None:
+        oldest = time.monotonic() - self._node.limits.filter_seconds
+        for identity in [name for name, it in self._filters.items() if it.last_asked < oldest]:
+            del self._filters[identity]
+
+    def _new_blocks(self, found: Filter) -> list[str]:
+        history = self._node.chain.history
+        return [data(history.hash_at(height)) for height in self._new_heights(found)]
+
+    def _new_logs(self, found: Filter) -> list[Json]:
+        assert found.query is not None
+        heights = self._new_heights(found)
+        if not heights:
+            return []
+        return logs_between(self._node, found.query, heights[0], heights[-1])
+
+    def _new_transactions(self, found: Filter) -> list[str]:
+        hashes, found.hashes = found.hashes, []
+        return [data(item) for item in hashes]
+
+    def _new_heights(self, found: Filter) -> range:
+        after = self._node.chain.head.block_number + 1
+        heights = range(found.next_height, after)
+        found.next_height = after
+        return heights
+
+    def _news(self, news: News) -> None:
+        """After a rollback the blocks that came anew are new."""
+        for found in self._filters.values():
+            found.next_height = min(found.next_height, news.went_back_to + 1)
+
+    def _transaction(self, transaction: Transaction) -> None:
+        for found in self._filters.values():
+            if found.changes == self._new_transactions and len(found.hashes) < _MOST_HASHES:
+                found.hashes.append(transaction.hash)

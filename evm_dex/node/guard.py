@@ -1,0 +1,62 @@
+"""Who may ask: no web page that happens to be open in a browser on this machine.
+
+A page from elsewhere can make a browser send requests to a local port, and by DNS rebinding even
+under a name of its own. So the Host header must name this machine, and an Origin, which browsers
+add and programs do not, must be this node's own or one that was allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
+_EVERY_INTERFACE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared with, not bound to
+
+
+class Guard:
+    """Which hosts and origins are answered."""
+
+    def __init__(self, host: str, origins: Iterable[str] = ()) -> None:
+        """`host` is what the node is bound to; `origins` are allowed ones, `*` for all."""
+        self._names = _LOCAL_NAMES | {host}
+        self._any_address = host in _EVERY_INTERFACE
+        self._origins = frozenset(origin.rstrip("/") for origin in origins)
+
+    def knows_host(self, host: str | None) -> bool:
+        """Whether a Host header names this node; bound to all interfaces, by any IP address."""
+        name = _name(host)
+        return name in self._names or (self._any_address and _is_address(name))
+
+    def allows(self, origin: str | None, host: str | None) -> bool:
+        """Whether a page from `origin` may ask; programs send none."""
+        if origin is None or "*" in self._origins or origin in self._origins:
+            return True
+        return host is not None and urlsplit(origin).netloc == host
+
+    def headers(self, origin: str | None) -> dict[str, str]:
+        """What a browser must see to hand the answer to a page from another origin."""
+        if origin is None or not ("*" in self._origins or origin in self._origins):
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
+            "Access-Control-Allow-Headers": "content-type",
+            "Vary": "Origin",
+        }
+
+
+def _name(host: str | None) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname if host else None
+    except ValueError:
+        return None
+
+
+def _is_address(name: str | None) -> bool:
+    try:
+        ip_address(name or "")
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,37 @@
+"""What one caller may ask of the node at once."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes, counts, seconds and gas; each protects all other callers from one."""
+
+    body_bytes: int = 5 * 2**20
+    """Of one HTTP request or WebSocket message."""
+    batch_requests: int = 1_000
+    batch_answer_bytes: int = 25_000_000
+    """Of all answers of a batch; those beyond are errors."""
+    connections: int = 256
+    idle_seconds: float = 60.0
+    """How long a connection may be open without a complete request."""
+    body_seconds: float = 15.0
+    """How long a request's body may take to arrive."""
+    send_seconds: float = 15.0
+    """How long a client may take to accept an answer."""
+    log_blocks: int = 100_000
+    """Range of one search for logs."""
+    log_results: int = 10_000
+    fee_blocks: int = 1_024
+    call_gas: int = 50_000_000
+    """Of one call or estimate; the block's gas limit where that is lower."""
+    call_seconds: float = 10.0
+    """Of one call, estimate or access list."""
+    filters: int = 1_000
+    filter_seconds: float = 300.0
+    """How long a filter lives that nobody asks for changes."""
+    subscriptions: int = 64
+    """On one WebSocket."""
+    waiting_messages: int = 1_024
+    """On one WebSocket, before its client counts as too slow."""

@@ -1,0 +1,123 @@
+"""The node itself: a chain, the accounts it signs for, and who is told of new blocks."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from checkpoint.errors import StoreError
+from evm_dex.chain.accounts import Account
+from evm_dex.chain.core import Chain
+from evm_dex.chain.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
+from evm_dex.chain.header import Header
+from evm_dex.chain.transactions import Transaction
+from evm_dex.node.errors import RpcError, failed
+from evm_dex.node.kinds import BlockHash, BlockId
+from evm_dex.node.limits import Limits
+from evm_dex.node.registry import all_methods
+from evm_dex.node.reverts import call_error
+from evm_dex.vm.machine import State
+from precompiles.types import Address
+
+if TYPE_CHECKING:
+    from evm_dex.dex import Dex
+    from evm_dex.node.filters import Filters
+
+_logger = logging.getLogger(__name__)
+_REMEMBERED_BLOCKS = 4_096
+
+
+class News:
+    """What has just become of the chain, for filters and subscriptions."""
+
+    def __init__(self, went_back_to: int, headers: tuple[Header, ...]) -> None:
+        self.went_back_to = went_back_to
+        """The last block that stayed."""
+        self.headers = headers
+        """New blocks after that one, oldest first."""
+
+
+class Node:
+    """One chain for many callers. Everything here runs on one thread, the chain's."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        accounts: Iterable[Account] = (),
+        *,
+        limits: Limits | None = None,
+        dex: Dex | None = None,
+        cheats: bool = True,
+    ) -> None:
+        """`dex` is the façade of the same chain, for the methods about its exchanges.
+
+        Without `cheats` the methods that only a test chain has are not there.
+        """
+        from evm_dex.node.filters import Filters  # noqa: PLC0415 - it knows the node's type
+
+        self.chain = chain
+        self.dex = dex
+        self.limits = limits or Limits()
+        self.methods = {
+            name: method for name, method in all_methods().items() if cheats or not method.is_cheat
+        }
+        self.accounts: dict[Address, Account] = {item.address: item for item in accounts}
+        """Accounts it signs for."""
+        self.on_news: list[Callable[[News], object]] = []
+        self.on_transaction: list[Callable[[Transaction], object]] = []
+        """Called with each transaction that was accepted."""
+        self.filters: Filters = Filters(self)
+        self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
+        self._announced.append((chain.head.block_number, chain.head.hash))
+        chain.listeners.append(lambda _: self._announce())
+
+    def header(self, block: BlockId) -> Header:
+        """A block's header. Raises UnknownBlock."""
+        return self.chain.header(block.block_hash if isinstance(block, BlockHash) else block)
+
+    def state(self, block: BlockId) -> State:
+        """The EVM state after a block. Only to be read. Raises UnknownBlock, StateMissing."""
+        return self.chain.state_at(block.block_hash if isinstance(block, BlockHash) else block)
+
+    def submit(self, transaction: Transaction) -> bytes:
+        """Hand a transaction to the chain; its hash. Raises TransactionRejected."""
+        sent = self.chain.send(transaction)
+        for tell in self.on_transaction:
+            tell(sent)
+        return sent.hash
+
+    def _announce(self) -> None:
+        """Find out what is new and tell it; a rollback or another branch went back first."""
+        head, history = self.chain.head, self.chain.history
+        while len(self._announced) > 1 and not history.is_on_chain(self._announced[-1][1]):
+            self._announced.pop()
+        stayed = min(self._announced[-1][0], head.block_number)
+        heights = range(stayed + 1, head.block_number + 1)
+        headers = tuple(
+            head if height == head.block_number else self.chain.header(height) for height in heights
+        )
+        self._announced.extend((header.block_number, header.hash) for header in headers)
+        news = News(stayed, headers)
+        for tell in self.on_news:
+            tell(news)
+
+
+def explained(error: Exception) -> RpcError:
+    """What a caller is told of an error that a method raised."""
+    match error:
+        case RpcError():
+            return error
+        case CallFailed():
+            return call_error(error)
+        case UnknownBlock():
+            return failed(f"header not found: {error}")
+        case ChainStopped():
+            _logger.error("%s", error)
+            return RpcError(-32603, str(error))
+        case ChainError() | StoreError():
+            return failed(str(error))
+        case _:
+            _logger.exception("a method failed")
+            return RpcError(-32603, f"internal error: {type(error).__name__}")

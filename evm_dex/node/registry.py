@@ -1,0 +1,159 @@
+"""Methods, declared once: a name, typed parameters, a result.
+
+    @rpc("eth_getBalance")
+    def get_balance(node: Node, address: HexAddress, block: Block = "latest") -> Quantity:
+        "Wei of an account after a block."
+        return node.state(block).get_balance(address)
+
+Every parameter after `node` is annotated with a kind (see `kinds`); one with a default may be left
+out or be null. `cheat=True` marks what only a test chain has: it is off where the node runs
+without cheats. A parameter named `connection` is no part of the call: the WebSocket connection the
+call came over. A file of methods in `methods/` needs nothing else to be found.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from evm_dex.node.errors import invalid_params
+from evm_dex.node.kinds import Kind, unchanged
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_PARTS = ("node", "connection")
+_declared: dict[str, tuple[Callable[..., Any], bool]] = {}
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One parameter, by position."""
+
+    name: str
+    kind: Kind
+    required: bool
+    default: Any = None
+
+
+class Method(msgspec.Struct, frozen=True):
+    """One method as callers see it."""
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    result: Kind
+    function: Callable[..., Any]
+    is_cheat: bool
+    over_sockets: bool
+    """Whether it needs the connection, and so is there on WebSockets alone."""
+
+    def arguments(self, params: Any) -> list[Any]:
+        """Check and read the parameters of a request. Raises RpcError (-32602)."""
+        given = self._in_order(params)
+        if len(given) > len(self.parameters):
+            raise invalid_params(
+                f"{self.name} takes at most {len(self.parameters)} parameters, not {len(given)}"
+                f" ({self.usage})"
+            )
+        return [self._read(at, given) for at in range(len(self.parameters))]
+
+    @property
+    def usage(self) -> str:
+        """Its parameters' names; those in brackets may be left out."""
+        names = (item.name if item.required else f"[{item.name}]" for item in self.parameters)
+        return f"{self.name}({', '.join(names)})"
+
+    def _in_order(self, params: Any) -> list[Any]:
+        if params is None:
+            return []
+        if isinstance(params, list):
+            return params
+        known = [parameter.name for parameter in self.parameters]
+        unknown = [name for name in params if name not in known]
+        if unknown:
+            raise invalid_params(f"{self.name} has no parameter {unknown[0]!r} ({self.usage})")
+        return [params.get(name) for name in known]
+
+    def _read(self, at: int, given: list[Any]) -> Any:
+        parameter = self.parameters[at]
+        value = given[at] if at < len(given) else None
+        if value is None and not parameter.required:
+            return parameter.default
+        try:
+            return parameter.kind.read(value)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            found = "nothing" if at >= len(given) else _shown(value)
+            raise invalid_params(
+                f"{self.name}: parameter {at} ({parameter.name}) is {found}, expected "
+                f"{parameter.kind.expected}"
+            ) from None
+
+
+def rpc(*names: str, cheat: bool = False) -> Callable[[_Function], _Function]:
+    """Declare a function as a method, under one name or several."""
+
+    def declare(function: _Function) -> _Function:
+        for name in names:
+            assert name not in _declared, f"{name} is declared twice"
+            _declared[name] = (function, cheat)
+        return function
+
+    return declare
+
+
+@cache
+def all_methods() -> dict[str, Method]:
+    """Every method of every file in `methods/`, by name, in alphabetical order."""
+    from evm_dex.node import methods  # noqa: PLC0415 - its modules import this one
+
+    for module in iter_modules(methods.__path__):
+        import_module(f"{methods.__name__}.{module.name}")
+    return {name: _method(name, *_declared[name]) for name in sorted(_declared)}
+
+
+def _method(name: str, function: Callable[..., Any], is_cheat: bool) -> Method:
+    hints = get_type_hints(function, include_extras=True)
+    signature = inspect.signature(function)
+    parameters = tuple(
+        Parameter(
+            name=_camel(parameter.name),
+            kind=_kind(hints[parameter.name], f"{name}: {parameter.name}"),
+            required=parameter.default is parameter.empty,
+            default=None if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in signature.parameters.values()
+        if parameter.name not in _PARTS
+    )
+    return Method(
+        name=name,
+        summary=inspect.cleandoc(function.__doc__ or ""),
+        parameters=parameters,
+        result=_kind(hints["return"], f"{name}: its result"),
+        function=function,
+        is_cheat=is_cheat,
+        over_sockets="connection" in signature.parameters,
+    )
+
+
+def _kind(hint: Any, where: str) -> Kind:
+    if isinstance(hint, type(None)) or hint is type(None):
+        return Kind("Null", "null", {"type": "null"}, unchanged)
+    for part in (hint, *get_args(hint)):
+        for extra in getattr(part, "__metadata__", ()):
+            if isinstance(extra, Kind):
+                return extra
+    raise AssertionError(f"{where} is not annotated with a kind")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,140 @@
+"""The node's port: HTTP and WebSocket on the same address."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from aiohttp import web
+
+from evm_dex.node.connection import Connection
+from evm_dex.node.dispatch import answer, refusal
+from evm_dex.node.errors import INVALID_REQUEST, RpcError
+from evm_dex.node.guard import Guard
+from evm_dex.node.idle import Patience
+from evm_dex.node.node import Node
+from evm_dex.node.pages import page
+
+_Result = TypeVar("_Result")
+_JSON = "application/json"
+_HEARTBEAT_SECONDS = 20.0
+
+
+class Server:
+    """Serves one node. The chain runs on a thread of its own, so pings are answered meanwhile."""
+
+    def __init__(self, node: Node, guard: Guard, *, block_seconds: float | None = None) -> None:
+        """With `block_seconds` a block is made so often."""
+        self._node = node
+        self._guard = guard
+        self._limits = node.limits
+        self._block_seconds = block_seconds
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chain")
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; a port of 0 takes a free one, which `port` then tells. Raises OSError."""
+        self._loop = asyncio.get_running_loop()
+        server = web.Server(self._handle, access_log=None, auto_decompress=False)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self._patience = Patience(server, self._limits)
+        self._tasks.append(asyncio.create_task(self._patience.run()))
+        if self._block_seconds is not None:
+            self._tasks.append(asyncio.create_task(self._mine(self._block_seconds)))
+
+    async def stop(self) -> None:
+        """Stop listening, let the request in work finish, end all connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for socket in tuple(self._sockets):
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(1):
+                    await socket.close(code=1001, message=b"the node stops")
+        await self._runner.cleanup()
+        self._thread.shutdown()
+
+    async def on_chain(self, work: Callable[[], _Result]) -> _Result:
+        """Run on the chain's thread, after what was asked for before."""
+        return await self._loop.run_in_executor(self._thread, work)
+
+    async def _mine(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self.on_chain(self._node.chain.mine)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers, origin = request.headers, request.headers.get("Origin")
+        host = headers.get("Host")
+        if not self._guard.knows_host(host):
+            return _refused(403, f"this node does not go by the name {host!r}: see --host")
+        if not self._guard.allows(origin, host):
+            return _refused(403, f"pages from {origin} may not ask: see --cors")
+        if request.method == "POST":
+            with self._patience.at_work(request):
+                return await self._post(request, origin)
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers=self._guard.headers(origin))
+        if headers.get("Upgrade", "").lower() == "websocket":
+            with self._patience.at_work(request):
+                return await self._socket(request)
+        return page(request.path) or _refused(404, "JSON-RPC is answered to POST on any path")
+
+    async def _post(self, request: web.BaseRequest, origin: str | None) -> web.StreamResponse:
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            return _refused(415, "compressed requests are not understood")
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                body = await self._body(request)
+        except TimeoutError:
+            return _refused(408, "the request took too long to arrive")
+        if body is None:
+            return _refused(413, f"a request has at most {self._limits.body_bytes} bytes")
+        found = await self.on_chain(lambda: answer(self._node, body))
+        response = web.Response(body=found, content_type=_JSON, headers=self._guard.headers(origin))
+        async with asyncio.timeout(self._limits.send_seconds):
+            await response.prepare(request)
+            await response.write_eof()
+        return response
+
+    async def _body(self, request: web.BaseRequest) -> bytes | None:
+        """The whole body; None for one that is too large."""
+        most = self._limits.body_bytes
+        if (request.content_length or 0) > most:
+            return None
+        parts, size = [], 0
+        async for part in request.content.iter_any():
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                return None
+        return b"".join(parts)
+
+    async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
+        socket = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_SECONDS, max_msg_size=self._limits.body_bytes, compress=False
+        )
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        try:
+            await Connection(self._node, socket).run(self.on_chain)
+        finally:
+            self._sockets.discard(socket)
+        return socket
+
+
+def _refused(status: int, reason: str) -> web.Response:
+    body = refusal(RpcError(INVALID_REQUEST, reason))
+    # What is left of the request is not read, so the connection can't be used again.
+    response = web.Response(status=status, body=body, content_type=_JSON)
+    response.force_close()
+    return response

@@ -1,0 +1,81 @@
+"""From options to a served chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+import evm_dex
+from evm_dex.chain.accounts import MNEMONIC, Account, derive_accounts
+from evm_dex.chain.genesis_file import default_genesis_file, read_genesis_file
+from evm_dex.node.guard import Guard
+from evm_dex.node.node import Node
+from evm_dex.node.server import Server
+
+if TYPE_CHECKING:
+    from evm_dex.dex import Dex
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """What is served, and to whom."""
+
+    path: Path | None = None
+    genesis: Path | None = None
+    accounts: int = 10
+    mnemonic: str = ""
+    """Empty for the well-known one."""
+    balance: int = 10_000 * 10**18
+    """Wei of each account of a new chain."""
+    chain_id: int | None = None
+    gas_limit: int | None = None
+    automine: bool = True
+    checkpoint_interval: int | None = None
+    keep_limit: int = 0
+    cheats: bool = True
+    host: str = "127.0.0.1"
+    origins: tuple[str, ...] = ()
+    block_seconds: float | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Dex, Server]]:
+        """The chain and its server, not yet listening. Raises what opening a chain raises."""
+        dex = evm_dex.open(
+            self.path,
+            genesis=self.new_genesis() if self._is_new or self.genesis else None,
+            checkpoint_interval=self.checkpoint_interval,
+            automine=self.automine,
+            keep_limit=self.keep_limit,
+        )
+        with dex:
+            node = Node(dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats)
+            guard = Guard(self.host, self.origins)
+            yield dex, Server(node, guard, block_seconds=self.block_seconds)
+
+    @cached_property
+    def _keyed(self) -> tuple[Account, ...]:
+        return derive_accounts(self.mnemonic or MNEMONIC, self.accounts)
+
+    def keyed_accounts(self) -> tuple[Account, ...]:
+        """Accounts whose keys are at hand."""
+        return self._keyed
+
+    def new_genesis(self) -> Mapping[str, Any]:
+        """The genesis of a new chain: that of the file or the default one, with the options."""
+        file = read_genesis_file(self.genesis) if self.genesis else default_genesis_file()
+        content: dict[str, Any] = msgspec.to_builtins(file)
+        funded = {f"0x{account.address.hex()}": str(self.balance) for account in self._keyed}
+        content["accounts"] = {**funded, **content["accounts"]}
+        if self.chain_id is not None:
+            content["chain_id"] = self.chain_id
+        if self.gas_limit is not None:
+            content["gas_limit"] = self.gas_limit
+        return content
+
+    @property
+    def _is_new(self) -> bool:
+        return self.path is None or not (self.path / "db").is_dir()

@@ -1,0 +1,100 @@
+"""Subscriptions of one WebSocket connection."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from evm_dex.chain.header import Header
+from evm_dex.chain.transactions import Transaction
+from evm_dex.node.errors import limit_exceeded
+from evm_dex.node.formats import entry_object, header_object, transaction_object
+from evm_dex.node.kinds import data
+from evm_dex.node.logs import LogQuery
+from evm_dex.node.node import News, Node
+
+_encode = msgspec.json.Encoder().encode
+_numbers = itertools.count(1)
+_Tell = Callable[[Any], None]
+
+
+class Subscriptions:
+    """What a client wants to be told of. Used on the chain's thread."""
+
+    def __init__(self, node: Node, send: Callable[[bytes], None]) -> None:
+        self._node = node
+        self._send = send
+        self._on_block: dict[str, Callable[[Header, _Tell], None]] = {}
+        self._on_transaction: dict[str, Callable[[Transaction, _Tell], None]] = {}
+
+    def to_heads(self) -> str:
+        """Of new blocks' headers; its id."""
+        return self._add(self._on_block, lambda header, tell: tell(header_object(header)))
+
+    def to_logs(self, query: LogQuery) -> str:
+        """Of logs that match in new blocks; its id."""
+        history = self._node.chain.history
+
+        def tell_logs(header: Header, tell: _Tell) -> None:
+            height = header.block_number
+            for entry in history.logs(height, height, query.addresses, query.topics):
+                tell(entry_object(entry, header))
+
+        return self._add(self._on_block, tell_logs)
+
+    def to_transactions(self, *, full: bool) -> str:
+        """Of transactions as they come in, whole or only their hashes; its id."""
+        return self._add(
+            self._on_transaction,
+            lambda item, tell: tell(transaction_object(item) if full else data(item.hash)),
+        )
+
+    def remove(self, identity: str) -> bool:
+        """End one; whether it was there."""
+        for subscribed in (self._on_block, self._on_transaction):
+            if subscribed.pop(identity, None) is not None:
+                return True
+        return False
+
+    def close(self) -> None:
+        """End all."""
+        self._on_block.clear()
+        self._on_transaction.clear()
+        for told, tell in self._told():
+            if tell in told:
+                told.remove(tell)
+
+    def _add(self, subscribed: dict[str, Any], make: Callable[..., None]) -> str:
+        most = self._node.limits.subscriptions
+        if len(self._on_block) + len(self._on_transaction) >= most:
+            raise limit_exceeded(f"{most} subscriptions are open: end one with eth_unsubscribe")
+        if not self._on_block and not self._on_transaction:
+            for told, tell in self._told():
+                if tell not in told:
+                    told.append(tell)
+        identity = hex(next(_numbers))
+        subscribed[identity] = make
+        return identity
+
+    def _told(self) -> tuple[tuple[list[Any], Any], ...]:
+        return (
+            (self._node.on_news, self._tell_news),
+            (self._node.on_transaction, self._tell_transaction),
+        )
+
+    def _tell_news(self, news: News) -> None:
+        for header in news.headers:
+            for identity, make in self._on_block.items():
+                make(header, partial(self._notify, identity))
+
+    def _tell_transaction(self, transaction: Transaction) -> None:
+        for identity, make in self._on_transaction.items():
+            make(transaction, partial(self._notify, identity))
+
+    def _notify(self, identity: str, result: Any) -> None:
+        params = {"subscription": identity, "result": result}
+        self._send(_encode({"jsonrpc": "2.0", "method": "eth_subscription", "params": params}))
