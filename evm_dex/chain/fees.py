@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from eth._utils.numeric import fake_exponential
+from eth._utils.calculations import fake_exponential
 from eth.vm.forks.cancun.constants import MIN_BLOB_BASE_FEE
 from eth.vm.forks.prague.constants import BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE
 
