@@ -25,6 +25,7 @@ def open_dex(
     automine: bool = True,
     sync: SyncPolicy = "never",
     keep_limit: int = 0,
+    history: bool = True,
 ) -> Dex:
     """A chain in memory, or at a path; what is there already goes on at its head.
 
@@ -35,11 +36,12 @@ def open_dex(
     every `checkpoint_interval` blocks and the last `keep_checkpoints` kept: by default as last
     time, at first 1000 and 10; in memory there are none. With a `keep_limit`
     a keeper's transaction goes first in a block whenever a perpetual market has made work for it,
-    and fires up to so many triggers and liquidations. Raises GenesisError, StoreError,
-    UntrustedStorage, ChainError; nothing is left open.
+    and fires up to so many triggers and liquidations. `history` records what happens to orders
+    for the order history (docs/history.md); what happens without it is not made up for. Raises
+    GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
     """
     if path is None:
-        return _opened(MemoryStore(), None, genesis, automine, keep_limit)
+        return _opened(MemoryStore(), None, genesis, automine, keep_limit, history)
     # Only a chain on disk pays for loading the database.
     from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
@@ -50,7 +52,7 @@ def open_dex(
     except BaseException:
         store.close()
         raise
-    return _opened(store, manager, genesis, automine, keep_limit)
+    return _opened(store, manager, genesis, automine, keep_limit, history)
 
 
 def open_beside(path: str | Path) -> Dex:
@@ -70,10 +72,13 @@ def _opened(
     genesis: GenesisSource | None,
     automine: bool,
     keep_limit: int = 0,
+    history: bool | None = None,
 ) -> Dex:
     try:
         chain = open_chain(store, genesis, automine=automine)
         chain.keep_limit = keep_limit
+        if history is not None:
+            chain.outbox.switch(history, chain.head)
     except BaseException:
         store.close()
         raise

@@ -12,11 +12,14 @@ from evm_dex.chain.bodies import (
     encode_position,
     encode_receipts,
 )
+from evm_dex.chain.outbox import Outbox
 from evm_dex.chain.sealing import SealedBlock
 
 
-def block_batch(sealed: SealedBlock, head: Head, genesis: bytes = b"") -> BlockBatch:
-    """Everything of a block in one batch."""
+def block_batch(
+    sealed: SealedBlock, head: Head, *, genesis: bytes = b"", outbox: Outbox | None = None
+) -> BlockBatch:
+    """Everything of a block in one batch, what happened to orders included."""
     batch = BlockBatch()
     header = sealed.header
     for key, node in sealed.nodes.items():
@@ -30,5 +33,7 @@ def block_batch(sealed: SealedBlock, head: Head, genesis: bytes = b"") -> BlockB
         position = encode_position(header.block_number, index)
         batch.put(Family.TRANSACTIONS, transaction.hash, position)
     batch.add_ledger(sealed.changes, header.block_number)
+    if outbox is not None:
+        outbox.add(batch, sealed.updates)
     batch.set_head(head)
     return batch

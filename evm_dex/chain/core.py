@@ -32,6 +32,7 @@ from evm_dex.chain.impersonation import Impersonation
 from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.next_block import NextBlock, written_header
 from evm_dex.chain.nodes import NodeBuffer
+from evm_dex.chain.outbox import Outbox
 from evm_dex.chain.rollback import (
     changes_back,
     commitment_problem,
@@ -87,6 +88,8 @@ class Chain:
         """What opening took and repaired."""
         self.chain_id = head.chain_id
         self.history = History(store)
+        self.outbox = Outbox(store, ledger)
+        """Where what happens to orders is written, for the order history."""
         self.mempool = Mempool()
         self.listeners: list[Listener] = []
         self.head = self.history.header(head.block_hash, head.height)
@@ -94,7 +97,7 @@ class Chain:
         self._stopped: str | None = None
         machine = Machine(vm_class, head.chain_id, self.history.ancestors)
         self._simulator = Simulator(machine, store)
-        self._sealer = Sealer(machine, NodeBuffer(store), ledger)
+        self._sealer = Sealer(machine, NodeBuffer(store), ledger, self.outbox.record)
         self._sealer.reset(self.head)
 
     # Transactions and blocks
@@ -324,7 +327,8 @@ class Chain:
     def _commit(self, sealed: SealedBlock) -> None:
         """Write the block, then move on."""
         with self._stopping():
-            self._store.write(block_batch(sealed, sealed.head(self.chain_id)))
+            head = sealed.head(self.chain_id)
+            self._store.write(block_batch(sealed, head, outbox=self.outbox))
             self.ledger.accept(sealed.changes)
         self.head = sealed.header
 
@@ -342,7 +346,7 @@ class Chain:
             raise StoreDamaged(problem, f"undo rows of blocks {heights[0]} to {heights[-1]}")
         head = self._store.head()
         assert head is not None, "the chain has begun"
-        batch = rollback_batch(self.history, head, target, changes)
+        batch = rollback_batch(self.history, head, target, changes, self.outbox)
         with self._stopping():
             self._store.write(batch)
         self._move(changes, target)

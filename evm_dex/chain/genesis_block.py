@@ -63,7 +63,7 @@ def write_genesis(
     state.persist()
     header = header.with_state_root(state.state_root)
     sealed = SealedBlock(header, (), (), changes, nodes.pending)
-    store.write(block_batch(sealed, sealed.head(genesis.chain_id), encoded))
+    store.write(block_batch(sealed, sealed.head(genesis.chain_id), genesis=encoded))
     ledger.accept(changes)
 
 

@@ -8,6 +8,7 @@ from checkpoint.head import Head
 from checkpoint.staging import StagedStore
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import History
+from evm_dex.chain.outbox import Outbox
 from evm_dex.vm.machine import State
 from precompiles.ledger.commitment import digest
 from precompiles.ledger.folding import changes_from_rows
@@ -34,15 +35,17 @@ def changes_back(store: StagedStore, ledger: Ledger, heights: range) -> LedgerCh
 
 
 def rollback_batch(
-    history: History, head: Head, target: Header, changes: LedgerChanges
+    history: History, head: Head, target: Header, changes: LedgerChanges, outbox: Outbox
 ) -> BlockBatch:
     """Everything of a rollback in one batch: afterwards nothing names the blocks above `target`.
 
     Their headers, bodies and receipts go too, so a hash that is found is one on the chain. Trie
-    nodes stay, as states share them; `evm-dex prune` takes those no state needs.
+    nodes stay, as states share them; `evm-dex prune` takes those no state needs. The outbox
+    gets what this does to orders. Raises RecordingFailed.
     """
     batch = BlockBatch()
     heights = range(target.block_number + 1, head.height + 1)
+    outbox.add(batch, outbox.record_rollback(history, heights, target, changes))
     batch.add_rollback(changes, heights)
     for height in heights:
         block_hash = history.hash_at(height)

@@ -5,7 +5,7 @@ The result must be what py-evm's own import accepts with full validation; a test
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from eth.abc import ComputationAPI
@@ -18,6 +18,7 @@ from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.receipts import Log, Receipt, consensus_encoding, logs_bloom
 from evm_dex.chain.transactions import Transaction
 from evm_dex.chain.trie import ordered_trie_root
+from evm_dex.history.updates import OrderUpdate
 from evm_dex.vm.commitment import SealedLedger, seal_ledger
 from evm_dex.vm.machine import Machine
 from precompiles.ledger.storage import LedgerChanges
@@ -32,11 +33,22 @@ class SealedBlock(msgspec.Struct, frozen=True):
     receipts: tuple[Receipt, ...]
     changes: LedgerChanges
     nodes: dict[bytes, bytes]
+    updates: Sequence[OrderUpdate] = ()
+    """What happened to orders, for the outbox."""
 
     def head(self, chain_id: int) -> Head:
         """The store's head record once this block is written."""
         header, commitment = self.header, self.changes.commitment
         return Head(chain_id, header.block_number, header.hash, header.state_root, commitment)
+
+
+Recorder = Callable[
+    [Header, Sequence[Transaction], Sequence[Receipt], LedgerChanges], Sequence[OrderUpdate]
+]
+
+
+def _record_nothing(*_: object) -> Sequence[OrderUpdate]:
+    return ()
 
 
 class Sealer:
@@ -47,7 +59,10 @@ class Sealer:
         machine: Machine,
         nodes: NodeBuffer,
         ledger: SealedLedger,
+        record: Recorder = _record_nothing,
     ) -> None:
+        """`record` makes the outbox's updates of a block from what it leaves."""
+        self._record = record
         self._machine = machine
         self._nodes = nodes
         self._ledger = ledger
@@ -96,7 +111,9 @@ class Sealer:
             blob_gas_used=self.blob_gas_used,
         )
         nodes, self._nodes.pending = self._nodes.pending, {}
-        return SealedBlock(header, tuple(self.transactions), tuple(self.receipts), changes, nodes)
+        transactions, receipts = tuple(self.transactions), tuple(self.receipts)
+        updates = self._record(header, transactions, receipts, changes)
+        return SealedBlock(header, transactions, receipts, changes, nodes, updates)
 
     def _encoded_receipts(self, blooms: list[int]) -> list[bytes]:
         return [

@@ -1,0 +1,169 @@
+"""The outbox: what happens to orders, written in the same batch as the rows that say so.
+
+Event ids are given out here, +1 from event to event from 1 on, and grow through rollbacks too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from checkpoint.batch import BlockBatch
+from checkpoint.families import Family
+from checkpoint.staging import StagedStore
+from checkpoint.versioned import pack, unpack
+from evm_dex.chain.header import Header
+from evm_dex.chain.history import History
+from evm_dex.chain.receipts import Receipt
+from evm_dex.chain.transactions import Transaction
+from evm_dex.history.lifecycle import Status
+from evm_dex.history.recording import BlockPlace, Recording
+from evm_dex.history.rows import order_ids
+from evm_dex.history.updates import Exchange, Kind, OrderUpdate, encode
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.storage import LedgerChanges
+from precompiles.types import ZERO_ADDRESS, Address
+
+STATE_KEY = b""
+"""The outbox's own record in the family OUTBOX; consumers' names are not empty."""
+_VERSION = 1
+
+
+class OutboxState(msgspec.Struct, frozen=True, array_like=True):
+    """How far the outbox is."""
+
+    last: int = 0
+    """The id given out last."""
+    is_recording: bool = False
+    first: int = 1
+    """The lowest id that was not pruned."""
+
+
+_DECODER = msgspec.msgpack.Decoder(OutboxState)
+
+
+class Outbox:
+    """The outbox of one chain, through the store the chain writes."""
+
+    def __init__(self, store: StagedStore, ledger: Ledger) -> None:
+        """Off, until `switch` says otherwise."""
+        self._store = store
+        self._ledger = ledger
+        self.is_on = False
+
+    def state(self) -> OutboxState:
+        """How far it is. Raises WrongFormat, StoreDamaged."""
+        return read_state(self._store.get(Family.OUTBOX, STATE_KEY))
+
+    def switch(self, on: bool, head: Header) -> None:
+        """Record what happens from here on, or stop that, durably.
+
+        What happened while it was off is not made up for: a GAP event tells readers so.
+        """
+        state, self.is_on = self.state(), on
+        if state.is_recording == on:
+            return
+        batch = BlockBatch()
+        if on and head.block_number:
+            self.add(batch, [_gap(head)])
+        last = state.last + bool(batch.changes)
+        batch.put(
+            Family.OUTBOX, STATE_KEY, pack(_VERSION, replace(state, last=last, is_recording=on))
+        )
+        self._store.write(batch)
+
+    def record(
+        self,
+        header: Header,
+        transactions: Sequence[Transaction],
+        receipts: Sequence[Receipt],
+        changes: LedgerChanges,
+    ) -> Sequence[OrderUpdate]:
+        """The updates of a block that is being sealed, held against its rows; none when off.
+
+        Raises RecordingFailed, IllegalMove.
+        """
+        if not self.is_on:
+            return ()
+        recording = Recording(_rows(changes, "old"), self._base_unit)
+        hashes = (transaction.hash for transaction in transactions)
+        recording.add_block(_place(header), zip(hashes, receipts, strict=True))
+        recording.check(_rows(changes, "new"))
+        return recording.updates
+
+    def record_rollback(
+        self, history: History, heights: range, target: Header, changes: LedgerChanges
+    ) -> Sequence[OrderUpdate]:
+        """The compensating updates for taking the blocks at `heights` back; none when off.
+
+        `changes` lead back, so what is new in them is what was before the blocks.
+        """
+        before = _rows(changes, "new")
+        if not self.is_on or not order_ids(before):
+            return ()
+        recording = Recording(before, self._base_unit)
+        for height in heights:
+            block_hash = history.hash_at(height)
+            receipts = history.receipts(block_hash)
+            if any(receipt.logs for receipt in receipts):
+                transactions = history.body(block_hash).transactions
+                hashes = (transaction.hash for transaction in transactions)
+                place = _place(history.header(block_hash, height))
+                recording.add_block(place, zip(hashes, receipts, strict=True))
+        recording.check(_rows(changes, "old"))
+        return recording.compensations(_place(target))
+
+    def add(self, batch: BlockBatch, updates: Sequence[OrderUpdate]) -> None:
+        """Give updates their ids and put them into the batch that makes them true."""
+        if not updates:
+            return
+        state = self.state()
+        for event_id, update in enumerate(updates, state.last + 1):
+            batch.put(Family.EVENTS, event_key(event_id), encode(update))
+        state = replace(state, last=state.last + len(updates))
+        batch.put(Family.OUTBOX, STATE_KEY, pack(_VERSION, state))
+
+    def _base_unit(self, exchange: Exchange, market: Address) -> int:
+        table = self._ledger.markets if exchange == Exchange.SPOT else self._ledger.perp.markets
+        return table.rows[market].base_unit
+
+
+def read_state(stored: bytes | None) -> OutboxState:
+    """The outbox's record. Raises WrongFormat, StoreDamaged."""
+    if stored is None:
+        return OutboxState()
+    return unpack(_VERSION, _DECODER, stored, "the outbox's record (family outbox)")
+
+
+def event_key(event_id: int) -> bytes:
+    """The key of an event: order in the store is order of ids."""
+    return event_id.to_bytes(8, "big")
+
+
+def _rows(changes: LedgerChanges, which: str) -> dict[tuple[int, bytes], bytes | None]:
+    return {(change.table, change.key): getattr(change, which) for change in changes.rows}
+
+
+def _place(header: Header) -> BlockPlace:
+    return BlockPlace(header.block_number, header.timestamp)
+
+
+def _gap(head: Header) -> OrderUpdate:
+    return OrderUpdate(
+        event_id=0,
+        kind=Kind.GAP,
+        exchange=Exchange.SPOT,
+        order_id=0,
+        user=ZERO_ADDRESS,
+        market=ZERO_ADDRESS,
+        is_buy=False,
+        status=Status.GONE,
+        price=0,
+        quantity=0,
+        block_number=head.block_number,
+        transaction_hash=bytes(32),
+        log_index=0,
+        timestamp=head.timestamp,
+    )
