@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 import msgspec
-from eth.vm.forks.prague import PragueVM
-
 from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreDamaged, UndoExpired
 from checkpoint.head import Head
 from checkpoint.metrics import RecoveryMetrics
 from checkpoint.staging import StagedStore
+from eth.vm.forks.prague import PragueVM
 from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_batch import block_batch
 from evm_dex.chain.branches import decode_branch, encode_block, fork_of, made_again
 from evm_dex.chain.errors import (
-    ChainStopped,
     SnapshotLost,
     StateMissing,
     TransactionRejected,
@@ -30,7 +27,6 @@ from evm_dex.chain.header import Header
 from evm_dex.chain.history import BlockId, History
 from evm_dex.chain.impersonation import Impersonation
 from evm_dex.chain.mempool import Dropped, Mempool
-from evm_dex.chain.next_block import NextBlock, written_header
 from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.outbox import Outbox
 from evm_dex.chain.rollback import (
@@ -42,11 +38,14 @@ from evm_dex.chain.rollback import (
 )
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.chain.snapshots import Snapshot, SnapshotId, Snapshots
+from evm_dex.chain.stopping import Stop
 from evm_dex.chain.transactions import Transaction, decode
 from evm_dex.vm.machine import Machine, State, missing_state_as
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
+
+from evm_dex.chain.next_block import NextBlock, written_header
 
 Listener = Callable[[Head], object]
 """Called with the head each time it moved, durably: on by a block or several, or back."""
@@ -94,7 +93,7 @@ class Chain:
         self.listeners: list[Listener] = []
         self.head = self.history.header(head.block_hash, head.height)
         self._snapshots = Snapshots()
-        self._stopped: str | None = None
+        self._stop = Stop(lambda: self.head.block_number)
         machine = Machine(vm_class, head.chain_id, self.history.ancestors)
         self._simulator = Simulator(machine, store)
         self._sealer = Sealer(machine, NodeBuffer(store), ledger, self.outbox.record)
@@ -111,7 +110,7 @@ class Chain:
 
         Raises TransactionRejected when it can't be mined; nothing has changed then.
         """
-        self._check_running()
+        self._stop.check()
         if transaction.hash in self.mempool:
             raise TransactionRejected(f"0x{transaction.hash.hex()} is waiting already")
         with missing_state_as(StateMissing):
@@ -127,12 +126,10 @@ class Chain:
         `timestamp` in seconds, after the head's; default `interval` after. Those that became
         invalid are dropped and reported. Raises ValueError for the timestamp, and ChainStopped.
         """
-        self._check_running()
+        self._stop.check()
         header = self.next_header(timestamp)
         with self._all_or_nothing():
-            self._sealer.begin(header)
-            kept = keep(self._sealer, self.ledger, self.chain_id, self.keep_limit)
-            dropped = (*kept, *fill(self._sealer, self.mempool))
+            dropped = self._fill(header)
             sealed = self._sealer.seal()
         self._commit(sealed)
         self.next_block = NextBlock()
@@ -149,7 +146,7 @@ class Chain:
         is durable at once and goes away by `rollback`. What waits stays where its nonce still
         fits. No other node can make such a block: it is marked. Raises what `change` raises.
         """
-        self._check_running()
+        self._stop.check()
         with self._all_or_nothing():
             self._sealer.begin(written_header(self.head))
             change(self._sealer.state)
@@ -158,6 +155,17 @@ class Chain:
         self.mempool.keep_valid(self.state.get_nonce)
         self._tell_listeners()
         return sealed.header
+
+    @contextmanager
+    def preview(self) -> Iterator[Sealer]:
+        """The next block as it would be now, executed but not sealed, and taken back after."""
+        self._stop.check()
+        with missing_state_as(StateMissing):
+            try:
+                self._fill(self.next_header())
+                yield self._sealer
+            finally:
+                self._sealer.reset(self.head)
 
     def next_header(self, timestamp: int | None = None) -> Header:
         """The next block's header before execution. Raises ValueError for the timestamp."""
@@ -169,7 +177,7 @@ class Chain:
 
     def close(self) -> None:
         """Stop, and free the ledger's memory. The store stays open."""
-        self._stopped = "it was closed"
+        self._stop.reason = "it was closed"
         self.ledger.close()
 
     # Going back, and other branches
@@ -190,7 +198,7 @@ class Chain:
 
     def snapshot(self, name: str | None = None) -> SnapshotId:
         """Remember head and mempool for `revert`; an id, each higher than the last, or the name."""
-        self._check_running()
+        self._stop.check()
         return self._snapshots.add(Snapshot(self.head, tuple(self.mempool), self.next_block), name)
 
     def revert(self, id_or_name: SnapshotId) -> Header:
@@ -231,7 +239,7 @@ class Chain:
         Raises InvalidBlock, BranchNotLonger, UnknownBlock where the branch does not begin on
         this chain, UndoExpired where it begins too far back, StateMissing, StoreDamaged.
         """
-        self._check_running()
+        self._stop.check()
         fork, blocks = fork_of(decode_branch(encoded), self.history, self.head)
         old, commitment, batch = self.head, self.ledger.commitment, BlockBatch()
         try:
@@ -242,7 +250,7 @@ class Chain:
         except BaseException:
             self._move(stored_again(self._store, batch, commitment), old)
             raise
-        with self._stopping():
+        with self._stop.on_error():
             self._store.write(batch)
         self.mempool.keep_valid(self.state.get_nonce)
         self._tell_listeners()
@@ -253,7 +261,7 @@ class Chain:
     @property
     def state(self) -> State:
         """The EVM state after the head. Only to be read."""
-        self._check_running()
+        self._stop.check()
         return self._sealer.state
 
     def state_at(self, block: BlockId) -> State:
@@ -263,7 +271,7 @@ class Chain:
 
     def header(self, block: BlockId) -> Header:
         """A block's header. Raises UnknownBlock."""
-        self._check_running()
+        self._stop.check()
         if block == "latest":
             return self.head
         return self.history.header(block, self.head.block_number)
@@ -312,6 +320,11 @@ class Chain:
             if dropped.transaction_hash == transaction.hash:
                 raise TransactionRejected(dropped.reason)
 
+    def _fill(self, header: Header) -> tuple[Dropped, ...]:
+        self._sealer.begin(header)
+        kept = keep(self._sealer, self.ledger, self.chain_id, self.keep_limit)
+        return (*kept, *fill(self._sealer, self.mempool))
+
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Until the block is sealed, whatever goes wrong leaves the chain at its head."""
@@ -319,14 +332,14 @@ class Chain:
             with missing_state_as(StateMissing):
                 yield
         except StateMissing as error:
-            self._stop(error)
+            self._stop.now(error)
         except BaseException:
             self._sealer.reset(self.head)
             raise
 
     def _commit(self, sealed: SealedBlock) -> None:
         """Write the block, then move on."""
-        with self._stopping():
+        with self._stop.on_error():
             head = sealed.head(self.chain_id)
             self._store.write(block_batch(sealed, head, outbox=self.outbox))
             self.ledger.accept(sealed.changes)
@@ -347,7 +360,7 @@ class Chain:
         head = self._store.head()
         assert head is not None, "the chain has begun"
         batch = rollback_batch(self.history, head, target, changes, self.outbox)
-        with self._stopping():
+        with self._stop.on_error():
             self._store.write(batch)
         self._move(changes, target)
 
@@ -364,35 +377,13 @@ class Chain:
 
     def _move(self, changes: LedgerChanges, header: Header) -> None:
         """Bring what is in memory to a block that is not a child of the head."""
-        with self._stopping():
+        with self._stop.on_error():
             self._sealer.reset(header)
             move_ledger(self.ledger, changes)
         self.head = header
-
-    @contextmanager
-    def _stopping(self) -> Iterator[None]:
-        """What fails between the disk and memory leaves nothing to go on from."""
-        try:
-            yield
-        except BaseException as error:
-            self._stop(error)
 
     def _tell_listeners(self) -> None:
         head = self._store.head()
         assert head is not None, "the chain has begun"
         for listener in self.listeners:
             listener(head)
-
-    def _stop(self, error: BaseException) -> NoReturn:
-        self._stopped = f"{type(error).__name__}: {error}"
-        raise ChainStopped(self._stopped_message()) from error
-
-    def _check_running(self) -> None:
-        if self._stopped:
-            raise ChainStopped(self._stopped_message())
-
-    def _stopped_message(self) -> str:
-        height = self.head.block_number
-        return (
-            f"stopped after block {height}: {self._stopped}; reopen to go on from what is durable"
-        )

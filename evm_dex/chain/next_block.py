@@ -46,7 +46,7 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
         chosen = {
             name: value
             for name in ("base_fee_per_gas", "mix_hash", "coinbase", "gas_limit")
-            if (value := getattr(self, name)) is not None
+            if (value := getattr(self, name)) not in (None, getattr(header, name))
         }
         if not chosen:
             return header
