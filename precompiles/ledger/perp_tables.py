@@ -217,12 +217,19 @@ class PerpTables:
             self._forget(before)
 
     def _remember(self, row: PerpOrder | Trigger) -> None:
-        self.open_orders.add(row.owner, row.id)
+        if row.id not in self.open_orders.of(row.owner):
+            self.open_orders.add(row.owner, row.id)
         if row.client_order_id:
             self.client_order_ids.set((row.owner, row.client_order_id), row.id)
 
     def _forget(self, row: PerpOrder | Trigger) -> None:
-        """Rows may be restored in any order: the client id may already name another order."""
+        """Rows may be restored in any order.
+
+        What was an order may already wait as a trigger again, and the client id name another.
+        """
+        order = self.orders.get(row.id)
+        if row.id in self.triggers.rows or (order is not None and order.is_active):
+            return
         self.open_orders.discard(row.owner, row.id)
         name = (row.owner, row.client_order_id)
         if self.client_order_ids.ids.get(name) == row.id:
