@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import msgspec
+from eth.vm.forks.prague import PragueVM
+
 from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreDamaged, UndoExpired
 from checkpoint.head import Head
 from checkpoint.metrics import RecoveryMetrics
 from checkpoint.staging import StagedStore
-from eth.vm.forks.prague import PragueVM
 from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_batch import block_batch
 from evm_dex.chain.branches import decode_branch, encode_block, fork_of, made_again
@@ -21,12 +22,13 @@ from evm_dex.chain.errors import (
     TransactionRejected,
     UnknownBlock,
 )
-from evm_dex.chain.execution import Call, Prepare, Simulator
+from evm_dex.chain.execution import Attempt, Call, Prepare, Simulator
 from evm_dex.chain.filling import fill, keep
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import BlockId, History
 from evm_dex.chain.impersonation import Impersonation
 from evm_dex.chain.mempool import Dropped, Mempool
+from evm_dex.chain.next_block import NextBlock, written_header
 from evm_dex.chain.nodes import NodeBuffer
 from evm_dex.chain.outbox import Outbox
 from evm_dex.chain.rollback import (
@@ -44,8 +46,6 @@ from evm_dex.vm.machine import Machine, State, missing_state_as
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
-
-from evm_dex.chain.next_block import NextBlock, written_header
 
 Listener = Callable[[Head], object]
 """Called with the head each time it moved, durably: on by a block or several, or back."""
@@ -95,7 +95,7 @@ class Chain:
         self._snapshots = Snapshots()
         self._stop = Stop(lambda: self.head.block_number)
         machine = Machine(vm_class, head.chain_id, self.history.ancestors)
-        self._simulator = Simulator(machine, store)
+        self.simulator = Simulator(machine, store)
         self._sealer = Sealer(machine, NodeBuffer(store), ledger, self.outbox.record)
         self._sealer.reset(self.head)
 
@@ -267,7 +267,7 @@ class Chain:
     def state_at(self, block: BlockId) -> State:
         """The EVM state after a block. Only to be read. Raises UnknownBlock, StateMissing."""
         header = self.header(block)
-        return self.state if header.hash == self.head.hash else self._simulator.state_at(header)
+        return self.state if header.hash == self.head.hash else self.simulator.state_at(header)
 
     def header(self, block: BlockId) -> Header:
         """A block's header. Raises UnknownBlock."""
@@ -279,22 +279,29 @@ class Chain:
     def call(self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None) -> bytes:
         """What a call would return after a block; leaves no trace.
 
-        Gas is free and the sender need not be able to pay for it; `prepare` is given the state
-        before the call. Raises CallFailed, UnknownBlock, UndoExpired for a block too far back,
-        and StateMissing.
+        Gas is free unless the call names a fee; `prepare` is given the state before the call.
+        Raises CallFailed, UnknownBlock, UndoExpired for a block too far back, and StateMissing.
         """
+        return self.attempt(call, block, prepare).returned()
+
+    def attempt(
+        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
+    ) -> Attempt:
+        """What comes of a call, also when it fails; raises CallFailed only if it can't begin."""
         header = self.header(block)
         with missing_state_as(StateMissing), self._ledger_after(header):
-            return self._simulator.call(call, header, prepare)
+            return self.simulator.attempt(call, header, prepare)
 
-    def estimate_gas(self, call: Call, block: BlockId = "latest") -> int:
+    def estimate_gas(
+        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
+    ) -> int:
         """A gas limit with which a transaction succeeds after a block; leaves no trace.
 
         Raises like `call`.
         """
         header = self.header(block)
         with missing_state_as(StateMissing), self._ledger_after(header):
-            return self._simulator.estimate_gas(call, header)
+            return self.simulator.estimate_gas(call, header, prepare)
 
     @contextmanager
     def ledger_at(self, block: BlockId) -> Iterator[Ledger]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 from eth.abc import ComputationAPI
@@ -14,11 +15,13 @@ from evm_dex.chain.errors import CallFailed, StateMissing
 from evm_dex.chain.gas import floor_gas, intrinsic_gas
 from evm_dex.chain.header import Header
 from evm_dex.chain.nodes import NodeStore, StoredNodes
-from evm_dex.chain.transactions import AccessList
+from evm_dex.chain.transactions import AccessList, Transaction
 from evm_dex.vm.machine import Machine, State
+from evm_dex.vm.tracing import Tracer
 from precompiles.types import ZERO_ADDRESS, Address
 
 _CALL_STIPEND = 2_300
+_REVERTED = "reverted"
 _TOLERANCE = 64
 """An estimate that had to be searched for is within 1/64 of the least that succeeds."""
 
@@ -36,10 +39,32 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     value: int = 0
     gas: int | None = None
     access_list: AccessList = ()
+    authorization_list: tuple[Any, ...] = ()
+    blob_versioned_hashes: tuple[bytes, ...] = ()
+    max_fee_per_gas: int = 0
+    """Above 0 the sender pays for the gas, and the block's base fee is what code sees."""
+    max_priority_fee_per_gas: int = 0
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """What came of a call."""
+
+    output: bytes
+    """What it returned, or reverted with."""
+    gas_used: int
+    """What a transaction would pay for, refunds taken off."""
+    problem: str | None
+    """What stopped it, "reverted" where code chose to; None when it succeeded."""
+
+    def returned(self) -> bytes:
+        """The output. Raises CallFailed when it did not succeed."""
+        if self.problem is not None:
+            raise CallFailed(self.problem, self.output)
+        return self.output
 
 
 class TriedTransaction(msgspec.Struct, frozen=True, kw_only=True):
-    """A call in the form of a transaction that pays nothing for its gas."""
+    """A call in the form of a transaction, which pays nothing for its gas unless it says so."""
 
     sender: Address
     to: bytes
@@ -48,10 +73,11 @@ class TriedTransaction(msgspec.Struct, frozen=True, kw_only=True):
     gas: int
     access_list: AccessList
     intrinsic_gas: int
-    type_id: int = 2
-    max_fee_per_gas: int = 0
-    max_priority_fee_per_gas: int = 0
-    blob_versioned_hashes: tuple[bytes, ...] = ()
+    type_id: int
+    max_fee_per_gas: int
+    max_priority_fee_per_gas: int
+    blob_versioned_hashes: tuple[bytes, ...]
+    authorization_list: tuple[Any, ...]
 
 
 class Simulator:
@@ -59,55 +85,110 @@ class Simulator:
 
     def __init__(self, machine: Machine, store: NodeStore) -> None:
         self._machine = machine
-        self._nodes = StoredNodes(store)
+        self.nodes = StoredNodes(store)
 
-    def state_at(self, header: Header) -> State:
-        """The EVM state after a block, in that block's own context, with a base fee of zero.
+    def state_at(self, header: Header, base_fee: int = 0) -> State:
+        """The EVM state after a block, in that block's own context but for the base fee.
 
         Raises StateMissing for one that was pruned: pruning takes its root first.
         """
-        if header.state_root != BLANK_ROOT_HASH and header.state_root not in self._nodes:
+        if header.state_root != BLANK_ROOT_HASH and header.state_root not in self.nodes:
             raise StateMissing(
                 f"the state of block {header.block_number} is not kept any more: it was pruned, "
                 "or lost; ask for a newer block, or restore a checkpoint"
             )
-        free = msgspec.structs.replace(header, base_fee_per_gas=0)
-        return self._machine.state(self._nodes, free)
+        free = msgspec.structs.replace(header, base_fee_per_gas=base_fee)
+        return self._machine.state(self.nodes, free)
 
-    def call(self, call: Call, header: Header, prepare: Prepare | None = None) -> bytes:
-        """What a call returns. Raises CallFailed; the caller reverts the ledger either way."""
-        state = self.state_at(header)
-        if prepare is not None:
-            prepare(state)
-        gas = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)
-        computation = self._execute(state, call, gas)
-        _raise_if_failed(computation)
-        return computation.output
+    def attempt(self, call: Call, header: Header, prepare: Prepare | None = None) -> Attempt:
+        """What comes of a call. The caller reverts the ledger either way.
 
-    def estimate_gas(self, call: Call, header: Header) -> int:
+        Raises CallFailed for one that can't even begin.
+        """
+        state, most = self._begin(call, header, prepare)
+        computation, gas_used = self._execute(state, call, most)
+        problem = _problem(computation)
+        output = computation.output if problem in (None, _REVERTED) else b""
+        return Attempt(output, gas_used, problem)
+
+    def estimate_gas(self, call: Call, header: Header, prepare: Prepare | None = None) -> int:
         """A gas limit with which the call succeeds on the state after `header`.
 
         Exact when the call makes no calls of its own; then with the margin that EIP-150 keeps
         back; searched for only when the margin is not enough. Raises CallFailed when no limit
         up to the block's is.
         """
-        state = self.state_at(header)
-        most = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)
+        state, most = self._begin(call, header, prepare)
         with _undone(state):
-            computation = self._execute(state, call, most)
-            _raise_if_failed(computation)
+            computation, _ = self._execute(state, call, most)
+            problem = _problem(computation)
+            if problem is not None:
+                raise CallFailed(problem, computation.output if problem == _REVERTED else b"")
             used = most - computation.get_gas_remaining()
             guess = max(_with_margin(used, _depth(computation)), floor_gas(call.data))
         if guess >= most or self._succeeds(state, call, guess):
             return min(guess, most)
         return self._search(state, call, guess, most)
 
-    def _execute(self, state: State, call: Call, gas: int) -> ComputationAPI:
-        """Run a call the way a transaction runs, without the checks of one."""
-        intrinsic = intrinsic_gas(call.data, creates=not call.to, access_list=call.access_list)
+    def watched_call(self, call: Call, header: Header, tracer: Tracer) -> ComputationAPI:
+        """A call with all its steps seen, also when it fails. Raises CallFailed, TraceTooLong."""
+        state, most = self._begin(call, header, tracer.watch)
+        return self._execute(state, call, most)[0]
+
+    def replay(
+        self, parent: Header, header: Header, transactions: Sequence[Transaction], tracer: Tracer
+    ) -> tuple[ComputationAPI, int]:
+        """Transactions of a block again, the last one watched: its computation and gas paid for.
+
+        The caller brings the ledger to `parent`, and reverts it after. Raises TraceTooLong.
+        """
+        state = self.state_at(parent, base_fee=parent.base_fee_per_gas)
+        self._machine.enter(state, header)
+        *before, last = transactions
+        for transaction in before:
+            self._machine.apply(state, transaction)
+        tracer.watch(state)
+        return self._machine.apply(state, last)
+
+    def _begin(self, call: Call, header: Header, prepare: Prepare | None) -> tuple[State, int]:
+        """The state a call runs on, and the most gas it may take. Raises CallFailed."""
+        state = self.state_at(header, base_fee=header.base_fee_per_gas * bool(call.max_fee_per_gas))
+        if prepare is not None:
+            prepare(state)
+        most = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)
+        if not call.max_fee_per_gas:
+            return state, most
+        if call.max_fee_per_gas < header.base_fee_per_gas:
+            raise CallFailed(
+                f"max fee per gas less than block base fee: {call.max_fee_per_gas}, the base fee "
+                f"is {header.base_fee_per_gas}"
+            )
+        return state, self._affordable(state, call, most)
+
+    def _affordable(self, state: State, call: Call, most: int) -> int:
+        """The most gas the sender can pay for. Raises CallFailed where less than was asked."""
+        balance = state.get_balance(call.sender)
+        payable = max(balance - call.value, 0) // call.max_fee_per_gas
+        if call.gas is not None and payable < most:
+            raise CallFailed(
+                f"insufficient funds for gas * price + value: 0x{call.sender.hex()} has {balance} "
+                f"wei, it takes {most * call.max_fee_per_gas + call.value}"
+            )
+        return min(most, payable)
+
+    def _execute(self, state: State, call: Call, gas: int) -> tuple[ComputationAPI, int]:
+        """Run a call the way a transaction runs, without the checks of one; and its gas used."""
+        intrinsic = intrinsic_gas(
+            call.data,
+            creates=not call.to,
+            access_list=call.access_list,
+            authorizations=len(call.authorization_list),
+        )
         needed = max(intrinsic, floor_gas(call.data))
         if gas < needed:
-            raise CallFailed(f"gas limit {gas} is below the {needed} it takes before execution")
+            raise CallFailed(
+                f"intrinsic gas too low: {gas} is below the {needed} it takes before execution"
+            )
         tried = TriedTransaction(
             sender=call.sender,
             to=call.to,
@@ -116,18 +197,24 @@ class Simulator:
             gas=gas,
             access_list=call.access_list,
             intrinsic_gas=intrinsic,
+            type_id=4 if call.authorization_list else 3 if call.blob_versioned_hashes else 2,
+            max_fee_per_gas=call.max_fee_per_gas,
+            max_priority_fee_per_gas=min(call.max_priority_fee_per_gas, call.max_fee_per_gas),
+            blob_versioned_hashes=call.blob_versioned_hashes,
+            authorization_list=call.authorization_list,
         )
         try:
             return self._machine.run(state, tried)
         except InsufficientFunds as error:
             balance = state.get_balance(call.sender)
             raise CallFailed(
-                f"sender 0x{call.sender.hex()} has {balance} wei, the call sends {call.value}"
+                f"insufficient funds for transfer: 0x{call.sender.hex()} has {balance} wei, the "
+                f"call sends {call.value}"
             ) from error
 
     def _succeeds(self, state: State, call: Call, gas: int) -> bool:
         with _undone(state):
-            return self._execute(state, call, gas).is_success
+            return self._execute(state, call, gas)[0].is_success
 
     def _search(self, state: State, call: Call, fails: int, succeeds: int) -> int:
         while succeeds - fails > max(fails // _TOLERANCE, 1):
@@ -160,10 +247,8 @@ def _depth(computation: ComputationAPI) -> int:
     return max((1 + _depth(child) for child in computation.children), default=0)
 
 
-def _raise_if_failed(computation: ComputationAPI) -> None:
+def _problem(computation: ComputationAPI) -> str | None:
     if computation.is_success:
-        return
+        return None
     error = computation.error
-    if error.erases_return_data:
-        raise CallFailed(f"{type(error).__name__}: {error}")
-    raise CallFailed("reverted", computation.output)
+    return f"{type(error).__name__}: {error}" if error.erases_return_data else _REVERTED

@@ -122,9 +122,12 @@ class Machine:
         computation = evm.apply_transaction(transaction)
         return computation, self._vm.finalize_gas_used(transaction, computation)
 
-    def run(self, state: State, transaction: Any) -> ComputationAPI:
-        """Execute a transaction without validating it and without settling its gas."""
+    def run(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
+        """Execute a transaction without validating it and without settling its gas.
+
+        Its computation and the gas it would pay for.
+        """
         executor = cast(Any, state).get_transaction_executor()
         message = executor.build_evm_message(transaction)
         computation: ComputationAPI = executor.build_computation(message, transaction)
-        return computation
+        return computation, self._vm.finalize_gas_used(transaction, computation)

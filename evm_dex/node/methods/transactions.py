@@ -1,0 +1,127 @@
+"""Transactions on the chain, their receipts, and what waits for a block."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from eth_utils.address import to_checksum_address
+
+from evm_dex.chain.errors import UnknownTransaction
+from evm_dex.chain.history import IncludedTransaction
+from evm_dex.chain.transactions import Transaction, decode
+from evm_dex.node.formats import Json, receipt_object, transaction_object
+from evm_dex.node.kinds import (
+    DATA,
+    Block,
+    BlockHash,
+    Data,
+    Hash,
+    HexAddress,
+    Quantity,
+    or_null,
+    quantity,
+    shaped,
+)
+from evm_dex.node.methods.blocks import find_header
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+
+TransactionObject = Annotated[
+    Json | None, or_null(shaped("TransactionObject", "a transaction and where it is"))
+]
+ReceiptObject = Annotated[
+    Json | None, or_null(shaped("ReceiptObject", "what became of a transaction"))
+]
+Raw = Annotated[bytes | None, or_null(DATA)]
+Pool = Annotated[Json, shaped("Pool", "transactions that wait, by sender and nonce")]
+
+
+@rpc("eth_sendRawTransaction")
+def send_raw_transaction(node: Node, raw: Data) -> Hash:
+    """Hand in a signed transaction; its hash. With automine it is in a block by then."""
+    return node.submit(decode(raw))
+
+
+@rpc("eth_getTransactionByHash")
+def transaction_by_hash(node: Node, transaction_hash: Hash) -> TransactionObject:
+    """A transaction on the chain or waiting; null for none such."""
+    found = _included(node, transaction_hash)
+    if found is not None:
+        return transaction_object(found.transaction, found.header, found.index)
+    waiting = _waiting(node, transaction_hash)
+    return None if waiting is None else transaction_object(waiting)
+
+
+@rpc("eth_getTransactionByBlockNumberAndIndex")
+def transaction_by_block(node: Node, block: Block, index: Quantity) -> TransactionObject:
+    """A transaction by its place in a block; null for none such."""
+    header = find_header(node, block)
+    if header is None:
+        return None
+    stored = node.chain.history.body(header.hash).transactions
+    if index >= len(stored):
+        return None
+    return transaction_object(decode(stored[index].raw, stored[index].sender), header, index)
+
+
+@rpc("eth_getTransactionByBlockHashAndIndex")
+def transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> TransactionObject:
+    """A transaction by its place in a block; null for none such."""
+    return transaction_by_block(node, BlockHash(block_hash), index)
+
+
+@rpc("eth_getRawTransactionByHash")
+def raw_transaction_by_hash(node: Node, transaction_hash: Hash) -> Raw:
+    """A transaction as it was handed in; null for none such."""
+    found = _included(node, transaction_hash)
+    transaction = found.transaction if found else _waiting(node, transaction_hash)
+    return None if transaction is None else transaction.raw
+
+
+@rpc("eth_getTransactionReceipt")
+def receipt(node: Node, transaction_hash: Hash) -> ReceiptObject:
+    """What became of a transaction on the chain; null for none such."""
+    found = _included(node, transaction_hash)
+    return None if found is None else receipt_object(found)
+
+
+@rpc("eth_pendingTransactions")
+def pending_transactions(
+    node: Node,
+) -> Annotated[list[Json], shaped("Transactions", "transactions that wait", "array")]:
+    """Transactions that wait for a block, in order of arrival."""
+    return [transaction_object(item) for item in node.chain.mempool]
+
+
+@rpc("txpool_status")
+def pool_status(node: Node) -> Annotated[Json, shaped("PoolStatus", "how many wait")]:
+    """How many transactions wait; none is ever queued for a nonce that is missing."""
+    return {"pending": quantity(len(node.chain.mempool)), "queued": "0x0"}
+
+
+@rpc("txpool_content")
+def pool_content(node: Node) -> Pool:
+    """The transactions that wait, by sender and nonce."""
+    found: dict[str, dict[str, Json]] = {}
+    for item in node.chain.mempool:
+        by_nonce = found.setdefault(to_checksum_address(item.sender), {})
+        by_nonce[str(item.nonce)] = transaction_object(item)
+    return {"pending": found, "queued": {}}
+
+
+@rpc("txpool_contentFrom")
+def pool_content_from(node: Node, address: HexAddress) -> Pool:
+    """The transactions of one sender that wait, by nonce."""
+    mine = (item for item in node.chain.mempool if item.sender == address)
+    return {"pending": {str(item.nonce): transaction_object(item) for item in mine}, "queued": {}}
+
+
+def _included(node: Node, transaction_hash: bytes) -> IncludedTransaction | None:
+    try:
+        return node.chain.history.included(transaction_hash)
+    except UnknownTransaction:
+        return None
+
+
+def _waiting(node: Node, transaction_hash: bytes) -> Transaction | None:
+    return next((item for item in node.chain.mempool if item.hash == transaction_hash), None)
