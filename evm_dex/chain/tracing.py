@@ -1,0 +1,49 @@
+"""Executing again what was mined, or trying out a call, with everything that happens in it seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from evm_dex.chain.errors import StateMissing
+from evm_dex.chain.execution import Call
+from evm_dex.chain.history import BlockId
+from evm_dex.chain.transactions import decode
+from evm_dex.vm.machine import missing_state_as
+from evm_dex.vm.tracing import Frame, Tracer, frame_of
+
+if TYPE_CHECKING:
+    from evm_dex.chain.core import Chain
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """What was seen of one execution; its steps are with the tracer."""
+
+    frame: Frame
+    gas_used: int
+    """Paid for, by a transaction; used, by a call."""
+
+
+def trace_transaction(chain: Chain, transaction_hash: bytes, tracer: Tracer) -> Trace:
+    """A mined transaction again, after those before it in its block.
+
+    Raises UnknownTransaction, UndoExpired for a block too far back, StateMissing, TraceTooLong.
+    """
+    included = chain.history.included(transaction_hash)
+    header = included.header
+    parent = chain.header(header.block_number - 1)
+    stored = chain.history.body(header.hash).transactions[: included.index + 1]
+    transactions = [decode(transaction.raw, transaction.sender) for transaction in stored]
+    with missing_state_as(StateMissing), chain.ledger_at(parent.block_number):
+        computation, gas_used = chain.simulator.replay(parent, header, transactions, tracer)
+        return Trace(frame_of(computation), gas_used)
+
+
+def trace_call(chain: Chain, call: Call, block: BlockId, tracer: Tracer) -> Trace:
+    """What a call would do after a block. Raises like `Chain.call`, but a failure is a trace."""
+    header = chain.header(block)
+    with missing_state_as(StateMissing), chain.ledger_at(header.block_number):
+        computation = chain.simulator.watched_call(call, header, tracer)
+        frame = frame_of(computation)
+    return Trace(frame, frame.gas_used)
