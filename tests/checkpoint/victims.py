@@ -74,7 +74,8 @@ def restore_until_killed(path: Path, height: int, steps: int, target: Path | Non
 def write_until_the_disk_is_full(path: Path, seed: int, room: int, told: Connection) -> None:
     """Write blocks and checkpoints while files may not grow beyond `room` bytes.
 
-    Tells the heights written, then the error, then that of one more try with room again.
+    Tells the heights written, then each error: what the disk refuses first may be a block or a
+    checkpoint. There is room again after it. Ends with the second block that is refused.
     """
     store = RocksStore(path)
     manager = CheckpointManager(store, interval=INTERVAL, keep=KEEP)
@@ -83,14 +84,15 @@ def write_until_the_disk_is_full(path: Path, seed: int, room: int, told: Connect
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     failures = 0
     while failures < 2:
-        batch = chain.random_block(rng, 40)
+        batch, written = chain.random_block(rng, 40), False
         try:
             store.write(batch)
+            written = True
             told.send(chain.height)
             assert chain.head is not None
             manager.committed(chain.head)
         except StoreError as error:
-            failures += 1
+            failures += not written
             told.send(f"{type(error).__name__}: {error}")
             resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
     store.close()
