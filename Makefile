@@ -51,7 +51,7 @@ contracts: contracts-deps ## Compile the Solidity sources into contracts/artifac
 
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --group dev pyproject.toml -o requirements.lock
+		--no-annotate --group dev --extra cql pyproject.toml -o requirements.lock
 
 clean: ## Remove what was made
 	@rm -rf $(VENV) contracts/node_modules demo-data .mypy_cache .pytest_cache .ruff_cache

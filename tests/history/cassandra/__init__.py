@@ -1,0 +1,1 @@
+"""A real Cassandra, started from its published jars."""
