@@ -172,11 +172,14 @@ def slipped(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
 
 
 def require_own(ledger: Ledger, execution: Execution, position_id: int) -> Position:
-    """The caller's own open position of that id."""
-    position = require_open(ledger, position_id)
-    if position.owner != execution.caller:
+    """The caller's own open position of that id.
+
+    Raises PositionNotFound, NotPositionOwner or PositionNotOpen.
+    """
+    position = ledger.position(position_id)
+    if position is not None and position.owner != execution.caller:
         raise NotPositionOwner(position_id, execution.caller, position.owner)
-    return position
+    return require_open(ledger, position_id)
 
 
 def require_open(ledger: Ledger, position_id: int) -> Position:
