@@ -1,4 +1,7 @@
-"""Whether a transaction may wait for the next block, with the reason when it may not."""
+"""Whether a transaction may wait for the next block, with the reason when it may not.
+
+A reason begins with geth's words, by which client libraries know it.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,20 @@ def _chain_problem(transaction: Transaction, chain_id: int) -> str | None:
 def _gas_problem(transaction: Transaction, header: Header) -> str | None:
     gas, fee = transaction.gas, transaction.max_fee_per_gas
     if gas > header.gas_limit:
-        return f"gas limit {gas} is above the block's {header.gas_limit}"
+        return f"exceeds block gas limit: gas limit {gas} is above the block's {header.gas_limit}"
     if gas < transaction.minimum_gas:
-        return f"gas limit {gas} is below the {transaction.minimum_gas} it takes before execution"
+        needed = transaction.minimum_gas
+        return f"intrinsic gas too low: gas limit {gas} is below the {needed} it takes at least"
     if fee < header.base_fee_per_gas:
-        return f"max fee per gas {fee} is below the next base fee {header.base_fee_per_gas}"
+        return (
+            f"max fee per gas less than block base fee: max fee per gas {fee} is below the next "
+            f"base fee {header.base_fee_per_gas}"
+        )
     if transaction.max_priority_fee_per_gas > fee:
-        return f"priority fee {transaction.max_priority_fee_per_gas} is above the max fee {fee}"
+        return (
+            "max priority fee per gas higher than max fee per gas: priority fee "
+            f"{transaction.max_priority_fee_per_gas} is above the max fee {fee}"
+        )
     if not transaction.to and len(transaction.data) > MAX_INITCODE_BYTES:
         size = len(transaction.data)
         return f"init code of {size} bytes; at most {MAX_INITCODE_BYTES} are allowed"
@@ -61,6 +71,6 @@ def _funds_problem(transaction: Transaction, balance: int) -> str | None:
     if balance >= most:
         return None
     return (
-        f"sender 0x{transaction.sender.hex()} has {balance} wei, "
-        f"gas at the max fee and value come to {most}"
+        f"insufficient funds for gas * price + value: sender 0x{transaction.sender.hex()} has "
+        f"{balance} wei, gas at the max fee and value come to {most}"
     )

@@ -112,7 +112,8 @@ class Chain:
         """
         self._stop.check()
         if transaction.hash in self.mempool:
-            raise TransactionRejected(f"0x{transaction.hash.hex()} is waiting already")
+            name = f"0x{transaction.hash.hex()}"
+            raise TransactionRejected(f"already known: {name} is waiting already")
         with missing_state_as(StateMissing):
             self._admit(transaction, self.next_header(), self.next_nonce(transaction.sender))
         self.mempool.add(transaction)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import msgspec
 
 from evm_dex.chain.authorization import authorization
-from evm_dex.chain.execution import Call
 from evm_dex.chain.transactions import AccessList
 from evm_dex.node.errors import invalid_params
 from evm_dex.node.kinds import (
@@ -20,7 +19,7 @@ from evm_dex.node.kinds import (
     read_quantity,
     read_slot,
 )
-from precompiles.types import ZERO_ADDRESS, Address
+from precompiles.types import Address
 
 _MOST_LISTED = 10_000
 
@@ -44,17 +43,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     max_fee_per_blob_gas: int | None = None
     blob_versioned_hashes: tuple[bytes, ...] | None = None
     authorization_list: tuple[Any, ...] | None = None
-
-    def call(self) -> Call:
-        """The same to be tried out."""
-        return Call(
-            sender=self.sender or ZERO_ADDRESS,
-            to=self.to or b"",
-            data=self.data,
-            value=self.value,
-            gas=self.gas,
-            access_list=self.access_list or (),
-        )
 
 
 def _read_access_list(value: Any) -> AccessList:

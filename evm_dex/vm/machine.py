@@ -59,6 +59,9 @@ class State(Protocol):
     def delete_account(self, address: bytes) -> None:
         """Take an account out of the state."""
 
+    def delete_storage(self, address: bytes) -> None:
+        """Set all storage words of an account to 0."""
+
     def snapshot(self) -> Any:
         """A token for `revert`, ledger included."""
 

@@ -124,7 +124,7 @@ def _block(node: Node, block: BlockId, *, full: bool) -> Json | None:
 
 def _pending(node: Node, *, full: bool) -> Json:
     waiting = tuple(StoredTransaction(item.raw, item.sender) for item in node.chain.mempool)
-    found = block_object(node.chain.head.child(), Body(waiting), full=full)
+    found = block_object(node.chain.next_header(), Body(waiting), full=full)
     unknown = dict.fromkeys(("hash", "nonce", "miner", "logsBloom"))
     if full:
         place = dict.fromkeys(("blockHash", "blockTimestamp"))

@@ -12,9 +12,8 @@ from evm_dex.node.formats import GAS_PER_BLOB, Json, block_receipts
 from evm_dex.node.kinds import Block, Kind, Quantity, quantity, shaped
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
+from evm_dex.node.sending import PRIORITY_FEE
 
-PRIORITY_FEE = 10**9
-"""What a transaction may offer; any is accepted, this one is what people expect (1 gwei)."""
 _MAX_BLOB_GAS = 9 * GAS_PER_BLOB
 _MOST_PERCENTILES = 100
 
@@ -112,4 +111,4 @@ def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[s
 
 
 def _next_header(node: Node) -> Header:
-    return node.chain.head.child()
+    return node.chain.next_header()

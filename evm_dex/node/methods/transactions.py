@@ -9,6 +9,7 @@ from eth_utils.address import to_checksum_address
 from evm_dex.chain.errors import UnknownTransaction
 from evm_dex.chain.history import IncludedTransaction
 from evm_dex.chain.transactions import Transaction, decode
+from evm_dex.node.blobs import without_blobs
 from evm_dex.node.formats import Json, receipt_object, transaction_object
 from evm_dex.node.kinds import (
     DATA,
@@ -39,7 +40,7 @@ Pool = Annotated[Json, shaped("Pool", "transactions that wait, by sender and non
 @rpc("eth_sendRawTransaction")
 def send_raw_transaction(node: Node, raw: Data) -> Hash:
     """Hand in a signed transaction; its hash. With automine it is in a block by then."""
-    return node.submit(decode(raw))
+    return node.submit(decode(without_blobs(raw)))
 
 
 @rpc("eth_getTransactionByHash")

@@ -1,0 +1,60 @@
+"""Trying out: calls, gas estimates, access lists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from evm_dex.node import calls
+from evm_dex.node.formats import Json, access_list_object
+from evm_dex.node.kinds import Block, Data, Quantity, quantity, shaped
+from evm_dex.node.node import Node
+from evm_dex.node.overrides import StateOverrides
+from evm_dex.node.registry import rpc
+from evm_dex.node.requests import TransactionRequest
+
+_ACCESS_LIST = shaped("AccessListResult", "the list, the gas used with it, and what went wrong")
+
+
+@rpc("eth_call")
+def call(
+    node: Node,
+    request: TransactionRequest,
+    block: Block = "latest",
+    state_overrides: StateOverrides | None = None,
+) -> Data:
+    """What a call would return after a block; leaves no trace.
+
+    Gas is free unless the request names a fee. A revert is error 3 with its data.
+    """
+    tried = calls.attempt(node, calls.call_of(node, request), block, state_overrides)
+    return tried.returned()
+
+
+@rpc("eth_estimateGas")
+def estimate_gas(
+    node: Node,
+    request: TransactionRequest,
+    block: Block = "latest",
+    state_overrides: StateOverrides | None = None,
+) -> Quantity:
+    """A gas limit with which a transaction would succeed after a block."""
+    return calls.estimate(node, calls.call_of(node, request), block, state_overrides)
+
+
+@rpc("eth_createAccessList")
+def create_access_list(
+    node: Node,
+    request: TransactionRequest,
+    block: Block = "latest",
+    state_overrides: StateOverrides | None = None,
+) -> Annotated[Json, _ACCESS_LIST]:
+    """Accounts and storage words a transaction would touch, and its gas with them listed."""
+    tried, touched = calls.list_accesses(node, calls.call_of(node, request), block, state_overrides)
+    found: Json = {
+        "accessList": access_list_object(touched),
+        "gasUsed": quantity(tried.gas_used),
+    }
+    if tried.problem is not None:
+        is_revert = tried.problem == "reverted"
+        found["error"] = "execution reverted" if is_revert else tried.problem
+    return found

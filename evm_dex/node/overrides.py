@@ -1,0 +1,114 @@
+"""A state that a call pretends to run on: accounts changed before it (state overrides)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from evm_dex.chain.execution import Prepare
+from evm_dex.node.errors import invalid_params
+from evm_dex.node.kinds import Kind, read_address, read_data, read_quantity, read_slot
+from evm_dex.vm.machine import State
+from precompiles.types import Address
+
+_MOST_ACCOUNTS = 1_000
+_MOST_SLOTS = 10_000
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's changes; None for what stays."""
+
+    balance: int | None = None
+    nonce: int | None = None
+    code: bytes | None = None
+    state: tuple[tuple[int, int], ...] | None = None
+    """All of its storage."""
+    state_diff: tuple[tuple[int, int], ...] | None = None
+    """Some of its storage."""
+
+
+Overrides = tuple[tuple[Address, Override], ...]
+
+
+def prepared(overrides: Overrides | None, *more: Prepare) -> Prepare:
+    """What a call's state goes through before it runs."""
+
+    def prepare(state: State) -> None:
+        for address, override in overrides or ():
+            _apply(state, address, override)
+        for change in more:
+            change(state)
+
+    return prepare
+
+
+def _apply(state: State, address: Address, override: Override) -> None:
+    if override.balance is not None:
+        state.set_balance(address, override.balance)
+    if override.nonce is not None:
+        state.set_nonce(address, override.nonce)
+    if override.code is not None:
+        state.set_code(address, override.code)
+    if override.state is not None:
+        state.delete_storage(address)
+    for slot, value in (*(override.state or ()), *(override.state_diff or ())):
+        state.set_storage(address, slot, value)
+
+
+def _read_storage(value: Any) -> tuple[tuple[int, int], ...]:
+    if not isinstance(value, Mapping) or len(value) > _MOST_SLOTS:
+        raise ValueError
+    return tuple((read_slot(slot), read_slot(word)) for slot, word in value.items())
+
+
+def _read_nonce(value: Any) -> int:
+    nonce = read_quantity(value)
+    if nonce >= 2**64 - 1:
+        raise ValueError
+    return nonce
+
+
+_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "balance": ("balance", read_quantity),
+    "nonce": ("nonce", _read_nonce),
+    "code": ("code", read_data),
+    "state": ("state", _read_storage),
+    "stateDiff": ("state_diff", _read_storage),
+}
+
+
+def read_overrides(value: Any) -> Overrides:
+    """From JSON. Raises ValueError, or RpcError that names the field."""
+    if not isinstance(value, Mapping) or len(value) > _MOST_ACCOUNTS:
+        raise ValueError
+    return tuple((read_address(address), _read_override(it)) for address, it in value.items())
+
+
+def _read_override(value: Any) -> Override:
+    if not isinstance(value, Mapping):
+        raise ValueError
+    fields = {}
+    for name, given in value.items():
+        if given is None:
+            continue
+        if name not in _READERS:
+            raise invalid_params(f"no override {name!r}; there are {', '.join(_READERS)}")
+        field, read = _READERS[name]
+        try:
+            fields[field] = read(given)
+        except (ValueError, TypeError):
+            raise invalid_params(f"override {name!r} is not what it should be") from None
+    if "state" in fields and "state_diff" in fields:
+        raise invalid_params("give state or stateDiff, not both")
+    return Override(**fields)
+
+
+OVERRIDES = Kind(
+    "Overrides",
+    "an object by address of {balance, nonce, code, state, stateDiff}",
+    {"type": "object"},
+    read_overrides,
+)
+StateOverrides = Annotated[Overrides, OVERRIDES]
