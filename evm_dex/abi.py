@@ -82,6 +82,25 @@ class Interface:
         """Calldata for a function."""
         return selector(entry) + encode_arguments(entry["inputs"], args)
 
+    def decode_call(self, calldata: bytes) -> tuple[Entry, dict[str, Any]]:
+        """Which function calldata calls, and with what, by name.
+
+        Raises LookupError for none of this interface's, DecodingError for what does not decode.
+        """
+        wanted = calldata[:_SELECTOR_BYTES]
+        for entry in self.functions.values():
+            if selector(entry) == wanted:
+                values = _decode(entry["inputs"], calldata[_SELECTOR_BYTES:])
+                return entry, dict(zip(map(_name, entry["inputs"]), values, strict=True))
+        raise LookupError(f"no function with selector 0x{wanted.hex()}")
+
+    def topic(self, name: str) -> bytes:
+        """The hash that stands for an event in its logs. Raises LookupError."""
+        for topic, entry in self._events.items():
+            if entry["name"] == name:
+                return topic
+        raise LookupError(f"no event {name!r}")
+
     def encode_constructor(self, args: Sequence[Any]) -> bytes:
         """What follows the bytecode when a contract is created."""
         inputs = self._constructor["inputs"] if self._constructor else ()

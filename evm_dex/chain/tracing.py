@@ -21,6 +21,7 @@ class Trace(msgspec.Struct, frozen=True):
     """What was seen of one execution; its steps are with the tracer."""
 
     frame: Frame
+    gas_limit: int
     gas_used: int
     """Paid for, by a transaction; used, by a call."""
 
@@ -37,7 +38,7 @@ def trace_transaction(chain: Chain, transaction_hash: bytes, tracer: Tracer) -> 
     transactions = [decode(transaction.raw, transaction.sender) for transaction in stored]
     with missing_state_as(StateMissing), chain.ledger_at(parent.block_number):
         computation, gas_used = chain.simulator.replay(parent, header, transactions, tracer)
-        return Trace(frame_of(computation), gas_used)
+        return Trace(frame_of(computation), included.transaction.gas, gas_used)
 
 
 def trace_call(chain: Chain, call: Call, block: BlockId, tracer: Tracer) -> Trace:
@@ -46,4 +47,4 @@ def trace_call(chain: Chain, call: Call, block: BlockId, tracer: Tracer) -> Trac
     with missing_state_as(StateMissing), chain.ledger_at(header.block_number):
         computation = chain.simulator.watched_call(call, header, tracer)
         frame = frame_of(computation)
-    return Trace(frame, frame.gas_used)
+    return Trace(frame, frame.gas, frame.gas_used)

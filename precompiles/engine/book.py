@@ -51,6 +51,14 @@ class Level(Struct, Generic[OrderT], gc=False, eq=False):
     tail: Node[OrderT] | None = None
 
 
+    def count(self) -> int:
+        """How many orders wait here; a walk along the queue."""
+        count, node = 0, self.head
+        while node is not None:
+            count, node = count + 1, node.next
+        return count
+
+
 class Node(Struct, Generic[OrderT], gc=False, eq=False):
     """One order's place in its level's queue."""
 

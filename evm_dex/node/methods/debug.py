@@ -1,0 +1,205 @@
+"""Traces: every step of an execution, or its calls, with those of the exchanges decoded.
+
+The shapes are geth's: `structLog` by default, `callTracer` by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from eth_abi.exceptions import DecodingError
+
+from evm_dex.abi import Interface, decode_outputs, exchange_error
+from evm_dex.artifact import load_artifact
+from evm_dex.chain.tracing import Trace, trace_call, trace_transaction
+from evm_dex.node.calls import call_of
+from evm_dex.node.errors import failed
+from evm_dex.node.formats import Json
+from evm_dex.node.kinds import Block, Hash, Kind, data, quantity, shaped
+from evm_dex.node.node import Node
+from evm_dex.node.plain import plain
+from evm_dex.node.registry import rpc
+from evm_dex.node.requests import TransactionRequest
+from evm_dex.node.reverts import revert_reason
+from evm_dex.vm.tracing import Frame, Step, Tracer, TraceTooLong
+from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
+
+MOST_STEPS = 200_000
+_CALL_TRACER = "callTracer"
+_WORD = 32
+_EXCHANGES = {SPOT_ADDRESS: "ISpot", PERP_ADDRESS: "IPerp"}
+_interfaces: dict[bytes, Interface] = {}
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a trace shall have."""
+
+    call_tracer: bool = False
+    with_logs: bool = False
+    only_top_call: bool = False
+    stack: bool = True
+    memory: bool = False
+    storage: bool = True
+    return_data: bool = False
+
+    def tracer(self) -> Tracer:
+        """A tracer that keeps what is asked for."""
+        if self.call_tracer:
+            return Tracer()
+        # The values that SLOAD and SSTORE show are found on the stack.
+        keep_stack = self.stack or self.storage
+        return Tracer(most_steps=MOST_STEPS, keep_stack=keep_stack, keep_memory=self.memory)
+
+
+def _read_options(value: Any) -> Options:
+    if not isinstance(value, Mapping):
+        raise ValueError
+    name = value.get("tracer")
+    if name not in (None, "", _CALL_TRACER, "structLog"):
+        raise ValueError
+    config = value.get("tracerConfig") or {}
+    if not isinstance(config, Mapping):
+        raise ValueError
+    return Options(
+        call_tracer=name == _CALL_TRACER,
+        with_logs=bool(config.get("withLog")),
+        only_top_call=bool(config.get("onlyTopCall")),
+        stack=not value.get("disableStack"),
+        memory=bool(value.get("enableMemory")),
+        storage=not value.get("disableStorage"),
+        return_data=bool(value.get("enableReturnData")),
+    )
+
+
+_OPTIONS = Kind(
+    "TraceOptions",
+    f"an object: tracer ({_CALL_TRACER} or none), tracerConfig, disableStack, enableMemory, …",
+    {"type": "object"},
+    _read_options,
+)
+TraceOptions = Annotated[Options, _OPTIONS]
+TraceResult = Annotated[Json, shaped("Trace", "steps, or calls, of an execution")]
+
+
+@rpc("debug_traceTransaction")
+def debug_trace_transaction(
+    node: Node,
+    transaction_hash: Hash,
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> TraceResult:
+    """What happened in a mined transaction."""
+    tracer = options.tracer()
+    try:
+        trace = trace_transaction(node.chain, transaction_hash, tracer)
+    except TraceTooLong as error:
+        raise failed(f"{error}: use {_CALL_TRACER}") from error
+    return _written(trace, tracer, options)
+
+
+@rpc("debug_traceCall")
+def debug_trace_call(
+    node: Node,
+    request: TransactionRequest,
+    block: Block = "latest",
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> TraceResult:
+    """What would happen in a call after a block."""
+    tracer = options.tracer()
+    try:
+        trace = trace_call(node.chain, call_of(node, request), node.header(block).hash, tracer)
+    except TraceTooLong as error:
+        raise failed(f"{error}: use {_CALL_TRACER}") from error
+    return _written(trace, tracer, options)
+
+
+def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:
+    if options.call_tracer:
+        written = _frame(trace.frame, options)
+        return {**written, "gas": quantity(trace.gas_limit), "gasUsed": quantity(trace.gas_used)}
+    storage: dict[bytes, dict[str, str]] = {}
+    return {
+        "gas": trace.gas_used,
+        "failed": bool(trace.frame.error),
+        "returnValue": trace.frame.output.hex(),
+        "structLogs": [_step(step, options, storage) for step in tracer.steps],
+    }
+
+
+def _step(step: Step, options: Options, storage: dict[bytes, dict[str, str]]) -> Json:
+    written: Json = {
+        "pc": step.program_counter,
+        "op": step.opcode,
+        "gas": step.gas,
+        "gasCost": step.gas_cost,
+        "depth": step.depth,
+    }
+    if step.error:
+        written["error"] = step.error
+    if options.stack:
+        written["stack"] = [hex(word) for word in step.stack]
+    if options.memory:
+        words = range(0, len(step.memory), _WORD)
+        written["memory"] = [step.memory[at : at + _WORD].hex() for at in words]
+    if options.storage and step.opcode == "SSTORE" and len(step.stack) > 1:
+        slots = storage.setdefault(step.address, {})
+        slots[f"{step.stack[-1]:064x}"] = f"{step.stack[-2]:064x}"
+        written["storage"] = dict(slots)
+    return written
+
+
+def _frame(frame: Frame, options: Options) -> Json:
+    written: Json = {
+        "type": frame.kind,
+        "from": data(frame.sender),
+        "to": data(frame.to),
+        "gas": quantity(frame.gas),
+        "gasUsed": quantity(frame.gas_used),
+        "input": data(frame.input),
+    }
+    if frame.kind not in ("STATICCALL", "DELEGATECALL"):
+        written["value"] = quantity(frame.value)
+    if frame.output:
+        written["output"] = data(frame.output)
+    if frame.error:
+        written["error"] = frame.error
+        reason = revert_reason(frame.output)
+        if reason:
+            written["revertReason"] = reason
+    if options.with_logs and not frame.error:
+        written["logs"] = [
+            {
+                "address": data(address),
+                "topics": [f"{topic:#066x}" for topic in topics],
+                "data": data(content),
+            }
+            for address, topics, content in frame.logs
+        ]
+    decoded = _decoded(frame)
+    if decoded:
+        written["decoded"] = decoded
+    if frame.calls and not options.only_top_call:
+        written["calls"] = [_frame(call, options) for call in frame.calls]
+    return written
+
+
+def _decoded(frame: Frame) -> Json | None:
+    """A call of an exchange by name; None for any other, and for what it does not know."""
+    name = _EXCHANGES.get(Address(frame.to))
+    if name is None:
+        return None
+    interface = _interfaces.get(frame.to)
+    if interface is None:
+        interface = _interfaces[frame.to] = Interface(load_artifact(name)["abi"])
+    try:
+        entry, arguments = interface.decode_call(frame.input)
+    except (LookupError, DecodingError):
+        return None
+    decoded: Json = {"contract": name, "function": entry["name"], "arguments": plain(arguments)}
+    if frame.error:
+        error = exchange_error(frame.output)
+        decoded["error"] = str(error) if error else frame.error
+    else:
+        decoded["result"] = plain(decode_outputs(entry, frame.output))
+    return decoded
