@@ -36,6 +36,7 @@ _LAYOUTS: dict[int, tuple[str, ...]] = {
 }
 _MAX_NONCE = 2**64 - 2
 _EIP155_OFFSET = 35
+_UNPROTECTED_OFFSET = 27
 _ADDRESSES = 1 << 160
 UNSIGNED = 1
 """The s of a transaction without a signature. One that has it, and an r below 2**160, would be a
@@ -103,12 +104,21 @@ def decode(raw: bytes, sender: Address | None = None) -> Transaction:
 def sign(signer: Signer, type_id: int, fields: dict[str, Any]) -> Transaction:
     """Sign a transaction of any type, given the fields of its RLP layout by name.
 
-    Legacy transactions take `chain_id` too and are signed for it alone (EIP-155).
+    Legacy transactions take `chain_id` too and are signed for it alone (EIP-155), or for every
+    chain where it is None.
     """
     chain_id = fields["chain_id"]
-    items = [_encode(name, fields[name]) for name in _LAYOUTS[type_id]]
+    items = _items(type_id, fields)
     signature = signer.sign(_signing_digest(type_id, items, chain_id))
-    return _with_signature(type_id, fields, signer.address, signature)
+    return _with_signature(type_id, fields, items, signer.address, signature)
+
+
+def signed(type_id: int, fields: dict[str, Any], signature: tuple[int, int, int]) -> Transaction:
+    """A transaction that was signed elsewhere: fields as for `sign`, and its (v, r, s).
+
+    Raises TransactionRejected.
+    """
+    return decode(_raw(type_id, _items(type_id, fields), signature))
 
 
 def unsigned(sender: Address, type_id: int, fields: dict[str, Any]) -> Transaction:
@@ -118,19 +128,33 @@ def unsigned(sender: Address, type_id: int, fields: dict[str, Any]) -> Transacti
     so its hash is its own and its sender is known from its bytes.
     """
     signature = (0, int.from_bytes(sender, "big"), UNSIGNED)
-    return _with_signature(type_id, fields, sender, signature)
+    return _with_signature(type_id, fields, _items(type_id, fields), sender, signature)
 
 
 def _with_signature(
-    type_id: int, fields: dict[str, Any], sender: Address, signature: tuple[int, int, int]
+    type_id: int,
+    fields: dict[str, Any],
+    items: list[Any],
+    sender: Address,
+    signature: tuple[int, int, int],
 ) -> Transaction:
     y_parity, r, s = signature
-    items = [_encode(name, fields[name]) for name in _LAYOUTS[type_id]]
-    v = y_parity if type_id else y_parity + _EIP155_OFFSET + 2 * fields["chain_id"]
-    payload = rlp.encode([*items, rlp.int_bytes(v), rlp.int_bytes(r), rlp.int_bytes(s)])
-    raw = bytes((type_id,)) + payload if type_id else payload
+    v = y_parity if type_id else y_parity + _legacy_offset(fields["chain_id"])
     known = {**fields, "y_parity": y_parity, "r": r, "s": s, "sender": sender}
-    return _build(type_id, known, raw)
+    return _build(type_id, known, _raw(type_id, items, (v, r, s)))
+
+
+def _legacy_offset(chain_id: int | None) -> int:
+    return _UNPROTECTED_OFFSET if chain_id is None else _EIP155_OFFSET + 2 * chain_id
+
+
+def _items(type_id: int, fields: dict[str, Any]) -> list[Any]:
+    return [_encode(name, fields[name]) for name in _LAYOUTS[type_id]]
+
+
+def _raw(type_id: int, items: list[Any], signature: tuple[int, int, int]) -> bytes:
+    payload = rlp.encode([*items, *map(rlp.int_bytes, signature)])
+    return bytes((type_id,)) + payload if type_id else payload
 
 
 def _decode(raw: bytes, sender: Address | None) -> Transaction:

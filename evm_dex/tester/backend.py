@@ -1,0 +1,305 @@
+"""A backend for eth-tester: what it asks of a chain, answered by ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from eth_tester.backends.base import BaseChainBackend
+from eth_tester.exceptions import (
+    BlockNotFound,
+    TransactionFailed,
+    TransactionNotFound,
+    ValidationError,
+)
+
+import evm_dex
+from evm_dex.chain.accounts import Account
+from evm_dex.chain.errors import CallFailed, UnknownBlock, UnknownTransaction
+from evm_dex.chain.execution import Call
+from evm_dex.chain.genesis_file import GenesisSource
+from evm_dex.chain.header import Header
+from evm_dex.chain.history import IncludedTransaction
+from evm_dex.chain.snapshots import SnapshotId
+from evm_dex.chain.transactions import Transaction, decode
+from evm_dex.tester.failures import failure_message, read_raw
+from evm_dex.tester.genesis import tester_genesis
+from evm_dex.tester.requests import (
+    Request,
+    complete,
+    signed_by,
+    with_signature,
+    without_sidecar,
+)
+from evm_dex.tester.serializers import (
+    Fields,
+    Place,
+    block_fields,
+    receipt_fields,
+    transaction_fields,
+)
+from evm_dex.vm.machine import State
+from precompiles.types import ZERO_ADDRESS, Address
+
+CHAIN_ID = 131277322940537
+"""The one that eth-tester's chains have, and that web3.py's provider takes for granted."""
+_MOST_FEE_BLOCKS = 1024
+_HEAD = ("latest", "safe", "finalized", "pending")
+
+BlockNumber = int | str
+
+
+class Backend(BaseChainBackend):
+    """A chain with its exchanges for `EthereumTester`; `dex` is the same chain's façade.
+
+    Accounts are those of eth-tester, keys 1 to 10 with a million ether, and the exchanges' of the
+    genesis.
+    """
+
+    def __init__(
+        self,
+        *,
+        chain_id: int = CHAIN_ID,
+        genesis: GenesisSource | None = None,
+        accounts: int = 10,
+        dex: evm_dex.Dex | None = None,
+    ) -> None:
+        """With `dex` on that chain as it is; else on a new one in memory.
+
+        `accounts` says for how many of eth-tester's keys there are funds.
+        """
+        self._keys = [Account(number.to_bytes(32, "big")) for number in range(1, accounts + 1)]
+        self._genesis = tester_genesis(genesis, chain_id, self._keys)
+        self._snapshots = count()
+        self._owns = dex is None
+        self._use(dex or evm_dex.open(genesis=self._genesis, automine=False))
+
+    def _use(self, dex: evm_dex.Dex) -> None:
+        self.dex = dex
+        self.chain = dex.chain
+        self.chain.automine = False  # eth-tester says when to mine
+
+    # Snapshots
+
+    def take_snapshot(self) -> SnapshotId:
+        """Remember the head and what waits, by a name that stays."""
+        return self.chain.snapshot(f"eth-tester {next(self._snapshots)}")
+
+    def revert_to_snapshot(self, snapshot: SnapshotId) -> None:
+        """Go back there, as often as wanted."""
+        self.chain.revert(snapshot)
+
+    def reset_to_genesis(self) -> None:
+        """Begin again: with a new chain, or on a given one by going back to its block 0."""
+        if self._owns:
+            self.dex.close()
+            self._use(evm_dex.open(genesis=self._genesis, automine=False))
+        else:
+            self.chain.rollback(0)
+
+    # Blocks
+
+    def time_travel(self, to_timestamp: int) -> int:
+        """Mine a block so that the one after it is at that time, in seconds."""
+        self.chain.mine(to_timestamp - 1)
+        return to_timestamp
+
+    def mine_blocks(self, num_blocks: int = 1, coinbase: bytes = ZERO_ADDRESS) -> tuple[bytes, ...]:
+        """Make blocks, the first with what waits; their hashes."""
+        hashes = []
+        for _ in range(num_blocks):
+            self.chain.next_block = self.chain.next_block.choose(coinbase=coinbase)
+            hashes.append(self.chain.mine().header.hash)
+        return tuple(hashes)
+
+    def get_block_by_number(
+        self, block_number: BlockNumber, full_transaction: bool = True
+    ) -> Fields:
+        """A block; `pending` is the next one as it stands."""
+        if block_number == "pending":
+            waiting = tuple(self.chain.mempool)
+            header = self.chain.next_header()
+            return block_fields(header, waiting, full=full_transaction, is_pending=True)
+        return self._block(self._header(block_number), full=full_transaction)
+
+    def get_block_by_hash(self, block_hash: bytes, full_transaction: bool = True) -> Fields:
+        """A block of the chain."""
+        return self._block(self._header(block_hash), full=full_transaction)
+
+    def get_fee_history(
+        self,
+        block_count: int = 1,
+        newest_block: BlockNumber = "latest",
+        reward_percentiles: Sequence[int] = (),
+    ) -> Fields:
+        """Base fees and gas of the blocks before one, newest first, as eth-tester has it."""
+        del reward_percentiles
+        if not 1 <= block_count <= _MOST_FEE_BLOCKS:
+            raise ValidationError(f"block_count must be between 1 and {_MOST_FEE_BLOCKS}")
+        newest = self._header(newest_block).block_number
+        heights = range(newest - 1, max(newest - 1 - block_count, -1), -1)
+        headers = [self.chain.header(height) for height in heights]
+        return {
+            "oldest_block": 1,
+            "base_fee_per_gas": [header.base_fee_per_gas for header in headers],
+            "gas_used_ratio": [header.gas_used / header.gas_limit for header in headers],
+            "reward": [],
+        }
+
+    def _block(self, header: Header, *, full: bool) -> Fields:
+        stored = self.chain.history.body(header.hash).transactions
+        transactions = [decode(item.raw, item.sender) for item in stored]
+        return block_fields(header, transactions, full=full)
+
+    def _header(self, block: BlockNumber | bytes) -> Header:
+        try:
+            return self.chain.header(block)
+        except UnknownBlock:
+            kind = "hash" if isinstance(block, bytes) else "number"
+            raise BlockNotFound(f"No block found for block {kind}: {block!r}") from None
+
+    # Accounts
+
+    def get_accounts(self) -> tuple[Address, ...]:
+        """Those whose keys are at hand."""
+        return tuple(account.address for account in self._keys)
+
+    def add_account(self, private_key: bytes) -> None:
+        """Sign for one more."""
+        self._keys.append(Account(bytes(private_key)))
+
+    def get_nonce(self, account: Address, block_number: BlockNumber = "latest") -> int:
+        """How many transactions an account sent; `pending` counts those that wait."""
+        if block_number == "pending":
+            return self.chain.next_nonce(account)
+        return self._state(block_number).get_nonce(account)
+
+    def get_balance(self, account: Address, block_number: BlockNumber = "latest") -> int:
+        """Wei of an account."""
+        if block_number == "pending" and len(self.chain.mempool):
+            with self.chain.preview() as preview:
+                return preview.state.get_balance(account)
+        return self._state(block_number).get_balance(account)
+
+    def get_code(self, account: Address, block_number: BlockNumber = "latest") -> bytes:
+        """A contract's code."""
+        return self._state(block_number).get_code(account)
+
+    def get_storage(self, account: Address, slot: int, block_number: BlockNumber = "latest") -> int:
+        """One storage word."""
+        return self._state(block_number).get_storage(account, slot)
+
+    def get_base_fee(self, block_number: BlockNumber = "latest") -> int:
+        """Wei per gas that is burnt in a block."""
+        if block_number == "pending":
+            return self.chain.next_header().base_fee_per_gas
+        return self._header(block_number).base_fee_per_gas
+
+    def _state(self, block: BlockNumber) -> State:
+        return self.chain.state_at(self._header(block).hash)
+
+    # Transactions
+
+    def get_transaction_by_hash(self, transaction_hash: bytes) -> Fields:
+        """A transaction of the chain, or one that waits."""
+        for index, waiting in enumerate(self.chain.mempool):
+            if waiting.hash == transaction_hash:
+                place = Place(self.chain.next_header(), index, is_pending=True)
+                return transaction_fields(waiting, place)
+        found = self._included(transaction_hash)
+        return transaction_fields(found.transaction, Place(found.header, found.index))
+
+    def get_transaction_receipt(self, transaction_hash: bytes) -> Fields:
+        """What became of a transaction; of one that waits, what would become of it now."""
+        if transaction_hash in self.chain.mempool:
+            return self._pending_receipt(transaction_hash)
+        found = self._included(transaction_hash)
+        place = Place(found.header, found.index)
+        return receipt_fields(
+            found.transaction, place, found.receipt, found.gas_used, found.first_log_index
+        )
+
+    def _pending_receipt(self, transaction_hash: bytes) -> Fields:
+        gas_before = logs_before = 0
+        with self.chain.preview() as block:
+            pairs = zip(block.transactions, block.receipts, strict=True)
+            for index, (transaction, receipt) in enumerate(pairs):
+                if transaction.hash == transaction_hash:
+                    place = Place(block.header, index, is_pending=True)
+                    gas_used = receipt.cumulative_gas_used - gas_before
+                    return receipt_fields(transaction, place, receipt, gas_used, logs_before)
+                gas_before = receipt.cumulative_gas_used
+                logs_before += len(receipt.logs)
+        raise _unknown(transaction_hash)
+
+    def _included(self, transaction_hash: bytes) -> IncludedTransaction:
+        try:
+            return self.chain.history.included(transaction_hash)
+        except UnknownTransaction:
+            raise _unknown(transaction_hash) from None
+
+    def send_transaction(self, transaction: Request) -> bytes:
+        """Sign for an account whose key is at hand, and let it wait for the next block."""
+        for account in self._keys:
+            if account.address == transaction["from"]:
+                return self._send(signed_by(account.signer, self._complete(transaction)))
+        raise ValidationError(
+            'No valid "from" key was provided in the transaction which is required for '
+            "transaction signing."
+        )
+
+    def send_signed_transaction(self, transaction: Request) -> bytes:
+        """Take one that was signed, by its fields."""
+        return self._send(with_signature(self._complete(transaction)))
+
+    def send_raw_transaction(self, raw_transaction: bytes) -> bytes:
+        """Take one that was signed, as it goes over the wire, with its blobs or without."""
+        return self._send(read_raw(without_sidecar(bytes(raw_transaction))))
+
+    def estimate_gas(self, transaction: Request, block_number: BlockNumber = "latest") -> int:
+        """A gas limit with which it succeeds. Raises TransactionFailed."""
+        with _failing():
+            return self.chain.estimate_gas(_call(transaction), self._header(block_number).hash)
+
+    def call(self, transaction: Request, block_number: BlockNumber = "latest") -> bytes:
+        """What it returns. Raises TransactionFailed with the contract's reason."""
+        with _failing():
+            return self.chain.call(_call(transaction), self._header(block_number).hash)
+
+    def _complete(self, transaction: Request) -> dict[str, Any]:
+        sender = transaction["from"]
+        return complete(
+            transaction,
+            chain_id=self.chain.chain_id,
+            nonce=self.chain.next_nonce(sender),
+            base_fee=self.chain.next_header().base_fee_per_gas,
+        )
+
+    def _send(self, transaction: Transaction) -> bytes:
+        return self.chain.send(transaction).hash
+
+
+def _unknown(transaction_hash: bytes) -> TransactionNotFound:
+    return TransactionNotFound(f"No transaction found for hash: 0x{transaction_hash.hex()}")
+
+
+def _call(transaction: Request) -> Call:
+    return Call(
+        sender=transaction.get("from", ZERO_ADDRESS),
+        to=transaction.get("to", b""),
+        data=transaction.get("data", b""),
+        value=transaction.get("value", 0),
+        gas=transaction.get("gas"),
+        access_list=transaction.get("access_list", ()),
+    )
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """A failed call is eth-tester's TransactionFailed."""
+    try:
+        yield
+    except CallFailed as error:
+        raise TransactionFailed(failure_message(error)) from error

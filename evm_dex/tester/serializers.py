@@ -1,0 +1,181 @@
+"""Blocks, transactions and receipts in the dicts that eth-tester expects of a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evm_dex.chain.bodies import Body, StoredTransaction
+from evm_dex.chain.branches import encode_block
+from evm_dex.chain.fees import blob_base_fee
+from evm_dex.chain.header import Header
+from evm_dex.chain.receipts import Log, Receipt
+from evm_dex.chain.transactions import Transaction
+
+GAS_PER_BLOB = 2**17
+_EIP155_OFFSET = 35
+_UNPROTECTED = 27
+
+Fields = dict[str, Any]
+
+
+class Place:
+    """Where a transaction is: in a block of the chain, or in the pending one."""
+
+    def __init__(self, header: Header, index: int, *, is_pending: bool = False) -> None:
+        self.header = header
+        self.index = index
+        self.is_pending = is_pending
+
+    def fields(self) -> Fields:
+        """Block and index; None while pending."""
+        if self.is_pending:
+            return dict.fromkeys(("block_hash", "block_number", "transaction_index"))
+        return {
+            "block_hash": self.header.hash,
+            "block_number": self.header.block_number,
+            "transaction_index": self.index,
+        }
+
+
+def block_fields(
+    header: Header, transactions: Sequence[Transaction], *, full: bool, is_pending: bool = False
+) -> Fields:
+    """A block, with its transactions in full or as hashes."""
+    stored = tuple(StoredTransaction(item.raw, item.sender) for item in transactions)
+    listed: list[Any] = [transaction.hash for transaction in transactions]
+    if full:
+        listed = [
+            transaction_fields(transaction, Place(header, index, is_pending=is_pending))
+            for index, transaction in enumerate(transactions)
+        ]
+    return {
+        "number": header.block_number,
+        "hash": header.hash,
+        "parent_hash": header.parent_hash,
+        "nonce": header.nonce,
+        "sha3_uncles": header.uncles_hash,
+        "logs_bloom": int.from_bytes(header.bloom, "big"),
+        "transactions_root": header.transaction_root,
+        "receipts_root": header.receipt_root,
+        "state_root": header.state_root,
+        "coinbase": header.coinbase,
+        "difficulty": header.difficulty,
+        "total_difficulty": header.difficulty,
+        "mix_hash": header.mix_hash,
+        "size": len(encode_block(header, Body(stored))),
+        "extra_data": header.extra_data.rjust(32, b"\0"),
+        "gas_limit": header.gas_limit,
+        "gas_used": header.gas_used,
+        "timestamp": header.timestamp,
+        "transactions": listed,
+        "uncles": [],
+        "base_fee_per_gas": header.base_fee_per_gas,
+        "withdrawals": [],
+        "withdrawals_root": header.withdrawals_root,
+        "parent_beacon_block_root": header.parent_beacon_block_root,
+        "blob_gas_used": header.blob_gas_used,
+        "excess_blob_gas": header.excess_blob_gas,
+        "requests_hash": header.requests_hash,
+    }
+
+
+def transaction_fields(transaction: Transaction, place: Place) -> Fields:
+    """A transaction and where it is."""
+    common = {
+        "type": transaction.type_id,
+        "hash": transaction.hash,
+        "nonce": transaction.nonce,
+        **place.fields(),
+        "from": transaction.sender,
+        "to": transaction.to,
+        "value": transaction.value,
+        "gas": transaction.gas,
+        "data": transaction.data,
+    }
+    signature = {"v": _v(transaction), "s": transaction.s, "r": transaction.r}
+    if transaction.type_id > 0:
+        signature["y_parity"] = transaction.y_parity
+    return common | _type_fields(transaction, place) | signature
+
+
+def receipt_fields(
+    transaction: Transaction, place: Place, receipt: Receipt, gas_used: int, first_log: int = 0
+) -> Fields:
+    """What became of a transaction. Logs count from `first_log`, all logs of the block."""
+    fields = {
+        **place.fields(),
+        "contract_address": transaction.create_address,
+        "cumulative_gas_used": receipt.cumulative_gas_used,
+        "effective_gas_price": _effective_price(transaction, place.header),
+        "from": transaction.sender,
+        "gas_used": gas_used,
+        "logs": [
+            log_fields(log, transaction.hash, place, first_log + index)
+            for index, log in enumerate(receipt.logs)
+        ],
+        "state_root": b"\x01" if receipt.succeeded else b"",
+        "status": int(receipt.succeeded),
+        "to": transaction.to,
+        "transaction_hash": transaction.hash,
+        "type": transaction.type_id,
+    }
+    blobs = len(transaction.blob_versioned_hashes)
+    if blobs:
+        fields["blob_gas_used"] = GAS_PER_BLOB * blobs
+        fields["blob_gas_price"] = blob_base_fee(place.header.excess_blob_gas)
+    return fields
+
+
+def log_fields(log: Log, transaction_hash: bytes, place: Place, log_index: int) -> Fields:
+    """One event and where it was emitted."""
+    return {
+        "type": "pending" if place.is_pending else "mined",
+        "log_index": log_index,
+        "transaction_hash": transaction_hash,
+        **place.fields(),
+        "address": log.address,
+        "data": log.data,
+        "topics": list(log.topics),
+    }
+
+
+def _type_fields(transaction: Transaction, place: Place) -> Fields:
+    if transaction.type_id == 0:
+        return {"gas_price": transaction.max_fee_per_gas}
+    fields: Fields = {
+        "chain_id": transaction.chain_id,
+        "access_list": transaction.access_list,
+        "gas_price": transaction.max_fee_per_gas,
+    }
+    if transaction.type_id == 1:
+        return fields
+    fields["max_fee_per_gas"] = transaction.max_fee_per_gas
+    fields["max_priority_fee_per_gas"] = transaction.max_priority_fee_per_gas
+    if not place.is_pending:
+        fields["gas_price"] = _effective_price(transaction, place.header)
+    if transaction.type_id == 3:
+        fields["max_fee_per_blob_gas"] = transaction.max_fee_per_blob_gas
+        fields["blob_versioned_hashes"] = transaction.blob_versioned_hashes
+    if transaction.type_id == 4:
+        names = ("chain_id", "address", "nonce", "y_parity", "r", "s")
+        fields["authorization_list"] = [
+            {name: getattr(authorization, name) for name in names}
+            for authorization in transaction.authorization_list
+        ]
+    return fields
+
+
+def _effective_price(transaction: Transaction, header: Header) -> int:
+    return min(
+        transaction.max_fee_per_gas,
+        transaction.max_priority_fee_per_gas + header.base_fee_per_gas,
+    )
+
+
+def _v(transaction: Transaction) -> int:
+    if transaction.type_id:
+        return transaction.y_parity
+    if transaction.chain_id is None:
+        return _UNPROTECTED + transaction.y_parity
+    return _EIP155_OFFSET + 2 * transaction.chain_id + transaction.y_parity
