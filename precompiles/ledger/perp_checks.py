@@ -68,6 +68,13 @@ def position_indexes_agree(ledger: Ledger) -> Iterator[str]:
         yield "positions by owner differ from the position table"
     if by_market != {row.id: row.asset for row in opened.values()}:
         yield "positions by market differ from the position table"
+    netting = {
+        (row.owner, row.asset): row.id
+        for row in opened.values()
+        if row.kind != PositionKind.STANDALONE
+    }
+    if perp.open_positions.netting != netting:
+        yield "netting positions differ from the position table"
     waiting = [
         trigger_id
         for side in (perp.waiting_triggers.rising, perp.waiting_triggers.falling)
@@ -79,8 +86,10 @@ def position_indexes_agree(ledger: Ledger) -> Iterator[str]:
 
 
 def debts_have_positions(ledger: Ledger) -> Iterator[str]:
-    """An account below zero has positions whose worth may still make up for it."""
+    """An account below zero has positions whose worth may still make up for it; none is empty."""
     for user, account in ledger.perp.accounts.rows.items():
+        if account.cash == 0:
+            yield f"account {user.hex()}: a row without collateral"
         if account.cash < 0 and not ledger.perp.open_positions.cross.of(user):
             yield f"account {user.hex()}: {account.cash} collateral and no cross position"
 

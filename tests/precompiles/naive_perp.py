@@ -197,8 +197,9 @@ class NaivePerp(NaiveLiquidations):
         for order in due:
             self.fire(order)
         done = len(due)
-        for position in [p for p in self.open_positions() if self.can_be_liquidated(p)]:
-            if done < limit and position.open and self.can_be_liquidated(position):
+        found = [p for p in self.open_positions() if self.can_be_liquidated(p)]
+        for position in found[: limit - done]:
+            if position.open and self.can_be_liquidated(position):
                 self.liquidate(caller, position.id)
                 done += 1
         return done

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from precompiles.ledger.checks import check
 from precompiles.types import Address
 from tests.precompiles.naive_perp import NaivePerp
 from tests.precompiles.naive_perp_accounts import CROSS, NaivePosition
 from tests.precompiles.naive_perp_market import terms
 from tests.precompiles.naive_perp_orders import UNTRIGGERED, NaiveOrder
-from tests.precompiles.perp_invariants import violations
 from tests.precompiles.perp_world import PerpWorld
 
 
@@ -36,7 +36,7 @@ def compare(world: PerpWorld, model: NaivePerp) -> None:
             assert shown == (interest, market.pool, market.last_trade, market.oracle)
     named = {(o.user, o.client_id): o.id for o in model.live_orders() if o.client_id}
     assert perp.client_order_ids.ids == named
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []
     assert model_violations(model) == []
 
 

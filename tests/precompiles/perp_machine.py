@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -61,8 +62,11 @@ class BothExchanges(RuleBasedStateMachine):
         except Refused as refused:
             self.model.restore(before)
             outcome = Reply(refused.name, refused.fields)
-        assert reply[:2] == outcome[:2], name
-        assert self.without_funding(reply.events) == outcome.events, name
+        called = f"{name}{arguments} of {user.hex()[:4]}"
+        assert reply[:2] == outcome[:2], f"{called}: {reply[:2]}, not {outcome[:2]}"
+        events = self.without_funding(reply.events)
+        for event, due in itertools.zip_longest(events, outcome.events):
+            assert event == due, f"{called}: {event}, not {due}"
         type(self).operations += 1
         return reply
 
