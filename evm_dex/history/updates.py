@@ -15,6 +15,7 @@ from precompiles.types import Address, CloseReason, OrderKind, TimeInForce
 
 VERSION = 1
 """Of the encodings of an update, to machines and to people."""
+FINGERPRINT_BYTES = 8
 _PREFIX = bytes((VERSION,))
 _LARGEST_PLAIN = 2**64 - 1
 
@@ -200,5 +201,5 @@ def _grown(amount: int | bytes) -> int:
 
 
 def fingerprint(update: OrderUpdate) -> bytes:
-    """Eight bytes that tell an update from another of the same id, made by another history."""
-    return blake3(encode(update)).digest(8)
+    """Bytes that tell an update from another of the same id, made by another history."""
+    return blake3(encode(update)).digest(FINGERPRINT_BYTES)

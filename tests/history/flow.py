@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from copy import deepcopy
 from itertools import pairwise
 
 from msgspec.structs import replace
@@ -40,6 +39,7 @@ class Flow:
         """Everything so far, by ascending event id."""
         self.orders: dict[int, OrderUpdate] = {}
         """The last update of each order there is."""
+        self._open: dict[int, None] = {}
         self._counters = {"order": 0, "trade": 0}
         self._block = 0
         self._log = 0
@@ -55,7 +55,8 @@ class Flow:
         return self.events
 
     def _mine(self, actions: int) -> None:
-        self._begun.append((len(self.events), deepcopy(self.orders), dict(self._counters)))
+        self._begun.append((len(self.events), dict(self.orders), dict(self._counters)))
+        del self._begun[:-4]
         self._block += 1
         self._log = 0
         for _ in range(actions):
@@ -63,7 +64,7 @@ class Flow:
 
     def _act(self) -> None:
         chance = self._random.random()
-        live = [o for o in self.orders.values() if o.status in (1, 2)]
+        live = [self.orders[order_id] for order_id in self._open]
         if chance < 0.4 or len(live) < 4:
             self._place()
         elif chance < 0.75:
@@ -136,7 +137,8 @@ class Flow:
             self._emit(replace(order, kind=Kind.REDUCED, quantity=smaller))
 
     def _trigger(self) -> None:
-        waiting = [o for o in self.orders.values() if o.status == Status.UNTRIGGERED]
+        newest = [*self.orders.values()][-200:]
+        waiting = [order for order in newest if order.status == Status.UNTRIGGERED]
         if not waiting:
             return
         order = self._random.choice(waiting)
@@ -164,6 +166,13 @@ class Flow:
         self._log += 1
         self.events.append(update)
         self.orders[update.order_id] = update
+        self._note(update)
+
+    def _note(self, update: OrderUpdate) -> None:
+        if update.status in (Status.NEW, Status.PARTIALLY_FILLED):
+            self._open[update.order_id] = None
+        else:
+            self._open.pop(update.order_id, None)
 
     def _roll_back(self, blocks: int) -> None:
         first, orders, counters = self._begun[-blocks]
@@ -177,6 +186,9 @@ class Flow:
             before = orders.get(order_id) or replace(last, status=Status.GONE)
             self._block_event(before, sum((effect(e) for e in events), Totals()), trades)
         self.orders, self._counters = orders, counters
+        self._open = {}
+        for order in orders.values():
+            self._note(order)
 
     def _undone(self, first: int) -> list[OrderUpdate]:
         """Events of the blocks taken back that were not taken back before."""

@@ -25,6 +25,10 @@ class StoreUnavailable(Exception):  # noqa: N818 - says how the store is
     """The store cannot be reached or refuses to work for now; trying again later may help."""
 
 
+class StoreBroken(Exception):  # noqa: N818 - says how the store is
+    """What the store holds cannot be used, now or later; the message says what to do."""
+
+
 class MissedEvents(Exception):  # noqa: N818 - says what happened
     """An update does not follow the last one applied; nothing was applied."""
 
@@ -88,9 +92,10 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 class HistoryStore(Protocol):
-    """Tables over the updates. All methods raise StoreUnavailable when the store is away.
+    """Tables over the updates, used by one thread at a time.
 
-    Used by one thread at a time.
+    All methods raise StoreUnavailable when the store is away, and StoreBroken when it is not what
+    it should be.
     """
 
     @abstractmethod

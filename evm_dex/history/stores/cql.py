@@ -1,0 +1,168 @@
+"""The order history in Cassandra or ScyllaDB.
+
+`apply` writes what updates change, all of which may be written again, and then the cursor: a
+crash in between only repeats. One writer is meant; two do no harm, as both write the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from evm_dex.history.stores.cql_effects import Effects, group_of, rows_to_place
+from evm_dex.history.stores.cql_partitions import ROWS_PER_PARTITION, Partitions
+from evm_dex.history.stores.cql_reading import CqlReader
+from evm_dex.history.stores.cql_schema import STATE, TIME_SERIES
+from evm_dex.history.stores.cql_session import CqlSession
+from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.cql_stream import Stream
+from evm_dex.history.stores.cql_totals import RunningTotals
+from evm_dex.history.stores.interface import (
+    PAGE,
+    START,
+    Cursor,
+    HistoryStore,
+    Question,
+    Statistics,
+    check_limit,
+    new_updates,
+)
+from evm_dex.history.updates import Exchange, Kind, OrderUpdate, decode, encode, fingerprint
+from precompiles.types import Address
+
+_AT_ONCE = 1_000
+"""Updates taken in between two writes of the cursor."""
+_CURSOR = "SELECT event_id, fingerprint FROM cursor WHERE log = 1"
+_SET_CURSOR = "INSERT INTO cursor (log, event_id, fingerprint) VALUES (1, ?, ?) USING TIMESTAMP ?"
+_TRADES_BEFORE = (
+    "SELECT event_id, payload FROM order_changes "
+    "WHERE order_group = ? AND order_id = ? AND event_id < ?"
+)
+
+
+class CqlStore(HistoryStore):
+    """Connects when it is first used; as long as that fails, all methods raise StoreUnavailable."""
+
+    def __init__(
+        self, settings: CqlSettings, *, rows_per_partition: int = ROWS_PER_PARTITION
+    ) -> None:
+        self._session = CqlSession(settings)
+        self._partitions = Partitions(self._session, rows_per_partition)
+        self._stream = Stream(self._session)
+        self._totals = RunningTotals(self._session)
+        self._reader = CqlReader(self._session)
+        self._applied: Cursor | None = None
+
+    def cursor(self) -> Cursor:
+        for row in self._session.rows(_CURSOR):
+            return Cursor(row.event_id, row.fingerprint)
+        return START
+
+    def apply(self, updates: Sequence[OrderUpdate]) -> int:
+        cursor = self.cursor()
+        if cursor != self._applied:
+            self._forget()
+        fresh = new_updates(cursor, updates)
+        for start in range(0, len(fresh), _AT_ONCE):
+            piece = fresh[start : start + _AT_ONCE]
+            try:
+                self._take_in(piece)
+            except BaseException:
+                self._forget()
+                raise
+        return len(fresh)
+
+    def stream(self, after: int, limit: int = PAGE) -> list[OrderUpdate]:
+        check_limit(limit)
+        # Above the cursor there may be rows of updates that were cut short.
+        return self._stream.read(after, self.cursor().event_id, limit)
+
+    def open_orders(
+        self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
+    ) -> list[OrderUpdate]:
+        return self._reader.open_orders(user, exchange, market)
+
+    def order(self, order_id: int) -> OrderUpdate | None:
+        return self._reader.order(order_id)
+
+    def changes(self, order_id: int) -> list[OrderUpdate]:
+        return list(self._reader.changes(order_id))
+
+    def order_fills(self, order_id: int) -> list[OrderUpdate]:
+        return self._reader.order_fills(order_id)
+
+    def by_client_id(self, user: Address, client_order_id: int) -> list[OrderUpdate]:
+        return self._reader.by_client_id(user, client_order_id)
+
+    def history(self, question: Question) -> list[OrderUpdate]:
+        question.check()
+        return self._reader.history(question)
+
+    def fills(self, question: Question) -> list[OrderUpdate]:
+        question.check()
+        return self._reader.fills(question)
+
+    def statistics(self, user: Address) -> list[Statistics]:
+        return self._totals.read(user)
+
+    def clear(self) -> None:
+        self._forget()
+        for table in (*TIME_SERIES, *STATE):
+            self._session.truncate(table)
+
+    def close(self) -> None:
+        self._session.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._applied = None
+        self._partitions.forget()
+        self._stream.forget()
+        self._totals.forget()
+
+    def _take_in(self, updates: Sequence[OrderUpdate]) -> None:
+        payloads = [encode(update) for update in updates]
+        hours = self._stream.begin(updates)
+        orders = [update for update in updates if update.kind != Kind.GAP]
+        self._partitions.prepare(rows_to_place(orders))
+        effects = Effects(self._partitions, self._session.settings.seconds_to_live)
+        last: dict[tuple[Address, int], tuple[OrderUpdate, bytes]] = {}
+        for update, payload in zip(updates, payloads, strict=True):
+            if update.kind != Kind.GAP:
+                effects.add(update, payload)
+                last[update.user, update.order_id] = (update, payload)
+        for update, payload in last.values():
+            effects.leave(update, payload)
+        for fill in self._undone_fills(orders):
+            effects.undo(fill)
+        self._session.write(
+            [
+                *self._stream.writes(updates, payloads, hours),
+                *effects.writes(),
+                *self._totals.add(orders),
+            ]
+        )
+        cursor = Cursor(updates[-1].event_id, fingerprint(updates[-1]))
+        values = (cursor.event_id, cursor.fingerprint, cursor.event_id)
+        self._session.execute(_SET_CURSOR, values)
+        self._applied = cursor
+
+    def _undone_fills(self, updates: Sequence[OrderUpdate]) -> Iterable[OrderUpdate]:
+        """The TRADE updates, of these and of earlier ones, that these take back."""
+        rollbacks = [u for u in updates if u.kind == Kind.ROLLED_BACK and u.trade_id]
+        if not rollbacks:
+            return []
+        stored = self._session.many(
+            _TRADES_BEFORE, ((group_of(u.order_id), u.order_id, u.event_id) for u in rollbacks)
+        )
+        undone: dict[int, OrderUpdate] = {}
+        for rollback, rows in zip(rollbacks, stored, strict=True):
+            before = [decode(row.event_id, row.payload) for row in rows]
+            before += [u for u in updates if u.order_id == rollback.order_id]
+            undone |= {
+                u.event_id: u
+                for u in before
+                if u.kind == Kind.TRADE
+                and u.event_id < rollback.event_id
+                and u.trade_id >= rollback.trade_id
+            }
+        return undone.values()

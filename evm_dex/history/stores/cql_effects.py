@@ -1,0 +1,133 @@
+"""What updates change in the tables, as statements by partition.
+
+Each leads to the same whether it runs once or again, alone or out of order: rows of the time
+series never change but for `undone`, which is only ever set, and rows of the state are written
+with the event id as their time, so the last event's stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evm_dex.history.stores.cql_partitions import Partitions, hour_of, market_key, month_of
+from evm_dex.history.stores.cql_session import Values, Write
+from evm_dex.history.updates import Kind, OrderUpdate
+
+ORDERS_PER_GROUP = 64
+"""Orders that share a partition of `order_changes`: placed together, they change together."""
+
+_CHANGE = (
+    "INSERT INTO order_changes (order_group, order_id, event_id, payload) "
+    "VALUES (?, ?, ?, ?) USING TTL ?"
+)
+_HISTORY = (
+    "INSERT INTO order_history (user, month, part, block_time, event_id, payload) "
+    "VALUES (?, ?, ?, ?, ?, ?) USING TTL ?"
+)
+_STATUS = (
+    "INSERT INTO status_history (user, status, month, part, block_time, event_id, order_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) USING TTL ?"
+)
+_FILL = (
+    "INSERT INTO fills (user, month, part, block_time, event_id, order_id, trade_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) USING TTL ?"
+)
+_UNDO_FILL = (
+    "UPDATE fills USING TTL ? SET undone = true "
+    "WHERE user = ? AND month = ? AND part = ? AND block_time = ? AND event_id = ?"
+)
+_MARKET = (
+    "INSERT INTO market_history (exchange, market, hour, part, block_time, event_id, order_id, "
+    "status) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?"
+)
+_MARKET_FILL = (
+    "INSERT INTO market_fills (exchange, market, hour, part, block_time, event_id, order_id, "
+    "trade_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?"
+)
+_UNDO_MARKET_FILL = (
+    "UPDATE market_fills USING TTL ? SET undone = true WHERE exchange = ? AND market = ? "
+    "AND hour = ? AND part = ? AND block_time = ? AND event_id = ?"
+)
+_CLIENT = "INSERT INTO client_orders (user, client_order_id, order_id) VALUES (?, ?, ?) USING TTL ?"
+_OPEN = (
+    "INSERT INTO active_orders (user, order_id, event_id, payload) "
+    "VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+)
+_CLOSE = "DELETE FROM active_orders USING TIMESTAMP ? WHERE user = ? AND order_id = ?"
+
+
+def group_of(order_id: int) -> int:
+    """The partition of `order_changes` that an order is in."""
+    return order_id // ORDERS_PER_GROUP
+
+
+def rows_to_place(updates: Sequence[OrderUpdate]) -> Iterator[tuple[bytes, int, int]]:
+    """Owner, bucket and time of what `Effects` will write, for `Partitions.prepare`."""
+    for update in updates:
+        yield update.user, month_of(update.timestamp), update.timestamp
+        market = market_key(update.exchange, update.market)
+        yield market, hour_of(update.timestamp), update.timestamp
+
+
+class Effects:
+    """Collects rows; `writes` has them by partition."""
+
+    def __init__(self, partitions: Partitions, life: int) -> None:
+        self._partitions = partitions
+        self._life = life
+        self._writes: dict[tuple[object, ...], Write] = {}
+
+    def writes(self) -> list[Write]:
+        """All that was added, each partition once."""
+        return list(self._writes.values())
+
+    def add(self, update: OrderUpdate, payload: bytes) -> None:
+        """The rows that an update, of any kind but GAP, adds to the time series."""
+        order, event, life = update.order_id, update.event_id, self._life
+        group = group_of(order)
+        self._put(("order", group), _CHANGE, (group, order, event, payload, life), len(payload))
+        user, market = self._places(update)
+        place = (update.timestamp, event)
+        self._put(user, _HISTORY, (*user, *place, payload, life), len(payload))
+        status = (update.user, update.status, *user[1:])
+        self._put(status, _STATUS, (*status, *place, order, life))
+        self._put(market, _MARKET, (*market, *place, order, update.status, life))
+        if update.kind == Kind.TRADE:
+            fill = (*place, order, update.trade_id, life)
+            self._put(("fill", *user), _FILL, (*user, *fill))
+            self._put(("fill", *market), _MARKET_FILL, (*market, *fill))
+        if update.client_order_id and update.kind in (Kind.PLACED, Kind.TRIGGER_PLACED):
+            client = (update.user, update.client_order_id)
+            self._put(("client", *client), _CLIENT, (*client, order, life))
+
+    def undo(self, fill: OrderUpdate) -> None:
+        """Mark a TRADE that was rolled back."""
+        user, market = self._places(fill)
+        place = (fill.timestamp, fill.event_id)
+        self._put(("fill", *user), _UNDO_FILL, (self._life, *user, *place))
+        self._put(("fill", *market), _UNDO_MARKET_FILL, (self._life, *market, *place))
+
+    def leave(self, update: OrderUpdate, payload: bytes) -> None:
+        """Whether an order is open after `update`, the last one of it so far."""
+        user, order, event = update.user, update.order_id, update.event_id
+        if update.status.is_open:
+            self._put(("open", user), _OPEN, (user, order, event, payload, event), len(payload))
+        else:
+            self._put(("open", user), _CLOSE, (event, user, order))
+
+    def _places(self, update: OrderUpdate) -> tuple[Values, Values]:
+        """The partition keys of its user's and its market's rows."""
+        time = update.timestamp
+        user, month = update.user, month_of(time)
+        market, hour = market_key(update.exchange, update.market), hour_of(time)
+        part = self._partitions.part
+        return (
+            (user, month, part(user, month, time)),
+            (update.exchange, update.market, hour, part(market, hour, time)),
+        )
+
+    def _put(self, key: tuple[object, ...], statement: str, values: Values, size: int = 0) -> None:
+        write = self._writes.get(key)
+        if write is None:
+            write = self._writes[key] = Write()
+        write.add(statement, values, size + 60)

@@ -1,0 +1,170 @@
+"""Questions to the tables: newest first, partition by partition, no more than is asked for."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from evm_dex.history.lifecycle import Status
+from evm_dex.history.stores.cql_effects import group_of
+from evm_dex.history.stores.cql_partitions import hour_of, market_key, month_of
+from evm_dex.history.stores.cql_session import CqlSession, Row, Values
+from evm_dex.history.stores.interface import Question
+from evm_dex.history.updates import Exchange, Kind, OrderUpdate, decode
+from precompiles.types import Address
+
+_FOREVER = 2**62
+_NEWEST_ORDER = (
+    "SELECT event_id, payload FROM order_changes WHERE order_group = ? AND order_id = ? "
+    "ORDER BY order_id DESC, event_id DESC LIMIT 1"
+)
+_CHANGES = "SELECT event_id, payload FROM order_changes WHERE order_group = ? AND order_id = ?"
+_ONE_CHANGE = f"{_CHANGES} AND event_id = ?"
+_OPEN = "SELECT event_id, payload FROM active_orders WHERE user = ?"
+_OF_CLIENT = "SELECT order_id FROM client_orders WHERE user = ? AND client_order_id = ?"
+_PARTS = "SELECT bucket, part FROM partitions WHERE owner = ? AND bucket >= ? AND bucket <= ?"
+_BETWEEN = "AND (block_time, event_id) >= (?, ?) AND (block_time, event_id) < (?, ?)"
+
+
+class CqlReader:
+    """Answers from what is stored, up to the cursor and whatever is already there above it."""
+
+    def __init__(self, session: CqlSession) -> None:
+        self._session = session
+
+    def open_orders(
+        self, user: Address, exchange: Exchange | None, market: Address | None
+    ) -> list[OrderUpdate]:
+        found = map(_update, self._session.rows(_OPEN, (user,)))
+        wanted = Question(user=user, exchange=exchange, market=market)
+        return [update for update in found if _is_wanted(update, wanted)]
+
+    def order(self, order_id: int) -> OrderUpdate | None:
+        return self._last_updates([order_id])[0]
+
+    def changes(self, order_id: int) -> Iterator[OrderUpdate]:
+        return map(_update, self._session.rows(_CHANGES, (group_of(order_id), order_id)))
+
+    def order_fills(self, order_id: int) -> list[OrderUpdate]:
+        fills: dict[int, OrderUpdate] = {}
+        for update in self.changes(order_id):
+            if update.kind == Kind.TRADE:
+                fills[update.trade_id] = update
+            elif update.kind == Kind.ROLLED_BACK and update.trade_id:
+                fills = {i: fill for i, fill in fills.items() if i < update.trade_id}
+        return [fills[trade_id] for trade_id in sorted(fills)]
+
+    def by_client_id(self, user: Address, client_order_id: int) -> list[OrderUpdate]:
+        rows = self._session.rows(_OF_CLIENT, (user, client_order_id))
+        orders = self._last_updates([row.order_id for row in rows])
+        # After a rollback the number may be another order's.
+        wanted = (user, client_order_id)
+        return [o for o in orders if o is not None and (o.user, o.client_order_id) == wanted]
+
+    def history(self, question: Question) -> list[OrderUpdate]:
+        if question.user is None:
+            rows = self._of_markets("market_history", "order_id, status", question)
+            matching = (row for row in rows if question.status in (None, row.status))
+            return _page(self._with_payload(matching, question.limit), question)
+        if question.status is None:
+            rows = self._of_user("order_history", "payload", "", (), question)
+            return _page(map(_update, rows), question)
+        rows = self._of_user(
+            "status_history", "order_id", "status = ? AND ", (question.status,), question
+        )
+        return _page(self._with_payload(rows, question.limit), question)
+
+    def fills(self, question: Question) -> list[OrderUpdate]:
+        if question.user is None:
+            rows = self._of_markets("market_fills", "order_id, undone", question)
+        else:
+            rows = self._of_user("fills", "order_id, undone", "", (), question)
+        valid = (row for row in rows if not row.undone)
+        return _page(self._with_payload(valid, question.limit), question)
+
+    def _last_updates(self, order_ids: list[int]) -> list[OrderUpdate | None]:
+        keys = [(group_of(order_id), order_id) for order_id in order_ids]
+        found = self._session.many(_NEWEST_ORDER, keys)
+        updates = [_update(rows[0]) if rows else None for rows in found]
+        return [u if u is not None and u.status != Status.GONE else None for u in updates]
+
+    def _with_payload(self, rows: Iterable[Row], at_once: int) -> Iterator[OrderUpdate]:
+        """The updates that rows of a lookup table name; those whose time is over are left out."""
+        rows = iter(rows)
+        while some := list(islice(rows, at_once)):
+            keys = [(group_of(row.order_id), row.order_id, row.event_id) for row in some]
+            for found in self._session.many(_ONE_CHANGE, keys):
+                yield from map(_update, found)
+
+    def _of_user(
+        self, table: str, columns: str, condition: str, values: Values, question: Question
+    ) -> Iterator[Row]:
+        assert question.user is not None
+        statement = (
+            f"SELECT block_time, event_id, {columns} FROM {table} "  # noqa: S608 - names of ours
+            f"WHERE user = ? AND {condition}month = ? AND part = ? {_BETWEEN}"
+        )
+        key = (question.user, *values)
+        return self._newest_first(statement, question.user, key, month_of, question)
+
+    def _of_markets(self, table: str, columns: str, question: Question) -> Iterator[Row]:
+        """Of the market on the exchange asked for, or on both."""
+        assert question.market is not None
+        statement = (
+            f"SELECT block_time, event_id, {columns} FROM {table} "  # noqa: S608 - names of ours
+            f"WHERE exchange = ? AND market = ? AND hour = ? AND part = ? {_BETWEEN}"
+        )
+        exchanges = list(Exchange) if question.exchange is None else [question.exchange]
+        each = [
+            self._newest_first(
+                statement,
+                market_key(exchange, question.market),
+                (exchange, question.market),
+                hour_of,
+                question,
+            )
+            for exchange in exchanges
+        ]
+        return heapq.merge(*each, key=lambda row: (row.block_time, row.event_id), reverse=True)
+
+    def _newest_first(
+        self,
+        statement: str,
+        owner: bytes,
+        key: Values,
+        bucket_of: Callable[[int], int],
+        question: Question,
+    ) -> Iterator[Row]:
+        """The rows of one owner that are in a question's time and before its page's end."""
+        first, last = (question.start, 0), _end(question)
+        latest = bucket_of(last[0]) if last[0] < _FOREVER else 2**31 - 1
+        parts = self._session.rows(_PARTS, (owner, bucket_of(question.start), latest))
+        for row in parts:
+            values = (*key, row.bucket, row.part, *first, *last)
+            yield from self._session.rows(statement, values, page=question.limit)
+
+
+def _update(row: Row) -> OrderUpdate:
+    return decode(row.event_id, row.payload)
+
+
+def _end(question: Question) -> tuple[int, int]:
+    """The (time, event id) that all of the answer is before."""
+    ends = [(_FOREVER, 0)]
+    if question.end is not None:
+        ends.append((question.end, 0))
+    if question.before is not None:
+        ends.append((question.before.timestamp, question.before.event_id))
+    return min(ends)
+
+
+def _is_wanted(update: OrderUpdate, question: Question) -> bool:
+    return question.exchange in (None, update.exchange) and question.market in (
+        None,
+        update.market,
+    )
+
+
+def _page(updates: Iterable[OrderUpdate], question: Question) -> list[OrderUpdate]:
+    return list(islice((u for u in updates if _is_wanted(u, question)), question.limit))

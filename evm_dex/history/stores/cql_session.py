@@ -1,0 +1,194 @@
+"""A connection to the cluster: prepared statements, many at once, failures with our names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from evm_dex.history.stores.cql_schema import migrate
+from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.interface import StoreUnavailable
+
+try:
+    from cassandra import DriverException, RequestValidationException
+    from cassandra.auth import PlainTextAuthProvider
+    from cassandra.cluster import (
+        EXEC_PROFILE_DEFAULT,
+        Cluster,
+        ExecutionProfile,
+        NoHostAvailable,
+    )
+    from cassandra.concurrent import execute_concurrent
+    from cassandra.connection import ConnectionException
+    from cassandra.policies import (
+        DCAwareRoundRobinPolicy,
+        ExponentialReconnectionPolicy,
+        TokenAwarePolicy,
+    )
+    from cassandra.query import BatchStatement, BatchType
+except ImportError as error:
+    raise ImportError(
+        "order history in Cassandra or ScyllaDB needs the driver: pip install 'evm-dex[cql]'"
+    ) from error
+
+IN_FLIGHT = 64
+"""Requests that wait for an answer at once."""
+_BATCH_BYTES = 24_000
+"""ScyllaDB warns above 128 kB; smaller ones spread better over the server's threads."""
+_FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
+
+Row = Any
+"""A row with its columns as attributes; the driver has no types."""
+Values = tuple[object, ...]
+
+
+class Write:
+    """Statements for one partition, to be sent as one or few unlogged batches."""
+
+    __slots__ = ("rows", "size")
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, Values]] = []
+        self.size = 0
+
+    def add(self, statement: str, values: Values, size: int = 60) -> None:
+        """One more row of about so many bytes."""
+        self.rows.append((statement, values))
+        self.size += size
+
+
+class CqlSession:
+    """Connects when first used, and again, by the driver, with growing pauses.
+
+    Every statement here leads to the same result when it runs twice and says so, which lets
+    the driver try another server. All methods raise StoreUnavailable.
+    """
+
+    def __init__(self, settings: CqlSettings) -> None:
+        self.settings = settings
+        self._cluster: Any = None
+        self._session: Any = None
+        self._prepared: dict[str, Any] = {}
+
+    def rows(self, statement: str, values: Values = (), *, page: int = 1_000) -> Iterator[Row]:
+        """The rows of an answer, fetched a page at a time as they are taken."""
+        with _our_failures():
+            bound = self._bind(statement, values)
+            bound.fetch_size = page
+            answer = iter(self._connected().execute(bound))
+        while True:
+            with _our_failures():
+                try:
+                    row = next(answer)
+                except StopIteration:
+                    return
+            yield row
+
+    def many(self, statement: str, all_values: Iterable[Values]) -> list[list[Row]]:
+        """The answers to one statement with several values, in their order."""
+        with _our_failures():
+            asked = [(self._bind(statement, values), None) for values in all_values]
+            return [list(result.result_or_exc) for result in self._run(asked)]
+
+    def write(self, writes: Iterable[Write]) -> None:
+        """All of them, in any order; done when it returns."""
+        with _our_failures():
+            sent = [(batch, None) for write in writes for batch in self._batches(write)]
+            self._run(sent)
+
+    def execute(self, statement: str, values: Values = ()) -> None:
+        """One statement that has no answer."""
+        with _our_failures():
+            self._connected().execute(self._bind(statement, values))
+
+    def truncate(self, table: str) -> None:
+        """Empty a table."""
+        with _our_failures():
+            self._connected().execute(f"TRUNCATE {table}", timeout=60)
+
+    def close(self) -> None:
+        """Disconnect; a later use connects again."""
+        if self._cluster is not None:
+            self._cluster.shutdown()
+        self._cluster = self._session = None
+        self._prepared.clear()
+
+    def _run(self, statements: list[tuple[Any, None]]) -> Any:
+        return execute_concurrent(self._connected(), statements, concurrency=IN_FLIGHT)
+
+    def _bind(self, statement: str, values: Values) -> Any:
+        return self._prepare(statement).bind(values)
+
+    def _prepare(self, statement: str) -> Any:
+        prepared = self._prepared.get(statement)
+        if prepared is None:
+            prepared = self._connected().prepare(statement)
+            prepared.is_idempotent = True
+            self._prepared[statement] = prepared
+        return prepared
+
+    def _batches(self, write: Write) -> Iterator[Any]:
+        if len(write.rows) == 1:
+            yield self._bind(*write.rows[0])
+            return
+        pieces = write.size // _BATCH_BYTES + 1
+        length = -(-len(write.rows) // pieces)
+        for start in range(0, len(write.rows), length):
+            batch = BatchStatement(BatchType.UNLOGGED)
+            batch.is_idempotent = True
+            for statement, values in write.rows[start : start + length]:
+                batch.add(self._prepare(statement), values)
+            yield batch
+
+    def _connected(self) -> Any:
+        if self._session is None:
+            cluster = self._make_cluster()
+            try:
+                session = cluster.connect()
+                migrate(session, self.settings)
+            except BaseException:
+                cluster.shutdown()
+                raise
+            self._cluster, self._session = cluster, session
+        return self._session
+
+    def _make_cluster(self) -> Any:
+        settings = self.settings
+        profile = ExecutionProfile(
+            load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+            request_timeout=settings.timeout,
+        )
+        login = PlainTextAuthProvider(settings.user, settings.password) if settings.user else None
+        return Cluster(
+            list(settings.hosts),
+            port=settings.port,
+            auth_provider=login,
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+            reconnection_policy=ExponentialReconnectionPolicy(
+                _FIRST_RETRY, _LONGEST_RETRY, max_attempts=None
+            ),
+            connect_timeout=settings.timeout,
+            control_connection_timeout=settings.timeout,
+            # Nothing here reads it, and every change of schema would fetch all of it anew.
+            schema_metadata_enabled=False,
+        )
+
+
+@contextmanager
+def _our_failures() -> Iterator[None]:
+    """The driver's ways to say that servers are away, late or refuse, as StoreUnavailable."""
+    try:
+        yield
+    except RequestValidationException:
+        raise  # a statement that is wrong, however often it is sent
+    except (DriverException, ConnectionException, NoHostAvailable, OSError) as error:
+        raise StoreUnavailable(f"the CQL store does not answer: {_first_cause(error)}") from error
+
+
+def _first_cause(error: BaseException) -> str:
+    """NoHostAvailable holds one cause per host, which say more than it does."""
+    causes = getattr(error, "errors", None)
+    if not isinstance(causes, dict) or not causes:
+        return f"{type(error).__name__}: {error}"
+    return "; ".join(f"{host}: {cause}" for host, cause in causes.items())

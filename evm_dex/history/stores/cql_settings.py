@@ -1,0 +1,76 @@
+"""Where the order history's keyspace is, and how its rows are kept."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+_HOURS_PER_DAY = 24
+_WINDOWS_PER_LIFE = 30
+_WINDOW_OF_THE_ETERNAL = 7 * _HOURS_PER_DAY
+_HINT_WINDOW = 3 * 3_600
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+
+
+class CqlSettings(Struct, frozen=True, kw_only=True):
+    """Of a Cassandra or ScyllaDB cluster. Raises ValueError for what no cluster accepts.
+
+    A cluster of one server holds what it confirmed over a power cut, or a kill, only with
+    `commitlog_sync: batch` or `group` in its own configuration; the default may lose the last
+    moments, which a cluster of several makes good.
+    """
+
+    hosts: tuple[str, ...] = ("127.0.0.1",)
+    port: int = 9042
+    keyspace: str = "evm_dex_history"
+    user: str | None = None
+    password: str | None = None
+    replication: int = 1
+    """Copies of each row in every data centre."""
+    days_to_live: int | None = None
+    """After which changes of orders are forgotten; None: never. Totals and open orders stay."""
+    timeout: float = 10.0
+    """Seconds an answer may take."""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.keyspace):
+            raise ValueError(
+                f"keyspace {self.keyspace!r}: use up to 48 of a-z, 0-9 and _, a letter first"
+            )
+        if self.days_to_live is not None and self.days_to_live < 1:
+            raise ValueError(f"days to live must be at least 1, not {self.days_to_live}")
+
+    @property
+    def seconds_to_live(self) -> int:
+        """Of a row of a time series; 0 for ever."""
+        return (self.days_to_live or 0) * _HOURS_PER_DAY * 3_600
+
+    @property
+    def window_hours(self) -> int:
+        """Rows written within one window end up in one file, which expires whole."""
+        if self.days_to_live is None:
+            return _WINDOW_OF_THE_ETERNAL
+        return max(1, self.days_to_live * _HOURS_PER_DAY // _WINDOWS_PER_LIFE)
+
+    @property
+    def grace_seconds(self) -> int:
+        """How long a closed order's deletion is kept, and read over, among the open ones.
+
+        One copy needs none; several need what a server that was away can still be told of.
+        """
+        return 0 if self.replication == 1 else _HINT_WINDOW
+
+
+def parse_address(text: str) -> CqlSettings:
+    """Settings from `host[,host...][:port][/keyspace]`. Raises ValueError."""
+    address, _, keyspace = text.partition("/")
+    hosts, _, port = address.partition(":")
+    if not hosts or (port and not port.isdecimal()):
+        raise ValueError(f"{text!r} is no host[,host][:port][/keyspace]")
+    default = CqlSettings()
+    return CqlSettings(
+        hosts=tuple(hosts.split(",")),
+        port=int(port) if port else default.port,
+        keyspace=keyspace or default.keyspace,
+    )

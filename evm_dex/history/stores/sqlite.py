@@ -1,0 +1,237 @@
+"""The order history in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from blake3 import blake3
+
+from evm_dex.history.stores.interface import (
+    PAGE,
+    START,
+    Cursor,
+    HistoryStore,
+    Question,
+    Statistics,
+    StoreBroken,
+    StoreUnavailable,
+    check_limit,
+    new_updates,
+)
+from evm_dex.history.stores.sqlite_effects import Numbers, Writer, client_key, totals_of
+from evm_dex.history.stores.sqlite_schema import EMPTIED, FORMAT, SCHEMA
+from evm_dex.history.totals import NOTHING
+from evm_dex.history.updates import FINGERPRINT_BYTES, Exchange, OrderUpdate, decode
+from precompiles.types import Address
+
+_CURSOR = "cursor"
+_PATIENCE = 5.0
+"""Seconds to wait for another process's transaction."""
+_UPDATE = "SELECT h.event_id, h.payload FROM order_history h"
+
+
+class SqliteStore(HistoryStore):
+    """Tables in a file, in WAL mode: readers never wait for the one that writes."""
+
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
+        """Open the file, or make it. Raises StoreUnavailable, StoreBroken."""
+        self.path = Path(path)
+        where = f"{self.path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        with self._speaking():
+            self._database = sqlite3.connect(
+                where, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._speaking():
+                self._open(read_only)
+        except BaseException:
+            self._database.close()
+            raise
+        self._numbers = Numbers(self._database)
+        self._writer = Writer(self._database, self._numbers)
+
+    def cursor(self) -> Cursor:
+        with self._speaking():
+            return self._cursor()
+
+    def apply(self, updates: Sequence[OrderUpdate]) -> int:
+        with self._writing():
+            fresh = new_updates(self._cursor(), updates)
+            if fresh:
+                payload = self._writer.write(fresh)
+                fingerprint = blake3(payload).digest(FINGERPRINT_BYTES)
+                stored = fresh[-1].event_id.to_bytes(8, "big") + fingerprint
+                self._database.execute(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_CURSOR, stored)
+                )
+        return len(fresh)
+
+    def stream(self, after: int, limit: int = PAGE) -> list[OrderUpdate]:
+        check_limit(limit)
+        return self._updates(
+            f"{_UPDATE} WHERE event_id > ? ORDER BY event_id LIMIT ?", (after, limit)
+        )
+
+    def open_orders(
+        self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
+    ) -> list[OrderUpdate]:
+        where, values = _of_market(exchange, market)
+        return self._updates(
+            f"{_UPDATE} JOIN active_orders a USING (event_id)"  # noqa: S608 - texts of ours
+            " WHERE a.user = (SELECT number FROM users WHERE address = ?)"
+            f"{where.replace('market', 'a.market', 1)} ORDER BY a.order_id",
+            (user, *values),
+        )
+
+    def order(self, order_id: int) -> OrderUpdate | None:
+        found = self._updates(
+            f"{_UPDATE} JOIN orders o USING (event_id) WHERE o.order_id = ?", (order_id,)
+        )
+        return found[0] if found else None
+
+    def changes(self, order_id: int) -> list[OrderUpdate]:
+        return self._updates(f"{_UPDATE} WHERE order_id = ? ORDER BY event_id", (order_id,))
+
+    def order_fills(self, order_id: int) -> list[OrderUpdate]:
+        return self._updates(
+            f"{_UPDATE} JOIN fills f USING (event_id) WHERE f.order_id = ? ORDER BY f.trade_id",
+            (order_id,),
+        )
+
+    def by_client_id(self, user: Address, client_order_id: int) -> list[OrderUpdate]:
+        return self._updates(
+            f"{_UPDATE} JOIN orders o USING (event_id)"  # noqa: S608 - texts of ours
+            " WHERE o.user = (SELECT number FROM users WHERE address = ?)"
+            " AND o.client_order_id = ? ORDER BY o.order_id",
+            (user, client_key(client_order_id)),
+        )
+
+    def history(self, question: Question) -> list[OrderUpdate]:
+        return self._answer(question, "order_history")
+
+    def fills(self, question: Question) -> list[OrderUpdate]:
+        assert question.status is None, "a fill is no status"
+        return self._answer(question, "fills")
+
+    def statistics(self, user: Address) -> list[Statistics]:
+        with self._speaking():
+            rows = self._database.execute(
+                "SELECT s.*, m.exchange, m.address FROM order_statistics s"
+                " JOIN markets m ON m.number = s.market"
+                " WHERE s.user = (SELECT number FROM users WHERE address = ?)"
+                " ORDER BY m.exchange, m.address",
+                (user,),
+            ).fetchall()
+        return [
+            Statistics(user, Exchange(row[12]), Address(row[13]), totals_of(row), row[11])
+            for row in rows
+            if totals_of(row) != NOTHING
+        ]
+
+    def clear(self) -> None:
+        with self._writing():
+            for table in EMPTIED:
+                self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+            self._database.execute("DELETE FROM meta WHERE key = ?", (_CURSOR,))
+            self._numbers.forget()
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _open(self, read_only: bool) -> None:
+        execute = self._database.execute
+        if not read_only:
+            execute("PRAGMA journal_mode = WAL")
+            # A commit is on the disk: the chain prunes what a cursor says is taken in.
+            execute("PRAGMA synchronous = FULL")
+            execute("PRAGMA cache_size = -65536")
+            if not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                self._database.executescript(
+                    f"BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"
+                )
+        found = execute("PRAGMA user_version").fetchone()[0]
+        if found != FORMAT:
+            raise StoreBroken(
+                f"{self.path} has format {found}, this program reads "
+                f"format {FORMAT}: give another file, and rebuild it from the chain"
+            )
+
+    def _cursor(self) -> Cursor:
+        found = self._database.execute("SELECT value FROM meta WHERE key = ?", (_CURSOR,))
+        row = found.fetchone()
+        return START if row is None else Cursor(int.from_bytes(row[0][:8], "big"), row[0][8:])
+
+    def _answer(self, question: Question, table: str) -> list[OrderUpdate]:
+        question.check()
+        where, values = _of_market(question.exchange, question.market)
+        clauses = [where.replace("market", "t.market", 1)]
+        if question.user is not None:
+            clauses.append(" AND t.user = (SELECT number FROM users WHERE address = ?)")
+            values.append(question.user)
+        if question.status is not None:
+            clauses.append(" AND t.status = ?")
+            values.append(question.status)
+        if question.end is not None:
+            clauses.append(" AND t.timestamp < ?")
+            values.append(question.end)
+        if question.before is not None:
+            clauses.append(" AND (t.timestamp, t.event_id) < (?, ?)")
+            values += [question.before.timestamp, question.before.event_id]
+        # The index first, all of which the answer's place follows from; payloads only of a page.
+        return self._updates(
+            f"{_UPDATE} JOIN (SELECT t.timestamp AS at, t.event_id FROM {table} t"  # noqa: S608 - texts of ours
+            f" WHERE t.user IS NOT NULL AND t.timestamp >= ? {''.join(clauses)}"
+            " ORDER BY t.timestamp DESC, t.event_id DESC LIMIT ?) USING (event_id)"
+            " ORDER BY at DESC, event_id DESC",
+            (question.start, *values, question.limit),
+        )
+
+    def _updates(self, query: str, values: tuple[object, ...]) -> list[OrderUpdate]:
+        with self._speaking():
+            rows = self._database.execute(query, values).fetchall()
+        return [decode(event_id, payload) for event_id, payload in rows]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, written whole or not at all."""
+        with self._speaking():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._numbers.forget()
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """SQLite's errors as ours."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(f"{self.path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreBroken(
+                f"{self.path}: {error}; remove it, and rebuild it from the chain"
+            ) from error
+
+
+def _of_market(exchange: Exchange | None, market: Address | None) -> tuple[str, list[object]]:
+    """A condition on `market`, and its values; nothing where any market will do."""
+    conditions: list[str] = []
+    values: list[object] = []
+    if exchange is not None:
+        conditions.append("exchange = ?")
+        values.append(exchange)
+    if market is not None:
+        conditions.append("address = ?")
+        values.append(market)
+    if not conditions:
+        return "", []
+    inner = f"SELECT number FROM markets WHERE {' AND '.join(conditions)}"  # noqa: S608 - texts of ours
+    return f" AND market IN ({inner})", values
