@@ -15,7 +15,6 @@ from tests.precompiles.naive_exchange import (
     EVERY_MARKET,
     GTC,
     IOC,
-    LARGEST,
     REJECTED,
     USER_CANCELLED,
     Refused,
@@ -24,6 +23,7 @@ from tests.precompiles.naive_perp_accounts import STANDALONE, NaivePosition
 from tests.precompiles.naive_perp_liquidation import NaiveLiquidations
 from tests.precompiles.naive_perp_market import NaiveMarket
 from tests.precompiles.naive_perp_orders import (
+    MOST,
     POSITION,
     REDUCE_ONLY,
     TRIGGER,
@@ -54,9 +54,9 @@ class NaivePerp(NaiveLiquidations):
         if price == 0:
             raise Refused("PriceZero")
         for value in (price, external):
-            if value > LARGEST:
-                raise Refused("AmountTooLarge", value, LARGEST)
-        market.oracle, market.updated, market.external = price, self.now, external
+            if value > MOST:
+                raise Refused("AmountTooLarge", value, MOST)
+        market.set_oracle(price, external, self.now)
         return market
 
     # Standalone positions
@@ -70,6 +70,9 @@ class NaivePerp(NaiveLiquidations):
             raise Refused("InvalidLeverage", leverage, market.max_leverage)
         market.require_fresh(self.now)
         self.require_fresh(user)
+        notional, least = market.traded(size, market.mark), max(1, market.minimum_notional)
+        if notional < least:
+            raise Refused("BelowMinimumNotional", notional, least)
         order = self.market_order(user, market, size, is_long)
         order.opens = True
         self.fill_completely(order)
@@ -193,7 +196,7 @@ class NaivePerp(NaiveLiquidations):
         """Fire what is due, then liquidate what has to be."""
         due = [o for o in self.live_orders(status=UNTRIGGERED) if self.is_due(o)]
         in_danger = sum(self.can_be_liquidated(p) for p in self.open_positions())
-        due = due[: limit - min(in_danger, limit // 2)]
+        due = due[: limit - min(in_danger, (limit + 1) // 2)]
         for order in due:
             self.fire(order)
         done = len(due)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 
 from tests.precompiles.naive_exchange import IOC, Refused
 from tests.precompiles.naive_perp_accounts import CROSS, LIQUIDATED, STANDALONE, NaivePosition
-from tests.precompiles.naive_perp_orders import LIQUIDATION, NaiveOrder, NaiveOrders
+from tests.precompiles.naive_perp_orders import LIQUIDATION, MOST, NaiveOrder, NaiveOrders
 
 BOOK, BACKSTOP, DELEVERAGING = 1, 2, 3
 RESERVE = 100
@@ -100,10 +100,14 @@ class NaiveLiquidations(NaiveOrders):
         return price
 
     def bankruptcy_price(self, position: NaivePosition) -> int:
-        """At which its unit would be left with next to nothing; rounded in the unit's favour."""
-        equity = max(0, self.unit_equity(position) - RESERVE)
+        """At which its share of the unit's equity is next to gone; in the unit's favour."""
+        share = Fraction(1)
+        if position.kind == CROSS:
+            share = Fraction(position.maintenance, max(1, self.unit_maintenance(position)))
+        equity = max(0, floor(self.unit_equity(position) * share) - RESERVE)
         distance = equity * position.market.base_unit // abs(position.size)
-        return max(1, position.market.mark + (-distance if position.size > 0 else distance))
+        price = position.market.mark + (-distance if position.size > 0 else distance)
+        return max(1, min(MOST, price))
 
     def take_fee(self, position: NaivePosition, order: NaiveOrder, paid_out: int) -> None:
         wanted = ceil(Fraction(order.notional * order.market.liquidation_fee, 100_000))

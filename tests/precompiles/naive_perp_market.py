@@ -58,7 +58,7 @@ class NaiveMarket:
     basis: tuple[int, int] = (0, 0)
     """Lowest and highest of all samples of mid - oracle, and of 0, with which it starts."""
     book: tuple[int, int] = (0, 0)
-    """Lowest and highest of all samples of the book's median; (0, 0) before the first."""
+    """Lowest and highest of all samples of the book's median, and of the first oracle price."""
     untold_hours: int = 0
     """Settled, and not yet seen in an event."""
 
@@ -107,8 +107,8 @@ class NaiveMarket:
                 self.premium_count += 1
                 if second % 3_600 == 0:
                     self.settle_hour()
-            if bids and asks and now > self.time:
-                self.sample(bids[0][0], asks[0][0])
+            if now > self.time:
+                self.sample(bids, asks)
         self.time = now
 
     def premium(self, bids: Levels, asks: Levels) -> int:
@@ -128,11 +128,20 @@ class NaiveMarket:
         self.premium_sum = self.premium_count = 0
         self.untold_hours += 1
 
-    def sample(self, bid: int, ask: int) -> None:
+    def sample(self, bids: Levels, asks: Levels) -> None:
         """The averages stay between the lowest and the highest of what they have seen."""
-        basis, book = (bid + ask) // 2 - self.oracle, self.book_median(bid, ask)
+        middle = book = self.oracle
+        if bids and asks:
+            middle = (bids[0][0] + asks[0][0]) // 2
+            book = self.book_median(bids[0][0], asks[0][0])
+        basis = middle - self.oracle
         self.basis = min(self.basis[0], basis), max(self.basis[1], basis)
-        self.book = min(self.book[0] or book, book), max(self.book[1], book)
+        self.book = min(self.book[0], book), max(self.book[1], book)
+
+    def set_oracle(self, price: int, external: int, now: int) -> None:
+        if not self.oracle:
+            self.book = price, price
+        self.oracle, self.external, self.updated = price, external, now
 
     # The mark
 
@@ -147,7 +156,6 @@ class NaiveMarket:
             return self.oracle, self.oracle
         book = self.book_median(bids[0][0], asks[0][0])
         low, high = self.book
-        low, high = min(low or self.oracle, self.oracle), max(high, self.oracle)
         if self.external and not self.stale(self.time):
             low = high = self.external
         lowest = sorted((self.oracle + self.basis[0], book, low))[1]

@@ -23,7 +23,6 @@ from tests.precompiles.naive_exchange import (
     GTC,
     IOC,
     IOC_REMAINDER,
-    LARGEST,
     NEW,
     NO_PREVENTION,
     PARTIALLY_FILLED,
@@ -33,6 +32,8 @@ from tests.precompiles.naive_exchange import (
 from tests.precompiles.naive_perp_accounts import ISOLATED, LIQUIDATED, NaiveAccounts, NaivePosition
 from tests.precompiles.naive_perp_market import Levels, NaiveMarket
 
+MOST = 2**112 - 1
+"""Of a size or a price."""
 UNTRIGGERED = 7
 MOST_MAKERS = 50
 """That a liquidation or a trigger meets."""
@@ -440,8 +441,8 @@ def check_size(market: NaiveMarket, amount: int) -> None:
     """On the market's grid."""
     if amount == 0:
         raise Refused("AmountZero")
-    if amount > LARGEST:
-        raise Refused("AmountTooLarge", amount, LARGEST)
+    if amount > MOST:
+        raise Refused("AmountTooLarge", amount, MOST)
     if amount % market.lot:
         raise Refused("AmountNotMultipleOfLot", amount, market.lot)
 
@@ -450,7 +451,7 @@ def check_price(market: NaiveMarket, price: int) -> None:
     """On the market's grid."""
     if price == 0:
         raise Refused("PriceZero")
-    if price > LARGEST:
-        raise Refused("AmountTooLarge", price, LARGEST)
+    if price > MOST:
+        raise Refused("AmountTooLarge", price, MOST)
     if price % market.tick:
         raise Refused("PriceNotMultipleOfTick", price, market.tick)
