@@ -269,11 +269,48 @@ ORDERS = {
     """,
 }
 
+OWN_BID_FIRST = """
+    oracle 1000                  = 1000
+    A buy 10 @ 1000 gtc          = #1 new
+    C buy 10 @ 1000 gtc          = #2 new
+"""
+PREVENTED = {
+    "expire taker": f"""
+        setSelfTradePrevention gold 1 = ok
+        {OWN_BID_FIRST}
+        A sell 30 @ 1000 gtc     = #3 expired
+        order #1                 = new 0/10
+        bids                     = 20 @ 1000
+    """,
+    "expire both": f"""
+        setSelfTradePrevention gold 2 = ok
+        {OWN_BID_FIRST}
+        A sell 30 @ 1000 gtc     = #3 expired
+        order #1                 = expired 0/10 self_trade
+        bids                     = 10 @ 1000
+    """,
+    "decrement": f"""
+        setSelfTradePrevention gold 3 = ok
+        {OWN_BID_FIRST}
+        A sell 30 @ 1000 gtc     = #3 partially_filled | 10 @ 1000 of #2
+        order #1                 = expired 0/10 self_trade
+        order #3                 = partially_filled 10/20
+        A sell 30 @ 1000 fok     = CannotFillCompletely 30 0
+    """,
+    "none": f"""
+        setSelfTradePrevention gold 4 = ok
+        {OWN_BID_FIRST}
+        A sell 30 @ 1000 gtc     = #3 partially_filled | 10 @ 1000 of #1 | 10 @ 1000 of #2
+        p1                       = closed
+        p3                       = A short 10 for 10000 cross x10
+    """,
+}
+
 
 @pytest.mark.parametrize("reopens", [False, True], ids=["running", "reopened"])
-@pytest.mark.parametrize("name", [*SEED, *ORDERS])
+@pytest.mark.parametrize("name", [*SEED, *ORDERS, *PREVENTED])
 def test_scenario(name: str, *, reopens: bool) -> None:
     """Also where the exchange starts from storage before every line."""
     world = exchange()
-    play(world, (SEED | ORDERS)[name], reopens=reopens)
+    play(world, (SEED | ORDERS | PREVENTED)[name], reopens=reopens)
     assert violations(world.ledger) == []
