@@ -45,7 +45,7 @@ def jvm_options(home: Path, jars: Path, jmx_port: int | None) -> list[str]:
 
 
 def configuration(home: Path, native_port: int, storage_port: int) -> str:
-    """The text of cassandra.yaml. The commit log survives a kill of the process at any time."""
+    """The text of cassandra.yaml. What was confirmed survives a kill."""
     return f"""\
 cluster_name: evm-dex
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
@@ -59,8 +59,7 @@ native_transport_port: {native_port}
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters: [{{seeds: "127.0.0.1:{storage_port}"}}]
-commitlog_sync: periodic
-commitlog_sync_period: 10000ms
+commitlog_sync: batch
 commitlog_segment_size: 8MiB
 commitlog_directory: {home}/commitlog
 data_file_directories: [{home}/data]

@@ -1,0 +1,58 @@
+"""The server that tests of the CQL store talk to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from msgspec.structs import replace
+
+from evm_dex.history.stores.cql import CqlStore
+from evm_dex.history.stores.cql_session import CqlSession
+from evm_dex.history.stores.cql_settings import CqlSettings, parse_address
+from tests.history.cassandra.server import MADE, Server
+
+NAMED = os.environ.get("EVM_DEX_CQL")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One of our own, which tests may kill as long as they start it again."""
+    if NAMED:
+        pytest.skip("EVM_DEX_CQL names a server, and that one is not to be killed")
+    if not (MADE / "jars").is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"{MADE} has no server: `sh .ci/cassandra` fetches it")
+        pytest.skip("no Cassandra server: `sh .ci/cassandra` fetches one (Java 17, Maven)")
+    server = Server(tmp_path_factory.mktemp("cassandra") / "home")
+    server.start()
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Iterator[CqlSettings]:
+    """A keyspace for one test; gone afterwards."""
+    if NAMED:
+        at = parse_address(NAMED)
+    else:
+        at = CqlSettings(port=request.getfixturevalue("server").port)
+    own = replace(at, keyspace=f"test_{uuid4().hex}")
+    yield own
+    session = CqlSession(own)
+    session.execute(f"DROP KEYSPACE {own.keyspace}")
+    session.close()
+
+
+@pytest.fixture
+def stores(settings: CqlSettings) -> Iterator[list[CqlStore]]:
+    """Filled by a test; all are closed when it is over."""
+    opened: list[CqlStore] = []
+    yield opened
+    for store in opened:
+        store.close()
