@@ -16,6 +16,7 @@ from evm_dex.chain.transactions import Transaction
 from evm_dex.node.errors import RpcError, failed
 from evm_dex.node.kinds import BlockHash, BlockId
 from evm_dex.node.limits import Limits
+from evm_dex.node.queue import Queue
 from evm_dex.node.registry import all_methods
 from evm_dex.node.reverts import call_error
 from evm_dex.vm.machine import State
@@ -69,6 +70,7 @@ class Node:
         self.on_transaction: list[Callable[[Transaction], object]] = []
         """Called with each transaction that was accepted."""
         self.filters: Filters = Filters(self)
+        self.queue = Queue(chain)
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
         self._announced.append((chain.head.block_number, chain.head.hash))
         chain.listeners.append(lambda _: self._announce())
@@ -82,11 +84,26 @@ class Node:
         return self.chain.state_at(block.block_hash if isinstance(block, BlockHash) else block)
 
     def submit(self, transaction: Transaction) -> bytes:
-        """Hand a transaction to the chain; its hash. Raises TransactionRejected."""
-        sent = self.chain.send(transaction)
+        """Hand a transaction to the chain; its hash. Raises TransactionRejected.
+
+        One whose sender's earlier ones are still missing waits for those.
+        """
+        if self.queue.is_early(transaction):
+            self.queue.add(transaction)
+            return transaction.hash
+        self._tell(self.chain.send(transaction))
+        for promoted in self.queue.promote(transaction.sender):
+            self._tell(promoted)
+        return transaction.hash
+
+    def waiting(self, transaction_hash: bytes) -> Transaction | None:
+        """A transaction that is not on the chain yet."""
+        both = (*self.chain.mempool, *self.queue)
+        return next((item for item in both if item.hash == transaction_hash), None)
+
+    def _tell(self, transaction: Transaction) -> None:
         for tell in self.on_transaction:
-            tell(sent)
-        return sent.hash
+            tell(transaction)
 
     def _announce(self) -> None:
         """Find out what is new and tell it; a rollback or another branch went back first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from eth_utils.address import to_checksum_address
@@ -49,7 +50,7 @@ def transaction_by_hash(node: Node, transaction_hash: Hash) -> TransactionObject
     found = _included(node, transaction_hash)
     if found is not None:
         return transaction_object(found.transaction, found.header, found.index)
-    waiting = _waiting(node, transaction_hash)
+    waiting = node.waiting(transaction_hash)
     return None if waiting is None else transaction_object(waiting)
 
 
@@ -75,7 +76,7 @@ def transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> 
 def raw_transaction_by_hash(node: Node, transaction_hash: Hash) -> Raw:
     """A transaction as it was handed in; null for none such."""
     found = _included(node, transaction_hash)
-    transaction = found.transaction if found else _waiting(node, transaction_hash)
+    transaction = found.transaction if found else node.waiting(transaction_hash)
     return None if transaction is None else transaction.raw
 
 
@@ -96,25 +97,35 @@ def pending_transactions(
 
 @rpc("txpool_status")
 def pool_status(node: Node) -> Annotated[Json, shaped("PoolStatus", "how many wait")]:
-    """How many transactions wait; none is ever queued for a nonce that is missing."""
-    return {"pending": quantity(len(node.chain.mempool)), "queued": "0x0"}
+    """How many transactions wait for a block, and how many for earlier ones of their sender."""
+    return {
+        "pending": quantity(len(node.chain.mempool)),
+        "queued": quantity(len(node.queue)),
+    }
 
 
 @rpc("txpool_content")
 def pool_content(node: Node) -> Pool:
     """The transactions that wait, by sender and nonce."""
-    found: dict[str, dict[str, Json]] = {}
-    for item in node.chain.mempool:
-        by_nonce = found.setdefault(to_checksum_address(item.sender), {})
-        by_nonce[str(item.nonce)] = transaction_object(item)
-    return {"pending": found, "queued": {}}
+    return {"pending": _by_sender(node.chain.mempool), "queued": _by_sender(node.queue)}
 
 
 @rpc("txpool_contentFrom")
 def pool_content_from(node: Node, address: HexAddress) -> Pool:
     """The transactions of one sender that wait, by nonce."""
-    mine = (item for item in node.chain.mempool if item.sender == address)
-    return {"pending": {str(item.nonce): transaction_object(item) for item in mine}, "queued": {}}
+    sender = to_checksum_address(address)
+    return {
+        "pending": _by_sender(node.chain.mempool).get(sender, {}),
+        "queued": _by_sender(node.queue).get(sender, {}),
+    }
+
+
+def _by_sender(waiting: Iterable[Transaction]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for item in waiting:
+        by_nonce = found.setdefault(to_checksum_address(item.sender), {})
+        by_nonce[str(item.nonce)] = transaction_object(item)
+    return found
 
 
 def _included(node: Node, transaction_hash: bytes) -> IncludedTransaction | None:
@@ -122,7 +133,3 @@ def _included(node: Node, transaction_hash: bytes) -> IncludedTransaction | None
         return node.chain.history.included(transaction_hash)
     except UnknownTransaction:
         return None
-
-
-def _waiting(node: Node, transaction_hash: bytes) -> Transaction | None:
-    return next((item for item in node.chain.mempool if item.hash == transaction_hash), None)
