@@ -50,7 +50,6 @@ class Level(Struct, Generic[OrderT], gc=False, eq=False):
     head: Node[OrderT] | None = None
     tail: Node[OrderT] | None = None
 
-
     def count(self) -> int:
         """How many orders wait here; a walk along the queue."""
         count, node = 0, self.head

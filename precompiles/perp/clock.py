@@ -109,11 +109,14 @@ def _moved_on(
     basis = Average(prices.basis_numerator, prices.basis_denominator)
     average = Average(prices.book_numerator, prices.book_denominator)
     bid, ask = book.best_prices()
+    elapsed = now - prices.time
+    # Without two sides the oracle's price stands for the book's, so no average is of a book alone.
+    middle, sample = prices.oracle, prices.oracle
     if bid and ask:
-        elapsed = now - prices.time
-        basis = ema_step(basis, floor_divide(bid + ask, 2) - prices.oracle, elapsed, BASIS_PERIOD)
+        middle = floor_divide(bid + ask, 2)
         sample = book_median(bid, ask, prices.last_trade)
-        average = ema_step(average, sample, elapsed, BOOK_PERIOD)
+    basis = ema_step(basis, middle - prices.oracle, elapsed, BASIS_PERIOD)
+    average = ema_step(average, sample, elapsed, BOOK_PERIOD)
     moved = replace(
         prices,
         time=now,

@@ -23,7 +23,8 @@ from precompiles.perp.triggers import fire
 from precompiles.types import PositionKind
 
 LOOK_GAS = 20
-"""For each open position of the exchange: what is looked at must not depend on hints."""
+"""For each open position and waiting trigger of the exchange: what is looked at is a hint, and
+what it costs may not depend on hints."""
 _ADDRESS_WIDTH = 20
 GAS_RESERVE = 5_000_000
 """What the costliest trigger or liquidation may need, with a hundred positions to look at."""
@@ -46,12 +47,13 @@ def keep(ledger: Ledger, execution: Execution, limit: int) -> int:
     are left out, as are positions that are cooling down. What is left for want of `limit`, or of
     gas after the first, is there for the next call.
     """
-    execution.charge(LOOK_GAS * ledger.perp.open_positions.count())
+    rows = ledger.perp.open_positions.count() + len(ledger.perp.triggers.rows)
+    execution.charge(LOOK_GAS * rows)
     for market in listed_markets(ledger):
         touch(ledger, execution, market)
     due = find_due(ledger, execution.now, limit)
     done = 0
-    for trigger_id in due.triggers[: limit - min(len(due.positions), limit // 2)]:
+    for trigger_id in due.triggers[: limit - min(len(due.positions), (limit + 1) // 2)]:
         if not _has_gas(execution, done):
             return done
         fire(ledger, execution, ledger.perp.triggers.rows[trigger_id])

@@ -43,6 +43,7 @@ from precompiles.perp.oracle import is_fresh, require_fresh
 from precompiles.perp.placing import OrderRequest, new_order
 from precompiles.perp.positions import Effect, reduce, sweep, take_over
 from precompiles.types import (
+    MAX_PERP_VALUE,
     ZERO_ADDRESS,
     CloseReason,
     OrderKind,
@@ -145,7 +146,8 @@ def _sell_on_book(
     book takes nothing.
     """
     amount = abs(position.size)
-    is_partial = _is_partial(market, position_health(ledger, position, execution.now))
+    own = position_health(ledger, position, execution.now)
+    is_partial = _is_partial(market, own)
     if is_partial and execution.now < position.cooldown_until:
         raise LiquidationCoolingDown(position.id, position.cooldown_until)
     if is_partial and position.cooldown_until == 0:
@@ -153,7 +155,10 @@ def _sell_on_book(
         amount = max(min(market.lot, amount), share - share % market.lot)
     else:
         is_partial = False
-    order, paid_out = _trade_away(ledger, execution, market, position, amount, health.equity)
+    spendable = health.equity
+    if not position.has_own_cash:  # its share: the rest stands behind the others
+        spendable = divide_down(health.equity * own.maintenance, max(1, health.maintenance))
+    order, paid_out = _trade_away(ledger, execution, market, position, amount, spendable)
     if order.filled == 0:
         return None
     if is_partial:
@@ -182,15 +187,16 @@ def _trade_away(
     market: PerpMarket,
     position: Position,
     amount: int,
-    equity: int,
+    spendable: int,
 ) -> tuple[PerpOrder, int]:
-    """Send the owner's order to the book, down to where the equity would be used up.
+    """Send the owner's order to the book, down to where `spendable` would be used up.
 
     Returns it, with what the position's own cash paid out to the account meanwhile.
     """
     mark = ledger.perp.prices.rows[market.asset].mark
-    spendable = max(0, equity - ROUNDING_RESERVE)
-    price = max(1, bankruptcy_price(position.size, mark, spendable, market.base_unit))
+    spendable = max(0, spendable - ROUNDING_RESERVE)
+    price = bankruptcy_price(position.size, mark, spendable, market.base_unit)
+    price = max(1, min(MAX_PERP_VALUE, price))
     acting = execution.acting_for(position.owner)
     request = OrderRequest(
         market.asset, amount, price, not position.is_long, TimeInForce.IOC, reduce_only=True

@@ -9,6 +9,7 @@ from precompiles.engine.amounts import fee, quote_amount
 from precompiles.engine.margin import initial_margin, maintenance_margin, notional_up
 from precompiles.engine.rounding import divide_down, divide_up
 from precompiles.errors import (
+    BelowMinimumNotional,
     CannotFillCompletely,
     InsufficientMargin,
     InvalidLeverage,
@@ -60,7 +61,8 @@ def open_position(
 ) -> Position:
     """Trade `amount` at market into a position of its own, backed by notional / leverage.
 
-    Raises UnknownMarket, InvalidLeverage, NoOraclePrice, StalePrice, CannotFillCompletely,
+    Raises UnknownMarket, InvalidLeverage, NoOraclePrice, StalePrice, BelowMinimumNotional,
+    CannotFillCompletely,
     OpenInterestTooLarge, InsufficientMargin, or what is wrong with the amount.
     """
     market = require_market(ledger, asset)
@@ -70,6 +72,10 @@ def open_position(
     prices = touch(ledger, execution, market)
     require_fresh(market, prices, execution.now)
     require_fresh_account(ledger, execution.caller, execution.now)
+    at_mark = quote_amount(amount=amount, price=prices.mark, base_unit=market.base_unit)
+    least = max(1, market.minimum_notional)
+    if at_mark < least:
+        raise BelowMinimumNotional(at_mark, least)
     # The position is made once, with the totals, when everything has filled.
     filled_order = trade_at_market(
         ledger,

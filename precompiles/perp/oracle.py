@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from precompiles.engine.mark import BASIS_PERIOD, BOOK_PERIOD, FIXED
 from precompiles.errors import AmountTooLarge, NoOraclePrice, NotFeeder, PriceZero, StalePrice
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpPrices
@@ -31,11 +32,23 @@ def set_price(
         if price > MAX_PERP_VALUE:
             raise AmountTooLarge(price, MAX_PERP_VALUE)
     prices = touch(ledger, execution, market)
+    if prices.oracle == 0:
+        prices = _begun(prices, oracle)
     prices = replace(prices, oracle=oracle, oracle_time=execution.now, external=external)
     prices = replace(prices, mark=marked(market, prices, ledger.perp.book(asset)))
     ledger.perp.prices.put(asset, prices)
     execution.events.append(OraclePriceSet(asset, oracle, prices.mark))
     return prices.mark
+
+
+def _begun(prices: PerpPrices, oracle: int) -> PerpPrices:
+    """Averages that have seen the first price for a period, so that no first sample is all."""
+    return replace(
+        prices,
+        basis_denominator=BASIS_PERIOD * FIXED,
+        book_numerator=oracle * BOOK_PERIOD * FIXED,
+        book_denominator=BOOK_PERIOD * FIXED,
+    )
 
 
 def require_price(market: PerpMarket, prices: PerpPrices) -> None:

@@ -33,17 +33,21 @@ TIME = {
         mark                     = 1000
         D sell 10 @ 1008 gtc     = #2 new
         wait 1
-        mark                     = 1005
+        mark                     = 1000
+        wait 20
+        mark                     = 1002
         oracle 1000 external 1025 = 1005
         C cancel #1              = ok
         wait 1
         mark                     = 1000
     """,
-    "a bent book moves the mark by the least maintenance rate, 1 % here, and no further": """
+    "a bent book moves the mark slowly, by the least maintenance rate, 1 % here, and no further": """
         oracle 1000              = 1000
         C buy 10 @ 1100 gtc      = #1 new
         D sell 10 @ 1200 gtc     = #2 new
         wait 1
+        mark                     = 1004
+        wait 20
         mark                     = 1010
     """,
     "downward too": """
@@ -51,6 +55,8 @@ TIME = {
         C buy 10 @ 800 gtc       = #1 new
         D sell 10 @ 900 gtc      = #2 new
         wait 1
+        mark                     = 995
+        wait 20
         mark                     = 990
     """,
     "funding for one hour: 0.00125 % when the book says nothing": f"""
