@@ -23,6 +23,7 @@ from tests.precompiles.naive_exchange import (
     GTC,
     IOC,
     IOC_REMAINDER,
+    LARGEST,
     NEW,
     NO_PREVENTION,
     PARTIALLY_FILLED,
@@ -223,11 +224,9 @@ class NaiveOrders(NaiveAccounts):
             )
         )
         order.status = EXPIRED  # not in the book while it matches
-        limited = order.kind in (TRIGGER, LIQUIDATION)
-        for _ in range(MOST_MAKERS if limited else len(counter)):
-            counter = self.counter(order)
-            if not counter or not order.remaining:
-                break
+        met, most = 0, MOST_MAKERS if order.kind in (TRIGGER, LIQUIDATION) else LARGEST
+        while order.remaining and met < most and (counter := self.counter(order)):
+            met += 1
             if self.meet(order, counter[0], target):
                 return True
         return False

@@ -42,8 +42,8 @@ from tests.precompiles.perp_world import (
     VAULT,
 )
 
-EXAMPLES, STEPS = {"ci": (40, 30), "nightly": (900, 50)}[PROFILE]
-LEAST_OPERATIONS = {"ci": 3_000, "nightly": 100_000}[PROFILE]
+EXAMPLES, STEPS = {"ci": (70, 30), "nightly": (1_000, 50)}[PROFILE]
+LEAST_OPERATIONS = {"ci": 4_000, "nightly": 100_000}[PROFILE]
 traders = st.sampled_from((*TRADERS, *TRADERS, VAULT))
 assets = st.sampled_from((GOLD, GOLD, SILVER, COPPER, UNLISTED))
 lots = st.one_of(st.integers(1, 60), st.integers(0, 1_500))
@@ -57,7 +57,7 @@ terms = st.fixed_dictionaries(
         "base_unit": st.sampled_from((1, 7, 10, 1_000)),
         "tick": st.integers(1, 4),
         "lot": st.integers(1, 4),
-        "max_leverage": st.sampled_from((5, 10, 20, 50)),
+        "max_leverage": st.sampled_from((5, 5, 10, 20, 50)),
         "fees": st.sampled_from(((0, 0, 0), (15, 45, 500), (1_000, 10_000, 10_000))),
         "recipient": st.sampled_from((RECIPIENT, RECIPIENT, TRADERS[0])),
         "tiers": st.sampled_from((None, None, ((0, 20), (60_000, 7), (200_000, 3)))),
@@ -292,13 +292,15 @@ class Perpetuals(BothExchanges):
 
     @rule(
         asset=st.sampled_from((GOLD, SILVER, COPPER)),
-        percent=st.sampled_from((100, 99, 101, 97, 103, 90, 112, 70, 150, 40, 10, 250)),
+        per_mille=st.sampled_from(
+            (1_000, 990, 1_010, 970, 1_030, 900, 1_120, 700, 400, 100, 2_500)
+        ),
         external=st.sampled_from((0, 0, 98, 103)),
     )
-    def move_price(self, asset: Address, percent: int, external: int) -> None:
+    def move_price(self, asset: Address, per_mille: int, external: int) -> None:
         """Of the oracle; by a little, by a gap, or by a crash."""
         now = self.model.market(asset).oracle or PRICE
-        price = min(max(1, now * percent // 100), 100 * PRICE)
+        price = min(max(1, now * per_mille // 1_000), 100 * PRICE)
         self.set_oracle(asset, price, price * external // 100)
 
     @rule(
@@ -307,7 +309,7 @@ class Perpetuals(BothExchanges):
     def end_block(self, seconds: int, reopens: bool, feeds: bool) -> None:
         self.pass_time(seconds, reopens=reopens)
         for asset in (GOLD, SILVER) if feeds else ():
-            self.move_price(asset, 100, 0)
+            self.move_price(asset, 1_000, 0)
 
     @rule(seconds=st.sampled_from((1_800, 3_600, 7_205, 86_400, 200_000)))
     def pass_hours(self, seconds: int) -> None:
@@ -344,14 +346,17 @@ class Perpetuals(BothExchanges):
             self.same_state()
 
     def shake(self, rng: random.Random) -> None:
-        """A price moves, and what that makes due is mostly done at once."""
-        asset = rng.choice((GOLD, GOLD, SILVER))
-        self.move_price(asset, rng.choice((*range(96, 105), 92, 108, 80)), 0)
-        self.same_state()
-        for _ in range(rng.choice((0, 1, 1, 3))):
+        """A price goes one way, and what that makes due is mostly done at once."""
+        asset, step = (
+            rng.choice((GOLD, GOLD, SILVER)),
+            rng.choice((3, 6, 10, 20, 40, 200)) * rng.choice((-1, 1)),
+        )
+        for _ in range(rng.choice((1, 1, 2, 4)) if abs(step) < 100 else 1):
+            self.move_price(asset, 1_000 + step, 0)
+            self.same_state()
             if rng.random() < 0.3:
                 self.keep(rng.choice((1, 2, 100)))
-            else:
+            elif rng.random() < 0.7:
                 self.liquidate(rng.choice(TRADERS), rng.randrange(200))
 
     # Frames
