@@ -17,6 +17,7 @@ from benchmarks import (
     checkpoints,
     durability,
     perpetuals,
+    tester,
     transactions,
 )
 from evm_dex.tables import plain_table
@@ -26,6 +27,7 @@ SUBJECTS = {
     "calls": calls.run,
     "transactions": transactions.run,
     "perpetuals": perpetuals.run,
+    "tester": tester.run,
     "blocks": blocks.run,
     "durability": durability.run,
     "checkpoints": checkpoints.run,

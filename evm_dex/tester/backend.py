@@ -71,10 +71,10 @@ class Backend(BaseChainBackend):
         `accounts` says for how many of eth-tester's keys there are funds.
         """
         self._keys = [Account(number.to_bytes(32, "big")) for number in range(1, accounts + 1)]
-        self._genesis = tester_genesis(genesis, chain_id, self._keys)
+        self.genesis = tester_genesis(genesis, chain_id, self._keys)
         self._snapshots = count()
         self._owns = dex is None
-        self._use(dex or evm_dex.open(genesis=self._genesis, automine=False))
+        self._use(dex or evm_dex.open(genesis=self.genesis, automine=False))
 
     def _use(self, dex: evm_dex.Dex) -> None:
         self.dex = dex
@@ -95,7 +95,7 @@ class Backend(BaseChainBackend):
         """Begin again: with a new chain, or on a given one by going back to its block 0."""
         if self._owns:
             self.dex.close()
-            self._use(evm_dex.open(genesis=self._genesis, automine=False))
+            self._use(evm_dex.open(genesis=self.genesis, automine=False))
         else:
             self.chain.rollback(0)
 

@@ -1,0 +1,119 @@
+"""What the backend offers beyond eth-tester's suite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from eth_account import Account
+from eth_tester import EthereumTester
+from eth_tester.exceptions import TransactionFailed
+from web3 import EthereumTesterProvider, Web3
+from web3._utils.contract_sources.contract_data._custom_contract_data import EMITTER_ENUM
+from web3._utils.contract_sources.contract_data.emitter_contract import EMITTER_CONTRACT_DATA
+
+import evm_dex
+from evm_dex.artifact import load_artifact
+from evm_dex.tester import Backend, IndexedTester
+from tests.tester.conftest import deployed
+
+ETHER = 10**18
+
+
+def connected(backend: Backend) -> Any:
+    return Web3(EthereumTesterProvider(IndexedTester(backend=backend)))
+
+
+def test_web3_trades_on_the_exchange_and_reads_its_errors() -> None:
+    backend = Backend()
+    w3, dex = connected(backend), backend.dex
+    spot = w3.eth.contract(address=w3.to_checksum_address(dex.spot.address), abi=spot_abi())
+    trader = w3.eth.accounts[0]
+    dex.cheats.deal_on_spot("USDC", trader, 10_000 * 10**6)
+    weth = w3.to_checksum_address(dex.tokens["WETH"].address)
+    order = spot.functions.placeOrder(weth, ETHER, 2_000 * 10**6, True)
+    receipt = w3.eth.wait_for_transaction_receipt(order.transact({"from": trader}))
+    (placed,) = spot.events.OrderPlaced().process_receipt(receipt)
+    assert placed["args"]["user"] == trader
+    assert dex.spot.call("getBestPrices", weth)[0] == 2_000 * 10**6
+    with pytest.raises(TransactionFailed, match=r"InsufficientBalance\(.*needed="):
+        spot.functions.placeOrder(weth, 10**27, 2_000 * 10**6, True).call({"from": trader})
+
+
+def spot_abi() -> Any:
+    return load_artifact("ISpot")["abi"]
+
+
+def test_the_chain_id_is_a_choice() -> None:
+    backend = Backend(chain_id=5)
+    raw = Account.sign_transaction(
+        {"nonce": 0, "gas": 21_000, "gasPrice": 10**10, "to": "0x" + "11" * 20, "chainId": 5},
+        (1).to_bytes(32, "big"),
+    ).raw_transaction
+    backend.send_raw_transaction(bytes(raw))
+    assert len(backend.chain.mine().transaction_hashes) == 1
+
+
+def test_a_chain_that_is_there_already_is_taken_as_it_is(tmp_path: Any) -> None:
+    with evm_dex.open(tmp_path / "chain", genesis=Backend().genesis) as dex:
+        tester = EthereumTester(backend=Backend(dex=dex))
+        account = tester.get_accounts()[0]
+        sent = {"from": account, "to": "0x" + "22" * 20, "value": 7, "gas": 21_000}
+        tester.send_transaction(sent)
+        assert dex.balance("0x" + "22" * 20) == 7
+        tester.backend.reset_to_genesis()
+        assert dex.head.number == 0
+
+
+def test_logs_are_those_of_the_stock_tester_found_by_bloom() -> None:
+    backend = Backend()
+    w3 = connected(backend)
+    indexed, stock = w3.provider.ethereum_tester, EthereumTester(backend=backend)
+    emitters = [deployed(w3, EMITTER_CONTRACT_DATA) for _ in range(2)]
+    event = EMITTER_ENUM["LogDoubleWithIndex"]
+    for number in range(6):
+        call = emitters[number % 2].functions.logDouble(event, number, 7)
+        call.transact({"from": w3.eth.accounts[0]})
+        backend.mine_blocks(number)
+    one, two = (emitter.address for emitter in emitters)
+    everything = indexed.get_logs(from_block=0)
+    assert len(everything) == 6
+    topic = everything[3]["topics"][1]
+    asked: list[dict[str, Any]] = [
+        {"from_block": 0},
+        {"from_block": 4, "to_block": 12},
+        {"from_block": 0, "address": one},
+        {"from_block": 0, "address": [one, two]},
+        {"from_block": 0, "topics": [None, topic]},
+        {"from_block": 0, "topics": [None, [topic, everything[0]["topics"][1]]]},
+        {},
+    ]
+    for filters in asked:
+        assert indexed.get_logs(**filters) == stock.get_logs(**filters), filters
+
+
+def test_a_pending_receipt_tells_what_would_become_of_it() -> None:
+    backend = Backend()
+    tester = EthereumTester(backend=backend)
+    log_filter = tester.create_log_filter()
+    w3: Any = Web3(EthereumTesterProvider(tester))
+    emitter = deployed(w3, EMITTER_CONTRACT_DATA)
+    root = backend.chain.head.state_root
+    backend.send_transaction(
+        {
+            "from": backend.get_accounts()[0],
+            "to": bytes.fromhex(emitter.address[2:]),
+            "gas": 100_000,
+            "data": bytes.fromhex(emitter.encode_abi("logNoArgs", args=[0])[2:]),
+        }
+    )
+    (waiting,) = backend.chain.mempool
+    pending = backend.get_transaction_receipt(waiting.hash)
+    assert (pending["status"], pending["block_hash"]) == (1, None)
+    assert backend.chain.head.state_root == root
+    backend.mine_blocks()
+    mined = backend.get_transaction_receipt(waiting.hash)
+    assert mined["gas_used"] == pending["gas_used"]
+    assert [log["data"] for log in mined["logs"]] == [log["data"] for log in pending["logs"]]
+    tester.mine_block()
+    assert tester.get_only_filter_changes(log_filter) == ()
