@@ -41,7 +41,7 @@ TIME = {
         wait 1
         mark                     = 1000
     """,
-    "a bent book moves the mark slowly, by the least maintenance rate, 1 % here, and no further": """
+    "a bent book moves the mark slowly, and by no more than the least maintenance rate, 1 %": """
         oracle 1000              = 1000
         C buy 10 @ 1100 gtc      = #1 new
         D sell 10 @ 1200 gtc     = #2 new
