@@ -54,13 +54,13 @@ def levels_are_sums_in_id_order(ledger: Ledger) -> Iterator[str]:
 def indexes_agree_with_orders(ledger: Ledger) -> Iterator[str]:
     """Books, open orders and client ids hold exactly the active orders."""
     spot, perp = ledger, ledger.perp
-    yield from _compare("spot", spot.orders.rows, spot.books, spot.open_orders, {})
+    yield from _compare("spot", spot.orders.rows, spot.live.books, spot.live.by_owner, {})
     yield from _compare(
-        "perpetual", perp.orders.rows, perp.books, perp.open_orders, perp.triggers.rows
+        "perpetual", perp.orders.rows, perp.live.books, perp.live.by_owner, perp.triggers.rows
     )
     for exchange, rows, ids in (
-        ("spot", spot.orders.rows.values(), spot.client_order_ids.ids),
-        ("perpetual", perp.orders.rows.values(), perp.client_order_ids.ids),
+        ("spot", spot.orders.rows.values(), spot.live.by_client_id.ids),
+        ("perpetual", perp.orders.rows.values(), perp.live.by_client_id.ids),
     ):
         waiting = perp.triggers.rows.values() if exchange == "perpetual" else ()
         live = [*(order for order in rows if order.is_active), *waiting]
@@ -138,8 +138,8 @@ INVARIANTS = (
 
 def _books(ledger: Ledger) -> Iterator[tuple[bytes, OrderBook[Any]]]:
     """The books of both exchanges, whose orders differ in what the book does not look at."""
-    yield from ledger.books.items()
-    yield from ledger.perp.books.items()
+    yield from ledger.live.books.items()
+    yield from ledger.perp.live.books.items()
 
 
 def _nodes(book: OrderBook[Any]) -> Iterator[Node[Any]]:

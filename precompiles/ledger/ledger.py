@@ -7,7 +7,6 @@ back from storage when asked for.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,15 +15,14 @@ from precompiles.engine.book import OrderBook
 from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.folding import fold
+from precompiles.ledger.live_orders import LiveOrders
 from precompiles.ledger.perp_records import PerpOrder, Position
 from precompiles.ledger.perp_tables import PerpTables
 from precompiles.ledger.records import Balance, Counter, Market, Order, Settings, TokenTotal
 from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage, UntrustedStorage
 from precompiles.ledger.tables import (
     BytesKey,
-    ClientOrderIds,
     IdKey,
-    OpenOrders,
     RecordT,
     Table,
     TableNumber,
@@ -64,7 +62,8 @@ class Ledger:
         self.orders: Table[int, Order] = Table(
             TableNumber.ORDERS, IdKey(), Order.decode, journal, lambda order: order.is_active
         )
-        self.orders.index = self._index
+        self.live: LiveOrders[Order] = LiveOrders(journal, lambda _order_id: False)
+        self.orders.index = self.live.changed
         self.perp = PerpTables(journal)
         tables: tuple[Table[Any, Any], ...] = (
             self.settings,
@@ -76,9 +75,6 @@ class Ledger:
             *self.perp.tables,
         )
         self.tables: dict[int, Table[Any, Any]] = {table.number: table for table in tables}
-        self.books: dict[bytes, OrderBook[Order]] = {}
-        self.open_orders = OpenOrders(journal)
-        self.client_order_ids = ClientOrderIds(journal)
         self.commitment = EMPTY_COMMITMENT
 
     # Reading and changing rows
@@ -151,11 +147,8 @@ class Ledger:
         self.orders.put(order.id, order)
 
     def book(self, asset: bytes) -> OrderBook[Order]:
-        """The book of a market; an index, so one that has no orders says nothing."""
-        book = self.books.get(asset)
-        if book is None:
-            book = self.books[asset] = OrderBook(self.journal)
-        return book
+        """The book of a spot market."""
+        return self.live.book(asset)
 
     # Blocks
 
@@ -220,24 +213,13 @@ class Ledger:
 
     def index_loaded(self) -> None:
         """Build every index from the rows that were loaded, by ascending id."""
-        by_market: defaultdict[bytes, list[Order]] = defaultdict(list)
-        by_owner: defaultdict[Address, list[int]] = defaultdict(list)
-        for order in self.orders.rows.values():
-            by_market[order.asset].append(order)
-            by_owner[order.owner].append(order.id)
-            if order.client_order_id:
-                self.client_order_ids.ids[order.owner, order.client_order_id] = order.id
-        for asset, resting in by_market.items():
-            self.book(asset).load(resting)
-        self.open_orders.load(by_owner)
+        self.live.load(self.orders.rows.values())
         self.perp.index_loaded()
 
     def close(self) -> None:
         """Let go of the books' memory, which is linked in circles the collector skips."""
-        for book in self.books.values():
-            book.clear()
-        for perp_book in self.perp.books.values():
-            perp_book.clear()
+        self.live.clear()
+        self.perp.live.clear()
         self.journal.clear()
 
     def _find(self, table: Table[int, RecordT], row_id: int, ids: bytes) -> RecordT | None:
@@ -257,28 +239,3 @@ class Ledger:
     def _peek_id(self, key: bytes) -> int:
         counter = self.counters.get(key)
         return counter.next_id if counter else 1
-
-    def _index(self, before: Order | None, after: Order | None) -> None:
-        """Carry an order's change over to everything derived from the order table.
-
-        Rows may be restored in any order: the client id of an order that goes may already name
-        the one that had it before.
-        """
-        was_active = before is not None and before.is_active
-        is_active = after is not None and after.is_active
-        if was_active and is_active:
-            assert after is not None
-            self.book(after.asset).update(after)
-        elif was_active:
-            assert before is not None
-            self.book(before.asset).remove(before.id)
-            self.open_orders.discard(before.owner, before.id)
-            name = (before.owner, before.client_order_id)
-            if self.client_order_ids.ids.get(name) == before.id:
-                self.client_order_ids.set(name, None)
-        elif is_active:
-            assert after is not None
-            self.book(after.asset).insert(after)
-            self.open_orders.add(after.owner, after.id)
-            if after.client_order_id:
-                self.client_order_ids.set((after.owner, after.client_order_id), after.id)

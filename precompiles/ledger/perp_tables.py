@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from precompiles.engine.book import OrderBook
 from precompiles.engine.journal import Journal
+from precompiles.ledger.live_orders import LiveOrders
 from precompiles.ledger.perp_records import (
     Leverage,
     PerpAccount,
@@ -21,9 +21,7 @@ from precompiles.ledger.perp_records import (
 from precompiles.ledger.positions import PositionIndex, TriggerIndex, Watchlist, unit_of
 from precompiles.ledger.tables import (
     BytesKey,
-    ClientOrderIds,
     IdKey,
-    OpenOrders,
     Table,
     TableNumber,
 )
@@ -38,7 +36,6 @@ class PerpTables:
     """The perpetuals part of a ledger: rows, books, and who has what."""
 
     def __init__(self, journal: Journal) -> None:
-        self.journal = journal
         self._settings: Table[bytes, PerpSettings] = Table(
             TableNumber.PERP_SETTINGS, BytesKey(1), PerpSettings.decode, journal
         )
@@ -77,16 +74,14 @@ class PerpTables:
             self.orders,
             self.triggers,
         )
-        self.books: dict[bytes, OrderBook[PerpOrder]] = {}
-        self.open_orders = OpenOrders(journal)
-        """Resting orders and waiting triggers."""
-        self.client_order_ids = ClientOrderIds(journal)
+        self.live: LiveOrders[PerpOrder] = LiveOrders(journal, self._lives_on)
+        """Resting orders; by owner and client id also waiting triggers."""
         self.open_positions = PositionIndex()
         self.waiting_triggers = TriggerIndex()
         self.watchlist = Watchlist()
         self.moved_on: dict[bytes, PerpPrices] = {}
         """By market: its prices at a later time, until a row that they follow from changes."""
-        self.orders.index = self._index_order
+        self.orders.index = self.live.changed
         self.triggers.index = self._index_trigger
         self.orders.watch = self._order_changed
         self.triggers.watch = self.waiting_triggers.changed
@@ -130,26 +125,12 @@ class PerpTables:
         return None if position_id is None else self.positions.rows[position_id]
 
     def book(self, asset: bytes) -> OrderBook[PerpOrder]:
-        """The book of a market; an index, so one that has no orders says nothing."""
-        book = self.books.get(asset)
-        if book is None:
-            book = self.books[asset] = OrderBook(self.journal)
-        return book
+        """The book of a market."""
+        return self.live.book(asset)
 
     def index_loaded(self) -> None:
         """Build every index from the rows that were loaded, by ascending id."""
-        by_market: defaultdict[bytes, list[PerpOrder]] = defaultdict(list)
-        by_owner: defaultdict[Address, list[int]] = defaultdict(list)
-        for order in self.orders.rows.values():
-            by_market[order.asset].append(order)
-        for asset, resting in by_market.items():
-            self.book(asset).load(resting)
-        for waiting in (self.orders.rows, self.triggers.rows):
-            for row in waiting.values():
-                by_owner[row.owner].append(row.id)
-                if row.client_order_id:
-                    self.client_order_ids.ids[row.owner, row.client_order_id] = row.id
-        self.open_orders.load(by_owner)
+        self.live.load(self.orders.rows.values(), self.triggers.rows.values())
         for trigger in self.triggers.rows.values():
             self.waiting_triggers.changed(trigger.id, None, trigger)
         for position in self.positions.rows.values():
@@ -194,43 +175,13 @@ class PerpTables:
         for position_id in self.open_positions.by_market.of(asset):
             self.watchlist.touch(unit_of(self.positions.rows[position_id]))
 
-    def _index_order(self, before: PerpOrder | None, after: PerpOrder | None) -> None:
-        """Carry an order's change over to book, open orders and client ids."""
-        was_active = before is not None and before.is_active
-        is_active = after is not None and after.is_active
-        if was_active and is_active:
-            assert after is not None
-            self.book(after.asset).update(after)
-        elif was_active:
-            assert before is not None
-            self.book(before.asset).remove(before.id)
-            self._forget(before)
-        elif is_active:
-            assert after is not None
-            self.book(after.asset).insert(after)
-            self._remember(after)
-
     def _index_trigger(self, before: Trigger | None, after: Trigger | None) -> None:
         if before is None and after is not None:
-            self._remember(after)
+            self.live.remember(after)
         elif before is not None and after is None:
-            self._forget(before)
+            self.live.forget(before)
 
-    def _remember(self, row: PerpOrder | Trigger) -> None:
-        if row.id not in self.open_orders.of(row.owner):
-            self.open_orders.add(row.owner, row.id)
-        if row.client_order_id:
-            self.client_order_ids.set((row.owner, row.client_order_id), row.id)
-
-    def _forget(self, row: PerpOrder | Trigger) -> None:
-        """Rows may be restored in any order.
-
-        What was an order may already wait as a trigger again, and the client id name another.
-        """
-        order = self.orders.get(row.id)
-        if row.id in self.triggers.rows or (order is not None and order.is_active):
-            return
-        self.open_orders.discard(row.owner, row.id)
-        name = (row.owner, row.client_order_id)
-        if self.client_order_ids.ids.get(name) == row.id:
-            self.client_order_ids.set(name, None)
+    def _lives_on(self, order_id: int) -> bool:
+        """A trigger that fired lives on as an order, and the other way round where rows go back."""
+        order = self.orders.get(order_id)
+        return order_id in self.triggers.rows or (order is not None and order.is_active)

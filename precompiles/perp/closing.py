@@ -45,7 +45,7 @@ def cancel(ledger: Ledger, execution: Execution, order_id: int) -> None:
 
 def cancel_by_client_id(ledger: Ledger, execution: Execution, client_order_id: int) -> int:
     """Cancel the caller's order of that client id. Raises ClientOrderIdNotFound."""
-    order_id = ledger.perp.client_order_ids.ids.get((execution.caller, client_order_id))
+    order_id = ledger.perp.live.by_client_id.ids.get((execution.caller, client_order_id))
     if order_id is None:
         raise ClientOrderIdNotFound(client_order_id)
     cancel(ledger, execution, order_id)
@@ -54,7 +54,7 @@ def cancel_by_client_id(ledger: Ledger, execution: Execution, client_order_id: i
 
 def cancel_all(ledger: Ledger, execution: Execution, asset: Address) -> int:
     """Cancel all orders and triggers of the caller, oldest first; zero address: every market."""
-    order_ids = list(ledger.perp.open_orders.of(execution.caller))
+    order_ids = list(ledger.perp.live.by_owner.of(execution.caller))
     if asset != ZERO_ADDRESS:
         execution.charge(SCAN_GAS * len(order_ids))
         order_ids = [order_id for order_id in order_ids if _asset(ledger, order_id) == asset]

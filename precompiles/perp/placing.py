@@ -136,7 +136,7 @@ def check_open_interest(ledger: Ledger, market: PerpMarket) -> None:
 
 def check_client_order_id(ledger: Ledger, user: Address, client_order_id: int) -> None:
     """Raises ClientOrderIdInUse when one of the user's live orders or triggers has it."""
-    in_use = ledger.perp.client_order_ids.ids.get((user, client_order_id))
+    in_use = ledger.perp.live.by_client_id.ids.get((user, client_order_id))
     if in_use is not None:
         raise ClientOrderIdInUse(client_order_id, in_use)
 

@@ -31,7 +31,7 @@ def cancel(ledger: Ledger, execution: Execution, order_id: int) -> Order:
 
 def cancel_by_client_id(ledger: Ledger, execution: Execution, client_order_id: int) -> Order:
     """Cancel the caller's live order of that client id. Raises ClientOrderIdNotFound."""
-    order_id = ledger.client_order_ids.ids.get((execution.caller, client_order_id))
+    order_id = ledger.live.by_client_id.ids.get((execution.caller, client_order_id))
     if order_id is None:
         raise ClientOrderIdNotFound(client_order_id)
     return cancel(ledger, execution, order_id)
@@ -39,7 +39,7 @@ def cancel_by_client_id(ledger: Ledger, execution: Execution, client_order_id: i
 
 def cancel_all(ledger: Ledger, execution: Execution, asset: Address) -> int:
     """Cancel all live orders of the caller, oldest first; the zero address means every market."""
-    order_ids = list(ledger.open_orders.of(execution.caller))
+    order_ids = list(ledger.live.by_owner.of(execution.caller))
     if asset != ZERO_ADDRESS:
         execution.charge(SCAN_GAS * len(order_ids))
         order_ids = [i for i in order_ids if ledger.orders.rows[i].asset == asset]

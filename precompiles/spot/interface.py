@@ -172,7 +172,7 @@ class Spot(Precompile):
     ) -> int:
         """The live order of that client id, or 0."""
         del context
-        return self.ledger.client_order_ids.ids.get((user, client_order_id), 0)
+        return self.ledger.live.by_client_id.ids.get((user, client_order_id), 0)
 
     @method(
         "getOpenOrders(address user,uint256 afterOrderId,uint256 limit) view"
@@ -185,7 +185,7 @@ class Spot(Precompile):
         """Ids above `after_order_id`, ascending."""
         del context
         _check_limit(limit, MAX_PAGE)
-        return self.ledger.open_orders.page(user, after_order_id, limit)
+        return self.ledger.live.by_owner.page(user, after_order_id, limit)
 
     @method("getBestPrices(address asset) view returns (uint256 bid,uint256 ask)", gas=3_000)
     def get_best_prices(self, context: CallContext, asset: Address) -> tuple[int, int]:

@@ -87,7 +87,7 @@ def _check(ledger: Ledger, caller: Address, market: Market, request: OrderReques
         raise InvalidTimeInForce(request.time_in_force)
     check_grid(market, request.amount, request.price)
     if request.client_order_id:
-        in_use = ledger.client_order_ids.ids.get((caller, request.client_order_id))
+        in_use = ledger.live.by_client_id.ids.get((caller, request.client_order_id))
         if in_use is not None:
             raise ClientOrderIdInUse(request.client_order_id, in_use)
     needed = locked_amount(

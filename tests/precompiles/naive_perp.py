@@ -19,10 +19,9 @@ from tests.precompiles.naive_exchange import (
     USER_CANCELLED,
     Refused,
 )
-from tests.precompiles.naive_perp_accounts import STANDALONE, NaivePosition
 from tests.precompiles.naive_perp_liquidation import NaiveLiquidations
 from tests.precompiles.naive_perp_market import NaiveMarket
-from tests.precompiles.naive_perp_orders import (
+from tests.precompiles.naive_perp_order import (
     MOST,
     POSITION,
     REDUCE_ONLY,
@@ -32,6 +31,7 @@ from tests.precompiles.naive_perp_orders import (
     check_price,
     check_size,
 )
+from tests.precompiles.naive_perp_position import STANDALONE, NaivePosition
 
 
 @dataclass

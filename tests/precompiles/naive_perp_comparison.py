@@ -5,9 +5,9 @@ from __future__ import annotations
 from precompiles.ledger.checks import check
 from precompiles.types import Address
 from tests.precompiles.naive_perp import NaivePerp
-from tests.precompiles.naive_perp_accounts import CROSS, NaivePosition
 from tests.precompiles.naive_perp_market import terms
-from tests.precompiles.naive_perp_orders import UNTRIGGERED, NaiveOrder
+from tests.precompiles.naive_perp_order import UNTRIGGERED, NaiveOrder
+from tests.precompiles.naive_perp_position import CROSS, NaivePosition
 from tests.precompiles.perp_world import PerpWorld
 
 
@@ -35,7 +35,7 @@ def compare(world: PerpWorld, model: NaivePerp) -> None:
             interest = model.open_interest(market)
             assert shown == (interest, market.pool, market.last_trade, market.oracle)
     named = {(o.user, o.client_id): o.id for o in model.live_orders() if o.client_id}
-    assert perp.client_order_ids.ids == named
+    assert perp.live.by_client_id.ids == named
     assert check(world.ledger) == []
     assert model_violations(model) == []
 

@@ -12,8 +12,9 @@ from fractions import Fraction
 from math import ceil, floor
 
 from tests.precompiles.naive_exchange import IOC, Refused
-from tests.precompiles.naive_perp_accounts import CROSS, LIQUIDATED, STANDALONE, NaivePosition
-from tests.precompiles.naive_perp_orders import LIQUIDATION, MOST, NaiveOrder, NaiveOrders
+from tests.precompiles.naive_perp_order import LIQUIDATION, MOST, NaiveOrder
+from tests.precompiles.naive_perp_orders import NaiveOrders
+from tests.precompiles.naive_perp_position import CROSS, LIQUIDATED, STANDALONE, NaivePosition
 
 BOOK, BACKSTOP, DELEVERAGING = 1, 2, 3
 RESERVE = 100

@@ -58,7 +58,7 @@ def nobody_owes_without_a_position(ledger: Ledger) -> Iterator[str]:
 
 def books_are_not_crossed(ledger: Ledger) -> Iterator[str]:
     """Best bid < best ask; a level's size is the sum of its orders, its queue is by id."""
-    for asset, book in ledger.perp.books.items():
+    for asset, book in ledger.perp.live.books.items():
         bid, ask = book.best_prices()
         if bid and ask and bid >= ask:
             yield f"market {asset.hex()}: best bid {bid} is not below best ask {ask}"
@@ -77,16 +77,16 @@ def indexes_agree_with_rows(ledger: Ledger) -> Iterator[str]:
     perp = ledger.perp
     orders = {order.id: order for order in perp.orders.rows.values() if order.is_active}
     resting = {
-        node.order.id: node.order for book in perp.books.values() for node in book.nodes.values()
+        node.order.id: node.order for book in perp.live.books.values() for node in book.nodes.values()
     }
     if resting != orders:
         yield f"books and order table differ at orders {sorted(resting.keys() ^ orders.keys())}"
     live = [*orders.values(), *perp.triggers.rows.values()]
-    opened = {order_id: owner for owner, ids in perp.open_orders.owners.items() for order_id in ids}
+    opened = {order_id: owner for owner, ids in perp.live.by_owner.owners.items() for order_id in ids}
     if opened != {row.id: row.owner for row in live}:
         yield "open orders by owner differ from the tables"
     named = {(row.owner, row.client_order_id): row.id for row in live if row.client_order_id}
-    if perp.client_order_ids.ids != named:
+    if perp.live.by_client_id.ids != named:
         yield "client order ids differ from the tables"
     held = [position for position in perp.positions.rows.values() if position.is_open]
     netting = {(p.owner, p.asset): p.id for p in held if p.kind != PositionKind.STANDALONE}

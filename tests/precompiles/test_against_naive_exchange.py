@@ -504,7 +504,7 @@ def compare(ledger: Ledger, model: NaiveExchange) -> None:
     owned = {token + user: total for (token, user), total in model.owned.items() if total}
     assert {key: row.total for key, row in ledger.balances.rows.items()} == owned
     named = {(o.user, o.client_id): o.id for o in model.live_orders() if o.client_id}
-    assert ledger.client_order_ids.ids == named
+    assert ledger.live.by_client_id.ids == named
     assert check(ledger) == []
 
 

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 from precompiles.types import Address
 from tests.conftest import PROFILE
 from tests.precompiles.naive_exchange import EVERY_MARKET, Refused
-from tests.precompiles.naive_perp_accounts import ISOLATED
 from tests.precompiles.naive_perp_comparison import compare, compare_views
+from tests.precompiles.naive_perp_position import ISOLATED
 from tests.precompiles.perp_machine import PRICE, BothExchanges, selector_of
 from tests.precompiles.perp_world import (
     BACKSTOP,

@@ -140,12 +140,12 @@ def forget_book(ledger: Ledger) -> None:
 
 def forget_name(ledger: Ledger) -> None:
     """A client id that finds nothing."""
-    ledger.perp.client_order_ids.ids.clear()
+    ledger.perp.live.by_client_id.ids.clear()
 
 
 def forget_owner(ledger: Ledger) -> None:
     """An order that its owner's list lacks."""
-    ledger.perp.open_orders.discard(BOB, 3)
+    ledger.perp.live.by_owner.discard(BOB, 3)
 
 
 def forget_position(ledger: Ledger) -> None:

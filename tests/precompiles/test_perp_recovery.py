@@ -57,10 +57,10 @@ def picture(ledger: Ledger) -> list[Any]:
     open_positions, triggers = perp.open_positions, perp.waiting_triggers
     return [
         {table.number: dict(table.rows) for table in ledger.tables.values()},
-        {asset: book.depth(99) for asset, book in perp.books.items() if book.nodes},
-        {asset: queue_of(book) for asset, book in perp.books.items() if book.nodes},
-        {owner: list(ids) for owner, ids in perp.open_orders.owners.items()},
-        dict(perp.client_order_ids.ids),
+        {asset: book.depth(99) for asset, book in perp.live.books.items() if book.nodes},
+        {asset: queue_of(book) for asset, book in perp.live.books.items() if book.nodes},
+        {owner: list(ids) for owner, ids in perp.live.by_owner.owners.items()},
+        dict(perp.live.by_client_id.ids),
         dict(open_positions.netting),
         [
             {key: list(ids) for key, ids in index.ids.items()}

@@ -139,7 +139,7 @@ def test_reopening_finds_everything() -> None:
     }
     assert again.ledger.commitment == world.ledger.commitment
     assert again.ledger.book(GOLD).depth(9) == world.ledger.book(GOLD).depth(9)
-    assert again.ledger.client_order_ids.ids == {(BOB, 7): 4}
+    assert again.ledger.live.by_client_id.ids == {(BOB, 7): 4}
     assert set(again.ledger.orders.rows) == {1, 4, 5}
     assert send(again.spot, CAROL, "getOrderStatus", 2).values == (3, 0, 0)
     assert check(again.ledger) == []
@@ -275,10 +275,10 @@ def key(order_id: int) -> bytes:
 def picture(ledger: Ledger) -> list[Any]:
     """Everything in memory."""
     rows: list[Any] = [dict(table.rows) for table in ledger.tables.values()]
-    opened = {owner: list(ids) for owner, ids in ledger.open_orders.owners.items()}
-    books = [book.depth(99) for book in ledger.books.values()]
-    queues = [[n.order for n in book.nodes.values()] for book in ledger.books.values()]
-    named = dict(ledger.client_order_ids.ids)
+    opened = {owner: list(ids) for owner, ids in ledger.live.by_owner.owners.items()}
+    books = [book.depth(99) for book in ledger.live.books.values()]
+    queues = [[n.order for n in book.nodes.values()] for book in ledger.live.books.values()]
+    named = dict(ledger.live.by_client_id.ids)
     return [*rows, opened, books, [sorted(q, key=lambda o: o.id) for q in queues], named]
 
 

@@ -134,10 +134,10 @@ def open_orders(
     """A user's live orders and waiting triggers, newest first."""
     with _looking(node, block) as (ledger, _):
         if where == "spot":
-            ids = list(ledger.open_orders.of(user))[-count:]
+            ids = list(ledger.live.by_owner.of(user))[-count:]
             return [exchange.order(ledger.orders.rows[i]) for i in reversed(ids)]
         perp = ledger.perp
-        ids = list(perp.open_orders.of(user))[-count:]
+        ids = list(perp.live.by_owner.of(user))[-count:]
         return [exchange.order(perp.triggers.get(i) or perp.orders.rows[i]) for i in reversed(ids)]
 
 

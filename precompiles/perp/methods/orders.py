@@ -188,7 +188,7 @@ class OrderMethods(Shell):
     ) -> int:
         """The live order or waiting trigger of that client id, or 0."""
         del context
-        return self.ledger.perp.client_order_ids.ids.get((user, client_order_id), 0)
+        return self.ledger.perp.live.by_client_id.ids.get((user, client_order_id), 0)
 
     @method(
         "getOpenOrders(address user,uint256 afterOrderId,uint256 limit) view"
@@ -201,7 +201,7 @@ class OrderMethods(Shell):
         """Ids above `after_order_id`, ascending; triggers too."""
         del context
         check_limit(limit, MAX_PAGE)
-        return self.ledger.perp.open_orders.page(user, after_order_id, limit)
+        return self.ledger.perp.live.by_owner.page(user, after_order_id, limit)
 
     @method("getBestPrices(address market) view returns (uint256 bid,uint256 ask)", gas=3_000)
     def get_best_prices(self, context: CallContext, market: Address) -> tuple[int, int]:
