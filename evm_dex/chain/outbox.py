@@ -14,6 +14,7 @@ from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
 from checkpoint.staging import StagedStore
 from checkpoint.versioned import pack, unpack
+from evm_dex.chain.consumers import STATE_KEY, event_key, prune
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import History
 from evm_dex.chain.receipts import Receipt
@@ -26,8 +27,8 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import ZERO_ADDRESS, Address
 
-STATE_KEY = b""
-"""The outbox's own record in the family OUTBOX; consumers' names are not empty."""
+_PRUNE_EVERY = 1_000
+"""Events from one look for what can be pruned to the next."""
 _VERSION = 1
 
 
@@ -122,7 +123,10 @@ class Outbox:
         state = self.state()
         for event_id, update in enumerate(updates, state.last + 1):
             batch.put(Family.EVENTS, event_key(event_id), encode(update))
-        state = replace(state, last=state.last + len(updates))
+        first, last = state.first, state.last + len(updates)
+        if last // _PRUNE_EVERY != state.last // _PRUNE_EVERY:
+            first = prune(self._store, batch, first, last)
+        state = replace(state, last=last, first=first)
         batch.put(Family.OUTBOX, STATE_KEY, pack(_VERSION, state))
 
     def _base_unit(self, exchange: Exchange, market: Address) -> int:
@@ -135,11 +139,6 @@ def read_state(stored: bytes | None) -> OutboxState:
     if stored is None:
         return OutboxState()
     return unpack(_VERSION, _DECODER, stored, "the outbox's record (family outbox)")
-
-
-def event_key(event_id: int) -> bytes:
-    """The key of an event: order in the store is order of ids."""
-    return event_id.to_bytes(8, "big")
 
 
 def _rows(changes: LedgerChanges, which: str) -> dict[tuple[int, bytes], bytes | None]:

@@ -27,6 +27,8 @@ from evm_dex.history.totals import NOTHING
 from evm_dex.history.updates import FINGERPRINT_BYTES, Exchange, OrderUpdate, decode
 from precompiles.types import Address
 
+IN_MEMORY = ":memory:"
+"""The path of a store that ends with its process."""
 _CURSOR = "cursor"
 _PATIENCE = 5.0
 """Seconds to wait for another process's transaction."""
@@ -40,6 +42,8 @@ class SqliteStore(HistoryStore):
         """Open the file, or make it. Raises StoreUnavailable, StoreBroken."""
         self.path = Path(path)
         where = f"{self.path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        if str(path) == IN_MEMORY:
+            where = "file::memory:"
         with self._speaking():
             self._database = sqlite3.connect(
                 where, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
@@ -148,6 +152,7 @@ class SqliteStore(HistoryStore):
             # A commit is on the disk: the chain prunes what a cursor says is taken in.
             execute("PRAGMA synchronous = FULL")
             execute("PRAGMA cache_size = -65536")
+            execute("PRAGMA wal_autocheckpoint = 8000")
             if not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 self._database.executescript(
                     f"BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"

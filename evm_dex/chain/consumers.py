@@ -1,0 +1,70 @@
+"""Who reads the outbox, how far each has come, and what nobody needs any more."""
+
+from __future__ import annotations
+
+import msgspec
+
+from checkpoint.batch import BlockBatch
+from checkpoint.families import Family
+from checkpoint.store import Store, StoreReader
+from checkpoint.versioned import pack, unpack
+
+KEEP = 100_000
+"""Events that are kept while no consumer is registered."""
+PRUNE_AT_ONCE = 4_000
+"""Most events that go with one batch, so that no block waits for a large pruning."""
+STATE_KEY = b""
+"""The outbox's own record in the family OUTBOX; consumers' names are not empty."""
+_VERSION = 1
+_DECODER = msgspec.msgpack.Decoder(int)
+
+
+def event_key(event_id: int) -> bytes:
+    """The key of an event: order in the store is order of ids."""
+    return event_id.to_bytes(8, "big")
+
+
+def cursors(store: StoreReader) -> dict[str, int]:
+    """The last event that each registered consumer has taken in, durably, by its name."""
+    return {
+        key.decode(): unpack(_VERSION, _DECODER, value, f"the cursor of {key.decode()}")
+        for key, value in store.iterate(Family.OUTBOX)
+        if key != STATE_KEY
+    }
+
+
+def set_cursor(store: Store, name: str, event_id: int) -> None:
+    """Note that a consumer needs no event before this one; registers it where it is new.
+
+    The event itself is kept, as the consumer is recognised by it. Raises ValueError for an
+    empty name, StoreFailed.
+    """
+    _check(name)
+    batch = BlockBatch()
+    batch.put(Family.OUTBOX, name.encode(), pack(_VERSION, event_id))
+    store.write(batch)
+
+
+def forget(store: Store, name: str) -> bool:
+    """Let the outbox go on without a consumer; whether it was registered."""
+    _check(name)
+    if store.get(Family.OUTBOX, name.encode()) is None:
+        return False
+    batch = BlockBatch()
+    batch.delete(Family.OUTBOX, name.encode())
+    store.write(batch)
+    return True
+
+
+def prune(store: StoreReader, batch: BlockBatch, first: int, last: int) -> int:
+    """Delete, in a batch, events from `first` on that nobody needs; the first that is left."""
+    needed = min(cursors(store).values(), default=last - KEEP + 1)
+    end = min(needed, first + PRUNE_AT_ONCE)
+    for event_id in range(first, end):
+        batch.delete(Family.EVENTS, event_key(event_id))
+    return max(first, end)
+
+
+def _check(name: str) -> None:
+    if not name:
+        raise ValueError("a consumer needs a name")

@@ -1,0 +1,157 @@
+"""Carries updates from a feed into a store: from its cursor on, each once, in order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from evm_dex.history.feed import MOST, Feed, FeedRefused, FeedUnavailable
+from evm_dex.history.stores.interface import (
+    HistoryStore,
+    MissedEvents,
+    StoreBroken,
+    StoreUnavailable,
+)
+from evm_dex.history.updates import UnknownUpdate
+
+_logger = logging.getLogger(__name__)
+BATCH = 2_000
+"""Updates that are written in one step: enough to be fast, few enough to be seen soon."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_WAIT = 0.5
+"""Seconds between looks while nobody tells of news."""
+_WINDOW = 10.0
+"""Seconds over which the rate is taken."""
+
+State = Literal["starting", "running", "waiting for the feed", "waiting for the store", "failed"]
+
+
+class Health(Struct, frozen=True):
+    """How a consumer is, for people and monitors."""
+
+    state: State
+    problem: str
+    """What it waits for or failed with; empty while it runs."""
+    last_event_id: int
+    """Durably in the store."""
+    lag: int
+    """Events the feed has that the store has not, when it was last asked."""
+    rate: float
+    """Events per second, lately."""
+    applied: int
+    """Since the start."""
+    last_event_time: int
+    """Block time of the last event applied since the start, in seconds; 0 for none."""
+    retries: int
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether it does its work or has just begun to."""
+        return self.state in ("starting", "running")
+
+
+class Consumer:
+    """One feed, one store. All methods but `health` and `stop` belong to one thread."""
+
+    def __init__(self, feed: Feed, store: HistoryStore, name: str = "history") -> None:
+        """`name` is what the feed remembers the cursor under, so that nothing is pruned early."""
+        self.feed, self.store, self.name = feed, store, name
+        self._state: State = "starting"
+        self._problem = ""
+        self._cursor_id = self._lag = self._applied = self._last_time = self._retries = 0
+        self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._stopped = False
+        self.applied: Callable[[int], object] | None = None
+        """Told the cursor after each batch, in the consumer's thread."""
+
+    def step(self) -> int:
+        """Carry one batch over; how many updates, 0 at the end of the feed.
+
+        Raises FeedUnavailable, FeedRefused, StoreUnavailable, StoreBroken, UnknownUpdate.
+        """
+        cursor = self.store.cursor()
+        self._cursor_id = cursor.event_id
+        events = self.feed.read(cursor, min(BATCH, MOST), consumer=self.name)
+        updates = events.updates()
+        count = self.store.apply(updates) if updates else 0
+        self._cursor_id = cursor.event_id + count
+        self._lag = events.last - self._cursor_id
+        self._state, self._problem = "running", ""
+        if count:
+            self._count(count, updates[-1].timestamp)
+        return count
+
+    def catch_up(self) -> int:
+        """Carry over all there is; how many updates. Raises as `step` does."""
+        total = 0
+        while count := self.step():
+            total += count
+        return total
+
+    def run(self) -> None:
+        """Go on until stopped; what is away is waited for, longer each time up to 5 s.
+
+        Raises what waiting cannot mend: FeedRefused, StoreBroken, UnknownUpdate.
+        """
+        pause = _FIRST_PAUSE
+        while not self._stopped:
+            try:
+                if not self.step():
+                    self.feed.wait(_WAIT)
+                pause = _FIRST_PAUSE
+            except (FeedUnavailable, StoreUnavailable) as error:
+                self._retry(error, pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except MissedEvents as error:
+                # The store moved on without us: the next step reads on from where it is.
+                self._retry(error, 0)
+            except (FeedRefused, StoreBroken, UnknownUpdate) as error:
+                self._state, self._problem = "failed", str(error)
+                _logger.error("history stopped", extra={"problem": str(error)})
+                raise
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._stopped = True
+
+    def health(self) -> Health:
+        """How it is; from any thread."""
+        now = time.monotonic()
+        while len(self._recent) > 1 and now - self._recent[0][0] > _WINDOW:
+            self._recent.popleft()
+        since, before = self._recent[0]
+        seconds = max(now - since, 0.001)
+        return Health(
+            state=self._state,
+            problem=self._problem,
+            last_event_id=self._cursor_id,
+            lag=self._lag,
+            rate=round((self._applied - before) / seconds, 1),
+            applied=self._applied,
+            last_event_time=self._last_time,
+            retries=self._retries,
+        )
+
+    def _count(self, count: int, timestamp: int) -> None:
+        self._applied += count
+        self._last_time = timestamp
+        self._recent.append((time.monotonic(), self._applied))
+        _logger.debug("applied", extra={"count": count, "event_id": self._cursor_id})
+        if self.applied is not None:
+            self.applied(self._cursor_id)
+
+    def _retry(self, error: Exception, pause: float) -> None:
+        who: State = "waiting for the store"
+        if isinstance(error, FeedUnavailable):
+            who = "waiting for the feed"
+        self._state, self._problem = who, str(error)
+        self._retries += 1
+        _logger.warning(who, extra={"problem": str(error), "pause": pause})
+        end = time.monotonic() + pause
+        while not self._stopped and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.2))

@@ -1,0 +1,102 @@
+"""Reading the outbox from a cursor on: from a store, or from the process that holds it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Protocol
+
+from blake3 import blake3
+from msgspec import Struct
+
+from checkpoint.families import Family
+from checkpoint.store import StoreReader
+from evm_dex.chain.consumers import STATE_KEY, event_key
+from evm_dex.chain.outbox import read_state
+from evm_dex.history.stores.interface import Cursor
+from evm_dex.history.updates import FINGERPRINT_BYTES, OrderUpdate, decode
+
+MOST = 4_000
+"""Events in one answer."""
+
+
+class FeedUnavailable(Exception):  # noqa: N818 - says how the feed is
+    """Nobody answers for now; trying again later may help."""
+
+
+class FeedRefused(Exception):  # noqa: N818 - says what happened
+    """The feed cannot go on from a cursor; the message says what to do."""
+
+
+class HistoryDiffers(FeedRefused):
+    """The event at the cursor is another one: the chain was restored to an earlier block."""
+
+
+class EventsPruned(FeedRefused):
+    """Events after the cursor are gone from the outbox."""
+
+
+class Events(Struct, frozen=True):
+    """An answer of a feed."""
+
+    last: int
+    """The last event there is; that of the answer may be lower."""
+    events: tuple[tuple[int, bytes], ...]
+    """Ids and payloads after the cursor, ascending, without a gap."""
+
+    def updates(self) -> list[OrderUpdate]:
+        """The events decoded. Raises UnknownUpdate."""
+        return [decode(event_id, payload) for event_id, payload in self.events]
+
+
+class Feed(Protocol):
+    """Where updates come from."""
+
+    @abstractmethod
+    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
+        """Events after a cursor, at most `limit`; none where it is at the end.
+
+        Reading as a `consumer` says that all up to the cursor is durable there, and keeps the
+        rest from being pruned. Raises FeedUnavailable, HistoryDiffers, EventsPruned.
+        """
+
+    @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Return when there may be something new, or after some time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def read_outbox(store: StoreReader, cursor: Cursor, limit: int = MOST) -> Events:
+    """Events of a store's outbox. Raises HistoryDiffers, EventsPruned.
+
+    A cursor without a fingerprint is taken at its word.
+    """
+    state = read_state(store.get(Family.OUTBOX, STATE_KEY))
+    after = cursor.event_id
+    if after > state.last:
+        raise _differs(f"event {after} was taken in, the chain's last one is {state.last}")
+    if after + 1 < state.first:
+        raise EventsPruned(
+            f"events {after + 1} to {state.first - 1} were pruned from the outbox: rebuild from "
+            "a store that has them, or begin with an empty one from a checkpoint"
+        )
+    # One by one, so that a chain in memory may be written meanwhile by another thread.
+    stored = store.get(Family.EVENTS, event_key(after)) if after else None
+    known = cursor.fingerprint
+    if stored is not None and known and blake3(stored).digest(FINGERPRINT_BYTES) != known:
+        raise _differs(f"event {after} is another one here than the one that was taken in")
+    events: list[tuple[int, bytes]] = []
+    for event_id in range(after + 1, min(state.last, after + min(limit, MOST)) + 1):
+        payload = store.get(Family.EVENTS, event_key(event_id))
+        if payload is None:
+            raise EventsPruned(f"event {event_id} was pruned while it was read: read again")
+        events.append((event_id, payload))
+    return Events(state.last, tuple(events))
+
+
+def _differs(what: str) -> HistoryDiffers:
+    return HistoryDiffers(
+        f"{what}: the chain was restored or replaced; run `evm-dex history rebuild`"
+    )
