@@ -18,7 +18,7 @@ from precompiles.ledger.perp_records import (
     Position,
     Trigger,
 )
-from precompiles.ledger.positions import PositionIndex, TriggerIndex, Watchlist, unit_of
+from precompiles.ledger.positions import PositionIndex, TriggerIndex, Watchlist, unit_key
 from precompiles.ledger.tables import (
     BytesKey,
     IdKey,
@@ -142,7 +142,7 @@ class PerpTables:
         self.open_positions.changed(position_id, before, after)
         row = after or before
         if row is not None:  # An ended one that is looked back beyond is not in memory.
-            self.watchlist.touch(unit_of(row))
+            self.watchlist.touch(unit_key(row))
 
     def _account_changed(
         self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
@@ -173,7 +173,7 @@ class PerpTables:
 
     def _touch_all(self, asset: bytes) -> None:
         for position_id in self.open_positions.by_market.of(asset):
-            self.watchlist.touch(unit_of(self.positions.rows[position_id]))
+            self.watchlist.touch(unit_key(self.positions.rows[position_id]))
 
     def _index_trigger(self, before: Trigger | None, after: Trigger | None) -> None:
         if before is None and after is not None:

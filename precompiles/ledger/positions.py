@@ -130,7 +130,7 @@ class TriggerIndex:
         return self.falling, -trigger.trigger_price
 
 
-def unit_of(position: Position) -> bytes:
+def unit_key(position: Position) -> bytes:
     """What a position is judged together with: its account's cross positions, or nothing else."""
     return position.id.to_bytes(8, "big") if position.has_own_cash else position.owner
 

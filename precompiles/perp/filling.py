@@ -16,8 +16,8 @@ from precompiles.perp.accounts import require_fresh_account
 from precompiles.perp.affording import charge_fee, missing_margin, standing
 from precompiles.perp.closing import close, reduce_order
 from precompiles.perp.events import OrderReduced, Trade
-from precompiles.perp.execution import Execution
-from precompiles.perp.positions import Effect, net, sweep
+from precompiles.perp.execution import Execution, go_back, point
+from precompiles.perp.positions import net, sweep
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
 
 MATCH_GAS = 40_000
@@ -26,8 +26,10 @@ MATCH_GAS = 40_000
 MOST_MAKERS = 50
 """Resting orders that one liquidation or one trigger meets, so that none costs without bound."""
 
-ChangeTaker = Callable[[int, int], Effect]
-"""Told the signed size and the notional of a fill, it changes the taker's position."""
+ChangeTaker = Callable[[int, int], bool]
+"""Told the signed size and the notional of a trade, it changes the taker's position.
+
+Returns whether that has grown."""
 
 
 class Taken(NamedTuple):
@@ -73,16 +75,15 @@ def take(
         if amount == 0:
             close(ledger, execution, met.maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
             continue
-        effect = _fill(
+        traded = _fill(
             ledger, execution, market, taker, Fill(met.maker, amount), change_taker, rate
         )
-        if effect is None:
+        if traded is None:
             reason = CloseReason.INSUFFICIENT_MARGIN
             close(ledger, execution, met.maker, OrderStatus.CANCELLED, reason)
             continue
-        has_grown = has_grown or effect.has_grown
-        notional = quote_amount(amount=amount, price=met.maker.price, base_unit=market.base_unit)
-        taker = filled(taker, amount, notional)
+        has_grown = has_grown or traded.has_grown
+        taker = filled(taker, amount, traded.notional)
         _drop_surplus(ledger, execution, market, met.maker.id)
     return Taken(taker, has_grown)
 
@@ -96,7 +97,75 @@ def filled(order: PerpOrder, amount: int, notional: int) -> PerpOrder:
     )
 
 
-def fill_maker(
+class Offer(NamedTuple):
+    """The other side of a trade: a maker's order, or a vault."""
+
+    maker: Address
+    order_id: int
+    """0 for a vault, which has none."""
+    price: int
+    amount: int
+    remaining: int
+    """Of the order, afterwards."""
+
+
+class Traded(NamedTuple):
+    """A trade that was made."""
+
+    notional: int
+    has_grown: bool
+    """Whether the taker's position grew."""
+
+
+def trade(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    taker: PerpOrder,
+    offer: Offer,
+    change_taker: ChangeTaker,
+    *,
+    taker_fee: int,
+    is_acceptable: Callable[[], bool] = lambda: True,
+) -> Traded | None:
+    """Change both sides' positions, the maker's first, and take their fees.
+
+    None, with nothing changed, where the maker cannot afford it or, once its side is done, it is
+    not acceptable. The taker's margin is left to the caller.
+    """
+    start = point(ledger, execution)
+    notional = quote_amount(amount=offer.amount, price=offer.price, base_unit=market.base_unit)
+    bought = -offer.amount if taker.is_buy else offer.amount
+    maker_fee = _change_maker(ledger, execution, market, offer.maker, bought, notional)
+    if maker_fee is None or not is_acceptable():
+        go_back(ledger, execution, start)
+        return None
+    has_grown = change_taker(-bought, notional)
+    paid = charge_fee(
+        ledger, execution, market, taker.owner, fee(notional, taker_fee), has_grown=has_grown
+    )
+    event = Trade(
+        market=market.asset,
+        maker=offer.maker,
+        taker=taker.owner,
+        trade_id=ledger.next_trade_id(),
+        maker_order_id=offer.order_id,
+        taker_order_id=taker.id,
+        price=offer.price,
+        size=offer.amount,
+        notional=notional,
+        maker_fee=maker_fee,
+        taker_fee=paid,
+        taker_is_buy=taker.is_buy,
+        maker_remaining=offer.remaining,
+        taker_remaining=taker.remaining - offer.amount,
+    )
+    execution.events.insert(start.events, event)
+    sweep(ledger, execution, market)
+    return Traded(notional, has_grown)
+
+
+def _change_maker(
     ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
@@ -106,19 +175,17 @@ def fill_maker(
 ) -> int | None:
     """Change a maker's netting position and take its fee, which is returned.
 
-    None where the maker cannot afford the fill; the caller then takes back what was done.
+    None where the maker cannot afford it; the caller then takes back what was done.
     """
     before = standing(ledger, execution, market, maker)
     try:
-        effect = net(ledger, execution, market, maker, bought, notional)
-        if effect.has_grown:
+        has_grown = net(ledger, execution, market, maker, bought, notional)
+        if has_grown:
             require_fresh_account(ledger, maker, execution.now)
     except (PositionBankrupt, NoOraclePrice, StalePrice):
         return None
-    has_grown = effect.has_grown
-    paid = charge_fee(
-        ledger, execution, market, maker, fee(notional, market.maker_fee), has_grown=has_grown
-    )
+    wanted = fee(notional, market.maker_fee)
+    paid = charge_fee(ledger, execution, market, maker, wanted, has_grown=has_grown)
     missing = missing_margin(ledger, execution, market, maker, before, has_grown=has_grown)
     return None if missing < 0 else paid
 
@@ -145,51 +212,17 @@ def _fill(
     taker: PerpOrder,
     fill: Fill[PerpOrder],
     change_taker: ChangeTaker,
-    taker_rate: int,
-) -> Effect | None:
+    taker_fee: int,
+) -> Traded | None:
     """Carry out a fill; None, with nothing changed, where the maker cannot afford it."""
     maker, amount = fill
-    notional = quote_amount(amount=amount, price=maker.price, base_unit=market.base_unit)
-    mark, happened = ledger.journal.mark(), len(execution.events)
-    bought = amount if maker.is_buy else -amount
-    maker_fee = fill_maker(ledger, execution, market, maker.owner, bought, notional)
-    if maker_fee is None:
-        ledger.journal.revert(mark)
-        del execution.events[happened:]
-        return None
-    effect = change_taker(-bought, notional)
-    taker_fee = charge_fee(
-        ledger,
-        execution,
-        market,
-        taker.owner,
-        fee(notional, taker_rate),
-        has_grown=effect.has_grown,
-    )
-    ledger.perp.orders.put(maker.id, filled(maker, amount, notional))
-    prices = ledger.perp.prices.rows[market.asset]
-    ledger.perp.prices.put(market.asset, replace(prices, last_trade=maker.price))
-    execution.events.insert(
-        happened,
-        Trade(
-            market.asset,
-            maker.owner,
-            taker.owner,
-            ledger.next_trade_id(),
-            maker.id,
-            taker.id,
-            maker.price,
-            amount,
-            notional,
-            maker_fee,
-            taker_fee,
-            taker.is_buy,
-            maker.remaining - amount,
-            taker.remaining - amount,
-        ),
-    )
-    sweep(ledger, execution, market)
-    return effect
+    offer = Offer(maker.owner, maker.id, maker.price, amount, maker.remaining - amount)
+    traded = trade(ledger, execution, market, taker, offer, change_taker, taker_fee=taker_fee)
+    if traded is not None:
+        ledger.perp.orders.put(maker.id, filled(maker, amount, traded.notional))
+        prices = ledger.perp.prices.rows[market.asset]
+        ledger.perp.prices.put(market.asset, replace(prices, last_trade=maker.price))
+    return traded
 
 
 def _reducible(ledger: Ledger, market: PerpMarket, maker: PerpOrder) -> int:

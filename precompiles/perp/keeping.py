@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpPrices, Position
-from precompiles.ledger.positions import Alarm, unit_of
+from precompiles.ledger.positions import Alarm, unit_key
 from precompiles.perp.accounts import (
     entry_margin,
     funding_due,
@@ -108,7 +108,7 @@ def _first_in_danger(
         if len(found) == limit:
             break
         position = ledger.perp.positions.rows[position_id]
-        unit = unit_of(position)
+        unit = unit_key(position)
         if unit not in in_danger:
             in_danger[unit] = is_in_danger(ledger, position, now)
             if not in_danger[unit] and unit not in funded:
@@ -133,7 +133,7 @@ def _funded_since(ledger: Ledger, market: PerpMarket, prices: PerpPrices) -> set
     if stored is None or stored.funding_index == prices.funding_index:
         return set()
     ids = ledger.perp.open_positions.by_market.of(market.asset)
-    return {unit_of(ledger.perp.positions.rows[position_id]) for position_id in ids}
+    return {unit_key(ledger.perp.positions.rows[position_id]) for position_id in ids}
 
 
 def _members(ledger: Ledger, unit: bytes) -> list[Position]:

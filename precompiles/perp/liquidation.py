@@ -35,13 +35,13 @@ from precompiles.perp.accounts import (
 from precompiles.perp.clock import prices_at, touch
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated, OrderClosed, OrderPlaced
-from precompiles.perp.execution import Execution
+from precompiles.perp.execution import Execution, go_back, point
 from precompiles.perp.filling import MOST_MAKERS, take
 from precompiles.perp.insurance import pay_in, pay_out
 from precompiles.perp.market_orders import require_open
 from precompiles.perp.oracle import is_fresh, require_fresh
 from precompiles.perp.placing import OrderRequest, new_order
-from precompiles.perp.positions import Effect, reduce, sweep, take_over
+from precompiles.perp.positions import reduce, sweep, take_over
 from precompiles.types import (
     MAX_PERP_VALUE,
     ZERO_ADDRESS,
@@ -75,7 +75,7 @@ def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
     NoOraclePrice, StalePrice, NotLiquidatable, PositionHealthy or LiquidationCoolingDown.
     """
     position = require_open(ledger, position_id)
-    unit = members_of_unit(ledger, position)
+    unit = unit_members(ledger, position)
     execution.charge(HEALTH_GAS * len(unit))
     for member in unit:
         market = ledger.perp.markets.rows[member.asset]
@@ -92,7 +92,7 @@ def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
     return mark
 
 
-def members_of_unit(ledger: Ledger, position: Position) -> list[Position]:
+def unit_members(ledger: Ledger, position: Position) -> list[Position]:
     """A position and all that is judged together with it, by ascending id."""
     if position.has_own_cash:
         return [position]
@@ -102,7 +102,7 @@ def members_of_unit(ledger: Ledger, position: Position) -> list[Position]:
 
 def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
     """Whether `liquidate` would do something: danger, fresh prices, no cooldown."""
-    for member in members_of_unit(ledger, position):
+    for member in unit_members(ledger, position):
         market = ledger.perp.markets.rows[member.asset]
         if not is_fresh(market, prices_at(ledger, market, now), now):
             return False
@@ -206,10 +206,10 @@ def _trade_away(
 
     paid_out: list[int] = []
 
-    def close_part(delta: int, notional: int) -> Effect:
+    def close_part(delta: int, notional: int) -> bool:
         left = ledger.perp.positions.rows[position.id]
         before = ledger.perp.cash(position.owner)
-        gain = reduce(
+        reduce(
             ledger,
             acting,
             market,
@@ -220,7 +220,7 @@ def _trade_away(
             is_forced=True,
         )
         paid_out.append(ledger.perp.cash(position.owner) - before)
-        return Effect(gain, has_grown=False)
+        return False
 
     order = take(
         ledger,
@@ -329,15 +329,14 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
     backstop, owner = ledger.perp.settings.backstop, unit[0].owner
     if backstop in (ZERO_ADDRESS, owner):
         return False
-    before, happened = ledger.journal.mark(), len(execution.events)
+    before = point(ledger, execution)
     cash_before = ledger.perp.cash(owner) if unit[0].has_own_cash else 0
     try:
         for position in unit:
             market = ledger.perp.markets.rows[position.asset]
             take_over(ledger, execution, market, position, backstop)
     except PositionBankrupt:  # the backstop's own position, which this would have closed
-        ledger.journal.revert(before)
-        del execution.events[happened:]
+        go_back(ledger, execution, before)
         return False
     cash = max(0, ledger.perp.cash(owner) - cash_before)
     ledger.perp.change_cash(owner, -cash)
@@ -351,6 +350,5 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
         for position in taken
     ):
         return True
-    ledger.journal.revert(before)
-    del execution.events[happened:]
+    go_back(ledger, execution, before)
     return False

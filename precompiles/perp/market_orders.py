@@ -5,7 +5,7 @@ The price is bounded by the market's slippage limit around mark, and it is all o
 
 from __future__ import annotations
 
-from precompiles.engine.amounts import fee, quote_amount
+from precompiles.engine.amounts import quote_amount
 from precompiles.engine.margin import initial_margin, maintenance_margin, notional_up
 from precompiles.engine.rounding import divide_down, divide_up
 from precompiles.errors import (
@@ -25,20 +25,21 @@ from precompiles.perp.accounts import (
     position_health,
     require_fresh_account,
 )
-from precompiles.perp.affording import charge_fee, missing_margin, standing
+from precompiles.perp.affording import missing_margin, standing
 from precompiles.perp.clock import touch
-from precompiles.perp.events import OrderPlaced, Trade
+from precompiles.perp.events import OrderPlaced
 from precompiles.perp.execution import Execution
 from precompiles.perp.filling import (
     ChangeTaker,
-    fill_maker,
+    Offer,
     filled,
     take,
+    trade,
 )
 from precompiles.perp.markets import check_amount, require_market, tiers_of
 from precompiles.perp.oracle import require_fresh
 from precompiles.perp.placing import OrderRequest, check_open_interest, new_order
-from precompiles.perp.positions import Effect, open_standalone, reduce, sweep
+from precompiles.perp.positions import open_standalone, reduce
 from precompiles.types import (
     FEE_DENOMINATOR,
     ZERO_ADDRESS,
@@ -83,7 +84,7 @@ def open_position(
         market,
         amount,
         is_buy=is_long,
-        change_taker=lambda _delta, _notional: Effect(0, has_grown=True),
+        change_taker=lambda _delta, _notional: True,
     )
     notional = filled_order.filled_notional
     maintenance = maintenance_margin(notional, tiers_of(market))
@@ -114,10 +115,10 @@ def close_position(ledger: Ledger, execution: Execution, position_id: int) -> in
     before = standing(ledger, execution, market, user)
     gains: list[int] = []
 
-    def close_part(delta: int, notional: int) -> Effect:
+    def close_part(delta: int, notional: int) -> bool:
         left = ledger.perp.positions.rows[position_id]
         gains.append(reduce(ledger, execution, market, left, abs(delta), notional))
-        return Effect(gains[-1], has_grown=False)
+        return False
 
     trade_at_market(
         ledger,
@@ -216,46 +217,24 @@ def _fill_from_vault(
     prices = ledger.perp.prices.rows[market.asset]
     mark, oracle = prices.mark, prices.oracle
     price = max(mark, oracle) if taker.is_buy else min(mark, oracle)
-    amount = taker.remaining
-    notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
-    bought = -amount if taker.is_buy else amount
-    before, happened = ledger.journal.mark(), len(execution.events)
     size_before = _vault_size(ledger, market)
-    vault_fee = fill_maker(ledger, execution, market, vault, bought, notional)
-    size = _vault_size(ledger, market)
-    is_too_large = notional_up(size, mark, market.base_unit) > market.vault_limit
-    if vault_fee is None or (is_too_large and size > size_before):
-        ledger.journal.revert(before)
-        del execution.events[happened:]
-        return taker
-    effect = change_taker(-bought, notional)
-    taker_fee = charge_fee(
+
+    def is_within_limit() -> bool:
+        size = _vault_size(ledger, market)
+        notional = notional_up(size, mark, market.base_unit)
+        return size <= size_before or notional <= market.vault_limit
+
+    traded = trade(
         ledger,
         execution,
         market,
-        taker.owner,
-        fee(notional, market.taker_fee),
-        has_grown=effect.has_grown,
+        taker,
+        Offer(vault, 0, price, taker.remaining, 0),
+        change_taker,
+        taker_fee=market.taker_fee,
+        is_acceptable=is_within_limit,
     )
-    trade = Trade(
-        market.asset,
-        vault,
-        taker.owner,
-        ledger.next_trade_id(),
-        0,
-        taker.id,
-        price,
-        amount,
-        notional,
-        vault_fee,
-        taker_fee,
-        taker.is_buy,
-        0,
-        0,
-    )
-    execution.events.insert(happened, trade)
-    sweep(ledger, execution, market)
-    return filled(taker, amount, notional)
+    return taker if traded is None else filled(taker, taker.remaining, traded.notional)
 
 
 def _vault_size(ledger: Ledger, market: PerpMarket) -> int:

@@ -6,8 +6,6 @@ sides of a trade move the same notional, so nothing is made or lost whatever the
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec.structs import replace
 
 from precompiles.engine.margin import initial_margin
@@ -25,14 +23,6 @@ from precompiles.types import Address, PositionKind, PositionStatus
 DEFAULT_LEVERAGE = 10
 
 
-class Effect(NamedTuple):
-    """What a fill came to for one side."""
-
-    realized_pnl: int
-    has_grown: bool
-    """Whether more is at stake on the side of the fill than before."""
-
-
 def preference(ledger: Ledger, user: Address, market: PerpMarket) -> Leverage:
     """How an account wants to trade a market: cross at 10, or the most allowed, by default."""
     chosen = ledger.perp.leverages.get(market.asset + user)
@@ -46,22 +36,23 @@ def net(
     user: Address,
     delta: int,
     notional: int,
-) -> Effect:
+) -> bool:
     """Buy (`delta` above 0) or sell for `notional` on an account's netting position.
 
-    A fill past zero ends the position and opens another.
+    A fill past zero ends the position and opens another. Returns whether it has grown: whether
+    more is at stake on the side of the fill than before.
     """
     position = ledger.perp.netting_position(user, market.asset)
     if position is None or (position.size > 0) == (delta > 0):
         _grow(ledger, execution, market, user, position, delta, notional)
-        return Effect(0, has_grown=True)
+        return True
     change = apply_fill(Exposure(position.size, position.entry_notional), delta, notional)
     reduce(ledger, execution, market, position, change.closed_size, change.closed_notional)
     rest = abs(delta) - change.closed_size
     if rest:
         opened = rest if delta > 0 else -rest
         _grow(ledger, execution, market, user, None, opened, change.opened_notional)
-    return Effect(change.realized_pnl, has_grown=rest > 0)
+    return rest > 0
 
 
 def reduce(
@@ -140,8 +131,8 @@ def open_standalone(
 
 def take_over(
     ledger: Ledger, execution: Execution, market: PerpMarket, position: Position, to: Address
-) -> int:
-    """Move a position to another account at its value at mark; returns that value's notional.
+) -> None:
+    """Move a position to another account at its value at mark.
 
     The old owner closes at the value, the new one opens at it: each with the rules of its kind.
     """
@@ -159,7 +150,6 @@ def take_over(
         is_forced=True,
     )
     net(ledger, execution, market, to, size, notional)
-    return notional
 
 
 def sweep(ledger: Ledger, execution: Execution, market: PerpMarket) -> None:

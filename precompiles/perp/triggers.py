@@ -10,7 +10,7 @@ from precompiles.ledger.perp_records import PerpMarket, Trigger
 from precompiles.perp.clock import touch
 from precompiles.perp.closing import end_trigger
 from precompiles.perp.events import TriggerFired, TriggerPlaced
-from precompiles.perp.execution import Execution
+from precompiles.perp.execution import Execution, go_back, point
 from precompiles.perp.filling import MOST_MAKERS
 from precompiles.perp.market_orders import slipped
 from precompiles.perp.markets import check_amount, check_price, require_market
@@ -94,7 +94,7 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
         trigger.reduce_only,
         trigger.client_order_id,
     )
-    mark, happened = ledger.journal.mark(), len(execution.events)
+    before = point(ledger, execution)
     ledger.perp.triggers.put(trigger.id, None)
     acting = execution.acting_for(trigger.owner)
     try:
@@ -107,8 +107,7 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
             most_makers=MOST_MAKERS,
         )
     except ContractError:
-        ledger.journal.revert(mark)
-        del execution.events[happened:]
+        go_back(ledger, execution, before)
         end_trigger(ledger, execution, trigger, OrderStatus.REJECTED, CloseReason.NONE)
 
 

@@ -8,7 +8,7 @@ from precompiles.errors import ContractError, OrderNotFound
 from precompiles.ledger.perp_records import PerpOrder, Trigger
 from precompiles.perp import closing, placing, triggers
 from precompiles.perp.closing import CANCEL_GAS
-from precompiles.perp.execution import Execution
+from precompiles.perp.execution import Execution, go_back, point
 from precompiles.perp.markets import require_market
 from precompiles.perp.methods.shell import (
     MAX_BATCH,
@@ -233,12 +233,11 @@ class OrderMethods(Shell):
     def _place_one(self, execution: Execution, request: OrderRequest) -> Result:
         """One order of a batch."""
         execution.charge(PLACE_GAS)
-        mark, happened = self.ledger.journal.mark(), len(execution.events)
+        before = point(self.ledger, execution)
         try:
             order = placing.place(self.ledger, execution, request)
         except ContractError as error:
-            self.ledger.journal.revert(mark)
-            del execution.events[happened:]
+            go_back(self.ledger, execution, before)
             return 0, OrderStatus.REJECTED, 0, error.signature.selector
         return order.id, order.status, order.filled, _NO_ERROR
 
