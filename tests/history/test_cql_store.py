@@ -7,10 +7,17 @@ import pytest
 from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.interface import HistoryStore
-from tests.history.cassandra.fixtures import server, settings, stores
+from tests.history.cassandra.fixtures import (
+    bare_settings,
+    cluster,
+    one_keyspace,
+    server,
+    settings,
+    stores,
+)
 from tests.history.store_contract import OpenStore, StoreContract, events
 
-__all__ = ["events", "server", "settings", "stores"]  # fixtures, for pytest
+_FIXTURES = (events, server, cluster, one_keyspace, settings, bare_settings, stores)
 pytestmark = pytest.mark.xdist_group("cassandra")
 
 

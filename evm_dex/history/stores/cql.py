@@ -106,8 +106,10 @@ class CqlStore(HistoryStore):
 
     def clear(self) -> None:
         self._forget()
-        for table in (*TIME_SERIES, *STATE):
-            self._session.truncate(table)
+        tables = [*TIME_SERIES, *STATE]
+        # The cursor last: as long as it is there, it names what is to be forgotten.
+        self._session.truncate(table for table in tables if table != "cursor")
+        self._session.truncate(["cursor"])
 
     def close(self) -> None:
         self._session.close()

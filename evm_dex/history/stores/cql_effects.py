@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evm_dex.history.stores.cql_partitions import Partitions, hour_of, market_key, month_of
+from evm_dex.history.stores.cql_partitions import Partitions, market_key, month_of
 from evm_dex.history.stores.cql_session import Values, Write
 from evm_dex.history.updates import Kind, OrderUpdate
 
@@ -37,16 +37,16 @@ _UNDO_FILL = (
     "WHERE user = ? AND month = ? AND part = ? AND block_time = ? AND event_id = ?"
 )
 _MARKET = (
-    "INSERT INTO market_history (exchange, market, hour, part, block_time, event_id, order_id, "
+    "INSERT INTO market_history (exchange, market, month, part, block_time, event_id, order_id, "
     "status) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?"
 )
 _MARKET_FILL = (
-    "INSERT INTO market_fills (exchange, market, hour, part, block_time, event_id, order_id, "
+    "INSERT INTO market_fills (exchange, market, month, part, block_time, event_id, order_id, "
     "trade_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TTL ?"
 )
 _UNDO_MARKET_FILL = (
     "UPDATE market_fills USING TTL ? SET undone = true WHERE exchange = ? AND market = ? "
-    "AND hour = ? AND part = ? AND block_time = ? AND event_id = ?"
+    "AND month = ? AND part = ? AND block_time = ? AND event_id = ?"
 )
 _CLIENT = "INSERT INTO client_orders (user, client_order_id, order_id) VALUES (?, ?, ?) USING TTL ?"
 _OPEN = (
@@ -62,11 +62,10 @@ def group_of(order_id: int) -> int:
 
 
 def rows_to_place(updates: Sequence[OrderUpdate]) -> Iterator[tuple[bytes, int, int]]:
-    """Owner, bucket and time of what `Effects` will write, for `Partitions.prepare`."""
+    """Owner, month and time of what `Effects` will write, for `Partitions.prepare`."""
     for update in updates:
-        yield update.user, month_of(update.timestamp), update.timestamp
-        market = market_key(update.exchange, update.market)
-        yield market, hour_of(update.timestamp), update.timestamp
+        for owner in (update.user, market_key(update.exchange, update.market)):
+            yield owner, month_of(update.timestamp), update.timestamp
 
 
 class Effects:
@@ -117,13 +116,12 @@ class Effects:
 
     def _places(self, update: OrderUpdate) -> tuple[Values, Values]:
         """The partition keys of its user's and its market's rows."""
-        time = update.timestamp
-        user, month = update.user, month_of(time)
-        market, hour = market_key(update.exchange, update.market), hour_of(time)
+        time, month = update.timestamp, month_of(update.timestamp)
+        market = market_key(update.exchange, update.market)
         part = self._partitions.part
         return (
-            (user, month, part(user, month, time)),
-            (update.exchange, update.market, hour, part(market, hour, time)),
+            (update.user, month, part(update.user, month, time)),
+            (update.exchange, update.market, month, part(market, month, time)),
         )
 
     def _put(self, key: tuple[object, ...], statement: str, values: Values, size: int = 0) -> None:

@@ -1,9 +1,9 @@
 """Which partition a row of a time series is in, so that none outgrows what servers read well.
 
-A user's rows are in a partition per month, a market's in one per hour. Where one of them fills
-up, the rows of later block times go to a further part of it, named by the time it begins at.
-So parts are disjoint in time, newest first is bucket by bucket and part by part, and a row goes
-to the same part when it is written again.
+Rows of a user, and of a market, are in a partition per month. Where it fills up, the rows of
+later block times go to a further part of it, named by the time it begins at. So parts are
+disjoint in time, newest first is month by month and part by part, and a row goes to the same part
+when it is written again.
 """
 
 from __future__ import annotations
@@ -21,34 +21,25 @@ from precompiles.types import Address
 
 ROWS_PER_PARTITION = 100_000
 """After which a new part is begun; more only where one second of block time has more."""
-_LONGEST_BUCKET = 32 * 86_400
+_LONGEST_MONTH = 32 * 86_400
 _MOST_REMEMBERED = 100_000
 
-_PARTS = "SELECT part FROM partitions WHERE owner = ? AND bucket = ?"
-_ADD_PART = "INSERT INTO partitions (owner, bucket, part) VALUES (?, ?, ?) USING TTL ?"
-_FILLED = {
-    20: (
-        "SELECT max(block_time) AS newest, count(*) AS amount FROM order_history "
-        "WHERE user = ? AND month = ? AND part = ?"
-    ),
-    21: (
-        "SELECT max(block_time) AS newest, count(*) AS amount FROM market_history "
-        "WHERE exchange = ? AND market = ? AND hour = ? AND part = ?"
-    ),
-}
+_PARTS = "SELECT part FROM partitions WHERE owner = ? AND month = ?"
+_ADD_PART = "INSERT INTO partitions (owner, month, part) VALUES (?, ?, ?) USING TTL ?"
+_FILLED = "SELECT max(block_time) AS newest, count(*) AS amount FROM"
+_USER_ROWS = f"{_FILLED} order_history WHERE user = ? AND month = ? AND part = ?"
+_MARKET_ROWS = (
+    f"{_FILLED} market_history WHERE exchange = ? AND market = ? AND month = ? AND part = ?"
+)
+_ADDRESS_BYTES = 20
 
-Bucket = tuple[bytes, int]
-"""An owner, and a month (year * 100 + month) or hour (since 1970) of its rows."""
+Month = tuple[bytes, int]
+"""An owner, and year * 100 + month of its rows."""
 
 
 def month_of(timestamp: int) -> int:
-    """The bucket of a user's row, from a block time in seconds."""
+    """Year * 100 + month, in UTC, of a block time in seconds."""
     return _month_of_day(timestamp // 86_400)
-
-
-def hour_of(timestamp: int) -> int:
-    """The bucket of a market's row, from a block time in seconds."""
-    return timestamp // 3_600
 
 
 def market_key(exchange: Exchange, market: Address) -> bytes:
@@ -57,7 +48,7 @@ def market_key(exchange: Exchange, market: Address) -> bytes:
 
 
 class _Parts(Struct):
-    """The parts of one bucket, and how full the last of them is."""
+    """The parts of one month, and how full the last of them is."""
 
     starts: list[int]
     amount: int = 0
@@ -81,54 +72,57 @@ class Partitions:
     def __init__(self, session: CqlSession, rows_per_partition: int = ROWS_PER_PARTITION) -> None:
         self._session = session
         self._limit = rows_per_partition
-        self._known: dict[Bucket, _Parts] = {}
+        self._known: dict[Month, _Parts] = {}
 
     def prepare(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
-        """Make room for rows: owner, bucket and block time of each."""
+        """Make room for rows: owner, month and block time of each."""
         rows = list(rows)
-        self._load({(owner, bucket) for owner, bucket, _ in rows})
+        self._load({(owner, month) for owner, month, _ in rows})
         begun: dict[bytes, Write] = {}
         life = self._session.settings.seconds_to_live
-        for owner, bucket, timestamp in rows:
-            parts = self._known[owner, bucket]
+        for owner, month, timestamp in rows:
+            parts = self._known[owner, month]
             if parts.add(timestamp, self._limit):
-                values = (owner, bucket, parts.starts[-1], life and life + _LONGEST_BUCKET)
+                values = (owner, month, parts.starts[-1], life and life + _LONGEST_MONTH)
                 begun.setdefault(owner, Write()).add(_ADD_PART, values)
         self._session.write(begun.values())
 
-    def part(self, owner: bytes, bucket: int, timestamp: int) -> int:
+    def part(self, owner: bytes, month: int, timestamp: int) -> int:
         """Of a row that was prepared, or is there since earlier."""
-        self._load({(owner, bucket)})
-        starts = self._known[owner, bucket].starts
+        self._load({(owner, month)})
+        starts = self._known[owner, month].starts
         return starts[bisect_right(starts, timestamp) - 1]
 
     def forget(self) -> None:
         """What is known may no longer be so."""
         self._known.clear()
 
-    def _load(self, buckets: set[Bucket]) -> None:
+    def _load(self, months: set[Month]) -> None:
         if len(self._known) > _MOST_REMEMBERED:
             self.forget()
-        missing = sorted(buckets - self._known.keys())
+        missing = sorted(months - self._known.keys())
         if not missing:
             return
         found = self._session.many(_PARTS, missing)
-        for bucket, rows in zip(missing, found, strict=True):
-            self._known[bucket] = _Parts(sorted(row.part for row in rows))
-        for owner_bytes, statement in _FILLED.items():
-            asked = [b for b in missing if len(b[0]) == owner_bytes and self._known[b].starts]
-            answers = self._session.many(
-                statement, [(*_columns(b), self._known[b].starts[-1]) for b in asked]
-            )
-            for bucket, (row,) in zip(asked, answers, strict=True):
-                parts = self._known[bucket]
-                parts.amount = row.amount
-                parts.newest = max(parts.starts[-1] - 1, row.newest or 0)
+        for month, rows in zip(missing, found, strict=True):
+            self._known[month] = _Parts(sorted(row.part for row in rows))
+        begun = [month for month in missing if self._known[month].starts]
+        self._count(_USER_ROWS, [month for month in begun if len(month[0]) == _ADDRESS_BYTES])
+        self._count(_MARKET_ROWS, [month for month in begun if len(month[0]) > _ADDRESS_BYTES])
+
+    def _count(self, statement: str, months: list[Month]) -> None:
+        """How full the last part of each is."""
+        asked = [(*_columns(month), self._known[month].starts[-1]) for month in months]
+        answers = self._session.many(statement, asked)
+        for month, (row,) in zip(months, answers, strict=True):
+            parts = self._known[month]
+            parts.amount = row.amount
+            parts.newest = max(parts.starts[-1] - 1, row.newest or 0)
 
 
-def _columns(bucket: Bucket) -> tuple[object, ...]:
-    owner, number = bucket
-    return (owner, number) if len(owner) == 20 else (owner[0], owner[1:], number)
+def _columns(month: Month) -> tuple[object, ...]:
+    owner, number = month
+    return (owner, number) if len(owner) == _ADDRESS_BYTES else (owner[0], owner[1:], number)
 
 
 @lru_cache(maxsize=1_000)

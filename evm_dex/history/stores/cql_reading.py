@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from evm_dex.history.lifecycle import Status
 from evm_dex.history.stores.cql_effects import group_of
-from evm_dex.history.stores.cql_partitions import hour_of, market_key, month_of
+from evm_dex.history.stores.cql_partitions import market_key, month_of
 from evm_dex.history.stores.cql_session import CqlSession, Row, Values
 from evm_dex.history.stores.interface import Question
 from evm_dex.history.updates import Exchange, Kind, OrderUpdate, decode
 from precompiles.types import Address
 
-_FOREVER = 2**62
+_FOREVER = 2**37
+"""A time in seconds after all others; calendars end later."""
+_PARTS_AT_ONCE = 16
 _NEWEST_ORDER = (
     "SELECT event_id, payload FROM order_changes WHERE order_group = ? AND order_id = ? "
     "ORDER BY order_id DESC, event_id DESC LIMIT 1"
 )
 _CHANGES = "SELECT event_id, payload FROM order_changes WHERE order_group = ? AND order_id = ?"
-_ONE_CHANGE = f"{_CHANGES} AND event_id = ?"
+_SOME_CHANGES = (
+    "SELECT event_id, payload FROM order_changes "
+    "WHERE order_group = ? AND (order_id, event_id) IN ?"
+)
 _OPEN = "SELECT event_id, payload FROM active_orders WHERE user = ?"
 _OF_CLIENT = "SELECT order_id FROM client_orders WHERE user = ? AND client_order_id = ?"
-_PARTS = "SELECT bucket, part FROM partitions WHERE owner = ? AND bucket >= ? AND bucket <= ?"
+_PARTS = "SELECT month, part FROM partitions WHERE owner = ? AND month >= ? AND month <= ?"
 _BETWEEN = "AND (block_time, event_id) >= (?, ?) AND (block_time, event_id) < (?, ?)"
 
 
@@ -93,9 +98,15 @@ class CqlReader:
         """The updates that rows of a lookup table name; those whose time is over are left out."""
         rows = iter(rows)
         while some := list(islice(rows, at_once)):
-            keys = [(group_of(row.order_id), row.order_id, row.event_id) for row in some]
-            for found in self._session.many(_ONE_CHANGE, keys):
-                yield from map(_update, found)
+            groups: dict[int, list[tuple[int, int]]] = {}
+            for row in some:
+                group = groups.setdefault(group_of(row.order_id), [])
+                group.append((row.order_id, row.event_id))
+            found = chain.from_iterable(self._session.many(_SOME_CHANGES, groups.items()))
+            payloads = {row.event_id: row.payload for row in found}
+            for row in some:
+                if row.event_id in payloads:
+                    yield decode(row.event_id, payloads[row.event_id])
 
     def _of_user(
         self, table: str, columns: str, condition: str, values: Values, question: Question
@@ -106,14 +117,14 @@ class CqlReader:
             f"WHERE user = ? AND {condition}month = ? AND part = ? {_BETWEEN}"
         )
         key = (question.user, *values)
-        return self._newest_first(statement, question.user, key, month_of, question)
+        return self._newest_first(statement, question.user, key, question)
 
     def _of_markets(self, table: str, columns: str, question: Question) -> Iterator[Row]:
         """Of the market on the exchange asked for, or on both."""
         assert question.market is not None
         statement = (
             f"SELECT block_time, event_id, {columns} FROM {table} "  # noqa: S608 - names of ours
-            f"WHERE exchange = ? AND market = ? AND hour = ? AND part = ? {_BETWEEN}"
+            f"WHERE exchange = ? AND market = ? AND month = ? AND part = ? {_BETWEEN}"
         )
         exchanges = list(Exchange) if question.exchange is None else [question.exchange]
         each = [
@@ -121,7 +132,6 @@ class CqlReader:
                 statement,
                 market_key(exchange, question.market),
                 (exchange, question.market),
-                hour_of,
                 question,
             )
             for exchange in exchanges
@@ -133,16 +143,19 @@ class CqlReader:
         statement: str,
         owner: bytes,
         key: Values,
-        bucket_of: Callable[[int], int],
         question: Question,
     ) -> Iterator[Row]:
         """The rows of one owner that are in a question's time and before its page's end."""
-        first, last = (question.start, 0), _end(question)
-        latest = bucket_of(last[0]) if last[0] < _FOREVER else 2**31 - 1
-        parts = self._session.rows(_PARTS, (owner, bucket_of(question.start), latest))
-        for row in parts:
-            values = (*key, row.bucket, row.part, *first, *last)
-            yield from self._session.rows(statement, values, page=question.limit)
+        first, last = (min(max(question.start, 0), _FOREVER), 0), _end(question)
+        months = (month_of(first[0]), month_of(last[0]))
+        parts = self._session.rows(_PARTS, (owner, *months))
+        at_once = 1
+        while some := list(islice(parts, at_once)):
+            values = [(*key, row.month, row.part, *first, *last) for row in some]
+            for answer in self._session.answers(statement, values, page=question.limit):
+                yield from answer
+            # The newest mostly suffices; where it does not, rows are few and far between.
+            at_once = min(at_once * 2, _PARTS_AT_ONCE)
 
 
 def _update(row: Row) -> OrderUpdate:

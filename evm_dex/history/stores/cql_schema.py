@@ -42,14 +42,14 @@ TIME_SERIES = {
         _NEWEST_FIRST,
     ),
     "market_history": (
-        f"exchange tinyint, market blob, hour int, part bigint, {_ROW}, order_id bigint, "
-        "status tinyint, PRIMARY KEY ((exchange, market, hour, part), block_time, event_id)",
+        f"exchange tinyint, market blob, month int, part bigint, {_ROW}, order_id bigint, "
+        "status tinyint, PRIMARY KEY ((exchange, market, month, part), block_time, event_id)",
         _NEWEST_FIRST,
     ),
     "market_fills": (
-        f"exchange tinyint, market blob, hour int, part bigint, {_ROW}, order_id bigint, "
+        f"exchange tinyint, market blob, month int, part bigint, {_ROW}, order_id bigint, "
         "trade_id bigint, undone boolean, "
-        "PRIMARY KEY ((exchange, market, hour, part), block_time, event_id)",
+        "PRIMARY KEY ((exchange, market, month, part), block_time, event_id)",
         _NEWEST_FIRST,
     ),
     "client_orders": (
@@ -73,8 +73,8 @@ STATE = {
         "",
     ),
     "partitions": (
-        "owner blob, bucket int, part bigint, PRIMARY KEY (owner, bucket, part)",
-        "CLUSTERING ORDER BY (bucket DESC, part DESC)",
+        "owner blob, month int, part bigint, PRIMARY KEY (owner, month, part)",
+        "CLUSTERING ORDER BY (month DESC, part DESC)",
     ),
     "stream_partitions": (
         "log tinyint, first_event_id bigint, hour int, PRIMARY KEY (log, first_event_id)",
@@ -82,7 +82,7 @@ STATE = {
     ),
     "cursor": ("log tinyint PRIMARY KEY, event_id bigint, fingerprint blob", ""),
 }
-"""Rows that later events overwrite; `cursor` is the last one, and is emptied last."""
+"""Rows that later events overwrite, and where partitions begin."""
 
 Step = tuple[str, tuple[str, ...]]
 

@@ -36,6 +36,8 @@ IN_FLIGHT = 64
 """Requests that wait for an answer at once."""
 _BATCH_BYTES = 24_000
 """ScyllaDB warns above 128 kB; smaller ones spread better over the server's threads."""
+_SLOW = 60
+"""Seconds for what servers take their time for."""
 _FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
 
 Row = Any
@@ -73,23 +75,25 @@ class CqlSession:
 
     def rows(self, statement: str, values: Values = (), *, page: int = 1_000) -> Iterator[Row]:
         """The rows of an answer, fetched a page at a time as they are taken."""
-        with _our_failures():
-            bound = self._bind(statement, values)
-            bound.fetch_size = page
-            answer = iter(self._connected().execute(bound))
-        while True:
-            with _our_failures():
-                try:
-                    row = next(answer)
-                except StopIteration:
-                    return
-            yield row
+        (answer,) = self.answers(statement, [values], page=page)
+        return answer
 
-    def many(self, statement: str, all_values: Iterable[Values]) -> list[list[Row]]:
-        """The answers to one statement with several values, in their order."""
+    def answers(
+        self, statement: str, all_values: Iterable[Values], *, page: int
+    ) -> list[Iterator[Row]]:
+        """The answers to one statement with several values, in their order.
+
+        The first page of each is here at once, the others are fetched as they are taken.
+        """
         with _our_failures():
             asked = [(self._bind(statement, values), None) for values in all_values]
-            return [list(result.result_or_exc) for result in self._run(asked)]
+            for bound, _ in asked:
+                bound.fetch_size = page
+            return [_rows(result.result_or_exc) for result in self._run(asked)]
+
+    def many(self, statement: str, all_values: Iterable[Values]) -> list[list[Row]]:
+        """As `answers`, read to their ends."""
+        return [list(answer) for answer in self.answers(statement, all_values, page=1_000)]
 
     def write(self, writes: Iterable[Write]) -> None:
         """All of them, in any order; done when it returns."""
@@ -102,10 +106,13 @@ class CqlSession:
         with _our_failures():
             self._connected().execute(self._bind(statement, values))
 
-    def truncate(self, table: str) -> None:
-        """Empty a table."""
+    def truncate(self, tables: Iterable[str]) -> None:
+        """Empty tables."""
         with _our_failures():
-            self._connected().execute(f"TRUNCATE {table}", timeout=60)
+            session = self._connected()
+            asked = [session.execute_async(f"TRUNCATE {t}", timeout=_SLOW) for t in tables]
+            for answer in asked:
+                answer.result()
 
     def close(self) -> None:
         """Disconnect; a later use connects again."""
@@ -166,13 +173,25 @@ class CqlSession:
             auth_provider=login,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             reconnection_policy=ExponentialReconnectionPolicy(
-                _FIRST_RETRY, _LONGEST_RETRY, max_attempts=None
+                _SLOW = 60
+"""Seconds for what servers take their time for."""
+_FIRST_RETRY, _LONGEST_RETRY, max_attempts=None
             ),
             connect_timeout=settings.timeout,
             control_connection_timeout=settings.timeout,
             # Nothing here reads it, and every change of schema would fetch all of it anew.
             schema_metadata_enabled=False,
         )
+
+
+def _rows(answer: Iterable[Row]) -> Iterator[Row]:
+    rows = iter(answer)
+    while True:
+        with _our_failures():
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
 
 
 @contextmanager

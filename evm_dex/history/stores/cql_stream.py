@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from evm_dex.history.stores.cql_partitions import hour_of
 from evm_dex.history.stores.cql_session import CqlSession, Write
 from evm_dex.history.updates import OrderUpdate, decode
 
@@ -53,7 +52,7 @@ class Stream:
         life = self._session.settings.seconds_to_live
         begun, hours = Write(), []
         for update in updates:
-            hour = max(self._hour, hour_of(update.timestamp))
+            hour = max(self._hour, update.timestamp // 3_600)
             if hour > self._hour or update.event_id % _EVENTS_PER_PART == 0:
                 begun.add(_BEGIN, (update.event_id, hour, life and life + _LONGEST_HOUR))
             self._hour = hour

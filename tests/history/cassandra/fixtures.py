@@ -35,24 +35,49 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.remove()
 
 
-@pytest.fixture
-def settings(request: pytest.FixtureRequest) -> Iterator[CqlSettings]:
-    """A keyspace for one test; gone afterwards."""
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> CqlSettings:
+    """The server that EVM_DEX_CQL names, or ours."""
     if NAMED:
-        at = parse_address(NAMED)
-    else:
-        at = CqlSettings(port=request.getfixturevalue("server").port)
-    own = replace(at, keyspace=f"test_{uuid4().hex}")
-    yield own
-    session = CqlSession(own)
-    session.execute(f"DROP KEYSPACE {own.keyspace}")
-    session.close()
+        return parse_address(NAMED)
+    server: Server = request.getfixturevalue("server")
+    return CqlSettings(port=server.port)
+
+
+@pytest.fixture(scope="session")
+def one_keyspace(cluster: CqlSettings) -> Iterator[CqlSettings]:
+    """Made once, since that takes seconds; gone afterwards."""
+    yield from _keyspace(cluster)
 
 
 @pytest.fixture
-def stores(settings: CqlSettings) -> Iterator[list[CqlStore]]:
+def settings(one_keyspace: CqlSettings) -> CqlSettings:
+    """A keyspace with nothing in it."""
+    store = CqlStore(one_keyspace)
+    store.clear()
+    store.close()
+    return one_keyspace
+
+
+@pytest.fixture
+def bare_settings(cluster: CqlSettings) -> Iterator[CqlSettings]:
+    """A keyspace that is not there yet; gone afterwards."""
+    yield from _keyspace(cluster)
+
+
+@pytest.fixture
+def stores() -> Iterator[list[CqlStore]]:
     """Filled by a test; all are closed when it is over."""
     opened: list[CqlStore] = []
     yield opened
     for store in opened:
         store.close()
+
+
+def _keyspace(cluster: CqlSettings) -> Iterator[CqlSettings]:
+    own = replace(cluster, keyspace=f"test_{uuid4().hex}")
+    yield own
+    if NAMED:
+        session = CqlSession(own)
+        session.execute(f"DROP KEYSPACE {own.keyspace}")
+        session.close()
