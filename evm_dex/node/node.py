@@ -69,6 +69,9 @@ class Node:
         self.on_news: list[Callable[[News], object]] = []
         self.on_transaction: list[Callable[[Transaction], object]] = []
         """Called with each transaction that was accepted."""
+        self.block_seconds: float | None = None
+        """How often the server makes a block by the clock; None for never."""
+        self.on_interval: list[Callable[[], object]] = []
         self.filters: Filters = Filters(self)
         self.queue = Queue(chain)
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
@@ -95,6 +98,12 @@ class Node:
         for promoted in self.queue.promote(transaction.sender):
             self._tell(promoted)
         return transaction.hash
+
+    def set_block_seconds(self, seconds: float | None) -> None:
+        """Choose how often a block is made by the clock."""
+        self.block_seconds = seconds
+        for tell in self.on_interval:
+            tell()
 
     def waiting(self, transaction_hash: bytes) -> Transaction | None:
         """A transaction that is not on the chain yet."""

@@ -31,7 +31,7 @@ class Server:
         self._node = node
         self._guard = guard
         self._limits = node.limits
-        self._block_seconds = block_seconds
+        node.block_seconds = block_seconds
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chain")
         self._sockets: set[web.WebSocketResponse] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -48,8 +48,7 @@ class Server:
         self.port = self._runner.addresses[0][1]
         self._patience = Patience(server, self._limits)
         self._tasks.append(asyncio.create_task(self._patience.run()))
-        if self._block_seconds is not None:
-            self._tasks.append(asyncio.create_task(self._mine(self._block_seconds)))
+        self._tasks.append(asyncio.create_task(self._mine()))
 
     async def stop(self) -> None:
         """Stop listening, let the request in work finish, end all connections."""
@@ -67,10 +66,17 @@ class Server:
         """Run on the chain's thread, after what was asked for before."""
         return await self._loop.run_in_executor(self._thread, work)
 
-    async def _mine(self, seconds: float) -> None:
+    async def _mine(self) -> None:
+        """Make blocks by the clock, as often as the node says at the time."""
+        changed = asyncio.Event()
+        self._node.on_interval.append(lambda: self._loop.call_soon_threadsafe(changed.set))
         while True:
-            await asyncio.sleep(seconds)
-            await self.on_chain(self._node.chain.mine)
+            try:
+                async with asyncio.timeout(self._node.block_seconds):
+                    await changed.wait()
+                    changed.clear()
+            except TimeoutError:
+                await self.on_chain(self._node.chain.mine)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers, origin = request.headers, request.headers.get("Origin")

@@ -1,0 +1,214 @@
+"""What only a test chain lets callers do, under the names of anvil, Hardhat and Ganache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from evm_dex.chain.cheats import Cheats
+from evm_dex.chain.errors import UnknownSnapshot
+from evm_dex.node.errors import failed
+from evm_dex.node.kinds import (
+    Flag,
+    HexAddress,
+    Kind,
+    Quantity,
+    quantity,
+    read_quantity,
+    unchanged,
+)
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+
+_MOST_BLOCKS = 10_000
+_INSTEAD_OF_STATE = (
+    "states travel as archives here, each proven by its block hash: run "
+    "`evm-dex checkpoint export` and `evm-dex checkpoint import` on the chain's directory"
+)
+
+
+def _read_snapshot(value: Any) -> int | str:
+    if isinstance(value, str) and value[:2] not in ("0x", "0X"):
+        return value
+    return read_quantity(value)
+
+
+def _read_mining(value: Any) -> tuple[int | None, int]:
+    if not isinstance(value, Mapping):
+        return read_quantity(value), 1
+    if set(value) - {"timestamp", "blocks"}:
+        raise ValueError
+    timestamp, blocks = value.get("timestamp"), value.get("blocks")
+    return (
+        None if timestamp is None else read_quantity(timestamp),
+        1 if blocks is None else read_quantity(blocks),
+    )
+
+
+SnapshotId = Annotated[
+    int | str,
+    Kind(
+        "Snapshot",
+        "a snapshot's number in hex, or its name",
+        {"type": "string"},
+        _read_snapshot,
+        lambda found: found if isinstance(found, str) else quantity(found),
+    ),
+]
+Name = Annotated[str | None, Kind("Name", "a string", {"type": "string"})]
+Mining = Annotated[
+    tuple[int | None, int],
+    Kind("Mining", "a time in seconds, or {timestamp, blocks}", {}, _read_mining),
+]
+Anything = Annotated[Any, Kind("Anything", "anything", {}, unchanged)]
+
+
+def _cheats(node: Node) -> Cheats:
+    return Cheats(node.chain)
+
+
+# Snapshots
+
+
+@rpc("evm_snapshot", "anvil_snapshot", cheat=True)
+def snapshot(node: Node, name: Name = None) -> SnapshotId:
+    """Remember the chain as it is; a number that one revert uses up, or the name given."""
+    return node.chain.snapshot(name)
+
+
+@rpc("evm_revert", "anvil_revert", cheat=True)
+def revert(node: Node, snapshot: SnapshotId) -> Flag:
+    """Go back to a snapshot; false where there is none. Later snapshots are used up too."""
+    try:
+        node.chain.revert(snapshot)
+    except UnknownSnapshot:
+        return False
+    return True
+
+
+@rpc("anvil_reset", "hardhat_reset", cheat=True)
+def reset(node: Node, forking: Anything = None) -> Flag:
+    """Go back to block 0, with nobody impersonated and nothing chosen."""
+    if forking:
+        raise failed("this node does not fork other chains: call it without parameters")
+    _cheats(node).reset()
+    return True
+
+
+@rpc("anvil_dumpState", "hardhat_dumpState", "anvil_loadState", "hardhat_loadState", cheat=True)
+def carry_state(node: Node, state: Anything = None) -> Flag:  # noqa: ARG001 - refused whatever it is
+    """Refused: a state is carried in an archive."""
+    raise failed(_INSTEAD_OF_STATE)
+
+
+# Blocks and time
+
+
+@rpc("evm_mine", cheat=True)
+def mine(node: Node, options: Mining = (None, 1)) -> Quantity:
+    """Make a block, at a time if given, or several; 0."""
+    timestamp, blocks = options
+    if timestamp is not None:
+        _cheats(node).set_next_timestamp(timestamp)
+    return mine_several(node, blocks)
+
+
+@rpc("anvil_mine", "hardhat_mine", cheat=True)
+def mine_several(node: Node, blocks: Quantity = 1, interval: Quantity = 1) -> Quantity:
+    """Make blocks, each so many seconds after the one before; 0."""
+    if blocks > _MOST_BLOCKS:
+        raise failed(f"at most {_MOST_BLOCKS} blocks at a time, since each has a state of its own")
+    for index in range(blocks):
+        node.chain.mine(node.chain.head.timestamp + interval if index and interval else None)
+    return 0
+
+
+@rpc("evm_setAutomine", "anvil_setAutomine", cheat=True)
+def set_automine(node: Node, on: Flag) -> Flag:
+    """Give each transaction a block at once, or let them wait."""
+    _cheats(node).automine(on=on)
+    return True
+
+
+@rpc("anvil_getAutomine", "hardhat_getAutomine", cheat=True)
+def get_automine(node: Node) -> Flag:
+    """Whether each transaction gets a block at once."""
+    return node.chain.automine
+
+
+@rpc("evm_setIntervalMining", "anvil_setIntervalMining", cheat=True)
+def set_interval_mining(node: Node, seconds: Quantity) -> Flag:
+    """Make a block every so many seconds of the clock; 0 for no longer."""
+    node.set_block_seconds(seconds or None)
+    return True
+
+
+@rpc("anvil_getIntervalMining", cheat=True)
+def get_interval_mining(node: Node) -> Quantity:
+    """Seconds from one block made by the clock to the next; 0 for none."""
+    return int(node.block_seconds or 0)
+
+
+@rpc("evm_increaseTime", "anvil_increaseTime", cheat=True)
+def increase_time(node: Node, seconds: Quantity) -> Quantity:
+    """Let the next block come so much later; how far it is from the head then."""
+    if seconds == 0:
+        return 0
+    return _cheats(node).increase_time(seconds) - node.chain.head.timestamp
+
+
+@rpc(
+    "evm_setNextBlockTimestamp",
+    "anvil_setNextBlockTimestamp",
+    "evm_setTime",
+    "anvil_setTime",
+    cheat=True,
+)
+def set_next_timestamp(node: Node, timestamp: Quantity) -> Quantity:
+    """Choose the next block's time in seconds; block time goes on from there."""
+    return _cheats(node).set_next_timestamp(timestamp)
+
+
+@rpc("anvil_setBlockTimestampInterval", cheat=True)
+def set_timestamp_interval(node: Node, seconds: Quantity) -> Flag:
+    """Choose how many seconds of block time are between blocks."""
+    _cheats(node).set_interval(seconds)
+    return True
+
+
+@rpc("anvil_removeBlockTimestampInterval", cheat=True)
+def remove_timestamp_interval(node: Node) -> Flag:
+    """One second between blocks again."""
+    _cheats(node).set_interval(None)
+    return True
+
+
+# The next header
+
+
+@rpc("anvil_setCoinbase", "hardhat_setCoinbase", cheat=True)
+def set_coinbase(node: Node, address: HexAddress) -> Flag:
+    """Choose who is paid the priority fees from the next block on."""
+    _cheats(node).set_coinbase(address)
+    return True
+
+
+@rpc("anvil_setNextBlockBaseFeePerGas", "hardhat_setNextBlockBaseFeePerGas", cheat=True)
+def set_next_base_fee(node: Node, wei: Quantity) -> Flag:
+    """Choose the next block's base fee."""
+    _cheats(node).set_next_base_fee(wei)
+    return True
+
+
+@rpc("evm_setBlockGasLimit", "anvil_setBlockGasLimit", cheat=True)
+def set_gas_limit(node: Node, gas: Quantity) -> Flag:
+    """Choose the gas limit of blocks from the next on."""
+    _cheats(node).set_gas_limit(gas)
+    return True
+
+
+@rpc("anvil_setPrevRandao", "hardhat_setPrevRandao", cheat=True)
+def set_prevrandao(node: Node, value: Quantity) -> Flag:
+    """Choose the next block's prevrandao."""
+    _cheats(node).set_prevrandao(value)
+    return True

@@ -1,0 +1,181 @@
+"""The methods of test nodes, under the names that anvil's, Hardhat's and Ganache's users know."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.node.served import OTHER, OWNER, SPOT, Served, served
+
+STRANGER = "0x" + "57" * 20
+CONTRACT = "0x" + "c0" * 20
+RETURNS_SLOT_1 = "0x60015460005260206000f3"
+
+
+def number(node: Served) -> int:
+    return int(node.result("eth_blockNumber"), 16)
+
+
+def timestamp(node: Served) -> int:
+    return int(node.result("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+
+def send(node: Served, sender: str = OWNER, **fields: str) -> str:
+    request = {"from": sender, "to": OTHER, "value": "0x1", "gas": "0x5208", **fields}
+    return str(node.result("eth_sendTransaction", request))
+
+
+@pytest.mark.parametrize("prefix", ["anvil", "hardhat"])
+def test_state_is_written_and_stays(fresh_node: Served, prefix: str) -> None:
+    node = fresh_node
+    assert node.result(f"{prefix}_setBalance", STRANGER, "0x10") is True
+    node.result(f"{prefix}_setNonce", STRANGER, "0x7")
+    node.result(f"{prefix}_setCode", CONTRACT, RETURNS_SLOT_1)
+    node.result(f"{prefix}_setStorageAt", CONTRACT, "0x1", "0x" + "2a".rjust(64, "0"))
+    for _ in range(2):
+        assert node.result("eth_getBalance", STRANGER, "latest") == "0x10"
+        assert node.result("eth_getTransactionCount", STRANGER, "latest") == "0x7"
+        assert node.result("eth_getCode", CONTRACT, "latest") == RETURNS_SLOT_1
+        call = node.result("eth_call", {"to": CONTRACT}, "latest")
+        assert int(call, 16) == 42
+        node.result("evm_mine")
+    assert "is an exchange" in node.error(f"{prefix}_setBalance", SPOT, "0x1")["message"]
+
+
+def test_snapshots_are_used_up_by_a_revert_and_names_are_not(fresh_node: Served) -> None:
+    node = fresh_node
+    first = node.result("evm_snapshot")
+    send(node)
+    second = node.result("evm_snapshot")
+    assert node.result("evm_revert", first) is True
+    assert number(node) == 0
+    assert node.result("evm_revert", first) is False
+    assert node.result("evm_revert", second) is False
+    assert node.result("evm_snapshot", "begun") == "begun"
+    for _ in range(3):
+        send(node)
+        assert node.result("evm_revert", "begun") is True
+        assert number(node) == 0
+
+
+def test_impersonation_sends_without_a_key_until_it_is_stopped(fresh_node: Served) -> None:
+    node = fresh_node
+    node.result("hardhat_setBalance", STRANGER, hex(10**18))
+    node.error("eth_sendTransaction", {"from": STRANGER, "to": OTHER, "gas": "0x5208"})
+    node.result("hardhat_impersonateAccount", STRANGER)
+    receipt = node.result("eth_getTransactionReceipt", send(node, STRANGER))
+    assert (receipt["from"], receipt["status"]) == (STRANGER, "0x1")
+    node.result("hardhat_stopImpersonatingAccount", STRANGER)
+    node.error("eth_sendTransaction", {"from": STRANGER, "to": OTHER, "gas": "0x5208"})
+    node.result("anvil_autoImpersonateAccount", True)
+    send(node, STRANGER)
+
+
+def test_blocks_are_made_on_request_in_numbers_and_at_times(fresh_node: Served) -> None:
+    node = fresh_node
+    start = timestamp(node)
+    node.result("evm_mine")
+    node.result("hardhat_mine", "0x5", "0x3c")
+    assert (number(node), timestamp(node)) == (6, start + 2 + 4 * 60)
+    node.result("evm_mine", {"blocks": 2})
+    node.result("evm_mine", hex(start + 1_000))
+    assert (number(node), timestamp(node)) == (9, start + 1_000)
+    assert "at most" in node.error("anvil_mine", "0x100000")["message"]
+    assert "only moves forward" in node.error("evm_mine", hex(start))["message"]
+    assert node.result("anvil_mine", "0x0") == "0x0"
+    assert number(node) == 9
+
+
+def test_block_time_is_moved_and_chosen(fresh_node: Served) -> None:
+    node = fresh_node
+    start = timestamp(node)
+    assert node.result("evm_increaseTime", 100) == "0x64"
+    assert node.result("evm_increaseTime", "0xa") == "0x6e"
+    send(node)
+    assert timestamp(node) == start + 110
+    node.result("evm_setNextBlockTimestamp", start + 500)
+    send(node)
+    assert timestamp(node) == start + 500
+    node.result("anvil_setBlockTimestampInterval", 12)
+    node.result("evm_mine")
+    assert timestamp(node) == start + 512
+    node.result("anvil_removeBlockTimestampInterval")
+    node.result("evm_mine")
+    assert timestamp(node) == start + 513
+
+
+def test_the_next_header_is_chosen(fresh_node: Served) -> None:
+    node = fresh_node
+    node.result("hardhat_setCoinbase", STRANGER)
+    node.result("hardhat_setNextBlockBaseFeePerGas", "0x5")
+    node.result("hardhat_setPrevRandao", "0x7")
+    node.result("evm_setBlockGasLimit", hex(20_000_000))
+    node.result("evm_mine")
+    block = node.result("eth_getBlockByNumber", "latest", False)
+    assert (block["miner"], block["baseFeePerGas"]) == (STRANGER, "0x5")
+    assert (int(block["mixHash"], 16), int(block["gasLimit"], 16)) == (7, 20_000_000)
+    info = node.result("anvil_nodeInfo")
+    assert (info["currentBlockHash"], info["hardFork"]) == (block["hash"], "prague")
+    assert info["environment"]["gasLimit"] == 20_000_000
+    assert node.result("hardhat_metadata")["latestBlockNumber"] == 1
+
+
+def test_transactions_wait_are_dropped_and_are_mined(fresh_node: Served) -> None:
+    node = fresh_node
+    node.result("evm_setAutomine", False)
+    assert node.result("anvil_getAutomine") is False
+    first = send(node)
+    send(node)
+    assert node.result("txpool_status")["pending"] == "0x2"
+    assert node.result("hardhat_dropTransaction", first) is True
+    assert node.result("hardhat_dropTransaction", first) is False
+    assert node.result("txpool_status")["pending"] == "0x0"
+    send(node)
+    node.result("anvil_dropAllTransactions")
+    node.result("evm_mine")
+    assert node.result("eth_getBlockByNumber", "latest", False)["transactions"] == []
+    node.result("evm_setAutomine", True)
+    send(node)
+    assert number(node) == 2
+
+
+def test_the_clock_makes_blocks_from_when_it_is_told_to_until_it_is_stopped() -> None:
+    with served() as node:
+        node.result("evm_setIntervalMining", 1)
+        assert node.result("anvil_getIntervalMining") == "0x1"
+        deadline = time.monotonic() + 20
+        while number(node) < 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        node.result("evm_setIntervalMining", 0)
+        stopped = number(node)
+        assert stopped >= 1
+        time.sleep(1.2)
+        assert number(node) == stopped
+
+
+def test_a_token_is_dealt_to_anyone(fresh_node: Served) -> None:
+    node = fresh_node
+    weth = node.dex.tokens["WETH"]
+    node.result("anvil_dealERC20", STRANGER, weth.address, hex(5))
+    assert weth.call("balanceOf", STRANGER) == 5
+
+
+def test_reset_goes_to_the_genesis_and_forks_are_refused(fresh_node: Served) -> None:
+    node = fresh_node
+    send(node)
+    assert "does not fork" in node.error("hardhat_reset", {"forking": {}})["message"]
+    assert number(node) == 1
+    node.result("hardhat_reset")
+    assert number(node) == 0
+
+
+def test_states_are_carried_by_archives(fresh_node: Served) -> None:
+    for method in ("anvil_dumpState", "hardhat_loadState"):
+        assert "evm-dex checkpoint export" in fresh_node.error(method)["message"]
+
+
+def test_without_cheats_they_are_not_there() -> None:
+    with served(cheats=False) as node:
+        assert node.error("anvil_setBalance", STRANGER, "0x1")["code"] == -32601
+        assert node.result("anvil_nodeInfo")["currentBlockNumber"] == 0
