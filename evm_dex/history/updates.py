@@ -109,11 +109,11 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
 
 
 _NAMES = OrderUpdate.__struct_fields__
-_AMOUNTS = (
+AMOUNTS = (
     *("client_order_id", "price", "trigger_price", "quantity", "filled_quantity"),
     *("filled_quote", "average_price", "last_price", "last_quantity", "last_quote", "fee"),
 )
-_AMOUNT_PLACES = tuple(_NAMES.index(name) - 1 for name in _AMOUNTS)
+_AMOUNT_PLACES = tuple(_NAMES.index(name) - 1 for name in AMOUNTS)
 _UNDONE = _NAMES.index("undone") - 1
 _Amount = int | bytes
 _encoder = msgspec.msgpack.Encoder()
@@ -186,7 +186,7 @@ def as_json(update: OrderUpdate) -> dict[str, object]:
             case Totals():
                 shown[name] = value.as_json()
             case _:
-                shown[name] = str(value) if name in _AMOUNTS else value
+                shown[name] = str(value) if name in AMOUNTS else value
     shown["leaves"] = str(update.leaves)
     shown["fee_in_base"] = update.fee_in_base
     return shown

@@ -1,0 +1,1 @@
+"""The order history over HTTP and WebSocket."""
