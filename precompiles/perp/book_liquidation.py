@@ -1,0 +1,200 @@
+"""The first stage of a liquidation: the book, for all of a position or a part of it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from msgspec.structs import replace
+
+from precompiles.engine.amounts import fee
+from precompiles.engine.liquidation import bankruptcy_price
+from precompiles.engine.rounding import divide_down
+from precompiles.errors import LiquidationCoolingDown
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position
+from precompiles.perp.accounts import (
+    Health,
+    charged_health,
+    cross_health,
+    equity_of,
+    position_health,
+)
+from precompiles.perp.events import Liquidated, OrderClosed, OrderPlaced
+from precompiles.perp.execution import Execution
+from precompiles.perp.filling import MOST_MAKERS, take
+from precompiles.perp.insurance import pay_in
+from precompiles.perp.placing import OrderRequest, new_order
+from precompiles.perp.positions import reduce, sweep
+from precompiles.types import (
+    MAX_PERP_VALUE,
+    CloseReason,
+    OrderKind,
+    OrderStatus,
+    PositionStatus,
+    SelfTradePrevention,
+    TimeInForce,
+)
+
+ROUNDING_RESERVE = 2 * MOST_MAKERS
+"""Collateral units kept back, since each fill rounds against the position by up to two."""
+PARTIAL_PERCENT = 20
+
+
+class Stage(IntEnum):
+    """How a position was liquidated; part of the ABI."""
+
+    BOOK = 1
+    BACKSTOP = 2
+    DELEVERAGING = 3
+
+
+def sell_on_book(
+    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position, health: Health
+) -> int | None:
+    """Trade a position, or a part of it, away on the book; the average price.
+
+    Never at a price that would leave debt. None, with nothing changed that matters, where the
+    book takes nothing.
+    """
+    amount = abs(position.size)
+    own = position_health(ledger, position, execution.now)
+    is_partial = is_partial_first(market, own)
+    if is_partial and execution.now < position.cooldown_until:
+        raise LiquidationCoolingDown(position.id, position.cooldown_until)
+    if is_partial and position.cooldown_until == 0:
+        share = amount * PARTIAL_PERCENT // 100
+        amount = max(min(market.lot, amount), share - share % market.lot)
+    else:
+        is_partial = False
+    spendable = health.equity
+    if not position.has_own_cash:  # its share: the rest stands behind the others
+        spendable = divide_down(health.equity * own.maintenance, max(1, health.maintenance))
+    order, paid_out = _trade_away(ledger, execution, market, position, amount, spendable)
+    if order.filled == 0:
+        return None
+    if is_partial:
+        _cool_down(ledger, execution, market, position.id)
+    _charge_fee(ledger, execution, market, position, order.filled_notional, paid_out)
+    sweep(ledger, execution, market)
+    price = divide_down(order.filled_notional * market.base_unit, order.filled)
+    left = equity_left(ledger, execution, market, position)
+    execution.events.append(
+        Liquidated(
+            position.id,
+            position.owner,
+            execution.caller,
+            order.filled,
+            price,
+            Stage.BOOK,
+            left,
+        )
+    )
+    return price
+
+
+def is_partial_first(market: PerpMarket, own: Health) -> bool:
+    """Whether a position is so large that it is liquidated in two steps."""
+    return 0 < market.partial_notional < own.notional
+
+
+def equity_left(
+    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position
+) -> int:
+    """What the unit is worth after a liquidation on the book."""
+    if not position.has_own_cash:
+        return cross_health(ledger, position.owner, execution.now).equity
+    now = ledger.perp.positions.rows[position.id]
+    prices = ledger.perp.prices.rows[market.asset]
+    return equity_of(market, prices, now) if now.is_open else 0
+
+
+def _trade_away(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    position: Position,
+    amount: int,
+    spendable: int,
+) -> tuple[PerpOrder, int]:
+    """Send the owner's order to the book, down to where `spendable` would be used up.
+
+    Returns it, with what the position's own cash paid out to the account meanwhile.
+    """
+    mark = ledger.perp.prices.rows[market.asset].mark
+    spendable = max(0, spendable - ROUNDING_RESERVE)
+    price = bankruptcy_price(position.size, mark, spendable, market.base_unit)
+    price = max(1, min(MAX_PERP_VALUE, price))
+    acting = execution.acting_for(position.owner)
+    request = OrderRequest(
+        market.asset, amount, price, not position.is_long, TimeInForce.IOC, reduce_only=True
+    )
+    order = new_order(ledger, acting, request, kind=OrderKind.LIQUIDATION)
+    execution.events.append(OrderPlaced.of(order))
+
+    paid_out: list[int] = []
+
+    def close_part(delta: int, notional: int) -> bool:
+        left = ledger.perp.positions.rows[position.id]
+        before = ledger.perp.cash(position.owner)
+        reduce(
+            ledger,
+            acting,
+            market,
+            left,
+            abs(delta),
+            notional,
+            ended_as=PositionStatus.LIQUIDATED,
+            is_forced=True,
+        )
+        paid_out.append(ledger.perp.cash(position.owner) - before)
+        return False
+
+    order = take(
+        ledger,
+        acting,
+        market,
+        order,
+        close_part,
+        taker_fee=0,
+        prevention=SelfTradePrevention.EXPIRE_MAKER,
+        most_makers=MOST_MAKERS,
+    ).order
+    if order.remaining:
+        order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
+        execution.events.append(OrderClosed.of(order))
+    ledger.perp.orders.put(order.id, order)
+    return order, sum(paid_out)
+
+
+def _cool_down(ledger: Ledger, execution: Execution, market: PerpMarket, position_id: int) -> None:
+    position = ledger.perp.positions.rows[position_id]
+    if position.is_open:
+        until = execution.now + market.cooldown
+        ledger.perp.positions.put(position_id, replace(position, cooldown_until=until))
+
+
+def _charge_fee(
+    ledger: Ledger,
+    execution: Execution,
+    market: PerpMarket,
+    position: Position,
+    notional: int,
+    paid_out: int,
+) -> None:
+    """Take the liquidation fee, as far as what the unit has left covers it."""
+    wanted = fee(notional, market.liquidation_fee)
+    if wanted == 0:
+        return
+    now = ledger.perp.positions.rows[position.id]
+    if not position.has_own_cash:
+        equity = charged_health(ledger, execution, position.owner).equity
+        taken = min(wanted, max(0, equity))
+        ledger.perp.change_cash(position.owner, -taken)
+    elif now.is_open:
+        prices = ledger.perp.prices.rows[market.asset]
+        taken = min(wanted, max(0, equity_of(market, prices, now)))
+        ledger.perp.positions.put(now.id, replace(now, cash=now.cash - taken))
+    else:
+        taken = min(wanted, max(0, paid_out))
+        ledger.perp.change_cash(position.owner, -taken)
+    pay_in(ledger, execution, taken)
