@@ -14,6 +14,8 @@ _PAYLOAD = "event_id bigint, payload blob"
 _ROW = "block_time bigint, event_id bigint"
 _NEWEST_FIRST = "CLUSTERING ORDER BY (block_time DESC, event_id DESC)"
 _COMPACT = "compression = {'class': 'ZstdCompressor', 'chunk_length_in_kb': 64}"
+_SLOW = 60
+"""Seconds; servers agree on a change of schema before they answer."""
 
 TIME_SERIES = {
     "order_updates_stream": (
@@ -106,7 +108,8 @@ def migrate(session: Any, settings: CqlSettings, wanted: tuple[Step, ...] | None
     session.execute(
         f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = "
         "{'class': 'NetworkTopologyStrategy', "
-        f"'replication_factor': {settings.replication}}}"
+        f"'replication_factor': {settings.replication}}}",
+        timeout=_SLOW,
     )
     session.set_keyspace(settings.keyspace)
     session.execute(
@@ -121,7 +124,7 @@ def migrate(session: Any, settings: CqlSettings, wanted: tuple[Step, ...] | None
         )
     for number, (name, statements) in list(enumerate(wanted, 1))[done:]:
         for statement in statements:
-            session.execute(statement)
+            session.execute(statement, timeout=_SLOW)
         session.execute(
             "INSERT INTO schema_version (one, step, name) VALUES (1, %s, %s)", (number, name)
         )
@@ -137,7 +140,7 @@ def _follow_time_to_live(session: Any, settings: CqlSettings) -> None:
     ).one()
     if row.compaction["compaction_window_size"] != str(settings.window_hours):
         for name in TIME_SERIES:
-            session.execute(f"ALTER TABLE {name} WITH {_windows(settings)}")
+            session.execute(f"ALTER TABLE {name} WITH {_windows(settings)}", timeout=_SLOW)
 
 
 def _create(name: str, columns: str, order: str, options: str) -> str:

@@ -173,9 +173,7 @@ class CqlSession:
             auth_provider=login,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             reconnection_policy=ExponentialReconnectionPolicy(
-                _SLOW = 60
-"""Seconds for what servers take their time for."""
-_FIRST_RETRY, _LONGEST_RETRY, max_attempts=None
+                _FIRST_RETRY, _LONGEST_RETRY, max_attempts=None
             ),
             connect_timeout=settings.timeout,
             control_connection_timeout=settings.timeout,
