@@ -13,18 +13,13 @@ _EXACT = 2**53
 
 def plain(value: Any) -> Any:
     """The same with bytes in hex, and numbers that JavaScript does not have as decimal text."""
-    match value:
-        case bool():
-            return value
-        case int():
-            return value if abs(value) < _EXACT else str(value)
-        case bytes():
-            return data(value)
-        case Mapping():
-            return {name: plain(item) for name, item in value.items()}
-        case tuple() if hasattr(value, "_asdict"):
-            return plain(value._asdict())
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return data(value)
+    is_exact = isinstance(value, bool) or not isinstance(value, int) or abs(value) < _EXACT
+    return value if is_exact else str(value)

@@ -54,7 +54,7 @@ class NaiveAccounts:
     def restore(self, saved: Saved) -> None:
         """Go back; what came into being since is forgotten."""
         for thing, fields in saved:
-            vars(thing).update(copied(fields))
+            thing.__dict__.update(copied(fields))
 
     # Reading
 

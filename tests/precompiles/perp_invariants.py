@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp_records import PerpOrder, Trigger
 from precompiles.types import PositionKind
 
 
@@ -77,12 +78,15 @@ def indexes_agree_with_rows(ledger: Ledger) -> Iterator[str]:
     perp = ledger.perp
     orders = {order.id: order for order in perp.orders.rows.values() if order.is_active}
     resting = {
-        node.order.id: node.order for book in perp.live.books.values() for node in book.nodes.values()
+        node.order.id: node.order
+        for book in perp.live.books.values()
+        for node in book.nodes.values()
     }
     if resting != orders:
         yield f"books and order table differ at orders {sorted(resting.keys() ^ orders.keys())}"
-    live = [*orders.values(), *perp.triggers.rows.values()]
-    opened = {order_id: owner for owner, ids in perp.live.by_owner.owners.items() for order_id in ids}
+    live: list[PerpOrder | Trigger] = [*orders.values(), *perp.triggers.rows.values()]
+    owners = perp.live.by_owner.owners
+    opened = {order_id: owner for owner, ids in owners.items() for order_id in ids}
     if opened != {row.id: row.owner for row in live}:
         yield "open orders by owner differ from the tables"
     named = {(row.owner, row.client_order_id): row.id for row in live if row.client_order_id}

@@ -30,7 +30,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from precompiles.perp.liquidation import Stage
+from precompiles.perp.book_liquidation import Stage
 from precompiles.types import Address, CloseReason, OrderStatus, PositionKind, PositionStatus
 from tests.precompiles.client import Reply
 from tests.precompiles.perp_world import (

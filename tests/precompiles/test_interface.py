@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from precompiles.abi.event import Event
 from precompiles.abi.signature import Parameter, Signature
 from precompiles.errors import ContractError
 from precompiles.perp import events as perp_events
@@ -53,7 +55,10 @@ PERP_GAS = {
     "setOraclePrice": 40_000,
 }
 PRECOMPILES = {"ISpot": Spot, "IPerp": Perp}
-EVENTS = {"ISpot": spot_events.ABI_EVENTS, "IPerp": perp_events.ABI_EVENTS}
+EVENTS: dict[str, Mapping[Any, Event]] = {
+    "ISpot": spot_events.ABI_EVENTS,
+    "IPerp": perp_events.ABI_EVENTS,
+}
 ERRORS = [error.signature for error in ContractError.known.values()]
 
 
