@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from evm_dex.cli import archive, chain, checkpoint, node, proving, prune
+from evm_dex.cli import archive, chain, checkpoint, history, node, proving, prune
 
 _HELP = """A Python test chain with a durable on-chain order book.
 
@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 checkpoints = typer.Typer(help=checkpoint.HELP, no_args_is_help=True, add_completion=False)
+histories = typer.Typer(help=history.HELP, no_args_is_help=True, add_completion=False)
 
 app.command()(chain.demo)
 app.command()(node.node)
@@ -41,6 +42,7 @@ app.command()(chain.check)
 app.command()(chain.book)
 app.command()(prune.prune)
 app.add_typer(checkpoints, name="checkpoint")
+app.add_typer(histories, name="history")
 
 checkpoints.command("list")(checkpoint.list_all)
 checkpoints.command()(checkpoint.create)
@@ -52,6 +54,9 @@ checkpoints.command()(checkpoint.unpin)
 checkpoints.command()(checkpoint.prune)
 checkpoints.command()(archive.export)
 checkpoints.command("import")(archive.import_)
+
+for command in history.COMMANDS:
+    histories.command()(command)
 
 
 def main() -> None:

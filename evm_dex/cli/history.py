@@ -1,0 +1,307 @@
+"""Commands about the order history: its service, and the questions it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evm_dex.cli.shared import AsJson, console, errors, explained, print_json, require
+from evm_dex.history import answers
+from evm_dex.history.answers import BadQuestion
+from evm_dex.history.feed import Feed, FeedRefused, FeedUnavailable
+from evm_dex.history.stores.interface import HistoryStore, StoreBroken, StoreUnavailable
+from evm_dex.history.stores.opening import UnknownStore, open_store
+from evm_dex.history.updates import UnknownUpdate, as_json
+
+if TYPE_CHECKING:
+    from evm_dex.history.rebuilding import Progress
+
+HELP = """The history of all orders, in tables one can ask.
+
+Beside a chain (running with a feed, or at rest):
+
+  evm-dex history serve --chain my-chain --store sqlite:history.db --http 8546
+
+  evm-dex history orders 0xf39F…2266 --store sqlite:history.db
+
+  evm-dex history order 17 --store sqlite:history.db --json
+"""
+
+_EXPECTED = (
+    *(FeedRefused, FeedUnavailable, StoreBroken, StoreUnavailable),
+    *(UnknownStore, UnknownUpdate, BadQuestion),
+)
+_Store = Annotated[
+    str,
+    typer.Option(
+        help="Where the history is kept: sqlite:PATH or cql://HOST:PORT/KEYSPACE.",
+        show_default=False,
+    ),
+]
+_Chain = Annotated[
+    Path | None,
+    typer.Option(help="Read the outbox of the chain at this path.", show_default=False),
+]
+_FeedAddress = Annotated[
+    str | None,
+    typer.Option("--feed", help="Read from a running chain: tcp://HOST:PORT.", show_default=False),
+]
+_User = Annotated[str, typer.Argument(help="Address of an account.", show_default=False)]
+_Market = Annotated[str | None, typer.Option(help="Only of this market.", show_default=False)]
+_Exchange = Annotated[str | None, typer.Option(help="spot or perp.", show_default=False)]
+_Limit = Annotated[int, typer.Option(min=1, max=1_000, help="Lines at most.")]
+_Before = Annotated[
+    str | None, typer.Option(help="Go on behind a page: what its end says.", show_default=False)
+]
+
+
+def serve(
+    store: _Store,
+    chain: _Chain = None,
+    feed: _FeedAddress = None,
+    http: Annotated[
+        int | None, typer.Option(help="Answer questions at this port; 0: any.", show_default=False)
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
+    name: Annotated[str, typer.Option(help="What the chain knows this consumer as.")] = "history",
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log every batch.")] = False,
+) -> None:
+    """Carry the chain's outbox into a store, for as long as it runs.
+
+    Goes on where it was, after any crash. Logs are JSON lines on stderr. With --feed it follows a
+    chain that another process runs, without delay; with --chain it looks at the chain's files
+    every second.
+    """
+    from evm_dex.history.service import JsonLines, Service  # noqa: PLC0415 - loads the server
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logger = logging.getLogger("evm_dex.history")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    with explained(*_EXPECTED):
+        source = _feed(chain, feed)
+        with closing(open_store(store)) as kept:
+            reader = None if http is None else open_store(store, read_only=True)
+            service = Service(source, kept, name=name)
+            asyncio.run(service.run(reader, host=host, port=http or 0, started=_tell_port))
+
+
+def orders(
+    user: _User,
+    store: _Store,
+    market: _Market = None,
+    exchange: _Exchange = None,
+    history: Annotated[bool, typer.Option("--history", help="All changes instead.")] = False,
+    status: Annotated[
+        str | None,
+        typer.Option(help="With --history: changes that led to it.", show_default=False),
+    ] = None,
+    limit: _Limit = 100,
+    before: _Before = None,
+    as_json_: AsJson = False,
+) -> None:
+    """A user's open orders, or with --history every change of all of them, newest first."""
+    fields = _given(
+        user=user, market=market, exchange=exchange, status=status, before=before, limit=str(limit)
+    )
+    with _asking(store) as kept:
+        asked = answers.question(fields)
+        if history:
+            _show(answers.page(kept.history(asked), limit), "updates", as_json_)
+            return
+        assert asked.user is not None, "it is an argument"
+        found = kept.open_orders(asked.user, exchange=asked.exchange, market=asked.market)
+        _show(answers.orders(found), "orders", as_json_)
+
+
+def order(
+    order_id: Annotated[int, typer.Argument(help="Id of an order.", show_default=False)],
+    store: _Store,
+    as_json_: AsJson = False,
+) -> None:
+    """One order with all its changes and fills."""
+    with _asking(store) as kept:
+        found = answers.whole_order(kept, order_id)
+        if found is None:
+            raise BadQuestion(f"the history knows nothing of order {order_id}")
+        _show(found, "changes", as_json_)
+
+
+def fills(
+    user: _User,
+    store: _Store,
+    market: _Market = None,
+    exchange: _Exchange = None,
+    limit: _Limit = 100,
+    before: _Before = None,
+    as_json_: AsJson = False,
+) -> None:
+    """A user's fills, newest first."""
+    fields = _given(user=user, market=market, exchange=exchange, before=before, limit=str(limit))
+    with _asking(store) as kept:
+        found = kept.fills(answers.question(fields))
+        _show(answers.page(found, limit), "updates", as_json_)
+
+
+def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
+    """A user's totals by market."""
+    with _asking(store) as kept:
+        found = answers.statistics(kept.statistics(answers.address(user)))
+    if as_json_:
+        print_json(found)
+        return
+    from evm_dex.history.tables import statistics_table  # noqa: PLC0415 - only for people
+
+    console.print(statistics_table(found["statistics"]))
+
+
+def stream(
+    store: _Store,
+    after: Annotated[int, typer.Option(min=0, help="Begin behind this event.")] = 0,
+    limit: _Limit = 100,
+) -> None:
+    """All updates in their order, one JSON document per line."""
+    with _asking(store) as kept:
+        for update in kept.stream(after, limit):
+            typer.echo(json.dumps(as_json(update)))
+
+
+def verify(
+    store: _Store,
+    chain: Annotated[Path, typer.Option(help="The chain.", show_default=False)],
+    as_json_: AsJson = False,
+) -> None:
+    """Hold every table against the chain's own rows; the chain may be running."""
+    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
+    from evm_dex.history.verifying import verify as differences_of  # noqa: PLC0415 - as above
+
+    with (
+        _asking(store) as kept,
+        closing(BesideStore(require(chain))) as rows,
+        _counting("Looking at orders") as count,
+    ):
+        differences = list(differences_of(rows, kept, count))
+    if as_json_:
+        print_json({"differences": differences})
+    else:
+        for difference in differences:
+            errors.print(f"[red]differs:[/] {difference}", highlight=False, soft_wrap=True)
+        if not differences:
+            console.print("The history is what the chain's rows say.")
+    if differences:
+        raise typer.Exit(1)
+
+
+def rebuild(
+    store: _Store,
+    chain: _Chain = None,
+    feed: _FeedAddress = None,
+    stream_of: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="A store whose stream has what was pruned.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Empty a store and fill it again from event 1 on.
+
+    From the chain's outbox; from the stream of another store; or from both, where the outbox was
+    pruned.
+    """
+    from evm_dex.history.rebuilding import rebuild as fill  # noqa: PLC0415 - loads the feed
+
+    with explained(*_EXPECTED, ValueError):
+        if stream_of == store:
+            raise BadQuestion("--from must be another store than --store")
+        source = _feed(chain, feed) if chain or feed else None
+        older = None if stream_of is None else open_store(stream_of, read_only=True)
+        with closing(open_store(store)) as kept, _counting("Taking in events") as count:
+            last = fill(kept, source, older, count)
+    console.print(f"Rebuilt up to event {last}.")
+
+
+def consumers(
+    path: Annotated[Path, typer.Argument(help="Directory of a chain.", show_default=False)],
+    forget: Annotated[
+        str | None, typer.Option(help="Let the outbox go on without this one.", show_default=False)
+    ] = None,
+    as_json_: AsJson = False,
+) -> None:
+    """Who reads the outbox, and how far each is; events they need are not pruned."""
+    from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
+    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - as above
+    from evm_dex.chain import consumers as registered  # noqa: PLC0415 - as above
+
+    with explained(*_EXPECTED):
+        if forget is not None:
+            with closing(RocksStore(require(path))) as store:
+                if not registered.forget(store, forget):
+                    raise BadQuestion(f"no consumer {forget!r} is registered")
+        with closing(BesideStore(require(path))) as looked_at:
+            known = registered.cursors(looked_at)
+    if as_json_:
+        print_json(known)
+    else:
+        for name, event_id in sorted(known.items()):
+            console.print(f"{name}: event {event_id}", highlight=False)
+
+
+def _feed(chain: Path | None, address: str | None) -> Feed:
+    """The one source that was given. Raises BadQuestion."""
+    from evm_dex.history.reading import ChainFeed, RemoteFeed  # noqa: PLC0415 - loads zmq
+
+    if (chain is None) == (address is None):
+        raise BadQuestion("give either --chain PATH or --feed tcp://HOST:PORT")
+    if chain is not None:
+        return ChainFeed(require(chain))
+    assert address is not None, "one of them is given"
+    if not address.startswith("tcp://") or not address.rpartition(":")[2].isdecimal():
+        raise BadQuestion(f"{address!r} is no feed: write tcp://HOST:PORT")
+    return RemoteFeed(address)
+
+
+@contextmanager
+def _asking(address: str) -> Iterator[HistoryStore]:
+    with explained(*_EXPECTED), closing(open_store(address, read_only=True)) as store:
+        yield store
+
+
+@contextmanager
+def _counting(what: str) -> Iterator[Progress]:
+    with errors.status(what) as status:
+        yield lambda count: status.update(f"{what}: {count:,}")
+
+
+def _given(**fields: str | None) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _show(found: answers.Document, rows: str, as_json_: bool) -> None:
+    if as_json_:
+        print_json(found)
+        return
+    from evm_dex.history.tables import updates_table  # noqa: PLC0415 - only for people
+
+    console.print(updates_table(found[rows]))
+    if found.get("next"):
+        console.print(f"More: --before {found['next']}", highlight=False)
+
+
+def _tell_port(port: int | None) -> None:
+    if port is not None:
+        typer.echo(f"http://127.0.0.1:{port}")
+
+
+Command = Callable[..., None]
+COMMANDS: tuple[Command, ...] = (
+    *(serve, orders, order, fills, stats, stream, verify, rebuild, consumers),
+)
