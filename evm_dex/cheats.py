@@ -184,6 +184,17 @@ class DexCheats(Cheats):
             self._dex.perp_markets[market] = asset
         return self.set_oracle_price(asset, price)
 
+    def set_collateral(self, token: TokenLike) -> Receipt | None:
+        """Choose the token of all margin, in the owner's name, unless it is that already.
+
+        Raises Reverted where it is another.
+        """
+        address = self._token(token)
+        if self._chain.ledger.perp.settings.collateral == address:
+            return None
+        owner = self._dex.spot.call("owner")
+        return self._send_as(owner, self._dex.perp, "setCollateral", address)
+
     def deploy_token(self, symbol: str, decimals: int = 18, name: str | None = None) -> Contract:
         """Create a token that anyone may mint, to be found in `Dex.tokens` by its symbol."""
         token = self._dex.deploy("TestToken", name or symbol, symbol, decimals)

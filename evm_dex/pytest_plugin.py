@@ -1,0 +1,170 @@
+"""Fixtures for pytest: a chain with its exchanges, as new in each test.
+
+    def test_it_trades(dex, dex_accounts, dex_markets):
+        dex.spot.send("placeOrder", dex_markets.weth, 10**18, 2_000 * 10**6, False)
+
+A chain is opened once per session and options; each test works behind a snapshot of it. Options
+are given by `@pytest.mark.dex(genesis=..., keep_limit=...)`. Nothing is loaded before a fixture
+is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from evm_dex.addresses import Account
+    from evm_dex.contract import Contract
+    from evm_dex.dex import Dex
+    from precompiles.types import Address
+
+_OPTIONS = ("genesis", "keep_limit")
+
+
+class DexMarkets(NamedTuple):
+    """The markets that there are in every chain of `dex_markets`."""
+
+    weth: Contract
+    """Base of the spot market."""
+    usdc: Contract
+    """Its quote."""
+    perp: Address
+    """The perpetual market of WETH."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        "dex(genesis=None, keep_limit=0): the chain of the fixtures `dex` and `dex_on_disk`; "
+        "a genesis is a path, a dict, or None for the default",
+    )
+
+
+class Chains:
+    """The session's chains, by their options."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, Dex] = {}
+
+    @property
+    def count(self) -> int:
+        """How many chains are open."""
+        return len(self._opened)
+
+    def get(self, options: dict[str, Any]) -> Dex:
+        """The chain for some options, opened at their first use."""
+        import evm_dex  # noqa: PLC0415 - only tests that use it pay for it
+
+        key = repr(sorted(options.items()))
+        if key not in self._opened:
+            self._opened[key] = evm_dex.open(**options)
+        return self._opened[key]
+
+    def forget(self, dex: Dex) -> None:
+        """Close a chain that can't be brought back to its beginning."""
+        self._opened = {key: kept for key, kept in self._opened.items() if kept is not dex}
+        dex.close()
+
+    def close(self) -> None:
+        """Close them all."""
+        for dex in self._opened.values():
+            dex.close()
+
+
+@pytest.fixture(scope="session")
+def dex_chains() -> Iterator[Chains]:
+    """The session's chains; for the other fixtures."""
+    chains = Chains()
+    yield chains
+    chains.close()
+
+
+@pytest.fixture
+def dex(request: pytest.FixtureRequest, dex_chains: Chains) -> Iterator[Dex]:
+    """A chain in memory, the same for every test: what a test does is taken back after it."""
+    chain = dex_chains.get(_options(request))
+    before = _Before(chain)
+    yield chain
+    if not before.restore():
+        dex_chains.forget(chain)
+
+
+@pytest.fixture
+def dex_on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dex]:
+    """A chain of the test's own, in `tmp_path / "chain"`."""
+    import evm_dex  # noqa: PLC0415 - only tests that use it pay for it
+
+    with evm_dex.open(tmp_path / "chain", **_options(request)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def dex_accounts(dex: Dex) -> tuple[Account, ...]:
+    """The ten accounts whose keys are at hand, with funds where the genesis gives them some."""
+    return dex.accounts
+
+
+@pytest.fixture
+def dex_markets(dex: Dex) -> DexMarkets:
+    """WETH/USDC on the spot exchange and WETH on the perpetuals one, listed where they are not.
+
+    A genesis without these tokens gets them, and USDC becomes the collateral where
+    there is none.
+    """
+    for symbol, decimals in (("WETH", 18), ("USDC", 6)):
+        if symbol not in dex.tokens:
+            dex.cheats.deploy_token(symbol, decimals)
+    weth, usdc = dex.tokens["WETH"], dex.tokens["USDC"]
+    if weth.raw_address not in dex.chain.ledger.markets.rows:
+        dex.cheats.list_market("WETH", "USDC")
+    if weth.raw_address not in dex.chain.ledger.perp.markets.rows:
+        dex.cheats.set_collateral("USDC")
+        dex.cheats.list_perp_market("WETH", 2_000 * 10**6)
+    return DexMarkets(weth, usdc, weth.raw_address)
+
+
+def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The nearest marker's options. Raises pytest's usage error for others."""
+    marker = request.node.get_closest_marker("dex")
+    if marker is None:
+        return {}
+    unknown = [name for name in marker.kwargs if name not in _OPTIONS]
+    if marker.args or unknown:
+        raise pytest.UsageError(
+            f"@pytest.mark.dex takes {' and '.join(f'{name}=' for name in _OPTIONS)}, not "
+            f"{', '.join((*map(repr, marker.args), *unknown))}"
+        )
+    return dict(marker.kwargs)
+
+
+class _Before:
+    """What a chain was like before a test."""
+
+    def __init__(self, dex: Dex) -> None:
+        self._dex = dex
+        self._tokens = dict(dex.tokens)
+        self._markets = dict(dex.perp_markets)
+        self._keep_limit = dex.chain.keep_limit
+        self._listeners = tuple(dex.chain.listeners)
+        dex.snapshot("before the test")
+
+    def restore(self) -> bool:
+        """Take everything back; whether it could be, which a test can prevent."""
+        from evm_dex.chain.errors import ChainError  # noqa: PLC0415 - loaded with the chain
+
+        dex, chain = self._dex, self._dex.chain
+        with suppress(ChainError):
+            dex.revert("before the test")
+            dex.tokens, dex.perp_markets = self._tokens, self._markets
+            chain.automine, chain.interval, chain.keep_limit = True, 1, self._keep_limit
+            dex.cheats.auto_impersonate(on=False)
+            chain.impersonation.accounts.clear()
+            chain.listeners[:] = self._listeners
+            return True
+        return False
