@@ -16,6 +16,7 @@ from evm_dex.node.errors import (
     RpcError,
     limit_exceeded,
 )
+from evm_dex.node.nesting import DEEPEST, is_too_deep
 from evm_dex.node.node import Node, explained
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _NO_ID = object()
 
 def answer(node: Node, body: bytes, connection: Connection | None = None) -> bytes:
     """The answer to one request or a batch; empty where none is due (notifications)."""
+    if is_too_deep(body):
+        return refusal(RpcError(PARSE_ERROR, f"JSON nested more than {DEEPEST} levels deep"))
     try:
         content = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +22,7 @@ from evm_dex.node.pages import page
 _Result = TypeVar("_Result")
 _JSON = "application/json"
 _HEARTBEAT_SECONDS = 20.0
+_STACK_BYTES = 64 * 2**20
 
 
 class Server:
@@ -28,11 +30,11 @@ class Server:
 
     def __init__(self, node: Node, guard: Guard, *, block_seconds: float | None = None) -> None:
         """With `block_seconds` a block is made so often."""
-        self._node = node
+        self.node = node
         self._guard = guard
         self._limits = node.limits
         node.block_seconds = block_seconds
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chain")
+        self._thread = _chain_thread()
         self._sockets: set[web.WebSocketResponse] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
@@ -62,6 +64,11 @@ class Server:
         await self._runner.cleanup()
         self._thread.shutdown()
 
+    @property
+    def open_sockets(self) -> int:
+        """How many WebSockets are served."""
+        return len(self._sockets)
+
     async def on_chain(self, work: Callable[[], _Result]) -> _Result:
         """Run on the chain's thread, after what was asked for before."""
         return await self._loop.run_in_executor(self._thread, work)
@@ -69,14 +76,14 @@ class Server:
     async def _mine(self) -> None:
         """Make blocks by the clock, as often as the node says at the time."""
         changed = asyncio.Event()
-        self._node.on_interval.append(lambda: self._loop.call_soon_threadsafe(changed.set))
+        self.node.on_interval.append(lambda: self._loop.call_soon_threadsafe(changed.set))
         while True:
             try:
-                async with asyncio.timeout(self._node.block_seconds):
+                async with asyncio.timeout(self.node.block_seconds):
                     await changed.wait()
                     changed.clear()
             except TimeoutError:
-                await self.on_chain(self._node.chain.mine)
+                await self.on_chain(self.node.chain.mine)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers, origin = request.headers, request.headers.get("Origin")
@@ -105,7 +112,7 @@ class Server:
             return _refused(408, "the request took too long to arrive")
         if body is None:
             return _refused(413, f"a request has at most {self._limits.body_bytes} bytes")
-        found = await self.on_chain(lambda: answer(self._node, body))
+        found = await self.on_chain(lambda: answer(self.node, body))
         response = web.Response(body=found, content_type=_JSON, headers=self._guard.headers(origin))
         async with asyncio.timeout(self._limits.send_seconds):
             await response.prepare(request)
@@ -132,10 +139,21 @@ class Server:
         await socket.prepare(request)
         self._sockets.add(socket)
         try:
-            await Connection(self._node, socket).run(self.on_chain)
+            await Connection(self.node, socket).run(self.on_chain)
         finally:
             self._sockets.discard(socket)
         return socket
+
+
+def _chain_thread() -> ThreadPoolExecutor:
+    """One thread, with room for the 1,024 calls inside calls that the EVM allows."""
+    before = threading.stack_size(_STACK_BYTES)
+    try:
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chain")
+        executor.submit(int).result()  # it begins with the first work
+    finally:
+        threading.stack_size(before)
+    return executor
 
 
 def _refused(status: int, reason: str) -> web.Response:

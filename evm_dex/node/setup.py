@@ -14,6 +14,7 @@ import evm_dex
 from evm_dex.chain.accounts import MNEMONIC, Account, derive_accounts
 from evm_dex.chain.genesis_file import default_genesis_file, read_genesis_file
 from evm_dex.node.guard import Guard
+from evm_dex.node.limits import Limits
 from evm_dex.node.node import Node
 from evm_dex.node.server import Server
 
@@ -40,6 +41,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     host: str = "127.0.0.1"
     origins: tuple[str, ...] = ()
     block_seconds: float | None = None
+    limits: Limits = Limits()
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Dex, Server]]:
@@ -52,7 +54,9 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             keep_limit=self.keep_limit,
         )
         with dex:
-            node = Node(dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats)
+            node = Node(
+                dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats, limits=self.limits
+            )
             guard = Guard(self.host, self.origins)
             yield dex, Server(node, guard, block_seconds=self.block_seconds)
 

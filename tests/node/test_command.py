@@ -1,0 +1,99 @@
+"""`evm-dex node` as a process: it says where it listens, stops cleanly, and keeps its state."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.node.served import OTHER, OWNER, served
+
+NODE = (sys.executable, "-c", "from evm_dex.cli import main; main()", "node")
+
+
+@contextmanager
+def running(*options: str, stop: int = signal.SIGTERM) -> Iterator[tuple[str, str]]:
+    """The command with a free port: its URL and banner. It must end by the signal, soundly."""
+    command = [*NODE, "--port", "0", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    banner = ""
+    try:
+        while "Listening on" not in banner:
+            line = process.stdout.readline()
+            assert line, process.stderr.read() if process.stderr else ""
+            banner += line
+        found = re.search(r"http://[0-9.:]+", banner)
+        assert found
+        yield found.group(), banner
+    finally:
+        process.send_signal(stop)
+        _, told = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in told) == (0, False), told
+
+
+def ask(url: str, method: str, *params: Any) -> Any:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
+    with urllib.request.urlopen(url, body.encode(), timeout=20) as response:
+        return json.load(response)["result"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_and_started_again_it_has_all_it_had(tmp_path: Path, stop: int) -> None:
+    options = ("--db", str(tmp_path / "chain"))
+    with running(*options, stop=stop) as (url, _):
+        sent = ask(url, "eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x5"})
+        head = ask(url, "eth_getBlockByNumber", "latest", False)
+        assert head["number"] == "0x1"
+    with running(*options) as (url, _):
+        assert ask(url, "eth_getBlockByNumber", "latest", False) == head
+        assert ask(url, "eth_getTransactionReceipt", sent)["status"] == "0x1"
+        assert ask(url, "eth_sendTransaction", {"from": OWNER, "to": OTHER}) != sent
+
+
+def test_the_banner_tells_accounts_keys_exchanges_and_where_it_listens() -> None:
+    with running("--accounts", "2", "--balance", "7") as (url, banner):
+        assert len(ask(url, "eth_accounts")) == 2
+        assert "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 (7 ETH)" in banner
+        assert "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80" in banner
+        assert "0x0000000000000000000000000000000000000d01" in banner
+        assert f"Listening on {url}" in banner
+
+
+def test_options_of_a_new_chain_and_other_accounts() -> None:
+    words = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+    with served(chain_id=77, gas_limit=5_000_000, accounts=12, mnemonic=words, balance=3) as node:
+        accounts = node.result("eth_accounts")
+        assert (len(accounts), OWNER in accounts) == (12, False)
+        assert node.result("eth_chainId") == "0x4d"
+        assert node.result("eth_getBalance", accounts[11]) == "0x3"
+        assert node.result("eth_getBlockByNumber", "latest", False)["gasLimit"] == hex(5_000_000)
+
+
+def test_a_port_in_use_is_told_in_one_line() -> None:
+    with served() as node:
+        command = [*NODE, "--port", str(node.port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "error:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_blocks_come_by_the_clock_or_when_asked() -> None:
+    with served(automine=False, block_seconds=0.05) as node:
+        sent = node.result("eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x1"})
+        for _ in range(200):
+            if node.result("eth_getTransactionReceipt", sent):
+                break
+        assert node.result("eth_getTransactionReceipt", sent)["status"] == "0x1"
+    with served(automine=False) as node:
+        assert node.result("eth_blockNumber") == "0x0"
