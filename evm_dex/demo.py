@@ -5,6 +5,7 @@ Run as a module it is the writer that gets killed: `python -m evm_dex.demo PATH 
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 INTERVAL = 50
 _MARK = "evm-dex-demo"
 _QUOTE_EVERY = 20
+_LEVERAGE_EVERY = 3
+_GAS = 5_000_000
 _WETH, _USDC, _TICK = 10**18, 10**6, 10_000
 _PATIENCE = 120
 """Seconds to wait for the writer."""
@@ -70,7 +73,11 @@ def flow(dex: Dex, seed: int) -> Iterator[None]:
         for _ in deposit(dex, account):
             yield
     replay = Replay(dex, weth, maker=dex.accounts[1], taker=dex.accounts[2])
+    leveraged = positions(dex, seed)
     for number, instruction in enumerate(generate(seed)):
+        if number % _LEVERAGE_EVERY == 0:
+            next(leveraged)
+            yield
         if number % _QUOTE_EVERY == 0:
             mid = 3_000 * _USDC + number * _TICK
             maker.send("quote", weth, mid, 20 * _TICK, _WETH // 10, 4, gas=5_000_000)
@@ -81,6 +88,28 @@ def flow(dex: Dex, seed: int) -> Iterator[None]:
             yield
         if replay.apply(instruction) is not None:
             yield
+
+
+def positions(dex: Dex, seed: int) -> Iterator[None]:
+    """Open, close and liquidate perpetual positions for ever while the price wanders."""
+    draw = Random(seed)  # noqa: S311 - a flow to repeat, not a secret
+    market, price, opened = dex.perp_markets["WETH"], 2_000 * _USDC, 0
+    for number in itertools.count():
+        trader = dex.accounts[3 + number % 4]
+        if number % 3 == 0:
+            price = max(500 * _USDC, price + draw.randrange(-60, 61) * _USDC)
+            dex.perp.send("setOraclePrice", market, price, gas=_GAS)
+        elif number % 3 == 1:
+            leverage, is_long = draw.choice((5, 10, 40)), draw.random() < 0.5
+            opening = (market, _WETH * draw.randrange(1, 5), leverage, is_long)
+            dex.perp.send("openPosition", *opening, sender=trader, gas=_GAS)
+            opened += 1
+        elif draw.random() < 0.5:
+            dex.perp.send("keep", 10, sender=trader, gas=_GAS)
+        else:
+            position_id = draw.randrange(1, 2 * opened + 2)
+            dex.perp.send("closePosition", position_id, sender=trader, gas=_GAS)
+        yield
 
 
 def write(path: Path, seed: int) -> None:
