@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench torture nightly contracts contracts-deps lock clean
+.PHONY: help demo test lint bench torture nightly contracts contracts-deps clients-deps lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,7 +23,7 @@ $(STAMP): $(LOCKED) pyproject.toml
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
 	@$(BIN)/evm-dex demo
 
-test: $(STAMP) contracts-deps ## Run the tests
+test: $(STAMP) contracts-deps clients-deps ## Run the tests
 	@$(BIN)/python -m pytest -q -n 2
 
 lint: $(STAMP) ## Style and types
@@ -37,7 +37,7 @@ bench: $(STAMP) ## Measure, against named floors, in one run
 torture: $(STAMP) ## Kills and damage at length: over a thousand of each, low priority
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage
 
-nightly: $(STAMP) contracts-deps ## The long property and crash runs
+nightly: $(STAMP) contracts-deps clients-deps ## The long property and crash runs
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --timeout 14400
 
 contracts-deps: contracts/node_modules/.package-lock.json
@@ -45,6 +45,12 @@ contracts-deps: contracts/node_modules/.package-lock.json
 contracts/node_modules/.package-lock.json: contracts/package-lock.json
 	@sh .ci/node
 	@cd contracts && npm ci --silent --no-audit --no-fund
+
+clients-deps: tests/clients/node_modules/.package-lock.json
+
+tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json
+	@sh .ci/node
+	@cd tests/clients && npm ci --silent --no-audit --no-fund --ignore-scripts
 
 contracts: contracts-deps ## Compile the Solidity sources into contracts/artifacts
 	@node contracts/build.mjs
@@ -54,4 +60,4 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 		--no-annotate --group dev --extra cql pyproject.toml -o requirements.lock
 
 clean: ## Remove what was made
-	@rm -rf $(VENV) contracts/node_modules demo-data .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) contracts/node_modules tests/clients/node_modules demo-data .mypy_cache .pytest_cache .ruff_cache
