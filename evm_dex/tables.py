@@ -46,12 +46,23 @@ def book_table(dex: Dex, asset: Contract, symbol: str, levels: int = 8) -> Table
     depth = dex.spot.call("getDepth", asset, levels)
     asks = list(zip(depth.askPrices, depth.askAmounts, strict=True))
     bids = list(zip(depth.bidPrices, depth.bidAmounts, strict=True))
-    largest = max((size for _, size in asks + bids), default=1)
-    table = plain_table(
-        f"Order book {symbol} at block {dex.head.number}",
-        ("side", "price", "amount", "depth"),
-        right=("price", "amount"),
+    title = f"Order book {symbol} at block {dex.head.number}"
+    return book_ladder(
+        title, asks, bids, base_decimals=base_decimals, quote_decimals=quote_decimals
     )
+
+
+def book_ladder(
+    title: str,
+    asks: Sequence[tuple[int, int]],
+    bids: Sequence[tuple[int, int]],
+    *,
+    base_decimals: int,
+    quote_decimals: int,
+) -> Table:
+    """Price levels as (price, size), best first: asks above bids, with bars for their sizes."""
+    largest = max((size for _, size in (*asks, *bids)), default=1)
+    table = plain_table(title, ("side", "price", "amount", "depth"), right=("price", "amount"))
     for name, style, rows in (("ask", "red", asks[::-1]), ("bid", "green", bids)):
         for price, size in rows:
             bar = "█" * max(1, size * _BAR_WIDTH // largest)

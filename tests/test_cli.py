@@ -50,6 +50,11 @@ def test_a_chain_on_disk_is_checked_and_shown(demo: tuple[Path, str]) -> None:
     assert "invariants" in run("check", chain)
     assert "ask" in run("book", chain, "WETH")
     assert "no token DOGE here; there are WETH, USDC" in run("book", chain, "DOGE", code=1)
+    assert "Perpetual book WETH" in run("book", chain, "WETH", "--perp")
+    shown = run("positions", chain, "WETH")
+    assert "standalone" in shown
+    assert "cross" in shown
+    assert "no perpetual market DOGE" in run("positions", chain, "DOGE", code=1)
 
 
 def test_checkpoints_are_listed_made_and_restored(demo: tuple[Path, str]) -> None:

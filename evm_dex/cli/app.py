@@ -19,6 +19,8 @@ Begin with the main job, then look at the chain it leaves:
 
   evm-dex book demo-data/chain WETH
 
+  evm-dex positions demo-data/chain WETH
+
   evm-dex checkpoint list demo-data/chain
 
 Or send order flow of your own:
@@ -40,6 +42,7 @@ app.command()(node.node)
 app.command()(chain.replay)
 app.command()(chain.check)
 app.command()(chain.book)
+app.command()(chain.positions)
 app.command()(prune.prune)
 app.add_typer(checkpoints, name="checkpoint")
 app.add_typer(histories, name="history")

@@ -20,9 +20,11 @@ from evm_dex.cli.shared import (
     errors,
     explained,
     looking_at,
+    perp_market,
     row_progress,
     token,
 )
+from evm_dex.perp_tables import perp_book_table, positions_table, prices_line
 from evm_dex.tables import book_table, counts_table
 
 if TYPE_CHECKING:
@@ -153,10 +155,32 @@ def book(
     path: ChainPath,
     symbol: Annotated[str, typer.Argument(help="Token whose market to show, WETH for example.")],
     levels: Annotated[int, typer.Option(min=1, max=100, help="On each side.")] = 10,
+    perp: Annotated[bool, typer.Option("--perp", help="Of the perpetual market.")] = False,
 ) -> None:
     """Show a market's order book.
 
     evm-dex book my-chain WETH --levels 20
+
+    evm-dex book my-chain WETH --perp
     """
     with explained(), looking_at(path) as dex:
-        console.print(book_table(dex, token(dex, symbol), symbol, levels))
+        if perp:
+            market = perp_market(dex, symbol)
+            console.print(perp_book_table(dex, market, symbol, levels))
+            console.print(prices_line(dex, market), highlight=False)
+        else:
+            console.print(book_table(dex, token(dex, symbol), symbol, levels))
+
+
+def positions(
+    path: ChainPath,
+    symbol: Annotated[str, typer.Argument(help="Perpetual market, WETH for example.")],
+) -> None:
+    """Show the open positions of a perpetual market.
+
+    evm-dex positions my-chain WETH
+    """
+    with explained(), looking_at(path) as dex:
+        market = perp_market(dex, symbol)
+        console.print(positions_table(dex, market, symbol))
+        console.print(prices_line(dex, market), highlight=False)

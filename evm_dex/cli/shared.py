@@ -17,6 +17,7 @@ import evm_dex
 from checkpoint.errors import StoreError, StoreLocked
 from evm_dex.chain.errors import ChainError
 from precompiles.ledger.storage import UntrustedStorage
+from precompiles.types import Address
 
 if TYPE_CHECKING:
     from evm_dex.contract import Contract
@@ -63,6 +64,15 @@ def token(dex: Dex, symbol: str) -> Contract:
     if token is None:
         raise ChainError(f"no token {symbol} here; there are {', '.join(dex.tokens)}")
     return token
+
+
+def perp_market(dex: Dex, symbol: str) -> Address:
+    """The perpetual market of a symbol. Raises ChainError."""
+    market = dex.perp_markets.get(symbol)
+    if market is None:
+        there_are = ", ".join(dex.perp_markets) or "none"
+        raise ChainError(f"no perpetual market {symbol} here; there are {there_are}")
+    return market
 
 
 def require(path: Path) -> Path:
