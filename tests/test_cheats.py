@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import evm_dex
+from checkpoint.archive import export_archive, import_archive
+from checkpoint.verify import verify
 from evm_dex.addresses import to_address
+from evm_dex.chain.block_proof import inspect_block
 from evm_dex.chain.errors import CheatRefused, InvalidBlock, TransactionRejected
 from evm_dex.chain.next_block import CHOSEN_HEADER, WRITTEN_STATE
 from evm_dex.chain.transactions import Transaction, decode, unsigned
@@ -373,3 +377,87 @@ def test_whatever_is_dealt_the_exchanges_hold_what_they_owe_and_it_can_be_taken_
         held = dex.tokens["USDC"].call("balanceOf", PERP_ADDRESS)
         assert held == ledger.perp.fund.collateral_total
         assert dex.self_check() == []
+
+
+def test_checkpoints_and_archives_prove_a_chain_with_cheats(tmp_path: Path) -> None:
+    with evm_dex.open(tmp_path / "chain") as dex:
+        change_everything(dex)
+        dex.cheats.set_next_base_fee(5)
+        with dex.cheats.acting_as(CONTRACT):
+            sent = dex.send(to=STRANGER, value=1, sender=CONTRACT)
+        dex.create_checkpoint()
+        assert verify(dex.store, deep=True).difference is None
+        export_archive(dex.store, tmp_path / "archive", inspect=inspect_block)
+        head, dump = dex.head, everything(dex)
+    import_archive(tmp_path / "archive", tmp_path / "copy", inspect=inspect_block)
+    with evm_dex.open(tmp_path / "copy") as other:
+        assert (other.head, everything(other)) == (head, dump)
+        assert other.receipt(sent.transaction_hash) == sent
+        other.mine()
+        assert other.rollback(-2) == head
+
+
+HOLDERS = st.integers(1, 4).map(lambda number: Address(bytes([number] * 20)))
+STEPS = st.one_of(
+    st.tuples(st.just("balance"), HOLDERS, st.integers(0, 3)),
+    st.tuples(st.just("nonce"), HOLDERS, st.integers(0, 3)),
+    st.tuples(st.just("code"), HOLDERS, st.integers(0, 3)),
+    st.tuples(st.just("storage"), HOLDERS, st.integers(0, 3)),
+    st.tuples(st.just("snapshot"), HOLDERS, st.just(0)),
+    st.tuples(st.just("revert"), HOLDERS, st.just(0)),
+    st.tuples(st.just("mine"), HOLDERS, st.just(0)),
+)
+Model = dict[Address, dict[str, int]]
+
+
+def apply(dex: evm_dex.Dex, model: Model, step: tuple[str, Address, int]) -> None:
+    """One step on chain and model; what the model says can't be done must be refused."""
+    kind, holder, value = step
+    account = model.setdefault(holder, dict.fromkeys(("balance", "nonce", "code", "storage"), 0))
+    refused = (kind == "nonce" and value < account["nonce"]) or (
+        kind == "storage" and not account["code"]
+    )
+    changes = {
+        "balance": lambda: dex.cheats.set_balance(holder, value),
+        "nonce": lambda: dex.cheats.set_nonce(holder, value),
+        "code": lambda: dex.cheats.set_code(holder, bytes(value)),
+        "storage": lambda: dex.cheats.set_storage(holder, 0, value),
+    }
+    if refused:
+        with pytest.raises(CheatRefused):
+            changes[kind]()
+    else:
+        changes[kind]()
+        account[kind] = value
+        if not any(account[name] for name in ("balance", "nonce", "code")):
+            account["storage"] = 0
+
+
+@settings(max_examples=40)
+@given(st.lists(STEPS, max_size=25))
+def test_random_cheats_snapshots_and_reverts_leave_what_a_model_says(
+    steps: list[tuple[str, Address, int]],
+) -> None:
+    model: Model = {}
+    kept: list[tuple[int | str, Model]] = []
+    with evm_dex.open(genesis={}) as dex:
+        for step in steps:
+            if step[0] == "snapshot":
+                kept.append((dex.snapshot(), copy.deepcopy(model)))
+            elif step[0] == "revert":
+                if kept:
+                    number, model = kept.pop()
+                    dex.revert(number)
+            elif step[0] == "mine":
+                dex.mine()
+            else:
+                apply(dex, model, step)
+        stored = dex.chain.simulator.state_at(dex.chain.head)
+        for holder, account in model.items():
+            found = (
+                stored.get_balance(holder),
+                stored.get_nonce(holder),
+                len(stored.get_code(holder)),
+                stored.get_storage(holder, 0),
+            )
+            assert found == tuple(account.values())
