@@ -1,0 +1,261 @@
+"""What the chain records of orders is what its rows say, through blocks, rollbacks and branches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from checkpoint.families import Family
+from evm_dex.chain.consumers import KEEP, cursors, event_key, forget, set_cursor
+from evm_dex.dex import Dex
+from evm_dex.history.lifecycle import IllegalMove, Status, check_move
+from evm_dex.history.recording import RecordingFailed
+from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
+from evm_dex.history.updates import Kind, OrderUpdate, decode
+from evm_dex.history.verifying import verify
+from precompiles.types import CloseReason, OrderKind
+from tests.conftest import LONG
+from tests.history.model import ModelStore
+from tests.history.traffic import Traffic, chain
+
+BLOCKS = 5_000 if LONG else 400
+
+
+def outbox(dex: Dex) -> list[OrderUpdate]:
+    """Everything in the outbox, which must be without a gap."""
+    pairs = list(dex.store.iterate(Family.EVENTS))
+    updates = [decode(int.from_bytes(key, "big"), value) for key, value in pairs]
+    first = updates[0].event_id if updates else 1
+    assert [update.event_id for update in updates] == list(range(first, first + len(updates)))
+    return updates
+
+
+def model_of(dex: Dex) -> ModelStore:
+    """The history by the plainest means."""
+    model = ModelStore()
+    model.apply(outbox(dex))
+    return model
+
+
+def sqlite_of(dex: Dex) -> SqliteStore:
+    store = SqliteStore(IN_MEMORY)
+    store.apply(outbox(dex))
+    return store
+
+
+def test_history_of_random_trading_is_what_the_rows_say() -> None:
+    """Every order, fill, open order and total, with rollbacks in between; every kind occurs."""
+    with chain() as dex:
+        traffic = Traffic(dex, seed=1)
+        for number in range(BLOCKS):
+            traffic.block()
+            if number % 25 == 24:
+                dex.chain.rollback(dex.head.number - traffic.random.randint(1, 6))
+                traffic.again()
+            if number % 100 == 99:
+                assert list(verify(dex.store, sqlite_of(dex))) == []
+        updates = outbox(dex)
+        assert dex.self_check() == []
+    assert {update.kind for update in updates} == set(Kind) - {Kind.GAP}
+    assert {update.status for update in updates} == set(Status)
+    assert {update.order_type for update in updates} == set(OrderKind)
+    reasons = {update.reason for update in updates}
+    assert reasons >= {CloseReason.REPLACED, CloseReason.SELF_TRADE, CloseReason.IOC_REMAINDER}
+    assert_invariants(updates)
+
+
+def assert_invariants(updates: list[OrderUpdate]) -> None:
+    """What holds of every update, whatever made it."""
+    for update in updates:
+        assert update.quantity >= update.filled_quantity
+        if update.status.is_open:
+            assert update.quantity == update.filled_quantity + update.leaves
+        else:
+            assert update.leaves == 0
+        assert (update.status == Status.FILLED) == (
+            update.status != Status.GONE and update.filled_quantity == update.quantity
+        )
+        if update.kind == Kind.TRADE:
+            assert 0 < update.last_quantity <= update.filled_quantity
+            assert update.trade_id
+
+
+def test_cancelled_order_keeps_what_was_filled() -> None:
+    """The service that this describes said 0."""
+    with chain() as dex:
+        weth, price = dex.tokens["WETH"], 2_000 * 10**6
+        one, two = dex.accounts[1:3]
+        dex.chain.automine = True
+        dex.spot.send("placeOrder", weth, 10**18, price, False, sender=one)
+        dex.spot.send("placeOrder", weth, 10**18 // 4, price, True, sender=two)
+        dex.spot.send("cancelOrder", 1, sender=one)
+        last = outbox(dex)[-1]
+        assert (last.kind, last.status) == (Kind.CLOSED, Status.CANCELLED)
+        assert (last.filled_quantity, last.leaves) == (10**18 // 4, 0)
+        assert (last.average_price, last.filled_quote) == (price, price // 4)
+
+
+def test_reverted_frame_leaves_no_event() -> None:
+    with chain() as dex:
+        traffic = Traffic(dex, 1)
+        traffic.send("spot", "placeOrder", dex.tokens["WETH"], 10**18 + 1, 2_000 * 10**6, True)
+        (block,) = dex.mine()
+        assert not dex.receipt(block.transaction_hashes[0]).succeeded
+        assert outbox(dex) == []
+
+
+def test_revert_to_a_snapshot_and_another_future() -> None:
+    with chain() as dex:
+        traffic = Traffic(dex, 9)
+        for _ in range(10):
+            traffic.block()
+        before, snapshot = model_of(dex), dex.chain.snapshot()
+        for _ in range(10):
+            traffic.block()
+        dex.chain.revert(snapshot)
+        after = model_of(dex)
+        for order_id in range(1, 100):
+            old, new = before.order(order_id), after.order(order_id)
+            assert (old is None) == (new is None)
+            if old and new:
+                assert (old.status, old.filled_quote) == (new.status, new.filled_quote)
+        traffic.again()
+        for _ in range(5):
+            traffic.block()
+        assert list(verify(dex.store, model_of(dex))) == []
+
+
+def test_branch_that_is_taken_over_is_recorded_with_what_it_undoes() -> None:
+    with chain() as ours, chain() as theirs:
+        for dex, seed, blocks in ((ours, 1, 6), (theirs, 2, 9)):
+            traffic = Traffic(dex, seed)
+            for _ in range(blocks):
+                traffic.block()
+        last = outbox(ours)[-1].event_id
+        ours.chain.import_blocks(theirs.chain.export_blocks(1))
+        updates = outbox(ours)
+        undoing = [u for u in updates if u.event_id > last and u.kind == Kind.ROLLED_BACK]
+        assert undoing
+        assert all(update.status == Status.GONE for update in undoing)
+        assert updates[last : last + len(undoing)] == undoing
+        made = [decode(0, value) for _, value in theirs.store.iterate(Family.EVENTS)]
+        taken = [decode(0, value) for _, value in ours.store.iterate(Family.EVENTS)]
+        assert taken[last + len(undoing) :] == made
+        assert list(verify(ours.store, model_of(ours))) == []
+
+
+def test_invalid_branch_leaves_the_outbox_as_it_was() -> None:
+    with chain() as ours, chain() as theirs:
+        for dex, seed, blocks in ((ours, 1, 4), (theirs, 2, 6)):
+            traffic = Traffic(dex, seed)
+            for _ in range(blocks):
+                traffic.block()
+        before = outbox(ours)
+        branch = list(theirs.chain.export_blocks(1))
+        header = bytearray(branch[-1])
+        header[120] ^= 1  # a byte of its state root
+        with pytest.raises(Exception, match=r"state_root|child|parent"):
+            ours.chain.import_blocks([*branch[:-1], bytes(header)])
+        assert outbox(ours) == before
+        assert ours.chain.outbox.state().last == before[-1].event_id
+
+
+def test_a_history_that_was_off_leaves_a_marker(tmp_path: Path) -> None:
+    path = tmp_path / "chain"
+    with chain(path, history=False) as dex:
+        traffic = Traffic(dex, 3)
+        traffic.block()
+        assert outbox(dex) == []
+        height = dex.head.number
+    with chain(path) as dex:
+        (marker,) = outbox(dex)
+        assert (marker.kind, marker.block_number) == (Kind.GAP, height)
+        Traffic(dex, 5).block()
+        last = outbox(dex)[-1].event_id
+    with chain(path) as dex:
+        assert outbox(dex)[-1].event_id == last, "no gap, no marker"
+    with chain(path, history=False):
+        pass
+    with chain(path) as dex:
+        assert [u.kind for u in outbox(dex)].count(Kind.GAP) == 2
+
+
+def test_a_new_chain_has_no_marker(tmp_path: Path) -> None:
+    with chain(tmp_path / "chain") as dex:
+        assert outbox(dex) == []
+        assert dex.chain.outbox.state().is_recording
+
+
+def test_outbox_is_pruned_only_below_its_slowest_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evm_dex.chain.outbox._PRUNE_EVERY", 10)
+    monkeypatch.setattr("evm_dex.chain.consumers.KEEP", 25)
+    assert KEEP == 100_000
+    with chain() as dex:
+        traffic = Traffic(dex, 3)
+        set_cursor(dex.store, "slow", 7)
+        set_cursor(dex.store, "fast", 30)
+        while dex.chain.outbox.state().last < 80:
+            traffic.block()
+        assert outbox(dex)[0].event_id == 7, "the event at the cursor is what it is known by"
+        assert cursors(dex.store) == {"slow": 7, "fast": 30}
+        assert forget(dex.store, "slow")
+        assert not forget(dex.store, "slow")
+        last = dex.chain.outbox.state().last
+        while dex.chain.outbox.state().last < last + 10:
+            traffic.block()
+        assert outbox(dex)[0].event_id == 30
+        forget(dex.store, "fast")
+        last = dex.chain.outbox.state().last
+        while dex.chain.outbox.state().last < last + 10:
+            traffic.block()
+        state = dex.chain.outbox.state()
+        assert outbox(dex)[0].event_id == state.first
+        assert 25 <= state.last - state.first + 1 < 25 + 20
+        assert dex.store.get(Family.EVENTS, event_key(30)) is None
+
+
+def test_rows_that_logs_do_not_lead_to_stop_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of ours must not become history."""
+    with chain() as dex:
+        traffic = Traffic(dex, 3)
+        traffic.block()
+        before, height = outbox(dex), dex.head.number
+        monkeypatch.setattr("evm_dex.history.recording.order_event", lambda _log: None)
+        traffic.send("spot", "placeOrder", dex.tokens["WETH"], 10**18, 1_000 * 10**6, True)
+        with pytest.raises(RecordingFailed, match="changed without a log"):
+            dex.mine()
+        monkeypatch.undo()
+        assert (outbox(dex), dex.head.number) == (before, height)
+        dex.mine()
+        assert outbox(dex)[-1].kind == Kind.PLACED
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, Status.FILLED),
+        (Status.NEW, Status.REJECTED),
+        (Status.NEW, Status.NEW),
+        (Status.FILLED, Status.CANCELLED),
+        (Status.CANCELLED, Status.NEW),
+        (Status.UNTRIGGERED, Status.FILLED),
+        (Status.GONE, Status.NEW),
+    ],
+)
+def test_illegal_moves_raise(before: Status | None, after: Status) -> None:
+    with pytest.raises(IllegalMove, match="order 5"):
+        check_move(before, after, 5)
+
+
+def test_ids_are_given_in_the_order_of_what_happened() -> None:
+    with chain() as dex:
+        traffic = Traffic(dex, 8)
+        for _ in range(12):
+            traffic.block()
+        updates = outbox(dex)
+    places = [(u.block_number, u.log_index) for u in updates]
+    assert places == sorted(places)
+    told = Counter((*place, u.order_id) for place, u in zip(places, updates, strict=True))
+    assert set(told.values()) == {1}, "one log says one thing of an order"
