@@ -1,12 +1,50 @@
-"""What the node shows to browsers."""
+"""The page that the node shows to browsers: the files of `page/`, as they are."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aiohttp import web
+
+_FILES = Path(__file__).parent / "page"
+_CONTENT_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "connect-src 'self'",
+        "img-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""What a page may load and do: this node's own files, and asking this node."""
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def page(path: str) -> web.Response | None:
-    """The page at a path; None where there is none."""
-    if path != "/":
+    """The file at a path, `/` being the page itself; None where there is none."""
+    name = "index.html" if path == "/" else path.removeprefix("/")
+    found = next((file for file in _FILES.iterdir() if file.name == name), None)
+    if found is None or found.suffix not in _CONTENT_TYPES:
         return None
-    return web.Response(text="evm-dex node: send JSON-RPC by POST, or open a WebSocket here.\n")
+    return web.Response(
+        body=found.read_bytes(),
+        content_type=_CONTENT_TYPES[found.suffix],
+        charset="utf-8",
+        headers=_HEADERS,
+    )

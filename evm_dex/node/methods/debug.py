@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from eth_abi.exceptions import DecodingError
 
-from evm_dex.abi import Interface, decode_outputs, exchange_error
-from evm_dex.artifact import load_artifact
+from evm_dex.abi import decode_outputs, exchange_error
 from evm_dex.chain.tracing import Trace, trace_call, trace_transaction
 from evm_dex.node.calls import call_of
+from evm_dex.node.decoding import exchange_call
 from evm_dex.node.errors import failed
 from evm_dex.node.formats import Json
 from evm_dex.node.kinds import Block, Hash, Kind, data, quantity, shaped
@@ -24,13 +23,10 @@ from evm_dex.node.registry import rpc
 from evm_dex.node.requests import TransactionRequest
 from evm_dex.node.reverts import revert_reason
 from evm_dex.vm.tracing import Frame, Step, Tracer, TraceTooLong
-from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
 
 MOST_STEPS = 200_000
 _CALL_TRACER = "callTracer"
 _WORD = 32
-_EXCHANGES = {SPOT_ADDRESS: "ISpot", PERP_ADDRESS: "IPerp"}
-_interfaces: dict[bytes, Interface] = {}
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -186,16 +182,10 @@ def _frame(frame: Frame, options: Options) -> Json:
 
 def _decoded(frame: Frame) -> Json | None:
     """A call of an exchange by name; None for any other, and for what it does not know."""
-    name = _EXCHANGES.get(Address(frame.to))
-    if name is None:
+    found = exchange_call(frame.to, frame.input)
+    if found is None:
         return None
-    interface = _interfaces.get(frame.to)
-    if interface is None:
-        interface = _interfaces[frame.to] = Interface(load_artifact(name)["abi"])
-    try:
-        entry, arguments = interface.decode_call(frame.input)
-    except (LookupError, DecodingError):
-        return None
+    name, entry, arguments = found
     decoded: Json = {"contract": name, "function": entry["name"], "arguments": plain(arguments)}
     if frame.error:
         error = exchange_error(frame.output)

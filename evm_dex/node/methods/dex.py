@@ -142,15 +142,24 @@ def open_orders(
 
 
 @rpc("dex_trades")
-def trades(node: Node, where: Exchange, market: HexAddress, count: Count = 50) -> Trades:
-    """The newest trades of a market, as far as the last 5,000 blocks have them."""
+def trades(
+    node: Node,
+    where: Exchange,
+    market: HexAddress,
+    count: Count = 50,
+    from_block: Quantity = 0,
+) -> Trades:
+    """The newest trades of a market, as far as the last 5,000 blocks have them.
+
+    With `fromBlock` only those from there on, for who knows the ones before.
+    """
     address = SPOT_ADDRESS if where == "spot" else PERP_ADDRESS
     interface = _interface(where)
     topic = interface.topic("Trade")
     topics = ((topic,), (bytes(12) + market,))
     found: list[Json] = []
     last = node.chain.head.block_number
-    lowest = max(0, last - _MOST_BLOCKS)
+    lowest = max(from_block, last - _MOST_BLOCKS)
     while last >= lowest and len(found) < count:
         first = max(lowest, last - 255)
         entries = list(node.chain.history.logs(first, last, (address,), topics))

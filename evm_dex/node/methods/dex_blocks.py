@@ -1,0 +1,68 @@
+"""The newest blocks with their transactions in short, calls of the exchanges decoded."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from evm_dex.node.decoding import decoded_call
+from evm_dex.node.formats import Json, block_receipts
+from evm_dex.node.kinds import Block, Kind, data, shaped
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+
+_MOST_BLOCKS = 50
+_MOST_TRANSACTIONS = 100
+"""Of one block; it says how many there are."""
+
+
+def _read_count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST_BLOCKS:
+        raise ValueError
+    return value
+
+
+_COUNT = Kind(
+    "BlockCount",
+    f"a number from 1 to {_MOST_BLOCKS}",
+    {"type": "integer", "minimum": 1, "maximum": _MOST_BLOCKS},
+    _read_count,
+)
+BlockCount = Annotated[int, _COUNT]
+Blocks = Annotated[
+    list[Json], shaped("BlockSummaries", "blocks and their transactions in short", "array")
+]
+
+
+@rpc("dex_blocks")
+def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Blocks:
+    """Blocks, newest first, each with its first 100 transactions in short."""
+    last = node.header("latest" if newest == "pending" else newest).block_number
+    return [_block(node, height) for height in range(last, max(-1, last - count), -1)]
+
+
+def _block(node: Node, height: int) -> Json:
+    header = node.chain.header(height)
+    included = block_receipts(node.chain.history, header)
+    return {
+        "number": header.block_number,
+        "hash": data(header.hash),
+        "parentHash": data(header.parent_hash),
+        "timestamp": header.timestamp,
+        "gasUsed": header.gas_used,
+        "gasLimit": header.gas_limit,
+        "transactionCount": len(included),
+        "transactions": [
+            {
+                "hash": data(item.transaction.hash),
+                "from": data(item.transaction.sender),
+                "to": data(item.transaction.to) if item.transaction.to else None,
+                "value": str(item.transaction.value),
+                "selector": data(item.transaction.data[:4]),
+                "decoded": decoded_call(item.transaction.to, item.transaction.data),
+                "succeeded": item.receipt.succeeded,
+                "gasUsed": item.gas_used,
+                "logs": len(item.receipt.logs),
+            }
+            for item in included[:_MOST_TRANSACTIONS]
+        ],
+    }

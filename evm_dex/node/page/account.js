@@ -1,0 +1,160 @@
+// One account: its balances, orders and positions, and the choice of it.
+
+import { byId, element, empty, shortHex, table } from "./elements.js";
+import { sideText } from "./trades.js";
+import { symbolOf } from "./markets.js";
+import { amount } from "./numbers.js";
+
+const NATIVE = { symbol: "ETH", decimals: 18 };
+const BALANCE_OF = "0x70a08231";
+const ADDRESS = /^0x[0-9a-f]{40}$/i;
+
+export const isAddress = (text) => ADDRESS.test(text);
+
+// What has to be asked for about an account; `showAccount` takes the answers in this order.
+export function accountRequests(user, tokens) {
+  const padded = user.slice(2).toLowerCase().padStart(64, "0");
+  return [
+    ["dex_account", user],
+    ["dex_openOrders", "spot", user],
+    ["dex_openOrders", "perp", user],
+    ["dex_positions", user],
+    ["eth_getBalance", user, "latest"],
+    ...Object.keys(tokens).map((token) => (
+      ["eth_call", { to: token, data: BALANCE_OF + padded }, "latest"])),
+  ];
+}
+
+export function showAccount(user, answers, tokens, markets) {
+  const failed = answers.slice(0, 5).find(({ error }) => error);
+  if (failed) throw new Error(failed.error.message);
+  const [account, spot, perp, positions, ether, ...held] = answers.map(({ result }) => result);
+  showBalances(account, ether, held, tokens, markets);
+  showOrders([...spot, ...perp], markets);
+  showPositions(positions, markets);
+}
+
+function showBalances(account, ether, held, tokens, markets) {
+  const rows = [[NATIVE.symbol, amount(ether, NATIVE.decimals), "–", "–"]];
+  for (const [place, [address, token]] of Object.entries(tokens).entries()) {
+    const { available = "0", onHold = "0" } = account.spot[address] ?? {};
+    const told = (units) => amount(units, token.decimals);
+    const inWallet = /^0x[0-9a-f]{64}$/.test(held[place]) ? told(held[place]) : "–";
+    rows.push([symbolOf(token, address), inWallet, told(available), told(onHold)]);
+  }
+  const columns = [
+    ["", ""], ["Wallet", "number"], ["On spot", "number"], ["On hold", "number"],
+  ];
+  const shown = [wide(table("Balances", columns, rows))];
+  const perp = [...markets.values()].find(({ exchange }) => exchange === "perp");
+  if (perp) shown.push(perpFigures(account.perp, perp));
+  byId("balances").replaceChildren(...shown);
+}
+
+function perpFigures(account, perp) {
+  const figures = [
+    ["Equity", account.equity], ["Cash", account.cash], ["Initial margin", account.initialMargin],
+    ["Maintenance", account.maintenanceMargin], ["Withdrawable", account.withdrawable],
+  ];
+  return element("div", { class: "margin" },
+    element("h4", {}, "On perpetuals ", element("small", {}, perp.quote)),
+    element("dl", { class: "pairs" }, figures.map(([name, units]) => (
+      element("div", {}, element("dt", {}, name),
+        element("dd", { class: tone(units) }, perp.money(units)))))));
+}
+
+function showOrders(orders, markets) {
+  const columns = [
+    ["Market", ""], ["Side", "side"], ["Price", "number"], ["Left", "number"],
+    ["Filled", "number"], ["Kind", "faint"], ["Id", "number faint"],
+  ];
+  const rows = orders.map((order) => {
+    const market = markets.get(`${order.exchange}/${order.market}`);
+    const price = order.price === "0" ? "market" : market.price(order.price);
+    return [
+      market.name, sideText(order.side),
+      order.triggerPrice ? `${price} at ${market.price(order.triggerPrice)}` : price,
+      market.size(order.remaining), market.size(order.filled), kindOf(order),
+      String(order.orderId),
+    ];
+  });
+  byId("orders").replaceChildren(rows.length ? wide(table("Open orders", columns, rows))
+    : empty("No open orders. An order that does not fill at once rests here until "
+      + "dex.spot.send(\"cancelOrder\", id)."));
+}
+
+function kindOf(order) {
+  const words = [order.timeInForce ?? (order.isTakeProfit ? "take-profit" : "stop")];
+  if (order.reduceOnly) words.push("reduce-only");
+  return words.join(", ");
+}
+
+function showPositions(positions, markets) {
+  const columns = [
+    ["Market", ""], ["Side", "side"], ["Size", "number"], ["Entry", "number"], ["Mark", "number"],
+    ["Profit", "number"], ["Funding", "number"], ["Leverage", "number faint"], ["Id", "number faint"],
+  ];
+  const rows = positions.map((position) => {
+    const market = markets.get(`perp/${position.market}`);
+    return [
+      market.name, sideText(position.side), market.size(position.size), entry(position, market),
+      market.price(position.mark),
+      element("span", { class: tone(position.unrealizedPnl) }, market.money(position.unrealizedPnl)),
+      market.money(position.funding),
+      `${position.leverage}× ${position.kind.toLowerCase()}`, String(position.positionId),
+    ];
+  });
+  const [perp] = [...markets.values()].filter(({ exchange }) => exchange === "perp");
+  byId("positions").replaceChildren(rows.length ? wide(table("Positions", columns, rows))
+    : empty("No open positions.", perp && "dex.perp.send(\n    \"openPosition\",\n"
+      + `    "${perp.address}",\n    ${perp.row.baseUnit}, 10, True,\n    sender=dex.accounts[1],\n)`));
+}
+
+// The average price, rounded down to the unit of prices as the contract does it.
+function entry({ entryNotional, size }, market) {
+  return market.price((BigInt(entryNotional) * BigInt(market.row.baseUnit)) / BigInt(size));
+}
+
+function tone(units) {
+  return BigInt(units) < 0n ? "down" : BigInt(units) > 0n ? "up" : null;
+}
+
+function wide(content) {
+  return element("div", { class: "wide" }, content);
+}
+
+// The chooser and the field stay in step; `onChosen` hears each account that is chosen.
+export function makeChooser(onChosen) {
+  const [select, field, said] = [
+    byId("account-choice"), byId("account-address"), byId("account-problem"),
+  ];
+  const choose = (address) => {
+    field.removeAttribute("aria-invalid");
+    said.textContent = "";
+    onChosen(address.toLowerCase());
+  };
+  select.addEventListener("change", () => select.value && choose(select.value));
+  const enter = () => {
+    const address = field.value.trim();
+    if (!address) return;
+    if (isAddress(address)) { choose(address); return; }
+    field.setAttribute("aria-invalid", "true");
+    said.textContent = "An address is 0x and 40 hex digits.";
+  };
+  field.addEventListener("change", enter);
+  byId("account-form").addEventListener("submit", (event) => { event.preventDefault(); enter(); });
+}
+
+export function showChoice(accounts, user) {
+  const select = byId("account-choice");
+  const isKnown = accounts.includes(user);
+  if (select.options.length !== accounts.length + 1) {
+    select.replaceChildren(
+      element("option", { value: "" }, "another address"),
+      ...accounts.map((address, place) => (
+        element("option", { value: address }, `${place} · ${shortHex(address, 6)}`))),
+    );
+  }
+  select.value = isKnown ? user : "";
+  if (document.activeElement !== byId("account-address")) byId("account-address").value = user;
+}

@@ -1,0 +1,101 @@
+// The newest blocks and their transactions; one that is clicked shows its calls.
+
+import { byId, element, empty, hexText, problem } from "./elements.js";
+import { callTree, nameOf } from "./calls.js";
+import { blockTime, grouped } from "./numbers.js";
+
+const MOST_BLOCKS = 20;
+
+let known = [];
+let shown = new Map();
+
+// Asks for the blocks up to a height that are not known yet. Whether the newest known one is still
+// on the chain, so that what is known of the chain can be added to.
+export async function lookAtBlocks(ask, height) {
+  const before = known[0];
+  const missing = before && before.number <= height ? height - before.number + 1 : MOST_BLOCKS;
+  const tag = `0x${height.toString(16)}`;
+  let found = await ask("dex_blocks", Math.min(missing, MOST_BLOCKS), tag);
+  const continues = Boolean(before) && found.some(({ hash }) => hash === before.hash);
+  if (!continues && found.length < MOST_BLOCKS) found = await ask("dex_blocks", MOST_BLOCKS, tag);
+  known = [...found, ...(continues ? known.slice(1) : [])].slice(0, MOST_BLOCKS);
+  return continues;
+}
+
+export function showBlocks(ask) {
+  const body = byId("blocks").querySelector(".body");
+  let list = body.querySelector(".chain");
+  if (!list) {
+    list = element("ol", { class: "chain", onkeydown: moveFocus });
+    body.replaceChildren(list);
+  }
+  const kept = new Map(known.map((block) => (
+    [block.hash, shown.get(block.hash) ?? blockItem(block, ask)])));
+  for (const [hash, item] of shown) if (!kept.has(hash)) item.remove();
+  // What is in place already is not moved: that would take the focus from it.
+  let after = list.firstElementChild;
+  for (const item of kept.values()) {
+    if (item === after) after = after.nextElementSibling;
+    else list.insertBefore(item, after);
+  }
+  shown = kept;
+  body.querySelector(".empty")?.remove();
+  if (known.every(({ transactionCount }) => transactionCount === 0)) {
+    body.append(empty("No transactions in these blocks. Every dex.spot.send(…) makes one."));
+  }
+}
+
+function blockItem(block, ask) {
+  const { number, transactionCount, transactions, timestamp, gasUsed } = block;
+  const rest = transactionCount - transactions.length;
+  return element("li", { "data-block": number },
+    element("div", { class: "block" },
+      element("b", {}, grouped(BigInt(number))), hexText(block.hash),
+      element("time", { class: "faint", datetime: new Date(timestamp * 1000).toISOString() },
+        blockTime(timestamp)),
+      element("span", { class: "faint" },
+        transactionCount ? `${grouped(BigInt(gasUsed))} gas` : "empty")),
+    element("ul", {}, transactions.map((one) => transactionItem(one, ask)),
+      rest > 0 ? element("li", { class: "faint" }, `and ${rest} more`) : null));
+}
+
+function transactionItem(one, ask) {
+  const calls = element("div", { class: "trace", hidden: true });
+  const button = element("button", {
+    type: "button", class: "transaction", "aria-expanded": "false", "data-hash": one.hash,
+    onclick: () => toggle(button, calls, one.hash, ask),
+  },
+  element("span", { class: one.succeeded ? "status up" : "status down" },
+    one.succeeded ? "✓" : "✗", element("span", { class: "hidden" },
+      one.succeeded ? " succeeded" : " failed")),
+  element("span", { class: "name" }, nameOf(one.decoded, one.to, one.selector)),
+  element("span", { class: "from" }, "from ", hexText(one.from)),
+  element("span", { class: "faint number" }, `${grouped(BigInt(one.gasUsed))} gas`));
+  return element("li", {}, button, calls);
+}
+
+async function toggle(button, calls, hash, ask) {
+  const opens = button.getAttribute("aria-expanded") === "false";
+  button.setAttribute("aria-expanded", String(opens));
+  calls.hidden = !opens;
+  if (!opens) return;
+  try {
+    const frame = await ask("debug_traceTransaction", hash, { tracer: "callTracer" });
+    calls.replaceChildren(element("p", { class: "hash" }, hash), callTree(frame));
+  } catch (error) {
+    calls.replaceChildren(problem(`No trace: ${error.message}`));
+  }
+}
+
+// Up and down from transaction to transaction, and through the calls of an open one.
+function moveFocus(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
+  const stops = [...event.currentTarget.querySelectorAll("button, summary")]
+    .filter((stop) => stop.offsetParent !== null);
+  const place = stops.indexOf(document.activeElement);
+  const next = stops[place + step];
+  if (place === -1 || !next) return;
+  event.preventDefault();
+  next.focus();
+}

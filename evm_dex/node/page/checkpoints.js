@@ -1,0 +1,35 @@
+// Checkpoints with their age and size.
+
+import { byId, element, empty, hexText, table } from "./elements.js";
+import { age, bytes, grouped } from "./numbers.js";
+
+export function showCheckpoints(checkpoints) {
+  const body = byId("checkpoints").querySelector(".body");
+  if (!checkpoints.length) {
+    body.replaceChildren(empty(
+      "No checkpoints. A chain on disk makes one every so many blocks:",
+      "evm-dex node --db my-chain \\\n    --checkpoint-interval 100",
+    ));
+    return;
+  }
+  const columns = [
+    ["Block", "number"], ["Made", ""], ["Own", "number"], ["Shared", "number"], ["Rows", "number"],
+    ["Hash", ""],
+  ];
+  body.replaceChildren(element("div", { class: "wide" }, table(
+    "Checkpoints, newest first", columns, [...checkpoints].reverse().map(row),
+  )));
+}
+
+function row(one) {
+  const seconds = one.madeAt && Math.max(0, (Date.now() - Date.parse(one.madeAt)) / 1000);
+  return [
+    grouped(BigInt(one.height)) + (one.pinned ? " pinned" : ""),
+    one.problem ? element("span", { class: "problem" }, one.problem)
+      : element("time", { datetime: one.madeAt, title: one.madeAt }, age(seconds)),
+    element("span", { title: `${one.ownBytes} bytes` }, bytes(one.ownBytes)),
+    element("span", { title: `${one.sharedBytes} bytes` }, bytes(one.sharedBytes)),
+    grouped(BigInt(one.rows)),
+    one.blockHash ? hexText(one.blockHash) : "–",
+  ];
+}

@@ -1,0 +1,84 @@
+// The depth of a book as a picture: what is bought and sold up to each price.
+
+import { byId, drawn, empty } from "./elements.js";
+import { totalled } from "./book.js";
+import { share } from "./numbers.js";
+
+const [WIDTH, HEIGHT, FOOT] = [600, 260, 24];
+
+export function showDepth(market, { bids, asks }) {
+  const body = byId("depth").querySelector(".body");
+  if (!bids.length && !asks.length) {
+    body.replaceChildren(empty("The picture comes with the first resting order."));
+    return;
+  }
+  const sides = [totalled(bids), totalled(asks)];
+  const prices = sides.flat().map(({ price }) => BigInt(price));
+  const most = sides.flat().reduce((found, { total }) => (total > found ? total : found), 0n);
+  let [low, high] = [prices, prices].map((all, side) => all.reduce((best, price) => (
+    (side ? price > best : price < best) ? price : best)));
+  const margin = (high - low) / 12n + BigInt(market.row.tick);
+  [low, high] = [low > margin ? low - margin : 0n, high + margin];
+  const across = (price) => share(BigInt(price) - low, high - low) * WIDTH;
+  const up = (total) => HEIGHT - FOOT - share(total, most) * (HEIGHT - FOOT) * 0.86;
+  const middle = middleOf(bids[0], asks[0]);
+  body.replaceChildren(
+    drawn("svg", {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": inWords(market, sides),
+      preserveAspectRatio: "none",
+    },
+    [0.25, 0.5, 0.75, 1].map((part) => {
+      const y = HEIGHT - FOOT - part * (HEIGHT - FOOT) * 0.86;
+      return drawn("line", { class: "grid", x1: 0, x2: WIDTH, y1: y, y2: y });
+    }),
+    drawn("path", { class: "bid area", d: steps(sides[0], across, up, 0, true) }),
+    drawn("path", { class: "ask area", d: steps(sides[1], across, up, WIDTH, true) }),
+    drawn("path", { class: "bid edge", d: steps(sides[0], across, up, 0, false) }),
+    drawn("path", { class: "ask edge", d: steps(sides[1], across, up, WIDTH, false) }),
+    middle && drawn("line", {
+      class: "middle", x1: across(middle), x2: across(middle), y1: 0, y2: HEIGHT - FOOT,
+    }),
+    drawn("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT - FOOT, y2: HEIGHT - FOOT })),
+    labels(market, low, high, middle, most, across),
+  );
+}
+
+// Up at each level's price, from the best one outwards to the picture's edge.
+function steps(levels, across, up, edge, closed) {
+  if (!levels.length) return "";
+  const floor = HEIGHT - FOOT;
+  let path = `M${across(levels[0].price)} ${floor}`;
+  for (const { price, total } of levels) path += `H${across(price)}V${up(total)}`;
+  return `${path}H${edge}${closed ? `V${floor}Z` : ""}`;
+}
+
+function middleOf(bid, ask) {
+  return bid && ask ? (BigInt(bid.price) + BigInt(ask.price)) / 2n : null;
+}
+
+// Beside the picture, since text in it would be stretched with it.
+function labels(market, low, high, middle, most, across) {
+  const list = document.createElement("div");
+  list.className = "labels";
+  list.setAttribute("aria-hidden", "true");
+  const place = (name, text) => {
+    const label = document.createElement("span");
+    label.className = name;
+    label.textContent = text;
+    list.append(label);
+    return label;
+  };
+  place("low", market.price(low));
+  if (middle) place("mid", market.price(middle)).style.left = `${(across(middle) / WIDTH) * 100}%`;
+  place("high", market.price(high));
+  place("most", `${market.size(most)} ${market.base}`);
+  return list;
+}
+
+function inWords(market, [bids, asks]) {
+  const side = (levels, name) => (levels.length
+    ? `${name} of ${market.size(levels.at(-1).total)} ${market.base} from `
+      + `${market.price(levels[0].price)} to ${market.price(levels.at(-1).price)}`
+    : `no ${name}`);
+  return `Depth: ${side(bids, "bids")}; ${side(asks, "asks")}.`;
+}

@@ -1,0 +1,30 @@
+// The newest trades of a market.
+
+import { byId, element, empty, table } from "./elements.js";
+import { example } from "./book.js";
+
+export function showTrades(market, trades) {
+  const body = byId("trades").querySelector(".body");
+  if (!trades.length) {
+    body.replaceChildren(empty(
+      "No trades yet. An order that meets one of the other side trades at once:", example(market),
+    ));
+    return;
+  }
+  const columns = [
+    ["Side", "side"], [`Price`, "number"], [`Size`, "number"], ["Block", "number faint"],
+  ];
+  body.replaceChildren(table(`Trades of ${market.name}, newest first`, columns, trades.map((one) => [
+    sideText(one.takerIsBuy ? "buy" : "sell"),
+    market.price(one.price),
+    market.size(one.amount ?? one.size),
+    String(one.blockNumber),
+  ])));
+}
+
+// Not told by colour alone.
+export function sideText(side) {
+  const isUp = side === "buy" || side === "long";
+  return element("span", { class: isUp ? "up" : "down" },
+    element("span", { "aria-hidden": "true" }, isUp ? "▲ " : "▼ "), side);
+}
