@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +21,6 @@ try:
         ExecutionProfile,
         NoHostAvailable,
     )
-    from cassandra.concurrent import execute_concurrent
     from cassandra.connection import ConnectionException
     from cassandra.policies import (
         DCAwareRoundRobinPolicy,
@@ -38,6 +39,8 @@ _BATCH_BYTES = 24_000
 """ScyllaDB warns above 128 kB; smaller ones spread better over the server's threads."""
 _SLOW = 60
 """Seconds for what servers take their time for."""
+_TABLE = re.compile(r"\b(FROM|INTO|UPDATE) (\w+)(?![\w.])")
+"""Servers advise against prepared statements that leave the keyspace open."""
 _FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
 
 Row = Any
@@ -86,10 +89,10 @@ class CqlSession:
         The first page of each is here at once, the others are fetched as they are taken.
         """
         with _our_failures():
-            asked = [(self._bind(statement, values), None) for values in all_values]
-            for bound, _ in asked:
+            asked = [self._bind(statement, values) for values in all_values]
+            for bound in asked:
                 bound.fetch_size = page
-            return [_rows(result.result_or_exc) for result in self._run(asked)]
+            return [_rows(answer) for answer in self._run(asked)]
 
     def many(self, statement: str, all_values: Iterable[Values]) -> list[list[Row]]:
         """As `answers`, read to their ends."""
@@ -98,8 +101,7 @@ class CqlSession:
     def write(self, writes: Iterable[Write]) -> None:
         """All of them, in any order; done when it returns."""
         with _our_failures():
-            sent = [(batch, None) for write in writes for batch in self._batches(write)]
-            self._run(sent)
+            self._run([batch for write in writes for batch in self._batches(write)])
 
     def execute(self, statement: str, values: Values = ()) -> None:
         """One statement that has no answer."""
@@ -121,8 +123,14 @@ class CqlSession:
         self._cluster = self._session = None
         self._prepared.clear()
 
-    def _run(self, statements: list[tuple[Any, None]]) -> Any:
-        return execute_concurrent(self._connected(), statements, concurrency=IN_FLIGHT)
+    def _run(self, statements: Sequence[Any]) -> list[Any]:
+        """The answers, in order. The driver's own `execute_concurrent` would wait for ever."""
+        session, waiting, answers = self._connected(), deque[Any](), []
+        for statement in statements:
+            if len(waiting) == IN_FLIGHT:
+                answers.append(waiting.popleft().result())
+            waiting.append(session.execute_async(statement))
+        return answers + [future.result() for future in waiting]
 
     def _bind(self, statement: str, values: Values) -> Any:
         return self._prepare(statement).bind(values)
@@ -130,7 +138,8 @@ class CqlSession:
     def _prepare(self, statement: str) -> Any:
         prepared = self._prepared.get(statement)
         if prepared is None:
-            prepared = self._connected().prepare(statement)
+            named = _TABLE.sub(rf"\1 {self.settings.keyspace}.\2", statement)
+            prepared = self._connected().prepare(named)
             prepared.is_idempotent = True
             self._prepared[statement] = prepared
         return prepared
@@ -177,6 +186,8 @@ class CqlSession:
             ),
             connect_timeout=settings.timeout,
             control_connection_timeout=settings.timeout,
+            idle_heartbeat_interval=settings.timeout,
+            idle_heartbeat_timeout=settings.timeout,
             # Nothing here reads it, and every change of schema would fetch all of it anew.
             schema_metadata_enabled=False,
         )

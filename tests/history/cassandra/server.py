@@ -39,6 +39,11 @@ class Server:
         """What the server says, over all its starts."""
         return self.home / "server.log"
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process, which may be coming up or hang."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Begin to come up; see `wait`."""
         with self.log.open("ab") as log:
@@ -50,7 +55,7 @@ class Server:
         """Until clients are served. Raises ServerFailed."""
         deadline = time.monotonic() + SECONDS_TO_START
         while not _listens(self.port):
-            if self._process is None or self._process.poll() is not None:
+            if not self.is_running:
                 raise ServerFailed(f"the server ended:\n{self._end_of_log()}")
             if time.monotonic() > deadline:
                 self.kill()

@@ -67,6 +67,7 @@ saved_caches_directory: {home}/saved_caches
 hints_directory: {home}/hints
 cdc_raw_directory: {home}/cdc_raw
 auto_snapshot: false
+tombstone_failure_threshold: 2000
 memtable_heap_space: 64MiB
 memtable_offheap_space: 64MiB
 file_cache_size: 32MiB
