@@ -16,6 +16,7 @@ from benchmarks import (
     calls,
     checkpoints,
     durability,
+    node,
     perpetuals,
     tester,
     transactions,
@@ -32,6 +33,7 @@ SUBJECTS = {
     "durability": durability.run,
     "checkpoints": checkpoints.run,
     "archive": archive.run,
+    "node": node.run,
 }
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 

@@ -29,12 +29,22 @@ _NO_ID = object()
 
 def answer(node: Node, body: bytes, connection: Connection | None = None) -> bytes:
     """The answer to one request or a batch; empty where none is due (notifications)."""
+    content = read(body)
+    return content if isinstance(content, bytes) else respond(node, content, connection)
+
+
+def read(body: bytes) -> Any:
+    """A request as JSON has it; where it is none, the bytes of the answer to that."""
     if is_too_deep(body):
         return refusal(RpcError(PARSE_ERROR, f"JSON nested more than {DEEPEST} levels deep"))
     try:
-        content = _decode(body)
+        return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _encode(_failure(None, RpcError(PARSE_ERROR, f"not JSON: {error}")))
+        return refusal(RpcError(PARSE_ERROR, f"not JSON: {error}"))
+
+
+def respond(node: Node, content: Any, connection: Connection | None = None) -> bytes:
+    """The same as `answer`, of what was read."""
     if isinstance(content, list):
         return _answer_batch(node, content, connection)
     return _answer_one(node, content, connection)

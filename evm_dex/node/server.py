@@ -12,12 +12,13 @@ from typing import TypeVar
 from aiohttp import web
 
 from evm_dex.node.connection import Connection
-from evm_dex.node.dispatch import answer, refusal
+from evm_dex.node.dispatch import read, refusal, respond
 from evm_dex.node.errors import INVALID_REQUEST, RpcError
 from evm_dex.node.guard import Guard
 from evm_dex.node.idle import Patience
 from evm_dex.node.node import Node
 from evm_dex.node.pages import page
+from evm_dex.node.short import is_short
 
 _Result = TypeVar("_Result")
 _JSON = "application/json"
@@ -35,6 +36,8 @@ class Server:
         self._limits = node.limits
         node.block_seconds = block_seconds
         self._thread = _chain_thread()
+        self._at_work = 0
+        """How much runs or waits on that thread; while nothing does, the chain may be used here."""
         self._sockets: set[web.WebSocketResponse] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
@@ -71,7 +74,14 @@ class Server:
 
     async def on_chain(self, work: Callable[[], _Result]) -> _Result:
         """Run on the chain's thread, after what was asked for before."""
-        return await self._loop.run_in_executor(self._thread, work)
+        self._at_work += 1
+        running = self._thread.submit(work)
+        running.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._done))
+        return await asyncio.wrap_future(running)
+
+    def _done(self) -> None:
+        """Work on the chain's thread has really ended, whether or not somebody still waits."""
+        self._at_work -= 1
 
     async def _mine(self) -> None:
         """Make blocks by the clock, as often as the node says at the time."""
@@ -112,12 +122,20 @@ class Server:
             return _refused(408, "the request took too long to arrive")
         if body is None:
             return _refused(413, f"a request has at most {self._limits.body_bytes} bytes")
-        found = await self.on_chain(lambda: answer(self.node, body))
+        found = await self._answer(body)
         response = web.Response(body=found, content_type=_JSON, headers=self._guard.headers(origin))
         async with asyncio.timeout(self._limits.send_seconds):
             await response.prepare(request)
             await response.write_eof()
         return response
+
+    async def _answer(self, body: bytes) -> bytes:
+        content = read(body)
+        if isinstance(content, bytes):
+            return content
+        if not self._at_work and is_short(content):
+            return respond(self.node, content)
+        return await self.on_chain(lambda: respond(self.node, content))
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         """The whole body; None for one that is too large."""
