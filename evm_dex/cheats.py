@@ -217,8 +217,25 @@ class DexCheats(Cheats):
                 impersonated.discard(account)
 
     def _send_as(self, sender: AddressLike, contract: Contract, name: str, *args: Any) -> Receipt:
-        with self.acting_as(sender) as account:
+        with self.acting_as(sender) as account, self._at_once():
             return contract.send(name, *args, sender=account)
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Let a transaction have its block now, also where others wait for theirs.
+
+        One of the same sender's that waits gives way.
+        """
+        chain = self._chain
+        automine, waiting = chain.automine, tuple(chain.mempool)
+        chain.automine = True
+        chain.mempool.replace(())
+        try:
+            yield
+        finally:
+            chain.automine = automine
+            chain.mempool.replace(waiting)
+            chain.mempool.keep_valid(chain.state.get_nonce)
 
     def _backing(self, token: Address, exchange: Address, amount: int) -> _Change:
         """What gives an exchange `amount` more of a token."""

@@ -342,6 +342,16 @@ def test_markets_are_listed_and_priced_in_the_names_of_owner_and_feeder(dex: evm
     assert dex.self_check() == []
 
 
+def test_cheats_do_not_wait_and_leave_what_waits(dex: evm_dex.Dex) -> None:
+    dex.cheats.automine(on=False)
+    waiting = dex.submit(to=STRANGER, value=1, gas=21_000, sender=dex.accounts[3])
+    price = 2_100 * 10**6
+    assert dex.cheats.set_oracle_price("WETH", price).succeeded
+    assert dex.perp.call("getOracle", dex.perp_markets["WETH"]).price == price
+    assert not dex.chain.automine
+    assert dex.mine()[0].transaction_hashes == (waiting,)
+
+
 FUNDS = st.tuples(
     st.sampled_from(["spot", "perp", "wallet", "withdraw"]),
     st.sampled_from(["WETH", "USDC", "ETH"]),

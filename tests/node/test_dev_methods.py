@@ -69,7 +69,9 @@ def test_impersonation_sends_without_a_key_until_it_is_stopped(fresh_node: Serve
     node.result("hardhat_stopImpersonatingAccount", STRANGER)
     node.error("eth_sendTransaction", {"from": STRANGER, "to": OTHER, "gas": "0x5208"})
     node.result("anvil_autoImpersonateAccount", True)
-    send(node, STRANGER)
+    request = {"from": STRANGER, "to": OTHER, "gas": "0x5208"}
+    sent = node.result("eth_sendUnsignedTransaction", request)
+    assert node.result("eth_getTransactionReceipt", sent)["from"] == STRANGER
 
 
 def test_blocks_are_made_on_request_in_numbers_and_at_times(fresh_node: Served) -> None:
@@ -164,9 +166,10 @@ def test_a_token_is_dealt_to_anyone(fresh_node: Served) -> None:
 def test_reset_goes_to_the_genesis_and_forks_are_refused(fresh_node: Served) -> None:
     node = fresh_node
     send(node)
-    assert "does not fork" in node.error("hardhat_reset", {"forking": {}})["message"]
+    forking = {"forking": {"jsonRpcUrl": "http://127.0.0.1:1"}}
+    assert "does not fork" in node.error("hardhat_reset", forking)["message"]
     assert number(node) == 1
-    node.result("hardhat_reset")
+    node.result("hardhat_reset", {"forking": {}})
     assert number(node) == 0
 
 

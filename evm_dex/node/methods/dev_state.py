@@ -5,8 +5,10 @@ from __future__ import annotations
 from evm_dex.chain.cheats import Cheats
 from evm_dex.node.errors import failed
 from evm_dex.node.kinds import Data, Flag, Hash, HexAddress, Quantity
+from evm_dex.node.methods.accounts import send_transaction
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
+from evm_dex.node.requests import TransactionRequest
 
 
 def _cheats(node: Node) -> Cheats:
@@ -69,6 +71,12 @@ def auto_impersonate_account(node: Node, on: Flag) -> Flag:
     """Take every account's transactions without a signature, or no longer."""
     _cheats(node).auto_impersonate(on=on)
     return True
+
+
+@rpc("eth_sendUnsignedTransaction", cheat=True)
+def send_unsigned_transaction(node: Node, request: TransactionRequest) -> Hash:
+    """The same as eth_sendTransaction, which takes impersonated accounts too."""
+    return send_transaction(node, request)
 
 
 @rpc("anvil_dropTransaction", "hardhat_dropTransaction", cheat=True)
