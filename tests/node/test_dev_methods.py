@@ -169,7 +169,7 @@ def test_reset_goes_to_the_genesis_and_forks_are_refused(fresh_node: Served) -> 
     forking = {"forking": {"jsonRpcUrl": "http://127.0.0.1:1"}}
     assert "does not fork" in node.error("hardhat_reset", forking)["message"]
     assert number(node) == 1
-    node.result("hardhat_reset", {"forking": {}})
+    node.result("hardhat_reset", {"forking": {"blockNumber": None}})
     assert number(node) == 0
 
 

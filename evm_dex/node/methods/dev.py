@@ -67,6 +67,13 @@ def _cheats(node: Node) -> Cheats:
     return Cheats(node.chain)
 
 
+def _names_a_chain(options: Any) -> bool:
+    """Whether anything is set in options to fork; viem sends them empty or null otherwise."""
+    if isinstance(options, Mapping):
+        return any(map(_names_a_chain, options.values()))
+    return options is not None
+
+
 # Snapshots
 
 
@@ -89,8 +96,7 @@ def revert(node: Node, snapshot: SnapshotId) -> Flag:
 @rpc("anvil_reset", "hardhat_reset", cheat=True)
 def reset(node: Node, forking: Anything = None) -> Flag:
     """Go back to block 0, with nobody impersonated and nothing chosen."""
-    # viem sends an empty {forking: {}} where nothing is asked for.
-    if isinstance(forking, Mapping) and (forking.get("forking") or forking.get("jsonRpcUrl")):
+    if _names_a_chain(forking):
         raise failed("this node does not fork other chains: call it without parameters")
     _cheats(node).reset()
     return True
@@ -170,14 +176,14 @@ def set_next_timestamp(node: Node, timestamp: Quantity) -> Quantity:
     return _cheats(node).set_next_timestamp(timestamp)
 
 
-@rpc("anvil_setBlockTimestampInterval", cheat=True)
+@rpc("anvil_setBlockTimestampInterval", "hardhat_setBlockTimestampInterval", cheat=True)
 def set_timestamp_interval(node: Node, seconds: Quantity) -> Flag:
     """Choose how many seconds of block time are between blocks."""
     _cheats(node).set_interval(seconds)
     return True
 
 
-@rpc("anvil_removeBlockTimestampInterval", cheat=True)
+@rpc("anvil_removeBlockTimestampInterval", "hardhat_removeBlockTimestampInterval", cheat=True)
 def remove_timestamp_interval(node: Node) -> Flag:
     """One second between blocks again."""
     _cheats(node).set_interval(None)
