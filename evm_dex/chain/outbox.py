@@ -21,7 +21,7 @@ from evm_dex.chain.receipts import Receipt
 from evm_dex.chain.transactions import Transaction
 from evm_dex.history.lifecycle import Status
 from evm_dex.history.recording import BlockPlace, Recording
-from evm_dex.history.rows import order_ids
+from evm_dex.history.rows import ORDER_TABLES
 from evm_dex.history.updates import Exchange, Kind, OrderUpdate, encode
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
@@ -102,7 +102,7 @@ class Outbox:
         `changes` lead back, so what is new in them is what was before the blocks.
         """
         before = _rows(changes, "new")
-        if not self.is_on or not order_ids(before):
+        if not self.is_on or not before:
             return ()
         recording = Recording(before, self._base_unit)
         for height in heights:
@@ -142,7 +142,12 @@ def read_state(stored: bytes | None) -> OutboxState:
 
 
 def _rows(changes: LedgerChanges, which: str) -> dict[tuple[int, bytes], bytes | None]:
-    return {(change.table, change.key): getattr(change, which) for change in changes.rows}
+    """Orders and triggers among the rows that change."""
+    return {
+        (change.table, change.key): getattr(change, which)
+        for change in changes.rows
+        if change.table in ORDER_TABLES
+    }
 
 
 def _place(header: Header) -> BlockPlace:

@@ -12,7 +12,15 @@ from evm_dex.chain.receipts import Receipt
 from evm_dex.history.effects import effect
 from evm_dex.history.lifecycle import Status, check_move
 from evm_dex.history.logs import OrderEvent, order_event
-from evm_dex.history.rows import BaseUnit, Rows, as_row, average_price, order_ids, order_in
+from evm_dex.history.rows import (
+    BaseUnit,
+    Rows,
+    as_row,
+    average_price,
+    is_row_of,
+    order_ids,
+    order_in,
+)
 from evm_dex.history.totals import NOTHING
 from evm_dex.history.updates import Exchange, Kind, OrderUpdate
 from precompiles.perp import events as perp
@@ -76,8 +84,8 @@ class Recording:
         if silent:
             raise RecordingFailed(f"orders {sorted(silent)} changed without a log")
         for order_id, order in self._orders.items():
-            stored = order_in(after, order_id, self._base_unit)
-            if stored != as_row(order):
+            if not is_row_of(order, after):
+                stored = order_in(after, order_id, self._base_unit)
                 raise RecordingFailed(
                     f"order {order_id}: its logs lead to {as_row(order)}, its row is {stored}"
                 )
@@ -128,7 +136,7 @@ class Recording:
     ) -> None:
         fields: dict[str, Any] = {}
         if isinstance(event, perp.OrderPlaced):
-            fields = {"order_type": OrderKind(event.kind), "reduce_only": event.reduce_only}
+            fields = {"order_type": OrderKind(event.kind), "reduce_only": bool(event.reduce_only)}
         waiting = self._known(event.order_id)
         check_move(waiting.status if waiting else None, Status.NEW, event.order_id)
         self._put(
@@ -140,7 +148,7 @@ class Recording:
                 client_order_id=event.client_order_id,
                 user=event.user,
                 market=event.asset if isinstance(event, spot.OrderPlaced) else event.market,
-                is_buy=event.is_buy,
+                is_buy=bool(event.is_buy),
                 time_in_force=TimeInForce(event.time_in_force),
                 status=Status.NEW,
                 price=event.price,
@@ -161,10 +169,10 @@ class Recording:
                 client_order_id=event.client_order_id,
                 user=event.user,
                 market=event.market,
-                is_buy=event.is_buy,
+                is_buy=bool(event.is_buy),
                 order_type=OrderKind.TRIGGER,
                 time_in_force=TimeInForce.GTC if event.limit_price else TimeInForce.IOC,
-                reduce_only=event.reduce_only,
+                reduce_only=bool(event.reduce_only),
                 status=Status.UNTRIGGERED,
                 price=event.limit_price,
                 trigger_price=event.trigger_price,

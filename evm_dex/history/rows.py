@@ -21,12 +21,12 @@ BaseUnit = Callable[[Exchange, Address], int]
 """Smallest units of a market's asset that a price is quoted for."""
 
 _NO_HASH = bytes(32)
-_ORDERS = (TableNumber.ORDERS, TableNumber.PERP_ORDERS, TableNumber.TRIGGERS)
+ORDER_TABLES = frozenset({TableNumber.ORDERS, TableNumber.PERP_ORDERS, TableNumber.TRIGGERS})
 
 
 def order_ids(rows: Rows) -> set[int]:
     """Ids of the orders and triggers whose rows are among some."""
-    return {int.from_bytes(key, "big") for table, key in rows if table in _ORDERS}
+    return {int.from_bytes(key, "big") for table, key in rows if table in ORDER_TABLES}
 
 
 def order_in(rows: Rows, order_id: int, base_unit: BaseUnit) -> OrderUpdate | None:
@@ -42,6 +42,38 @@ def order_in(rows: Rows, order_id: int, base_unit: BaseUnit) -> OrderUpdate | No
     if value := rows.get((TableNumber.TRIGGERS, key)):
         return of_trigger(Trigger.decode(value))
     return None
+
+
+def is_row_of(order: OrderUpdate, rows: Rows) -> bool:
+    """Whether rows say of an order what its last update does."""
+    key = order.order_id.to_bytes(8, "big")
+    if order.status == Status.UNTRIGGERED:
+        value = rows.get((TableNumber.TRIGGERS, key))
+        return value is not None and of_trigger(Trigger.decode(value)) == as_row(order)
+    row: Order | PerpOrder
+    if order.exchange == Exchange.SPOT:
+        value = rows.get((TableNumber.ORDERS, key))
+        if value is None:
+            return False
+        row = spot = Order.decode(value)
+        rest: tuple[object, ...] = (spot.filled_quote, OrderKind.LIMIT, False)
+    else:
+        value = rows.get((TableNumber.PERP_ORDERS, key))
+        if value is None or rows.get((TableNumber.TRIGGERS, key)):
+            return False
+        row = perp = PerpOrder.decode(value)
+        rest = (perp.filled_notional, perp.kind, perp.reduce_only)
+    said = (row.owner, row.asset, row.is_buy, row.price, row.amount, row.filled, row.status)
+    known = (order.user, order.market, order.is_buy, order.price, order.quantity)
+    return (
+        (*said, row.reason, row.time_in_force, row.client_order_id, *rest)
+        == (
+            *(*known, order.filled_quantity, order.status, order.reason, order.time_in_force),
+            *(order.client_order_id, order.filled_quote, order.order_type, order.reduce_only),
+        )
+        and row.id == order.order_id
+        and order.trigger_price == 0
+    )
 
 
 def of_order(exchange: Exchange, order: Order | PerpOrder, base_unit: BaseUnit) -> OrderUpdate:

@@ -137,6 +137,11 @@ def encode(update: OrderUpdate) -> bytes:
 
     A version byte, then a msgpack array; an amount above 64 bits as minimal big-endian bytes.
     """
+    if update.undone is None:
+        try:
+            return _PREFIX + _encoder.encode(msgspec.structs.astuple(update)[1:])
+        except OverflowError:  # an amount is too large for msgpack
+            pass
     fields: list[object] = list(msgspec.structs.astuple(update)[1:])
     for place in _AMOUNT_PLACES:
         if fields[place] > _LARGEST_PLAIN:  # type: ignore[operator] # amounts are integers
