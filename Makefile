@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench torture nightly contracts contracts-deps clients-deps lock clean
+.PHONY: help demo test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
+	history-cassandra lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,8 +24,8 @@ $(STAMP): $(LOCKED) pyproject.toml
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
 	@$(BIN)/evm-dex demo
 
-test: $(STAMP) contracts-deps clients-deps ## Run the tests
-	@$(BIN)/python -m pytest -q -n 2
+test: $(STAMP) contracts-deps clients-deps cassandra ## Run the tests
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 lint: $(STAMP) ## Style and types
 	@$(BIN)/ruff check .
@@ -37,8 +38,16 @@ bench: $(STAMP) ## Measure, against named floors, in one run
 torture: $(STAMP) ## Kills and damage at length: over a thousand of each, low priority
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage
 
-nightly: $(STAMP) contracts-deps clients-deps ## The long property and crash runs
-	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --timeout 14400
+nightly: $(STAMP) contracts-deps clients-deps cassandra ## The long property and crash runs
+	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
+		--timeout 14400
+
+cassandra:
+	@sh .ci/cassandra
+
+history-cassandra: $(STAMP) ## A Cassandra server to try the order history with, until Ctrl-C
+	@EVM_DEX_CQL= CI=true sh .ci/cassandra
+	@$(BIN)/python -m tests.history.cassandra
 
 contracts-deps: contracts/node_modules/.package-lock.json
 
@@ -60,4 +69,4 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 		--no-annotate --group dev --extra cql pyproject.toml -o requirements.lock
 
 clean: ## Remove what was made
-	@rm -rf $(VENV) contracts/node_modules tests/clients/node_modules demo-data .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .cassandra contracts/node_modules tests/clients/node_modules demo-data .mypy_cache .pytest_cache .ruff_cache
