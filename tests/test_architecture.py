@@ -194,9 +194,10 @@ def test_locks_pin_names_and_hashes_but_no_place() -> None:
     python_lock = (ROOT / "requirements.lock").read_text()
     assert "--hash=sha256:" in python_lock
     assert not re.search(r"://|--index-url|--extra-index-url|--find-links", python_lock)
-    npm_lock = (ROOT / "contracts" / "package-lock.json").read_text()
-    assert '"integrity"' in npm_lock
-    assert '"resolved"' not in npm_lock
+    for project in ("contracts", "tests/clients"):
+        npm_lock = (ROOT / project / "package-lock.json").read_text()
+        assert '"integrity"' in npm_lock
+        assert '"resolved"' not in npm_lock
 
 
 def heavy_modules_after(imported: str) -> str:

