@@ -1,6 +1,6 @@
 // One account: its balances, orders and positions, and the choice of it.
 
-import { byId, element, empty, shortHex, table } from "./elements.js";
+import { byId, element, empty, scrolling, shortHex } from "./elements.js";
 import { sideText } from "./trades.js";
 import { symbolOf } from "./markets.js";
 import { amount } from "./numbers.js";
@@ -45,7 +45,7 @@ function showBalances(account, ether, held, tokens, markets) {
   const columns = [
     ["", ""], ["Wallet", "number"], ["On spot", "number"], ["On hold", "number"],
   ];
-  const shown = [wide(table("Balances", columns, rows))];
+  const shown = [scrolling("Balances", columns, rows)];
   const perp = [...markets.values()].find(({ exchange }) => exchange === "perp");
   if (perp) shown.push(perpFigures(account.perp, perp));
   byId("balances").replaceChildren(...shown);
@@ -60,7 +60,7 @@ function perpFigures(account, perp) {
     element("h4", {}, "On perpetuals ", element("small", {}, perp.quote)),
     element("dl", { class: "pairs" }, figures.map(([name, units]) => (
       element("div", {}, element("dt", {}, name),
-        element("dd", { class: tone(units) }, perp.money(units)))))));
+        element("dd", { class: isDebt(units) ? "down" : null }, perp.money(units)))))));
 }
 
 function showOrders(orders, markets) {
@@ -78,7 +78,7 @@ function showOrders(orders, markets) {
       String(order.orderId),
     ];
   });
-  byId("orders").replaceChildren(rows.length ? wide(table("Open orders", columns, rows))
+  byId("orders").replaceChildren(rows.length ? scrolling("Open orders", columns, rows)
     : empty("No open orders. An order that does not fill at once rests here until "
       + "dex.spot.send(\"cancelOrder\", id)."));
 }
@@ -105,7 +105,7 @@ function showPositions(positions, markets) {
     ];
   });
   const [perp] = [...markets.values()].filter(({ exchange }) => exchange === "perp");
-  byId("positions").replaceChildren(rows.length ? wide(table("Positions", columns, rows))
+  byId("positions").replaceChildren(rows.length ? scrolling("Positions", columns, rows)
     : empty("No open positions.", perp && "dex.perp.send(\n    \"openPosition\",\n"
       + `    "${perp.address}",\n    ${perp.row.baseUnit}, 10, True,\n    sender=dex.accounts[1],\n)`));
 }
@@ -119,9 +119,10 @@ function tone(units) {
   return BigInt(units) < 0n ? "down" : BigInt(units) > 0n ? "up" : null;
 }
 
-function wide(content) {
-  return element("div", { class: "wide" }, content);
+function isDebt(units) {
+  return BigInt(units) < 0n;
 }
+
 
 // The chooser and the field stay in step; `onChosen` hears each account that is chosen.
 export function makeChooser(onChosen) {

@@ -1,7 +1,7 @@
 // The newest blocks and their transactions; one that is clicked shows its calls.
 
 import { byId, element, empty, hexText, problem } from "./elements.js";
-import { callTree, nameOf } from "./calls.js";
+import { callTree, inShort, nameOf } from "./calls.js";
 import { blockTime, grouped } from "./numbers.js";
 
 const MOST_BLOCKS = 20;
@@ -22,7 +22,7 @@ export async function lookAtBlocks(ask, height) {
   return continues;
 }
 
-export function showBlocks(ask) {
+export function showBlocks(ask, markets) {
   const body = byId("blocks").querySelector(".body");
   let list = body.querySelector(".chain");
   if (!list) {
@@ -30,7 +30,7 @@ export function showBlocks(ask) {
     body.replaceChildren(list);
   }
   const kept = new Map(known.map((block) => (
-    [block.hash, shown.get(block.hash) ?? blockItem(block, ask)])));
+    [block.hash, shown.get(block.hash) ?? blockItem(block, ask, markets)])));
   for (const [hash, item] of shown) if (!kept.has(hash)) item.remove();
   // What is in place already is not moved: that would take the focus from it.
   let after = list.firstElementChild;
@@ -45,43 +45,49 @@ export function showBlocks(ask) {
   }
 }
 
-function blockItem(block, ask) {
-  const { number, transactionCount, transactions, timestamp, gasUsed } = block;
+function blockItem(block, ask, markets) {
+  const { number, transactionCount, transactions, timestamp } = block;
   const rest = transactionCount - transactions.length;
   return element("li", { "data-block": number },
     element("div", { class: "block" },
       element("b", {}, grouped(BigInt(number))), hexText(block.hash),
-      element("time", { class: "faint", datetime: new Date(timestamp * 1000).toISOString() },
-        blockTime(timestamp)),
-      element("span", { class: "faint" },
-        transactionCount ? `${grouped(BigInt(gasUsed))} gas` : "empty")),
-    element("ul", {}, transactions.map((one) => transactionItem(one, ask)),
+      timeOfDay(timestamp),
+      transactionCount ? null : element("span", { class: "faint" }, "empty")),
+    element("ul", {}, transactions.map((one) => transactionItem(one, ask, markets)),
       rest > 0 ? element("li", { class: "faint" }, `and ${rest} more`) : null));
 }
 
-function transactionItem(one, ask) {
+function timeOfDay(timestamp) {
+  const [date, time] = blockTime(timestamp);
+  return element("time", {
+    class: "faint", title: `${date} ${time} UTC`, datetime: `${date}T${time}Z`,
+  }, time);
+}
+
+function transactionItem(one, ask, markets) {
   const calls = element("div", { class: "trace", hidden: true });
   const button = element("button", {
     type: "button", class: "transaction", "aria-expanded": "false", "data-hash": one.hash,
-    onclick: () => toggle(button, calls, one.hash, ask),
+    onclick: () => toggle(button, calls, one.hash, ask, markets),
   },
   element("span", { class: one.succeeded ? "status up" : "status down" },
     one.succeeded ? "✓" : "✗", element("span", { class: "hidden" },
       one.succeeded ? " succeeded" : " failed")),
-  element("span", { class: "name" }, nameOf(one.decoded, one.to, one.selector)),
+  element("span", { class: "name" }, nameOf(one.decoded, one.to, one.selector), " ",
+    element("span", { class: "faint" }, inShort(one.decoded, markets))),
   element("span", { class: "from" }, "from ", hexText(one.from)),
   element("span", { class: "faint number" }, `${grouped(BigInt(one.gasUsed))} gas`));
   return element("li", {}, button, calls);
 }
 
-async function toggle(button, calls, hash, ask) {
+async function toggle(button, calls, hash, ask, markets) {
   const opens = button.getAttribute("aria-expanded") === "false";
   button.setAttribute("aria-expanded", String(opens));
   calls.hidden = !opens;
   if (!opens) return;
   try {
     const frame = await ask("debug_traceTransaction", hash, { tracer: "callTracer" });
-    calls.replaceChildren(element("p", { class: "hash" }, hash), callTree(frame));
+    calls.replaceChildren(element("p", { class: "hash" }, hash), callTree(frame, markets));
   } catch (error) {
     calls.replaceChildren(problem(`No trace: ${error.message}`));
   }

@@ -1,6 +1,6 @@
 // Checkpoints with their age and size.
 
-import { byId, element, empty, hexText, table } from "./elements.js";
+import { byId, element, empty, hexText, scrolling } from "./elements.js";
 import { age, bytes, grouped } from "./numbers.js";
 
 export function showCheckpoints(checkpoints) {
@@ -16,9 +16,8 @@ export function showCheckpoints(checkpoints) {
     ["Block", "number"], ["Made", ""], ["Own", "number"], ["Shared", "number"], ["Rows", "number"],
     ["Hash", ""],
   ];
-  body.replaceChildren(element("div", { class: "wide" }, table(
-    "Checkpoints, newest first", columns, [...checkpoints].reverse().map(row),
-  )));
+  const rows = [...checkpoints].reverse().map(row);
+  body.replaceChildren(scrolling("Checkpoints, newest first", columns, rows));
 }
 
 function row(one) {

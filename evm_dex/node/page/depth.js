@@ -1,10 +1,11 @@
 // The depth of a book as a picture: what is bought and sold up to each price.
 
-import { byId, drawn, empty } from "./elements.js";
+import { byId, drawn, element, empty } from "./elements.js";
 import { totalled } from "./book.js";
 import { share } from "./numbers.js";
 
-const [WIDTH, HEIGHT, FOOT] = [600, 260, 24];
+const [WIDTH, HEIGHT] = [600, 260];
+const FULL = 0.9; // of the height, at the most
 
 export function showDepth(market, { bids, asks }) {
   const body = byId("depth").querySelector(".body");
@@ -18,9 +19,10 @@ export function showDepth(market, { bids, asks }) {
   let [low, high] = [prices, prices].map((all, side) => all.reduce((best, price) => (
     (side ? price > best : price < best) ? price : best)));
   const margin = (high - low) / 12n + BigInt(market.row.tick);
-  [low, high] = [low > margin ? low - margin : 0n, high + margin];
+  const onTick = (price) => price - (price % BigInt(market.row.tick));
+  [low, high] = [onTick(low > margin ? low - margin : 0n), onTick(high + margin)];
   const across = (price) => share(BigInt(price) - low, high - low) * WIDTH;
-  const up = (total) => HEIGHT - FOOT - share(total, most) * (HEIGHT - FOOT) * 0.86;
+  const up = (total) => HEIGHT * (1 - share(total, most) * FULL);
   const middle = middleOf(bids[0], asks[0]);
   body.replaceChildren(
     drawn("svg", {
@@ -28,7 +30,7 @@ export function showDepth(market, { bids, asks }) {
       preserveAspectRatio: "none",
     },
     [0.25, 0.5, 0.75, 1].map((part) => {
-      const y = HEIGHT - FOOT - part * (HEIGHT - FOOT) * 0.86;
+      const y = HEIGHT * (1 - part * FULL);
       return drawn("line", { class: "grid", x1: 0, x2: WIDTH, y1: y, y2: y });
     }),
     drawn("path", { class: "bid area", d: steps(sides[0], across, up, 0, true) }),
@@ -36,20 +38,20 @@ export function showDepth(market, { bids, asks }) {
     drawn("path", { class: "bid edge", d: steps(sides[0], across, up, 0, false) }),
     drawn("path", { class: "ask edge", d: steps(sides[1], across, up, WIDTH, false) }),
     middle && drawn("line", {
-      class: "middle", x1: across(middle), x2: across(middle), y1: 0, y2: HEIGHT - FOOT,
+      class: "middle", x1: across(middle), x2: across(middle), y1: 0, y2: HEIGHT,
     }),
-    drawn("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT - FOOT, y2: HEIGHT - FOOT })),
-    labels(market, low, high, middle, most, across),
+    drawn("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT })),
+    labels(market, low, high, middle, across),
+    element("p", { class: "most", "aria-hidden": "true" }, `${market.size(most)} ${market.base}`),
   );
 }
 
 // Up at each level's price, from the best one outwards to the picture's edge.
 function steps(levels, across, up, edge, closed) {
   if (!levels.length) return "";
-  const floor = HEIGHT - FOOT;
-  let path = `M${across(levels[0].price)} ${floor}`;
+  let path = `M${across(levels[0].price)} ${HEIGHT}`;
   for (const { price, total } of levels) path += `H${across(price)}V${up(total)}`;
-  return `${path}H${edge}${closed ? `V${floor}Z` : ""}`;
+  return `${path}H${edge}${closed ? `V${HEIGHT}Z` : ""}`;
 }
 
 function middleOf(bid, ask) {
@@ -57,22 +59,12 @@ function middleOf(bid, ask) {
 }
 
 // Beside the picture, since text in it would be stretched with it.
-function labels(market, low, high, middle, most, across) {
-  const list = document.createElement("div");
-  list.className = "labels";
-  list.setAttribute("aria-hidden", "true");
-  const place = (name, text) => {
-    const label = document.createElement("span");
-    label.className = name;
-    label.textContent = text;
-    list.append(label);
-    return label;
-  };
-  place("low", market.price(low));
-  if (middle) place("mid", market.price(middle)).style.left = `${(across(middle) / WIDTH) * 100}%`;
-  place("high", market.price(high));
-  place("most", `${market.size(most)} ${market.base}`);
-  return list;
+function labels(market, low, high, middle, across) {
+  return element("p", { class: "labels", "aria-hidden": "true" },
+    element("span", {}, market.price(low)),
+    middle && element("span", { class: "mid", "--at": across(middle) / WIDTH },
+      market.price(middle)),
+    element("span", {}, market.price(high)));
 }
 
 function inWords(market, [bids, asks]) {

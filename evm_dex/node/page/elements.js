@@ -29,6 +29,12 @@ export function table(caption, columns, rows) {
       element("td", { class: columns[place][1] }, cell)))))));
 }
 
+// A table that scrolls by itself where it is larger than its place.
+export function scrolling(caption, columns, rows) {
+  return element("div", { class: "scrolls", role: "region", "aria-label": caption, tabindex: 0 },
+    table(caption, columns, rows));
+}
+
 // What stands where nothing is: why, and code that changes it.
 export function empty(reason, code = null) {
   return element("div", { class: "empty" },

@@ -58,7 +58,9 @@ export function age(seconds) {
   return seconds < 1 ? "now" : `${Math.floor(seconds / size)} ${unit} ago`;
 }
 
-// Block time, as a date and a time of day.
+// Block time as a date and a time of day, both UTC. Beyond JavaScript's dates, only the seconds.
 export function blockTime(seconds) {
-  return new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC");
+  const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return ["", String(seconds)];
+  return date.toISOString().replace(".000Z", "").split("T");
 }

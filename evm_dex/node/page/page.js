@@ -74,7 +74,7 @@ async function lookOnce() {
   const height = Number(block.number);
   const ask = (...request) => connection.ask(...request);
   if (!await lookAtBlocks(ask, height)) look.trades.market = null;
-  show("blocks", () => showBlocks(ask));
+  show("blocks", () => showBlocks(ask, look.markets));
   await Promise.all([lookAtMarket(height), lookAtAccount(), lookAtCheckpoints()]);
   byId("connection-text").textContent = `live, block ${grouped(BigInt(height))}`;
   document.body.dataset.shown = block.hash;

@@ -1,6 +1,6 @@
 // The newest trades of a market.
 
-import { byId, element, empty, table } from "./elements.js";
+import { byId, element, empty, scrolling } from "./elements.js";
 import { example } from "./book.js";
 
 export function showTrades(market, trades) {
@@ -14,7 +14,7 @@ export function showTrades(market, trades) {
   const columns = [
     ["Side", "side"], [`Price`, "number"], [`Size`, "number"], ["Block", "number faint"],
   ];
-  body.replaceChildren(table(`Trades of ${market.name}, newest first`, columns, trades.map((one) => [
+  body.replaceChildren(scrolling(`Trades of ${market.name}, newest first`, columns, trades.map((one) => [
     sideText(one.takerIsBuy ? "buy" : "sell"),
     market.price(one.price),
     market.size(one.amount ?? one.size),
