@@ -48,6 +48,11 @@ class FeedServer:
         self._thread.start()
         chain.listeners.append(self._tell)
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether requests are answered."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop serving; must come before the store is closed."""
         if self._tell in self._chain.listeners:
