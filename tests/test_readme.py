@@ -50,7 +50,7 @@ def test_the_genesis_opens_a_chain_with_its_market() -> None:
 def test_the_tests_it_shows_pass(tmp_path: Path) -> None:
     shown = next(text for kind, text in BLOCKS if kind == "python" and "def test_" in text)
     (tmp_path / "test_shown.py").write_text(shown)
-    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, tmp_path]
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", ".", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
     assert "1 passed" in done.stdout, done.stdout
 
