@@ -23,6 +23,10 @@ Begin with the main job, then look at the chain it leaves:
 
   evm-dex checkpoint list demo-data/chain
 
+Or serve one to ethers, viem, web3.py, cast and forge:
+
+  evm-dex node --db my-chain
+
 Or send order flow of your own:
 
   evm-dex replay --format lobster messages.csv --book orderbook.csv --path my-chain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from evm_dex.node.pages import page
 from evm_dex.node.short import is_short
 
 _Result = TypeVar("_Result")
+_logger = logging.getLogger(__name__)
 _JSON = "application/json"
 _HEARTBEAT_SECONDS = 20.0
 _STACK_BYTES = 64 * 2**20
@@ -93,7 +95,10 @@ class Server:
                     await changed.wait()
                     changed.clear()
             except TimeoutError:
-                await self.on_chain(self.node.chain.mine)
+                try:
+                    await self.on_chain(self.node.chain.mine)
+                except Exception:  # the next block may well be possible again
+                    _logger.exception("no block could be made")
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers, origin = request.headers, request.headers.get("Origin")

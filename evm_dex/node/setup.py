@@ -54,6 +54,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             keep_limit=self.keep_limit,
         )
         with dex:
+            if self.block_seconds is not None:
+                dex.chain.interval = max(1, round(self.block_seconds))
             node = Node(
                 dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats, limits=self.limits
             )
