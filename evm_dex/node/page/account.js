@@ -1,6 +1,6 @@
 // One account: its balances, orders and positions, and the choice of it.
 
-import { byId, element, empty, scrolling, shortHex } from "./elements.js";
+import { byId, element, shortHex, showEmpty, showTable } from "./elements.js";
 import { sideText } from "./trades.js";
 import { symbolOf } from "./markets.js";
 import { amount } from "./numbers.js";
@@ -45,10 +45,9 @@ function showBalances(account, ether, held, tokens, markets) {
   const columns = [
     ["", ""], ["Wallet", "number"], ["On spot", "number"], ["On hold", "number"],
   ];
-  const shown = [scrolling("Balances", columns, rows)];
+  showTable(byId("balances"), "Balances", columns, rows);
   const perp = [...markets.values()].find(({ exchange }) => exchange === "perp");
-  if (perp) shown.push(perpFigures(account.perp, perp));
-  byId("balances").replaceChildren(...shown);
+  byId("margin").replaceChildren(...(perp ? perpFigures(account.perp, perp) : []));
 }
 
 function perpFigures(account, perp) {
@@ -56,11 +55,12 @@ function perpFigures(account, perp) {
     ["Equity", account.equity], ["Cash", account.cash], ["Initial margin", account.initialMargin],
     ["Maintenance", account.maintenanceMargin], ["Withdrawable", account.withdrawable],
   ];
-  return element("div", { class: "margin" },
+  return [
     element("h4", {}, "On perpetuals ", element("small", {}, perp.quote)),
     element("dl", { class: "pairs" }, figures.map(([name, units]) => (
       element("div", {}, element("dt", {}, name),
-        element("dd", { class: isDebt(units) ? "down" : null }, perp.money(units)))))));
+        element("dd", { class: isDebt(units) ? "down" : null }, perp.money(units)))))),
+  ];
 }
 
 function showOrders(orders, markets) {
@@ -78,9 +78,12 @@ function showOrders(orders, markets) {
       String(order.orderId),
     ];
   });
-  byId("orders").replaceChildren(rows.length ? scrolling("Open orders", columns, rows)
-    : empty("No open orders. An order that does not fill at once rests here until "
-      + "dex.spot.send(\"cancelOrder\", id)."));
+  const place = byId("orders");
+  if (rows.length) showTable(place, "Open orders", columns, rows);
+  else {
+    showEmpty(place,
+      "No open orders. What dex.spot.send(\"placeOrder\", …) does not fill at once rests here.");
+  }
 }
 
 function kindOf(order) {
@@ -104,10 +107,16 @@ function showPositions(positions, markets) {
       `${position.leverage}× ${position.kind.toLowerCase()}`, String(position.positionId),
     ];
   });
-  const [perp] = [...markets.values()].filter(({ exchange }) => exchange === "perp");
-  byId("positions").replaceChildren(rows.length ? scrolling("Positions", columns, rows)
-    : empty("No open positions.", perp && "dex.perp.send(\n    \"openPosition\",\n"
-      + `    "${perp.address}",\n    ${perp.row.baseUnit}, 10, True,\n    sender=dex.accounts[1],\n)`));
+  const place = byId("positions");
+  const perp = [...markets.values()].find(({ exchange }) => exchange === "perp");
+  if (rows.length) showTable(place, "Positions", columns, rows);
+  else if (perp) showEmpty(place, "No open positions. Open one:", positionExample(perp));
+  else showEmpty(place, "No open positions: this chain lists no perpetual markets.");
+}
+
+function positionExample({ address, row }) {
+  return `dex.perp.send(\n    "openPosition",\n    "${address}",\n`
+    + `    ${row.baseUnit}, 10, True,\n    sender=dex.accounts[1],\n)`;
 }
 
 // The average price, rounded down to the unit of prices as the contract does it.

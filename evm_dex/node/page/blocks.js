@@ -1,6 +1,6 @@
 // The newest blocks and their transactions; one that is clicked shows its calls.
 
-import { byId, element, empty, hexText, problem } from "./elements.js";
+import { byId, element, hexText, problem, showEmpty } from "./elements.js";
 import { callTree, inShort, nameOf } from "./calls.js";
 import { blockTime, grouped } from "./numbers.js";
 
@@ -39,10 +39,9 @@ export function showBlocks(ask, markets) {
     else list.insertBefore(item, after);
   }
   shown = kept;
-  body.querySelector(".empty")?.remove();
-  if (known.every(({ transactionCount }) => transactionCount === 0)) {
-    body.append(empty("No transactions in these blocks. Every dex.spot.send(…) makes one."));
-  }
+  const isQuiet = known.every(({ transactionCount }) => transactionCount === 0);
+  byId("quiet").hidden = !isQuiet;
+  if (isQuiet) showEmpty(byId("quiet"), "No transactions yet. Every dex.spot.send(…) makes one.");
 }
 
 function blockItem(block, ask, markets) {

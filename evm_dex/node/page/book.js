@@ -1,6 +1,6 @@
 // The order book as a ladder: asks above, bids below, the spread between them.
 
-import { byId, element, empty } from "./elements.js";
+import { byId, element, showEmpty } from "./elements.js";
 import { share } from "./numbers.js";
 
 let before = new Map();
@@ -9,7 +9,7 @@ let marketBefore = null;
 export function showBook(market, { bids, asks }) {
   const body = byId("book").querySelector(".body");
   if (!bids.length && !asks.length) {
-    body.replaceChildren(empty("No orders rest in this book yet. Place one:", example(market)));
+    showEmpty(body, "No orders rest in this book yet. Place one:", example(market));
     before = new Map();
     return;
   }
@@ -22,7 +22,7 @@ export function showBook(market, { bids, asks }) {
       element("th", { scope: "col" }, "Price ", element("small", {}, market.quote)),
       element("th", { scope: "col" }, "Size ", element("small", {}, market.base)),
       element("th", { scope: "col" }, "Total"),
-      element("th", { scope: "col" }, "Orders"))),
+      element("th", { scope: "col", title: "Orders at the price" }, "Orders"))),
     element("tbody", { class: "asks" }, rows(sides[1].reverse(), "ask")),
     element("tbody", { class: "spread" }, element("tr", {},
       element("td", { colspan: 4 }, spread(market, bids[0], asks[0])))),

@@ -1,15 +1,14 @@
 // Checkpoints with their age and size.
 
-import { byId, element, empty, hexText, scrolling } from "./elements.js";
+import { byId, element, hexText, showEmpty, showTable } from "./elements.js";
 import { age, bytes, grouped } from "./numbers.js";
 
 export function showCheckpoints(checkpoints) {
   const body = byId("checkpoints").querySelector(".body");
   if (!checkpoints.length) {
-    body.replaceChildren(empty(
+    showEmpty(body,
       "No checkpoints. A chain on disk makes one every so many blocks:",
-      "evm-dex node --db my-chain \\\n    --checkpoint-interval 100",
-    ));
+      "evm-dex node --db my-chain \\\n    --checkpoint-interval 100");
     return;
   }
   const columns = [
@@ -17,7 +16,7 @@ export function showCheckpoints(checkpoints) {
     ["Hash", ""],
   ];
   const rows = [...checkpoints].reverse().map(row);
-  body.replaceChildren(scrolling("Checkpoints, newest first", columns, rows));
+  showTable(body, "Checkpoints, newest first", columns, rows);
 }
 
 function row(one) {

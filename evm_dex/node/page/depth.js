@@ -1,6 +1,6 @@
 // The depth of a book as a picture: what is bought and sold up to each price.
 
-import { byId, drawn, element, empty } from "./elements.js";
+import { byId, drawn, element, showEmpty } from "./elements.js";
 import { totalled } from "./book.js";
 import { share } from "./numbers.js";
 
@@ -10,7 +10,7 @@ const FULL = 0.9; // of the height, at the most
 export function showDepth(market, { bids, asks }) {
   const body = byId("depth").querySelector(".body");
   if (!bids.length && !asks.length) {
-    body.replaceChildren(empty("The picture comes with the first resting order."));
+    showEmpty(body, "The picture comes with the first resting order.");
     return;
   }
   const sides = [totalled(bids), totalled(asks)];

@@ -20,7 +20,7 @@ function filled(made, attributes, children) {
 }
 
 // A table; `columns` are [title, class], `rows` arrays of cells.
-export function table(caption, columns, rows) {
+function table(caption, columns, rows) {
   return element("table", {},
     element("caption", { class: "hidden" }, caption),
     element("thead", {}, element("tr", {}, columns.map(([title, kind]) => (
@@ -29,16 +29,26 @@ export function table(caption, columns, rows) {
       element("td", { class: columns[place][1] }, cell)))))));
 }
 
-// A table that scrolls by itself where it is larger than its place.
-export function scrolling(caption, columns, rows) {
-  return element("div", { class: "scrolls", role: "region", "aria-label": caption, tabindex: 0 },
-    table(caption, columns, rows));
+// A table as all there is in a place, scrolling by itself where it is larger. One that is there
+// already keeps its focus and how far it was scrolled.
+export function showTable(place, caption, columns, rows) {
+  const made = table(caption, columns, rows);
+  const region = place.firstElementChild;
+  if (region?.classList.contains("scrolls")) {
+    region.replaceChildren(made);
+    return;
+  }
+  place.replaceChildren(element("div", {
+    class: "scrolls", role: "region", "aria-label": caption, tabindex: 0,
+  }, made));
 }
 
-// What stands where nothing is: why, and code that changes it.
-export function empty(reason, code = null) {
-  return element("div", { class: "empty" },
+// What stands where nothing is: why, and code that changes it. Left alone where it stands already,
+// since someone may be copying it.
+export function showEmpty(place, reason, code = null) {
+  const made = element("div", { class: "empty" },
     element("p", {}, reason), code && element("pre", { tabindex: 0 }, code));
+  if (!place.firstElementChild?.isEqualNode(made)) place.replaceChildren(made);
 }
 
 export function problem(message) {

@@ -1,25 +1,24 @@
 // The newest trades of a market.
 
-import { byId, element, empty, scrolling } from "./elements.js";
+import { byId, element, showEmpty, showTable } from "./elements.js";
 import { example } from "./book.js";
 
 export function showTrades(market, trades) {
   const body = byId("trades").querySelector(".body");
   if (!trades.length) {
-    body.replaceChildren(empty(
-      "No trades yet. An order that meets one of the other side trades at once:", example(market),
-    ));
+    showEmpty(body,
+      "No trades yet. An order that meets one of the other side trades at once:", example(market));
     return;
   }
   const columns = [
-    ["Side", "side"], [`Price`, "number"], [`Size`, "number"], ["Block", "number faint"],
+    ["Side", ""], ["Price", "number"], ["Size", "number"], ["Block", "number faint"],
   ];
-  body.replaceChildren(scrolling(`Trades of ${market.name}, newest first`, columns, trades.map((one) => [
+  showTable(body, "Trades, newest first", columns, trades.map((one) => [
     sideText(one.takerIsBuy ? "buy" : "sell"),
     market.price(one.price),
     market.size(one.amount ?? one.size),
     String(one.blockNumber),
-  ])));
+  ]));
 }
 
 // Not told by colour alone.
