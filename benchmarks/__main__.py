@@ -16,6 +16,7 @@ from benchmarks import (
     calls,
     checkpoints,
     durability,
+    history_cql,
     node,
     perpetuals,
     tester,
@@ -34,6 +35,7 @@ SUBJECTS = {
     "checkpoints": checkpoints.run,
     "archive": archive.run,
     "node": node.run,
+    "history-cql": history_cql.run,
 }
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 

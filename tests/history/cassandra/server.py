@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -86,6 +87,12 @@ class Server:
         main = "org.apache.cassandra.tools.NodeTool"
         command = [*self._command[:-1], main, *jmx, *arguments]
         subprocess.run(command, cwd=self.home, check=True, capture_output=True)
+
+    def processor_seconds(self) -> float:
+        """Spent by the server since it was started, in all its threads. Only on Linux."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
 
     def remove(self) -> None:
         """Kill it and delete all it wrote."""
