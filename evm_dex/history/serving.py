@@ -39,8 +39,12 @@ class FeedServer:
         self._store, self._chain = store, chain
         self._feed = StoreFeed(store)
         self._context = zmq.Context()
-        self._answers = self._bound(zmq.ROUTER, host, port)
-        self._news = self._bound(zmq.XPUB, host, port + 1)
+        try:
+            self._answers = self._bound(zmq.ROUTER, host, port)
+            self._news = self._bound(zmq.XPUB, host, port + 1)
+        except OSError:
+            self._context.destroy(linger=0)
+            raise
         self._wants_json = False
         self._told = self._last()
         self._stopping = threading.Event()

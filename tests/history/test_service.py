@@ -1,0 +1,382 @@
+"""Feeds, the consumer between them and a store, rebuilding and verifying."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import zmq
+from msgspec.structs import replace
+from typer.testing import CliRunner
+
+from checkpoint.batch import BlockBatch
+from checkpoint.families import Family
+from checkpoint.restore import restore
+from checkpoint.versioned import pack
+from evm_dex.chain.consumers import STATE_KEY, cursors
+from evm_dex.chain.outbox import OutboxState
+from evm_dex.cli.app import app
+from evm_dex.history.consumer import Consumer
+from evm_dex.history.feed import (
+    Events,
+    EventsPruned,
+    Feed,
+    FeedRefused,
+    FeedUnavailable,
+    HistoryDiffers,
+    read_outbox,
+)
+from evm_dex.history.inprocess import History
+from evm_dex.history.reading import ChainFeed, RemoteFeed, StoreFeed
+from evm_dex.history.rebuilding import rebuild
+from evm_dex.history.serving import FeedServer
+from evm_dex.history.stores.interface import START, Cursor, StoreUnavailable
+from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
+from evm_dex.history.updates import OrderUpdate, decode, encode, fingerprint
+from evm_dex.history.verifying import verify
+from evm_dex.history.wire import JSON, PLAIN, decode_answer
+from tests.history.crashes import free_port
+from tests.history.model import ModelStore
+from tests.history.store_contract import assert_same
+from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
+from tests.history.traffic import Traffic, chain
+
+
+class ListFeed(Feed):
+    """Ready-made events; `away` times it does not answer."""
+
+    def __init__(self, events: Sequence[OrderUpdate], away: int = 0) -> None:
+        self.events, self.away = events, away
+
+    def read(self, cursor: Cursor, limit: int = 100, *, consumer: str = "") -> Events:
+        del consumer
+        if self.away:
+            self.away -= 1
+            raise FeedUnavailable("nobody there")
+        some = self.events[cursor.event_id : cursor.event_id + min(limit, 100)]
+        return Events(len(self.events), tuple((e.event_id, encode(e)) for e in some))
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.01))
+
+    def close(self) -> None:
+        pass
+
+
+class Flaky(ModelStore):
+    """A store that is away for some of the time."""
+
+    away = 0
+
+    def apply(self, updates: Sequence[OrderUpdate]) -> int:
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailable("locked")
+        return super().apply(updates)
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait for something, but not for ever."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
+
+
+def running(consumer: Consumer) -> threading.Thread:
+    thread = threading.Thread(target=consumer.run)
+    thread.start()
+    return thread
+
+
+def test_consumer_carries_everything_over_and_tells_how_it_is(events: list[OrderUpdate]) -> None:
+    store, feed = ModelStore(), ListFeed(events[:250])
+    consumer = Consumer(feed, store)
+    assert consumer.health().state == "starting"
+    assert consumer.step() == 100
+    health = consumer.health()
+    assert (health.last_event_id, health.lag, health.applied) == (100, 150, 100)
+    assert health.last_event_time == events[99].timestamp
+    assert consumer.catch_up() == 150
+    assert consumer.health().lag == 0
+    assert consumer.health().is_healthy
+    assert store.events == events[:250]
+
+
+def test_consumer_waits_for_feed_and_store_and_recovers(
+    events: list[OrderUpdate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evm_dex.history.consumer._FIRST_PAUSE", 0.01)
+    store, feed = Flaky(), ListFeed(events, away=3)
+    store.away = 2
+    consumer = Consumer(feed, store)
+    thread = running(consumer)
+    until(lambda: consumer.health().last_event_id == len(events))
+    assert consumer.health().retries == 5
+    store.away = 10**9
+    feed.events = [*events, replace(events[-1], event_id=len(events) + 1)]
+    until(lambda: consumer.health().state == "waiting for the store")
+    assert consumer.health().problem == "locked"
+    assert not consumer.health().is_healthy
+    store.away = 0
+    until(lambda: consumer.health().is_healthy)
+    consumer.stop()
+    thread.join()
+    assert len(store.events) == len(events) + 1
+
+
+def test_history_in_process_follows_blocks_and_rollbacks() -> None:
+    with chain() as dex, History(dex) as history:
+        traffic = Traffic(dex, 6)
+        for number in range(40):
+            traffic.block()
+            if number == 20:
+                dex.chain.rollback(15)
+                traffic.again()
+            last = dex.chain.outbox.state().last
+            assert history.store.cursor().event_id == last
+        assert list(verify(dex.store, history.store)) == []
+        assert history.health().lag == 0
+
+
+def test_verify_names_what_differs() -> None:
+    with chain() as dex:
+        traffic = Traffic(dex, 6)
+        for _ in range(30):
+            traffic.block()
+        with History(dex) as history:
+            assert isinstance(history.store, SqliteStore)
+            database = history.store._database
+            for change, named in (
+                ("DELETE FROM fills WHERE rowid IN (SELECT 1)", None),
+                ("UPDATE order_statistics SET orders = orders + 1", "totals are"),
+                ("DELETE FROM active_orders", "open orders"),
+                ("DELETE FROM fills", "its fills come to"),
+                ("DELETE FROM orders", "does not have it"),
+            ):
+                database.execute("SAVEPOINT before")
+                if named is not None:
+                    database.execute(change)
+                found = list(verify(dex.store, history.store))
+                assert bool(found) == (named is not None)
+                assert named is None or any(named in difference for difference in found)
+                database.execute("ROLLBACK TO before")
+            dex.chain.listeners.clear()
+            before = dex.chain.outbox.state().last
+            while dex.chain.outbox.state().last == before:
+                traffic.block()
+            (behind,) = verify(dex.store, history.store)
+            assert "is at event" in behind
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Traffic, str]]:
+    """A chain on disk that serves its feed."""
+    port = free_port()
+    with chain(tmp_path / "chain") as dex:
+        server = FeedServer(dex.chain, dex.store, port)
+        yield Traffic(dex, 3), f"tcp://127.0.0.1:{port}"
+        server.close()
+
+
+def test_remote_consumer_follows_a_running_chain(served: tuple[Traffic, str]) -> None:
+    traffic, address = served
+    store, feed = SqliteStore(IN_MEMORY), RemoteFeed(address)
+    consumer = Consumer(feed, store, "remote")
+    thread = running(consumer)
+    for _ in range(20):
+        traffic.block()
+    last = traffic.dex.chain.outbox.state().last
+    until(lambda: consumer.health().last_event_id == last)
+    until(lambda: cursors(traffic.dex.store).get("remote") == last)
+    consumer.stop()
+    thread.join()
+    feed.close()
+    assert list(verify(traffic.dex.store, store)) == []
+
+
+def test_wake_up_carries_payloads_for_machines_and_documents_for_people(
+    served: tuple[Traffic, str],
+) -> None:
+    traffic, address = served
+    host, port = address.rsplit(":", 1)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    listener = context.socket(zmq.SUB)
+    listener.setsockopt(zmq.SUBSCRIBE, b"")
+    listener.connect(f"{host}:{int(port) + 1}")
+    got: dict[bytes, list[list[bytes]]] = {PLAIN: [], JSON: []}
+
+    def hears() -> bool:
+        traffic.block()
+        while listener.poll(20):
+            topic, *rest = listener.recv_multipart()
+            got[topic].append(rest)
+        return bool(got[JSON])
+
+    until(hears)
+    event_id, payload = got[PLAIN][-1]
+    update = decode(int.from_bytes(event_id, "big"), payload)
+    document = json.loads(got[JSON][-1][0])
+    assert document["version"] == 1
+    assert document["event_id"] == update.event_id
+    assert document["quantity"] == str(update.quantity)
+    listener.close(linger=0)
+    context.term()
+
+
+def test_feed_refuses_what_it_does_not_understand(served: tuple[Traffic, str]) -> None:
+    traffic, address = served
+    traffic.block()
+    feed = RemoteFeed(address)
+    with pytest.raises(HistoryDiffers, match="the chain's last one is"):
+        feed.read(Cursor(10**6, b"12345678"))
+    with pytest.raises(HistoryDiffers, match="event 1 is another one"):
+        feed.read(Cursor(1, b"12345678"))
+    feed._connected().send(b"hello")
+    answer = feed._connected().recv()
+    with pytest.raises(FeedRefused, match="not a request"):
+        decode_answer(answer)
+    assert feed.read(START, 1).events
+    feed.close()
+
+
+def test_nobody_at_the_other_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evm_dex.history.reading._PATIENCE", 0.05)
+    feed = RemoteFeed(f"tcp://127.0.0.1:{free_port()}")
+    for _ in range(2):
+        with pytest.raises(FeedUnavailable, match="no answer"):
+            feed.read(START)
+    feed.close()
+
+
+def test_two_feeds_at_a_port_are_refused(served: tuple[Traffic, str]) -> None:
+    traffic, address = served
+    with pytest.raises(OSError, match="feed at"):
+        FeedServer(traffic.dex.chain, traffic.dex.store, int(address.rsplit(":", 1)[1]))
+
+
+def test_chain_at_rest_is_read_from_its_files(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "h")
+    with chain(tmp_path / "chain") as dex:
+        traffic = Traffic(dex, 3)
+        for _ in range(10):
+            traffic.block()
+        consumer = Consumer(ChainFeed(tmp_path / "chain"), store)
+        consumer.catch_up()
+        assert store.cursor().event_id == dex.chain.outbox.state().last, "while it runs, too"
+        for _ in range(5):
+            traffic.block()
+    consumer.catch_up()
+    with chain(tmp_path / "chain") as dex:
+        assert list(verify(dex.store, store)) == []
+    with pytest.raises(FeedUnavailable, match="no database"):
+        ChainFeed(tmp_path / "none").read(START)
+
+
+def test_restored_chain_is_noticed_and_the_history_rebuilt(tmp_path: Path) -> None:
+    """After a restore ids are given out again; the same id is then another event."""
+    store = SqliteStore(tmp_path / "h")
+    with chain(tmp_path / "chain", checkpoint_interval=10) as dex:
+        traffic = Traffic(dex, 3)
+        for _ in range(25):
+            traffic.block()
+        Consumer(StoreFeed(dex.store), store).catch_up()
+    assert restore(tmp_path / "chain").height == 20
+    consumer = Consumer(ChainFeed(tmp_path / "chain"), store)
+    with pytest.raises(HistoryDiffers, match="history rebuild"):
+        consumer.catch_up()
+    with chain(tmp_path / "chain") as dex:
+        traffic = Traffic(dex, 4)
+        while dex.chain.outbox.state().last <= store.cursor().event_id + 5:
+            traffic.block()
+        with pytest.raises(HistoryDiffers, match="is another one here"):
+            consumer.catch_up()
+        rebuild(store, StoreFeed(dex.store))
+        assert list(verify(dex.store, store)) == []
+
+
+def test_rebuild_from_outbox_stream_or_both(events: list[OrderUpdate]) -> None:
+    model, old = ModelStore(), SqliteStore(IN_MEMORY)
+    model.apply(events)
+    old.apply(events[:400])
+    target = SqliteStore(IN_MEMORY)
+    assert rebuild(target, ListFeed(events)) == len(events)
+    assert_same(target, model)
+
+    class Pruned(ListFeed):
+        def read(self, cursor: Cursor, limit: int = 100, *, consumer: str = "") -> Events:
+            if cursor.event_id < 300:
+                raise EventsPruned("gone")
+            if cursor.fingerprint != fingerprint(events[cursor.event_id - 1]):
+                raise HistoryDiffers("another")
+            return super().read(cursor, limit, consumer=consumer)
+
+    with pytest.raises(EventsPruned, match="give a store"):
+        rebuild(target, Pruned(events))
+    assert target.cursor().event_id == len(events), "nothing was emptied"
+    assert rebuild(target, Pruned(events), old) == len(events)
+    assert_same(target, model)
+    assert rebuild(target, None, old) == 400
+    with pytest.raises(ValueError, match="give a feed"):
+        rebuild(target, None)
+
+
+def test_pruned_events_are_asked_for_in_vain() -> None:
+    with chain() as dex:
+        Traffic(dex, 3).block()
+        batch = BlockBatch()
+        batch.put(Family.OUTBOX, STATE_KEY, pack(1, OutboxState(5, is_recording=True, first=4)))
+        dex.store.write(batch)
+        with pytest.raises(EventsPruned, match="events 1 to 3 were pruned"):
+            read_outbox(dex.store, START)
+
+
+def test_commands_answer_from_a_store(tmp_path: Path) -> None:
+    """orders, order, fills, stats, stream, verify, rebuild, consumers: tables and JSON."""
+    with chain(tmp_path / "chain") as dex:
+        traffic = Traffic(dex, 3)
+        for _ in range(20):
+            traffic.block()
+        user = dex.accounts[1].address
+        last = dex.chain.outbox.state().last
+    at = ["--store", f"sqlite:{tmp_path / 'h'}"]
+    assert f"event {last}" in history("rebuild", *at, "--chain", str(tmp_path / "chain"))
+    opened = json.loads(history("orders", user, *at, "--json"))["orders"]
+    assert {order["status"] for order in opened} <= {"new", "partially_filled", "untriggered"}
+    page = json.loads(history("orders", user, *at, "--json", "--history", "--limit", "3"))
+    assert len(page["updates"]) == 3
+    more = history("orders", user, *at, "--json", "--history", "--before", page["next"])
+    assert json.loads(more)["updates"][0]["event_id"] < page["updates"][-1]["event_id"]
+    order_id = str(page["updates"][0]["order_id"])
+    assert json.loads(history("order", order_id, *at, "--json"))["changes"]
+    fills = json.loads(history("fills", user, *at, "--json"))["updates"]
+    totals = json.loads(history("stats", user, *at, "--json"))["statistics"]
+    volume = sum(int(fill["last_quote"]) for fill in fills)
+    assert volume == sum(int(total["volume"]) for total in totals)
+    assert len(history("stream", *at, "--limit", "5").splitlines()) == 5
+    assert "what the chain's rows say" in history("verify", *at, "--chain", str(tmp_path / "chain"))
+    assert "Orders" in history("orders", user, *at)
+    assert "volume" in history("stats", user, *at)
+    assert history("consumers", str(tmp_path / "chain")) == ""
+
+
+def test_commands_say_what_to_write_instead(tmp_path: Path) -> None:
+    for arguments, said in (
+        (("orders", "0x12", "--store", "sqlite:none"), "unable to open"),
+        (("orders", "x", "--store", "mongo:x"), "give sqlite:PATH or cql"),
+        (("serve", "--store", f"sqlite:{tmp_path / 'h'}"), "give either --chain PATH or --feed"),
+        (("order", "7", "--store", f"sqlite:{tmp_path / 'h'}"), "knows nothing of order 7"),
+    ):
+        SqliteStore(tmp_path / "h").close()
+        assert said in history(*arguments, fails=True)
+
+
+def history(*arguments: str, fails: bool = False) -> str:
+    """What the command prints."""
+    done = CliRunner().invoke(app, ["history", *arguments])
+    assert (done.exit_code != 0) == fails, done.output
+    return " ".join(done.output.split()) if fails else done.stdout
