@@ -1,0 +1,237 @@
+"""The history service over HTTP: every answer is what the store says, in the form described."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from evm_dex.history import answers
+from evm_dex.history.consumer import Consumer
+from evm_dex.history.http.openapi import document
+from evm_dex.history.http.routes import PARAMETERS, ROUTES, UPDATES
+from evm_dex.history.http.server import HistoryServer
+from evm_dex.history.service import Service
+from evm_dex.history.stores.interface import Question, StoreUnavailable
+from evm_dex.history.stores.sqlite import SqliteStore
+from evm_dex.history.updates import OrderUpdate, as_json
+from tests.history.flow import MARKETS, USERS
+from tests.history.model import ModelStore
+from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
+from tests.history.test_service import ListFeed
+
+USER, MARKET = "0x" + USERS[0].hex(), "0x" + MARKETS[0][1].hex()
+
+
+@asynccontextmanager
+async def serving(
+    store: ModelStore, consumer: Consumer | None = None
+) -> AsyncIterator[tuple[HistoryServer, Callable[..., Any]]]:
+    """A server, and a function that asks it: status and document."""
+    server = HistoryServer(store, (consumer or Consumer(ListFeed([]), store)).health)
+    await server.start("127.0.0.1", 0)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
+
+        async def ask(path: str) -> tuple[int, Any]:
+            async with session.get(path) as response:
+                if response.content_type == "application/json":
+                    return response.status, await response.json()
+                return response.status, await response.text()
+
+        ask.session = session  # type: ignore[attr-defined] # for the one test that needs it
+        yield server, ask
+    await server.stop()
+
+
+def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Whether a document has a form: the part of JSON Schema that the description uses."""
+    if "$ref" in schema:
+        return fits(value, schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
+    if "anyOf" in schema:
+        return any(fits(value, choice, schemas) for choice in schema["anyOf"])
+    kinds = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "integer": int,
+        "boolean": bool,
+        "null": type(None),
+    }
+    names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if type(value) not in [kinds[name] for name in names]:
+        return False
+    if isinstance(value, dict) and "properties" in schema:
+        properties = schema["properties"]
+        return value.keys() == properties.keys() and all(
+            fits(value[name], form, schemas) for name, form in properties.items()
+        )
+    if isinstance(value, list):
+        return all(fits(item, schema["items"], schemas) for item in value)
+    return value in schema.get("enum", [value])
+
+
+def store_of(events: list[OrderUpdate]) -> ModelStore:
+    store = ModelStore()
+    store.apply(events)
+    return store
+
+
+def test_every_route_answers_in_the_form_the_description_says(events: list[OrderUpdate]) -> None:
+    described = document()
+    schemas = described["components"]["schemas"]
+    rolled_back = next(event for event in events if event.undone)
+    values = {"user": USER, "market": MARKET, "client_order_id": "7"}
+
+    async def run() -> None:
+        async with serving(store_of(events)) as (server, ask):
+            assert sorted(described["paths"]) == server.routes
+            for route in ROUTES:
+                path = route.path.format(**values, order_id=rolled_back.order_id)
+                status, found = await ask(path)
+                assert status == 200, path
+                assert fits(found, schemas[route.schema], schemas), path
+                assert not fits({**found, "more": 1}, schemas[route.schema], schemas)
+                inside = [parameter["name"] for parameter in operation(route.path)["parameters"]]
+                assert set(route.query) <= set(inside) <= set(PARAMETERS)
+            assert await ask("/openapi.json") == (200, described)
+
+    def operation(path: str) -> dict[str, Any]:
+        found: dict[str, Any] = described["paths"][path]["get"]
+        return found
+
+    asyncio.run(run())
+
+
+def test_answers_are_those_of_the_store(events: list[OrderUpdate]) -> None:
+    store = store_of(events)
+    user = USERS[0]
+
+    async def run() -> None:
+        async with serving(store) as (_, ask):
+            _, found = await ask(f"/v1/users/{USER}/orders?exchange=perp")
+            expected = [o for o in store.open_orders(user) if o.exchange == 2]
+            assert found["orders"] == [as_json(order) for order in expected]
+            got, more = [], ""
+            while True:
+                _, page = await ask(f"/v1/users/{USER}/history?status=filled&limit=5{more}")
+                got += page["updates"]
+                if page["next"] is None:
+                    break
+                more = f"&before={page['next']}"
+            whole = store.history(Question(user=user, status=3, limit=1_000))  # type: ignore[arg-type] # 3 is FILLED
+            assert got == [as_json(update) for update in whole]
+            _, found = await ask(f"/v1/users/{USER}/statistics")
+            assert found == answers.statistics(store.statistics(user))
+            _, found = await ask("/v1/stream?after=10&limit=3")
+            assert [update["event_id"] for update in found["updates"]] == [11, 12, 13]
+            assert found["last"] == 13
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/v1/users/0x12/orders", 400, "no address"),
+        (f"/v1/users/{USER}/orders?colour=red", 400, "there is no colour; use exchange, market"),
+        (f"/v1/users/{USER}/history?limit=0", 400, "limit must be from 1 to 1000"),
+        (f"/v1/users/{USER}/history?status=odd", 400, "status must be one of gone, new"),
+        (f"/v1/users/{USER}/history?before=x", 400, "before must be a whole number"),
+        ("/v1/orders/999999", 404, "nothing is known"),
+        ("/v1/stream?after=-1", 400, "after must be a whole number"),
+        (f"{UPDATES}?user=me", 400, "no address"),
+    ],
+)
+def test_bad_questions_are_explained(
+    events: list[OrderUpdate], path: str, status: int, said: str
+) -> None:
+    async def run() -> None:
+        async with serving(store_of(events)) as (_, ask):
+            found = await ask(path)
+            assert found[0] == status
+            assert said in found[1]["error"]
+
+    asyncio.run(run())
+
+
+def test_store_that_is_away_is_said_and_health_tells(events: list[OrderUpdate]) -> None:
+    class Away(ModelStore):
+        def order(self, order_id: int) -> OrderUpdate | None:
+            raise StoreUnavailable(f"locked at {order_id}")
+
+    store = Away()
+    store.apply(events)
+    consumer = Consumer(ListFeed(events), store)
+
+    async def run() -> None:
+        async with serving(store, consumer) as (_, ask):
+            assert await ask("/v1/orders/1") == (503, {"error": "locked at 1"})
+            status, health = await ask("/health")
+            assert (status, health["state"], health["healthy"]) == (200, "starting", True)
+            consumer.catch_up()
+            _, text = await ask("/metrics")
+            assert f"evm_dex_history_last_event_id {len(events)}\n" in text
+            assert "evm_dex_history_lag_events 0\n" in text
+            consumer._retry(StoreUnavailable("gone"), 0)
+            status, health = await ask("/health")
+            assert (status, health["problem"]) == (503, "gone")
+
+    asyncio.run(run())
+
+
+def test_listeners_get_every_update_from_an_id_on_live(events: list[OrderUpdate]) -> None:
+    store = store_of(events[:100])
+
+    async def run() -> None:
+        async with serving(store) as (server, ask):
+            session = ask.session  # type: ignore[attr-defined] # see `serving`
+            async with (
+                session.ws_connect(f"{UPDATES}?after=90") as every,
+                session.ws_connect(f"{UPDATES}?after=0&user={USER}") as own,
+            ):
+                got = [json.loads((await every.receive()).data) for _ in range(10)]
+                assert [update["event_id"] for update in got] == list(range(91, 101))
+                store.apply(events[100:130])
+                server.wake()
+                for event in events[100:130]:
+                    assert json.loads((await every.receive()).data) == as_json(event)
+                for event in events[:130]:
+                    if event.user == USERS[0]:
+                        assert json.loads((await own.receive()).data) == as_json(event)
+
+    asyncio.run(run())
+
+
+def test_service_runs_until_it_is_told_to_stop(tmp_path: Path, events: list[OrderUpdate]) -> None:
+    """Consumer and HTTP together, in one process, ended by a signal."""
+    store = SqliteStore(tmp_path / "h")
+    reader = SqliteStore(tmp_path / "h", read_only=True)
+    ports: list[int | None] = []
+
+    async def run() -> None:
+        service = Service(ListFeed(events), store)
+        work = asyncio.create_task(service.run(reader, started=ports.append))
+        while service.consumer.health().last_event_id < len(events):
+            await asyncio.sleep(0.01)
+            assert not work.done()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{ports[0]}/health") as response,
+        ):
+            assert (await response.json())["last_event_id"] == len(events)
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        await asyncio.wait_for(work, 10)
+
+    asyncio.run(run())
+    assert reader.cursor().event_id == len(events)
+    reader.close()
+    store.close()
