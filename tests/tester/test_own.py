@@ -117,3 +117,8 @@ def test_a_pending_receipt_tells_what_would_become_of_it() -> None:
     assert [log["data"] for log in mined["logs"]] == [log["data"] for log in pending["logs"]]
     tester.mine_block()
     assert tester.get_only_filter_changes(log_filter) == ()
+
+
+def test_it_is_chosen_by_eth_testers_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETHEREUM_TESTER_CHAIN_BACKEND", "evm_dex.tester.Backend")
+    assert isinstance(EthereumTester().backend, Backend)
