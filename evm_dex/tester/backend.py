@@ -23,13 +23,14 @@ from evm_dex.chain.genesis_file import GenesisSource
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import IncludedTransaction
 from evm_dex.chain.snapshots import SnapshotId
-from evm_dex.chain.transactions import Transaction, decode
+from evm_dex.chain.transactions import Transaction, decode, unsigned
 from evm_dex.tester.failures import failure_message, read_raw
 from evm_dex.tester.genesis import tester_genesis
 from evm_dex.tester.requests import (
     Request,
     complete,
     signed_by,
+    type_of,
     with_signature,
     without_sidecar,
 )
@@ -241,10 +242,16 @@ class Backend(BaseChainBackend):
             raise _unknown(transaction_hash) from None
 
     def send_transaction(self, transaction: Request) -> bytes:
-        """Sign for an account whose key is at hand, and let it wait for the next block."""
+        """Sign for an account whose key is at hand, and let it wait for the next block.
+
+        Those that are impersonated (`dex.cheats`) need no key.
+        """
+        sender, fields = transaction["from"], self._complete(transaction)
         for account in self._keys:
-            if account.address == transaction["from"]:
-                return self._send(signed_by(account.signer, self._complete(transaction)))
+            if account.address == sender:
+                return self._send(signed_by(account.signer, fields))
+        if sender in self.chain.impersonation:
+            return self._send(unsigned(sender, type_of(fields), fields))
         raise ValidationError(
             'No valid "from" key was provided in the transaction which is required for '
             "transaction signing."

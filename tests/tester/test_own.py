@@ -92,6 +92,17 @@ def test_logs_are_those_of_the_stock_tester_found_by_bloom() -> None:
         assert indexed.get_logs(**filters) == stock.get_logs(**filters), filters
 
 
+def test_an_impersonated_account_sends_through_web3() -> None:
+    backend = Backend()
+    w3 = connected(backend)
+    whale = w3.to_checksum_address("0x" + "57" * 20)
+    with backend.dex.cheats.acting_as(whale):
+        for fees in ({}, {"gasPrice": 10**9}):
+            sent = w3.eth.send_transaction({"from": whale, "to": w3.eth.accounts[1], **fees})
+            assert w3.eth.get_transaction(sent)["from"] == whale
+    assert w3.eth.get_transaction_count(whale) == 2
+
+
 def test_a_pending_receipt_tells_what_would_become_of_it() -> None:
     backend = Backend()
     tester = EthereumTester(backend=backend)
