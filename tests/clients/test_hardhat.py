@@ -32,6 +32,6 @@ def test_a_script_compiles_deploys_trades_and_reads_errors(url: str, tmp_path: P
     told = run(
         [javascript(least=(22, 13)), hardhat, "run", "trade.js"],
         cwd=tmp_path / "project",
-        env={"EVM_DEX_URL": url, "SOLJSON": str(compiler), "HARDHAT_DISABLE_TELEMETRY": "1"},
+        env={"EVM_DEX_URL": url, "SOLJSON": str(compiler), "HARDHAT_DISABLE_TELEMETRY": "true"},
     )
     assert "traded on the spot exchange\nheld a position\n" in told
