@@ -16,6 +16,7 @@ from benchmarks import (
     calls,
     checkpoints,
     durability,
+    history,
     history_cql,
     node,
     perpetuals,
@@ -35,6 +36,7 @@ SUBJECTS = {
     "checkpoints": checkpoints.run,
     "archive": archive.run,
     "node": node.run,
+    "history": history.run,
     "history-cql": history_cql.run,
 }
 RESULTS = Path(__file__).parent / "results" / "latest.json"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +46,9 @@ Cors = Annotated[list[str] | None, typer.Option(help="Origin whose pages may ask
                                                 "repeated.", show_default="none")]  # fmt: skip
 NoCheats = Annotated[bool, typer.Option("--no-cheats", help="Without the methods only a test "
                                         "chain has.")]  # fmt: skip
+HistoryFeed = Annotated[int | None, typer.Option(min=1, max=65534, help="Port from which order "
+                        "histories are fed, see evm-dex history; news at the next one.",
+                        show_default="none")]  # fmt: skip
 Silent = Annotated[bool, typer.Option("--silent", "-q", help="Print nothing but errors.")]
 
 
@@ -63,6 +68,7 @@ def node(
     keep_limit: KeepLimit = 0,
     cors: Cors = None,
     no_cheats: NoCheats = False,
+    history_feed: HistoryFeed = None,
     silent: Silent = False,
 ) -> None:
     """Serve a chain over JSON-RPC, by HTTP and WebSocket; what ethers, viem and web3.py speak.
@@ -91,8 +97,20 @@ def node(
         origins=tuple(cors or ()),
         block_seconds=None if no_mining else block_time,
     )
-    with explained(ValueError), setup.opened() as (dex, server):
+    with explained(ValueError), setup.opened() as (dex, server), _fed(dex, history_feed):
         asyncio.run(_serve(server, dex, setup, port, silent=silent))
+
+
+@contextmanager
+def _fed(dex: Dex, port: int | None) -> Iterator[None]:
+    """Order histories of other processes may read the chain's outbox meanwhile."""
+    if port is None:
+        yield
+        return
+    from evm_dex.history.serving import FeedServer  # noqa: PLC0415 - loads zmq
+
+    with closing(FeedServer(dex.chain, dex.store, port)):
+        yield
 
 
 async def _serve(server: Server, dex: Dex, setup: Setup, port: int, *, silent: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from types import GenericAlias
+from typing import Any
 
 import msgspec
 from blake3 import blake3
@@ -142,10 +143,10 @@ def encode(update: OrderUpdate) -> bytes:
             return _PREFIX + _encoder.encode(msgspec.structs.astuple(update)[1:])
         except OverflowError:  # an amount is too large for msgpack
             pass
-    fields: list[object] = list(msgspec.structs.astuple(update)[1:])
+    fields: list[Any] = list(msgspec.structs.astuple(update)[1:])
     for place in _AMOUNT_PLACES:
-        if fields[place] > _LARGEST_PLAIN:  # type: ignore[operator] # amounts are integers
-            fields[place] = _shrunk(fields[place])  # type: ignore[arg-type] # as above
+        if fields[place] > _LARGEST_PLAIN:
+            fields[place] = _shrunk(fields[place])
     if update.undone is not None:
         fields[_UNDONE] = tuple(
             amount if amount <= _LARGEST_PLAIN else _shrunk(amount)
@@ -162,15 +163,15 @@ def decode(event_id: int, payload: bytes) -> OrderUpdate:
             f"reads version {VERSION}"
         )
     try:
-        fields: list[object] = list(_decoder.decode(memoryview(payload)[1:]))
+        fields: list[Any] = list(_decoder.decode(memoryview(payload)[1:]))
     except msgspec.MsgspecError as error:
         raise UnknownUpdate(f"event {event_id} does not decode: {error}") from error
     for place in _AMOUNT_PLACES:
         if isinstance(fields[place], bytes):
-            fields[place] = int.from_bytes(fields[place], "big")  # type: ignore[arg-type] # checked
+            fields[place] = int.from_bytes(fields[place], "big")
     if fields[_UNDONE] is not None:
-        fields[_UNDONE] = Totals(*(_grown(amount) for amount in fields[_UNDONE]))  # type: ignore[attr-defined] # a tuple
-    return OrderUpdate(event_id=event_id, **dict(zip(_NAMES[1:], fields, strict=True)))  # type: ignore[arg-type] # in their order
+        fields[_UNDONE] = Totals(*(_grown(amount) for amount in fields[_UNDONE]))
+    return OrderUpdate(event_id=event_id, **dict(zip(_NAMES[1:], fields, strict=True)))
 
 
 def as_json(update: OrderUpdate) -> dict[str, object]:
