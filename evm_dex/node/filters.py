@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from evm_dex.chain.transactions import Transaction
-from evm_dex.node.errors import failed, limit_exceeded
+from evm_dex.node.errors import RpcError, failed, limit_exceeded
 from evm_dex.node.formats import Json
 from evm_dex.node.kinds import data
 from evm_dex.node.logs import LogQuery, find_logs, logs_between
@@ -103,7 +103,11 @@ class Filters:
         heights = self._new_heights(found)
         if not heights:
             return []
-        return logs_between(self._node, found.query, heights[0], heights[-1])
+        try:
+            return logs_between(self._node, found.query, heights[0], heights[-1])
+        except RpcError:  # too many at once: none of them was told of
+            found.next_height = heights[0]
+            raise
 
     def _new_transactions(self, found: Filter) -> list[str]:
         hashes, found.hashes = found.hashes, []

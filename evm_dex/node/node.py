@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from checkpoint.errors import StoreError
 from evm_dex.chain.accounts import Account
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evm_dex.node.filters import Filters
 
 _logger = logging.getLogger(__name__)
+_News = TypeVar("_News")
 _REMEMBERED_BLOCKS = 4_096
 
 
@@ -111,8 +112,7 @@ class Node:
         return next((item for item in both if item.hash == transaction_hash), None)
 
     def _tell(self, transaction: Transaction) -> None:
-        for tell in self.on_transaction:
-            tell(transaction)
+        _tell_all(self.on_transaction, transaction)
 
     def _announce(self) -> None:
         """Find out what is new and tell it; a rollback or another branch went back first."""
@@ -125,9 +125,16 @@ class Node:
             head if height == head.block_number else self.chain.header(height) for height in heights
         )
         self._announced.extend((header.block_number, header.hash) for header in headers)
-        news = News(stayed, headers)
-        for tell in self.on_news:
+        _tell_all(self.on_news, News(stayed, headers))
+
+
+def _tell_all(told: Iterable[Callable[[_News], object]], news: _News) -> None:
+    """What goes wrong with one listener is not the fault of who made the block."""
+    for tell in tuple(told):
+        try:
             tell(news)
+        except Exception:
+            _logger.exception("a listener failed")
 
 
 def explained(error: Exception) -> RpcError:

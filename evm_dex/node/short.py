@@ -13,6 +13,8 @@ from evm_dex import rlp
 _MOST_GAS = 1_000_000
 """A transaction of so much takes less than a second, whatever it does."""
 _MOST_HEX = 20_000
+_SMALL_BATCH = 4
+"""ethers sends every request in a batch with eth_chainId."""
 _GAS_FIELDS = {0x01: 3, 0x02: 4, 0x03: 4, 0x04: 4}
 _LEGACY_GAS_FIELD = 2
 _SHORT = frozenset(
@@ -35,7 +37,11 @@ _SHORT = frozenset(
 
 
 def is_short(content: Any) -> bool:
-    """Whether a decoded request is sure to take next to no time."""
+    """Whether a decoded request, or a small batch, is sure to take next to no time."""
+    if isinstance(content, list):
+        return len(content) <= _SMALL_BATCH and all(
+            isinstance(request, dict) and is_short(request) for request in content
+        )
     if not isinstance(content, dict):
         return False
     method = content.get("method")

@@ -10,7 +10,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evm_dex.chain.accounts import default_accounts
+from evm_dex.chain.transactions import sign
 from evm_dex.node.limits import Limits
+from evm_dex.node.short import is_short
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
 
 LOOP = "0x5b600056"
@@ -99,6 +102,18 @@ def test_searching_logs_is_bounded_in_blocks_and_results() -> None:
         assert len(node.result("eth_getLogs", {"fromBlock": "0x1", "toBlock": "0x2"})) == 2
 
 
+def test_a_filter_with_too_much_to_tell_tells_nothing_and_loses_nothing() -> None:
+    with served(Limits(log_results=2)) as node:
+        token = node.dex.tokens["WETH"].address
+        identity = node.result("eth_newFilter", {"address": token})
+        transfer = "0xa9059cbb" + OTHER[2:].rjust(64, "0") + "1".rjust(64, "0")
+        for _ in range(3):
+            node.result("eth_sendTransaction", {"from": OWNER, "to": token, "data": transfer})
+        assert node.error("eth_getFilterChanges", identity)["code"] == -32005
+        node.dex.rollback(2)
+        assert len(node.result("eth_getFilterChanges", identity)) == 2
+
+
 def test_a_call_is_bounded_in_time_and_in_gas_and_leaves_the_node_alive() -> None:
     with served(Limits(call_seconds=0.5)) as node:
         started = time.monotonic()
@@ -109,6 +124,31 @@ def test_a_call_is_bounded_in_time_and_in_gas_and_leaves_the_node_alive() -> Non
     with served(Limits(call_gas=50_000)) as node:
         error = node.error("eth_call", {"to": OTHER}, "latest", {OTHER: {"code": LOOP}})
         assert "out of gas" in error["message"]
+
+
+def test_calls_inside_calls_go_as_deep_as_the_gas_allows(shared_node: Served) -> None:
+    calls_itself = "0x5f5f5f5f5f305af1"  # with all the gas there is
+    call = {"to": OTHER, "gas": hex(30_000_000)}
+    assert shared_node.result("eth_call", call, "latest", {OTHER: {"code": calls_itself}}) == "0x"
+
+
+def test_short_requests_are_known_as_such() -> None:
+    light = sign(default_accounts()[0].signer, 2, transaction(gas=1_000_000)).raw.hex()
+    heavy = sign(default_accounts()[0].signer, 2, transaction(gas=1_000_001)).raw.hex()
+    assert is_short(asked("eth_chainId"))
+    assert is_short([asked("eth_chainId"), asked("eth_getBalance", [OWNER])])
+    assert is_short(asked("eth_sendRawTransaction", ["0x" + light]))
+    assert not is_short(asked("eth_sendRawTransaction", ["0x" + heavy]))
+    assert not is_short([asked("eth_chainId")] * 5)
+    assert not is_short([asked("eth_chainId"), asked("eth_call", [{}])])
+    assert not is_short([[asked("eth_chainId")]])
+    for method in ("eth_call", "eth_estimateGas", "eth_getLogs", "evm_mine", "eth_sendTransaction"):
+        assert not is_short(asked(method))
+
+
+def transaction(gas: int) -> dict[str, Any]:
+    fields = dict.fromkeys(("nonce", "value", "max_fee_per_gas", "max_priority_fee_per_gas"), 0)
+    return {**fields, "chain_id": 1, "gas": gas, "to": b"", "data": b"", "access_list": ()}
 
 
 def test_a_refusal_of_the_exchange_is_told_by_name(shared_node: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -131,6 +132,28 @@ def test_a_client_that_does_not_read_is_dropped_and_the_node_goes_on() -> None:
 
         asyncio.run(run())
         assert node.result("eth_chainId") == "0x7a69"
+
+
+def test_a_long_call_holds_up_no_ping_but_all_that_needs_the_chain() -> None:
+    with served(Limits(call_seconds=1.5)) as node:
+
+        async def run() -> None:
+            async with ClientSession() as session:
+                busy = await session.ws_connect(node.socket_url)
+                idle = await session.ws_connect(node.socket_url, autoping=False)
+                loop = {"to": OTHER}, "latest", {OTHER: {"code": "0x5b600056"}}
+                await busy.send_json({"id": 1, "method": "eth_call", "params": loop})
+                await asyncio.sleep(0.1)
+                started = time.monotonic()
+                await idle.ping()
+                assert (await idle.receive(timeout=10)).type is WSMsgType.PONG
+                pinged = time.monotonic()
+                await idle.send_json({"id": 1, "method": "eth_chainId"})
+                assert (await idle.receive_json(timeout=10))["result"] == "0x7a69"
+                assert pinged - started < 0.7 < time.monotonic() - started
+                assert (await busy.receive_json(timeout=10))["error"]["code"] == -32000
+
+        asyncio.run(run())
 
 
 def test_too_large_a_message_ends_the_connection() -> None:
