@@ -21,6 +21,7 @@ from evm_dex.chain.block_proof import inspect_block
 from evm_dex.chain.errors import CheatRefused, InvalidBlock, TransactionRejected
 from evm_dex.chain.next_block import CHOSEN_HEADER, WRITTEN_STATE
 from evm_dex.chain.transactions import Transaction, decode, unsigned
+from evm_dex.vm.machine import State
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 from tests.bytecode import COPY_CALLDATA, assemble
 
@@ -111,6 +112,23 @@ def test_a_block_with_a_cheat_is_refused_by_another_node_by_name(dex: evm_dex.De
     dex.mine()
     with evm_dex.open() as other, pytest.raises(InvalidBlock, match="header set by hand"):
         other.chain.import_blocks(dex.chain.export_blocks(1))
+
+
+def test_a_change_that_fails_leaves_state_and_ledger_as_they_were(dex: evm_dex.Dex) -> None:
+    user, weth = to_address(dex.accounts[0]), dex.tokens["WETH"].raw_address
+    before = dex.head.hash, dex.chain.ledger.balance(user, weth)
+
+    def change(state: State) -> None:
+        state.set_balance(STRANGER, 5)
+        dex.chain.ledger.change_balance(user, weth, total=5)
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        dex.chain.write_state(change)
+    assert (dex.head.hash, dex.chain.ledger.balance(user, weth)) == before
+    assert dex.balance(STRANGER) == 0
+    dex.cheats.set_balance(STRANGER, 1)
+    assert dex.self_check() == []
 
 
 def test_an_account_that_is_emptied_leaves_no_trace(dex: evm_dex.Dex) -> None:

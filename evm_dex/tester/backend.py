@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from eth_tester.backends.base import BaseChainBackend
@@ -65,17 +66,20 @@ class Backend(BaseChainBackend):
         chain_id: int = CHAIN_ID,
         genesis: GenesisSource | None = None,
         accounts: int = 10,
+        path: str | Path | None = None,
         dex: evm_dex.Dex | None = None,
     ) -> None:
-        """With `dex` on that chain as it is; else on a new one in memory.
+        """With `dex` on that chain as it is, at a `path` on one that lasts, else in memory.
 
-        `accounts` says for how many of eth-tester's keys there are funds.
+        `accounts` says for how many of eth-tester's keys there are funds. Whoever brings a `dex`
+        for web3.py begins it with `Backend().genesis`, for its chain id. Raises what
+        `evm_dex.open` raises.
         """
         self._keys = [Account(number.to_bytes(32, "big")) for number in range(1, accounts + 1)]
         self.genesis = tester_genesis(genesis, chain_id, self._keys)
         self._snapshots = count()
-        self._owns = dex is None
-        self._use(dex or evm_dex.open(genesis=self.genesis, automine=False))
+        self._is_passing = dex is None and path is None
+        self._use(dex or evm_dex.open(path, genesis=self.genesis, automine=False))
 
     def _use(self, dex: evm_dex.Dex) -> None:
         self.dex = dex
@@ -93,8 +97,11 @@ class Backend(BaseChainBackend):
         self.chain.revert(snapshot)
 
     def reset_to_genesis(self) -> None:
-        """Begin again: with a new chain, or on a given one by going back to its block 0."""
-        if self._owns:
+        """Begin again: with a new chain in memory, or by going back to block 0 of one that lasts.
+
+        Raises UndoExpired where that is too far back.
+        """
+        if self._is_passing:
             self.dex.close()
             self._use(evm_dex.open(genesis=self.genesis, automine=False))
         else:

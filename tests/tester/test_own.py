@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_chain_id_is_a_choice() -> None:
     assert len(backend.chain.mine().transaction_hashes) == 1
 
 
-def test_a_chain_that_is_there_already_is_taken_as_it_is(tmp_path: Any) -> None:
+def test_a_chain_that_is_there_already_is_taken_as_it_is(tmp_path: Path) -> None:
     with evm_dex.open(tmp_path / "chain", genesis=Backend().genesis) as dex:
         tester = EthereumTester(backend=Backend(dex=dex))
         account = tester.get_accounts()[0]
@@ -63,6 +64,21 @@ def test_a_chain_that_is_there_already_is_taken_as_it_is(tmp_path: Any) -> None:
         assert dex.balance("0x" + "22" * 20) == 7
         tester.backend.reset_to_genesis()
         assert dex.head.number == 0
+
+
+def test_a_chain_at_a_path_goes_on_in_the_next_process(tmp_path: Path) -> None:
+    sent = {"to": "0x" + "22" * 20, "value": 7, "gas": 21_000}
+    hashes = []
+    for _ in range(2):
+        tester = EthereumTester(backend=Backend(path=tmp_path / "chain"))
+        hashes.append(tester.send_transaction({**sent, "from": tester.get_accounts()[0]}))
+        tester.backend.dex.close()
+    tester = EthereumTester(backend=Backend(path=tmp_path / "chain"))
+    assert [tester.get_transaction_by_hash(sent)["block_number"] for sent in hashes] == [1, 2]
+    assert tester.get_balance("0x" + "22" * 20) == 14
+    tester.backend.reset_to_genesis()
+    assert tester.get_balance("0x" + "22" * 20) == 0
+    tester.backend.dex.close()
 
 
 def test_logs_are_those_of_the_stock_tester_found_by_bloom() -> None:
