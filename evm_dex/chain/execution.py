@@ -12,7 +12,7 @@ from eth.constants import BLANK_ROOT_HASH
 from eth.exceptions import InsufficientFunds
 
 from evm_dex.chain.errors import CallFailed, StateMissing
-from evm_dex.chain.gas import floor_gas, intrinsic_gas
+from evm_dex.chain.gas import GAS_TRANSACTION, floor_gas, intrinsic_gas
 from evm_dex.chain.header import Header
 from evm_dex.chain.nodes import NodeStore, StoredNodes
 from evm_dex.chain.transactions import AccessList, Transaction
@@ -169,10 +169,11 @@ class Simulator:
         """The most gas the sender can pay for. Raises CallFailed where less than was asked."""
         balance = state.get_balance(call.sender)
         payable = max(balance - call.value, 0) // call.max_fee_per_gas
-        if call.gas is not None and payable < most:
+        least = GAS_TRANSACTION if call.gas is None else most
+        if payable < least:
             raise CallFailed(
                 f"insufficient funds for gas * price + value: 0x{call.sender.hex()} has {balance} "
-                f"wei, it takes {most * call.max_fee_per_gas + call.value}"
+                f"wei, it takes {least * call.max_fee_per_gas + call.value}"
             )
         return min(most, payable)
 

@@ -158,6 +158,16 @@ def test_a_refusal_of_the_exchange_is_told_by_name(shared_node: Served) -> None:
     assert error["data"].startswith("0x78e76246")
 
 
+def test_a_call_with_a_fee_needs_the_wei_for_it(shared_node: Served) -> None:
+    poor = {"from": "0x" + "12" * 20, "to": OTHER, "maxFeePerGas": "0x77359400"}
+    for more in ({}, {"gas": "0x5208"}, {"value": "0x1"}):
+        message = shared_node.error("eth_estimateGas", {**poor, **more})["message"]
+        assert message.startswith("insufficient funds for gas * price + value")
+    assert shared_node.result("eth_estimateGas", {**poor, "from": OWNER}) == "0x5208"
+    cheap = {**poor, "from": OWNER, "maxFeePerGas": "0x1"}
+    assert "less than block base fee" in shared_node.error("eth_call", cheap)["message"]
+
+
 def test_overrides_hold_for_one_call_alone(shared_node: Served) -> None:
     returns_slot = "0x60005460005260206000f3"
     overrides = {OTHER: {"code": returns_slot, "stateDiff": {"0x0": "0x2a"}}}
