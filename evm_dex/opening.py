@@ -25,23 +25,23 @@ def open_dex(
     automine: bool = True,
     sync: SyncPolicy = "never",
     keep_limit: int = 0,
-    history: bool = True,
+    history: bool | None = None,
 ) -> Dex:
     """A chain in memory, or at a path; what is there already goes on at its head.
 
     `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two
     tokens and a spot and a perpetual market. `sync` says when blocks are forced to the disk
     itself: "never" (a killed process loses nothing, a power failure may), "block", or every k
-    blocks. Checkpoints are made
-    every `checkpoint_interval` blocks and the last `keep_checkpoints` kept: by default as last
-    time, at first 1000 and 10; in memory there are none. With a `keep_limit`
-    a keeper's transaction goes first in a block whenever a perpetual market has made work for it,
-    and fires up to so many triggers and liquidations. `history` records what happens to orders
-    for the order history (docs/history.md); what happens without it is not made up for. Raises
+    blocks. Checkpoints are made every `checkpoint_interval` blocks and the last
+    `keep_checkpoints` kept: by default as last time, at first 1000 and 10; in memory there are
+    none. With a `keep_limit` a keeper's transaction goes first in a block whenever a perpetual
+    market has made work for it, and fires up to so many triggers and liquidations. `history`
+    says whether what happens to orders is recorded for the order history (docs/history.md): by
+    default as last time, at first it is; what happens without it is not made up for. Raises
     GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
     """
     if path is None:
-        return _opened(MemoryStore(), None, genesis, automine, keep_limit, history)
+        return _recording(_opened(MemoryStore(), None, genesis, automine, keep_limit), history)
     # Only a chain on disk pays for loading the database.
     from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
@@ -52,7 +52,7 @@ def open_dex(
     except BaseException:
         store.close()
         raise
-    return _opened(store, manager, genesis, automine, keep_limit, history)
+    return _recording(_opened(store, manager, genesis, automine, keep_limit), history)
 
 
 def open_beside(path: str | Path) -> Dex:
@@ -72,14 +72,20 @@ def _opened(
     genesis: GenesisSource | None,
     automine: bool,
     keep_limit: int = 0,
-    history: bool | None = None,
 ) -> Dex:
     try:
         chain = open_chain(store, genesis, automine=automine)
         chain.keep_limit = keep_limit
-        if history is not None:
-            chain.outbox.switch(history, chain.head)
     except BaseException:
         store.close()
         raise
     return Dex(chain, store, manager)
+
+
+def _recording(dex: Dex, history: bool | None) -> Dex:
+    try:
+        dex.chain.outbox.switch(history, dex.chain.head)
+    except BaseException:
+        dex.close()
+        raise
+    return dex

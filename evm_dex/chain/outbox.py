@@ -58,13 +58,17 @@ class Outbox:
         """How far it is. Raises WrongFormat, StoreDamaged."""
         return read_state(self._store.get(Family.OUTBOX, STATE_KEY))
 
-    def switch(self, on: bool, head: Header) -> None:
-        """Record what happens from here on, or stop that, durably.
+    def switch(self, on: bool | None, head: Header) -> None:
+        """Record what happens from here on, or not; None: as last time, at first on. Durable.
 
         What happened while it was off is not made up for: a GAP event tells readers so.
         """
-        state, self.is_on = self.state(), on
-        if state.is_recording == on:
+        stored = self._store.get(Family.OUTBOX, STATE_KEY)
+        state = read_state(stored)
+        if on is None:
+            on = stored is None or state.is_recording
+        self.is_on = on
+        if stored is not None and state.is_recording == on:
             return
         batch = BlockBatch()
         if on and head.block_number:

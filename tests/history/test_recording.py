@@ -163,13 +163,14 @@ def test_invalid_branch_leaves_the_outbox_as_it_was() -> None:
 
 
 def test_a_history_that_was_off_leaves_a_marker(tmp_path: Path) -> None:
+    """Whether it is on is kept with the chain, so that a look by a command changes nothing."""
     path = tmp_path / "chain"
-    with chain(path, history=False) as dex:
-        traffic = Traffic(dex, 3)
-        traffic.block()
-        assert outbox(dex) == []
-        height = dex.head.number
-    with chain(path) as dex:
+    for history in (False, None):
+        with chain(path, history=history) as dex:
+            Traffic(dex, 3).block()
+            assert outbox(dex) == []
+            height = dex.head.number
+    with chain(path, history=True) as dex:
         (marker,) = outbox(dex)
         assert (marker.kind, marker.block_number) == (Kind.GAP, height)
         Traffic(dex, 5).block()
@@ -178,8 +179,8 @@ def test_a_history_that_was_off_leaves_a_marker(tmp_path: Path) -> None:
         assert outbox(dex)[-1].event_id == last, "no gap, no marker"
     with chain(path, history=False):
         pass
-    with chain(path) as dex:
-        assert [u.kind for u in outbox(dex)].count(Kind.GAP) == 2
+    with chain(path, history=True) as dex:
+        assert [update.kind for update in outbox(dex)].count(Kind.GAP) == 2
 
 
 def test_a_new_chain_has_no_marker(tmp_path: Path) -> None:
