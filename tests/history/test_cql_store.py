@@ -7,6 +7,7 @@ import pytest
 from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.interface import HistoryStore
+from evm_dex.history.updates import OrderUpdate
 from tests.history.cassandra.fixtures import (
     bare_settings,
     cluster,
@@ -15,7 +16,8 @@ from tests.history.cassandra.fixtures import (
     settings,
     stores,
 )
-from tests.history.store_contract import OpenStore, StoreContract, events
+from tests.history.model import ModelStore
+from tests.history.store_contract import OpenStore, StoreContract, assert_same, events
 
 _FIXTURES = (events, server, cluster, one_keyspace, settings, bare_settings, stores)
 pytestmark = pytest.mark.xdist_group("cassandra")
@@ -29,3 +31,12 @@ class TestCqlStore(StoreContract):
             return stores[-1]
 
         return opened
+
+    def test_a_rollback_reaches_what_earlier_calls_stored(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store, model = open_store(), ModelStore()
+        for first in range(0, len(events), 5):
+            store.apply(events[first : first + 5])
+        model.apply(events)
+        assert_same(store, model)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+from urllib.parse import parse_qsl
 
+import msgspec
 from msgspec import Struct
 
 _HOURS_PER_DAY = 24
@@ -13,7 +16,7 @@ _HINT_WINDOW = 3 * 3_600
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
-class CqlSettings(Struct, frozen=True, kw_only=True):
+class CqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of a Cassandra or ScyllaDB cluster. Raises ValueError for what no cluster accepts.
 
     A cluster of one server holds what it confirmed over a power cut, or a kill, only with
@@ -38,6 +41,8 @@ class CqlSettings(Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"keyspace {self.keyspace!r}: use up to 48 of a-z, 0-9 and _, a letter first"
             )
+        if self.replication < 1:
+            raise ValueError(f"replication must be at least 1, not {self.replication}")
         if self.days_to_live is not None and self.days_to_live < 1:
             raise ValueError(f"days to live must be at least 1, not {self.days_to_live}")
 
@@ -63,14 +68,21 @@ class CqlSettings(Struct, frozen=True, kw_only=True):
 
 
 def parse_address(text: str) -> CqlSettings:
-    """Settings from `host[,host...][:port][/keyspace]`. Raises ValueError."""
-    address, _, keyspace = text.partition("/")
+    """Settings from `[cql://]host[,host...][:port][/keyspace][?name=value&...]`.
+
+    The names: user, replication, days_to_live and timeout; the password is the environment's
+    EVM_DEX_CQL_PASSWORD, which no list of processes shows. Raises ValueError.
+    """
+    place, _, options = text.removeprefix("cql://").partition("?")
+    address, _, keyspace = place.partition("/")
     hosts, _, port = address.partition(":")
     if not hosts or (port and not port.isdecimal()):
         raise ValueError(f"{text!r} is no host[,host][:port][/keyspace]")
-    default = CqlSettings()
-    return CqlSettings(
-        hosts=tuple(hosts.split(",")),
-        port=int(port) if port else default.port,
-        keyspace=keyspace or default.keyspace,
-    )
+    given: dict[str, object] = dict(parse_qsl(options, keep_blank_values=True))
+    given |= {"port": port} if port else {}
+    given |= {"keyspace": keyspace} if keyspace else {}
+    given |= {"hosts": hosts.split(","), "password": os.environ.get("EVM_DEX_CQL_PASSWORD")}
+    try:
+        return msgspec.convert(given, CqlSettings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{text!r}: {error}") from error

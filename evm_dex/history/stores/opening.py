@@ -21,8 +21,11 @@ def open_store(address: str, *, read_only: bool = False) -> HistoryStore:
     if kind == "sqlite" and place:
         return SqliteStore(Path(place), read_only=read_only)
     if kind == "cql":
-        from evm_dex.history.stores.cql import CqlStore  # noqa: PLC0415 - needs a driver
-        from evm_dex.history.stores.cql_settings import parse_address  # noqa: PLC0415 - as above
+        try:
+            from evm_dex.history.stores.cql import CqlStore  # noqa: PLC0415 - needs a driver
+            from evm_dex.history.stores.cql_settings import parse_address  # noqa: PLC0415 - as above
 
-        return CqlStore(parse_address(address))
+            return CqlStore(parse_address(address))
+        except (ImportError, ValueError) as error:
+            raise UnknownStore(str(error)) from error
     raise UnknownStore(f"{address!r} names no store: give sqlite:PATH or cql://HOST:PORT/KEYSPACE")
