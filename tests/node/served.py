@@ -67,7 +67,7 @@ class Served:
 
 
 @contextmanager
-def served(limits: Limits | None = None, **options: Any) -> Iterator[Served]:
+def served(limits: Limits | None = None, port: int = 0, **options: Any) -> Iterator[Served]:
     """A node of a `Setup` with these options, stopped at the end."""
     setup = Setup(limits=limits or Limits(), **options)
     with setup.opened() as (dex, server):
@@ -77,7 +77,7 @@ def served(limits: Limits | None = None, **options: Any) -> Iterator[Served]:
 
         async def run() -> None:
             try:
-                await server.start("127.0.0.1", 0)
+                await server.start("127.0.0.1", port)
             finally:
                 started.set()
             await stop.wait()

@@ -95,14 +95,16 @@ function kindOf(order) {
 function showPositions(positions, markets) {
   const columns = [
     ["Market", ""], ["Side", "side"], ["Size", "number"], ["Entry", "number"], ["Mark", "number"],
-    ["Profit", "number"], ["Funding", "number"], ["Leverage", "number faint"], ["Id", "number faint"],
+    ["Profit", "number"], ["Funding", "number"], ["Leverage", "number faint"],
+    ["Id", "number faint"],
   ];
   const rows = positions.map((position) => {
     const market = markets.get(`perp/${position.market}`);
+    const profit = position.unrealizedPnl;
     return [
       market.name, sideText(position.side), market.size(position.size), entry(position, market),
       market.price(position.mark),
-      element("span", { class: tone(position.unrealizedPnl) }, market.money(position.unrealizedPnl)),
+      element("span", { class: tone(profit) }, market.money(profit)),
       market.money(position.funding),
       `${position.leverage}× ${position.kind.toLowerCase()}`, String(position.positionId),
     ];

@@ -50,10 +50,10 @@ function blockItem(block, ask, markets) {
   return element("li", { "data-block": number },
     element("div", { class: "block" },
       element("b", {}, grouped(BigInt(number))), hexText(block.hash),
-      timeOfDay(timestamp),
-      transactionCount ? null : element("span", { class: "faint" }, "empty")),
+      timeOfDay(timestamp)),
     element("ul", {}, transactions.map((one) => transactionItem(one, ask, markets)),
-      rest > 0 ? element("li", { class: "faint" }, `and ${rest} more`) : null));
+      rest > 0 ? element("li", { class: "rest" }, `and ${rest} more`) : null,
+      transactionCount ? null : element("li", { class: "rest" }, "no transactions")));
 }
 
 function timeOfDay(timestamp) {

@@ -63,12 +63,13 @@ function inUnits(name, value, market) {
 function facts(frame, decoded, markets) {
   const market = decoded && marketOf(decoded, markets);
   const rows = decoded ? Object.entries(decoded.arguments) : [["input", frame.input]];
-  if (frame.value && BigInt(frame.value) > 0n) rows.unshift(["value", `${BigInt(frame.value)} wei`]);
+  const value = BigInt(frame.value ?? 0);
+  if (value > 0n) rows.unshift(["value", `${value} wei`]);
   if (decoded && "result" in decoded) rows.push(["→", decoded.result]);
   else if (frame.output && frame.output !== "0x") rows.push(["→", frame.output]);
-  return element("dl", { class: "facts" }, rows.map(([name, value]) => {
-    const read = decoded && inUnits(name, value, market);
-    return element("div", {}, element("dt", {}, name), element("dd", {}, written(value),
+  return element("dl", { class: "facts" }, rows.map(([name, given]) => {
+    const read = decoded && inUnits(name, given, market);
+    return element("div", {}, element("dt", {}, name), element("dd", {}, written(given),
       read ? element("span", { class: "faint" }, `  ${read}`) : null));
   }));
 }

@@ -1,8 +1,8 @@
 // JSON-RPC over one WebSocket that comes back by itself.
 
 const FIRST_WAIT = 500;
-const LONGEST_WAIT = 8_000;
-const BEAT = 4_000;
+const LONGEST_WAIT = 5_000;
+const BEAT = 2_000;
 const PATIENCE = 10_000;
 
 export class RpcError extends Error {}

@@ -47,7 +47,7 @@ export function showTable(place, caption, columns, rows) {
 // since someone may be copying it.
 export function showEmpty(place, reason, code = null) {
   const made = element("div", { class: "empty" },
-    element("p", {}, reason), code && element("pre", { tabindex: 0 }, code));
+    element("p", {}, reason), code && element("pre", {}, code));
   if (!place.firstElementChild?.isEqualNode(made)) place.replaceChildren(made);
 }
 

@@ -1,4 +1,4 @@
-// Exact decimal text from integers. Nothing here rounds: what has no end is cut and says so by "…".
+// Exact decimal text from integers. Nothing is rounded: what has no end is cut, and ends in "…".
 
 const LONGEST_FRACTION = 255;
 

@@ -188,7 +188,10 @@ function chosen() {
 }
 
 recall();
-byId("market").addEventListener("change", (event) => { look.market = event.target.value; chosen(); });
+byId("market").addEventListener("change", (event) => {
+  look.market = event.target.value;
+  chosen();
+});
 byId("retry").addEventListener("click", () => connection.retry());
 makeChooser((address) => {
   look.account = address;

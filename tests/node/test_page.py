@@ -1,0 +1,108 @@
+"""The files of the node's page: served as what they are, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from evm_dex.node import pages
+from tests.node.served import OTHER, OWNER, SPOT, Served
+from tests.node.trading import trade
+
+FILES = sorted(Path(pages.__file__).with_name("page").iterdir())
+TYPES = {
+    ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml",
+}  # fmt: skip
+
+
+def get(node: Served, path: str) -> tuple[int, dict[str, str], bytes]:
+    try:
+        with urllib.request.urlopen(node.url + path, timeout=20) as response:
+            return response.status, dict(response.headers), response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), error.read()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_each_file_is_served_as_it_is_with_its_type(shared_node: Served, file: Path) -> None:
+    status, headers, body = get(shared_node, f"/{file.name}")
+    assert (status, body) == (200, file.read_bytes())
+    assert headers["Content-Type"] == f"{TYPES[file.suffix]}; charset=utf-8"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_the_page_may_load_and_ask_only_this_node(shared_node: Served) -> None:
+    status, headers, body = get(shared_node, "/")
+    assert (status, body) == (200, Path(FILES[0].parent / "index.html").read_bytes())
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert set(policy.values()) == {"'none'", "'self'"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../pages.py", "/page/../../node.py", "/%2e%2e/pages.py", "/page", "/nothing.js", "//"],
+)
+def test_nothing_else_is_served(shared_node: Served, path: str) -> None:
+    assert get(shared_node, path)[0] == 404
+
+
+def test_no_file_names_another_host() -> None:
+    for file in FILES:
+        addresses = re.findall(r"(?:https?:)?//[a-z0-9][^\s\"'`)]*", file.read_text())
+        assert set(addresses) <= {"http://www.w3.org/2000/svg"}, file.name
+
+
+def test_no_script_makes_markup_of_text() -> None:
+    """What contracts call themselves can't become elements where no text can."""
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b|Function\("
+    for file in FILES:
+        assert not re.search(ways, file.read_text()), file.name
+
+
+def test_the_wheel_has_the_page(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        shipped = set(archive.namelist())
+    assert {f"evm_dex/node/page/{file.name}" for file in FILES} <= shipped
+
+
+def test_blocks_come_newest_first_with_decoded_transactions(fresh_node: Served) -> None:
+    market = fresh_node.result("dex_markets")["spot"][0]["asset"]
+    first = trade(fresh_node.url, "spot", "placeOrder", market, 10**18, 10**9, True, sender=OTHER)
+    plain = {"from": OWNER, "to": OTHER, "value": "0x5"}
+    second = fresh_node.result("eth_sendTransaction", plain)
+    newest, before, genesis = fresh_node.result("dex_blocks")
+    assert [block["number"] for block in (newest, before, genesis)] == [2, 1, 0]
+    assert newest["parentHash"] == before["hash"]
+    receipt = fresh_node.result("eth_getTransactionReceipt", first)
+    (placed,) = before["transactions"]
+    assert placed["decoded"]["function"] == "placeOrder"
+    assert placed["decoded"]["arguments"]["amount"] == str(10**18)
+    assert (placed["hash"], placed["to"], placed["succeeded"]) == (first, SPOT, True)
+    assert placed["gasUsed"] == int(receipt["gasUsed"], 16)
+    (sent,) = newest["transactions"]
+    assert (sent["hash"], sent["value"], sent["decoded"]) == (second, "5", None)
+    assert fresh_node.result("dex_blocks", 1, "0x1") == [before]
+
+
+def test_trades_from_a_block_on_are_those_that_came_then(fresh_node: Served) -> None:
+    market = fresh_node.result("dex_markets")["spot"][0]["asset"]
+    for is_buy, sender in ((False, OWNER), (True, OTHER)) * 2:
+        trade(fresh_node.url, "spot", "placeOrder", market, 10**18, 10**9, is_buy, sender=sender)
+    both = fresh_node.result("dex_trades", "spot", market)
+    assert [one["blockNumber"] for one in both] == [4, 2]
+    assert fresh_node.result("dex_trades", "spot", market, 50, "0x3") == both[:1]
+    assert fresh_node.result("dex_trades", "spot", market, 50, "0x5") == []
