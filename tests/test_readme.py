@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,13 @@ def test_the_tests_it_shows_pass(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir", ".", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
     assert "1 passed" in done.stdout, done.stdout
+
+
+def test_web3_is_connected_as_it_shows() -> None:
+    shown = next(text for kind, text in BLOCKS if "EthereumTesterProvider" in text)
+    names: dict[str, Any] = {}
+    exec(shown, names)
+    assert names["w3"].eth.get_balance(names["w3"].eth.accounts[0]) == 10**24
 
 
 def test_there_are_programs_to_try() -> None:

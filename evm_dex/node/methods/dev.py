@@ -108,6 +108,12 @@ def carry_state(node: Node, state: Anything = None) -> Flag:  # noqa: ARG001 - r
     raise failed(_INSTEAD_OF_STATE)
 
 
+@rpc("anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", cheat=True)
+def set_logging(node: Node, on: Flag) -> Flag:  # noqa: ARG001 - see below
+    """Accepted, as test suites begin with it; what is logged is said where the node is started."""
+    return True
+
+
 # Blocks and time
 
 
