@@ -23,7 +23,7 @@ def told() -> str:
 
 def rows(told: str, title: str) -> list[list[str]]:
     """A table's cells, without its head."""
-    found = re.search(rf"^{title} *\n.*?─ *\n((?: .*\n)*)", told, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^{title} *\n.*?─ *\n((?: [^\n]*\n)*)", told, re.MULTILINE | re.DOTALL)
     assert found is not None, told
     lines = (line.strip() for line in found[1].splitlines())
     return [re.split(r" {2,}", line) for line in lines if line]
