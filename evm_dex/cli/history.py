@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from evm_dex.cli.shared import AsJson, console, errors, explained, print_json, require
 from evm_dex.history import answers
@@ -35,6 +36,7 @@ Beside a chain (running with a feed, or at rest):
   evm-dex history order 17 --store sqlite:history.db --json
 """
 
+_WIDTH = 240
 _EXPECTED = (
     *(FeedRefused, FeedUnavailable, StoreBroken, StoreUnavailable),
     *(UnknownStore, UnknownUpdate, BadQuestion),
@@ -291,7 +293,8 @@ def _show(found: answers.Document, rows: str, as_json_: bool) -> None:
         return
     from evm_dex.history.tables import updates_table  # noqa: PLC0415 - only for people
 
-    console.print(updates_table(found[rows]))
+    # Whole amounts, however narrow the terminal: it wraps what does not fit.
+    Console(width=_WIDTH).print(updates_table(found[rows]))
     if found.get("next"):
         console.print(f"More: --before {found['next']}", highlight=False)
 

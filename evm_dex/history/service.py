@@ -71,8 +71,8 @@ class Service:
             await self._done.wait()
         finally:
             self.consumer.stop()
-            self.consumer.feed.close()
             await loop.run_in_executor(None, thread.join)
+            self.consumer.feed.close()  # only now: its sockets belong to the thread
             if server is not None:
                 await server.stop()
         if self._failure is not None:

@@ -95,7 +95,7 @@ def test_progress_ends_at_the_rows_of_both() -> None:
 
 
 def test_fields_say_what_changed_from_what_to_what() -> None:
-    """An order that is filled in part: filled and status, and nothing else of it."""
+    """An order that is filled in part: what is filled, and status, and nothing else of it."""
     with evm_dex.open() as dex:
         weth, taker = dex.tokens["WETH"], dex.accounts[1]
         dex.spot.send("placeOrder", weth, 10**18, 3_000 * 10**6, False)
@@ -107,6 +107,7 @@ def test_fields_say_what_changed_from_what_to_what() -> None:
         assert reader.key(first) == "1"
         assert reader.fields(first) == {
             "filled": (0, 10**17),
+            "filled_quote": (0, 300 * 10**6),
             "status": ("new", "partially_filled"),
         }
         added = reader.fields(second)
