@@ -54,6 +54,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             keep_limit=self.keep_limit,
         )
         with dex:
+            self._check_kept(dex)
             if self.block_seconds is not None:
                 dex.chain.interval = max(1, round(self.block_seconds))
             node = Node(
@@ -61,6 +62,16 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             )
             guard = Guard(self.host, self.origins)
             yield dex, Server(node, guard, block_seconds=self.block_seconds)
+
+    def _check_kept(self, dex: Dex) -> None:
+        """Refuse options for a new chain that contradict one that is there already."""
+        kept = {"chain-id": dex.chain.chain_id, "gas-limit": dex.chain.header(0).gas_limit}
+        for name, asked in (("chain-id", self.chain_id), ("gas-limit", self.gas_limit)):
+            if asked is not None and asked != kept[name]:
+                raise ValueError(
+                    f"--{name} {asked} is for a new chain, the one at {self.path} was begun with "
+                    f"{kept[name]}: leave it out, or choose another --db"
+                )
 
     @cached_property
     def _keyed(self) -> tuple[Account, ...]:

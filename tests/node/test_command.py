@@ -79,6 +79,16 @@ def test_options_of_a_new_chain_and_other_accounts() -> None:
         assert node.result("eth_getBlockByNumber", "latest", False)["gasLimit"] == hex(5_000_000)
 
 
+def test_what_contradicts_a_chain_that_is_there_is_refused(tmp_path: Path) -> None:
+    with served(path=tmp_path / "chain", chain_id=5):
+        pass
+    with served(path=tmp_path / "chain") as node:
+        assert node.result("eth_chainId") == "0x5"
+    refused = pytest.raises(ValueError, match="--chain-id 6 is for a new chain")
+    with refused, served(path=tmp_path / "chain", chain_id=6):
+        raise AssertionError("it was served")
+
+
 def test_a_port_in_use_is_told_in_one_line() -> None:
     with served() as node:
         command = [*NODE, "--port", str(node.port)]
