@@ -1,6 +1,6 @@
-// Checkpoints with their age and size.
+// Checkpoints with their age and size: bytes of their own, and of files that the chain shares.
 
-import { byId, element, hexText, showEmpty, showTable } from "./elements.js";
+import { byId, element, showEmpty, showTable } from "./elements.js";
 import { age, bytes, grouped } from "./numbers.js";
 
 export function showCheckpoints(checkpoints) {
@@ -13,7 +13,6 @@ export function showCheckpoints(checkpoints) {
   }
   const columns = [
     ["Block", "number"], ["Made", ""], ["Own", "number"], ["Shared", "number"], ["Rows", "number"],
-    ["Hash", ""],
   ];
   const rows = [...checkpoints].reverse().map(row);
   showTable(body, "Checkpoints, newest first", columns, rows);
@@ -22,12 +21,12 @@ export function showCheckpoints(checkpoints) {
 function row(one) {
   const seconds = one.madeAt && Math.max(0, (Date.now() - Date.parse(one.madeAt)) / 1000);
   return [
-    grouped(BigInt(one.height)) + (one.pinned ? " pinned" : ""),
+    element("span", { title: one.blockHash },
+      grouped(BigInt(one.height)) + (one.pinned ? " pinned" : "")),
     one.problem ? element("span", { class: "problem" }, one.problem)
       : element("time", { datetime: one.madeAt, title: one.madeAt }, age(seconds)),
     element("span", { title: `${one.ownBytes} bytes` }, bytes(one.ownBytes)),
     element("span", { title: `${one.sharedBytes} bytes` }, bytes(one.sharedBytes)),
     grouped(BigInt(one.rows)),
-    one.blockHash ? hexText(one.blockHash) : "–",
   ];
 }

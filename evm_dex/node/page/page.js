@@ -12,7 +12,7 @@ import { showTrades } from "./trades.js";
 import { grouped } from "./numbers.js";
 
 const [LEVELS, TRADES] = [15, 40];
-const PAUSE = 150; // milliseconds between two looks at most
+const PAUSE = 250; // milliseconds between two looks, which leave the node time for others
 const CHECKPOINTS_EVERY = 3_000;
 
 const look = {
@@ -43,10 +43,15 @@ function changed(hash) {
   if (!isLooking && !document.hidden) refresh();
 }
 
-// A rollback makes no new block, so no notice tells of it.
+// What no notice tells: a rollback makes no new block, and checkpoints grow old.
 async function beat() {
-  const block = await connection.ask("eth_getBlockByNumber", "latest", false).catch(() => null);
-  if (block) changed(block.hash);
+  if (document.hidden) return;
+  try {
+    changed((await connection.ask("eth_getBlockByNumber", "latest", false)).hash);
+    await lookAtCheckpoints();
+  } catch (error) {
+    if (document.body.dataset.connection === "live") showTrouble(error);
+  }
 }
 
 async function refresh() {
@@ -56,11 +61,18 @@ async function refresh() {
     try {
       await lookOnce();
     } catch (error) {
-      console.warn(error.message); // the connection's state is shown, and it will be back
+      look.head = null; // the next beat looks again
+      if (document.body.dataset.connection === "live") showTrouble(error);
     }
     await new Promise((resolve) => { setTimeout(resolve, PAUSE); });
   }
   isLooking = false;
+}
+
+// A lost connection is told elsewhere; what else goes wrong must not look like a quiet chain.
+function showTrouble(error) {
+  console.error(error);
+  byId("connection-text").textContent = `no answer: ${error.message}`;
 }
 
 async function lookOnce() {
@@ -198,7 +210,10 @@ makeChooser((address) => {
   showChoice(look.accounts, address);
   chosen();
 });
-document.addEventListener("visibilitychange", () => { if (isStale && !isLooking) refresh(); });
+document.addEventListener("visibilitychange", () => {
+  if (isStale && !isLooking && !document.hidden) refresh();
+  beat();
+});
 document.addEventListener("keydown", (event) => {
   const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
