@@ -75,9 +75,10 @@ def cut_short(monkeypatch: pytest.MonkeyPatch, sent_first: int) -> None:
 
 
 def test_cut_short_at_any_statement_a_writer_goes_on_to_the_same(
-    settings: CqlSettings, stores: list[CqlStore], events: list[OrderUpdate]
+    settings: CqlSettings, stores: list[CqlStore]
 ) -> None:
     """Each writer is another one, and cuts its updates into other pieces; partitions are small."""
+    events = Flow(seed=20).make(700)
     cuts = 0
     for seed, sent_first in enumerate((1, 2, 3, 5, 8, 13, 40, 90, 150, 260, 400, 700)):
         store = CqlStore(settings, rows_per_partition=10)
