@@ -27,11 +27,11 @@ GENESIS = f"""
 [[tokens]]
 symbol = '{HOSTILE}'
 [[tokens]]
-symbol = "USDC"
+symbol = "U\\u202ESDC"
 decimals = 6
 [[markets]]
 base = '{HOSTILE}'
-quote = "USDC"
+quote = "U\\u202ESDC"
 tick = 10000
 lot = 1000000000000
 """
@@ -272,7 +272,7 @@ def test_symbols_are_text_whatever_they_are(page: Page, tmp_path: Path, node: st
         assert HOSTILE in str(ask(url, "dex_markets"))
         page.open(url)
         page.until_text("#balances", "<img src=x onerr…")
-        page.until_text("#market", "<img src=x onerr… / USDC")
+        page.until_text("#market", "<img src=x onerr… / U SDC")
         assert page.execute("return document.querySelector('img')") is None
         assert page.execute("return typeof stolen") == "undefined"
         page.driver.get("about:blank")
@@ -281,7 +281,7 @@ def test_symbols_are_text_whatever_they_are(page: Page, tmp_path: Path, node: st
 
 
 def test_a_lost_node_is_told_and_found_again(page: Page, tmp_path: Path, node: str) -> None:
-    with served(path=tmp_path / "chain") as other:
+    with served(path=tmp_path / "chain", checkpoint_interval=1) as other:
         url, port = other.url, other.port
         page.open(url)
         page.execute("window.loaded = 'once'")
@@ -291,6 +291,8 @@ def test_a_lost_node_is_told_and_found_again(page: Page, tmp_path: Path, node: s
         place(url, WETH, 3_000 * USDC, is_buy=False, sender=OWNER)
         page.until_text("#connection", "live, block 1")
         page.until_text("#book", "3,000.00")
+        page.until_text("#checkpoints tbody", "ago")
+        assert page.rows("#checkpoints")[0][0] == "1"
         assert page.execute("return document.querySelector('#outage').hidden")
         assert page.execute("return window.loaded") == "once"
         page.driver.get("about:blank")
