@@ -32,7 +32,7 @@ _KEY_BYTES = 8
 def run(*, quick: bool) -> Iterator[Result]:
     """Overhead by processor time; everything else by wall time."""
     yield from _overhead(9 if quick else 31)
-    events = Flow(5).make(20_000 if quick else 200_000)
+    events = Flow(5).make(20_000 if quick else 280_000)
     yield from _sizes(events)
     with tempfile.TemporaryDirectory() as directory:
         yield from _sqlite(events, Path(directory) / "sustained")

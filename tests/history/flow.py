@@ -25,6 +25,8 @@ MARKETS = [
 ]
 GENESIS_TIME = 1_790_000_000
 BASE_UNIT = 10**6
+_MOST_OPEN = 100
+"""Orders, and triggers; so that a long flow takes no longer per event than a short one."""
 _NO_HASH = bytes(32)
 
 
@@ -40,10 +42,12 @@ class Flow:
         self.orders: dict[int, OrderUpdate] = {}
         """The last update of each order there is."""
         self._open: dict[int, None] = {}
+        self._waiting: dict[int, None] = {}
         self._counters = {"order": 0, "trade": 0}
         self._block = 0
         self._log = 0
-        self._begun: list[tuple[int, dict[int, OrderUpdate], dict[str, int]]] = []
+        self._begun: list[tuple[int, dict[int, OrderUpdate | None], dict[str, int]]] = []
+        """Per block: events before it, each order it changed as it was before, ids before it."""
 
     def make(self, count: int) -> list[OrderUpdate]:
         """Go on until there are at least `count` events; all of them."""
@@ -55,7 +59,7 @@ class Flow:
         return self.events
 
     def _mine(self, actions: int) -> None:
-        self._begun.append((len(self.events), dict(self.orders), dict(self._counters)))
+        self._begun.append((len(self.events), {}, dict(self._counters)))
         del self._begun[:-4]
         self._block += 1
         self._log = 0
@@ -64,6 +68,11 @@ class Flow:
 
     def _act(self) -> None:
         chance = self._random.random()
+        if len(self._open) > _MOST_OPEN:
+            self._close(self.orders[next(iter(self._open))])
+        if len(self._waiting) > _MOST_OPEN:
+            waiting = self.orders[next(iter(self._waiting))]
+            self._emit(replace(waiting, kind=Kind.CLOSED, status=Status.CANCELLED))
         live = [self.orders[order_id] for order_id in self._open]
         if chance < 0.4 or len(live) < 4:
             self._place()
@@ -137,11 +146,9 @@ class Flow:
             self._emit(replace(order, kind=Kind.REDUCED, quantity=smaller))
 
     def _trigger(self) -> None:
-        newest = [*self.orders.values()][-200:]
-        waiting = [order for order in newest if order.status == Status.UNTRIGGERED]
-        if not waiting:
+        if not self._waiting:
             return
-        order = self._random.choice(waiting)
+        order = self.orders[self._random.choice(list(self._waiting))]
         if self._random.random() < 0.3:
             self._emit(replace(order, kind=Kind.CLOSED, status=Status.CANCELLED))
             return
@@ -165,17 +172,23 @@ class Flow:
         )
         self._log += 1
         self.events.append(update)
+        self._begun[-1][1].setdefault(update.order_id, self.orders.get(update.order_id))
         self.orders[update.order_id] = update
         self._note(update)
 
     def _note(self, update: OrderUpdate) -> None:
+        self._open.pop(update.order_id, None)
+        self._waiting.pop(update.order_id, None)
         if update.status in (Status.NEW, Status.PARTIALLY_FILLED):
             self._open[update.order_id] = None
-        else:
-            self._open.pop(update.order_id, None)
+        elif update.status == Status.UNTRIGGERED:
+            self._waiting[update.order_id] = None
 
     def _roll_back(self, blocks: int) -> None:
-        first, orders, counters = self._begun[-blocks]
+        first, _, self._counters = self._begun[-blocks]
+        changed: dict[int, OrderUpdate | None] = {}
+        for _, before_block, _ in reversed(self._begun[-blocks:]):
+            changed |= before_block
         taken_back = self._undone(first)
         undone = {event.order_id: event for event in taken_back}
         del self._begun[-blocks:]
@@ -183,12 +196,15 @@ class Flow:
         for order_id, last in sorted(undone.items()):
             events = [event for event in taken_back if event.order_id == order_id]
             trades = [event.trade_id for event in events if event.kind == Kind.TRADE]
-            before = orders.get(order_id) or replace(last, status=Status.GONE)
+            before = changed[order_id] or replace(last, status=Status.GONE)
             self._block_event(before, sum((effect(e) for e in events), Totals()), trades)
-        self.orders, self._counters = orders, counters
-        self._open = {}
-        for order in orders.values():
-            self._note(order)
+        for order_id, last in undone.items():
+            was = changed[order_id]
+            self._note(was or replace(last, status=Status.GONE))
+            if was is None:
+                del self.orders[order_id]
+            else:
+                self.orders[order_id] = was
 
     def _undone(self, first: int) -> list[OrderUpdate]:
         """Events of the blocks taken back that were not taken back before."""
