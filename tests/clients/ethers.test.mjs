@@ -20,6 +20,7 @@ import {
   request,
   SOCKET_URL,
   SPOT,
+  untilHeard,
   URL,
   withErrorsOf,
 } from "./world.mjs";
@@ -150,9 +151,9 @@ test("a listener hears of an order, over HTTP and over a WebSocket", async () =>
         listening.catch(reject);
       }),
     );
-    await new Promise((resolve) => setTimeout(resolve, 300)); // both are listening
-    await mined(spot.placeOrder(weth, 2n * ETHER, 4_000n * DOLLAR, false));
-    assert.deepEqual(await Promise.all(heard), [2n * ETHER, 2n * ETHER]);
+    const place = () => mined(spot.placeOrder(weth, 2n * ETHER, 4_000n * DOLLAR, false));
+    const amounts = await untilHeard(Promise.all(heard), place);
+    assert.deepEqual(amounts, [2n * ETHER, 2n * ETHER]);
   } finally {
     await provider.removeAllListeners();
     await provider.getBlockNumber(); // the filters' removal is on its way before this

@@ -27,6 +27,7 @@ import {
   request,
   SOCKET_URL,
   SPOT,
+  untilHeard,
   URL,
   withErrorsOf,
 } from "./world.mjs";
@@ -160,15 +161,15 @@ test("watchers hear of an order, over HTTP and over a WebSocket", async () => {
       const stop = client.watchContractEvent({
         ...spot,
         eventName: "OrderPlaced",
-        onLogs: (logs) => resolve(logs.map((log) => log.args.amount)),
+        onLogs: ([log]) => resolve(log.args.amount),
         onError: reject,
       });
       stops.push(stop);
     }),
   );
-  await new Promise((resolve) => setTimeout(resolve, 300)); // both are watching
-  await write(spot, "placeOrder", [weth.address, 2n * ETHER, 4_000n * DOLLAR, false], otherWallet);
-  assert.deepEqual(await Promise.all(heard), [[2n * ETHER], [2n * ETHER]]);
+  const order = [weth.address, 2n * ETHER, 4_000n * DOLLAR, false];
+  const place = () => write(spot, "placeOrder", order, otherWallet);
+  assert.deepEqual(await untilHeard(Promise.all(heard), place), [2n * ETHER, 2n * ETHER]);
   stops.forEach((stop) => stop());
   (await socket.transport.getRpcClient()).close();
 });

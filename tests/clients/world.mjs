@@ -34,3 +34,17 @@ export async function request(method, ...params) {
   if (error) throw new Error(`${method}: ${error.message}`);
   return result;
 }
+
+// Does something again and again until somebody has heard of it: when a client is told of its
+// filter or subscription, it does not say.
+export async function untilHeard(hearing, act) {
+  let heard = false;
+  const done = hearing.finally(() => {
+    heard = true;
+  });
+  while (!heard) {
+    await act();
+    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 300))]);
+  }
+  return done;
+}
