@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,18 @@ from evm_dex.history.consumer import Consumer
 from evm_dex.history.http.openapi import document
 from evm_dex.history.http.routes import PARAMETERS, ROUTES, UPDATES
 from evm_dex.history.http.server import HistoryServer
+from evm_dex.history.reading import RemoteFeed
 from evm_dex.history.service import Service
+from evm_dex.history.serving import FeedServer
 from evm_dex.history.stores.interface import Question, StoreUnavailable
 from evm_dex.history.stores.sqlite import SqliteStore
 from evm_dex.history.updates import OrderUpdate, as_json
+from tests.history.crashes import free_port
 from tests.history.flow import MARKETS, USERS
 from tests.history.model import ModelStore
 from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
 from tests.history.test_service import ListFeed
+from tests.history.traffic import Traffic, chain
 
 USER, MARKET = "0x" + USERS[0].hex(), "0x" + MARKETS[0][1].hex()
 
@@ -234,4 +238,25 @@ def test_service_runs_until_it_is_told_to_stop(tmp_path: Path, events: list[Orde
     asyncio.run(run())
     assert reader.cursor().event_id == len(events)
     reader.close()
+    store.close()
+
+
+def test_service_on_a_running_chain_ends_cleanly(tmp_path: Path) -> None:
+    """Its sockets belong to the consumer's thread until that has ended."""
+    port, store = free_port(), SqliteStore(tmp_path / "h")
+
+    async def run() -> None:
+        service = Service(RemoteFeed(f"tcp://127.0.0.1:{port}"), store)
+        work = asyncio.create_task(service.run())
+        while service.consumer.health().last_event_id < last:
+            await asyncio.sleep(0.01)
+            assert not work.done()
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        await asyncio.wait_for(work, 10)
+
+    with chain(tmp_path / "chain") as dex, closing(FeedServer(dex.chain, dex.store, port)):
+        Traffic(dex, 3).block()
+        last = dex.chain.outbox.state().last
+        asyncio.run(run())
+    assert store.cursor().event_id == last
     store.close()
