@@ -10,7 +10,7 @@ export function showBook(market, { bids, asks }) {
   const body = byId("book").querySelector(".body");
   if (!bids.length && !asks.length) {
     showEmpty(body, "No orders rest in this book yet. Place one:", example(market));
-    before = new Map();
+    [before, marketBefore] = [new Map(), market.key];
     return;
   }
   const sides = [totalled(bids), totalled(asks)];
