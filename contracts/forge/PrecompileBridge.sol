@@ -36,7 +36,8 @@ function bridgeExchanges() {
 contract PrecompileBridge {
     /// Returns or reverts with exactly the node's bytes.
     fallback(bytes calldata input) external payable returns (bytes memory) {
-        bytes memory answer = BRIDGE_CHEATS.rpc("eth_call", _question(abi.encode(this, input)));
+        bytes memory relayed = abi.encode(this, msg.value, input);
+        bytes memory answer = BRIDGE_CHEATS.rpc("eth_call", _question(relayed));
         (bool success, bytes memory output) = abi.decode(answer, (bool, bytes));
         if (success) return output;
         assembly ("memory-safe") {
@@ -59,9 +60,13 @@ contract PrecompileBridge {
 
 /// @title Calls, and returns also what a call that failed reverted with.
 contract Relay {
+    /// Takes what the exchange pays out.
+    receive() external payable {}
+
     fallback(bytes calldata input) external returns (bytes memory) {
-        (address target, bytes memory data) = abi.decode(input, (address, bytes));
-        (bool success, bytes memory output) = target.call(data);
+        (address target, uint256 value, bytes memory data) =
+            abi.decode(input, (address, uint256, bytes));
+        (bool success, bytes memory output) = target.call{value: value}(data);
         return abi.encode(success, output);
     }
 }

@@ -62,6 +62,7 @@ def project(url: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     skip_without(ROOT / "contracts/node_modules/solc", "the npm package solc")
     directory = tmp_path_factory.mktemp("forge") / "project"
     shutil.copytree(ROOT / "examples/forge", directory)
+    shutil.copytree(HERE / "forge", directory / "test", dirs_exist_ok=True)
     left_out = shutil.ignore_patterns("node_modules", "artifacts", "test", "*.json", "*.mjs")
     shutil.copytree(ROOT / "contracts", directory / "lib/evm-dex/contracts", ignore=left_out)
     made = Project(directory, url)
@@ -131,11 +132,11 @@ def test_a_contract_made_by_forge_opens_a_position(
     assert "InvalidLeverage(leverage=51, maxLeverage=50)" in told
 
 
-def test_the_example_tests_pass_on_a_fork(project: Project) -> None:
+def test_the_examples_tests_and_ours_pass_on_a_fork(project: Project) -> None:
     told = project.forge("test", "--fork-url", project.url)
     passed = re.search(r"(\d+) tests passed, 0 failed, 0 skipped", told)
     assert passed is not None, told
-    assert int(passed[1]) == 6
+    assert int(passed[1]) == 8
 
 
 def test_the_example_script_deploys_and_bids_over_the_bridge(
