@@ -146,23 +146,25 @@ def killed(server: Server) -> Iterator[Server]:
 
 
 def test_a_killed_server_has_all_it_confirmed_and_clients_wait_for_it(
-    settings: CqlSettings, stores: list[CqlStore], killed: Server
+    bare_settings: CqlSettings, stores: list[CqlStore], killed: Server
 ) -> None:
     """Killed while it takes in updates; one client was connected, another comes meanwhile."""
     events = Flow(seed=31).make(6_000)
-    store = CqlStore(settings)
+    store = CqlStore(bare_settings)
     stores.append(store)
     store.apply(events[:500])
-    threading.Timer(0.4, killed.kill).start()
+    killer = threading.Timer(0.4, killed.kill)
+    killer.start()
     confirmed = 500
     try:
         for first in range(500, len(events), 100):
             store.apply(events[first : first + 100])
             confirmed = first + 100
     except StoreUnavailable:
-        assert not killed.is_running
+        killer.join()
+    assert not killed.is_running
     assert confirmed < len(events), "the server was killed too late"
-    stores.append(late := CqlStore(settings))
+    stores.append(late := CqlStore(bare_settings))
     for ask in (late.cursor, lambda: late.open_orders(USERS[0]), lambda: late.apply(events)):
         with pytest.raises(StoreUnavailable):
             ask()
