@@ -129,9 +129,10 @@ class Server:
             return _refused(413, f"a request has at most {self._limits.body_bytes} bytes")
         found = await self._answer(body)
         response = web.Response(body=found, content_type=_JSON, headers=self._guard.headers(origin))
-        async with asyncio.timeout(self._limits.send_seconds):
-            await response.prepare(request)
-            await response.write_eof()
+        with suppress(ConnectionError):  # whoever asked has left
+            async with asyncio.timeout(self._limits.send_seconds):
+                await response.prepare(request)
+                await response.write_eof()
         return response
 
     async def _answer(self, body: bytes) -> bytes:
