@@ -146,11 +146,11 @@ def killed(server: Server) -> Iterator[Server]:
 
 
 def test_a_killed_server_has_all_it_confirmed_and_clients_wait_for_it(
-    bare_settings: CqlSettings, stores: list[CqlStore], killed: Server
+    settings: CqlSettings, stores: list[CqlStore], killed: Server
 ) -> None:
     """Killed while it takes in updates; one client was connected, another comes meanwhile."""
     events = Flow(seed=31).make(6_000)
-    store = CqlStore(bare_settings)
+    store = CqlStore(settings)
     stores.append(store)
     store.apply(events[:500])
     killer = threading.Timer(0.4, killed.kill)
@@ -164,7 +164,7 @@ def test_a_killed_server_has_all_it_confirmed_and_clients_wait_for_it(
         killer.join()
     assert not killed.is_running
     assert confirmed < len(events), "the server was killed too late"
-    stores.append(late := CqlStore(bare_settings))
+    stores.append(late := CqlStore(settings))
     for ask in (late.cursor, lambda: late.open_orders(USERS[0]), lambda: late.apply(events)):
         with pytest.raises(StoreUnavailable):
             ask()

@@ -40,9 +40,6 @@ def jvm_options(home: Path, jars: Path, jmx_port: int | None) -> list[str]:
         f"-Dlogback.configurationFile={home / 'logback.xml'}",
         *("-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=0"),
         *("-Dcassandra.superuser_setup_delay_ms=0", "-Dcassandra.join_ring=true"),
-        # Schema and truncations reach the disk by the commit log alone, which is much faster; so
-        # a table truncated before a kill has its rows again after it.
-        "-Dcassandra.unsafesystem=true",
         *([f"-Dcassandra.jmx.local.port={jmx_port}"] if jmx_port else []),
     ]
 
