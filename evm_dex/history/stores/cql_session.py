@@ -13,7 +13,7 @@ from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.interface import StoreUnavailable
 
 try:
-    from cassandra import DriverException, RequestValidationException
+    from cassandra import ConsistencyLevel, DriverException, RequestValidationException
     from cassandra.auth import PlainTextAuthProvider
     from cassandra.cluster import (
         EXEC_PROFILE_DEFAULT,
@@ -174,6 +174,8 @@ class CqlSession:
         profile = ExecutionProfile(
             load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
             request_timeout=settings.timeout,
+            # What most copies confirmed is found again whichever server is lost.
+            consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         )
         login = PlainTextAuthProvider(settings.user, settings.password) if settings.user else None
         return Cluster(

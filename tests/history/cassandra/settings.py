@@ -67,6 +67,10 @@ saved_caches_directory: {home}/saved_caches
 hints_directory: {home}/hints
 cdc_raw_directory: {home}/cdc_raw
 auto_snapshot: false
+read_request_timeout: 20000ms
+range_request_timeout: 20000ms
+write_request_timeout: 20000ms
+truncate_request_timeout: 60000ms
 tombstone_failure_threshold: 2000
 memtable_heap_space: 64MiB
 memtable_offheap_space: 64MiB

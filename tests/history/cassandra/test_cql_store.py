@@ -8,18 +8,10 @@ from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.interface import HistoryStore
 from evm_dex.history.updates import Kind, OrderUpdate
-from tests.history.cassandra.fixtures import (
-    bare_settings,
-    cluster,
-    one_keyspace,
-    server,
-    settings,
-    stores,
-)
 from tests.history.model import ModelStore
 from tests.history.store_contract import OpenStore, StoreContract, assert_same, events
 
-_FIXTURES = (events, server, cluster, one_keyspace, settings, bare_settings, stores)
+_FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")
 
 

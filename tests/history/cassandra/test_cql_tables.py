@@ -16,19 +16,11 @@ from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_settings import CqlSettings, parse_address
 from evm_dex.history.stores.interface import StoreBroken
 from evm_dex.history.updates import Kind, OrderUpdate
-from tests.history.cassandra.fixtures import (
-    bare_settings,
-    cluster,
-    one_keyspace,
-    server,
-    settings,
-    stores,
-)
 from tests.history.flow import USERS, Flow
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same, events
 
-_FIXTURES = (events, server, cluster, one_keyspace, settings, bare_settings, stores)
+_FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")
 REMARKS: Step = ("remarks", ("CREATE TABLE IF NOT EXISTS remarks (one int PRIMARY KEY)",))
 BROKEN: Step = ("remarks", (*REMARKS[1], "CREATE TABLE remarks (one int PRIMARY KEY)"))

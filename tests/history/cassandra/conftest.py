@@ -1,4 +1,4 @@
-"""The server that tests of the CQL store talk to."""
+"""The server that tests of the CQL store talk to: one for all of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def cluster(request: pytest.FixtureRequest) -> CqlSettings:
     if NAMED:
         return parse_address(NAMED)
     server: Server = request.getfixturevalue("server")
-    return CqlSettings(port=server.port)
+    return CqlSettings(port=server.port, timeout=30)
 
 
 @pytest.fixture(scope="session")

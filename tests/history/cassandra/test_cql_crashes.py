@@ -17,20 +17,12 @@ from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.interface import Question, StoreUnavailable
 from evm_dex.history.updates import OrderUpdate
-from tests.history.cassandra.fixtures import (
-    bare_settings,
-    cluster,
-    one_keyspace,
-    server,
-    settings,
-    stores,
-)
 from tests.history.cassandra.server import Server
 from tests.history.flow import USERS, Flow, batches
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same, events
 
-_FIXTURES = (events, server, cluster, one_keyspace, settings, bare_settings, stores)
+_FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")
 Answer = TypeVar("Answer")
 PATIENCE = 60
