@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
 
 from evm_dex.abi import Event
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from evm_dex.dex import Dex
 
 _BAR_WIDTH = 24
+_MOST_COLUMNS = 5
 
 
 def units(amount: int, decimals: int) -> str:
@@ -112,14 +112,14 @@ def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
     table = plain_table("Checkpoints", columns, right=("height", "age", "rows", "own", "shared"))
     for info in checkpoints:
         manifest, usage = info.manifest, info.usage()
-        state = escape(info.problem or ("pinned" if info.pinned else "ok"))
+        state = "problem" if info.problem else "pinned" if info.pinned else "ok"
         sizes = decimal(usage.own), decimal(usage.shared)
         if manifest is None:
             table.add_row(str(info.height), "", "", "", "", *sizes, state, style="red")
             continue
         table.add_row(
             str(info.height),
-            manifest.made_at[:16].replace("T", " "),
+            manifest.made_at[5:16].replace("T", " "),
             age(manifest.made_at),
             manifest.block_hash[:8],
             f"{sum(manifest.rows.values()):,}",
@@ -131,13 +131,15 @@ def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
 
 
 def checkpoint_rows_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
-    """The rows of each checkpoint by table, for tables that have some."""
+    """Rows by table, of those that have some, in the newest checkpoints: one column each."""
     found = [(info.height, info.manifest.rows) for info in checkpoints if info.manifest]
-    numbers = sorted({int(number) for _, rows in found for number in rows})
-    names = [table_name(number) for number in numbers]
-    table = plain_table("Rows by table", ("height", *names), right=("height", *names))
-    for height, rows in found:
-        table.add_row(str(height), *(f"{rows.get(str(number), 0):,}" for number in numbers))
+    shown = found[-_MOST_COLUMNS:]
+    numbers = sorted({int(number) for _, rows in shown for number in rows})
+    heights = [f"block {height}" for height, _ in shown]
+    table = plain_table("Rows by table", ("table", *heights), right=heights)
+    for number in numbers:
+        counts = (f"{rows.get(str(number), 0):,}" for _, rows in shown)
+        table.add_row(table_name(number), *counts)
     return table
 
 

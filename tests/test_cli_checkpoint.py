@@ -23,8 +23,8 @@ PRICE = 3_000 * 10**6
 
 
 def run(*arguments: object, code: int = 0) -> str:
-    """A command's output, in lines as long as they come."""
-    result = runner.invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    """A command's output."""
+    result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result.output
 

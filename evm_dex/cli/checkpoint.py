@@ -87,6 +87,10 @@ def list_all(path: ChainPath, as_json: AsJson = False) -> None:
         print_json([_as_json(info) for info in found])
         return
     console.print(checkpoints_table(found))
+    for info in found:
+        if info.problem:
+            said = f"block {info.height}: {info.problem}"
+            console.print(said, style="red", highlight=False, markup=False, soft_wrap=True)
     if any(info.manifest for info in found):
         console.print(checkpoint_rows_table(found))
 
