@@ -20,8 +20,9 @@ PACKAGES = ("precompiles", "checkpoint", "evm_dex")
 
 # What an exchange stands on; neither knows the other.
 SHARED = (
-    "precompiles.abi", "precompiles.context", "precompiles.engine", "precompiles.errors",
-    "precompiles.ledger", "precompiles.precompile", "precompiles.tokens", "precompiles.types",
+    "precompiles.abi", "precompiles.attempts", "precompiles.batches", "precompiles.context",
+    "precompiles.engine", "precompiles.errors", "precompiles.ledger", "precompiles.limits",
+    "precompiles.ownership", "precompiles.precompile", "precompiles.tokens", "precompiles.types",
 )  # fmt: skip
 
 # A module may import what its own row names; the longest matching prefix decides.

@@ -17,6 +17,7 @@ from evm_dex.chain.genesis_values import (
     prevention_mode,
     token_of,
 )
+from precompiles.engine.margin import is_margin_table
 from precompiles.types import (
     FEE_DENOMINATOR,
     MAX_AMOUNT,
@@ -168,14 +169,9 @@ def _tiers(at: str, table: PerpMarketTable) -> tuple[tuple[int, int], ...]:
         (amount_of(f"{at}.tiers[{index}]", bound, MAX_AMOUNT), leverage)
         for index, (bound, leverage) in enumerate(table.tiers)
     ]
-    bounds, leverages = [bound for bound, _ in tiers], [leverage for _, leverage in tiers]
-    for leverage in leverages:
+    for _, leverage in tiers:
         check_range(f"{at}.tiers", leverage, 1, MAX_LEVERAGE)
-    if (
-        bounds[0] != 0
-        or bounds != sorted(set(bounds))
-        or leverages != sorted(set(leverages), reverse=True)
-    ):
+    if not is_margin_table(tiers):
         raise genesis_error(
             f"{at}.tiers", "the first bound is 0, bounds rise and leverages fall from tier to tier"
         )

@@ -35,6 +35,17 @@ class Tier(NamedTuple):
     max_leverage: int
 
 
+def is_margin_table(tiers: Sequence[tuple[int, int]]) -> bool:
+    """Whether (lower bound, maximum leverage) begin at 0, bounds rise and leverages fall."""
+    bounds = [bound for bound, _ in tiers]
+    leverages = [leverage for _, leverage in tiers]
+    return (
+        bounds[:1] == [0]
+        and bounds == sorted(set(bounds))
+        and leverages == sorted(set(leverages), reverse=True)
+    )
+
+
 class RateTier(NamedTuple):
     """From the notional `lower_bound` on, maintenance is `rate` parts of RATE_SCALE."""
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
-from precompiles.ledger.ledger import Ledger
 from precompiles.perp.events import PerpEvent
 from precompiles.types import Address
 
@@ -28,21 +26,3 @@ class Execution:
     def acting_for(self, user: Address) -> Execution:
         """The same call, doing what another account asked for earlier."""
         return replace(self, caller=user)
-
-
-class Point(NamedTuple):
-    """A moment in an execution that it can go back to."""
-
-    journal: int
-    events: int
-
-
-def point(ledger: Ledger, execution: Execution) -> Point:
-    """Now."""
-    return Point(ledger.journal.mark(), len(execution.events))
-
-
-def go_back(ledger: Ledger, execution: Execution, to: Point) -> None:
-    """Take back what was done since, and what was said of it."""
-    ledger.journal.revert(to.journal)
-    del execution.events[to.events :]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from precompiles.attempts import go_back, point
 from precompiles.engine.amounts import fee, quote_amount
 from precompiles.engine.matching import Fill, SelfMatch, match
 from precompiles.errors import NoOraclePrice, PositionBankrupt, StalePrice
@@ -16,7 +17,7 @@ from precompiles.perp.accounts import require_fresh_account
 from precompiles.perp.affording import charge_fee, missing_margin, standing
 from precompiles.perp.closing import close, reduce_order
 from precompiles.perp.events import OrderReduced, Trade
-from precompiles.perp.execution import Execution, go_back, point
+from precompiles.perp.execution import Execution
 from precompiles.perp.positions import net, sweep
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from precompiles.attempts import go_back, point
 from precompiles.errors import (
     NotLiquidatable,
     PositionBankrupt,
@@ -28,7 +29,7 @@ from precompiles.perp.book_liquidation import Stage, equity_left, is_partial_fir
 from precompiles.perp.clock import prices_at, touch
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated
-from precompiles.perp.execution import Execution, go_back, point
+from precompiles.perp.execution import Execution
 from precompiles.perp.insurance import pay_out
 from precompiles.perp.market_orders import require_open
 from precompiles.perp.oracle import is_fresh, require_fresh

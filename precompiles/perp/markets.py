@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from precompiles.engine.margin import Tier
+from precompiles.engine.margin import Tier, is_margin_table
 from precompiles.errors import (
     AmountNotMultipleOfLot,
     AmountTooLarge,
@@ -17,7 +17,6 @@ from precompiles.errors import (
     CollateralNotSet,
     InvalidMarket,
     MarketExists,
-    NotExchangeOwner,
     PriceNotMultipleOfTick,
     PriceZero,
     UnknownMarket,
@@ -25,6 +24,7 @@ from precompiles.errors import (
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket
 from precompiles.ledger.rows import grow, shrink
+from precompiles.ownership import require_owner
 from precompiles.perp.clock import touch
 from precompiles.perp.events import BackstopSet, CollateralSet, MarketChanged, MarketListed
 from precompiles.perp.execution import Execution
@@ -52,7 +52,7 @@ def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None
 
     Raises NotExchangeOwner, CollateralAlreadySet, or InvalidMarket for what is no ERC-20.
     """
-    _require_owner(ledger, execution.caller)
+    require_owner(ledger, execution.caller)
     settings = ledger.perp.settings
     if settings.collateral != ZERO_ADDRESS:
         raise CollateralAlreadySet(settings.collateral)
@@ -64,7 +64,7 @@ def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None
 
 def set_backstop(ledger: Ledger, execution: Execution, account: Address) -> None:
     """Choose who takes over positions that the book does not; the zero address for nobody."""
-    _require_owner(ledger, execution.caller)
+    require_owner(ledger, execution.caller)
     ledger.perp.settings = replace(ledger.perp.settings, backstop=account)
     execution.events.append(BackstopSet(account))
 
@@ -83,7 +83,7 @@ def list_market(
 
     Raises NotExchangeOwner, CollateralNotSet, MarketExists, or InvalidMarket naming the field.
     """
-    _require_owner(ledger, execution.caller)
+    require_owner(ledger, execution.caller)
     require_collateral(ledger)
     if ledger.perp.markets.get(asset):
         raise MarketExists(asset)
@@ -124,7 +124,7 @@ def change_market(
     `what` is the method of the interface that did, for the log. Raises NotExchangeOwner,
     UnknownMarket, or InvalidMarket naming the field.
     """
-    _require_owner(ledger, execution.caller)
+    require_owner(ledger, execution.caller)
     market = require_market(ledger, asset)
     # What was sampled until now followed the old rules.
     touch(ledger, execution, market)
@@ -135,19 +135,8 @@ def change_market(
 
 
 def stored_tiers(tiers: Sequence[tuple[int, int]]) -> tuple[tuple[bytes, int], ...]:
-    """Tiers as a market keeps them. Raises InvalidMarket unless they are a margin table.
-
-    The first bound is 0, bounds rise and leverages fall strictly.
-    """
-    bounds = [bound for bound, _ in tiers]
-    leverages = [leverage for _, leverage in tiers]
-    if (
-        not 0 < len(tiers) <= MAX_TIERS
-        or bounds[0] != 0
-        or bounds != sorted(set(bounds))
-        or bounds[-1] > MAX_AMOUNT
-        or leverages != sorted(set(leverages), reverse=True)
-    ):
+    """Tiers as a market keeps them. Raises InvalidMarket unless they are a margin table."""
+    if len(tiers) > MAX_TIERS or not is_margin_table(tiers) or tiers[-1][0] > MAX_AMOUNT:
         raise invalid("tiers")
     return tuple((shrink(bound), leverage) for bound, leverage in tiers)
 
@@ -201,12 +190,6 @@ def check_price(market: PerpMarket, price: int) -> None:
         raise AmountTooLarge(price, MAX_PERP_VALUE)
     if price % market.tick:
         raise PriceNotMultipleOfTick(price, market.tick)
-
-
-def _require_owner(ledger: Ledger, caller: Address) -> None:
-    owner = ledger.owner or ZERO_ADDRESS
-    if caller != owner:
-        raise NotExchangeOwner(caller, owner)
 
 
 def _check_market(market: PerpMarket) -> None:

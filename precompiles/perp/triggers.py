@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from precompiles.attempts import go_back, point
 from precompiles.errors import ContractError, InvalidTrigger
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, Trigger
 from precompiles.perp.clock import touch
 from precompiles.perp.closing import end_trigger
 from precompiles.perp.events import TriggerFired, TriggerPlaced
-from precompiles.perp.execution import Execution, go_back, point
+from precompiles.perp.execution import Execution
 from precompiles.perp.filling import MOST_MAKERS
 from precompiles.perp.market_orders import slipped
 from precompiles.perp.markets import check_amount, check_price, require_market

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from precompiles.abi.method import method
+from precompiles.batches import Result, cancel_one, place_one
 from precompiles.context import CallContext
-from precompiles.errors import ContractError, LimitTooLarge, OrderNotFound
+from precompiles.errors import OrderNotFound
 from precompiles.ledger.records import Order
+from precompiles.limits import MAX_BATCH, MAX_DEPTH_LEVELS, MAX_PAGE, check_limit
 from precompiles.precompile import Precompile
 from precompiles.spot import closing, funds, markets, placing, replacing
 from precompiles.spot.closing import CANCEL_GAS
@@ -16,16 +18,7 @@ from precompiles.types import (
     SPOT_ADDRESS,
     ZERO_ADDRESS,
     Address,
-    OrderStatus,
 )
-
-MAX_DEPTH_LEVELS = 100
-MAX_BATCH = 100
-MAX_PAGE = 100
-_NO_ERROR = bytes(4)
-
-Result = tuple[int, int, int, bytes]
-"""Order id, status, filled, selector of the error or zeros."""
 
 
 class Spot(Precompile):
@@ -77,7 +70,7 @@ class Spot(Precompile):
         self, context: CallContext, requests: list[tuple[object, ...]]
     ) -> list[Result]:
         """One result per order; a refused one leaves no trace and stops none of the others."""
-        _check_limit(len(requests), MAX_BATCH)
+        check_limit(len(requests), MAX_BATCH)
         execution = self._execution(context)
         results = [self._place_one(execution, OrderRequest._make(fields)) for fields in requests]
         self._emit(context, execution)
@@ -107,7 +100,7 @@ class Spot(Precompile):
     @method("cancelOrders(uint256[] orderIds) returns (bytes4[] errors)", gas=2_000)
     def cancel_orders(self, context: CallContext, order_ids: list[int]) -> list[bytes]:
         """Zeros for each order that was cancelled, otherwise the selector of the error."""
-        _check_limit(len(order_ids), MAX_BATCH)
+        check_limit(len(order_ids), MAX_BATCH)
         execution = self._execution(context)
         errors = [self._cancel_one(execution, order_id) for order_id in order_ids]
         self._emit(context, execution)
@@ -184,7 +177,7 @@ class Spot(Precompile):
     ) -> list[int]:
         """Ids above `after_order_id`, ascending."""
         del context
-        _check_limit(limit, MAX_PAGE)
+        check_limit(limit, MAX_PAGE)
         return self.ledger.live.by_owner.page(user, after_order_id, limit)
 
     @method("getBestPrices(address asset) view returns (uint256 bid,uint256 ask)", gas=3_000)
@@ -204,7 +197,7 @@ class Spot(Precompile):
     ) -> tuple[list[int], list[int], list[int], list[int]]:
         """Best prices first."""
         del context
-        _check_limit(levels, MAX_DEPTH_LEVELS)
+        check_limit(levels, MAX_DEPTH_LEVELS)
         markets.require_market(self.ledger, asset)
         return self.ledger.book(asset).depth_columns(levels)
 
@@ -271,7 +264,7 @@ class Spot(Precompile):
     def get_markets(self, context: CallContext, offset: int, limit: int) -> list[Address]:
         """In the order of listing."""
         del context
-        _check_limit(limit, MAX_PAGE)
+        check_limit(limit, MAX_PAGE)
         listed = sorted(self.ledger.markets.rows.values(), key=lambda market: market.number)
         return [market.asset for market in listed[offset : offset + limit]]
 
@@ -348,27 +341,10 @@ class Spot(Precompile):
         return order
 
     def _place_one(self, execution: Execution, request: OrderRequest) -> Result:
-        """One order of a batch."""
         execution.charge(PLACE_GAS)
-        mark, happened = self.ledger.journal.mark(), len(execution.events)
-        try:
-            order = placing.place(self.ledger, execution, request)
-        except ContractError as error:
-            self.ledger.journal.revert(mark)
-            del execution.events[happened:]
-            return 0, OrderStatus.REJECTED, 0, error.signature.selector
-        return order.id, order.status, order.filled, _NO_ERROR
+        ledger = self.ledger
+        return place_one(ledger, execution, lambda: placing.place(ledger, execution, request))
 
     def _cancel_one(self, execution: Execution, order_id: int) -> bytes:
-        """One order of a batch; a refused cancel has changed nothing."""
         execution.charge(CANCEL_GAS)
-        try:
-            closing.cancel(self.ledger, execution, order_id)
-        except ContractError as error:
-            return error.signature.selector
-        return _NO_ERROR
-
-
-def _check_limit(value: int, limit: int) -> None:
-    if value > limit:
-        raise LimitTooLarge(value, limit)
+        return cancel_one(lambda: closing.cancel(self.ledger, execution, order_id))

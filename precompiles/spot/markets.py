@@ -8,13 +8,13 @@ from precompiles.errors import (
     AmountZero,
     InvalidMarket,
     MarketExists,
-    NotExchangeOwner,
     PriceNotMultipleOfTick,
     PriceZero,
     UnknownMarket,
 )
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.records import Market
+from precompiles.ownership import require_owner
 from precompiles.spot.events import MarketListed, OwnershipTransferred
 from precompiles.spot.execution import Execution
 from precompiles.types import (
@@ -71,14 +71,6 @@ def transfer_ownership(ledger: Ledger, execution: Execution, new_owner: Address)
     previous = require_owner(ledger, execution.caller)
     ledger.set_owner(new_owner)
     execution.events.append(OwnershipTransferred(previous, new_owner))
-
-
-def require_owner(ledger: Ledger, caller: Address) -> Address:
-    """The exchange's owner, who must be the caller."""
-    owner = ledger.owner or ZERO_ADDRESS
-    if caller != owner:
-        raise NotExchangeOwner(caller, owner)
-    return owner
 
 
 def require_market(ledger: Ledger, asset: Address) -> Market:

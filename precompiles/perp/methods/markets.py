@@ -5,10 +5,11 @@ from __future__ import annotations
 from precompiles.abi.method import method
 from precompiles.context import CallContext
 from precompiles.engine.funding import FUNDING_SECONDS
+from precompiles.limits import MAX_PAGE, check_limit
 from precompiles.perp import markets, oracle
 from precompiles.perp.clock import prices_at
 from precompiles.perp.markets import require_market, tiers_of
-from precompiles.perp.methods.shell import MAX_PAGE, Shell, check_limit
+from precompiles.perp.methods.shell import Shell
 from precompiles.perp.oracle import require_price
 from precompiles.types import Address, SelfTradePrevention
 

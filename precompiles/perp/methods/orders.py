@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from precompiles.abi.method import method
+from precompiles.batches import Result, cancel_one, place_one
 from precompiles.context import CallContext
-from precompiles.errors import ContractError, OrderNotFound
+from precompiles.errors import OrderNotFound
 from precompiles.ledger.perp_records import PerpOrder, Trigger
+from precompiles.limits import MAX_BATCH, MAX_DEPTH_LEVELS, MAX_PAGE, check_limit
 from precompiles.perp import closing, placing, triggers
 from precompiles.perp.closing import CANCEL_GAS
-from precompiles.perp.execution import Execution, go_back, point
+from precompiles.perp.execution import Execution
 from precompiles.perp.markets import require_market
-from precompiles.perp.methods.shell import (
-    MAX_BATCH,
-    MAX_DEPTH_LEVELS,
-    MAX_PAGE,
-    Shell,
-    check_limit,
-)
+from precompiles.perp.methods.shell import Shell
 from precompiles.perp.placing import PLACE_GAS, OrderRequest
 from precompiles.perp.triggers import TriggerRequest
 from precompiles.types import Address, CloseReason, OrderStatus
-
-_NO_ERROR = bytes(4)
-
-Result = tuple[int, int, int, bytes]
-"""Order id, status, filled, selector of the error or zeros."""
 
 
 class OrderMethods(Shell):
@@ -231,21 +222,10 @@ class OrderMethods(Shell):
         return order
 
     def _place_one(self, execution: Execution, request: OrderRequest) -> Result:
-        """One order of a batch."""
         execution.charge(PLACE_GAS)
-        before = point(self.ledger, execution)
-        try:
-            order = placing.place(self.ledger, execution, request)
-        except ContractError as error:
-            go_back(self.ledger, execution, before)
-            return 0, OrderStatus.REJECTED, 0, error.signature.selector
-        return order.id, order.status, order.filled, _NO_ERROR
+        ledger = self.ledger
+        return place_one(ledger, execution, lambda: placing.place(ledger, execution, request))
 
     def _cancel_one(self, execution: Execution, order_id: int) -> bytes:
-        """One order of a batch; a refused cancel has changed nothing."""
         execution.charge(CANCEL_GAS)
-        try:
-            closing.cancel(self.ledger, execution, order_id)
-        except ContractError as error:
-            return error.signature.selector
-        return _NO_ERROR
+        return cancel_one(lambda: closing.cancel(self.ledger, execution, order_id))

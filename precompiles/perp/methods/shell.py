@@ -6,15 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from precompiles.context import CallContext
-from precompiles.errors import LimitTooLarge
 from precompiles.perp.events import ABI_EVENTS
 from precompiles.perp.execution import Execution
 from precompiles.precompile import Precompile
 from precompiles.types import PERP_ADDRESS
-
-MAX_DEPTH_LEVELS = 100
-MAX_BATCH = 100
-MAX_PAGE = 100
 
 
 class Shell(Precompile):
@@ -35,9 +30,3 @@ class Shell(Precompile):
         yield execution
         for event in execution.events:
             context.emit(*ABI_EVENTS[type(event)].encode(event))
-
-
-def check_limit(value: int, limit: int) -> None:
-    """Raises LimitTooLarge."""
-    if value > limit:
-        raise LimitTooLarge(value, limit)
