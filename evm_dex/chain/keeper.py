@@ -20,7 +20,6 @@ from precompiles.types import PERP_ADDRESS
 
 KEEPER = Account(keccak(b"evm-dex keeper"))
 KEEPER_BALANCE = 10**24
-DEFAULT_KEEP_LIMIT = 100
 _KEEP = next(
     method for method in PositionMethods.methods.values() if method.signature.name == "keep"
 )

@@ -13,7 +13,7 @@ from evm_dex.chain.core import Chain
 from evm_dex.chain.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
 from evm_dex.chain.header import Header
 from evm_dex.chain.transactions import Transaction
-from evm_dex.node.errors import RpcError, failed
+from evm_dex.node.errors import INTERNAL_ERROR, RpcError, failed
 from evm_dex.node.kinds import BlockHash, BlockId
 from evm_dex.node.limits import Limits
 from evm_dex.node.queue import Queue
@@ -148,9 +148,9 @@ def explained(error: Exception) -> RpcError:
             return failed(f"header not found: {error}")
         case ChainStopped():
             _logger.error("%s", error)
-            return RpcError(-32603, str(error))
+            return RpcError(INTERNAL_ERROR, str(error))
         case ChainError() | StoreError():
             return failed(str(error))
         case _:
             _logger.exception("a method failed")
-            return RpcError(-32603, f"internal error: {type(error).__name__}")
+            return RpcError(INTERNAL_ERROR, f"internal error: {type(error).__name__}")

@@ -48,7 +48,6 @@ from precompiles.types import ZERO_ADDRESS, Address
 CHAIN_ID = 131277322940537
 """The one that eth-tester's chains have, and that web3.py's provider takes for granted."""
 _MOST_FEE_BLOCKS = 1024
-_HEAD = ("latest", "safe", "finalized", "pending")
 
 BlockNumber = int | str
 
