@@ -18,7 +18,7 @@ from precompiles.perp.affording import charge_fee, missing_margin, standing
 from precompiles.perp.closing import close, reduce_order
 from precompiles.perp.events import OrderReduced, Trade
 from precompiles.perp.execution import Execution
-from precompiles.perp.positions import net, sweep
+from precompiles.perp.positions import net, reducible, sweep
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
 
 MATCH_GAS = 40_000
@@ -72,7 +72,7 @@ def take(
         if isinstance(met, SelfMatch):
             taker = _prevent(ledger, execution, taker, met)
             continue
-        amount = min(met.amount, _reducible(ledger, market, met.maker))
+        amount = min(met.amount, _fillable(ledger, market, met.maker))
         if amount == 0:
             close(ledger, execution, met.maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
             continue
@@ -226,20 +226,18 @@ def _fill(
     return traded
 
 
-def _reducible(ledger: Ledger, market: PerpMarket, maker: PerpOrder) -> int:
+def _fillable(ledger: Ledger, market: PerpMarket, maker: PerpOrder) -> int:
     """How much of an order may fill: all of it, unless it may only reduce."""
     if not maker.reduce_only:
         return maker.remaining
-    position = ledger.perp.netting_position(maker.owner, market.asset)
-    if position is None or position.is_long == maker.is_buy:
-        return 0
-    return min(maker.remaining, abs(position.size))
+    closing = reducible(ledger, maker.owner, market.asset, is_buy=maker.is_buy)
+    return min(maker.remaining, closing)
 
 
 def _drop_surplus(ledger: Ledger, execution: Execution, market: PerpMarket, order_id: int) -> None:
     """Cancel what is left of a maker that has reduced all it could."""
     maker = ledger.perp.orders.rows[order_id]
-    if maker.is_active and _reducible(ledger, market, maker) == 0:
+    if maker.is_active and _fillable(ledger, market, maker) == 0:
         close(ledger, execution, maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
 
 

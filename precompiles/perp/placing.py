@@ -34,7 +34,7 @@ from precompiles.perp.execution import Execution
 from precompiles.perp.filling import take
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_fresh, require_price
-from precompiles.perp.positions import net, preference
+from precompiles.perp.positions import net, preference, reducible
 from precompiles.types import (
     FEE_DENOMINATOR,
     Address,
@@ -139,12 +139,6 @@ def check_client_order_id(ledger: Ledger, user: Address, client_order_id: int) -
     in_use = ledger.perp.live.by_client_id.ids.get((user, client_order_id))
     if in_use is not None:
         raise ClientOrderIdInUse(client_order_id, in_use)
-
-
-def reducible(ledger: Ledger, user: Address, asset: Address, *, is_buy: bool) -> int:
-    """How much of an account's netting position an order of that side would close."""
-    position = ledger.perp.netting_position(user, asset)
-    return 0 if position is None or position.is_long == is_buy else abs(position.size)
 
 
 def _check_form(ledger: Ledger, caller: Address, market: PerpMarket, request: OrderRequest) -> None:

@@ -29,6 +29,12 @@ def preference(ledger: Ledger, user: Address, market: PerpMarket) -> Leverage:
     return chosen or Leverage(min(DEFAULT_LEVERAGE, market.max_leverage), is_cross=True)
 
 
+def reducible(ledger: Ledger, user: Address, asset: Address, *, is_buy: bool) -> int:
+    """How much of an account's netting position an order of that side would close."""
+    position = ledger.perp.netting_position(user, asset)
+    return 0 if position is None or position.is_long == is_buy else abs(position.size)
+
+
 def net(
     ledger: Ledger,
     execution: Execution,

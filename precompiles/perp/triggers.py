@@ -16,7 +16,8 @@ from precompiles.perp.filling import MOST_MAKERS
 from precompiles.perp.market_orders import slipped
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_price
-from precompiles.perp.placing import OrderRequest, check_client_order_id, place, reducible
+from precompiles.perp.placing import OrderRequest, check_client_order_id, place
+from precompiles.perp.positions import reducible
 from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, TimeInForce
 
 
