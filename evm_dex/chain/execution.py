@@ -11,6 +11,7 @@ from eth.abc import ComputationAPI
 from eth.constants import BLANK_ROOT_HASH
 from eth.exceptions import InsufficientFunds
 
+from evm_dex.chain.block_override import BlockOverride
 from evm_dex.chain.errors import CallFailed, StateMissing
 from evm_dex.chain.gas import GAS_TRANSACTION, floor_gas, intrinsic_gas
 from evm_dex.chain.header import Header
@@ -44,6 +45,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     max_fee_per_gas: int = 0
     """Above 0 the sender pays for the gas, and the block's base fee is what code sees."""
     max_priority_fee_per_gas: int = 0
+    block: BlockOverride | None = None
+    """The block it pretends to be in; None for the one it is made after."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -130,9 +133,12 @@ class Simulator:
             return min(guess, most)
         return self._search(state, call, guess, most)
 
-    def watched_call(self, call: Call, header: Header, tracer: Tracer) -> ComputationAPI:
+    def watched_call(
+        self, call: Call, header: Header, tracer: Tracer, prepare: Prepare | None = None
+    ) -> ComputationAPI:
         """A call with all its steps seen, also when it fails. Raises CallFailed, TraceTooLong."""
-        state, most = self._begin(call, header, tracer.watch)
+        state, most = self._begin(call, header, prepare)
+        tracer.watch(state)
         return self._execute(state, call, most)[0]
 
     def replay(
@@ -153,6 +159,8 @@ class Simulator:
     def _begin(self, call: Call, header: Header, prepare: Prepare | None) -> tuple[State, int]:
         """The state a call runs on, and the most gas it may take. Raises CallFailed."""
         state = self.state_at(header, base_fee=header.base_fee_per_gas * bool(call.max_fee_per_gas))
+        if call.block is not None:
+            header = call.block.enter(state, header)
         if prepare is not None:
             prepare(state)
         most = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evm_dex.chain.errors import StateMissing
-from evm_dex.chain.execution import Call
+from evm_dex.chain.execution import Call, Prepare
 from evm_dex.chain.history import BlockId
 from evm_dex.chain.transactions import decode
 from evm_dex.vm.machine import missing_state_as
@@ -41,10 +41,12 @@ def trace_transaction(chain: Chain, transaction_hash: bytes, tracer: Tracer) -> 
         return Trace(frame_of(computation), included.transaction.gas, gas_used)
 
 
-def trace_call(chain: Chain, call: Call, block: BlockId, tracer: Tracer) -> Trace:
+def trace_call(
+    chain: Chain, call: Call, block: BlockId, tracer: Tracer, prepare: Prepare | None = None
+) -> Trace:
     """What a call would do after a block. Raises like `Chain.call`, but a failure is a trace."""
     header = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(header.block_number):
-        computation = chain.simulator.watched_call(call, header, tracer)
+        computation = chain.simulator.watched_call(call, header, tracer, prepare)
         frame = frame_of(computation)
     return Trace(frame, frame.gas, frame.gas_used)

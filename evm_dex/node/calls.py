@@ -9,7 +9,9 @@ import msgspec
 from eth_hash.auto import keccak
 
 from evm_dex import rlp
+from evm_dex.chain.block_override import BlockOverride
 from evm_dex.chain.execution import Attempt, Call, Prepare
+from evm_dex.chain.tracing import Trace, trace_call
 from evm_dex.chain.transactions import AccessList
 from evm_dex.node.errors import failed
 from evm_dex.node.kinds import BlockHash, BlockId
@@ -19,12 +21,13 @@ from evm_dex.node.requests import Request
 from evm_dex.vm.accesses import Accesses
 from evm_dex.vm.limits import TookTooLong, limit_time
 from evm_dex.vm.machine import State
+from evm_dex.vm.tracing import Tracer
 from precompiles.types import ZERO_ADDRESS, Address
 
 _MOST_ROUNDS = 8
 
 
-def call_of(node: Node, request: Request) -> Call:
+def call_of(node: Node, request: Request, pretended: BlockOverride | None = None) -> Call:
     """A request as a call, with no more gas than one may take. Raises RpcError for a fee."""
     price = request.gas_price
     fee = request.max_fee_per_gas if price is None else price
@@ -32,7 +35,8 @@ def call_of(node: Node, request: Request) -> Call:
     if fee is not None and tip is not None and tip > fee:
         raise failed(f"maxPriorityFeePerGas {tip} is higher than maxFeePerGas {fee}")
     gas = node.limits.call_gas if request.gas is None else min(request.gas, node.limits.call_gas)
-    whole = gas >= node.chain.head.gas_limit and request.gas is None
+    keeps_limit = pretended is None or pretended.gas_limit is None
+    whole = request.gas is None and keeps_limit and gas >= node.chain.head.gas_limit
     return Call(
         sender=request.sender or ZERO_ADDRESS,
         to=request.to or b"",
@@ -44,6 +48,7 @@ def call_of(node: Node, request: Request) -> Call:
         blob_versioned_hashes=request.blob_versioned_hashes or (),
         max_fee_per_gas=fee or 0,
         max_priority_fee_per_gas=tip or 0,
+        block=pretended,
     )
 
 
@@ -53,6 +58,14 @@ def attempt(
     """What comes of a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
     with _time_bound(node):
         return node.chain.attempt(call, plain_block(block), _prepare(node, overrides, *more))
+
+
+def trace(
+    node: Node, call: Call, block: BlockId, tracer: Tracer, overrides: Overrides | None = None
+) -> Trace:
+    """What happens in a call. Raises like `attempt`, and TraceTooLong."""
+    with _time_bound(node):
+        return trace_call(node.chain, call, plain_block(block), tracer, _prepare(node, overrides))
 
 
 def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:

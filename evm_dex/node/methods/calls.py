@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from evm_dex.node import calls
+from evm_dex.node.block_overrides import BlockOverrides
 from evm_dex.node.formats import Json, access_list_object
 from evm_dex.node.kinds import Block, Data, Quantity, quantity, shaped
 from evm_dex.node.node import Node
@@ -21,13 +22,15 @@ def call(
     request: TransactionRequest,
     block: Block = "latest",
     state_overrides: StateOverrides | None = None,
+    block_overrides: BlockOverrides | None = None,
 ) -> Data:
     """What a call would return after a block; leaves no trace.
 
-    Gas is free unless the request names a fee. A revert is error 3 with its data.
+    Gas is free unless the request names a fee. A revert is error 3 with its data. Overrides are
+    what it pretends: other accounts, or another block it is in.
     """
-    tried = calls.attempt(node, calls.call_of(node, request), block, state_overrides)
-    return tried.returned()
+    call = calls.call_of(node, request, block_overrides)
+    return calls.attempt(node, call, block, state_overrides).returned()
 
 
 @rpc("eth_estimateGas")
@@ -36,9 +39,11 @@ def estimate_gas(
     request: TransactionRequest,
     block: Block = "latest",
     state_overrides: StateOverrides | None = None,
+    block_overrides: BlockOverrides | None = None,
 ) -> Quantity:
     """A gas limit with which a transaction would succeed after a block."""
-    return calls.estimate(node, calls.call_of(node, request), block, state_overrides)
+    call = calls.call_of(node, request, block_overrides)
+    return calls.estimate(node, call, block, state_overrides)
 
 
 @rpc("eth_createAccessList")

@@ -11,13 +11,16 @@ from typing import Annotated, Any
 import msgspec
 
 from evm_dex.abi import decode_outputs, exchange_error
-from evm_dex.chain.tracing import Trace, trace_call, trace_transaction
-from evm_dex.node.calls import call_of
+from evm_dex.chain.block_override import BlockOverride
+from evm_dex.chain.tracing import Trace, trace_transaction
+from evm_dex.node.block_overrides import read_block_overrides
+from evm_dex.node.calls import call_of, trace
 from evm_dex.node.decoding import exchange_call
 from evm_dex.node.errors import failed
 from evm_dex.node.formats import Json
 from evm_dex.node.kinds import Block, Hash, Kind, data, quantity, shaped
 from evm_dex.node.node import Node
+from evm_dex.node.overrides import Overrides, read_overrides
 from evm_dex.node.plain import plain
 from evm_dex.node.registry import rpc
 from evm_dex.node.requests import TransactionRequest
@@ -39,6 +42,8 @@ class Options(msgspec.Struct, frozen=True):
     memory: bool = False
     storage: bool = True
     return_data: bool = False
+    state: Overrides | None = None
+    block: BlockOverride | None = None
 
     def tracer(self) -> Tracer:
         """A tracer that keeps what is asked for."""
@@ -58,6 +63,7 @@ def _read_options(value: Any) -> Options:
     config = value.get("tracerConfig") or {}
     if not isinstance(config, Mapping):
         raise ValueError
+    state, block = value.get("stateOverrides"), value.get("blockOverrides")
     return Options(
         call_tracer=name == _CALL_TRACER,
         with_logs=bool(config.get("withLog")),
@@ -66,12 +72,15 @@ def _read_options(value: Any) -> Options:
         memory=bool(value.get("enableMemory")),
         storage=not value.get("disableStorage"),
         return_data=bool(value.get("enableReturnData")),
+        state=None if state is None else read_overrides(state),
+        block=None if block is None else read_block_overrides(block),
     )
 
 
 _OPTIONS = Kind(
     "TraceOptions",
-    f"an object: tracer ({_CALL_TRACER} or none), tracerConfig, disableStack, enableMemory, …",
+    f"an object: tracer ({_CALL_TRACER} or none), tracerConfig, disableStack, enableMemory, "
+    "stateOverrides, blockOverrides, …",
     {"type": "object"},
     _read_options,
 )
@@ -88,10 +97,10 @@ def debug_trace_transaction(
     """What happened in a mined transaction."""
     tracer = options.tracer()
     try:
-        trace = trace_transaction(node.chain, transaction_hash, tracer)
+        found = trace_transaction(node.chain, transaction_hash, tracer)
     except TraceTooLong as error:
         raise failed(f"{error}: use {_CALL_TRACER}") from error
-    return _written(trace, tracer, options)
+    return _written(found, tracer, options)
 
 
 @rpc("debug_traceCall")
@@ -101,13 +110,13 @@ def debug_trace_call(
     block: Block = "latest",
     options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
 ) -> TraceResult:
-    """What would happen in a call after a block."""
+    """What would happen in a call after a block, with stateOverrides and blockOverrides or not."""
     tracer = options.tracer()
     try:
-        trace = trace_call(node.chain, call_of(node, request), node.header(block).hash, tracer)
+        found = trace(node, call_of(node, request, options.block), block, tracer, options.state)
     except TraceTooLong as error:
         raise failed(f"{error}: use {_CALL_TRACER}") from error
-    return _written(trace, tracer, options)
+    return _written(found, tracer, options)
 
 
 def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:
