@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
-	chromium history-cassandra lock clean
+	chromium web3 history-cassandra lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -24,7 +24,7 @@ $(STAMP): $(LOCKED) pyproject.toml
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
 	@$(BIN)/evm-dex demo
 
-test: $(STAMP) contracts-deps clients-deps cassandra chromium ## Run the tests
+test: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## Run the tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 lint: $(STAMP) ## Style and types
@@ -38,7 +38,7 @@ bench: $(STAMP) ## Measure, against named floors, in one run
 torture: $(STAMP) ## Kills and damage at length: over a thousand of each, low priority
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage
 
-nightly: $(STAMP) contracts-deps clients-deps cassandra chromium ## The long property and crash runs
+nightly: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## The long property and crash runs
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
 		--timeout 14400
 
@@ -47,6 +47,9 @@ cassandra:
 
 chromium:
 	@sh .ci/chromium
+
+web3: $(STAMP)
+	@sh .ci/web3
 
 history-cassandra: $(STAMP) ## A Cassandra server to try the order history with, until Ctrl-C
 	@EVM_DEX_CQL= CI=true sh .ci/cassandra
@@ -74,5 +77,5 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 		--no-annotate --group dev --extra cql pyproject.toml -o requirements.lock
 
 clean: ## Remove what was made
-	@rm -rf $(VENV) .cassandra contracts/node_modules tests/clients/node_modules tests/clients/runtime/node_modules \
+	@rm -rf $(VENV) .cassandra .web3 contracts/node_modules tests/clients/node_modules tests/clients/runtime/node_modules \
 		demo-data .mypy_cache .pytest_cache .ruff_cache

@@ -21,11 +21,11 @@ OWNER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 
-def skip_without(thing: Path | str | None, name: str) -> Path:
+def skip_without(thing: Path | str | None, name: str, brought_by: str = "clients-deps") -> Path:
     """The path of what a test needs; where it is missing the test is skipped, under CI it fails."""
     if thing is not None and Path(thing).exists():
         return Path(thing)
-    missing = f"{name} is missing: run `make clients-deps`"
+    missing = f"{name} is missing: run `make {brought_by}`"
     if os.environ.get("CI"):
         pytest.fail(missing)
     pytest.skip(missing)

@@ -16,13 +16,9 @@ from web3._utils.contract_sources.contract_data.emitter_contract import EMITTER_
 import evm_dex
 from evm_dex.artifact import load_artifact
 from evm_dex.tester import Backend, IndexedTester
-from tests.tester.conftest import deployed
+from tests.tester.connecting import connected, deployed
 
 ETHER = 10**18
-
-
-def connected(backend: Backend) -> Any:
-    return Web3(EthereumTesterProvider(IndexedTester(backend=backend)))
 
 
 def test_web3_trades_on_the_exchange_and_reads_its_errors() -> None:
@@ -83,7 +79,7 @@ def test_a_chain_at_a_path_goes_on_in_the_next_process(tmp_path: Path) -> None:
 
 def test_logs_are_those_of_the_stock_tester_found_by_bloom() -> None:
     backend = Backend()
-    w3 = connected(backend)
+    w3 = connected(backend, IndexedTester)
     indexed, stock = w3.provider.ethereum_tester, EthereumTester(backend=backend)
     emitters = [deployed(w3, EMITTER_CONTRACT_DATA) for _ in range(2)]
     event = EMITTER_ENUM["LogDoubleWithIndex"]
