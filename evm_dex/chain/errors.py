@@ -67,3 +67,7 @@ class CallFailed(ChainError):
         super().__init__(reason if not output else f"{reason}: 0x{output.hex()}")
         self.reason = reason
         self.output = output
+
+
+class CallRefused(CallFailed):
+    """A call that can't begin: too little gas to start with, or more wei than the sender has."""

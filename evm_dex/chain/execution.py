@@ -12,7 +12,7 @@ from eth.constants import BLANK_ROOT_HASH
 from eth.exceptions import InsufficientFunds
 
 from evm_dex.chain.block_override import BlockOverride
-from evm_dex.chain.errors import CallFailed, StateMissing
+from evm_dex.chain.errors import CallFailed, CallRefused, StateMissing
 from evm_dex.chain.gas import GAS_TRANSACTION, floor_gas, intrinsic_gas
 from evm_dex.chain.header import Header
 from evm_dex.chain.nodes import NodeStore, StoredNodes
@@ -106,7 +106,7 @@ class Simulator:
     def attempt(self, call: Call, header: Header, prepare: Prepare | None = None) -> Attempt:
         """What comes of a call. The caller reverts the ledger either way.
 
-        Raises CallFailed for one that can't even begin.
+        Raises CallRefused for one that can't even begin.
         """
         state, most = self._begin(call, header, prepare)
         computation, gas_used = self._execute(state, call, most)
@@ -157,7 +157,7 @@ class Simulator:
         return self._machine.apply(state, last)
 
     def _begin(self, call: Call, header: Header, prepare: Prepare | None) -> tuple[State, int]:
-        """The state a call runs on, and the most gas it may take. Raises CallFailed."""
+        """The state a call runs on, and the most gas it may take. Raises CallRefused."""
         state = self.state_at(header, base_fee=header.base_fee_per_gas * bool(call.max_fee_per_gas))
         if call.block is not None:
             header = call.block.enter(state, header)
@@ -167,19 +167,19 @@ class Simulator:
         if not call.max_fee_per_gas:
             return state, most
         if call.max_fee_per_gas < header.base_fee_per_gas:
-            raise CallFailed(
+            raise CallRefused(
                 f"max fee per gas less than block base fee: {call.max_fee_per_gas}, the base fee "
                 f"is {header.base_fee_per_gas}"
             )
         return state, self._affordable(state, call, most)
 
     def _affordable(self, state: State, call: Call, most: int) -> int:
-        """The most gas the sender can pay for. Raises CallFailed where less than was asked."""
+        """The most gas the sender can pay for. Raises CallRefused where less than was asked."""
         balance = state.get_balance(call.sender)
         payable = max(balance - call.value, 0) // call.max_fee_per_gas
         least = GAS_TRANSACTION if call.gas is None else most
         if payable < least:
-            raise CallFailed(
+            raise CallRefused(
                 f"insufficient funds for gas * price + value: 0x{call.sender.hex()} has {balance} "
                 f"wei, it takes {least * call.max_fee_per_gas + call.value}"
             )
@@ -195,7 +195,7 @@ class Simulator:
         )
         needed = max(intrinsic, floor_gas(call.data))
         if gas < needed:
-            raise CallFailed(
+            raise CallRefused(
                 f"intrinsic gas too low: {gas} is below the {needed} it takes before execution"
             )
         tried = TriedTransaction(
@@ -216,7 +216,7 @@ class Simulator:
             return self._machine.run(state, tried)
         except InsufficientFunds as error:
             balance = state.get_balance(call.sender)
-            raise CallFailed(
+            raise CallRefused(
                 f"insufficient funds for transfer: 0x{call.sender.hex()} has {balance} wei, the "
                 f"call sends {call.value}"
             ) from error
