@@ -365,6 +365,8 @@ class Chain:
             problem = commitment_problem(state, changes.commitment, target.block_number)
         if problem:
             raise StoreDamaged(problem, f"undo rows of blocks {heights[0]} to {heights[-1]}")
+        for tell in self.history.on_leaving:
+            tell(heights)
         head = self._store.head()
         assert head is not None, "the chain has begun"
         batch = rollback_batch(self.history, head, target, changes, self.outbox)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -58,6 +58,8 @@ class History:
 
     def __init__(self, store: StoreReader) -> None:
         self._store = store
+        self.on_leaving: list[Callable[[range], object]] = []
+        """Called with heights of blocks that are about to leave the chain, to be read once more."""
 
     def header(self, block: BlockId, head: int) -> Header:
         """A block's header. Raises UnknownBlock."""
@@ -177,6 +179,11 @@ def _alternatives(topic: bytes | Sequence[bytes] | None) -> tuple[bytes, ...]:
     if topic is None:
         return ()
     return (topic,) if isinstance(topic, bytes) else tuple(topic)
+
+
+def matches(log: Log, addresses: Sequence[Address], topics: TopicFilter) -> bool:
+    """Whether a log is one of those that `History.logs` would find."""
+    return _matches(log, addresses, [_alternatives(topic) for topic in topics])
 
 
 def _matches(

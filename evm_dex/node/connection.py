@@ -27,13 +27,18 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(node.limits.waiting_messages)
         self._too_slow = asyncio.Event()
-        self.subscriptions = Subscriptions(node, self.send)
+        self.subscriptions = Subscriptions(node, self.send, self.end)
 
     def send(self, message: bytes) -> None:
         """Queue a message; from any thread. Too long a queue ends the connection."""
         if message:
             with suppress(RuntimeError):  # the loop has ended, and the connection with it
                 self._loop.call_soon_threadsafe(self._queue, message)
+
+    def end(self) -> None:
+        """Give the client up; from any thread."""
+        with suppress(RuntimeError):  # as above
+            self._loop.call_soon_threadsafe(self._too_slow.set)
 
     def _queue(self, message: bytes) -> None:
         try:

@@ -27,6 +27,10 @@ class Filter:
         """The first block it has not told of."""
         self.hashes: list[bytes] = []
         """Of transactions it has not told of."""
+        self.kept: list[Json] = []
+        """Logs it has not told of and that can't be read any more, and that they were removed."""
+        self.is_incomplete = False
+        """Whether those were too many to keep."""
         self.last_asked = time.monotonic()
 
 
@@ -100,14 +104,19 @@ class Filters:
 
     def _new_logs(self, found: Filter) -> list[Json]:
         assert found.query is not None
+        if found.is_incomplete:
+            raise limit_exceeded(
+                "more logs were removed at once than are kept: make a new filter, and ask for all "
+                "with eth_getLogs"
+            )
         heights = self._new_heights(found)
-        if not heights:
-            return []
         try:
-            return logs_between(self._node, found.query, heights[0], heights[-1])
+            new = logs_between(self._node, found.query, heights.start, heights.stop - 1)
         except RpcError:  # too many at once: none of them was told of
-            found.next_height = heights[0]
+            found.next_height = heights.start
             raise
+        kept, found.kept = found.kept, []
+        return kept + new
 
     def _new_transactions(self, found: Filter) -> list[str]:
         hashes, found.hashes = found.hashes, []
@@ -120,9 +129,31 @@ class Filters:
         return heights
 
     def _news(self, news: News) -> None:
-        """After a rollback the blocks that came anew are new."""
+        """After a rollback logs are removed, and the blocks that came anew are new."""
         for found in self._filters.values():
+            if found.query is not None and news.removed_logs != ():
+                self._remove_logs(found, found.query, news)
             found.next_height = min(found.next_height, news.went_back_to + 1)
+
+    def _remove_logs(self, found: Filter, query: LogQuery, news: News) -> None:
+        """Keep what has not been told of in order: those that came, then those that went."""
+        if news.removed_logs is None:
+            found.is_incomplete = True
+            return
+        removed = [log for log in news.removed_logs if log.matches(query)]
+        if not removed:
+            return
+        try:
+            stayed = logs_between(self._node, query, found.next_height, news.went_back_to)
+        except RpcError:  # too many
+            found.is_incomplete = True
+            return
+        untold = [log.as_new() for log in removed if log.entry.height >= found.next_height]
+        found.kept += [*stayed, *untold, *(log.as_removed() for log in removed)]
+        found.next_height = news.went_back_to + 1
+        found.is_incomplete |= len(found.kept) > 2 * self._node.limits.log_results
+        if found.is_incomplete:
+            found.kept = []
 
     def _transaction(self, transaction: Transaction) -> None:
         for found in self._filters.values():

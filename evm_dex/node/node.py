@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from checkpoint.errors import StoreError
@@ -15,6 +15,7 @@ from evm_dex.chain.header import Header
 from evm_dex.chain.transactions import Transaction
 from evm_dex.node.errors import INTERNAL_ERROR, RpcError, failed
 from evm_dex.node.kinds import BlockHash, BlockId
+from evm_dex.node.leaving import Leaving, RemovedLog
 from evm_dex.node.limits import Limits
 from evm_dex.node.queue import Queue
 from evm_dex.node.registry import all_methods
@@ -34,11 +35,18 @@ _REMEMBERED_BLOCKS = 4_096
 class News:
     """What has just become of the chain, for filters and subscriptions."""
 
-    def __init__(self, went_back_to: int, headers: tuple[Header, ...]) -> None:
+    def __init__(
+        self,
+        went_back_to: int,
+        headers: tuple[Header, ...],
+        removed_logs: Sequence[RemovedLog] | None = (),
+    ) -> None:
         self.went_back_to = went_back_to
         """The last block that stayed."""
         self.headers = headers
         """New blocks after that one, oldest first."""
+        self.removed_logs = removed_logs
+        """Of blocks that were after it before, oldest first; None where they are too many."""
 
 
 class Node:
@@ -75,6 +83,7 @@ class Node:
         self.on_interval: list[Callable[[], object]] = []
         self.filters: Filters = Filters(self)
         self.queue = Queue(chain)
+        self._leaving = Leaving(chain, self.limits.log_results)
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
         self._announced.append((chain.head.block_number, chain.head.hash))
         chain.listeners.append(lambda _: self._announce())
@@ -125,7 +134,7 @@ class Node:
             head if height == head.block_number else self.chain.header(height) for height in heights
         )
         self._announced.extend((header.block_number, header.hash) for header in headers)
-        _tell_all(self.on_news, News(stayed, headers))
+        _tell_all(self.on_news, News(stayed, headers, self._leaving.take()))
 
 
 def _tell_all(told: Iterable[Callable[[_News], object]], news: _News) -> None:

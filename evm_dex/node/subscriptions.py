@@ -25,18 +25,21 @@ _Tell = Callable[[Any], None]
 class Subscriptions:
     """What a client wants to be told of. Used on the chain's thread."""
 
-    def __init__(self, node: Node, send: Callable[[bytes], None]) -> None:
+    def __init__(self, node: Node, send: Callable[[bytes], None], end: Callable[[], None]) -> None:
+        """`end` gives up a connection whose client can't be told all it has asked for."""
         self._node = node
         self._send = send
+        self._end = end
         self._on_block: dict[str, Callable[[Header, _Tell], None]] = {}
         self._on_transaction: dict[str, Callable[[Transaction, _Tell], None]] = {}
+        self._queries: dict[str, LogQuery] = {}
 
     def to_heads(self) -> str:
         """Of new blocks' headers; its id."""
         return self._add(self._on_block, lambda header, tell: tell(header_object(header)))
 
     def to_logs(self, query: LogQuery) -> str:
-        """Of logs that match in new blocks; its id."""
+        """Of logs that match in new blocks, and of their removal; its id."""
         history = self._node.chain.history
 
         def tell_logs(header: Header, tell: _Tell) -> None:
@@ -44,7 +47,9 @@ class Subscriptions:
             for entry in history.logs(height, height, query.addresses, query.topics):
                 tell(entry_object(entry, header))
 
-        return self._add(self._on_block, tell_logs)
+        identity = self._add(self._on_block, tell_logs)
+        self._queries[identity] = query
+        return identity
 
     def to_transactions(self, *, full: bool) -> str:
         """Of transactions as they come in, whole or only their hashes; its id."""
@@ -55,6 +60,7 @@ class Subscriptions:
 
     def remove(self, identity: str) -> bool:
         """End one; whether it was there."""
+        self._queries.pop(identity, None)
         for subscribed in (self._on_block, self._on_transaction):
             if subscribed.pop(identity, None) is not None:
                 return True
@@ -63,6 +69,7 @@ class Subscriptions:
     def close(self) -> None:
         """End all."""
         self._on_block.clear()
+        self._queries.clear()
         self._on_transaction.clear()
         for told, tell in self._told():
             if tell in told:
@@ -87,9 +94,18 @@ class Subscriptions:
         )
 
     def _tell_news(self, news: News) -> None:
+        self._tell_removed(news)
         for header in news.headers:
             for identity, make in self._on_block.items():
                 make(header, partial(self._notify, identity))
+
+    def _tell_removed(self, news: News) -> None:
+        if news.removed_logs is None and self._queries:
+            self._end()
+        for log in news.removed_logs or ():
+            for identity, query in self._queries.items():
+                if log.matches(query):
+                    self._notify(identity, log.as_removed())
 
     def _tell_transaction(self, transaction: Transaction) -> None:
         for identity, make in self._on_transaction.items():

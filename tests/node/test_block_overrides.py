@@ -102,7 +102,7 @@ def test_the_exchanges_see_the_pretended_time(shared_node: Served) -> None:
         assert int(output[-64:], 16) == (time // 3_600 + 1) * 3_600
 
 
-BAD = (
+BAD: tuple[Any, ...] = (
     {"number": "0x"},
     {"number": hex(2**63)},
     {"number": hex(2**256 - 1)},

@@ -6,31 +6,18 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from evm_dex.chain.cheats import Cheats
-from evm_dex.chain.errors import UnknownSnapshot
 from evm_dex.node.errors import failed
 from evm_dex.node.kinds import (
     Flag,
     HexAddress,
     Kind,
     Quantity,
-    quantity,
     read_quantity,
-    unchanged,
 )
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 
 _MOST_BLOCKS = 10_000
-_INSTEAD_OF_STATE = (
-    "states travel as archives here, each proven by its block hash: run "
-    "`evm-dex checkpoint export` and `evm-dex checkpoint import` on the chain's directory"
-)
-
-
-def _read_snapshot(value: Any) -> int | str:
-    if isinstance(value, str) and value[:2] not in ("0x", "0X"):
-        return value
-    return read_quantity(value)
 
 
 def _read_mining(value: Any) -> tuple[int | None, int]:
@@ -45,67 +32,14 @@ def _read_mining(value: Any) -> tuple[int | None, int]:
     )
 
 
-SnapshotId = Annotated[
-    int | str,
-    Kind(
-        "Snapshot",
-        "a snapshot's number in hex, or its name",
-        {"type": "string"},
-        _read_snapshot,
-        lambda found: found if isinstance(found, str) else quantity(found),
-    ),
-]
-Name = Annotated[str | None, Kind("Name", "a string", {"type": "string"})]
 Mining = Annotated[
     tuple[int | None, int],
     Kind("Mining", "a time in seconds, or {timestamp, blocks}", {}, _read_mining),
 ]
-Anything = Annotated[Any, Kind("Anything", "anything", {}, unchanged)]
 
 
 def _cheats(node: Node) -> Cheats:
     return Cheats(node.chain)
-
-
-def _names_a_chain(options: Any) -> bool:
-    """Whether anything is set in options to fork; viem sends them empty or null otherwise."""
-    if isinstance(options, Mapping):
-        return any(map(_names_a_chain, options.values()))
-    return options is not None
-
-
-# Snapshots
-
-
-@rpc("evm_snapshot", "anvil_snapshot", cheat=True)
-def snapshot(node: Node, name: Name = None) -> SnapshotId:
-    """Remember the chain as it is; a number that one revert uses up, or the name given."""
-    return node.chain.snapshot(name)
-
-
-@rpc("evm_revert", "anvil_revert", cheat=True)
-def revert(node: Node, snapshot: SnapshotId) -> Flag:
-    """Go back to a snapshot; false where there is none. Later snapshots are used up too."""
-    try:
-        node.chain.revert(snapshot)
-    except UnknownSnapshot:
-        return False
-    return True
-
-
-@rpc("anvil_reset", "hardhat_reset", cheat=True)
-def reset(node: Node, forking: Anything = None) -> Flag:
-    """Go back to block 0, with nobody impersonated and nothing chosen."""
-    if _names_a_chain(forking):
-        raise failed("this node does not fork other chains: call it without parameters")
-    _cheats(node).reset()
-    return True
-
-
-@rpc("anvil_dumpState", "hardhat_dumpState", "anvil_loadState", "hardhat_loadState", cheat=True)
-def carry_state(node: Node, state: Anything = None) -> Flag:  # noqa: ARG001 - refused whatever it is
-    """Refused: a state is carried in an archive."""
-    raise failed(_INSTEAD_OF_STATE)
 
 
 @rpc("anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", cheat=True)
