@@ -92,7 +92,7 @@ class Outbox:
         """
         if not self.is_on:
             return ()
-        recording = Recording(_rows(changes, "old"), self._base_unit)
+        recording = Recording(_rows(changes, "old"), self._base_unit, self._store.row)
         hashes = (transaction.hash for transaction in transactions)
         recording.add_block(_place(header), zip(hashes, receipts, strict=True))
         recording.check(_rows(changes, "new"))
@@ -105,10 +105,9 @@ class Outbox:
 
         `changes` lead back, so what is new in them is what was before the blocks.
         """
-        before = _rows(changes, "new")
-        if not self.is_on or not before:
+        if not self.is_on:
             return ()
-        recording = Recording(before, self._base_unit)
+        recording = Recording(_rows(changes, "new"), self._base_unit, self._store.row)
         for height in heights:
             block_hash = history.hash_at(height)
             receipts = history.receipts(block_hash)

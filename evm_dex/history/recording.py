@@ -13,8 +13,10 @@ from evm_dex.history.effects import effect
 from evm_dex.history.lifecycle import Status, check_move
 from evm_dex.history.logs import OrderEvent, order_event
 from evm_dex.history.rows import (
+    ORDER_TABLES,
     BaseUnit,
     Rows,
+    StoredRow,
     as_row,
     average_price,
     is_row_of,
@@ -51,10 +53,16 @@ class BlockPlace(Struct, frozen=True):
 class Recording:
     """The updates of one block, or of several in a row."""
 
-    def __init__(self, before: Rows, base_unit: BaseUnit) -> None:
-        """`before` has every order row that the blocks change, as it was before the first."""
+    def __init__(self, before: Rows, base_unit: BaseUnit, stored: StoredRow) -> None:
+        """`before` has every order row that the blocks change, as it was before the first.
+
+        `stored` gives the others: a log may be about an order that is as it was, such as one
+        that was reduced to what it asked for.
+        """
         self._before = before
         self._base_unit = base_unit
+        self._stored = stored
+        self._unchanged: dict[tuple[int, bytes], bytes] = {}
         self._orders: dict[int, OrderUpdate] = {}
         self.updates: list[OrderUpdate] = []
         """So far, in order, without event ids."""
@@ -80,6 +88,7 @@ class Recording:
 
     def check(self, after: Rows) -> None:
         """Raises RecordingFailed unless each changed order is now what its row says."""
+        after = {**after, **self._unchanged} if self._unchanged else after
         silent = order_ids(after) - set(self._orders)
         if silent:
             raise RecordingFailed(f"orders {sorted(silent)} changed without a log")
@@ -234,7 +243,15 @@ class Recording:
         return self._orders.get(order_id) or order_in(self._before, order_id, self._base_unit)
 
     def _need(self, order_id: int) -> OrderUpdate:
-        order = self._known(order_id)
+        order = self._known(order_id) or self._known_unchanged(order_id)
         if order is None:
             raise RecordingFailed(f"a log is about order {order_id}, which was never placed")
         return order
+
+    def _known_unchanged(self, order_id: int) -> OrderUpdate | None:
+        """An order whose row the blocks leave as it is; from here on it counts as one of theirs."""
+        key = order_id.to_bytes(8, "big")
+        found = {(table, key): self._stored(table, key) for table in ORDER_TABLES}
+        self._unchanged |= {place: row for place, row in found.items() if row is not None}
+        self._before = {**self._before, **self._unchanged}
+        return self._known(order_id)

@@ -17,6 +17,9 @@ from precompiles.types import Address, OrderKind, TimeInForce
 Rows = Mapping[tuple[int, bytes], bytes | None]
 """Table and stored key -> stored value; None where there is no row."""
 
+StoredRow = Callable[[int, bytes], bytes | None]
+"""The stored value of a table's row, None where there is none."""
+
 BaseUnit = Callable[[Exchange, Address], int]
 """Smallest units of a market's asset that a price is quoted for."""
 

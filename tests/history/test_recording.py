@@ -12,6 +12,7 @@ from evm_dex.chain.consumers import KEEP, cursors, event_key, forget, set_cursor
 from evm_dex.dex import Dex
 from evm_dex.history.lifecycle import IllegalMove, Status, check_move
 from evm_dex.history.recording import RecordingFailed
+from evm_dex.history.rows import as_row
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.updates import Kind, OrderUpdate, decode
 from evm_dex.history.verifying import verify
@@ -95,6 +96,30 @@ def test_cancelled_order_keeps_what_was_filled() -> None:
         assert (last.kind, last.status) == (Kind.CLOSED, Status.CANCELLED)
         assert (last.filled_quantity, last.leaves) == (10**18 // 4, 0)
         assert (last.average_price, last.filled_quote) == (price, price // 4)
+
+
+@pytest.mark.parametrize("is_traded", [False, True])
+def test_an_order_may_be_reduced_to_what_it_is(is_traded: bool) -> None:
+    """Its row stays as it is, in the block and in a rollback of it, and its log is recorded."""
+    with chain() as dex:
+        weth, price = dex.tokens["WETH"], 2_000 * 10**6
+        one, two = dex.accounts[1:3]
+        dex.chain.automine = True
+        dex.spot.send("placeOrder", weth, 10**18, price, False, sender=one)
+        if is_traded:
+            dex.spot.send("placeOrder", weth, 10**18 // 4, price, True, sender=two)
+        order = outbox(dex)[-2 if is_traded else -1]
+        dex.spot.send("replaceOrder", 1, 10**18, price, sender=one)
+        reduced = outbox(dex)[-1]
+        assert (reduced.kind, reduced.order_id) == (Kind.REDUCED, 1)
+        assert as_row(reduced) == as_row(order)
+        dex.spot.send("placeOrder", weth, 10**15, price + 10_000, False, sender=two)
+        dex.chain.rollback(dex.head.number - 2)
+        back = [u for u in outbox(dex) if u.kind == Kind.ROLLED_BACK]
+        assert [as_row(u) for u in back if u.order_id == 1] == [as_row(order)]
+        assert len(back) == 2
+        dex.spot.send("cancelOrder", 1, sender=one)
+        assert list(verify(dex.store, sqlite_of(dex))) == []
 
 
 def test_reverted_frame_leaves_no_event() -> None:
