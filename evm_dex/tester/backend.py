@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from eth_account.hdaccount import seed_from_mnemonic
+from eth_account.hdaccount.deterministic import HDPath
 from eth_tester.backends.base import BaseChainBackend
-from eth_tester.exceptions import (
-    BlockNotFound,
-    TransactionFailed,
-    TransactionNotFound,
-    ValidationError,
-)
+from eth_tester.exceptions import BlockNotFound, TransactionNotFound, ValidationError
 
 import evm_dex
 from evm_dex.chain.accounts import Account
-from evm_dex.chain.errors import CallFailed, UnknownBlock, UnknownTransaction
+from evm_dex.chain.errors import UnknownBlock, UnknownTransaction
 from evm_dex.chain.execution import Call
 from evm_dex.chain.genesis_file import GenesisSource
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import IncludedTransaction
 from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.chain.transactions import Transaction, decode, unsigned
-from evm_dex.tester.failures import failure_message, read_raw
+from evm_dex.tester.failures import in_their_terms, read_raw
 from evm_dex.tester.genesis import tester_genesis
 from evm_dex.tester.requests import (
     Request,
@@ -64,21 +60,40 @@ class Backend(BaseChainBackend):
         *,
         chain_id: int = CHAIN_ID,
         genesis: GenesisSource | None = None,
-        accounts: int = 10,
+        accounts: int | Iterable[bytes] = 10,
         path: str | Path | None = None,
         dex: evm_dex.Dex | None = None,
     ) -> None:
         """With `dex` on that chain as it is, at a `path` on one that lasts, else in memory.
 
-        `accounts` says for how many of eth-tester's keys there are funds. Whoever brings a `dex`
-        for web3.py begins it with `Backend().genesis`, for its chain id. Raises what
-        `evm_dex.open` raises.
+        `accounts` says for how many of eth-tester's keys there are funds, or is other private keys.
+        Whoever brings a `dex` for web3.py begins it with `Backend().genesis`, for its chain id.
+        Raises what `evm_dex.open` raises.
         """
-        self._keys = [Account(number.to_bytes(32, "big")) for number in range(1, accounts + 1)]
+        if isinstance(accounts, int):
+            accounts = (number.to_bytes(32, "big") for number in range(1, accounts + 1))
+        self._first_keys = tuple(Account(bytes(key)) for key in accounts)
+        self._keys = list(self._first_keys)
         self.genesis = tester_genesis(genesis, chain_id, self._keys)
         self._snapshots = count()
         self._is_passing = dex is None and path is None
         self._use(dex or evm_dex.open(path, genesis=self.genesis, automine=False))
+
+    @classmethod
+    def from_mnemonic(
+        cls,
+        mnemonic: str,
+        num_accounts: int = 10,
+        hd_path: str = "m/44'/60'/0'",
+        **options: Any,
+    ) -> Self:
+        """With the accounts of a mnemonic, at the path that eth-tester takes them from.
+
+        Wallets have theirs at `m/44'/60'/0'/0`. `options` are those of `Backend`.
+        """
+        seed = seed_from_mnemonic(mnemonic, "")
+        keys = (HDPath(f"{hd_path}/{index}").derive(seed) for index in range(num_accounts))
+        return cls(accounts=keys, **options)
 
     def _use(self, dex: evm_dex.Dex) -> None:
         self.dex = dex
@@ -92,14 +107,19 @@ class Backend(BaseChainBackend):
         return self.chain.snapshot(f"eth-tester {next(self._snapshots)}")
 
     def revert_to_snapshot(self, snapshot: SnapshotId) -> None:
-        """Go back there, as often as wanted."""
-        self.chain.revert(snapshot)
+        """Go back there, as often as wanted.
+
+        Raises SnapshotNotFound once the chain went back to a block before it.
+        """
+        with in_their_terms():
+            self.chain.revert(snapshot)
 
     def reset_to_genesis(self) -> None:
         """Begin again: with a new chain in memory, or by going back to block 0 of one that lasts.
 
-        Raises UndoExpired where that is too far back.
+        Accounts that were added are gone. Raises UndoExpired where that is too far back.
         """
+        self._keys = list(self._first_keys)
         if self._is_passing:
             self.dex.close()
             self._use(evm_dex.open(genesis=self.genesis, automine=False))
@@ -129,11 +149,11 @@ class Backend(BaseChainBackend):
             waiting = tuple(self.chain.mempool)
             header = self.chain.next_header()
             return block_fields(header, waiting, full=full_transaction, is_pending=True)
-        return self._block(self._header(block_number), full=full_transaction)
+        return self._block(self.header(block_number), full=full_transaction)
 
     def get_block_by_hash(self, block_hash: bytes, full_transaction: bool = True) -> Fields:
         """A block of the chain."""
-        return self._block(self._header(block_hash), full=full_transaction)
+        return self._block(self.header(block_hash), full=full_transaction)
 
     def get_fee_history(
         self,
@@ -145,7 +165,7 @@ class Backend(BaseChainBackend):
         del reward_percentiles
         if not 1 <= block_count <= _MOST_FEE_BLOCKS:
             raise ValidationError(f"block_count must be between 1 and {_MOST_FEE_BLOCKS}")
-        newest = self._header(newest_block).block_number
+        newest = self.header(newest_block).block_number
         heights = range(newest - 1, max(newest - 1 - block_count, -1), -1)
         headers = [self.chain.header(height) for height in heights]
         return {
@@ -160,7 +180,8 @@ class Backend(BaseChainBackend):
         transactions = [decode(item.raw, item.sender) for item in stored]
         return block_fields(header, transactions, full=full)
 
-    def _header(self, block: BlockNumber | bytes) -> Header:
+    def header(self, block: BlockNumber | bytes) -> Header:
+        """A block's header. Raises BlockNotFound."""
         try:
             return self.chain.header(block)
         except UnknownBlock:
@@ -202,10 +223,10 @@ class Backend(BaseChainBackend):
         """Wei per gas that is burnt in a block."""
         if block_number == "pending":
             return self.chain.next_header().base_fee_per_gas
-        return self._header(block_number).base_fee_per_gas
+        return self.header(block_number).base_fee_per_gas
 
     def _state(self, block: BlockNumber) -> State:
-        return self.chain.state_at(self._header(block).hash)
+        return self.chain.state_at(self.header(block).hash)
 
     # Transactions
 
@@ -269,17 +290,19 @@ class Backend(BaseChainBackend):
 
     def send_raw_transaction(self, raw_transaction: bytes) -> bytes:
         """Take one that was signed, as it goes over the wire, with its blobs or without."""
-        return self._send(read_raw(without_sidecar(bytes(raw_transaction))))
+        with in_their_terms():
+            transaction = read_raw(without_sidecar(bytes(raw_transaction)))
+        return self._send(transaction)
 
     def estimate_gas(self, transaction: Request, block_number: BlockNumber = "latest") -> int:
-        """A gas limit with which it succeeds. Raises TransactionFailed."""
-        with _failing():
-            return self.chain.estimate_gas(_call(transaction), self._header(block_number).hash)
+        """A gas limit with which it succeeds. Raises what `call` raises."""
+        with in_their_terms():
+            return self.chain.estimate_gas(_call(transaction), self.header(block_number).hash)
 
     def call(self, transaction: Request, block_number: BlockNumber = "latest") -> bytes:
-        """What it returns. Raises TransactionFailed with the contract's reason."""
-        with _failing():
-            return self.chain.call(_call(transaction), self._header(block_number).hash)
+        """What it returns. Raises Failed with the contract's reason; Refused if it can't begin."""
+        with in_their_terms():
+            return self.chain.call(_call(transaction), self.header(block_number).hash)
 
     def _complete(self, transaction: Request) -> dict[str, Any]:
         sender = transaction["from"]
@@ -291,7 +314,8 @@ class Backend(BaseChainBackend):
         )
 
     def _send(self, transaction: Transaction) -> bytes:
-        return self.chain.send(transaction).hash
+        with in_their_terms():
+            return self.chain.send(transaction).hash
 
 
 def _unknown(transaction_hash: bytes) -> TransactionNotFound:
@@ -307,12 +331,3 @@ def _call(transaction: Request) -> Call:
         gas=transaction.get("gas"),
         access_list=transaction.get("access_list", ()),
     )
-
-
-@contextmanager
-def _failing() -> Iterator[None]:
-    """A failed call is eth-tester's TransactionFailed."""
-    try:
-        yield
-    except CallFailed as error:
-        raise TransactionFailed(failure_message(error)) from error

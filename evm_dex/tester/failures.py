@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eth_tester.exceptions import SnapshotNotFound, TransactionFailed
+from eth_utils.exceptions import ValidationError
+
 from evm_dex.abi import Interface, exchange_error
-from evm_dex.chain.errors import CallFailed, TransactionRejected
+from evm_dex.chain.errors import (
+    CallFailed,
+    CallRefused,
+    SnapshotLost,
+    TransactionRejected,
+    UnknownSnapshot,
+)
 from evm_dex.chain.transactions import Transaction, decode
 from evm_dex.rlp import RLPException
 from evm_dex.vm.errors import UnrecognizedTransactionType
@@ -11,10 +23,39 @@ from evm_dex.vm.errors import UnrecognizedTransactionType
 _SOLIDITY = Interface(())
 
 
+class Refused(TransactionRejected, ValidationError):  # noqa: N818 - as those of the chain
+    """What never ran, as the chain does not take it: py-evm's error for it, by our name too."""
+
+
+class Failed(TransactionFailed):
+    """A call or estimate that ran and failed; `output` is the revert data, empty if there is none.
+
+    web3.py raises a plain TransactionFailed in its stead; this one is its `__context__`.
+    """
+
+    def __init__(self, message: str, output: bytes) -> None:
+        super().__init__(message)
+        self.output = output
+
+
+@contextmanager
+def in_their_terms() -> Iterator[None]:
+    """What the chain raises becomes Refused, Failed or SnapshotNotFound."""
+    try:
+        yield
+    except (TransactionRejected, CallRefused) as error:
+        raise Refused(str(error)) from error
+    except CallFailed as error:
+        raise Failed(failure_message(error), error.output) from error
+    except (UnknownSnapshot, SnapshotLost) as error:
+        raise SnapshotNotFound(str(error)) from error
+
+
 def failure_message(error: CallFailed) -> str:
     """Why a call failed: the contract's words, an exchange's error with its fields, or bytes.
 
-    Custom errors of other contracts stay encoded: web3.py decodes them by the contract's ABI.
+    Custom errors of other contracts stay encoded, written as bytes, which is how web3.py knows
+    Solidity's panics and off-chain look-ups.
     """
     if not error.output:
         return error.reason

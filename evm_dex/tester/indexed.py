@@ -22,7 +22,10 @@ class IndexedTester(EthereumTester):
         address: Any = None,
         topics: Any = None,
     ) -> tuple[Any, ...]:
-        """Logs that match, oldest first; blocks default to the latest."""
+        """Logs that match, oldest first; blocks default to the latest.
+
+        The pending block has none, as eth-tester keeps what waits. Raises BlockNotFound.
+        """
         asked = {
             "from_block": from_block,
             "to_block": to_block,
@@ -32,17 +35,18 @@ class IndexedTester(EthereumTester):
         self.validator.validate_inbound_filter_params(**asked)
         first, last, addresses, wanted = self.normalizer.normalize_inbound_filter_params(**asked)
         chain = self.backend.chain
-        heights = [
-            chain.header("latest" if block is None else block).block_number
-            for block in (first, last)
-        ]
-        found = chain.history.logs(*heights, _addresses(addresses), wanted or ())
+        lowest = self._height(first) + (first == "pending")
+        found = chain.history.logs(lowest, self._height(last), _addresses(addresses), wanted or ())
         entries = []
         for entry in found:
             place = Place(chain.header(entry.height), entry.transaction_index)
             fields = log_fields(entry.log, entry.transaction_hash, place, entry.log_index)
             entries.append(self.normalizer.normalize_outbound_log_entry(fields))
         return tuple(entries)
+
+    def _height(self, block: Any) -> int:
+        height: int = self.backend.header("latest" if block is None else block).block_number
+        return height
 
 
 def _addresses(given: Any) -> tuple[bytes, ...]:

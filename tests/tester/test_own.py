@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_tester import EthereumTester
-from eth_tester.exceptions import TransactionFailed
+from eth_tester.exceptions import BlockNotFound, SnapshotNotFound, TransactionFailed
 from web3 import EthereumTesterProvider, Web3
 from web3._utils.contract_sources.contract_data._custom_contract_data import EMITTER_ENUM
 from web3._utils.contract_sources.contract_data.emitter_contract import EMITTER_CONTRACT_DATA
+from web3._utils.contract_sources.contract_data.revert_contract import REVERT_CONTRACT_DATA
 
 import evm_dex
 from evm_dex.artifact import load_artifact
-from evm_dex.tester import Backend, IndexedTester
+from evm_dex.tester import Backend, Failed, IndexedTester
 from tests.tester.connecting import connected, deployed
 
 ETHER = 10**18
@@ -35,6 +36,46 @@ def test_web3_trades_on_the_exchange_and_reads_its_errors() -> None:
     assert dex.spot.call("getBestPrices", weth)[0] == 2_000 * 10**6
     with pytest.raises(TransactionFailed, match=r"InsufficientBalance\(.*needed="):
         spot.functions.placeOrder(weth, 10**27, 2_000 * 10**6, True).call({"from": trader})
+
+
+def test_events_of_the_exchange_are_found_as_those_of_a_contract() -> None:
+    backend = Backend()
+    w3, dex = connected(backend), backend.dex
+    spot = w3.eth.contract(address=w3.to_checksum_address(dex.spot.address), abi=spot_abi())
+    watching = spot.events.OrderPlaced.create_filter(from_block="latest")
+    trader, weth = w3.eth.accounts[0], w3.to_checksum_address(dex.tokens["WETH"].address)
+    dex.cheats.deal_on_spot("USDC", trader, 10_000 * 10**6)
+    for _ in range(2):
+        spot.functions.placeOrder(weth, ETHER, 2_000 * 10**6, True).transact({"from": trader})
+    seen = watching.get_new_entries()
+    assert [event["args"]["user"] for event in seen] == [trader, trader]
+    placed = spot.events.OrderPlaced.get_logs(from_block=0, argument_filters={"user": trader})
+    assert placed == seen
+
+
+def test_a_failed_call_brings_its_revert_data() -> None:
+    backend = Backend()
+    w3 = connected(backend)
+    contract = deployed(w3, REVERT_CONTRACT_DATA)
+    asked = {"from": w3.eth.accounts[0], "to": contract.address}
+    data = contract.encode_abi("customErrorWithMessage")
+    for action in ("call", "estimate_gas"):
+        with pytest.raises(Failed) as failed:
+            getattr(w3.provider.ethereum_tester, action)({**asked, "data": data})
+        assert failed.value.output[:4] == w3.keccak(text="UnauthorizedWithMessage(string)")[:4]
+        with pytest.raises(TransactionFailed) as told:
+            getattr(w3.eth, action)({**asked, "data": data})
+        assert isinstance(told.value.__context__, Failed)
+
+
+def test_a_snapshot_that_an_earlier_one_took_back_is_named() -> None:
+    tester = EthereumTester(backend=Backend())
+    earlier = tester.take_snapshot()
+    tester.mine_blocks(2)
+    later = tester.take_snapshot()
+    tester.revert_to_snapshot(earlier)
+    with pytest.raises(SnapshotNotFound, match="taken at block 2, which is no longer"):
+        tester.revert_to_snapshot(later)
 
 
 def spot_abi() -> Any:
@@ -102,6 +143,10 @@ def test_logs_are_those_of_the_stock_tester_found_by_bloom() -> None:
     ]
     for filters in asked:
         assert indexed.get_logs(**filters) == stock.get_logs(**filters), filters
+    assert indexed.get_logs(from_block="earliest", to_block="pending") == everything
+    assert indexed.get_logs(from_block="pending") == ()
+    with pytest.raises(BlockNotFound):
+        indexed.get_logs(from_block=0, to_block=backend.chain.head.block_number + 1)
 
 
 def test_an_impersonated_account_sends_through_web3() -> None:
