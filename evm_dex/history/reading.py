@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from evm_dex.history.wire import PLAIN, decode_answer, encode_request
 
 _PATIENCE = 2.0
 """Seconds to wait for an answer."""
+_ASK_AGAIN = 0.4
+"""Seconds after which a question counts as lost with the process it was put to."""
 
 
 class StoreFeed(Feed):
@@ -64,12 +67,14 @@ class RemoteFeed(Feed):
         self._socket: zmq.Socket[bytes] | None = None
 
     def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
-        socket = self._connected()
-        socket.send(encode_request(cursor, limit, consumer))
-        if not socket.poll(int(_PATIENCE * 1_000)):
-            self._drop()
-            raise FeedUnavailable(f"no answer from the feed at {self._address}")
-        return decode_answer(socket.recv())
+        socket, question = self._connected(), encode_request(cursor, limit, consumer)
+        deadline = time.monotonic() + _PATIENCE
+        while (left := deadline - time.monotonic()) > 0:
+            socket.send(question)
+            if socket.poll(int(min(left, _ASK_AGAIN) * 1_000)):
+                return decode_answer(socket.recv())
+        self._drop()
+        raise FeedUnavailable(f"no answer from the feed at {self._address}")
 
     def wait(self, seconds: float) -> None:
         if self._wake_up.poll(int(seconds * 1_000)):
@@ -83,11 +88,14 @@ class RemoteFeed(Feed):
     def _connected(self) -> zmq.Socket[bytes]:
         if self._socket is None:
             self._socket = self._context.socket(zmq.REQ)
+            # A question may be put again, and only the last one's answer counts.
+            self._socket.setsockopt(zmq.REQ_RELAXED, 1)
+            self._socket.setsockopt(zmq.REQ_CORRELATE, 1)
             self._socket.connect(self._address)
         return self._socket
 
     def _drop(self) -> None:
-        """A REQ socket whose answer was missed can ask nothing more."""
+        """Forget questions that were not answered; the next one goes out on a new connection."""
         if self._socket is not None:
             self._socket.close(linger=0)
             self._socket = None

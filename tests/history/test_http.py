@@ -26,8 +26,8 @@ from evm_dex.history.serving import FeedServer
 from evm_dex.history.stores.interface import Question, StoreUnavailable
 from evm_dex.history.stores.sqlite import SqliteStore
 from evm_dex.history.updates import OrderUpdate, as_json
-from tests.history.crashes import free_port
 from tests.history.flow import MARKETS, USERS
+from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
 from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
 from tests.history.test_service import ListFeed

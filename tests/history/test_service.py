@@ -39,7 +39,7 @@ from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.updates import OrderUpdate, decode, encode, fingerprint
 from evm_dex.history.verifying import verify
 from evm_dex.history.wire import JSON, PLAIN, decode_answer
-from tests.history.crashes import free_port
+from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
 from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest

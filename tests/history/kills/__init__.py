@@ -1,0 +1,1 @@
+"""Kills of engine, history service and its database's server, and an independent recount."""
