@@ -6,11 +6,10 @@ from collections import namedtuple
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 from eth_utils.address import is_address, to_checksum_address
 
+from evm_dex.abi_codec import decode, encode, undecodable
 from evm_dex.chain.receipts import Log
 from precompiles.errors import ContractError
 
@@ -85,7 +84,8 @@ class Interface:
     def decode_call(self, calldata: bytes) -> tuple[Entry, dict[str, Any]]:
         """Which function calldata calls, and with what, by name.
 
-        Raises LookupError for none of this interface's, DecodingError for what does not decode.
+        Raises LookupError for none of this interface's, eth_abi's DecodingError for what does not
+        decode.
         """
         wanted = calldata[:_SELECTOR_BYTES]
         for entry in self.functions.values():
@@ -142,7 +142,7 @@ def exchange_error(output: bytes) -> DecodedError | None:
     inputs = known.signature.inputs
     try:
         values = decode([field.type for field in inputs], output[_SELECTOR_BYTES:])
-    except (DecodingError, OverflowError):
+    except undecodable():
         return None
     names = [field.name for field in inputs]
     return DecodedError(known.signature.name, dict(zip(names, map(_shown, values), strict=True)))

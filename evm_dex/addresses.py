@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from eth_utils.address import to_checksum_address
-
-from evm_dex.chain.accounts import Account as KeyedAccount
-from evm_dex.chain.signing import Signer
 from precompiles.types import Address
+
+if TYPE_CHECKING:
+    from evm_dex.chain.accounts import Account as KeyedAccount
+    from evm_dex.chain.signing import Signer
 
 
 class Addressed(Protocol):
@@ -53,4 +53,6 @@ def to_address(value: AddressLike) -> Address:
 
 def checksum(address: bytes) -> str:
     """In hex, with a checksum (EIP-55)."""
+    from eth_utils.address import to_checksum_address  # noqa: PLC0415 - loads pydantic with it
+
     return str(to_checksum_address(address))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from evm_dex.tables import book_ladder, plain_table, units
 from precompiles.types import Address, PositionKind
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from evm_dex.dex import Dex
 
 

@@ -1,4 +1,7 @@
-"""What people look at: a book as a ladder, trades, checkpoints, as tables for the terminal."""
+"""What people look at: a book as a ladder, trades, checkpoints, as tables for the terminal.
+
+Importing this module loads nothing; the first table loads rich.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.filesize import decimal
-from rich.table import Table
-
-from evm_dex.abi import Event
-from precompiles.ledger.tables import TableNumber
-
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from checkpoint.diff import Counts
     from checkpoint.manifest import CheckpointInfo
+    from evm_dex.abi import Event
     from evm_dex.contract import Contract
     from evm_dex.dex import Dex
 
@@ -32,6 +31,9 @@ def units(amount: int, decimals: int) -> str:
 
 def plain_table(title: str, columns: Sequence[str], *, right: Iterable[str] = ()) -> Table:
     """An empty table in the one style used everywhere; columns named in `right` hold numbers."""
+    from rich import box  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     numbers = set(right)
     for column in columns:
@@ -90,6 +92,8 @@ def trades_table(trades: Sequence[Event], base_decimals: int, quote_decimals: in
 
 def table_name(number: int) -> str:
     """What a table of the ledger is called; one of a newer version by its number."""
+    from precompiles.ledger.tables import TableNumber  # noqa: PLC0415 - loads the ledger
+
     try:
         return TableNumber(number).name.lower()
     except ValueError:
@@ -108,6 +112,8 @@ def age(made_at: str, now: datetime | None = None) -> str:
 
 def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
     """Checkpoints, oldest first: `own` bytes are freed with them, `shared` ones are not."""
+    from rich.filesize import decimal  # noqa: PLC0415 - see above
+
     columns = ("height", "made", "age", "block", "rows", "own", "shared", "state")
     table = plain_table("Checkpoints", columns, right=("height", "age", "rows", "own", "shared"))
     for info in checkpoints:

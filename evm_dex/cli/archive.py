@@ -10,20 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.filesize import decimal
-from rich.markup import escape
-from rich.progress import Progress
 
 from evm_dex.cli.shared import (
     AsJson,
     ChainPath,
-    console,
-    errors,
     explained,
     print_json,
     require,
     tell_if_held,
 )
+from evm_dex.cli.terminal import console, escape, progress_bars
 from evm_dex.tables import plain_table, table_name
 
 if TYPE_CHECKING:
@@ -128,7 +124,7 @@ def _hash(text: str | None) -> bytes | None:
 @contextmanager
 def _bar(description: str) -> Iterator[Report]:
     """A bar that fills where it is known how much there is, and moves where it is not."""
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with progress_bars() as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total or None)
 
@@ -155,6 +151,8 @@ def _tell(
             }
         )
         return
+    from rich.filesize import decimal  # noqa: PLC0415 - only for people
+
     table = plain_table(done, ("what", "count"), right=("count",))
     for name, count in (
         ("blocks", summary.blocks),
@@ -163,8 +161,8 @@ def _tell(
         *((f"rows: {table_name(number)}", count) for number, count in counts),
     ):
         table.add_row(name, f"{count:,}")
-    console.print(table)
-    console.print(
+    console().print(table)
+    console().print(
         f"[green]✓[/] {escape(str(place))}: {summary.rows:,} rows, {decimal(size)}, "
         f"{seconds:.1f} s\n  block {head.height} 0x{head.block_hash.hex()}",
         highlight=False,

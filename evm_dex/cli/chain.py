@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.progress import Progress
 
 import evm_dex
 from evm_dex.cli.shared import (
     AsJson,
     ChainPath,
-    console,
-    errors,
     explained,
     looking_at,
     perp_market,
     row_progress,
     token,
 )
+from evm_dex.cli.terminal import console, errors, escape
 from evm_dex.perp_tables import perp_book_table, positions_table, prices_line
 from evm_dex.tables import book_table, counts_table
 
@@ -55,7 +52,7 @@ def demo(
     from evm_dex.demo import DemoError, run  # noqa: PLC0415 - loads the whole chain
 
     with explained(DemoError):
-        run(path, blocks=blocks, seed=seed, console=console)
+        run(path, blocks=blocks, seed=seed, console=console())
 
 
 def replay(
@@ -104,6 +101,8 @@ def replay(
 
 
 def _replay(dex: Dex, symbol: str, flow: list[Instruction | None]) -> None:
+    from rich.progress import Progress  # noqa: PLC0415 - only when it is shown
+
     from evm_dex.replay.runner import Replay, deposit  # noqa: PLC0415 - loads the whole chain
 
     asset = token(dex, symbol)
@@ -112,11 +111,11 @@ def _replay(dex: Dex, symbol: str, flow: list[Instruction | None]) -> None:
             pass
     runner = Replay(dex, asset, maker=dex.accounts[0], taker=dex.accounts[1])
     sent = 0
-    with Progress(console=errors) as progress:
+    with Progress(console=errors()) as progress:
         for instruction in progress.track(flow, description="Replaying"):
             sent += instruction is not None and runner.apply(instruction) is not None
-    console.print(f"{sent} transactions for {len(flow)} instructions.", highlight=False)
-    console.print(book_table(dex, asset, symbol))
+    console().print(f"{sent} transactions for {len(flow)} instructions.", highlight=False)
+    console().print(book_table(dex, asset, symbol))
 
 
 def check(path: ChainPath, as_json: AsJson = False) -> None:
@@ -141,13 +140,15 @@ def check(path: ChainPath, as_json: AsJson = False) -> None:
         found |= {"repaired": repairs, "wrong": violations}
         typer.echo(json.dumps(found))
     else:
-        console.print(table)
+        console().print(table)
         for repair in repairs:
-            console.print(f"[yellow]repaired:[/] {escape(repair)}")
+            console().print(f"[yellow]repaired:[/] {escape(repair)}")
         for violation in violations:
-            console.print(f"[red]✗[/] {escape(violation)}")
+            console().print(f"[red]✗[/] {escape(violation)}")
         if not violations:
-            console.print(f"[green]✓[/] block {head.number}: rows, digest, state root, invariants")
+            console().print(
+                f"[green]✓[/] block {head.number}: rows, digest, state root, invariants"
+            )
     raise typer.Exit(1 if violations else 0)
 
 
@@ -166,10 +167,10 @@ def book(
     with explained(), looking_at(path) as dex:
         if perp:
             market = perp_market(dex, symbol)
-            console.print(perp_book_table(dex, market, symbol, levels))
-            console.print(prices_line(dex, market), highlight=False)
+            console().print(perp_book_table(dex, market, symbol, levels))
+            console().print(prices_line(dex, market), highlight=False)
         else:
-            console.print(book_table(dex, token(dex, symbol), symbol, levels))
+            console().print(book_table(dex, token(dex, symbol), symbol, levels))
 
 
 def positions(
@@ -182,5 +183,5 @@ def positions(
     """
     with explained(), looking_at(path) as dex:
         market = perp_market(dex, symbol)
-        console.print(positions_table(dex, market, symbol))
-        console.print(prices_line(dex, market), highlight=False)
+        console().print(positions_table(dex, market, symbol))
+        console().print(prices_line(dex, market), highlight=False)

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from evm_dex.cli.shared import (
     AsJson,
     ChainPath,
     Height,
-    console,
     existing,
     explained,
     height_of,
@@ -20,6 +18,7 @@ from evm_dex.cli.shared import (
     require,
     row_progress,
 )
+from evm_dex.cli.terminal import console, escape
 from evm_dex.tables import checkpoint_rows_table, checkpoints_table, table_name
 
 if TYPE_CHECKING:
@@ -86,13 +85,13 @@ def list_all(path: ChainPath, as_json: AsJson = False) -> None:
     if as_json:
         print_json([_as_json(info) for info in found])
         return
-    console.print(checkpoints_table(found))
+    console().print(checkpoints_table(found))
     for info in found:
         if info.problem:
             said = f"block {info.height}: {info.problem}"
-            console.print(said, style="red", highlight=False, markup=False, soft_wrap=True)
+            console().print(said, style="red", highlight=False, markup=False, soft_wrap=True)
     if any(info.manifest for info in found):
-        console.print(checkpoint_rows_table(found))
+        console().print(checkpoint_rows_table(found))
 
 
 def create(path: ChainPath, as_json: AsJson = False) -> None:
@@ -136,9 +135,9 @@ def prune(
         print_json({"removed": [info.height for info in gone], "dry_run": dry_run})
         return
     for info in gone:
-        console.print(f"{'would remove' if dry_run else 'removed'} {escape(str(info.path))}")
+        console().print(f"{'would remove' if dry_run else 'removed'} {escape(str(info.path))}")
     if not gone:
-        console.print("nothing to remove")
+        console().print("nothing to remove")
 
 
 def restore(
@@ -181,7 +180,7 @@ def _report(info: CheckpointInfo, text: str, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(info))
     else:
-        console.print(f"[green]✓[/] {escape(text)}", highlight=False, soft_wrap=True)
+        console().print(f"[green]✓[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def _as_json(info: CheckpointInfo) -> dict[str, object]:

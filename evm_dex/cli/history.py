@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import sys
@@ -12,18 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from evm_dex.cli.shared import AsJson, console, errors, explained, print_json, require
-from evm_dex.history import answers
-from evm_dex.history.answers import BadQuestion
-from evm_dex.history.feed import Feed, FeedRefused, FeedUnavailable
-from evm_dex.history.stores.interface import HistoryStore, StoreBroken, StoreUnavailable
-from evm_dex.history.stores.opening import UnknownStore, open_store
-from evm_dex.history.updates import UnknownUpdate, as_json
+from evm_dex.cli.shared import AsJson, explained, print_json, require
+from evm_dex.cli.terminal import console, errors
 
 if TYPE_CHECKING:
+    from evm_dex.history.answers import Document
+    from evm_dex.history.feed import Feed
     from evm_dex.history.rebuilding import Progress
+    from evm_dex.history.stores.interface import HistoryStore
 
 HELP = """The history of all orders, in tables one can ask.
 
@@ -37,10 +33,6 @@ Beside a chain (running with a feed, or at rest):
 """
 
 _WIDTH = 240
-_EXPECTED = (
-    *(FeedRefused, FeedUnavailable, StoreBroken, StoreUnavailable),
-    *(UnknownStore, UnknownUpdate, BadQuestion),
-)
 _Store = Annotated[
     str,
     typer.Option(
@@ -82,14 +74,17 @@ def serve(
     chain that another process runs, without delay; with --chain it looks at the chain's files
     every second.
     """
+    import asyncio  # noqa: PLC0415 - only here
+
     from evm_dex.history.service import JsonLines, Service  # noqa: PLC0415 - loads the server
+    from evm_dex.history.stores.opening import open_store  # noqa: PLC0415 - as above
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logger = logging.getLogger("evm_dex.history")
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    with explained(*_EXPECTED):
+    with _following():
         source = _feed(chain, feed)
         with closing(open_store(store)) as kept:
             reader = None if http is None else open_store(store, read_only=True)
@@ -112,6 +107,8 @@ def orders(
     as_json_: AsJson = False,
 ) -> None:
     """A user's open orders, or with --history every change of all of them, newest first."""
+    from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
+
     fields = _given(
         user=user, market=market, exchange=exchange, status=status, before=before, limit=str(limit)
     )
@@ -131,10 +128,12 @@ def order(
     as_json_: AsJson = False,
 ) -> None:
     """One order with all its changes and fills."""
+    from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
+
     with _asking(store) as kept:
         found = answers.whole_order(kept, order_id)
         if found is None:
-            raise BadQuestion(f"the history knows nothing of order {order_id}")
+            raise answers.BadQuestion(f"the history knows nothing of order {order_id}")
         _show(found, "changes", as_json_)
 
 
@@ -148,6 +147,8 @@ def fills(
     as_json_: AsJson = False,
 ) -> None:
     """A user's fills, newest first."""
+    from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
+
     fields = _given(user=user, market=market, exchange=exchange, before=before, limit=str(limit))
     with _asking(store) as kept:
         found = kept.fills(answers.question(fields))
@@ -156,6 +157,8 @@ def fills(
 
 def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
     """A user's totals by market."""
+    from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
+
     with _asking(store) as kept:
         found = answers.statistics(kept.statistics(answers.address(user)))
     if as_json_:
@@ -163,7 +166,7 @@ def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
         return
     from evm_dex.history.tables import statistics_table  # noqa: PLC0415 - only for people
 
-    console.print(statistics_table(found["statistics"]))
+    console().print(statistics_table(found["statistics"]))
 
 
 def stream(
@@ -172,6 +175,8 @@ def stream(
     limit: _Limit = 100,
 ) -> None:
     """All updates in their order, one JSON document per line."""
+    from evm_dex.history.updates import as_json  # noqa: PLC0415 - loads what a store needs
+
     with _asking(store) as kept:
         for update in kept.stream(after, limit):
             typer.echo(json.dumps(as_json(update)))
@@ -196,9 +201,9 @@ def verify(
         print_json({"differences": differences})
     else:
         for difference in differences:
-            errors.print(f"[red]differs:[/] {difference}", highlight=False, soft_wrap=True)
+            errors().print(f"[red]differs:[/] {difference}", highlight=False, soft_wrap=True)
         if not differences:
-            console.print("The history is what the chain's rows say.")
+            console().print("The history is what the chain's rows say.")
     if differences:
         raise typer.Exit(1)
 
@@ -219,16 +224,18 @@ def rebuild(
     From the chain's outbox; from the stream of another store; or from both, where the outbox was
     pruned.
     """
+    from evm_dex.history.answers import BadQuestion  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.rebuilding import rebuild as fill  # noqa: PLC0415 - loads the feed
+    from evm_dex.history.stores.opening import open_store  # noqa: PLC0415 - as above
 
-    with explained(*_EXPECTED, ValueError):
+    with _following(), explained(ValueError):
         if stream_of == store:
             raise BadQuestion("--from must be another store than --store")
         source = _feed(chain, feed) if chain or feed else None
         older = None if stream_of is None else open_store(stream_of, read_only=True)
         with closing(open_store(store)) as kept, _counting("Taking in events") as count:
             last = fill(kept, source, older, count)
-    console.print(f"Rebuilt up to event {last}.")
+    console().print(f"Rebuilt up to event {last}.")
 
 
 def consumers(
@@ -242,8 +249,9 @@ def consumers(
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
     from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - as above
     from evm_dex.chain import consumers as registered  # noqa: PLC0415 - as above
+    from evm_dex.history.answers import BadQuestion  # noqa: PLC0415 - loads what a store needs
 
-    with explained(*_EXPECTED):
+    with explained(BadQuestion):
         if forget is not None:
             with closing(RocksStore(require(path))) as store:
                 if not registered.forget(store, forget):
@@ -254,11 +262,12 @@ def consumers(
         print_json(known)
     else:
         for name, event_id in sorted(known.items()):
-            console.print(f"{name}: event {event_id}", highlight=False)
+            console().print(f"{name}: event {event_id}", highlight=False)
 
 
 def _feed(chain: Path | None, address: str | None) -> Feed:
     """The one source that was given. Raises BadQuestion."""
+    from evm_dex.history.answers import BadQuestion  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.reading import ChainFeed, RemoteFeed  # noqa: PLC0415 - loads zmq
 
     if (chain is None) == (address is None):
@@ -272,14 +281,37 @@ def _feed(chain: Path | None, address: str | None) -> Feed:
 
 
 @contextmanager
+def _following() -> Iterator[None]:
+    """What can go wrong with a feed and the store it goes into is explained."""
+    from evm_dex.history.feed import FeedRefused, FeedUnavailable  # noqa: PLC0415 - loads the chain
+
+    with _explained(), explained(FeedRefused, FeedUnavailable):
+        yield
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What can go wrong with a store and a question is explained."""
+    from evm_dex.history.answers import BadQuestion  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.stores import interface, opening  # noqa: PLC0415 - as above
+    from evm_dex.history.updates import UnknownUpdate  # noqa: PLC0415 - as above
+
+    expected = (interface.StoreBroken, interface.StoreUnavailable, opening.UnknownStore)
+    with explained(BadQuestion, UnknownUpdate, *expected):
+        yield
+
+
+@contextmanager
 def _asking(address: str) -> Iterator[HistoryStore]:
-    with explained(*_EXPECTED), closing(open_store(address, read_only=True)) as store:
+    from evm_dex.history.stores.opening import open_store  # noqa: PLC0415 - loads the stores
+
+    with _explained(), closing(open_store(address, read_only=True)) as store:
         yield store
 
 
 @contextmanager
 def _counting(what: str) -> Iterator[Progress]:
-    with errors.status(what) as status:
+    with errors().status(what) as status:
         yield lambda count: status.update(f"{what}: {count:,}")
 
 
@@ -287,16 +319,18 @@ def _given(**fields: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _show(found: answers.Document, rows: str, as_json_: bool) -> None:
+def _show(found: Document, rows: str, as_json_: bool) -> None:
     if as_json_:
         print_json(found)
         return
-    from evm_dex.history.tables import updates_table  # noqa: PLC0415 - only for people
+    from rich.console import Console  # noqa: PLC0415 - only for people
+
+    from evm_dex.history.tables import updates_table  # noqa: PLC0415 - as above
 
     # Whole amounts, however narrow the terminal: it wraps what does not fit.
     Console(width=_WIDTH).print(updates_table(found[rows]))
     if found.get("next"):
-        console.print(f"More: --before {found['next']}", highlight=False)
+        console().print(f"More: --before {found['next']}", highlight=False)
 
 
 def _tell_port(port: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from evm_dex.cli.shared import console, errors, explained
+from evm_dex.cli.shared import explained
+from evm_dex.cli.terminal import console, errors, escape
 
 if TYPE_CHECKING:
     from evm_dex.dex import Dex
@@ -79,6 +78,8 @@ def node(
 
     Options have the names they have in anvil. Ends cleanly by Ctrl-C, with all blocks on disk.
     """
+    import asyncio  # noqa: PLC0415 - no other command serves
+
     from evm_dex.node.setup import Setup  # noqa: PLC0415 - loads the whole chain
 
     setup = Setup(
@@ -114,6 +115,8 @@ def _fed(dex: Dex, port: int | None) -> Iterator[None]:
 
 
 async def _serve(server: Server, dex: Dex, setup: Setup, port: int, *, silent: bool) -> None:
+    import asyncio  # noqa: PLC0415 - as above
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -126,7 +129,7 @@ async def _serve(server: Server, dex: Dex, setup: Setup, port: int, *, silent: b
     if not silent:
         height = dex.chain.head.block_number
         where = f", kept in {setup.path}" if setup.path else ""
-        errors.print(f"stopped at block {height}{where}", highlight=False)
+        errors().print(f"stopped at block {height}{where}", highlight=False)
 
 
 def _print_banner(dex: Dex, setup: Setup, port: int) -> None:
@@ -146,4 +149,4 @@ def _print_banner(dex: Dex, setup: Setup, port: int) -> None:
     lines += ["", f"Chain {dex.chain.chain_id}, block {dex.chain.head.block_number}, {kept}"]
     shown = f"[{setup.host}]" if ":" in setup.host else setup.host
     lines.append(f"Listening on http://{shown}:{port} and ws://{shown}:{port}")
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    console().print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from checkpoint.errors import StoreError
 from evm_dex.cli.shared import (
     AsJson,
     ChainPath,
     Height,
-    console,
     explained,
     height_of,
     print_json,
@@ -24,6 +22,7 @@ from evm_dex.cli.shared import (
     row_progress,
     tell_if_held,
 )
+from evm_dex.cli.terminal import console, escape
 from evm_dex.tables import difference_table, table_name
 
 if TYPE_CHECKING:
@@ -114,11 +113,11 @@ def diff(
         tables = {table_name(number): asdict(found) for number, found in sorted(counts.items())}
         print_json({"old": old, "new": new, "counts": tables, "rows": rows})
         return
-    console.print(difference_table(old, new, counts))
+    console().print(difference_table(old, new, counts))
     for row in rows:
         _show_row(row)
     if total > len(rows):
-        console.print(f"… and {total - len(rows):,} more; --limit {total} shows them all")
+        console().print(f"… and {total - len(rows):,} more; --limit {total} shows them all")
 
 
 def _prove(info: CheckpointInfo, deep: bool, progress: _Progress) -> dict[str, object]:
@@ -161,9 +160,9 @@ def _show_results(results: list[dict[str, object]], deep: bool, as_json: bool) -
         wrong = result["wrong"]
         text = f"block {result['height']}: {wrong or proven}"
         mark = "[red]✗[/]" if wrong else "[green]✓[/]"
-        console.print(f"{mark} {escape(text)}", highlight=False, soft_wrap=True)
+        console().print(f"{mark} {escape(text)}", highlight=False, soft_wrap=True)
     if not results:
-        console.print("there are no checkpoints")
+        console().print("there are no checkpoints")
 
 
 def _side(path: Path, text: str) -> int | None:
@@ -197,4 +196,4 @@ def _show_row(row: dict[str, object]) -> None:
         value = {"added": f"{new}", "removed": f"{old}"}.get(str(change), f"{old} → {new}")
         parts.append(f"{name} {value}")
     head = f"{marks[str(change)]} {escape(str(row['table']))} {escape(str(row['key']))}"
-    console.print(f"{head}: {escape(', '.join(parts))}", highlight=False, soft_wrap=True)
+    console().print(f"{head}: {escape(', '.join(parts))}", highlight=False, soft_wrap=True)

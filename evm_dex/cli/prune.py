@@ -8,17 +8,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 
 from evm_dex.cli.shared import (
     AsJson,
     ChainPath,
-    console,
-    errors,
     explained,
     print_json,
     require,
 )
+from evm_dex.cli.terminal import console, progress_bars
 from evm_dex.tables import plain_table
 
 if TYPE_CHECKING:
@@ -75,16 +73,16 @@ def _print(report: PruneReport, dry_run: bool) -> None:
         after.pop("disk_bytes")
     for name in after:
         table.add_row(name.replace("_", " "), f"{before[name]:,}", f"{after[name]:,}")
-    console.print(table)
+    console().print(table)
     if not dry_run:
         root = report.head.state_root.hex()[:16]
-        console.print(f"[green]✓[/] state root {root}… and every row proven before and after")
+        console().print(f"[green]✓[/] state root {root}… and every row proven before and after")
 
 
 @contextmanager
 def _phases() -> Iterator[Callable[[str, int, int], None]]:
     """One bar that is named for what is being done."""
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with progress_bars() as progress:
         task = progress.add_task("Opening", total=None)
 
         def show(phase: str, done: int, total: int) -> None:

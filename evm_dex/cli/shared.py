@@ -9,22 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
 
 import evm_dex
 from checkpoint.errors import StoreError, StoreLocked
 from evm_dex.chain.errors import ChainError
+from evm_dex.cli.terminal import errors, escape, progress_bars
 from precompiles.ledger.storage import UntrustedStorage
 from precompiles.types import Address
 
 if TYPE_CHECKING:
     from evm_dex.contract import Contract
     from evm_dex.dex import Dex
-
-console = Console()
-errors = Console(stderr=True)
 
 ChainPath = Annotated[
     Path, typer.Argument(help="Directory of a chain on disk.", show_default=False)
@@ -53,7 +48,7 @@ def print_json(content: object) -> None:
 @contextmanager
 def row_progress(description: str = "Verifying") -> Iterator[Callable[[int, int], None]]:
     """A bar for work that tells how many rows of how many it has done."""
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with progress_bars() as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -87,7 +82,7 @@ def existing(path: Path) -> Iterator[Dex]:
     """A chain to change. Raises StoreLocked while another process holds it."""
     require(path)
     with ExitStack() as stack:
-        with errors.status("Opening the chain …"):
+        with errors().status("Opening the chain …"):
             dex = stack.enter_context(evm_dex.open(path))
         yield dex
 
@@ -100,7 +95,7 @@ def looking_at(path: Path) -> Iterator[Dex]:
             dex = stack.enter_context(existing(path))
         except StoreLocked as held:
             tell_holder(held)
-            with errors.status("Reading beside it …"):
+            with errors().status("Reading beside it …"):
                 dex = stack.enter_context(evm_dex.open_beside(path))
         yield dex
 
@@ -117,7 +112,7 @@ def tell_if_held(path: Path) -> None:
 def tell_holder(held: StoreLocked) -> None:
     """Say, beside the output, that what follows is read beside another process."""
     said = f"held by {escape(held.holder)}; reading beside it"
-    errors.print(said, style="yellow", highlight=False, soft_wrap=True)
+    errors().print(said, style="yellow", highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -128,5 +123,5 @@ def explained(*expected: type[Exception]) -> Iterator[None]:
         yield
     except (*kinds, *expected) as error:
         message = f"{error}{_MEANWHILE}" if isinstance(error, StoreLocked) else str(error)
-        errors.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+        errors().print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from eth_abi.exceptions import DecodingError
-
 from evm_dex.abi import Entry, Interface
+from evm_dex.abi_codec import undecodable
 from evm_dex.artifact import load_artifact
 from evm_dex.node.formats import Json
 from evm_dex.node.plain import plain
@@ -23,7 +22,7 @@ def exchange_call(to: bytes, calldata: bytes) -> tuple[str, Entry, Any] | None:
         return None
     try:
         entry, arguments = _interface(name).decode_call(calldata)
-    except (LookupError, DecodingError):
+    except (LookupError, *undecodable()):
         return None
     return name, entry, arguments
 

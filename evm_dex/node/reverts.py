@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
 from evm_dex.abi import ERROR_STRING, PANIC
+from evm_dex.abi_codec import decode, undecodable
 from evm_dex.chain.errors import CallFailed
 from evm_dex.node.errors import REVERTED, RpcError, failed
 from precompiles.abi.codec import Malformed
@@ -49,7 +47,7 @@ def revert_reason(output: bytes) -> str | None:
             return _PANICS.get(code, f"unknown panic code: {code:#x}")
         known = ContractError.known.get(selector)
         return None if known is None else str(known(*known.layout.decode(fields)))
-    except (DecodingError, Malformed, ValueError, OverflowError):
+    except (*undecodable(), Malformed, ValueError):
         return None
 
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from eth_abi.exceptions import DecodingError
-
 from evm_dex.abi import Event, Interface, decode_outputs
+from evm_dex.abi_codec import undecodable
 from evm_dex.artifact import load_artifact
 from evm_dex.chain.errors import CallFailed
 from evm_dex.chain.execution import Call
@@ -274,7 +273,7 @@ def _token(node: Node, address: Address) -> Json:
         asked = Call(to=address, data=interface.encode_call(function, ()), gas=100_000)
         try:
             found[name] = decode_outputs(function, node.chain.call(asked))
-        except (CallFailed, DecodingError, OverflowError):
+        except (CallFailed, *undecodable()):
             found[name] = default
     return found
 
