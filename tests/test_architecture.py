@@ -7,6 +7,7 @@ against the tree, and against a snippet that breaks it.
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -192,13 +193,17 @@ def test_committed_text_names_no_machine_and_no_registry() -> None:
 
 def test_locks_pin_names_and_hashes_but_no_place() -> None:
     """Whoever installs chooses where from."""
-    python_lock = (ROOT / "requirements.lock").read_text()
-    assert "--hash=sha256:" in python_lock
-    assert not re.search(r"://|--index-url|--extra-index-url|--find-links", python_lock)
+    for name in ("requirements.lock", ".ci/node.lock"):
+        python_lock = (ROOT / name).read_text()
+        assert "--hash=sha256:" in python_lock
+        assert not re.search(r"://|--index-url|--extra-index-url|--find-links", python_lock)
     for project in ("contracts", "tests/clients"):
-        npm_lock = (ROOT / project / "package-lock.json").read_text()
-        assert '"integrity"' in npm_lock
-        assert '"resolved"' not in npm_lock
+        npm_lock = json.loads((ROOT / project / "package-lock.json").read_text())
+        itself, *packages = npm_lock["packages"].values()
+        asked_for = json.loads((ROOT / project / "package.json").read_text())
+        assert itself["devDependencies"] == asked_for["devDependencies"]
+        assert packages
+        assert all("integrity" in package and "resolved" not in package for package in packages)
 
 
 def heavy_modules_after(imported: str) -> str:

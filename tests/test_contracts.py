@@ -189,7 +189,7 @@ def test_lock_file_names_no_registry() -> None:
 def test_sources_compile_to_the_committed_artifacts() -> None:
     """The real compiler makes the same bytes, and warns of nothing."""
     node = shutil.which("node")
-    assert node, "solc needs node: install it, then run `make contracts-deps`"
+    assert node, "solc needs node: run `make contracts-deps`"
     solc = CONTRACTS / "node_modules" / "solc"
     assert solc.is_dir(), "solc is not installed: run `make contracts-deps`"
     build = [node, str(CONTRACTS / "build.mjs"), "--check"]

