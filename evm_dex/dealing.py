@@ -96,6 +96,26 @@ class Dealing(Cheats):
 
         return self._chain.write_state(change)
 
+    def allow(
+        self, token: TokenLike, owner: AddressLike, spender: AddressLike, amount: int
+    ) -> Header:
+        """Let an account spend so much of another's token; the block it is in.
+
+        Works for any ERC-20 that keeps an allowance in a word of its own; raises CheatRefused for
+        others.
+        """
+        address = self._token(token)
+        word = None if address == NATIVE_COIN else self._find(address, "allowance", owner, spender)
+        if word is None:
+            raise CheatRefused(
+                f"the token at 0x{address.hex()} keeps no allowance in a storage word of its own: "
+                "impersonate the owner and approve"
+            )
+        _check_word(amount)
+        return self._chain.write_state(
+            lambda state: state.set_storage(word.address, word.slot, amount)
+        )
+
     def find_balance(self, token: TokenLike, user: AddressLike) -> Word | None:
         """The contract and storage slot that hold a balance; None where it is not one word."""
         return self._find(self._token(token), "balanceOf", user)
@@ -130,8 +150,7 @@ class Dealing(Cheats):
         supply = self._find(token, "totalSupply")
         now = self._chain.state.get_storage(word.address, word.slot)
         target = amount if is_total else now + amount
-        if not 0 <= target < _WORD:
-            raise CheatRefused(f"a balance of {target} is out of range: expected 0 to 2**256 - 1")
+        _check_word(target)
 
         def change(state: State) -> None:
             state.set_storage(word.address, word.slot, target)
@@ -148,6 +167,11 @@ class Dealing(Cheats):
             return find_word(self._chain, Call(to=token, data=data))
         except CallFailed as error:
             raise CheatRefused(f"0x{token.hex()} is no token: {function} failed: {error}") from None
+
+
+def _check_word(amount: int) -> None:
+    if not 0 <= amount < _WORD:
+        raise CheatRefused(f"an amount of {amount} is out of range: expected 0 to 2**256 - 1")
 
 
 def _check_room(amount: int, room: int) -> None:

@@ -11,6 +11,7 @@ from checkpoint.errors import StoreError
 from evm_dex.chain.accounts import Account
 from evm_dex.chain.core import Chain
 from evm_dex.chain.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
+from evm_dex.chain.fees import effective_gas_price
 from evm_dex.chain.header import Header
 from evm_dex.chain.transactions import Transaction
 from evm_dex.node.errors import INTERNAL_ERROR, RpcError, failed
@@ -82,6 +83,8 @@ class Node:
         """How often the server makes a block by the clock; None for never."""
         self.on_interval: list[Callable[[], object]] = []
         self.filters: Filters = Filters(self)
+        self.min_gas_price = 0
+        """Wei per gas that a transaction must pay at least to be taken."""
         self.queue = Queue(chain)
         self._leaving = Leaving(chain, self.limits.log_results)
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
@@ -97,10 +100,16 @@ class Node:
         return self.chain.state_at(block.block_hash if isinstance(block, BlockHash) else block)
 
     def submit(self, transaction: Transaction) -> bytes:
-        """Hand a transaction to the chain; its hash. Raises TransactionRejected.
+        """Hand a transaction to the chain; its hash. Raises TransactionRejected, RpcError.
 
         One whose sender's earlier ones are still missing waits for those.
         """
+        paid = effective_gas_price(transaction, self.chain.next_header())
+        if paid < self.min_gas_price:
+            raise failed(
+                f"transaction underpriced: it pays {paid} wei per gas, at least "
+                f"{self.min_gas_price} is asked for"
+            )
         if self.queue.is_early(transaction):
             self.queue.add(transaction)
             return transaction.hash

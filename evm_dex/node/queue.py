@@ -7,7 +7,7 @@ transactions in order of nonce only, so the later ones wait here, in memory, for
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from evm_dex.chain.core import Chain
 from evm_dex.chain.errors import TransactionRejected
@@ -54,6 +54,15 @@ class Queue:
                 f"too many transactions wait for earlier ones: send nonce {missing} first"
             )
         mine[transaction.nonce] = transaction
+
+    def drop(self, is_unwanted: Callable[[Transaction], bool]) -> bool:
+        """Take some out; whether there were any."""
+        before = len(self)
+        left = [item for item in self if not is_unwanted(item)]
+        self._waiting = {}
+        for item in left:
+            self._waiting.setdefault(item.sender, {})[item.nonce] = item
+        return len(self) < before
 
     def next_of(self, sender: Address) -> Transaction | None:
         """Take out the one whose turn it is; those that can't have one any more are dropped."""

@@ -12,7 +12,7 @@ from evm_dex.node.node import Node
 from evm_dex.node.requests import Request
 from precompiles.types import Address
 
-PRIORITY_FEE = 10**9
+_PRIORITY_FEE = 10**9
 """What a transaction offers where it does not say: any is accepted, people expect 1 gwei."""
 _LAST_TYPE = 4
 Fields = dict[str, Any]
@@ -65,6 +65,11 @@ def made(node: Node, request: Request) -> Transaction:
     raise _unknown_account(sender)
 
 
+def priority_fee(node: Node) -> int:
+    """Wei per gas to be offered beside the next base fee."""
+    return max(_PRIORITY_FEE, node.min_gas_price - node.chain.next_header().base_fee_per_gas)
+
+
 def account_of(node: Node, address: Address) -> Account:
     """An account whose key is at hand. Raises RpcError."""
     account = node.accounts.get(address)
@@ -102,11 +107,11 @@ def _fees(node: Node, request: Request, type_id: int) -> Fields:
         request.max_priority_fee_per_gas,
     )
     if type_id < 2:
-        return {"gas_price": base_fee + PRIORITY_FEE if price is None else price}
+        return {"gas_price": base_fee + priority_fee(node) if price is None else price}
     if price is not None:
         return {"max_fee_per_gas": price, "max_priority_fee_per_gas": price}
     if tip is None:
-        tip = PRIORITY_FEE if most is None else min(PRIORITY_FEE, most)
+        tip = priority_fee(node) if most is None else min(priority_fee(node), most)
     return {
         "max_fee_per_gas": 2 * base_fee + tip if most is None else most,
         "max_priority_fee_per_gas": tip,

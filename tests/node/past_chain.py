@@ -34,6 +34,7 @@ from evm_dex.chain.core import Chain
 from evm_dex.chain.header import Header
 from evm_dex.chain.history import BlockId, History
 from evm_dex.chain.receipts import Log, Receipt
+from evm_dex.node.methods.config import fork_id
 from evm_dex.node.node import Node
 from evm_dex.vm.build import build_vm
 from precompiles.factory import get_precompiles_with_storage
@@ -108,6 +109,8 @@ class PastChain:
         """A block or receipt as the fork of its time has it."""
         if not isinstance(result, dict):
             return [self.as_of_fork(item) for item in result] if _is_list(result) else result
+        if "current" in result:
+            return {**result, "current": self._config_of_fork(result["current"])}
         if "parentHash" in result:
             return self._block_of_fork(result)
         height = int(result.get("blockNumber") or "0x0", 16)
@@ -116,6 +119,20 @@ class PastChain:
             kept = {name: value for name, value in result.items() if name != "status"}
             return {**kept, "root": "0x" + receipt.state_root.hex()}
         return result
+
+    def _config_of_fork(self, result: dict[str, Any]) -> dict[str, Any]:
+        """What came with the forks after Prague, by time: they change no block of the chain."""
+        config = json.loads((TESTS / "genesis.json").read_text())["config"]
+        forks = {config[name] for name in config if name.endswith(("Block", "Time"))}
+        genesis: Any = self._chain.get_canonical_block_by_number(0)
+        identity = fork_id(genesis.hash, sorted(forks - {0}))
+        return {
+            **result,
+            "activationTime": config["bpo2Time"],
+            "blobSchedule": config["blobSchedule"]["bpo2"],
+            "forkId": "0x" + identity.hex(),
+            "precompiles": {**result["precompiles"], "P256VERIFY": f"0x{0x100:040x}"},
+        }
 
     def _block_of_fork(self, result: dict[str, Any]) -> dict[str, Any]:
         block: Any = self._chain.get_canonical_block_by_number(int(result["number"], 16))

@@ -119,7 +119,7 @@ def test_the_next_header_is_chosen(fresh_node: Served) -> None:
     assert (int(block["mixHash"], 16), int(block["gasLimit"], 16)) == (7, 20_000_000)
     info = node.result("anvil_nodeInfo")
     assert (info["currentBlockHash"], info["hardFork"]) == (block["hash"], "prague")
-    assert info["environment"]["gasLimit"] == 20_000_000
+    assert (info["environment"]["gasLimit"], info["currentBlockNumber"]) == ("0x1312d00", "0x1")
     assert node.result("hardhat_metadata")["latestBlockNumber"] == 1
 
 
@@ -163,6 +163,58 @@ def test_a_token_is_dealt_to_anyone(fresh_node: Served) -> None:
     assert weth.call("balanceOf", STRANGER) == 5
 
 
+def test_an_allowance_is_set_for_anyone(fresh_node: Served) -> None:
+    node = fresh_node
+    weth = node.dex.tokens["WETH"]
+    node.result("anvil_setERC20Allowance", STRANGER, OTHER, weth.address, hex(2**256 - 1))
+    assert weth.call("allowance", STRANGER, OTHER) == 2**256 - 1
+    assert weth.call("allowance", OTHER, STRANGER) == 0
+    for token in (STRANGER, SPOT, "0x" + "ee" * 20):
+        error = node.error("anvil_setERC20Allowance", STRANGER, OTHER, token, "0x1")
+        assert error["code"] == -32000
+
+
+def test_wei_is_added(fresh_node: Served) -> None:
+    node = fresh_node
+    node.result("anvil_addBalance", STRANGER, "0x5")
+    node.result("hardhat_addBalance", STRANGER, "0x6")
+    assert node.result("eth_getBalance", STRANGER) == "0xb"
+    assert node.error("anvil_addBalance", STRANGER, hex(2**256 - 1))["code"] == -32000
+
+
+def test_mined_blocks_are_shown_with_how_transactions_failed(fresh_node: Served) -> None:
+    node = fresh_node
+    node.result("anvil_setCode", CONTRACT, "0x60006000fd")
+    node.result("evm_setAutomine", False)
+    send(node)
+    send(node, to=CONTRACT, gas="0x186a0")
+    found = node.result("evm_mine_detailed", {"blocks": 2})
+    assert [block["number"] for block in found] == ["0x2", "0x3"]
+    paid, reverted = found[0]["transactions"]
+    assert "output" not in paid
+    assert (reverted["output"], reverted["revertReason"]) == ("0x", "Revert")
+
+
+def test_what_the_node_tells_of_its_beginning_and_rules(fresh_node: Served) -> None:
+    node = fresh_node
+    genesis = node.result("eth_getBlockByNumber", "0x0", False)
+    assert node.result("anvil_getGenesisTime") == int(genesis["timestamp"], 16)
+    assert node.result("eth_requestAccounts") == node.result("eth_accounts")
+    node.result("anvil_setCoinbase", STRANGER)
+    assert node.result("eth_coinbase") == STRANGER
+    config = node.result("eth_config")["current"]
+    assert (config["chainId"], config["precompiles"]["SPOT"]) == ("0x7a69", SPOT)
+    header = node.result("eth_getHeaderByHash", genesis["hash"])
+    assert header == node.result("eth_getHeaderByNumber", "0x0")
+    proof = node.result("eth_getProof", SPOT, [], "latest")
+    assert node.result("eth_getAccount", SPOT, "latest") == {
+        "nonce": proof["nonce"],
+        "balance": proof["balance"],
+        "storageRoot": proof["storageHash"],
+        "codeHash": proof["codeHash"],
+    }
+
+
 def test_reset_goes_to_the_genesis_and_forks_are_refused(fresh_node: Served) -> None:
     node = fresh_node
     send(node)
@@ -181,4 +233,4 @@ def test_states_are_carried_by_archives(fresh_node: Served) -> None:
 def test_without_cheats_they_are_not_there() -> None:
     with served(cheats=False) as node:
         assert node.error("anvil_setBalance", STRANGER, "0x1")["code"] == -32601
-        assert node.result("anvil_nodeInfo")["currentBlockNumber"] == 0
+        assert node.result("anvil_nodeInfo")["currentBlockNumber"] == "0x0"

@@ -11,7 +11,8 @@ from evm_dex.chain.accounts import Account
 from evm_dex.chain.transactions import Transaction, unsigned
 from evm_dex.node.errors import invalid_params
 from evm_dex.node.formats import Json, transaction_object
-from evm_dex.node.kinds import Data, Hash, HexAddress, Kind, data, shaped
+from evm_dex.node.kinds import Data, Hash, HexAddress, Kind, Quantity, data, shaped
+from evm_dex.node.methods.transactions import ReceiptObject, mined
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.requests import TransactionRequest
@@ -41,6 +42,16 @@ TypedData = Annotated[
 def send_transaction(node: Node, request: TransactionRequest) -> Hash:
     """Fill in, sign and hand in a transaction of an account at hand; its hash."""
     return node.submit(made(node, request))
+
+
+@rpc("eth_sendTransactionSync")
+def send_transaction_sync(
+    node: Node,
+    request: TransactionRequest,
+    timeout: Quantity = 0,  # noqa: ARG001 - see mined
+) -> ReceiptObject:
+    """Fill in, sign and hand in a transaction of an account at hand; its receipt."""
+    return mined(node, send_transaction(node, request))
 
 
 @rpc("eth_signTransaction")

@@ -59,6 +59,12 @@ def header_by_number(node: Node, block: Block) -> BlockObject:
     return found and {name: found[name] for name in found if name != "transactions"}
 
 
+@rpc("eth_getHeaderByHash")
+def header_by_hash(node: Node, block_hash: Hash) -> BlockObject:
+    """A block without its transactions; null for none."""
+    return header_by_number(node, BlockHash(block_hash))
+
+
 @rpc("eth_getBlockTransactionCountByNumber")
 def transaction_count_by_number(node: Node, block: Block) -> Count:
     """How many transactions a block has; null for none such. `pending` counts what waits."""

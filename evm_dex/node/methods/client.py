@@ -61,10 +61,16 @@ def syncing(node: Node) -> Flag:  # noqa: ARG001 - as above
     return False
 
 
-@rpc("eth_accounts")
+@rpc("eth_accounts", "eth_requestAccounts")
 def accounts(node: Node) -> Annotated[list[HexAddress], listed(ADDRESS)]:
     """Accounts whose keys are at hand."""
     return list(node.accounts)
+
+
+@rpc("eth_coinbase")
+def coinbase(node: Node) -> HexAddress:
+    """Who is paid the priority fees of the next block."""
+    return node.chain.next_header().coinbase
 
 
 @rpc("rpc_discover")

@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from evm_dex.chain.cheats import Cheats
+from evm_dex.chain.header import Header
 from evm_dex.node.errors import failed
+from evm_dex.node.formats import Json, block_object
 from evm_dex.node.kinds import (
     Flag,
     HexAddress,
     Kind,
     Quantity,
+    data,
     read_quantity,
+    shaped,
 )
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
+from evm_dex.node.reverts import revert_reason
 
 _MOST_BLOCKS = 10_000
 
@@ -58,6 +63,29 @@ def mine(node: Node, options: Mining = (None, 1)) -> Quantity:
     if timestamp is not None:
         _cheats(node).set_next_timestamp(timestamp)
     return mine_several(node, blocks)
+
+
+@rpc("evm_mine_detailed", "anvil_mine_detailed", cheat=True)
+def mine_detailed(
+    node: Node, options: Mining = (None, 1)
+) -> Annotated[list[Json], shaped("MinedBlocks", "blocks with whole transactions", "array")]:
+    """Make a block, at a time if given, or several; all of them, with how transactions failed."""
+    first = node.chain.head.block_number + 1
+    mine(node, options)
+    last = node.chain.head.block_number
+    return [_detailed(node, node.chain.header(height)) for height in range(first, last + 1)]
+
+
+def _detailed(node: Node, header: Header) -> Json:
+    history = node.chain.history
+    block = block_object(header, history.body(header.hash), full=True)
+    for transaction, receipt in zip(
+        block["transactions"], history.receipts(header.hash), strict=True
+    ):
+        if not receipt.succeeded:
+            transaction["output"] = data(receipt.output)
+            transaction["revertReason"] = revert_reason(receipt.output) or receipt.error
+    return block
 
 
 @rpc("anvil_mine", "hardhat_mine", cheat=True)

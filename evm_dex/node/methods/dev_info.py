@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 from evm_dex.node.formats import Json
-from evm_dex.node.kinds import data, quantity, shaped
+from evm_dex.node.kinds import Kind, data, quantity, shaped
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 
@@ -20,7 +20,7 @@ def node_info(
     """The head and the rules, in anvil's form."""
     head, following = node.chain.head, node.chain.next_header()
     return {
-        "currentBlockNumber": head.block_number,
+        "currentBlockNumber": quantity(head.block_number),
         "currentBlockTimestamp": head.timestamp,
         "currentBlockHash": data(head.hash),
         "hardFork": _FORK,
@@ -28,11 +28,19 @@ def node_info(
         "environment": {
             "baseFee": quantity(following.base_fee_per_gas),
             "chainId": node.chain.chain_id,
-            "gasLimit": following.gas_limit,
+            "gasLimit": quantity(following.gas_limit),
             "gasPrice": quantity(following.base_fee_per_gas),
         },
         "forkConfig": {"forkUrl": None, "forkBlockNumber": None, "forkRetryBackoff": None},
     }
+
+
+@rpc("anvil_getGenesisTime")
+def genesis_time(
+    node: Node,
+) -> Annotated[int, Kind("Seconds", "a number of seconds", {"type": "integer"})]:
+    """The time of block 0, in seconds."""
+    return node.chain.header(0).timestamp
 
 
 @rpc("anvil_metadata", "hardhat_metadata")

@@ -22,6 +22,14 @@ def set_balance(node: Node, address: HexAddress, wei: Quantity) -> Flag:
     return True
 
 
+@rpc("anvil_addBalance", "hardhat_addBalance", cheat=True)
+def add_balance(node: Node, address: HexAddress, wei: Quantity) -> Flag:
+    """Add to an account's wei, in a block of its own."""
+    cheats = _cheats(node)
+    cheats.set_balance(address, node.chain.state.get_balance(address) + wei)
+    return True
+
+
 @rpc("anvil_setNonce", "hardhat_setNonce", "evm_setAccountNonce", cheat=True)
 def set_nonce(node: Node, address: HexAddress, nonce: Quantity) -> Flag:
     """Raise an account's nonce, in a block of its own."""
@@ -52,6 +60,17 @@ def deal_erc20(node: Node, address: HexAddress, token: HexAddress, amount: Quant
     return True
 
 
+@rpc("anvil_setERC20Allowance", "anvil_setErc20Allowance", cheat=True)
+def set_erc20_allowance(
+    node: Node, owner: HexAddress, spender: HexAddress, token: HexAddress, amount: Quantity
+) -> Flag:
+    """Let an account spend so much of another's token, in a block of its own."""
+    if node.dex is None:
+        raise failed("this node has no exchanges, and so no way to find allowances")
+    node.dex.cheats.allow(token, owner, spender, amount)
+    return True
+
+
 @rpc("anvil_impersonateAccount", "hardhat_impersonateAccount", cheat=True)
 def impersonate_account(node: Node, address: HexAddress) -> Flag:
     """Take transactions of an account, or a contract, without its signature."""
@@ -66,7 +85,7 @@ def stop_impersonating_account(node: Node, address: HexAddress) -> Flag:
     return True
 
 
-@rpc("anvil_autoImpersonateAccount", cheat=True)
+@rpc("anvil_autoImpersonateAccount", "hardhat_autoImpersonateAccount", cheat=True)
 def auto_impersonate_account(node: Node, on: Flag) -> Flag:
     """Take every account's transactions without a signature, or no longer."""
     _cheats(node).auto_impersonate(on=on)
@@ -82,11 +101,30 @@ def send_unsigned_transaction(node: Node, request: TransactionRequest) -> Hash:
 @rpc("anvil_dropTransaction", "hardhat_dropTransaction", cheat=True)
 def drop_transaction(node: Node, transaction_hash: Hash) -> Flag:
     """Take a waiting transaction out, and its sender's later ones; whether it was there."""
-    return _cheats(node).drop_transaction(transaction_hash)
+    return _cheats(node).drop_transaction(transaction_hash) or node.queue.drop(
+        lambda item: item.hash == transaction_hash
+    )
 
 
-@rpc("anvil_dropAllTransactions", cheat=True)
+@rpc("anvil_dropAllTransactions", "hardhat_dropAllTransactions", cheat=True)
 def drop_all_transactions(node: Node) -> Flag:
     """Take out all that waits."""
     _cheats(node).drop_all_transactions()
+    node.queue.drop(lambda _: True)
+    return True
+
+
+@rpc("anvil_removePoolTransactions", cheat=True)
+def remove_pool_transactions(node: Node, address: HexAddress) -> Flag:
+    """Take out all that waits of one sender."""
+    mempool = node.chain.mempool
+    mempool.replace([item for item in mempool if item.sender != address])
+    node.queue.drop(lambda item: item.sender == address)
+    return True
+
+
+@rpc("anvil_setMinGasPrice", "hardhat_setMinGasPrice", cheat=True)
+def set_min_gas_price(node: Node, wei: Quantity) -> Flag:
+    """Take only transactions that pay at least so much per gas, base fee included."""
+    node.min_gas_price = wei
     return True

@@ -12,7 +12,7 @@ from evm_dex.node.formats import GAS_PER_BLOB, Json, block_receipts
 from evm_dex.node.kinds import Block, Kind, Quantity, quantity, shaped
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
-from evm_dex.node.sending import PRIORITY_FEE
+from evm_dex.node.sending import priority_fee
 
 _MAX_BLOB_GAS = 9 * GAS_PER_BLOB
 _MOST_PERCENTILES = 100
@@ -42,13 +42,13 @@ Percentiles = Annotated[
 @rpc("eth_gasPrice")
 def gas_price(node: Node) -> Quantity:
     """Wei per gas that a legacy transaction should offer for the next block."""
-    return _next_header(node).base_fee_per_gas + PRIORITY_FEE
+    return _next_header(node).base_fee_per_gas + priority_fee(node)
 
 
 @rpc("eth_maxPriorityFeePerGas")
-def max_priority_fee(node: Node) -> Quantity:  # noqa: ARG001 - methods all take the node
+def max_priority_fee(node: Node) -> Quantity:
     """Wei per gas that a transaction may offer beside the base fee."""
-    return PRIORITY_FEE
+    return priority_fee(node)
 
 
 @rpc("eth_baseFee")

@@ -1,4 +1,4 @@
-"""Merkle proofs."""
+"""Accounts as the state's trie has them, and Merkle proofs."""
 
 from __future__ import annotations
 
@@ -42,4 +42,18 @@ def get_proof(node: Node, address: HexAddress, slots: Slots, block: Block = "lat
             }
             for slot in proof.storage
         ],
+    }
+
+
+@rpc("eth_getAccount")
+def get_account(
+    node: Node, address: HexAddress, block: Block = "latest"
+) -> Annotated[Json, shaped("Account", "what the state's trie has of an account")]:
+    """Nonce, balance, storage root and code hash of an account after a block."""
+    account = prove(node.chain, address, (), node.header(block).hash).account
+    return {
+        "nonce": quantity(account.nonce),
+        "balance": quantity(account.balance),
+        "storageRoot": data(account.storage_root),
+        "codeHash": data(account.code_hash),
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
 
 from eth_utils.address import to_checksum_address
 
@@ -11,6 +12,7 @@ from evm_dex.chain.errors import UnknownTransaction
 from evm_dex.chain.history import IncludedTransaction
 from evm_dex.chain.transactions import Transaction, decode
 from evm_dex.node.blobs import without_blobs
+from evm_dex.node.errors import RpcError
 from evm_dex.node.formats import Json, receipt_object, transaction_object
 from evm_dex.node.kinds import (
     DATA,
@@ -20,6 +22,7 @@ from evm_dex.node.kinds import (
     Hash,
     HexAddress,
     Quantity,
+    data,
     or_null,
     quantity,
     shaped,
@@ -27,6 +30,7 @@ from evm_dex.node.kinds import (
 from evm_dex.node.methods.blocks import find_header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
+from precompiles.types import Address
 
 TransactionObject = Annotated[
     Json | None, or_null(shaped("TransactionObject", "a transaction and where it is"))
@@ -35,6 +39,8 @@ ReceiptObject = Annotated[
     Json | None, or_null(shaped("ReceiptObject", "what became of a transaction"))
 ]
 Raw = Annotated[bytes | None, or_null(DATA)]
+_NOT_MINED = 4
+"""EIP-7966"""
 Pool = Annotated[Json, shaped("Pool", "transactions that wait, by sender and nonce")]
 
 
@@ -42,6 +48,27 @@ Pool = Annotated[Json, shaped("Pool", "transactions that wait, by sender and non
 def send_raw_transaction(node: Node, raw: Data) -> Hash:
     """Hand in a signed transaction; its hash. With automine it is in a block by then."""
     return node.submit(decode(without_blobs(raw)))
+
+
+@rpc("eth_sendRawTransactionSync")
+def send_raw_transaction_sync(node: Node, raw: Data, timeout: Quantity = 0) -> ReceiptObject:  # noqa: ARG001 - see mined
+    """Hand in a signed transaction; its receipt (EIP-7966)."""
+    return mined(node, send_raw_transaction(node, raw))
+
+
+def mined(node: Node, transaction_hash: bytes) -> Json:
+    """The receipt of what was just handed in. Raises RpcError where it is not in a block yet.
+
+    Nobody is kept waiting for that: meanwhile nothing else could be done on the chain.
+    """
+    found = _included(node, transaction_hash)
+    if found is None:
+        raise RpcError(
+            _NOT_MINED,
+            "the transaction waits for a block: ask for its receipt with eth_getTransactionReceipt",
+            data(transaction_hash),
+        )
+    return receipt_object(found)
 
 
 @rpc("eth_getTransactionByHash")
@@ -70,6 +97,37 @@ def transaction_by_block(node: Node, block: Block, index: Quantity) -> Transacti
 def transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> TransactionObject:
     """A transaction by its place in a block; null for none such."""
     return transaction_by_block(node, BlockHash(block_hash), index)
+
+
+@rpc("eth_getTransactionBySenderAndNonce")
+def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> TransactionObject:
+    """A transaction on the chain or waiting, by its sender and nonce; null for none such."""
+    if nonce >= node.chain.state.get_nonce(address):
+        both = (*node.chain.mempool, *node.queue)
+        found = (item for item in both if (item.sender, item.nonce) == (address, nonce))
+        return next(map(transaction_object, found), None)
+    header = node.header(_height_of(node, address, nonce))
+    for index, stored in enumerate(node.chain.history.body(header.hash).transactions):
+        transaction = decode(stored.raw, stored.sender)
+        if (transaction.sender, transaction.nonce) == (address, nonce):
+            return transaction_object(transaction, header, index)
+    return None  # it was a contract's, or set by hand
+
+
+@rpc("eth_getRawTransactionByBlockNumberAndIndex")
+def raw_transaction_by_block(node: Node, block: Block, index: Quantity) -> Raw:
+    """A transaction as it was handed in, by its place in a block; null for none such."""
+    header = find_header(node, block)
+    if header is None:
+        return None
+    stored = node.chain.history.body(header.hash).transactions
+    return stored[index].raw if index < len(stored) else None
+
+
+@rpc("eth_getRawTransactionByBlockHashAndIndex")
+def raw_transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> Raw:
+    """A transaction as it was handed in, by its place in a block; null for none such."""
+    return raw_transaction_by_block(node, BlockHash(block_hash), index)
 
 
 @rpc("eth_getRawTransactionByHash")
@@ -120,12 +178,34 @@ def pool_content_from(node: Node, address: HexAddress) -> Pool:
     }
 
 
-def _by_sender(waiting: Iterable[Transaction]) -> dict[str, Json]:
+@rpc("txpool_inspect")
+def pool_inspect(node: Node) -> Pool:
+    """The transactions that wait, by sender and nonce, each in a line."""
+    return {
+        "pending": _by_sender(node.chain.mempool, _line),
+        "queued": _by_sender(node.queue, _line),
+    }
+
+
+def _line(item: Transaction) -> str:
+    to = to_checksum_address(item.to) if item.to else "contract creation"
+    return f"{to}: {item.value} wei + {item.gas} gas × {item.max_fee_per_gas} wei"  # noqa: RUF001 - geth writes it so
+
+
+def _by_sender(
+    waiting: Iterable[Transaction], shown: Callable[[Transaction], Any] = transaction_object
+) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for item in waiting:
         by_nonce = found.setdefault(to_checksum_address(item.sender), {})
-        by_nonce[str(item.nonce)] = transaction_object(item)
+        by_nonce[str(item.nonce)] = shown(item)
     return found
+
+
+def _height_of(node: Node, sender: Address, nonce: int) -> int:
+    """The first block after which a nonce was used up. Raises StateMissing for pruned ones."""
+    heights = range(node.chain.head.block_number + 1)
+    return bisect_right(heights, nonce, key=lambda at: node.state(at).get_nonce(sender))
 
 
 def _included(node: Node, transaction_hash: bytes) -> IncludedTransaction | None:
