@@ -49,8 +49,9 @@ lint: $(STAMP) ## Style and types
 bench: $(STAMP) ## Measure, against named floors, in one run
 	@$(BIN)/python -m benchmarks
 
-torture: $(STAMP) ## Kills and damage at length: over a thousand of each, low priority
-	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage
+torture: $(STAMP) cassandra ## Kills and damage at length: over a thousand of each, low priority
+	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage \
+		tests/history/kills
 
 nightly: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## The long property and crash runs
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \

@@ -1,6 +1,6 @@
 """How hard the tests try: `EVM_DEX_PROFILE` is `ci` (the default), `torture` or `nightly`.
 
-`torture` is for the long runs of tests/torture and tests/damage alone.
+`torture` is for the long runs of tests/torture, tests/damage and tests/history/kills alone.
 """
 
 from __future__ import annotations

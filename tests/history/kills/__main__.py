@@ -19,8 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.history.kills", description=__doc__)
     parser.add_argument("directory", type=Path, help="for the chain and the store; not there yet")
     parser.add_argument("--store", choices=_PLACES, default="sqlite", help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=1_000, help="each kills one or two processes")
-    parser.add_argument("--events", type=int, default=1_050_000, help="at least, in all rounds")
+    parser.add_argument("--rounds", type=int, default=800, help="each kills one or two processes")
+    parser.add_argument("--events", type=int, default=1_000_000, help="at least, in all rounds")
     parser.add_argument("--seed", type=int, default=7, help="of kills and traffic")
     options = parser.parse_args()
     # That a service waits for what was killed is as it should be.
