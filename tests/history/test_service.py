@@ -38,7 +38,7 @@ from evm_dex.history.stores.interface import START, Cursor, StoreUnavailable
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.updates import OrderUpdate, decode, encode, fingerprint
 from evm_dex.history.verifying import verify
-from evm_dex.history.wire import JSON, PLAIN, decode_answer
+from evm_dex.history.wire import JSON, PLAIN, decode_answer, encode_events
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
@@ -251,6 +251,24 @@ def test_nobody_at_the_other_end_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(FeedUnavailable, match="no answer"):
             feed.read(START)
     feed.close()
+
+
+def test_a_question_that_is_lost_is_put_again() -> None:
+    """Who was asked was killed before it answered; the next one to come up is asked too."""
+    answers: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    feed = RemoteFeed(f"tcp://127.0.0.1:{answers.bind_to_random_port('tcp://127.0.0.1')}")
+
+    def answer_the_second() -> None:
+        answers.recv_multipart()
+        *envelope, _ = answers.recv_multipart()
+        answers.send_multipart([*envelope, encode_events(Events(0, ()))])
+
+    thread = threading.Thread(target=answer_the_second, daemon=True)
+    thread.start()
+    assert feed.read(START) == Events(0, ())
+    thread.join()
+    feed.close()
+    answers.close(linger=0)
 
 
 def test_two_feeds_at_a_port_are_refused(served: tuple[Traffic, str]) -> None:
