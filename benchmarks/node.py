@@ -1,126 +1,156 @@
-"""Signed transactions over JSON-RPC, one block each, against anvil in the same run.
+"""Signed transactions over JSON-RPC, a block each, against anvil and Hardhat 3 in the same run.
 
-Anvil is taken from `ANVIL` (a path to its binary, which npm's @foundry-rs/anvil carries), else from
-the search path; without it only this node is measured.
+All nodes are up at once and take turns by chunks of transactions, so that what else the machine
+does hits all of them; what is compared is the ratio of chunks that were neighbours.
 """
 
 from __future__ import annotations
 
-import http.client
-import json
-import os
-import shutil
-import socket
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from operator import truediv
+from pathlib import Path
+from statistics import fmean, median
+
+from web3 import HTTPProvider, Web3
 
 from benchmarks.harness import Result
+from benchmarks.nodes import OURS, Command, Node, own, peers, running
 from evm_dex.abi import Interface
 from evm_dex.artifact import code_of, load_artifact
 from evm_dex.chain.accounts import default_accounts
 from evm_dex.chain.transactions import sign
 
-_CHUNK = 250
-_ANVIL = os.environ.get("ANVIL") or shutil.which("anvil")
-_OWN = (sys.executable, "-c", "from evm_dex.cli import main; main()", "node", "--silent")
+_CHUNKS = 20
+_EDGE = 4
+"""How many chunks are the beginning, and the end."""
 _TO = bytes.fromhex("70997970c51812dc3a010c7d01b50e0d17dc79c8")
+_TARGETS = {"anvil": "≥ 1.0 x", "hardhat": "≥ 2.0 x"}
+
+Send = Callable[[bytes], None]
+"""Sends a raw transaction and waits for its receipt."""
 
 
-class Client:
-    """One kept connection, as client libraries have it."""
+@dataclass
+class Chunks:
+    """What one node did in each chunk."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        self._connection.connect()
-        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def ask(self, method: str, *params: Any) -> Any:
-        """The result of a request."""
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-        self._connection.request("POST", "/", body, {"Content-Type": "application/json"})
-        found = json.loads(self._connection.getresponse().read())
-        assert "result" in found, found
-        return found["result"]
-
-    def receipt(self, transaction_hash: str) -> Any:
-        """A receipt, asked for until there is one: anvil answers before the block is made."""
-        while (found := self.ask("eth_getTransactionReceipt", transaction_hash)) is None:
-            pass
-        return found
+    rates: list[float] = field(default_factory=list)
+    """Transactions per second."""
+    trivial: list[float] = field(default_factory=list)
+    """As many pairs of `eth_chainId` per second."""
+    computed: list[float] = field(default_factory=list)
+    """Milliseconds of processor time per transaction, in the node."""
+    client: list[float] = field(default_factory=list)
+    """The same in this process."""
 
 
 def run(*, quick: bool) -> Iterator[Result]:
-    """Transactions per second at the beginning and at the end of many blocks; the first answer."""
-    blocks = 500 if quick else 5_000
-    nodes: dict[str, tuple[str, ...]] = {}
-    with tempfile.TemporaryDirectory() as directory:
-        nodes["evm-dex"] = (*_OWN, "--db", f"{directory}/chain")
-        if _ANVIL:
-            nodes["anvil"] = (_ANVIL, "--silent")
-        for case in ("transfer", "SSTORE and event"):
-            rates = {name: _rates(command, case, blocks) for name, command in nodes.items()}
-            shutil.rmtree(f"{directory}/chain", ignore_errors=True)
-            yield from _compared(case, rates, blocks)
-        yield from _first_answer(nodes["evm-dex"])
-
-
-def _compared(case: str, rates: dict[str, list[float]], blocks: int) -> Iterator[Result]:
-    own, other = rates["evm-dex"], rates.get("anvil")
-    at_start, at_end, over_all = own[0], own[-1], statistics.harmonic_mean(own)
-    yield Result("node", f"{case}, first {_CHUNK} blocks", at_start, "tx/s")
-    yield Result(
-        "node", f"{case}, at {blocks} blocks", at_end, "tx/s", "start", at_end / at_start, "≥ 0.9 x"
-    )
-    if other is None:
-        yield Result("node", f"{case}, over all", over_all, "tx/s")
-        return
-    for name, mine, theirs in (
-        (f"first {_CHUNK} blocks", at_start, other[0]),
-        (f"at {blocks} blocks", at_end, other[-1]),
-        ("over all", over_all, statistics.harmonic_mean(other)),
+    """Transactions per second with receipts, raw and through web3.py; the first answer."""
+    for door, connect, blocks in (
+        ("raw", _raw, 1_000 if quick else 5_000),
+        ("web3.py", _web3, 200 if quick else 1_000),
     ):
-        yield Result("node", f"anvil, {case}, {name}", theirs, "tx/s")
-        target = "≥ 1.0 x" if name == "over all" else ""
-        yield Result("node", f"{case}, {name}", mine, "tx/s", "anvil", mine / theirs, target)
+        is_raw = door == "raw"
+        for case in ("transfer", "SSTORE and event"):
+            with tempfile.TemporaryDirectory() as directory:
+                commands = {OURS: own(Path(directory)), **peers(Path(directory))}
+                measured = _measured(commands, connect, case, blocks)
+            yield from _told(f"{door}: {case}", measured, is_raw=is_raw)
+            if is_raw:
+                yield from _over_time(f"{door}: {case}", measured, blocks)
+    with tempfile.TemporaryDirectory() as directory:
+        yield from _first_answer(own(Path(directory)))
 
 
-def _rates(command: tuple[str, ...], case: str, blocks: int) -> list[float]:
-    """Transactions per second of each chunk; each is sent and its receipt fetched."""
-    with _running(command) as (client, _):
-        to, data, gas = _TO, b"", 21_000
-        sent = 0
-        if case != "transfer":
-            to, entry = _deployed(client)
-            data, gas, sent = entry, 100_000, 1
-        rates = []
-        for _ in range(blocks // _CHUNK):
-            raws = [_signed(sent + at, to, data, gas) for at in range(_CHUNK)]
-            sent += _CHUNK
-            started = time.perf_counter()
-            for raw in raws:
-                receipt = client.receipt(client.ask("eth_sendRawTransaction", raw))
-                assert receipt["status"] == "0x1"
-            rates.append(_CHUNK / (time.perf_counter() - started))
-        return rates
+def _raw(node: Node) -> Send:
+    def send(raw: bytes) -> None:
+        receipt = node.receipt(node.ask("eth_sendRawTransaction", "0x" + raw.hex()))
+        assert receipt["status"] == "0x1"
+
+    return send
 
 
-def _deployed(client: Client) -> tuple[bytes, bytes]:
-    """A contract that stores a word and emits an event, and the call that does it."""
+def _web3(node: Node) -> Send:
+    eth = Web3(HTTPProvider(node.url)).eth
+
+    def send(raw: bytes) -> None:
+        sent = eth.send_raw_transaction(raw)
+        assert eth.wait_for_transaction_receipt(sent, poll_latency=0)["status"] == 1
+
+    return send
+
+
+def _measured(
+    commands: Mapping[str, Command], connect: Callable[[Node], Send], case: str, blocks: int
+) -> dict[str, Chunks]:
+    size = blocks // _CHUNKS
+    measured = {name: Chunks() for name in commands}
+    with ExitStack() as stack:
+        nodes = {name: stack.enter_context(running(commands[name]))[0] for name in commands}
+        targets = {name: _target(node, case) for name, node in nodes.items()}
+        sends = {name: connect(node) for name, node in nodes.items()}
+        first = int(case != "transfer")
+        for start in range(first, first + blocks, size):
+            for name, node in nodes.items():
+                raws = [_signed(start + at, *targets[name]) for at in range(size)]
+                _measure(measured[name], node, sends[name], raws)
+    return measured
+
+
+def _measure(chunks: Chunks, node: Node, send: Send, raws: list[bytes]) -> None:
+    computed, client = node.processor_time(), time.process_time()
+    started = time.perf_counter()
+    for raw in raws:
+        send(raw)
+    chunks.rates.append(len(raws) / (time.perf_counter() - started))
+    chunks.client.append(1_000 * (time.process_time() - client) / len(raws))
+    chunks.computed.append(1_000 * (node.processor_time() - computed) / len(raws))
+    started = time.perf_counter()
+    for _ in range(2 * len(raws)):
+        node.ask("eth_chainId")
+    chunks.trivial.append(len(raws) / (time.perf_counter() - started))
+
+
+def _told(case: str, measured: dict[str, Chunks], *, is_raw: bool) -> Iterator[Result]:
+    ours = measured[OURS]
+    yield Result("node", case, median(ours.rates), "tx/s")
+    for name in (name for name in measured if name != OURS):
+        theirs = median(measured[name].rates)
+        ratio = median(map(truediv, ours.rates, measured[name].rates))
+        target = _TARGETS[name] if is_raw else ""
+        yield Result("node", f"{case}, {name}", theirs, "tx/s", "in ours", ratio, target)
+    for name, chunks in measured.items():
+        yield Result("node", f"{case}, {name} computes", fmean(chunks.computed), "ms/tx")
+    yield Result("node", f"{case}, the client computes", fmean(ours.client), "ms/tx")
+
+
+def _over_time(case: str, measured: dict[str, Chunks], blocks: int) -> Iterator[Result]:
+    for name, chunks in measured.items():
+        at_start, at_end = median(chunks.rates[:_EDGE]), median(chunks.rates[-_EDGE:])
+        label, target = f"{case}, {name} at {blocks} blocks", "≥ 0.9 x" if name == OURS else ""
+        yield Result("node", label, at_end, "tx/s", "start", at_end / at_start, target)
+    for name, chunks in measured.items():
+        yield Result("node", f"eth_chainId twice instead, {name}", median(chunks.trivial), "tx/s")
+
+
+def _target(node: Node, case: str) -> tuple[bytes, bytes, int]:
+    """To whom a case sends what, with which gas: a contract stores a word and emits an event."""
+    if case == "transfer":
+        return _TO, b"", 21_000
     artifact = load_artifact("StorageAndEvent")
-    sent = client.ask("eth_sendRawTransaction", _signed(0, b"", code_of(artifact), 1_000_000))
-    address = client.receipt(sent)["contractAddress"]
+    raw = _signed(0, b"", code_of(artifact), 1_000_000)
+    sent = node.ask("eth_sendRawTransaction", "0x" + raw.hex())
+    address = node.receipt(sent)["contractAddress"]
     interface = Interface(artifact["abi"])
     call = interface.encode_call(interface.function("store", 2), (1, 2))
-    return bytes.fromhex(address[2:]), call
+    return bytes.fromhex(address[2:]), call, 100_000
 
 
-def _signed(nonce: int, to: bytes, data: bytes, gas: int) -> str:
+def _signed(nonce: int, to: bytes, data: bytes, gas: int) -> bytes:
     fields = {
         "chain_id": 31337,
         "nonce": nonce,
@@ -132,44 +162,16 @@ def _signed(nonce: int, to: bytes, data: bytes, gas: int) -> str:
         "max_priority_fee_per_gas": 0,
         "access_list": (),
     }
-    return "0x" + sign(default_accounts()[0].signer, 2, fields).raw.hex()
+    return sign(default_accounts()[0].signer, 2, fields).raw
 
 
-def _first_answer(command: tuple[str, ...]) -> Iterator[Result]:
+def _first_answer(command: Command) -> Iterator[Result]:
     """From the start of the process on an existing store to its first answer."""
-    with _running(command) as (client, _):
-        client.ask("eth_sendRawTransaction", _signed(0, _TO, b"", 21_000))
+    with running(command) as (node, _):
+        node.ask("eth_sendRawTransaction", "0x" + _signed(0, _TO, b"", 21_000).hex())
     taken = []
     for _ in range(3):
-        with _running(command) as (client, seconds):
-            assert client.ask("eth_blockNumber") != "0x0"
+        with running(command) as (node, seconds):
+            assert node.ask("eth_blockNumber") != "0x0"
             taken.append(seconds)
     yield Result("node", "first answer on an existing store", min(taken), "s", target="≤ 1.5 s")
-
-
-@contextmanager
-def _running(command: tuple[str, ...]) -> Iterator[tuple[Client, float]]:
-    """A node on a free port, and how long it took to answer."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    started = time.perf_counter()
-    process = subprocess.Popen((*command, "--port", str(port)), stdout=subprocess.DEVNULL)
-    try:
-        client = _connected(port, process)
-        yield client, time.perf_counter() - started
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _connected(port: int, process: subprocess.Popen[bytes]) -> Client:
-    while process.poll() is None:
-        try:
-            client = Client(port)
-            client.ask("eth_chainId")
-        except OSError:
-            time.sleep(0.01)
-        else:
-            return client
-    raise RuntimeError(f"{process.args!r} ended before it answered")
