@@ -38,7 +38,7 @@ class Run:
 
     def __init__(self, directory: Path, place: Place, rounds: int, events: int, seed: int) -> None:
         self._chain, self._place = directory / "chain", place
-        self._rounds, self._events = rounds, events
+        self._rounds, self._events, self._seed = rounds, events, seed
         self._random, self._shared, self._port = Random(seed), Shared(), free_port()
         self._kills: Counter[str] = Counter()
         self._began = self._told = time.monotonic()
@@ -60,7 +60,8 @@ class Run:
         found: dict[str, Any] = self._recount.ask("finish")
         self._recount.end()
         seconds = round(time.monotonic() - self._began)
-        return found | {"kills": self._kills, "left_to_catch_up": left, "seconds": seconds}
+        ran = {"seed": self._seed, "left_to_catch_up": left, "seconds": seconds}
+        return found | {"kills": self._kills} | ran
 
     def _make_recount(self) -> Callable[[str], Any]:
         recount = Recount(self._chain, self._place.database)
