@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import WSMsgType, web
 
-from evm_dex.node.dispatch import answer
+from evm_dex.node.dispatch import read, respond
 from evm_dex.node.node import Node
 from evm_dex.node.subscriptions import Subscriptions
 
 _Result = TypeVar("_Result")
 OnChain = Callable[[Callable[[], _Result]], Awaitable[_Result]]
 """Runs a function on the chain's thread."""
+OnRequest = Callable[[Any, Callable[[], _Result]], Awaitable[_Result]]
+"""Runs what answers a decoded request, there or here."""
 
 
 class Connection:
@@ -46,10 +48,10 @@ class Connection:
         except asyncio.QueueFull:
             self._too_slow.set()
 
-    async def run(self, on_chain: OnChain[None]) -> None:
+    async def run(self, on_chain: OnChain[None], on_request: OnRequest[None]) -> None:
         """Serve the client until either side ends it."""
         tasks = [
-            asyncio.create_task(self._read(on_chain)),
+            asyncio.create_task(self._read(on_request)),
             asyncio.create_task(self._write()),
             asyncio.create_task(self._too_slow.wait()),
         ]
@@ -64,7 +66,7 @@ class Connection:
                 async with asyncio.timeout(1):
                     await self._socket.close(message=b"done, or too slow")
 
-    async def _read(self, on_chain: OnChain[None]) -> None:
+    async def _read(self, on_request: OnRequest[None]) -> None:
         async for message in self._socket:
             if message.type is WSMsgType.TEXT:
                 body = message.data.encode("utf-8", "surrogatepass")
@@ -73,11 +75,16 @@ class Connection:
             else:
                 return
 
-            def work(body: bytes = body) -> None:
-                # Sent from the chain's thread, so it is before whatever is told afterwards.
-                self.send(answer(self._node, body, self))
+            await self._answer(body, on_request)
+            await asyncio.sleep(0)  # others' turn: the next message may be here already
 
-            await on_chain(work)
+    async def _answer(self, body: bytes, on_request: OnRequest[None]) -> None:
+        content = read(body)
+        if isinstance(content, bytes):
+            self.send(content)
+            return
+        # Sent where it is made, so it is before whatever is told afterwards.
+        await on_request(content, lambda: self.send(respond(self._node, content, self)))
 
     async def _write(self) -> None:
         while True:

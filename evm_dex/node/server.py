@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -81,6 +81,15 @@ class Server:
         running.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._done))
         return await asyncio.wrap_future(running)
 
+    async def on_request(self, content: Any, work: Callable[[], _Result]) -> _Result:
+        """Run what answers a decoded request: here where that is short, else on the chain's thread.
+
+        Either way nothing else is at work on the chain meanwhile.
+        """
+        if not self._at_work and is_short(content):
+            return work()
+        return await self.on_chain(work)
+
     def _done(self) -> None:
         """Work on the chain's thread has really ended, whether or not somebody still waits."""
         self._at_work -= 1
@@ -139,9 +148,7 @@ class Server:
         content = read(body)
         if isinstance(content, bytes):
             return content
-        if not self._at_work and is_short(content):
-            return respond(self.node, content)
-        return await self.on_chain(lambda: respond(self.node, content))
+        return await self.on_request(content, lambda: respond(self.node, content))
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         """The whole body; None for one that is too large."""
@@ -163,7 +170,7 @@ class Server:
         await socket.prepare(request)
         self._sockets.add(socket)
         try:
-            await Connection(self.node, socket).run(self.on_chain)
+            await Connection(self.node, socket).run(self.on_chain, self.on_request)
         finally:
             self._sockets.discard(socket)
         return socket

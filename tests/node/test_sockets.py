@@ -156,6 +156,59 @@ def test_a_long_call_holds_up_no_ping_but_all_that_needs_the_chain() -> None:
         asyncio.run(run())
 
 
+def test_short_requests_do_not_go_to_the_chain_s_thread_and_back(fresh_node: Served) -> None:
+    went: list[Any] = []
+    original = fresh_node.server._thread.submit
+
+    def submit(work: Any) -> Any:
+        went.append(work)
+        return original(work)
+
+    fresh_node.server._thread.submit = submit  # type: ignore[method-assign, assignment] # to count
+
+    async def work(client: Client) -> None:
+        for method in ("eth_chainId", "eth_blockNumber", "eth_gasPrice"):
+            await client.ask(method)
+        assert went == []
+        await client.ask("eth_getLogs", {})
+        assert len(went) == 1
+
+    with_client(fresh_node, work)
+
+
+def test_requests_sent_at_once_are_answered_in_their_order_among_what_is_told(
+    fresh_node: Served,
+) -> None:
+    """Short ones and long ones take turns; a block is told before the answer that made it."""
+
+    async def work(client: Client) -> None:
+        await client.ask("eth_subscribe", "newHeads")
+        signed = [
+            await client.ask("eth_signTransaction", {
+                "from": OWNER, "to": OTHER, "gas": "0x5208", "nonce": hex(nonce)
+            })
+            for nonce in range(20)
+        ]  # fmt: skip
+        for number, transaction in enumerate(signed):
+            for method, params in (
+                ("eth_sendRawTransaction", [transaction["raw"]]),
+                ("eth_getLogs", [{}]),
+                ("eth_blockNumber", []),
+            ):
+                request: Any = {"id": f"{method} {number}", "method": method, "params": params}
+                await client.socket.send_json(request)
+        for number in range(20):
+            told = [await client.socket.receive_json(timeout=10) for _ in range(4)]
+            assert told[0]["params"]["result"]["number"] == hex(number + 1)
+            assert [it["id"] for it in told[1:]] == [
+                f"{method} {number}"
+                for method in ("eth_sendRawTransaction", "eth_getLogs", "eth_blockNumber")
+            ]
+            assert told[3]["result"] == hex(number + 1)
+
+    with_client(fresh_node, work)
+
+
 def test_too_large_a_message_ends_the_connection() -> None:
     with served(Limits(body_bytes=1_000)) as node:
 
