@@ -7,4 +7,4 @@ from tests.clients.running import package, run_javascript_tests
 
 def test_ethers_does_all_it_can(url: str) -> None:
     package("ethers")
-    run_javascript_tests("ethers.test.mjs", url, at_least=8)
+    run_javascript_tests("ethers.test.mjs", url, at_least=9)
