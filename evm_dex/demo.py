@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -161,7 +162,9 @@ def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
     _go_on(chain, info.height, height, twin)
     _step(console, f"Went on to block {height} with the same transactions: the same state roots.")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s. Look around:")
-    look = f"  evm-dex check {chain}\n  evm-dex book {chain} WETH"
+    command = "evm-dex" if shutil.which("evm-dex") else sys.argv[0]
+    looks = ("check", str(chain)), ("book", str(chain), "WETH")
+    look = "\n".join(f"  {shlex.join((command, *arguments))}" for arguments in looks)
     console.print(look, highlight=False, markup=False, soft_wrap=True)
 
 
