@@ -36,12 +36,12 @@ class Account:
         return f"<Account 0x{self.address.hex()}>"
 
 
-@cache
 def default_accounts() -> tuple[Account, ...]:
     """The first ten accounts of the mnemonic."""
     return derive_accounts(MNEMONIC, COUNT)
 
 
+@cache
 def derive_accounts(mnemonic: str, count: int) -> tuple[Account, ...]:
     """Accounts 0 to count-1 of a mnemonic without passphrase (BIP-39, BIP-32, BIP-44)."""
     words = unicodedata.normalize("NFKD", mnemonic).encode()

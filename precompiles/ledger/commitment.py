@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import TYPE_CHECKING
 
-import numpy as np
 from blake3 import blake3
 
 from precompiles.ledger.storage import Commitment
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LANES = 1024
 ACCUMULATOR_BYTES = 2 * LANES
@@ -39,6 +42,8 @@ class SetHash:
     def __init__(self, accumulator: bytes = EMPTY_ACCUMULATOR) -> None:
         """Start from a sum kept earlier; `accumulator` must have 2048 bytes."""
         assert len(accumulator) == ACCUMULATOR_BYTES
+        import numpy as np  # noqa: PLC0415 - what never adds rows up need not load it
+
         self._lanes = np.frombuffer(accumulator, dtype="<u2").copy()
 
     def add(self, contributions: Iterable[bytes]) -> None:
@@ -64,6 +69,8 @@ def _sums(contributions: Iterable[bytes]) -> Iterable[np.ndarray[tuple[int], np.
 
 
 def _sum(chunk: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
+    import numpy as np  # noqa: PLC0415 - see SetHash
+
     rows = np.frombuffer(b"".join(chunk), dtype="<u2").reshape(-1, LANES)
     total: np.ndarray[tuple[int], np.dtype[np.uint16]] = rows.sum(axis=0, dtype="<u2")
     return total
