@@ -84,6 +84,8 @@ def peers(directory: Path) -> dict[str, Command]:
         found["anvil"] = Command((anvil, "--silent"), directory)
     packages = Path(os.environ.get("HARDHAT", _CLIENTS)).resolve() / "node_modules"
     program = packages / "hardhat/dist/src/cli.js"
+    if "HARDHAT" in os.environ and not program.exists():
+        raise SystemExit(f"HARDHAT names no npm project with Hardhat 3: {program} is not there")
     node = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if program.exists() and node:
         project = directory / "hardhat"
