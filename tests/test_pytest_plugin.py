@@ -17,7 +17,7 @@ pytest_plugins = ["pytester"]
 
 STRICT = """
 [pytest]
-addopts = --strict-markers -p no:cacheprovider
+addopts = --strict-markers -p no:cacheprovider -p no:asyncio
 filterwarnings = error
 """
 
