@@ -7,16 +7,19 @@ from typing import Any, cast
 
 from eth.abc import BlockAndMetaWitness, BlockAPI, ComputationAPI, SignedTransactionAPI
 from eth.vm.forks.prague import PragueVM
-from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.forks.prague.state import PragueState
+from eth_utils.logging import get_extended_debug_logger
 
 from evm_dex.vm.accounts import AccountDatabase
 from evm_dex.vm.commitment import SealedLedger, seal_ledger
+from evm_dex.vm.computation import Computation
 from evm_dex.vm.context import Precompile, as_py_evm
 from evm_dex.vm.machine import State
 from evm_dex.vm.modexp import MODEXP_ADDRESS, modexp
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
+
+_logger: Any = get_extended_debug_logger("eth.vm.state")
 
 RESERVED_ADDRESSES = frozenset(
     Address(number.to_bytes(20, "big")) for number in (*range(0x01, 0x12), 0x100)
@@ -34,32 +37,45 @@ def build_vm(precompiles: Mapping[Address, Precompile], ledger: SealedLedger) ->
     Raises AddressTaken for an address that Ethereum reserves or that is not the precompile's own.
     """
     functions: dict[Any, Any] = {  # of two NewTypes of bytes named Address
-        **PragueComputation.get_precompiles(),
+        **Computation.get_precompiles(),
         MODEXP_ADDRESS: modexp,
         **_functions(precompiles),
     }
     journal = ledger.journal
 
-    class DexComputation(PragueComputation):
+    class DexComputation(Computation):
         _precompiles = functions
 
     class DexState(PragueState):
         account_db_class = AccountDatabase
         computation_class = DexComputation
+        logger = _logger  # py-evm looks it up each time
 
-        # The mark travels inside py-evm's own token, so a snapshot that is never
-        # committed or reverted leaves nothing behind.
+        # A token is two marks, so one that is never committed or reverted leaves nothing behind.
 
         def snapshot(self) -> Any:  # the token is opaque to py-evm's callers
-            return (*super().snapshot(), journal.mark())
+            return self._account_db.record(), journal.mark()
 
         def revert(self, snapshot: Any) -> None:
-            *token, mark = snapshot
-            super().revert(tuple(token))
-            journal.revert(mark)
+            accounts, rows = snapshot
+            self._account_db.discard(accounts)
+            journal.revert(rows)
 
         def commit(self, snapshot: Any) -> None:
-            super().commit(snapshot[:-1])
+            """Nothing to do: changes stay unless they are reverted."""
+
+        def get_transient_storage(self, address: bytes, slot: int) -> bytes:
+            return self._accounts.get_transient(address, slot)
+
+        def set_transient_storage(self, address: bytes, slot: int, value: bytes) -> None:
+            self._accounts.set_transient(address, slot, value)
+
+        def clear_transient_storage(self) -> None:
+            self._accounts.clear_transient()
+
+        @property
+        def _accounts(self) -> AccountDatabase:
+            return cast(AccountDatabase, self._account_db)
 
     class DexVM(PragueVM):
         _state_class = DexState

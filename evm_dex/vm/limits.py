@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from eth.vm.code_stream import CodeStream
-
+from evm_dex.vm.computation import Code
 from evm_dex.vm.machine import State
 
 _OPCODES_PER_LOOK = 4_096
@@ -37,7 +36,7 @@ def _limited_class(base: Any) -> Any:
     return type("LimitedComputation", (base,), {"__init__": __init__})
 
 
-class _LimitedCode(CodeStream):
+class _LimitedCode(Code):
     """Code that looks at the clock now and then while it is run."""
 
     __slots__ = ("_deadline",)

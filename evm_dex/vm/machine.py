@@ -112,8 +112,6 @@ class Machine:
         state.execution_context = self._vm.create_execution_context(
             header, self._ancestors(header), self._chain_context
         )
-        # py-evm journals clearing it after each transaction, so a single one would grow for ever.
-        cast(Any, state)._transient_storage = None
 
     def apply(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
         """Execute a transaction for good: its computation and the gas it pays for.

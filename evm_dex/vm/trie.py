@@ -1,16 +1,15 @@
 """A Merkle Patricia trie that hashes a node once per block, not once per change.
 
-It stands in for the `trie` package's HexaryTrie inside py-evm's account database and gives the
-same roots (Yellow Paper, appendix D). Changed nodes are kept as lists inside their parents;
-asking for the root stores and hashes them. Keys must all have the same length.
+It gives the roots of the `trie` package's HexaryTrie (Yellow Paper, appendix D). Changed nodes are
+kept as lists inside their parents; asking for the root stores and hashes them. Keys must all have
+the same length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
+from eth.abc import AtomicDatabaseAPI
 from eth_hash.auto import keccak
 from eth_typing import Hash32
 from trie.constants import BLANK_NODE_HASH
@@ -25,15 +24,51 @@ _BRANCH = 17
 _NIBBLES = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
 _HASH_BYTES = 32
 _TERMINATES = 2
+_MOST_DECODED = 8_192
+
+
+class Nodes(Protocol):
+    """Encoded nodes by hash."""
+
+    def __getitem__(self, key: bytes, /) -> bytes:
+        """Raises KeyError."""
+
+    def __setitem__(self, key: bytes, value: bytes, /) -> None:
+        """Add one."""
+
+
+class NodeCache(dict[bytes, bytes]):
+    """Nodes to be written, over a database that has the others; those in use stay decoded."""
+
+    def __init__(self, database: AtomicDatabaseAPI) -> None:
+        super().__init__()
+        self._database = database
+        self.decoded: dict[bytes, Node] = {}
+
+    def __missing__(self, key: bytes) -> bytes:
+        return self._database[key]
+
+    def has(self, key: bytes) -> bool:
+        """Whether a node is there, written or not."""
+        return key in self or key in self._database
+
+    def write_to(self, batch: Nodes) -> None:
+        """Hand over what is to be written."""
+        for key, value in self.items():
+            batch[key] = value
+        self.clear()
+        if len(self.decoded) > _MOST_DECODED:
+            self.decoded.clear()
 
 
 class Trie:
     """A mapping over a database of nodes; a missing key reads as b""."""
 
-    __slots__ = ("_database", "_root", "_root_hash")
+    __slots__ = ("_database", "_decoded", "_root", "_root_hash")
 
-    def __init__(self, database: MutableMapping[bytes, bytes], root_hash: bytes) -> None:
+    def __init__(self, database: Nodes, root_hash: bytes) -> None:
         self._database = database
+        self._decoded = database.decoded if isinstance(database, NodeCache) else None
         self._root_hash = root_hash
         self._root: Node = None
 
@@ -65,9 +100,6 @@ class Trie:
             node, path = self._load(node[1], key), path[len(prefix) :]
         return b""
 
-    def __contains__(self, key: bytes) -> bool:
-        return self[key] != b""
-
     def __setitem__(self, key: bytes, value: bytes) -> None:
         if value:
             self._root = self._set(self._top(key), _nibbles(key), value, key)
@@ -77,16 +109,6 @@ class Trie:
     def __delitem__(self, key: bytes) -> None:
         self._root = self._delete(self._top(key), _nibbles(key), key)
 
-    @contextmanager
-    def squash_changes(self) -> Iterator[Trie]:
-        """All changes made inside, or none if it raises."""
-        before = self.root_hash
-        try:
-            yield self
-        except BaseException:
-            self.root_hash = before
-            raise
-
     def _top(self, key: bytes) -> Node:
         if self._root is not None:
             return self._root
@@ -95,10 +117,19 @@ class Trie:
     def _load(self, reference: Node, key: bytes) -> Node:
         if type(reference) is list or not reference:
             return reference
+        if self._decoded is not None and reference in self._decoded:
+            return self._decoded[reference].copy()
         try:
-            return rlp.decode(self._database[reference])
+            node = rlp.decode(self._database[reference])
         except KeyError:
             raise MissingTrieNode(Hash32(reference), Hash32(self._root_hash), key, None) from None
+        self._keep(reference, node)
+        return node
+
+    def _keep(self, digest: bytes, node: Node) -> None:
+        """Keep a copy of a node, unless it holds others, which may be changed in place."""
+        if self._decoded is not None and list not in map(type, node):
+            self._decoded[digest] = node.copy()
 
     def _set(self, node: Node, path: bytes, value: bytes, key: bytes) -> Node:
         if not node:
@@ -159,6 +190,7 @@ class Trie:
             return node
         digest = keccak(encoded)
         self._database[digest] = encoded
+        self._keep(digest, node)
         return digest
 
 
