@@ -351,6 +351,7 @@ class Chain:
             head = sealed.head(self.chain_id)
             self._store.write(block_batch(sealed, head, outbox=self.outbox))
             self.ledger.accept(sealed.changes)
+        self.history.remember(sealed)
         self.head = sealed.header
 
     def _rewind(self, target: Header) -> None:

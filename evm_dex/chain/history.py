@@ -17,6 +17,7 @@ from evm_dex.chain.bodies import (
 from evm_dex.chain.errors import ChainStopped, UnknownBlock, UnknownTransaction
 from evm_dex.chain.header import Header, decode_bloom, decode_header
 from evm_dex.chain.receipts import Log, Receipt, bloom_bits
+from evm_dex.chain.sealing import SealedBlock
 from evm_dex.chain.transactions import Transaction, decode
 from precompiles.types import Address
 
@@ -27,6 +28,8 @@ TopicFilter = Sequence[bytes | Sequence[bytes] | None]
 """Per position: a topic, several that will do, or None for any."""
 
 _BLOCKHASH_DEPTH = 256
+_RECENT = 64
+"""Blocks whose contents stay decoded: who sent a transaction soon asks what became of it."""
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -53,13 +56,27 @@ class IncludedTransaction(msgspec.Struct, frozen=True):
     """Place of its first log among all logs of the block."""
 
 
+class _RecentBlock(msgspec.Struct, frozen=True):
+    header: Header
+    transactions: tuple[Transaction, ...]
+    receipts: tuple[Receipt, ...]
+
+
 class History:
     """Blocks, transactions and logs of one store."""
 
     def __init__(self, store: StoreReader) -> None:
         self._store = store
+        self._recent: dict[bytes, _RecentBlock] = {}
         self.on_leaving: list[Callable[[range], object]] = []
         """Called with heights of blocks that are about to leave the chain, to be read once more."""
+
+    def remember(self, sealed: SealedBlock) -> None:
+        """Spare decoding a block that was just stored."""
+        block = _RecentBlock(sealed.header, sealed.transactions, sealed.receipts)
+        self._recent[block.header.hash] = block
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
 
     def header(self, block: BlockId, head: int) -> Header:
         """A block's header. Raises UnknownBlock."""
@@ -67,7 +84,8 @@ class History:
         encoded = self._store.get(Family.HEADERS, block_hash)
         if encoded is None:
             raise UnknownBlock(f"no block with hash 0x{block_hash.hex()}")
-        return decode_header(encoded)
+        recent = self._recent.get(block_hash)
+        return recent.header if recent else decode_header(encoded)
 
     def ancestors(self, header: Header) -> Iterator[bytes]:
         """Hashes of the blocks before a header, newest first, as far as BLOCKHASH looks back."""
@@ -101,11 +119,15 @@ class History:
             raise UnknownTransaction(f"no transaction 0x{transaction_hash.hex()} on this chain")
         height, index = decode_position(position)
         block_hash = self._need(Family.HASHES, height_key(height))
-        stored = self.body(block_hash).transactions[index]
-        receipts = self.receipts(block_hash)
+        recent = self._recent.get(block_hash)
+        if recent is not None:
+            transaction, receipts = recent.transactions[index], recent.receipts
+        else:
+            stored = self.body(block_hash).transactions[index]
+            transaction, receipts = decode(stored.raw, stored.sender), self.receipts(block_hash)
         before = receipts[index - 1].cumulative_gas_used if index else 0
         return IncludedTransaction(
-            transaction=decode(stored.raw, stored.sender),
+            transaction=transaction,
             receipt=receipts[index],
             header=self.header(block_hash, height),
             index=index,
