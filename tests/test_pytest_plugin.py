@@ -8,10 +8,6 @@ import sys
 import pytest
 
 import evm_dex
-from checkpoint.rocks import RocksStore
-
-# pytester unloads what the inner run has loaded, which extension modules do not survive.
-LOADED_BEFORE = (evm_dex.open, RocksStore)
 
 pytest_plugins = ["pytester"]
 
@@ -20,6 +16,14 @@ STRICT = """
 addopts = --strict-markers -p no:cacheprovider -p no:asyncio
 filterwarnings = error
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded_before(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Pytester unloads what the inner run has loaded, which extension modules do not survive."""
+    with evm_dex.open(tmp_path_factory.mktemp("loaded") / "chain") as dex:
+        dex.cheats.deploy_token("DOGE")
+        dex.spot.call("getBestPrices", dex.tokens["WETH"])
 
 
 @pytest.fixture
