@@ -82,7 +82,7 @@ def node(
     import asyncio  # noqa: PLC0415 - no other command serves
 
     with explained(ValueError), ExitStack() as opened:
-        with _loading():
+        with loading():
             from evm_dex.node.setup import Setup  # noqa: PLC0415 - loads the whole chain
 
             setup = Setup(
@@ -107,7 +107,7 @@ def node(
 
 
 @contextmanager
-def _loading() -> Iterator[None]:
+def loading() -> Iterator[None]:
     """What is loaded stays: looking for garbage in it would be a tenth of the time it takes."""
     gc.disable()
     try:
