@@ -90,7 +90,7 @@ tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json |
 	@echo "fetching ethers, viem, Hardhat and forge with npm (130 MB) ..."
 	@rm -rf $(@D)
 	@cd tests/clients && $(WITH_NODE) npm install --no-save $(NPM_QUIET) --ignore-scripts
-	@ls $(@D)/@foundry-rs/*/bin/forge >/dev/null 2>&1 || \
+	@ls $(@D)/@foundry-rs/forge-*/bin/forge >/dev/null 2>&1 || \
 		echo "npm had no forge for this platform; to try again, remove $(@D)" >&2
 
 contracts: contracts-deps ## Compile the Solidity sources into contracts/artifacts
