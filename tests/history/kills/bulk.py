@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -73,6 +74,17 @@ class BulkTraffic(Traffic):
             name, argument, sender=self.dex.accounts[index], gas=_GAS, nonce=self.nonces[index]
         )
         self.nonces[index] += 1
+
+
+def warm_up() -> None:
+    """Load all that an engine needs, so that those that are forked off have it.
+
+    In memory, as the threads of a database do not survive a fork.
+    """
+    import_module("checkpoint.manager")
+    import_module("checkpoint.rocks")
+    with chain(None) as dex:
+        BulkTraffic(dex, 0).block()
 
 
 def chain(path: Any) -> Dex:

@@ -59,15 +59,16 @@ class CassandraPlace(Place):
     most_behind = 6_000
 
     def __init__(self, directory: Path) -> None:
+        from evm_dex.history.stores.cql import CqlStore  # noqa: PLC0415 - not everyone has a driver
+
+        self._store = CqlStore
         self._server = Server(directory / "cassandra")
         self._settings = CqlSettings(port=self._server.port, timeout=30)
         self.database = CqlTables(self._settings)
         self.start_server()
 
     def open_store(self) -> HistoryStore:
-        from evm_dex.history.stores.cql import CqlStore  # noqa: PLC0415 - not everyone has a driver
-
-        return CqlStore(self._settings)
+        return self._store(self._settings)
 
     def start_server(self) -> None:
         self._server.start()

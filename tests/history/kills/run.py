@@ -15,7 +15,7 @@ from evm_dex.history.consumer import Consumer
 from evm_dex.history.reading import StoreFeed
 from evm_dex.history.stores.interface import HistoryStore
 from evm_dex.history.verifying import verify
-from tests.history.kills.bulk import chain
+from tests.history.kills.bulk import chain, warm_up
 from tests.history.kills.places import Place
 from tests.history.kills.processes import Asked, ended, finished, forked, free_port, kill
 from tests.history.kills.recount import Recount
@@ -41,6 +41,7 @@ class Run:
         self._rounds, self._events, self._seed = rounds, events, seed
         self._random, self._shared, self._port = Random(seed), Shared(), free_port()
         self._kills: Counter[str] = Counter()
+        warm_up()
         self._began = self._told = time.monotonic()
         self._recount = Asked(self._make_recount)
         self._alive: dict[str, int] = {}
