@@ -347,7 +347,7 @@ class Dex:
     def revert(self, id_or_name: SnapshotId) -> Block:
         """Go back to a snapshot; the block it was taken at.
 
-        That uses up an id, and all later ones; a name can be reverted to again and again.
+        It can be gone back to again and again; a later one, whose block is gone by that, can not.
         Raises UnknownSnapshot, and SnapshotLost when its block is out of reach.
         """
         return self.block(self.chain.revert(id_or_name).hash)

@@ -27,7 +27,7 @@ def test_orders_and_balances_come_back_with_a_snapshot() -> None:
         dex.mine(3)
         assert dex.revert("one ask").number == 1
         with pytest.raises(UnknownSnapshot):
-            dex.revert(number)
+            dex.revert("two asks")
         assert dex.self_check() == []
 
 

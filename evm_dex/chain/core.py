@@ -203,9 +203,9 @@ class Chain:
         return self._snapshots.add(Snapshot(self.head, tuple(self.mempool), self.next_block), name)
 
     def revert(self, id_or_name: SnapshotId) -> Header:
-        """Go back to a snapshot, as `rollback` does; the header it was taken at.
+        """Go back to a snapshot, as often as wanted; the header it was taken at.
 
-        An id and all later ones are used up by that; a name can be reverted to again and again.
+        What `rollback` says of earlier blocks holds here.
         Raises UnknownSnapshot, and SnapshotLost where its block is not on the chain any more or
         too far back; nothing has changed then.
         """
@@ -217,7 +217,6 @@ class Chain:
             raise SnapshotLost(f"{where}, which is no longer on this chain") from error
         except (UndoExpired, StateMissing) as error:
             raise SnapshotLost(f"{where}: {error}") from error
-        self._snapshots.use(id_or_name)
         self.mempool.replace(snapshot.waiting)
         self.next_block = snapshot.next_block
         self._tell_listeners()

@@ -38,7 +38,7 @@ class StateMissing(ChainError):
 
 
 class UnknownSnapshot(ChainError):
-    """No snapshot of that id or name: never taken, or used up by a revert."""
+    """No snapshot of that id or name: never taken, or 10,000 numbered ones ago."""
 
 
 class SnapshotLost(ChainError):

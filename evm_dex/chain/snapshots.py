@@ -25,8 +25,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     next_block: NextBlock = NextBlock()
 
 
+_MOST_NUMBERED = 10_000
+_MOST_SHOWN = 5
+
+
 class Snapshots:
-    """Numbered ones, which a revert uses up, and named ones, which stay."""
+    """Numbered ones, the newest of them, and named ones; any can be gone back to many times."""
 
     def __init__(self) -> None:
         self._numbered: dict[int, Snapshot] = {}
@@ -41,6 +45,7 @@ class Snapshots:
         number = self._next
         self._next += 1
         self._numbered[number] = snapshot
+        self._numbered.pop(number - _MOST_NUMBERED, None)
         return number
 
     def get(self, id_or_name: SnapshotId) -> Snapshot:
@@ -51,14 +56,7 @@ class Snapshots:
             else self._numbered.get(id_or_name)
         )
         if found is None:
-            there = ", ".join(map(repr, (*self._numbered, *self._named))) or "none"
-            raise UnknownSnapshot(
-                f"there is no snapshot {id_or_name!r}: a revert uses up its id and all later "
-                f"ones; there are: {there}"
-            )
+            newest = (*self._numbered, *self._named)[-_MOST_SHOWN:]
+            there = ", ".join(map(repr, newest)) or "none"
+            raise UnknownSnapshot(f"there is no snapshot {id_or_name!r}; the last are: {there}")
         return found
-
-    def use(self, id_or_name: SnapshotId) -> None:
-        """Forget a number and all later ones; names stay."""
-        if isinstance(id_or_name, int):
-            self._numbered = {n: kept for n, kept in self._numbered.items() if n < id_or_name}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -75,7 +74,6 @@ class Backend(BaseChainBackend):
         self._first_keys = tuple(Account(bytes(key)) for key in accounts)
         self._keys = list(self._first_keys)
         self.genesis = tester_genesis(genesis, chain_id, self._keys)
-        self._snapshots = count()
         self._is_passing = dex is None and path is None
         self._use(dex or evm_dex.open(path, genesis=self.genesis, automine=False))
 
@@ -103,8 +101,8 @@ class Backend(BaseChainBackend):
     # Snapshots
 
     def take_snapshot(self) -> SnapshotId:
-        """Remember the head and what waits, by a name that stays."""
-        return self.chain.snapshot(f"eth-tester {next(self._snapshots)}")
+        """Remember the head and what waits."""
+        return self.chain.snapshot()
 
     def revert_to_snapshot(self, snapshot: SnapshotId) -> None:
         """Go back there, as often as wanted.

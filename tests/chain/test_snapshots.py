@@ -1,4 +1,4 @@
-"""Snapshots as test chains have them: ids a revert uses up, and names that stay."""
+"""Snapshots as test chains have them, by id or name, to go back to again and again."""
 
 from __future__ import annotations
 
@@ -36,18 +36,35 @@ def test_a_revert_brings_back_head_rows_and_state() -> None:
     assert world.balance() == 12
 
 
-def test_ids_increase_for_ever_and_a_revert_uses_up_its_own_and_all_later_ones() -> None:
+def test_ids_increase_for_ever_and_can_be_reverted_to_many_times() -> None:
     world = World()
-    first, second, third = (world.chain.snapshot() for _ in range(3))
-    assert (first, second, third) == (1, 2, 3)
-    world.chain.revert(second)
-    for gone in (second, third):
-        with pytest.raises(UnknownSnapshot, match=rf"no snapshot {gone}.*there are: 1"):
-            world.chain.revert(gone)
-    assert world.chain.snapshot() == 4
+    assert world.chain.snapshot() == 1
+    for number, amount in ((2, 5), (3, 6)):
+        add(world, amount)
+        assert world.chain.snapshot() == number
+        world.chain.revert(1)
+        assert world.balance() == 0
+
+
+def test_going_back_loses_the_snapshots_of_the_blocks_that_are_gone() -> None:
+    world = World()
+    first, same_block = world.chain.snapshot(), world.chain.snapshot()
+    add(world, 5)
+    later = world.chain.snapshot()
     world.chain.revert(first)
-    with pytest.raises(UnknownSnapshot, match="there are: none"):
-        world.chain.revert(4)
+    with pytest.raises(SnapshotLost, match=rf"snapshot {later} was taken at block 1, which is no"):
+        world.chain.revert(later)
+    assert world.chain.revert(same_block).block_number == 0
+
+
+def test_an_id_that_was_never_given_is_told_with_the_last_that_were() -> None:
+    world = World()
+    with pytest.raises(UnknownSnapshot, match="no snapshot 1; the last are: none"):
+        world.chain.revert(1)
+    world.chain.snapshot()
+    world.chain.snapshot("clean")
+    with pytest.raises(UnknownSnapshot, match="no snapshot 'clear'; the last are: 1, 'clean'"):
+        world.chain.revert("clear")
 
 
 def test_a_name_can_be_reverted_to_many_times_and_moved() -> None:

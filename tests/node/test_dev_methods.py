@@ -43,15 +43,18 @@ def test_state_is_written_and_stays(fresh_node: Served, prefix: str) -> None:
     assert "is an exchange" in node.error(f"{prefix}_setBalance", SPOT, "0x1")["message"]
 
 
-def test_snapshots_are_used_up_by_a_revert_and_names_are_not(fresh_node: Served) -> None:
+def test_snapshots_can_be_gone_back_to_as_long_as_their_block_is_there(fresh_node: Served) -> None:
     node = fresh_node
     first = node.result("evm_snapshot")
     send(node)
     second = node.result("evm_snapshot")
     assert node.result("evm_revert", first) is True
     assert number(node) == 0
-    assert node.result("evm_revert", first) is False
     assert node.result("evm_revert", second) is False
+    send(node)
+    assert node.result("evm_revert", first) is True
+    assert number(node) == 0
+    assert node.result("evm_revert", "0x99") is False
     assert node.result("evm_snapshot", "begun") == "begun"
     for _ in range(3):
         send(node)

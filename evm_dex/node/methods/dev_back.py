@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from eth_hash.auto import keccak
 
 from evm_dex.chain.cheats import Cheats
-from evm_dex.chain.errors import ChainError, UnknownSnapshot
+from evm_dex.chain.errors import ChainError, SnapshotLost, UnknownSnapshot
 from evm_dex.chain.header import Header
 from evm_dex.chain.transactions import Transaction, decode
 from evm_dex.node.blobs import without_blobs
@@ -28,6 +29,7 @@ from evm_dex.node.registry import rpc
 from evm_dex.node.requests import Request, read_request
 from evm_dex.node.sending import made
 
+_logger = logging.getLogger(__name__)
 _MOST_BLOCKS = 10_000
 _MOST_TRANSACTIONS = 10_000
 _INSTEAD_OF_STATE = (
@@ -77,16 +79,17 @@ Placed = Annotated[
 
 @rpc("evm_snapshot", "anvil_snapshot", cheat=True)
 def snapshot(node: Node, name: Name = None) -> SnapshotId:
-    """Remember the chain as it is; a number that one revert uses up, or the name given."""
+    """Remember the chain as it is; a number, or the name given. Any can be gone back to often."""
     return node.chain.snapshot(name)
 
 
 @rpc("evm_revert", "anvil_revert", cheat=True)
 def revert(node: Node, snapshot: SnapshotId) -> Flag:
-    """Go back to a snapshot; false where there is none. Later snapshots are used up too."""
+    """Go back to a snapshot; false where there is none, or one whose block has gone since."""
     try:
         node.chain.revert(snapshot)
-    except UnknownSnapshot:
+    except (UnknownSnapshot, SnapshotLost) as error:
+        _logger.info("%s", error)
         return False
     return True
 
