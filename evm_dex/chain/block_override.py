@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import Any, cast
 
@@ -40,30 +40,41 @@ class BlockOverride(msgspec.Struct, frozen=True, kw_only=True):
             if chosen is not None and chosen < least:
                 what = "block time" if name == "timestamp" else "the block number"
                 raise CallFailed(f"{what} only moves forward: {chosen} is before {least}")
-        pretended = msgspec.structs.replace(header, **self._chosen())
+        pretended = self.applied(header)
         context = state.execution_context
-        free = self.base_fee_per_gas is None
-        state.execution_context = ExecutionContext(
-            coinbase=cast(Any, pretended.coinbase),
-            timestamp=pretended.timestamp,
-            block_number=cast(Any, pretended.block_number),
-            difficulty=pretended.difficulty,
-            mix_hash=cast(Any, pretended.mix_hash),
-            gas_limit=pretended.gas_limit,
-            prev_hashes=_ancestors(context.prev_hashes, header, pretended.block_number),
-            chain_id=context.chain_id,
-            base_fee_per_gas=context.base_fee_per_gas if free else self.base_fee_per_gas,
-            excess_blob_gas=pretended.excess_blob_gas,
-        )
+        seen = pretended
+        if self.base_fee_per_gas is None:  # as it is for a call whose gas is free, or not
+            seen = msgspec.structs.replace(seen, base_fee_per_gas=context.base_fee_per_gas)
+        pretend(state, seen, _ancestors(context.prev_hashes, header, pretended.block_number))
         if self.blob_base_fee is not None:
-            _fix_blob_base_fee(state, self.blob_base_fee)
+            fix_blob_base_fee(state, self.blob_base_fee)
         return pretended
+
+    def applied(self, header: Header) -> Header:
+        """A header with the chosen fields; its hash means nothing."""
+        return msgspec.structs.replace(header, **self._chosen())
 
     def _chosen(self) -> dict[str, Any]:
         """The chosen fields that a header has; of the blob base fee it has only what it is of."""
         fields = msgspec.structs.asdict(self)
         del fields["blob_base_fee"]
         return {name: value for name, value in fields.items() if value is not None}
+
+
+def pretend(state: State, header: Header, ancestors: Iterable[Any]) -> None:
+    """Let code on a state see the fields of a header, and these blocks before it, newest first."""
+    state.execution_context = ExecutionContext(
+        coinbase=cast(Any, header.coinbase),
+        timestamp=header.timestamp,
+        block_number=cast(Any, header.block_number),
+        difficulty=header.difficulty,
+        mix_hash=cast(Any, header.mix_hash),
+        gas_limit=header.gas_limit,
+        prev_hashes=ancestors,
+        chain_id=state.execution_context.chain_id,
+        base_fee_per_gas=header.base_fee_per_gas,
+        excess_blob_gas=header.excess_blob_gas,
+    )
 
 
 def _ancestors(known: Any, header: Header, number: int) -> Iterator[Any]:
@@ -74,7 +85,7 @@ def _ancestors(known: Any, header: Header, number: int) -> Iterator[Any]:
     return chain(repeat(ZERO_HASH32, missing), (header.hash,), known)
 
 
-def _fix_blob_base_fee(state: State, wei: int) -> None:
+def fix_blob_base_fee(state: State, wei: int) -> None:
     """py-evm reckons it from the excess of blobs, and not every fee is one of some excess."""
     fixed: Any = state
     fixed.__class__ = type("StateWithBlobBaseFee", (type(state),), {"blob_base_fee": wei})

@@ -87,7 +87,8 @@ class Simulator:
     """Runs calls on a state of their own, over the store, inside the ledger's journal."""
 
     def __init__(self, machine: Machine, store: NodeStore) -> None:
-        self._machine = machine
+        self.machine = machine
+        self.store = store
         self.nodes = StoredNodes(store)
 
     def state_at(self, header: Header, base_fee: int = 0) -> State:
@@ -101,7 +102,7 @@ class Simulator:
                 "or lost; ask for a newer block, or restore a checkpoint"
             )
         free = msgspec.structs.replace(header, base_fee_per_gas=base_fee)
-        return self._machine.state(self.nodes, free)
+        return self.machine.state(self.nodes, free)
 
     def attempt(self, call: Call, header: Header, prepare: Prepare | None = None) -> Attempt:
         """What comes of a call. The caller reverts the ledger either way.
@@ -149,12 +150,12 @@ class Simulator:
         The caller brings the ledger to `parent`, and reverts it after. Raises TraceTooLong.
         """
         state = self.state_at(parent, base_fee=parent.base_fee_per_gas)
-        self._machine.enter(state, header)
+        self.machine.enter(state, header)
         *before, last = transactions
         for transaction in before:
-            self._machine.apply(state, transaction)
+            self.machine.apply(state, transaction)
         tracer.watch(state)
-        return self._machine.apply(state, last)
+        return self.machine.apply(state, last)
 
     def _begin(self, call: Call, header: Header, prepare: Prepare | None) -> tuple[State, int]:
         """The state a call runs on, and the most gas it may take. Raises CallRefused."""
@@ -213,7 +214,7 @@ class Simulator:
             authorization_list=call.authorization_list,
         )
         try:
-            return self._machine.run(state, tried)
+            return self.machine.run(state, tried)
         except InsufficientFunds as error:
             balance = state.get_balance(call.sender)
             raise CallRefused(

@@ -90,7 +90,10 @@ class Sealer:
 
     def apply(self, transaction: Transaction) -> None:
         """Execute one transaction. Raises py-evm's ValidationError before any change."""
-        computation, gas_used = self._machine.apply(self.state, transaction)
+        self.include(transaction, *self._machine.apply(self.state, transaction))
+
+    def include(self, transaction: Transaction, computation: ComputationAPI, gas_used: int) -> None:
+        """Take in one that was executed on the block's state."""
         self.gas_used += gas_used
         self.blob_gas_used += GAS_PER_BLOB * len(transaction.blob_versioned_hashes)
         self.transactions.append(transaction)

@@ -56,7 +56,7 @@ def attempt(
     node: Node, call: Call, block: BlockId, overrides: Overrides | None = None, *more: Prepare
 ) -> Attempt:
     """What comes of a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
-    with _time_bound(node):
+    with time_bound(node):
         return node.chain.attempt(call, plain_block(block), _prepare(node, overrides, *more))
 
 
@@ -64,13 +64,13 @@ def trace(
     node: Node, call: Call, block: BlockId, tracer: Tracer, overrides: Overrides | None = None
 ) -> Trace:
     """What happens in a call. Raises like `attempt`, and TraceTooLong."""
-    with _time_bound(node):
+    with time_bound(node):
         return trace_call(node.chain, call, plain_block(block), tracer, _prepare(node, overrides))
 
 
 def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:
     """A gas limit with which a call succeeds. Raises like `attempt`."""
-    with _time_bound(node):
+    with time_bound(node):
         return node.chain.estimate_gas(call, plain_block(block), _prepare(node, overrides))
 
 
@@ -119,7 +119,8 @@ def _prepare(node: Node, overrides: Overrides | None, *more: Prepare) -> Prepare
 
 
 @contextmanager
-def _time_bound(node: Node) -> Iterator[None]:
+def time_bound(node: Node) -> Iterator[None]:
+    """Turn the end of the time that `limit_time` gave into an error of the caller's."""
     try:
         yield
     except TookTooLong:

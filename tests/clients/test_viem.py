@@ -7,4 +7,4 @@ from tests.clients.running import package, run_javascript_tests
 
 def test_viem_does_all_it_can(url: str) -> None:
     package("viem")
-    run_javascript_tests("viem.test.mjs", url, at_least=19)
+    run_javascript_tests("viem.test.mjs", url, at_least=20)

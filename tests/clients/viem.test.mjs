@@ -182,6 +182,31 @@ test("a filter that is asked gives what is new since then", async () => {
   assert.equal(await reader.uninstallFilter({ filter }), true);
 });
 
+test("blocks of calls are simulated, each seeing those before it", async () => {
+  const address = "0x00000000000000000000000000000000000c0de0";
+  // Adds one to slot 0, and returns it.
+  const code = "0x5f54600101805f555f5260205ff3";
+  const calls = [{ to: address }, { to: address }];
+  const found = await reader.simulateBlocks({
+    blocks: [
+      { calls, stateOverrides: [{ address, code }], blockOverrides: { time: 4_000_000_000n } },
+      { calls: [{ account: owner, to: other.address, value: 1n }] },
+    ],
+  });
+  assert.deepEqual(found[0].calls.map((call) => BigInt(call.data)), [1n, 2n]);
+  assert.deepEqual([found[0].timestamp, found[1].calls[0].status], [4_000_000_000n, "success"]);
+
+  const { results } = await reader.simulateCalls({
+    account: owner.address,
+    calls: [
+      { to: usdc.address, abi: tokenAbi, functionName: "transfer", args: [other.address, 1n] },
+      { to: SPOT, abi: spotAbi, functionName: "cancelOrder", args: [10n ** 9n] },
+    ],
+  });
+  assert.deepEqual(results.map((result) => result.status), ["success", "failure"]);
+  assert.match(results[1].error.message, /OrderNotFound/);
+});
+
 test("a call may pretend that an account is another", async () => {
   const data = encodeFunctionData({ abi: trader.abi, functionName: "owner" });
   const { data: output } = await reader.call({
