@@ -28,6 +28,8 @@ _MOMENT, _COMING_UP = 0.08, 1.5
 """Seconds, at most, until a kill: from the events waited for on, or from the start."""
 _PATIENCE = 300
 """Seconds for events to come."""
+_MORE = 6
+"""Times the events of a round, by which the engine may run ahead."""
 _LOOK = 0.002
 _TELL = 10
 """Seconds between two lines of progress."""
@@ -48,11 +50,13 @@ class Run:
 
     def run(self) -> dict[str, Any]:
         """All rounds; what they came to."""
+        self._shared.wanted = self._events
         for name in ("engine", "service"):
             self._start(name)
         self._until(lambda: self._shared.stored > 0, "the first events")
         for number in range(1, self._rounds + 1):
             self._tell(number, self._round(self._events * number // self._rounds))
+        self._shared.wanted = self._events
         self._until(lambda: self._shared.recorded >= self._events, "the last events")
         for name in self._alive:
             kill(self._alive[name], name)
@@ -80,6 +84,7 @@ class Run:
         is_early = self._random.random() < _EARLY
         spread = self._events // self._rounds
         goal += self._random.randint(-spread, spread)
+        self._shared.wanted = goal + _MORE * spread
         if not is_early:
             self._until(lambda: self._is_at_work(goal), f"event {goal}")
         time.sleep(self._random.random() * (_COMING_UP if is_early else _MOMENT))

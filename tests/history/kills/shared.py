@@ -57,3 +57,12 @@ class Shared:
     @counted.setter
     def counted(self, event_id: int) -> None:
         self._numbers[4] = event_id
+
+    @property
+    def wanted(self) -> int:
+        """The event from which on the engine rests; written by the run."""
+        return self._numbers[5]
+
+    @wanted.setter
+    def wanted(self, event_id: int) -> None:
+        self._numbers[5] = event_id

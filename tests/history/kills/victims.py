@@ -25,7 +25,7 @@ _PAUSE = 0.005
 def trade(path: Path, port: int, seed: int, shared: Shared, most_behind: int) -> None:
     """An engine that never ends: large blocks, and now and then a way back.
 
-    It waits while the store is more than `most_behind` events behind.
+    It rests while there are more events than wanted, or than `most_behind` ahead of the store.
     """
     with chain(path) as dex:
         set_cursor(dex.store, RECOUNT, shared.counted)
@@ -40,7 +40,7 @@ def trade(path: Path, port: int, seed: int, shared: Shared, most_behind: int) ->
             blocks += 1
             shared.recorded, shared.blocks = dex.chain.outbox.state().last, blocks
             assert server.is_serving
-            while shared.recorded - shared.stored > most_behind:
+            while shared.recorded > min(shared.wanted, shared.stored + most_behind):
                 time.sleep(_PAUSE)
 
 
