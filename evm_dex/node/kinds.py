@@ -16,6 +16,7 @@ from precompiles.types import Address
 Schema = Mapping[str, Any]
 
 _MAX_QUANTITY = 2**256 - 1
+_MOST_CHARACTERS = 1_000
 _TAGS = ("latest", "pending", "safe", "finalized", "earliest")
 Read = Callable[[Any], Any]
 """From JSON; raises ValueError with what was wrong."""
@@ -100,6 +101,13 @@ def read_slot(value: Any) -> int:
 def read_flag(value: Any) -> bool:
     """True or false, nothing that stands for it."""
     if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def read_text(value: Any) -> str:
+    """A string of a thousand characters at most."""
+    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
         raise ValueError
     return value
 
@@ -214,4 +222,4 @@ Hash = Annotated[bytes, HASH]
 Slot = Annotated[int, SLOT]
 Flag = Annotated[bool, FLAG]
 Block = Annotated[BlockId, BLOCK]
-Text = Annotated[str, Kind("Text", "a string", {"type": "string"})]
+Text = Annotated[str, Kind("Text", "a string", {"type": "string"}, read_text)]

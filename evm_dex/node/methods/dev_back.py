@@ -22,6 +22,7 @@ from evm_dex.node.kinds import (
     quantity,
     read_data,
     read_quantity,
+    read_text,
     unchanged,
 )
 from evm_dex.node.node import Node
@@ -64,7 +65,7 @@ SnapshotId = Annotated[
         lambda found: found if isinstance(found, str) else quantity(found),
     ),
 ]
-Name = Annotated[str | None, Kind("Name", "a string", {"type": "string"})]
+Name = Annotated[str | None, Kind("Name", "a string", {"type": "string"}, read_text)]
 Anything = Annotated[Any, Kind("Anything", "anything", {}, unchanged)]
 Placed = Annotated[
     _Placed,
