@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from evm_dex.chain.errors import StateMissing
 from evm_dex.chain.execution import Call, Prepare
 from evm_dex.chain.history import BlockId
-from evm_dex.chain.transactions import decode
+from evm_dex.chain.transactions import Transaction, decode
 from evm_dex.vm.machine import missing_state_as
 from evm_dex.vm.tracing import Frame, Tracer, frame_of
 
@@ -50,3 +51,26 @@ def trace_call(
         computation = chain.simulator.watched_call(call, header, tracer, prepare)
         frame = frame_of(computation)
     return Trace(frame, frame.gas, frame.gas_used)
+
+
+def trace_block(
+    chain: Chain, block: BlockId, new_tracer: Callable[[], Tracer]
+) -> Generator[tuple[Transaction, Trace, Tracer]]:
+    """All transactions of a block again, each with a tracer of its own.
+
+    Raises like `trace_transaction`. Until it is closed the ledger is that of then.
+    """
+    header = chain.header(block)
+    if header.block_number == 0:
+        return
+    parent, machine = chain.header(header.block_number - 1), chain.simulator.machine
+    with missing_state_as(StateMissing), chain.ledger_at(parent.block_number):
+        state: Any = chain.simulator.state_at(parent, base_fee=parent.base_fee_per_gas)
+        machine.enter(state, header)
+        plain_class = state.computation_class
+        for stored in chain.history.body(header.hash).transactions:
+            transaction, tracer = decode(stored.raw, stored.sender), new_tracer()
+            state.computation_class = plain_class
+            tracer.watch(state)
+            computation, gas_used = machine.apply(state, transaction)
+            yield transaction, Trace(frame_of(computation), transaction.gas, gas_used), tracer

@@ -6,19 +6,20 @@ The shapes are geth's: `structLog` by default, `callTracer` by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Annotated, Any
 
 import msgspec
 
 from evm_dex.abi import decode_outputs, exchange_error
 from evm_dex.chain.block_override import BlockOverride
-from evm_dex.chain.tracing import Trace, trace_transaction
+from evm_dex.chain.tracing import Trace, trace_block, trace_transaction
 from evm_dex.node.block_overrides import read_block_overrides
 from evm_dex.node.calls import call_of, trace
 from evm_dex.node.decoding import exchange_call
 from evm_dex.node.errors import failed
 from evm_dex.node.formats import Json
-from evm_dex.node.kinds import Block, Hash, Kind, data, quantity, shaped
+from evm_dex.node.kinds import Block, BlockHash, Hash, Kind, data, quantity, shaped
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, read_overrides
 from evm_dex.node.plain import plain
@@ -45,13 +46,15 @@ class Options(msgspec.Struct, frozen=True):
     state: Overrides | None = None
     block: BlockOverride | None = None
 
-    def tracer(self) -> Tracer:
-        """A tracer that keeps what is asked for."""
+    def tracer(self, most_steps: int = MOST_STEPS) -> Tracer:
+        """A tracer that keeps what is asked for. Raises TraceTooLong where that is nothing."""
         if self.call_tracer:
             return Tracer()
+        if most_steps <= 0:
+            raise TraceTooLong(f"more than {MOST_STEPS} steps")
         # The values that SLOAD and SSTORE show are found on the stack.
         keep_stack = self.stack or self.storage
-        return Tracer(most_steps=MOST_STEPS, keep_stack=keep_stack, keep_memory=self.memory)
+        return Tracer(most_steps=most_steps, keep_stack=keep_stack, keep_memory=self.memory)
 
 
 def _read_options(value: Any) -> Options:
@@ -117,6 +120,40 @@ def debug_trace_call(
     except TraceTooLong as error:
         raise failed(f"{error}: use {_CALL_TRACER}") from error
     return _written(found, tracer, options)
+
+
+@rpc("debug_traceBlockByNumber")
+def debug_trace_block(
+    node: Node,
+    block: Block,
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> Annotated[list[Json], shaped("BlockTraces", "transactions and their traces", "array")]:
+    """What happened in each transaction of a block."""
+    tracers: list[Tracer] = []
+
+    def new_tracer() -> Tracer:
+        steps = sum(len(tracer.steps) for tracer in tracers)
+        tracers.append(options.tracer(MOST_STEPS - steps))
+        return tracers[-1]
+
+    try:
+        with closing(trace_block(node.chain, node.header(block).hash, new_tracer)) as traces:
+            return [
+                {"txHash": data(transaction.hash), "result": _written(found, tracer, options)}
+                for transaction, found, tracer in traces
+            ]
+    except TraceTooLong as error:
+        raise failed(f"{error}: use {_CALL_TRACER}") from error
+
+
+@rpc("debug_traceBlockByHash")
+def debug_trace_block_by_hash(
+    node: Node,
+    block_hash: Hash,
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> Annotated[list[Json], shaped("BlockTraces", "transactions and their traces", "array")]:
+    """What happened in each transaction of a block."""
+    return debug_trace_block(node, BlockHash(block_hash), options)
 
 
 def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:

@@ -1,0 +1,44 @@
+"""What blocks are made of, in the bytes that are hashed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from evm_dex.chain.branches import encode_block
+from evm_dex.chain.receipts import consensus_encoding, logs_bloom
+from evm_dex.chain.transactions import decode
+from evm_dex.node.kinds import DATA, Block, Data, Hash, listed
+from evm_dex.node.methods.transactions import Raw, raw_transaction_by_hash
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+
+
+@rpc("debug_getRawHeader")
+def raw_header(node: Node, block: Block) -> Data:
+    """A header in RLP; its Keccak-256 is the block's hash."""
+    return node.header(block).encoded
+
+
+@rpc("debug_getRawBlock")
+def raw_block(node: Node, block: Block) -> Data:
+    """A block in RLP, as another chain with this genesis would import it."""
+    header = node.header(block)
+    return encode_block(header, node.chain.history.body(header.hash))
+
+
+@rpc("debug_getRawReceipts")
+def raw_receipts(node: Node, block: Block) -> Annotated[list[bytes], listed(DATA)]:
+    """A block's receipts in the encoding that its header commits to (EIP-2718)."""
+    header, history = node.header(block), node.chain.history
+    transactions = history.body(header.hash).transactions
+    return [
+        consensus_encoding(receipt, decode(stored.raw, stored.sender).type_id, bloom)
+        for stored, receipt in zip(transactions, history.receipts(header.hash), strict=True)
+        for bloom in (logs_bloom(receipt.logs),)
+    ]
+
+
+@rpc("debug_getRawTransaction")
+def raw_transaction(node: Node, transaction_hash: Hash) -> Raw:
+    """A transaction as it was handed in; null for none such."""
+    return raw_transaction_by_hash(node, transaction_hash)
