@@ -143,7 +143,7 @@ def debug_trace_block(
                 for transaction, found, tracer in traces
             ]
     except TraceTooLong as error:
-        raise failed(f"{error}: use {_CALL_TRACER}") from error
+        raise failed(f"more than {MOST_STEPS} steps: use {_CALL_TRACER}") from error
 
 
 @rpc("debug_traceBlockByHash")
