@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from eth_hash.auto import keccak
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import to_checksum_address
 
-from evm_dex.abi_codec import decode, encode, undecodable
+from evm_dex.abi_codec import undecodable
+from evm_dex.abi_values import Entry, decode_values, encode_arguments, names_of, record, type_of
 from evm_dex.chain.receipts import Log
 from precompiles.errors import ContractError
-
-Entry = Mapping[str, Any]
-"""One element of a JSON ABI."""
 
 _SELECTOR_BYTES = 4
 ERROR_STRING = bytes.fromhex("08c379a0")
 """Error(string): what `require` and `revert` with a message produce."""
 PANIC = bytes.fromhex("4e487b71")
 """Panic(uint256): failed assertions, overflows, and what else the compiler checks."""
+_SOLIDITYS: dict[bytes, Entry] = {
+    ERROR_STRING: {"name": "Error", "inputs": [{"type": "string", "name": "message"}]},
+    PANIC: {"name": "Panic", "inputs": [{"type": "uint256", "name": "code"}]},
+}
 
 
 class Event(NamedTuple):
@@ -28,7 +29,7 @@ class Event(NamedTuple):
 
     name: str
     args: dict[str, Any]
-    """By name; indexed strings, bytes and arrays are their hashes."""
+    """By name, or place where there is none; indexed strings, bytes and arrays are hashes."""
     address: str
 
 
@@ -90,8 +91,8 @@ class Interface:
         wanted = calldata[:_SELECTOR_BYTES]
         for entry in self.functions.values():
             if selector(entry) == wanted:
-                values = _decode(entry["inputs"], calldata[_SELECTOR_BYTES:])
-                return entry, dict(zip(map(_name, entry["inputs"]), values, strict=True))
+                values = decode_values(entry["inputs"], calldata[_SELECTOR_BYTES:])
+                return entry, dict(zip(names_of(entry["inputs"]), values, strict=True))
         raise LookupError(f"no function with selector 0x{wanted.hex()}")
 
     def topic(self, name: str) -> bytes:
@@ -111,27 +112,22 @@ class Interface:
         entry = self._events.get(log.topics[0]) if log.topics else None
         if entry is None:
             return None
-        indexed = [field for field in entry["inputs"] if field["indexed"]]
-        plain = [field for field in entry["inputs"] if not field["indexed"]]
-        values = dict(zip(map(_name, plain), _decode(plain, log.data), strict=True))
-        for field, topic in zip(indexed, log.topics[1:], strict=True):
-            values[_name(field)] = _decode_topic(field, topic)
-        args = {_name(field): values[_name(field)] for field in entry["inputs"]}
+        inputs = entry["inputs"]
+        topics = iter(log.topics[1:])
+        plain = iter(decode_values([field for field in inputs if not field["indexed"]], log.data))
+        args = {
+            name: _decode_topic(field, next(topics)) if field["indexed"] else next(plain)
+            for name, field in zip(names_of(inputs), inputs, strict=True)
+        }
         return Event(entry["name"], args, str(to_checksum_address(log.address)))
 
     def decode_error(self, output: bytes) -> DecodedError | None:
         """Revert data as an error by name; None where it is none that is known."""
         found = output[:_SELECTOR_BYTES]
-        if found == ERROR_STRING:
-            return DecodedError("Error", {"message": decode(["string"], output[4:])[0]})
-        if found == PANIC:
-            return DecodedError("Panic", {"code": decode(["uint256"], output[4:])[0]})
-        entry = self._errors.get(found)
+        entry = _SOLIDITYS.get(found) or self._errors.get(found)
         if entry is None:
             return None
-        values = _decode(entry["inputs"], output[4:])
-        names = [field["name"] or str(index) for index, field in enumerate(entry["inputs"])]
-        return DecodedError(entry["name"], dict(zip(names, values, strict=True)))
+        return _error(entry["name"], entry["inputs"], output[_SELECTOR_BYTES:])
 
 
 def exchange_error(output: bytes) -> DecodedError | None:
@@ -139,18 +135,13 @@ def exchange_error(output: bytes) -> DecodedError | None:
     known = ContractError.known.get(output[:_SELECTOR_BYTES])
     if known is None:
         return None
-    inputs = known.signature.inputs
-    try:
-        values = decode([field.type for field in inputs], output[_SELECTOR_BYTES:])
-    except undecodable():
-        return None
-    names = [field.name for field in inputs]
-    return DecodedError(known.signature.name, dict(zip(names, map(_shown, values), strict=True)))
+    inputs = [{"type": field.type, "name": field.name} for field in known.signature.inputs]
+    return _error(known.signature.name, inputs, output[_SELECTOR_BYTES:])
 
 
 def signature(entry: Entry) -> str:
     """Name and types, as they are hashed."""
-    return f"{entry['name']}({','.join(map(_type, entry['inputs']))})"
+    return f"{entry['name']}({','.join(map(type_of, entry['inputs']))})"
 
 
 def selector(entry: Entry) -> bytes:
@@ -158,61 +149,26 @@ def selector(entry: Entry) -> bytes:
     return keccak(signature(entry).encode())[:_SELECTOR_BYTES]
 
 
-def encode_arguments(inputs: Sequence[Entry], args: Sequence[Any]) -> bytes:
-    """Arguments for some inputs; accounts and contracts stand for their addresses."""
-    if len(args) != len(inputs):
-        names = ", ".join(f"{_type(field)} {field['name']}".strip() for field in inputs)
-        raise TypeError(f"{len(args)} arguments given, expected ({names})")
-    return encode([_type(field) for field in inputs], [_plain(arg) for arg in args])
-
-
 def decode_outputs(entry: Entry, output: bytes) -> Any:
     """What a function returned: nothing, one value, or a tuple with the outputs' names."""
     outputs = entry["outputs"]
-    values = _decode(outputs, output)
+    values = decode_values(outputs, output)
     if len(values) <= 1:
         return values[0] if values else None
-    names = [field["name"] for field in outputs]
-    if all(name.isidentifier() for name in names):
-        return namedtuple(entry["name"], names, rename=True)(*values)
-    return values
-
-
-def _decode(fields: Sequence[Entry], data: bytes) -> tuple[Any, ...]:
-    types = [_type(field) for field in fields]
-    return tuple(_shown(value) for value in decode(types, data))
+    return record(entry["name"], tuple(field["name"] for field in outputs))(*values)
 
 
 def _decode_topic(field: Entry, topic: bytes) -> Any:
     kind = field["type"]
     if kind in ("string", "bytes") or kind.endswith("]") or kind.startswith("tuple"):
         return topic
-    return _decode([field], topic)[0]
+    return decode_values([field], topic)[0]
 
 
-def _type(field: Entry) -> str:
-    kind: str = field["type"]
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(map(_type, field['components']))}){kind.removeprefix('tuple')}"
-
-
-def _name(field: Entry) -> str:
-    name: str = field["name"]
-    return name
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return [_plain(item) for item in value.values()]
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return getattr(value, "address", value)
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, str) and is_address(value):
-        return to_checksum_address(value)
-    if isinstance(value, list | tuple):
-        return type(value)(_shown(item) for item in value)
-    return value
+def _error(name: str, inputs: Sequence[Entry], data: bytes) -> DecodedError | None:
+    """None for data that a contract has made up, and that is not what the error says."""
+    try:
+        values = decode_values(inputs, data)
+    except undecodable():
+        return None
+    return DecodedError(name, dict(zip(names_of(inputs), values, strict=True)))

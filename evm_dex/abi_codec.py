@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eth_abi.exceptions import DecodingError
+    from eth_abi.exceptions import DecodingError, EncodingError
 
 
 def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
@@ -23,8 +23,15 @@ def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
     return decoded(types, data)
 
 
-def undecodable() -> tuple[type[DecodingError], type[OverflowError]]:
+def unencodable() -> tuple[type[EncodingError], type[OverflowError]]:
+    """What values of a wrong type raise, for an `except`, which only then asks for it."""
+    from eth_abi.exceptions import EncodingError  # noqa: PLC0415 - see above
+
+    return EncodingError, OverflowError
+
+
+def undecodable() -> tuple[type[DecodingError], type[OverflowError], type[UnicodeDecodeError]]:
     """What data that does not decode raises, for an `except`, which only then asks for it."""
     from eth_abi.exceptions import DecodingError  # noqa: PLC0415 - see above
 
-    return DecodingError, OverflowError
+    return DecodingError, OverflowError, UnicodeDecodeError

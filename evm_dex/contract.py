@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from evm_dex.abi import DecodedError, Entry, Event, Interface, decode_outputs, exchange_error
+from evm_dex.abi import DecodedError, Event, Interface, decode_outputs, exchange_error
+from evm_dex.abi_codec import undecodable
+from evm_dex.abi_values import Entry
 from evm_dex.addresses import Account, AddressLike, checksum
 from evm_dex.chain.errors import CallFailed
 from evm_dex.chain.history import BlockId
@@ -63,7 +65,8 @@ class Contract:
         """What a function would return after a block, decoded; leaves no trace.
 
         `name` is the function's, or its signature where several share one. `sender` defaults to
-        account 0. Raises Reverted, LookupError for an unknown name, TypeError for a wrong count.
+        account 0. Raises Reverted, LookupError for an unknown name or a wrong count, ValueError
+        for an argument that is none of its type, and for an answer that the ABI does not expect.
         """
         entry = self.interface.function(name, len(args))
         data = self.interface.encode_call(entry, args)
@@ -73,7 +76,13 @@ class Contract:
             )
         except CallFailed as failure:
             raise self._explained(failure) from None
-        return decode_outputs(entry, output)
+        try:
+            return decode_outputs(entry, output)
+        except undecodable() as error:
+            if not output and not self._dex.code(self.raw_address, block):
+                raise ValueError(f"no contract is at {self.address}: {name} gave nothing") from None
+            said = f"{name} of {self!r} gave 0x{output.hex()}"
+            raise ValueError(f"{said}, which its ABI does not expect: {error}") from error
 
     def send(
         self,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from evm_dex.abi import Entry, Interface
+from evm_dex.abi import Interface
 from evm_dex.abi_codec import undecodable
+from evm_dex.abi_values import Entry
 from evm_dex.artifact import load_artifact
 from evm_dex.node.formats import Json
 from evm_dex.node.plain import plain

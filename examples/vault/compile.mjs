@@ -26,9 +26,8 @@ function imported(path) {
 }
 
 const output = JSON.parse(solc.compile(JSON.stringify(input), { import: imported }));
-if (output.errors?.length) {
-  throw new Error(output.errors.map((error) => error.formattedMessage).join("\n"));
-}
+for (const { formattedMessage } of output.errors ?? []) console.error(formattedMessage);
+if (output.errors?.some((error) => error.severity === "error")) process.exit(1);
 const { abi, evm } = output.contracts["Vault.sol"].Vault;
 const artifact = { contractName: "Vault", abi, bytecode: evm.bytecode.object };
 writeFileSync(process.argv[2], JSON.stringify(artifact));
