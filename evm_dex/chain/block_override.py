@@ -10,7 +10,7 @@ import msgspec
 from eth.constants import MAX_PREV_HEADER_DEPTH, ZERO_HASH32
 from eth.vm.execution_context import ExecutionContext
 
-from evm_dex.chain.errors import CallFailed
+from evm_dex.chain.errors import CallRefused
 from evm_dex.chain.header import Header
 from evm_dex.vm.machine import State
 from precompiles.types import Address
@@ -32,14 +32,14 @@ class BlockOverride(msgspec.Struct, frozen=True, kw_only=True):
     def enter(self, state: State, header: Header) -> Header:
         """Let code on the state after `header` see these fields; the header with them.
 
-        Its hash means nothing. Raises CallFailed for a time or height before the block's, which
+        Its hash means nothing. Raises CallRefused for a time or height before the block's, which
         no block after it can have: the exchanges rely on time that only moves forward.
         """
         for name, least in (("timestamp", header.timestamp), ("block_number", header.block_number)):
             chosen = getattr(self, name)
             if chosen is not None and chosen < least:
                 what = "block time" if name == "timestamp" else "the block number"
-                raise CallFailed(f"{what} only moves forward: {chosen} is before {least}")
+                raise CallRefused(f"{what} only moves forward: {chosen} is before {least}")
         pretended = self.applied(header)
         context = state.execution_context
         seen = pretended

@@ -104,12 +104,8 @@ class Node:
 
         One whose sender's earlier ones are still missing waits for those.
         """
-        paid = effective_gas_price(transaction, self.chain.next_header())
-        if paid < self.min_gas_price:
-            raise failed(
-                f"transaction underpriced: it pays {paid} wei per gas, at least "
-                f"{self.min_gas_price} is asked for"
-            )
+        if self.min_gas_price:
+            self._check_price(transaction)
         if self.queue.is_early(transaction):
             self.queue.add(transaction)
             return transaction.hash
@@ -117,6 +113,14 @@ class Node:
         for promoted in self.queue.promote(transaction.sender):
             self._tell(promoted)
         return transaction.hash
+
+    def _check_price(self, transaction: Transaction) -> None:
+        paid = effective_gas_price(transaction, self.chain.next_header())
+        if paid < self.min_gas_price:
+            raise failed(
+                f"transaction underpriced: it pays {paid} wei per gas, at least "
+                f"{self.min_gas_price} is asked for"
+            )
 
     def set_block_seconds(self, seconds: float | None) -> None:
         """Choose how often a block is made by the clock."""
