@@ -87,7 +87,7 @@ def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     )
     found = loaded(opened, str(store))
     assert found & {"eth", "rocksdict", "aiohttp"} == {"eth", "rocksdict", "aiohttp"}
-    assert not found & {"eth_abi", "eth_account", "py_ecc", "rich", "web3", "zmq"}
+    assert not found & {"eth_abi", "eth_account", "rich", "web3", "zmq"}
 
 
 def test_garbage_is_collected_again_after_loading() -> None:
