@@ -10,6 +10,7 @@ from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.state import PragueState
 from eth_utils.logging import get_extended_debug_logger
 
+from evm_dex.vm import point_evaluation  # noqa: F401 - lets py-evm's keep what it reads
 from evm_dex.vm.accounts import AccountDatabase
 from evm_dex.vm.commitment import SealedLedger, seal_ledger
 from evm_dex.vm.computation import Computation
