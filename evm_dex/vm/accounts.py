@@ -82,8 +82,8 @@ class AccountDatabase(AccountDatabaseAPI):
         self._changed: set[bytes] = set()
         """Accounts that may differ from the trie."""
         self._changed_storages: set[bytes] = set()
-        self._touched_storages: set[bytes] = set()
-        """Those written in this transaction."""
+        self._before: dict[tuple[bytes, int], int] = {}
+        """What words written in this transaction were when it began, by address and slot."""
         self._transient: dict[tuple[bytes, int], bytes] = {}
         self._warm: dict[Any, bool] = {}
         self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
@@ -126,13 +126,8 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def lock_changes(self) -> None:
         """Begin a transaction: words are as they are now before it, and nothing is warm."""
-        self._forget_before()
+        self._before = {}
         self._warm = {}
-
-    def _forget_before(self) -> None:
-        for address in self._touched_storages:
-            self._storages[address].before.clear()
-        self._touched_storages.clear()
 
     def _put(self, changed: dict[Any, Any], key: Any, value: Any) -> None:
         self._journal.append((changed, key, changed.get(key, _NOT_THERE)))
@@ -238,20 +233,19 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def get_storage(self, address: Address, slot: int, from_journal: bool = True) -> int:
         """One word; not `from_journal`: as it was when the transaction began."""
-        storage = self._storage(address)
+        if not from_journal and (address, slot) in self._before:
+            return self._before[address, slot]
         try:
-            return storage.get(slot) if from_journal else storage.get_before(slot)
+            return self._storage(address).get(slot)
         except MissingTrieNode as error:
             raise _missing_word(error, address) from error
 
     def set_storage(self, address: Address, slot: int, value: int) -> None:
         """Set one word. Raises py-evm's ValidationError for what is no word."""
         validate_uint256(value, title="Storage Value")
-        word = self.get_storage(address, slot)
+        self._before.setdefault((address, slot), self.get_storage(address, slot))
         storage = self._storages[address]
-        storage.before.setdefault(slot, word)
         storage.written.add(slot)
-        self._touched_storages.add(address)
         self._changed_storages.add(address)
         self._put(storage.words, slot, value)
 
@@ -343,7 +337,6 @@ class AccountDatabase(AccountDatabaseAPI):
         with self._db.atomic_batch() as batch:
             self._nodes.write_to(batch)
         self._codes.clear()
-        self._forget_before()
         if len(self._accounts) > _MOST_ACCOUNTS:
             self._accounts.clear()
         if len(self._storages) > _MOST_STORAGES:

@@ -126,9 +126,12 @@ class Machine:
     def run(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
         """Execute a transaction without validating it and without settling its gas.
 
-        Its computation and the gas it would pay for.
+        Its computation and the gas it would pay for. What was written to the state before counts
+        as stored, not as written by it.
         """
-        executor = cast(Any, state).get_transaction_executor()
+        evm: Any = state
+        evm.lock_changes()
+        executor = evm.get_transaction_executor()
         message = executor.build_evm_message(transaction)
         computation: ComputationAPI = executor.build_computation(message, transaction)
         return computation, self._vm.finalize_gas_used(transaction, computation)

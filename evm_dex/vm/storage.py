@@ -12,15 +12,13 @@ from evm_dex.vm.trie import NodeCache, Trie
 class Storage:
     """Words over a storage trie. Slots and words are ints below 2**256; words never set are 0."""
 
-    __slots__ = ("_nodes", "_root", "before", "words", "written")
+    __slots__ = ("_nodes", "_root", "words", "written")
 
     def __init__(self, nodes: NodeCache, root: bytes = BLANK_ROOT_HASH) -> None:
         self._nodes = nodes
         self._root = root
         self.words: dict[int, int] = {}
         """What was read or written; changed by the account database alone, which takes it back."""
-        self.before: dict[int, int] = {}
-        """What words written in this transaction were when it began."""
         self.written: set[int] = set()
         """Slots that may differ from the trie."""
 
@@ -30,11 +28,6 @@ class Storage:
         if word is None:
             word = self.words[slot] = self._stored(slot)
         return word
-
-    def get_before(self, slot: int) -> int:
-        """One word as it was when the transaction began. Raises MissingTrieNode."""
-        word = self.before.get(slot)
-        return self.get(slot) if word is None else word
 
     def make_root(self) -> bytes:
         """The root of the trie with what was written. Raises MissingTrieNode."""

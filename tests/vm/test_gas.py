@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from evm_dex.chain.cheats import Cheats
+from evm_dex.chain.execution import Call, Prepare
+from evm_dex.vm.machine import State
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World
 
@@ -33,3 +36,29 @@ def test_a_refund_is_at_most_a_fifth() -> None:
     included = world.send(contract)
     executed = 21_000 + 10 * (2 + 3 + 5_000)
     assert included.gas_used == executed - executed // 5
+
+
+def test_a_call_finds_what_was_put_into_its_state_as_if_it_were_stored() -> None:
+    """Writing 7 over a stored 6 costs as much as over a 6 that the call only pretends is there."""
+    world = World()
+    contract = world.deploy(deployment(assemble("0x07 PUSH0 SSTORE")))
+    write = Call(to=contract)
+
+    def gas(prepare: Prepare | None = None) -> tuple[int, int]:
+        used = world.chain.attempt(write, prepare=prepare).gas_used
+        return used, world.chain.estimate_gas(write, prepare=prepare)
+
+    def put(word: int) -> Prepare:
+        def prepare(state: State) -> None:
+            state.set_storage(contract, 0, word)
+
+        return prepare
+
+    Cheats(world.chain).set_storage(contract, 0, 5)
+    pretended = [gas(put(word)) for word in (0, 6, 7)]
+    stored = []
+    for word in (0, 6, 7):
+        world.chain.write_state(put(word))
+        stored.append(gas())
+    assert pretended == stored
+    assert len(set(stored)) == len(stored)

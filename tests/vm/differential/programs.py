@@ -50,7 +50,7 @@ class Grammar:
 
     def init(self, snippets: int) -> bytes:
         """Code that is run without calldata: up to so many snippets."""
-        return b"".join(self.snippet() for _ in range(self.random.randint(1, snippets)))
+        return b"".join(self.snippet() for _ in range(self.random.randint(snippets // 2, snippets)))
 
     def snippet(self) -> bytes:
         """A few opcodes with one effect."""
@@ -58,8 +58,9 @@ class Grammar:
             (self.store, 8),
             (self.store_transient, 3),
             (self.log, 4),
-            (self.call, 8),
-            (self.create, 4 if self.inits else 0),
+            (self.call, 12),
+            (self.create, 2 if self.inits else 0),
+            (self.create_and_call, 5 if self.inits else 0),
             (self.jump, 2),
             (self.end, 1),
         ]
@@ -124,6 +125,14 @@ class Grammar:
             f"{copied} {salt} 0x{size:04x} 0xc0 {amount} {kind} {ending} 0x{CREATED:02x} MSTORE"
         )
 
+    def create_and_call(self) -> bytes:
+        """Create a contract and call it once or twice, which may be its end."""
+        call = assemble(
+            f"0x01 PUSH0 MSTORE PUSH0 PUSH0 0x20 PUSH0 {self.random.choice(('PUSH0', '0x01'))} "
+            f"0x{CREATED:02x} MLOAD GAS CALL POP"
+        )
+        return self.create() + call * self.random.choice((1, 1, 2))
+
     def jump(self) -> bytes:
         """Jump, or not: over another snippet, or, seldom, to where one may not."""
         if self.random.random() < 0.05:
@@ -136,12 +145,12 @@ class Grammar:
             self.random.choice(
                 (
                     *("STOP", "0x40 PUSH0 RETURN", "0x20 PUSH0 REVERT", "PUSH0 PUSH0 REVERT"),
-                    *("INVALID", "POP", f"{self.address()} SELFDESTRUCT", "ADDRESS SELFDESTRUCT"),
-                    *("CALLER SELFDESTRUCT", "0xffffff MLOAD", "JUMPDEST GAS JUMP"),
+                    *("INVALID", "POP POP POP", "0xffffff MLOAD", "JUMPDEST GAS JUMP"),
+                    *(f"{self.address()} SELFDESTRUCT",) * 3,
                 )
             )
         )
-        return ending if self.random.random() < 0.2 else _unless(self.value(), ending)
+        return ending if self.random.random() < 0.1 else _unless(self.value(), ending)
 
     def noise(self, length: int) -> bytes:
         """Random opcodes, with small numbers pushed between them."""

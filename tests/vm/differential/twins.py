@@ -1,4 +1,4 @@
-"""One chain twice: ours, whose state lives on, and py-evm's own classes on a fresh state per block."""
+"""One chain twice: ours, whose state lives on, and py-evm's own with a fresh state per block."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def outcome(side: Any, transaction: Transaction, places: Sequence[Address]) -> O
         computation, paid = side.apply(transaction)
     except ValidationError as error:
         return str(error)
-    return Outcome(paid, computation.get_gas_refund(), _frame(computation), seen(side.state, places))
+    return Outcome(
+        paid, computation.get_gas_refund(), _frame(computation), seen(side.state, places)
+    )
 
 
 def _frame(computation: Any) -> Frame:

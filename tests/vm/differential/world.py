@@ -11,6 +11,7 @@ from eth.vm.forks.prague.transactions import Authorization
 from eth_hash.auto import keccak
 
 from evm_dex.chain.accounts import default_accounts
+from evm_dex.chain.gas import floor_gas, intrinsic_gas
 from evm_dex.chain.transactions import Transaction, sign
 from evm_dex.vm.machine import State
 from precompiles.types import Address
@@ -20,7 +21,7 @@ from tests.vm.differential.programs import LIBRARY, SLOTS, Grammar
 CHAIN_ID = 31337
 SENDERS = default_accounts()[:3]
 AUTHORITIES = default_accounts()[3:5]
-CONTRACTS = tuple(Address(bytes((0xC0 + number,)) * 20) for number in range(5))
+CONTRACTS = tuple(Address(bytes((0xC0 + number,)) * 20) for number in range(7))
 EMPTY = tuple(Address(bytes((0xE0 + number,)) * 20) for number in range(3))
 PRECOMPILES = tuple(Address(bytes(19) + bytes((number,))) for number in (1, 2, 4, 6, 0x0B))
 NAMED = (
@@ -73,7 +74,7 @@ def make_world(random: Random) -> World:
     ]
     created += [_create_address(creator, nonce) for creator in CONTRACTS for nonce in (1, 2)]
     grammar.targets = (*NAMED, *random.sample(created, 12))
-    codes = {address: grammar.program(10) for address in CONTRACTS[:-1]}
+    codes = {address: grammar.program(14) for address in CONTRACTS[:-1]}
     codes[CONTRACTS[-1]] = grammar.noise(80)
     words = (0, 1, 2, 2**255)
     storage = {address: {slot: random.choice(words) for slot in SLOTS} for address in CONTRACTS}
@@ -124,7 +125,7 @@ class Transactions:
         fields: dict[str, Any] = {
             "chain_id": CHAIN_ID,
             "nonce": nonce,
-            "gas": random.choice((21_000, 60_000, 100_000, 200_000, 400_000, 400_000)),
+            "gas": random.choice((0, 5_000, 50_000, 200_000, *(3_000_000,) * 6)),
             "to": to,
             "value": random.choice((0, 0, 0, 1, 2, 10**30 if random.random() < 0.1 else 3)),
             "data": self._data(is_init=not to),
@@ -135,7 +136,8 @@ class Transactions:
         }
         if type_id == 4:
             fields["authorization_list"] = self._authorizations(state)
-        return sign(account.signer, type_id, {k: fields[k] for k in _FIELDS[type_id]})
+        fields["gas"] += _least_gas(fields)
+        return sign(account.signer, type_id, {name: fields[name] for name in _FIELDS[type_id]})
 
     def _receiver(self) -> Address:
         random = self._random
@@ -148,7 +150,7 @@ class Transactions:
             grammar = Grammar(random, (*NAMED, *self._world.created))
             code = random.choice((grammar.init(6), deployment(grammar.program(6))))
             return code if random.random() < 0.9 else grammar.noise(60)
-        levels = random.choice((0, 1, 2, 4, 8)).to_bytes(32, "big")
+        levels = random.choice((0, 1, 2, 4, 4, 4, 8)).to_bytes(32, "big")
         return levels + random.randbytes(random.choice((0, 0, 0, 0, 20, 3_000)))
 
     def _access_list(self) -> Any:
@@ -172,6 +174,17 @@ class Transactions:
         if random.random() < 0.05:
             y_parity ^= 1
         return Authorization(chain_id, Address(address), nonce, y_parity, r, s)
+
+
+def _least_gas(fields: dict[str, Any]) -> int:
+    """What it takes before execution, to which some is added."""
+    intrinsic = intrinsic_gas(
+        fields["data"],
+        creates=not fields["to"],
+        access_list=fields["access_list"],
+        authorizations=len(fields.get("authorization_list", ())),
+    )
+    return max(intrinsic, floor_gas(fields["data"]))
 
 
 _CALL = ("chain_id", "nonce", "gas", "to", "value", "data")
