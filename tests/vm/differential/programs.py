@@ -7,7 +7,7 @@ it into memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -54,7 +54,7 @@ class Grammar:
 
     def snippet(self) -> bytes:
         """A few opcodes with one effect."""
-        choices = [
+        choices: list[tuple[Callable[[], bytes], int]] = [
             (self.store, 8),
             (self.store_transient, 3),
             (self.log, 4),
@@ -65,7 +65,8 @@ class Grammar:
             (self.end, 1),
         ]
         kinds, weights = zip(*choices, strict=True)
-        return self.random.choices(kinds, weights)[0]()
+        kind: Callable[[], bytes] = self.random.choices(kinds, weights)[0]
+        return kind()
 
     def value(self) -> str:
         """An expression for one word."""

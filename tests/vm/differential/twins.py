@@ -10,9 +10,11 @@ from eth.db.atomic import AtomicDB
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.state import PragueState
+from eth_typing import Hash32
 from eth_utils.exceptions import ValidationError
 
 from checkpoint.families import Family
+from checkpoint.store import Store
 from evm_dex.chain.header import Header
 from evm_dex.chain.transactions import Transaction
 from evm_dex.vm.machine import State
@@ -49,8 +51,9 @@ class Outcome(msgspec.Struct, frozen=True):
 class Ours:
     """A chain of this project, block by block."""
 
-    def __init__(self) -> None:
-        self.world = support.World(automine=False)
+    def __init__(self, store: Store | None = None) -> None:
+        """At the head of a store; at a genesis without one."""
+        self.world = support.World(store, automine=False)
         self.chain = self.world.chain
         self.sealer = self.chain._sealer
 
@@ -96,7 +99,7 @@ class Theirs:
         block: Any = header
         ancestors: Any = self._ancestors(header)
         context = PragueVM.create_execution_context(block, ancestors, self._context)
-        self.state = PragueState(self._database, context, self.root)
+        self.state = PragueState(self._database, context, Hash32(self.root))
 
     def apply(self, transaction: Transaction) -> tuple[Any, int]:
         """Execute a transaction; its computation and the gas its sender paid for."""
