@@ -5,7 +5,7 @@ Event ids are given out here, +1 from event to event from 1 on, and grow through
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from evm_dex.chain.receipts import Receipt
 from evm_dex.chain.transactions import Transaction
 from evm_dex.history.lifecycle import Status
 from evm_dex.history.recording import BlockPlace, Recording
-from evm_dex.history.rows import ORDER_TABLES
+from evm_dex.history.rows import ORDER_TABLES, all_orders
 from evm_dex.history.updates import Exchange, Kind, OrderUpdate, encode
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
@@ -61,7 +61,8 @@ class Outbox:
     def switch(self, on: bool | None, head: Header) -> None:
         """Record what happens from here on, or not; None: as last time, at first on. Durable.
 
-        What happened while it was off is not made up for: a GAP event tells readers so.
+        What happened while it was off is not made up for: a GAP event tells readers so, and a FOUND
+        event of each order that is open is where they go on from.
         """
         stored = self._store.get(Family.OUTBOX, STATE_KEY)
         state = read_state(stored)
@@ -71,12 +72,8 @@ class Outbox:
         if stored is not None and state.is_recording == on:
             return
         batch = BlockBatch()
-        if on and head.block_number:
-            self.add(batch, [_gap(head)])
-        last = state.last + bool(batch.changes)
-        batch.put(
-            Family.OUTBOX, STATE_KEY, pack(_VERSION, replace(state, last=last, is_recording=on))
-        )
+        updates = [_gap(head), *self._open_orders(head)] if on and head.block_number else []
+        self._add(batch, replace(state, is_recording=on), updates)
         self._store.write(batch)
 
     def record(
@@ -121,9 +118,10 @@ class Outbox:
 
     def add(self, batch: BlockBatch, updates: Sequence[OrderUpdate]) -> None:
         """Give updates their ids and put them into the batch that makes them true."""
-        if not updates:
-            return
-        state = self.state()
+        if updates:
+            self._add(batch, self.state(), updates)
+
+    def _add(self, batch: BlockBatch, state: OutboxState, updates: Sequence[OrderUpdate]) -> None:
         for event_id, update in enumerate(updates, state.last + 1):
             batch.put(Family.EVENTS, event_key(event_id), encode(update))
         first, last = state.first, state.last + len(updates)
@@ -131,6 +129,12 @@ class Outbox:
             first = prune(self._store, batch, first, last)
         state = replace(state, last=last, first=first)
         batch.put(Family.OUTBOX, STATE_KEY, pack(_VERSION, state))
+
+    def _open_orders(self, head: Header) -> Iterator[OrderUpdate]:
+        place = {"block_number": head.block_number, "timestamp": head.timestamp}
+        for order in all_orders(self._store):
+            if order.status.is_open:
+                yield replace(order, kind=Kind.FOUND, **place)
 
     def _base_unit(self, exchange: Exchange, market: Address) -> int:
         table = self._ledger.markets if exchange == Exchange.SPOT else self._ledger.perp.markets

@@ -6,10 +6,27 @@ last event that is in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from evm_dex.history.lifecycle import Status
 from evm_dex.history.totals import NOTHING, Totals
 from evm_dex.history.updates import Kind, OrderUpdate
 from precompiles.types import OrderKind
+
+
+def runs(updates: Sequence[OrderUpdate]) -> Iterator[Sequence[OrderUpdate]]:
+    """Updates in pieces, a new one at each GAP.
+
+    No order that was open before a GAP still is, for all that is known, until it is FOUND.
+    """
+    start = 0
+    for at in range(1, len(updates)):
+        if updates[at].kind == Kind.GAP:
+            yield updates[start:at]
+            start = at
+    if updates:
+        yield updates[start:]
+
 
 _CLOSED = {
     Status.CANCELLED: Totals(cancelled=1),
@@ -40,5 +57,5 @@ def effect(update: OrderUpdate) -> Totals:
             return _CLOSED[update.status]
         case Kind.ROLLED_BACK:
             return NOTHING - (update.undone or NOTHING)
-        case Kind.REDUCED | Kind.TRIGGER_FIRED | Kind.GAP:
+        case Kind.REDUCED | Kind.TRIGGER_FIRED | Kind.GAP | Kind.FOUND:
             return NOTHING

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from evm_dex.history.lifecycle import Status
 from evm_dex.history.updates import Exchange, Kind, OrderUpdate
-from precompiles.ledger.perp_records import PerpOrder, Trigger
-from precompiles.ledger.records import Order
+from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Trigger
+from precompiles.ledger.records import Market, Order
 from precompiles.ledger.tables import TableNumber
 from precompiles.types import Address, OrderKind, TimeInForce
 
@@ -23,6 +23,14 @@ StoredRow = Callable[[int, bytes], bytes | None]
 BaseUnit = Callable[[Exchange, Address], int]
 """Smallest units of a market's asset that a price is quoted for."""
 
+
+class RowReader(Protocol):
+    """The part of a store that has the ledger's rows."""
+
+    def rows(self, table: int) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of a table."""
+
+
 _NO_HASH = bytes(32)
 ORDER_TABLES = frozenset({TableNumber.ORDERS, TableNumber.PERP_ORDERS, TableNumber.TRIGGERS})
 
@@ -30,6 +38,27 @@ ORDER_TABLES = frozenset({TableNumber.ORDERS, TableNumber.PERP_ORDERS, TableNumb
 def order_ids(rows: Rows) -> set[int]:
     """Ids of the orders and triggers whose rows are among some."""
     return {int.from_bytes(key, "big") for table, key in rows if table in ORDER_TABLES}
+
+
+def all_orders(chain: RowReader) -> Iterator[OrderUpdate]:
+    """All orders and waiting triggers of a chain, in the form of `as_row`."""
+    units = {
+        (Exchange.SPOT, key): Market.decode(value).base_unit
+        for key, value in chain.rows(TableNumber.MARKETS)
+    } | {
+        (Exchange.PERP, key): PerpMarket.decode(value).base_unit
+        for key, value in chain.rows(TableNumber.PERP_MARKETS)
+    }
+
+    def base_unit(exchange: Exchange, market: Address) -> int:
+        return units[exchange, market]
+
+    for _, value in chain.rows(TableNumber.ORDERS):
+        yield of_order(Exchange.SPOT, Order.decode(value), base_unit)
+    for _, value in chain.rows(TableNumber.PERP_ORDERS):
+        yield of_order(Exchange.PERP, PerpOrder.decode(value), base_unit)
+    for _, value in chain.rows(TableNumber.TRIGGERS):
+        yield of_trigger(Trigger.decode(value))
 
 
 def order_in(rows: Rows, order_id: int, base_unit: BaseUnit) -> OrderUpdate | None:

@@ -44,6 +44,8 @@ class Kind(IntEnum):
     """Blocks were taken back: the order is what the fields say again, or GONE."""
     GAP = 8
     """No order: from the block named up to this event, changes were not recorded."""
+    FOUND = 9
+    """It is open as recording begins after a GAP; how it came to be so was not recorded."""
 
 
 class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):

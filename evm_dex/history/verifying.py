@@ -10,13 +10,10 @@ from checkpoint.store import StoreReader
 from evm_dex.chain.consumers import STATE_KEY
 from evm_dex.chain.outbox import read_state
 from evm_dex.history.effects import effect
-from evm_dex.history.rows import as_row, of_order, of_trigger
+from evm_dex.history.rows import all_orders, as_row
 from evm_dex.history.stores.interface import HistoryStore
 from evm_dex.history.totals import NOTHING, Totals
 from evm_dex.history.updates import Exchange, Kind, OrderUpdate
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Trigger
-from precompiles.ledger.records import Market, Order
-from precompiles.ledger.tables import TableNumber
 from precompiles.types import Address
 
 Progress = Callable[[int], object]
@@ -38,7 +35,7 @@ def verify(
         return
     totals: dict[Address, _Totals] = defaultdict(lambda: defaultdict(Totals))
     open_orders: dict[Address, list[OrderUpdate]] = defaultdict(list)
-    for count, row in enumerate(_orders(chain), 1):
+    for count, row in enumerate(all_orders(chain), 1):
         yield from _order_differences(store, row)
         totals[row.user][row.exchange, row.market] += _counted(store, row)
         open_orders[row.user] += [row] if row.status.is_open else []
@@ -50,27 +47,6 @@ def verify(
             ids = [order.order_id for order in known], [order.order_id for order in expected]
             yield f"user {user.hex()}: open orders {ids[0]}, the chain has {ids[1]}"
         yield from _total_differences(store, user, totals[user])
-
-
-def _orders(chain: StoreReader) -> Iterator[OrderUpdate]:
-    """All orders and waiting triggers, from their rows."""
-    units = {
-        (Exchange.SPOT, key): Market.decode(value).base_unit
-        for key, value in chain.rows(TableNumber.MARKETS)
-    } | {
-        (Exchange.PERP, key): PerpMarket.decode(value).base_unit
-        for key, value in chain.rows(TableNumber.PERP_MARKETS)
-    }
-
-    def base_unit(exchange: Exchange, market: Address) -> int:
-        return units[exchange, market]
-
-    for _, value in chain.rows(TableNumber.ORDERS):
-        yield of_order(Exchange.SPOT, Order.decode(value), base_unit)
-    for _, value in chain.rows(TableNumber.PERP_ORDERS):
-        yield of_order(Exchange.PERP, PerpOrder.decode(value), base_unit)
-    for _, value in chain.rows(TableNumber.TRIGGERS):
-        yield of_trigger(Trigger.decode(value))
 
 
 def _order_differences(store: HistoryStore, row: OrderUpdate) -> Iterator[str]:

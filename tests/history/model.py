@@ -45,11 +45,13 @@ class ModelStore(HistoryStore):
     def open_orders(
         self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
     ) -> list[OrderUpdate]:
+        gap = max((event.event_id for event in self.events if event.kind == Kind.GAP), default=0)
         return [
             order
             for order in self._orders()
             if order.user == user
             and order.status.is_open
+            and order.event_id > gap
             and exchange in (None, order.exchange)
             and market in (None, order.market)
         ]

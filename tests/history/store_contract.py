@@ -7,7 +7,7 @@ are closed and the place is removed when the test is over.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ EVENTS = 700
 def events() -> list[OrderUpdate]:
     """A flow with every kind of update, over more than a month of block time."""
     flow = Flow(seed=20, seconds_per_block=40_000).make(EVENTS)
-    assert {event.kind for event in flow} == set(Kind) - {Kind.GAP}
+    assert {event.kind for event in flow} == set(Kind) - {Kind.GAP, Kind.FOUND}
     return flow
 
 
@@ -176,6 +176,31 @@ class StoreContract:
         store.apply([*events[:20], marker])
         assert_same(store, model)
         assert store.stream(20) == [marker]
+
+    def test_after_a_gap_those_orders_are_open_that_were_found_or_changed_since(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        """The gap may come first, in the middle and last of what is applied at once."""
+        before, after = events[:200], events[200:260]
+        known = ModelStore()
+        known.apply(before)
+        still_open = [order for user in USERS for order in known.open_orders(user)]
+        assert len(still_open) > 2
+        gap = replace(before[-1], kind=Kind.GAP, order_id=0, trade_id=0)
+        found = [replace(order, kind=Kind.FOUND) for order in still_open[::2]]
+        flow = [
+            replace(event, event_id=event_id)
+            for event_id, event in enumerate([*before, gap, *found, *after, gap], 1)
+        ]
+        cuts = [0, 150, 200, 201, 202, 210, len(flow) - 1, len(flow)]
+        for places in (cuts, [0, 150, 230, len(flow)], [0, len(flow)]):
+            store, model = open_store(), ModelStore()
+            store.clear()
+            for start, end in pairwise(places):
+                store.apply(flow[start:end])
+                model.apply(flow[start:end])
+                assert_same(store, model)
+            assert not any(store.open_orders(user) for user in USERS)
 
     def test_a_cleared_store_is_filled_again_to_the_same(
         self, open_store: OpenStore, events: list[OrderUpdate]

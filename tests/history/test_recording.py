@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from checkpoint.families import Family
+from evm_dex.addresses import to_address
 from evm_dex.chain.consumers import KEEP, cursors, event_key, forget, set_cursor
 from evm_dex.dex import Dex
+from evm_dex.history.inprocess import History
 from evm_dex.history.lifecycle import IllegalMove, Status, check_move
 from evm_dex.history.recording import RecordingFailed
 from evm_dex.history.rows import as_row
+from evm_dex.history.stores.interface import HistoryStore
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.updates import Kind, OrderUpdate, decode
 from evm_dex.history.verifying import verify
@@ -59,7 +62,7 @@ def test_history_of_random_trading_is_what_the_rows_say() -> None:
                 assert list(verify(dex.store, sqlite_of(dex))) == []
         updates = outbox(dex)
         assert dex.self_check() == []
-    assert {update.kind for update in updates} == set(Kind) - {Kind.GAP}
+    assert {update.kind for update in updates} == set(Kind) - {Kind.GAP, Kind.FOUND}
     assert {update.status for update in updates} == set(Status)
     assert {update.order_type for update in updates} == set(OrderKind)
     reasons = {update.reason for update in updates}
@@ -196,8 +199,9 @@ def test_a_history_that_was_off_leaves_a_marker(tmp_path: Path) -> None:
             assert outbox(dex) == []
             height = dex.head.number
     with chain(path, history=True) as dex:
-        (marker,) = outbox(dex)
+        marker, *found = outbox(dex)
         assert (marker.kind, marker.block_number) == (Kind.GAP, height)
+        assert {update.kind for update in found} == {Kind.FOUND}
         Traffic(dex, 5).block()
         last = outbox(dex)[-1].event_id
     with chain(path) as dex:
@@ -206,6 +210,29 @@ def test_a_history_that_was_off_leaves_a_marker(tmp_path: Path) -> None:
         pass
     with chain(path, history=True) as dex:
         assert [update.kind for update in outbox(dex)].count(Kind.GAP) == 2
+
+
+def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
+    """With each block that follows, as on a twin whose history was never off."""
+    with chain() as dex, chain() as twin, History(dex) as history, History(twin) as complete:
+        both = Traffic(dex, 8), Traffic(twin, 8)
+        for number in range(150):
+            if number in (50, 100):
+                dex.chain.outbox.switch(number == 100, dex.chain.head)
+            for traffic in both:
+                traffic.block()
+            if number >= 100:
+                assert open_orders(dex, history.store) == open_orders(twin, complete.store)
+        found = [order for order in outbox(dex) if order.kind == Kind.FOUND]
+        assert len(found) > 10
+        assert {order.status for order in found} == {
+            *(Status.NEW, Status.PARTIALLY_FILLED, Status.UNTRIGGERED)
+        }
+
+
+def open_orders(dex: Dex, store: HistoryStore) -> list[list[OrderUpdate]]:
+    users = map(to_address, dex.accounts)
+    return [[as_row(order) for order in store.open_orders(user)] for user in users]
 
 
 def test_a_new_chain_has_no_marker(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from evm_dex.history.effects import runs
 from evm_dex.history.stores.cql_effects import Effects, group_of, rows_to_place
 from evm_dex.history.stores.cql_partitions import ROWS_PER_PARTITION, Partitions
 from evm_dex.history.stores.cql_reading import CqlReader
@@ -33,6 +34,7 @@ _AT_ONCE = 1_000
 """Updates taken in between two writes of the cursor."""
 _CURSOR = "SELECT event_id, fingerprint FROM cursor WHERE log = 1"
 _SET_CURSOR = "INSERT INTO cursor (log, event_id, fingerprint) VALUES (1, ?, ?) USING TIMESTAMP ?"
+_ALL_ACTIVE = "SELECT user, order_id FROM active_orders"
 _TRADES_BEFORE = (
     "SELECT event_id, payload FROM order_changes "
     "WHERE order_group = ? AND order_id = ? AND event_id < ?"
@@ -62,8 +64,10 @@ class CqlStore(HistoryStore):
         if cursor != self._applied:
             self._forget()
         fresh = new_updates(cursor, updates)
-        for start in range(0, len(fresh), _AT_ONCE):
-            piece = fresh[start : start + _AT_ONCE]
+        pieces = (
+            run[at : at + _AT_ONCE] for run in runs(fresh) for at in range(0, len(run), _AT_ONCE)
+        )
+        for piece in pieces:
             try:
                 self._take_in(piece)
             except BaseException:
@@ -127,6 +131,9 @@ class CqlStore(HistoryStore):
         orders = [update for update in updates if update.kind != Kind.GAP]
         self._partitions.prepare(rows_to_place(orders))
         effects = Effects(self._partitions, self._session.settings.seconds_to_live)
+        if updates[0].kind == Kind.GAP:
+            for row in self._session.rows(_ALL_ACTIVE):
+                effects.forget_open(row.user, row.order_id, updates[0].event_id)
         last: dict[tuple[Address, int], tuple[OrderUpdate, bytes]] = {}
         for update, payload in zip(updates, payloads, strict=True):
             if update.kind != Kind.GAP:

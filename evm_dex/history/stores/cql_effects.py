@@ -12,7 +12,10 @@ from collections.abc import Iterator, Sequence
 from evm_dex.history.stores.cql_partitions import Partitions, market_key, month_of
 from evm_dex.history.stores.cql_session import Values, Write
 from evm_dex.history.updates import Kind, OrderUpdate
+from precompiles.types import Address
 
+_FIRST = (Kind.PLACED, Kind.TRIGGER_PLACED, Kind.FOUND)
+"""What may be the first that is heard of an order."""
 ORDERS_PER_GROUP = 64
 """Orders that share a partition of `order_changes`: placed together, they change together."""
 
@@ -95,7 +98,7 @@ class Effects:
             fill = (*place, order, update.trade_id, life)
             self._put(("fill", *user), _FILL, (*user, *fill))
             self._put(("fill", *market), _MARKET_FILL, (*market, *fill))
-        if update.client_order_id and update.kind in (Kind.PLACED, Kind.TRIGGER_PLACED):
+        if update.client_order_id and update.kind in _FIRST:
             client = (update.user, update.client_order_id)
             self._put(("client", *client), _CLIENT, (*client, order, life))
 
@@ -112,7 +115,11 @@ class Effects:
         if update.status.is_open:
             self._put(("open", user), _OPEN, (user, order, event, payload, event), len(payload))
         else:
-            self._put(("open", user), _CLOSE, (event, user, order))
+            self.forget_open(user, order, event)
+
+    def forget_open(self, user: Address, order_id: int, event_id: int) -> None:
+        """An order is open no more, or not known to be, from an event on."""
+        self._put(("open", user), _CLOSE, (event_id, user, order_id))
 
     def _places(self, update: OrderUpdate) -> tuple[Values, Values]:
         """The partition keys of its user's and its market's rows."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from evm_dex.history.effects import effect
+from evm_dex.history.effects import effect, runs
 from evm_dex.history.lifecycle import Status
 from evm_dex.history.totals import NOTHING, Totals
 from evm_dex.history.updates import Exchange, Kind, OrderUpdate, encode
@@ -78,6 +78,13 @@ class Writer:
 
     def write(self, updates: Sequence[OrderUpdate]) -> bytes:
         """Write updates that follow the cursor; the payload of the last one."""
+        for run in runs(updates):
+            if run[0].kind == Kind.GAP:
+                self._database.execute("DELETE FROM active_orders")
+            payload = self._write(run)
+        return payload
+
+    def _write(self, updates: Sequence[OrderUpdate]) -> bytes:
         history: list[tuple[object, ...]] = []
         fills: list[tuple[object, ...]] = []
         last: dict[int, tuple[OrderUpdate, int, int]] = {}
