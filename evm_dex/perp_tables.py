@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evm_dex.tables import book_ladder, plain_table, units
 from precompiles.types import Address, PositionKind
@@ -34,6 +34,28 @@ def perp_book_table(dex: Dex, market: Address, symbol: str, levels: int) -> Tabl
     return book_ladder(title, asks, bids, base_decimals=base, quote_decimals=collateral)
 
 
+def open_positions(dex: Dex, market: Address) -> list[dict[str, Any]]:
+    """Open positions in a market, oldest first: amounts and prices as IPerp has them."""
+    found = []
+    for position_id in dex.chain.ledger.perp.open_positions.by_market.of(market):
+        position = dex.perp.call("getPosition", position_id)
+        worth = dex.perp.call("calculatePnL", position_id)
+        kind = PositionKind(dex.perp.call("getPositionState", position_id).kind)
+        found.append(
+            {
+                "id": position_id,
+                "account": position.trader,
+                "size": position.size if position.isLong else -position.size,
+                "entryPrice": position.entryPrice,
+                "pnl": worth.pnl,
+                "leverage": position.leverage,
+                "kind": kind.name.lower(),
+                "liquidationPrice": worth.liquidationPrice,
+            }
+        )
+    return found
+
+
 def positions_table(dex: Dex, market: Address, symbol: str) -> Table:
     """Open positions in a market, oldest first, with what each is worth at mark."""
     base, collateral = _decimals(dex, market)
@@ -43,20 +65,17 @@ def positions_table(dex: Dex, market: Address, symbol: str) -> Table:
         ("id", "account", "size", "entry", "gain", "margin", "liquidated"),
         right=numbers,
     )
-    for position_id in dex.chain.ledger.perp.open_positions.by_market.of(market):
-        position = dex.perp.call("getPosition", position_id)
-        worth = dex.perp.call("calculatePnL", position_id)
-        kind = PositionKind(dex.perp.call("getPositionState", position_id).kind)
-        threshold = worth.liquidationPrice
+    for it in open_positions(dex, market):
+        threshold = it["liquidationPrice"]
         table.add_row(
-            str(position_id),
-            f"{position.trader[:6]}…{position.trader[-4:]}",
-            ("+" if position.isLong else "-") + units(position.size, base),
-            units(position.entryPrice, collateral),
-            ("-" if worth.pnl < 0 else "+") + units(abs(worth.pnl), collateral),
-            f"{position.leverage}x {kind.name.lower()}",
+            str(it["id"]),
+            f"{it['account'][:6]}…{it['account'][-4:]}",
+            ("-" if it["size"] < 0 else "+") + units(abs(it["size"]), base),
+            units(it["entryPrice"], collateral),
+            ("-" if it["pnl"] < 0 else "+") + units(abs(it["pnl"]), collateral),
+            f"{it['leverage']}x {it['kind']}",
             units(threshold, collateral) if threshold else "-",
-            style="green" if worth.pnl >= 0 else "red",
+            style="green" if it["pnl"] >= 0 else "red",
         )
     for column in table.columns:
         column.no_wrap = column.header in ("id", "account", "size", "margin")

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from evm_dex.addresses import to_address
+from evm_dex.chain.errors import ChainError
+from precompiles.types import NATIVE_COIN
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from checkpoint.diff import Counts
     from checkpoint.manifest import CheckpointInfo
     from evm_dex.abi import Event
-    from evm_dex.contract import Contract
+    from evm_dex.addresses import AddressLike
     from evm_dex.dex import Dex
 
 _BAR_WIDTH = 24
@@ -41,10 +45,10 @@ def plain_table(title: str, columns: Sequence[str], *, right: Iterable[str] = ()
     return table
 
 
-def book_table(dex: Dex, asset: Contract, symbol: str, levels: int = 8) -> Table:
+def book_table(dex: Dex, asset: AddressLike, symbol: str, levels: int = 8) -> Table:
     """The best levels of a market, asks above bids, with bars for their sizes."""
-    quote = dex.contract(dex.spot.call("getMarket", asset).quote, "TestToken")
-    base_decimals, quote_decimals = asset.call("decimals"), quote.call("decimals")
+    quote = dex.spot.call("getMarket", asset).quote
+    base_decimals, quote_decimals = _decimals(dex, asset), _decimals(dex, quote)
     depth = dex.spot.call("getDepth", asset, levels)
     asks = list(zip(depth.askPrices, depth.askAmounts, strict=True))
     bids = list(zip(depth.bidPrices, depth.bidAmounts, strict=True))
@@ -52,6 +56,16 @@ def book_table(dex: Dex, asset: Contract, symbol: str, levels: int = 8) -> Table
     return book_ladder(
         title, asks, bids, base_decimals=base_decimals, quote_decimals=quote_decimals
     )
+
+
+def _decimals(dex: Dex, token: AddressLike) -> int:
+    """Of amounts; none where a token does not tell."""
+    if to_address(token) == NATIVE_COIN:
+        return 18
+    try:
+        return int(dex.contract(token, "TestToken").call("decimals"))
+    except (ChainError, ValueError):
+        return 0
 
 
 def book_ladder(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import evm_dex
+from evm_dex.chain.genesis_perp import market_address
 from evm_dex.cli import app
 
 runner = CliRunner()
@@ -49,12 +52,55 @@ def test_a_chain_on_disk_is_checked_and_shown(demo: tuple[Path, str]) -> None:
     assert json.loads(run("check", chain, "--json"))["wrong"] == []
     assert "invariants" in run("check", chain)
     assert "ask" in run("book", chain, "WETH")
-    assert "no token DOGE here; there are WETH, USDC" in run("book", chain, "DOGE", code=1)
+    assert "no market DOGE here; there are WETH" in run("book", chain, "DOGE", code=1)
     assert "Perpetual book WETH" in run("book", chain, "WETH", "--perp")
     shown = run("positions", chain, "WETH")
     assert "standalone" in shown
     assert "cross" in shown
     assert "no perpetual market DOGE" in run("positions", chain, "DOGE", code=1)
+
+
+def test_markets_that_were_listed_later_are_found_by_symbol_name_and_address(
+    tmp_path: Path,
+) -> None:
+    genesis = {
+        "tokens": [{"symbol": "USDC", "decimals": 6}],
+        "markets": [{"base": "ETH", "quote": "USDC", "tick": 1, "lot": 1}],
+        "perp": {"collateral": "USDC"},
+    }
+    chain = tmp_path / "chain"
+    with evm_dex.open(chain, genesis=genesis) as dex:
+        gold = dex.cheats.deploy_token("GOLD", 3)
+        dex.cheats.list_market("GOLD")
+        dex.cheats.deal_on_spot("GOLD", dex.accounts[0], 5_000)
+        dex.spot.send("placeOrder", gold, 1_500, 2_000 * 10**6, False)
+        dex.cheats.list_perp_market("OIL", 80 * 10**6)
+    for name in ("GOLD", gold.address, gold.address.lower()):
+        assert re.search(r"ask +2,000 +1\.5 ", run("book", chain, name))
+    assert "Order book ETH" in run("book", chain, "ETH")
+    for name in ("OIL", f"0x{market_address('OIL').hex()}"):
+        assert "mark 80," in run("book", chain, name, "--perp")
+        assert "mark 80," in run("positions", chain, name)
+    assert "no market DOGE here; there are ETH, GOLD" in run("book", chain, "DOGE", code=1)
+    assert json.loads(run("book", chain, "GOLD", "--json"))["asks"] == [["2000000000", "1500"]]
+
+
+def test_positions_are_told_to_other_programs_too(demo: tuple[Path, str]) -> None:
+    chain = demo[0] / "chain"
+    found = json.loads(run("positions", chain, "WETH", "--json"))
+    with evm_dex.open_beside(chain) as dex:
+        for position in found["positions"]:
+            known = dex.perp.call("getPositionState", position["id"])
+            assert int(position["size"]) == known.size
+            assert int(position["liquidationPrice"]) == known.liquidationPrice
+        sizes = [int(position["size"]) for position in found["positions"]]
+        assert sum(sizes) == 0
+        longs = dex.perp.call("getOpenInterest", found["market"])
+        assert sum(size for size in sizes if size > 0) == longs > 0
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version") == f"evm-dex {version('evm-dex')}\n"
 
 
 def test_checkpoints_are_listed_made_and_restored(demo: tuple[Path, str]) -> None:
@@ -126,14 +172,14 @@ def test_flow_for_another_market_than_the_chain_has_is_refused(tmp_path: Path) -
     messages.write_text("1.0,1,7,100,5000,1\n")
     run("replay", messages, "--path", chain)
     generated = ("replay", "--format", "generated", "--path", chain)
-    assert "no token WETH here; there are ASSET, USD" in run(*generated, code=1)
+    assert "no market WETH here; there are ASSET" in run(*generated, code=1)
 
 
 def test_messages_may_contain_square_brackets(tmp_path: Path) -> None:
     assert "[/odd]" in run("check", tmp_path / "[/odd]", code=1)
     with evm_dex.open(tmp_path / "chain"):
         pass
-    assert "no token [/odd] here" in run("book", tmp_path / "chain", "[/odd]", code=1)
+    assert "no market [/odd] here" in run("book", tmp_path / "chain", "[/odd]", code=1)
 
 
 def test_recorded_flow_is_replayed_or_named_as_bad(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ A new one is a function in such a module and a line below.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from evm_dex.cli import archive, chain, checkpoint, history, node, proving, prune
@@ -64,6 +66,27 @@ checkpoints.command("import")(archive.import_)
 
 for command in history.COMMANDS:
     histories.command()(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - only for this
+
+        typer.echo(f"evm-dex {version('evm-dex')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What comes before a command."""
+    del version  # its callback has answered
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -11,17 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import evm_dex
+from evm_dex.addresses import checksum
+from evm_dex.cli.markets import perp_market, spot_market
 from evm_dex.cli.shared import (
     AsJson,
     ChainPath,
     explained,
     looking_at,
-    perp_market,
+    print_json,
     row_progress,
-    token,
 )
 from evm_dex.cli.terminal import console, errors, escape
-from evm_dex.perp_tables import perp_book_table, positions_table, prices_line
+from evm_dex.perp_tables import open_positions, perp_book_table, positions_table, prices_line
 from evm_dex.tables import book_table, counts_table
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def _replay(dex: Dex, symbol: str, flow: list[Instruction | None]) -> None:
 
     from evm_dex.replay.runner import Replay, deposit  # noqa: PLC0415 - loads the whole chain
 
-    asset = token(dex, symbol)
+    asset = dex.contract(spot_market(dex, symbol), "TestToken")
     for account in dex.accounts[:2]:
         for _ in deposit(dex, account):
             pass
@@ -154,9 +156,12 @@ def check(path: ChainPath, as_json: AsJson = False) -> None:
 
 def book(
     path: ChainPath,
-    symbol: Annotated[str, typer.Argument(help="Token whose market to show, WETH for example.")],
+    symbol: Annotated[
+        str, typer.Argument(help="Token whose market to show: WETH, or its address.")
+    ],
     levels: Annotated[int, typer.Option(min=1, max=100, help="On each side.")] = 10,
     perp: Annotated[bool, typer.Option("--perp", help="Of the perpetual market.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a market's order book.
 
@@ -165,17 +170,28 @@ def book(
     evm-dex book my-chain WETH --perp
     """
     with explained(), looking_at(path) as dex:
-        if perp:
-            market = perp_market(dex, symbol)
+        market = perp_market(dex, symbol) if perp else spot_market(dex, symbol)
+        if as_json:
+            depth = (dex.perp if perp else dex.spot).call("getDepth", market, levels)
+            bids, asks = zip(depth[0], depth[1], strict=True), zip(depth[2], depth[3], strict=True)
+            found = {"height": dex.head.number, "market": checksum(market)}
+            print_json(found | {"bids": _texts(bids), "asks": _texts(asks)})
+        elif perp:
             console().print(perp_book_table(dex, market, symbol, levels))
             console().print(prices_line(dex, market), highlight=False)
         else:
-            console().print(book_table(dex, token(dex, symbol), symbol, levels))
+            console().print(book_table(dex, market, symbol, levels))
+
+
+def _texts(levels: Iterable[tuple[int, int]]) -> list[list[str]]:
+    """Price and amount of each, as text: they may have more digits than other programs' numbers."""
+    return [[str(price), str(amount)] for price, amount in levels]
 
 
 def positions(
     path: ChainPath,
-    symbol: Annotated[str, typer.Argument(help="Perpetual market, WETH for example.")],
+    symbol: Annotated[str, typer.Argument(help="Perpetual market: its name or address.")],
+    as_json: AsJson = False,
 ) -> None:
     """Show the open positions of a perpetual market.
 
@@ -183,5 +199,12 @@ def positions(
     """
     with explained(), looking_at(path) as dex:
         market = perp_market(dex, symbol)
+        if as_json:
+            amounts = ("size", "entryPrice", "pnl", "liquidationPrice")
+            found = open_positions(dex, market)
+            texts = [it | {name: str(it[name]) for name in amounts} for it in found]
+            height, address = dex.head.number, checksum(market)
+            print_json({"height": height, "market": address, "positions": texts})
+            return
         console().print(positions_table(dex, market, symbol))
         console().print(prices_line(dex, market), highlight=False)

@@ -159,7 +159,8 @@ def _print_banner(dex: Dex, setup: Setup, port: int) -> None:
     lines += ["", "[bold]Exchanges[/]"]
     lines += [f"spot  {dex.spot.address}", f"perp  {dex.perp.address}"]
     lines += [f"token {symbol:<6} {token.address}" for symbol, token in dex.tokens.items()]
-    lines += [f"perpetual market {symbol} 0x{it.hex()}" for symbol, it in dex.perp_markets.items()]
+    markets = dex.perp_markets.items()
+    lines += [f"perpetual market {symbol} {checksum(it)}" for symbol, it in markets]
     kept = f"kept in {escape(str(setup.path))}" if setup.path else "in memory"
     lines += ["", f"Chain {dex.chain.chain_id}, block {dex.chain.head.block_number}, {kept}"]
     shown = f"[{setup.host}]" if ":" in setup.host else setup.host

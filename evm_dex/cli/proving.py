@@ -172,7 +172,7 @@ def _side(path: Path, text: str) -> int | None:
     if text == "head":
         tell_if_held(path)
         return None
-    wanted = height_of(text)
+    wanted = height_of(text, "latest nor head")
     return choose_checkpoint(path, None).height if wanted is None else wanted
 
 

@@ -15,10 +15,8 @@ from checkpoint.errors import StoreError, StoreLocked
 from evm_dex.chain.errors import ChainError
 from evm_dex.cli.terminal import errors, escape, progress_bars
 from precompiles.ledger.storage import UntrustedStorage
-from precompiles.types import Address
 
 if TYPE_CHECKING:
-    from evm_dex.contract import Contract
     from evm_dex.dex import Dex
 
 ChainPath = Annotated[
@@ -33,10 +31,13 @@ _MEANWHILE = (
 )
 
 
-def height_of(text: str) -> int | None:
-    """The height somebody typed; None for the latest checkpoint. Raises BadParameter."""
+def height_of(text: str, others: str = "latest") -> int | None:
+    """The height somebody typed; None for the latest checkpoint. Raises BadParameter.
+
+    `others` are the words that the command takes instead.
+    """
     if text != "latest" and not (text.isascii() and text.isdecimal()):
-        raise typer.BadParameter(f"{text!r} is neither a height nor latest")
+        raise typer.BadParameter(f"{text!r} is neither a height nor {others}")
     return None if text == "latest" else int(text)
 
 
@@ -53,27 +54,10 @@ def row_progress(description: str = "Verifying") -> Iterator[Callable[[int, int]
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def token(dex: Dex, symbol: str) -> Contract:
-    """The token of a symbol. Raises ChainError."""
-    token = dex.tokens.get(symbol)
-    if token is None:
-        raise ChainError(f"no token {symbol} here; there are {', '.join(dex.tokens)}")
-    return token
-
-
-def perp_market(dex: Dex, symbol: str) -> Address:
-    """The perpetual market of a symbol. Raises ChainError."""
-    market = dex.perp_markets.get(symbol)
-    if market is None:
-        there_are = ", ".join(dex.perp_markets) or "none"
-        raise ChainError(f"no perpetual market {symbol} here; there are {there_are}")
-    return market
-
-
 def require(path: Path) -> Path:
     """A path that has a chain, so that a mistyped one is not made into an empty chain."""
     if not (path / "db").is_dir():
-        raise ChainError(f"there is no chain at {path}; `evm-dex replay --path {path}` makes one")
+        raise ChainError(f"there is no chain at {path}; `evm-dex node --db {path}` makes one")
     return path
 
 
