@@ -31,8 +31,7 @@ _NOTHING_READ = MetaWitness(set(), {})
 _NOT_THERE: Any = object()
 _MOST_ACCOUNTS = 4_096
 _MOST_STORAGES = 256
-_MOST_WORDS = 1_024
-"""Of one account. More of any are forgotten between blocks, and read again where needed."""
+"""More of either are forgotten when nothing waits to be settled, and read again where needed."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -88,6 +87,8 @@ class AccountDatabase(AccountDatabaseAPI):
         self._warm: dict[Any, bool] = {}
         self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
         """For each change the dict, the key, and what was there before."""
+        self._settled = 0
+        """How many changes are in a root, and in the journal no more."""
 
     @property
     def state_root(self) -> Hash32:
@@ -108,13 +109,13 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def record(self) -> JournalDBCheckpoint:
         """A mark for `discard`."""
-        return JournalDBCheckpoint(len(self._journal))
+        return JournalDBCheckpoint(self._settled + len(self._journal))
 
     def discard(self, checkpoint: JournalDBCheckpoint) -> None:
         """Take back all changes after a mark."""
-        journal = self._journal
-        assert checkpoint <= len(journal), "a root was made since"
-        while len(journal) > checkpoint:
+        journal, kept = self._journal, checkpoint - self._settled
+        assert kept >= 0, "a root was made since"
+        while len(journal) > kept:
             changed, key, before = journal.pop()
             if before is _NOT_THERE:
                 del changed[key]
@@ -187,6 +188,7 @@ class AccountDatabase(AccountDatabaseAPI):
     def _found(self, address: bytes) -> Account | None:
         account = self._accounts.get(address, _NOT_THERE)
         if account is _NOT_THERE:
+            self._make_room()
             try:
                 encoded = self._trie[keccak(address)]
             except MissingTrieNode as error:
@@ -235,8 +237,9 @@ class AccountDatabase(AccountDatabaseAPI):
         """One word; not `from_journal`: as it was when the transaction began."""
         if not from_journal and (address, slot) in self._before:
             return self._before[address, slot]
+        storage = self._storage(address)
         try:
-            return self._storage(address).get(slot)
+            return storage.get(slot)
         except MissingTrieNode as error:
             raise _missing_word(error, address) from error
 
@@ -257,6 +260,7 @@ class AccountDatabase(AccountDatabaseAPI):
     def _storage(self, address: bytes) -> Storage:
         storage = self._storages.get(address)
         if storage is None:
+            self._make_room()
             root = self._account(address).storage_root
             storage = self._storages[address] = Storage(self._nodes, root)
         return storage
@@ -303,6 +307,7 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def make_state_root(self) -> Hash32:
         """The root of the state as it is now; what came before can't be taken back any more."""
+        self._settled += len(self._journal)
         self._journal.clear()
         for address in sorted(self._changed_storages):
             self._settle_storage(address)
@@ -323,7 +328,7 @@ class AccountDatabase(AccountDatabaseAPI):
             self._changed.add(address)
 
     def _settle_account(self, address: bytes) -> None:
-        account = self._accounts[address]
+        account = self._found(address)
         try:
             self._trie[keccak(address)] = account.encode() if account else b""
         except MissingTrieNode as error:
@@ -337,14 +342,17 @@ class AccountDatabase(AccountDatabaseAPI):
         with self._db.atomic_batch() as batch:
             self._nodes.write_to(batch)
         self._codes.clear()
+        self._make_room()
+        return _NOTHING_READ
+
+    def _make_room(self) -> None:
+        """Forget what is known of accounts where that is much, unless some of it is not settled."""
+        if self._journal or self._changed or self._changed_storages:
+            return
         if len(self._accounts) > _MOST_ACCOUNTS:
             self._accounts.clear()
         if len(self._storages) > _MOST_STORAGES:
             self._storages.clear()
-        for storage in self._storages.values():
-            if len(storage.words) > _MOST_WORDS:
-                storage.words.clear()
-        return _NOTHING_READ
 
 
 def _missing_word(error: MissingTrieNode, address: bytes) -> MissingStorageTrieNode:

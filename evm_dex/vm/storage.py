@@ -8,6 +8,9 @@ from eth_hash.auto import keccak
 from evm_dex import rlp
 from evm_dex.vm.trie import NodeCache, Trie
 
+_MOST_WORDS = 1_024
+"""More are forgotten when none waits to be settled, and read again where needed."""
+
 
 class Storage:
     """Words over a storage trie. Slots and words are ints below 2**256; words never set are 0."""
@@ -26,6 +29,8 @@ class Storage:
         """One word. Raises MissingTrieNode."""
         word = self.words.get(slot)
         if word is None:
+            if len(self.words) > _MOST_WORDS and not self.written:
+                self.words.clear()
             word = self.words[slot] = self._stored(slot)
         return word
 

@@ -57,8 +57,6 @@ class NodeCache(dict[bytes, bytes]):
         for key, value in self.items():
             batch[key] = value
         self.clear()
-        if len(self.decoded) > _MOST_DECODED:
-            self.decoded.clear()
 
 
 class Trie:
@@ -129,6 +127,8 @@ class Trie:
     def _keep(self, digest: bytes, node: Node) -> None:
         """Keep a copy of a node, unless it holds others, which may be changed in place."""
         if self._decoded is not None and list not in map(type, node):
+            if len(self._decoded) > _MOST_DECODED:
+                self._decoded.clear()
             self._decoded[digest] = node.copy()
 
     def _set(self, node: Node, path: bytes, value: bytes, key: bytes) -> Node:

@@ -12,7 +12,7 @@ from eth_typing import Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.vm import accounts
+from evm_dex.vm import accounts, storage, trie
 from evm_dex.vm.accounts import AccountDatabase
 
 PLACES = [Address(bytes((place,)) * 20) for place in range(2)]
@@ -109,14 +109,16 @@ def test_says_what_py_evms_says_and_makes_the_same_roots(blocks: Any) -> None:
 def test_what_is_persisted_is_all_there(blocks: Any) -> None:
     """A database opened at each root sees what was seen when the root was made.
 
-    The one that made it forgets what it knew after every block, and finds it again.
+    The one that made it forgets all it knew as soon as it may, and finds it again.
     """
     stored = MemoryDB()
     database = AccountDatabase(AtomicDB(stored))
     kept = []
     with pytest.MonkeyPatch.context() as patch:
-        for bound in ("_MOST_ACCOUNTS", "_MOST_STORAGES", "_MOST_WORDS"):
-            patch.setattr(accounts, bound, 0)
+        patch.setattr(accounts, "_MOST_ACCOUNTS", 0)
+        patch.setattr(accounts, "_MOST_STORAGES", 0)
+        patch.setattr(storage, "_MOST_WORDS", 0)
+        patch.setattr(trie, "_MOST_DECODED", 0)
         for transactions in blocks:
             for steps, ending in transactions:
                 database.lock_changes()
@@ -160,3 +162,16 @@ def test_a_word_before_the_transaction_is_the_stored_one_until_it_ends() -> None
     assert database.get_storage(place, 1, from_journal=False) == 5
     database.lock_changes()
     assert database.get_storage(place, 1, from_journal=False) == 7
+
+
+def test_what_is_in_a_root_is_not_taken_back() -> None:
+    """A mark from before it is refused, not mistaken for a newer one."""
+    database = AccountDatabase(AtomicDB())
+    mark = database.record()
+    database.set_balance(PLACES[0], 1)
+    database.persist()
+    database.set_balance(PLACES[0], 2)
+    with pytest.raises(AssertionError, match="a root was made since"):
+        database.discard(mark)
+    database.discard(database.record())
+    assert database.get_balance(PLACES[0]) == 2

@@ -30,9 +30,8 @@ def chosen_header(random: Random, parent: Header) -> Header:
     return msgspec.structs.replace(parent.child(), coinbase=coinbase, base_fee_per_gas=7)
 
 
-@pytest.mark.parametrize("seed", range(WORLDS))
-def test_a_chain_does_what_py_evm_does(seed: int) -> None:
-    random = Random(seed)
+def run_both(random: Random) -> None:
+    """A world's random blocks on both sides."""
     ours, world = Ours(), make_world(random)
     ours.chain.write_state(world.write)
     theirs = Theirs(ours)
@@ -48,3 +47,8 @@ def test_a_chain_does_what_py_evm_does(seed: int) -> None:
         for side in (ours, theirs):
             side.end()
         assert ours.root == theirs.root
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_a_chain_does_what_py_evm_does(seed: int) -> None:
+    run_both(Random(seed))
