@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from importlib.metadata import version
 from pathlib import Path
 
@@ -97,6 +98,24 @@ def test_positions_are_told_to_other_programs_too(demo: tuple[Path, str]) -> Non
         assert sum(sizes) == 0
         longs = dex.perp.call("getOpenInterest", found["market"])
         assert sum(size for size in sizes if size > 0) == longs > 0
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with evm_dex.open(tmp_path / "chain"):
+        pass
+    store = f"sqlite:{tmp_path / 'history.db'}"
+    history = ("history", "serve", "--chain", tmp_path / "chain", "--store", store)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = f"can't listen at 127.0.0.1:{port}: address already in use; choose another"
+        assert f"{told} --port" in run("node", "--port", port, code=1)
+        assert f"{told} --http" in run(*history, "--http", port, code=1)
+
+
+def test_a_history_that_there_is_not_yet_is_told_how_to_make(tmp_path: Path) -> None:
+    missing = tmp_path / "nothing.db"
+    asked = run("history", "stats", "0x" + "11" * 20, "--store", f"sqlite:{missing}", code=1)
+    assert f"there is no history at {missing}; `evm-dex history serve" in asked
 
 
 def test_the_version_is_told() -> None:

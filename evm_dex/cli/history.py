@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.shared import AsJson, explained, print_json, require
+from evm_dex.cli.shared import AsJson, explained, listening, print_json, require
 from evm_dex.cli.terminal import console, errors
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ def serve(
     chain: _Chain = None,
     feed: _FeedAddress = None,
     http: Annotated[
-        int | None, typer.Option(help="Answer questions at this port; 0: any.", show_default=False)
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Answer questions at this port; 0: any.", show_default=False
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
     name: Annotated[str, typer.Option(help="What the chain knows this consumer as.")] = "history",
@@ -89,7 +92,8 @@ def serve(
         with closing(open_store(store)) as kept:
             reader = None if http is None else open_store(store, read_only=True)
             service = Service(source, kept, name=name)
-            asyncio.run(service.run(reader, host=host, port=http or 0, started=_tell_port))
+            with listening(host, http or 0, "--http"):
+                asyncio.run(service.run(reader, host=host, port=http or 0, started=_tell_port))
 
 
 def orders(
@@ -260,6 +264,8 @@ def consumers(
             known = registered.cursors(looked_at)
     if as_json_:
         print_json(known)
+    elif not known:
+        console().print("no consumer is registered; `evm-dex history serve --feed …` is one")
     else:
         for name, event_id in sorted(known.items()):
             console().print(f"{name}: event {event_id}", highlight=False)

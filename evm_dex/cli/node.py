@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.shared import explained
+from evm_dex.cli.shared import explained, listening
 from evm_dex.cli.terminal import console, errors, escape
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ async def _serve(server: Server, dex: Dex, setup: Setup, port: int, *, silent: b
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await server.start(setup.host, port)
+    with listening(setup.host, port, "--port (0 for any free one)"):
+        await server.start(setup.host, port)
     if not silent:
         _print_banner(dex, setup, server.port)
     await stop.wait()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
 from pathlib import Path
+from socket import gaierror
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +27,7 @@ ChainPath = Annotated[
 Height = Annotated[str, typer.Argument(help="A height, or latest.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for other programs.")]
 
+_NO_LISTENING = (EACCES, EADDRINUSE, EADDRNOTAVAIL)
 _MEANWHILE = (
     ". Meanwhile these work beside it: check, book, checkpoint list, verify, diff, export, pin "
     "and unpin"
@@ -97,6 +100,19 @@ def tell_holder(held: StoreLocked) -> None:
     """Say, beside the output, that what follows is read beside another process."""
     said = f"held by {escape(held.holder)}; reading beside it"
     errors().print(said, style="yellow", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def listening(host: str, port: int, option: str) -> Iterator[None]:
+    """Why nothing can listen there, and what to do. Raises ChainError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_LISTENING and not isinstance(error, gaierror):
+            raise
+        why = (error.strerror or str(error)).rpartition(": ")[2].lower()
+        said = f"can't listen at {host}:{port}: {why}; choose another {option} or --host"
+        raise ChainError(said) from None
 
 
 @contextmanager

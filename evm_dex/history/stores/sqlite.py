@@ -44,6 +44,11 @@ class SqliteStore(HistoryStore):
         where = f"{self.path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
         if str(path) == IN_MEMORY:
             where = "file::memory:"
+        elif read_only and not self.path.exists():
+            raise StoreUnavailable(
+                f"there is no history at {path}; `evm-dex history serve --store sqlite:{path}` "
+                "makes one"
+            )
         with self._speaking():
             self._database = sqlite3.connect(
                 where, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
