@@ -36,7 +36,11 @@ class History:
         self.store = SqliteStore(store) if isinstance(store, str | Path) else store
         self._consumer = Consumer(StoreFeed(dex.store), self.store, name)
         self._chain = dex.chain
-        self._consumer.catch_up()
+        try:
+            self._consumer.catch_up()
+        except BaseException:
+            self.close()
+            raise
         self._chain.listeners.append(self._committed)
 
     def __enter__(self) -> History:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,11 @@ def model_of(dex: Dex) -> ModelStore:
     return model
 
 
-def sqlite_of(dex: Dex) -> SqliteStore:
-    store = SqliteStore(IN_MEMORY)
-    store.apply(outbox(dex))
-    return store
+def differences(dex: Dex) -> list[str]:
+    """Between the chain's rows and what SQLite makes of its events."""
+    with closing(SqliteStore(IN_MEMORY)) as store:
+        store.apply(outbox(dex))
+        return list(verify(dex.store, store))
 
 
 def test_history_of_random_trading_is_what_the_rows_say() -> None:
@@ -59,7 +61,7 @@ def test_history_of_random_trading_is_what_the_rows_say() -> None:
                 dex.chain.rollback(dex.head.number - traffic.random.randint(1, 6))
                 traffic.again()
             if number % 100 == 99:
-                assert list(verify(dex.store, sqlite_of(dex))) == []
+                assert differences(dex) == []
         updates = outbox(dex)
         assert dex.self_check() == []
     assert {update.kind for update in updates} == set(Kind) - {Kind.GAP, Kind.FOUND}
@@ -122,7 +124,7 @@ def test_an_order_may_be_reduced_to_what_it_is(is_traded: bool) -> None:
         assert [as_row(u) for u in back if u.order_id == 1] == [as_row(order)]
         assert len(back) == 2
         dex.spot.send("cancelOrder", 1, sender=one)
-        assert list(verify(dex.store, sqlite_of(dex))) == []
+        assert differences(dex) == []
 
 
 def test_reverted_frame_leaves_no_event() -> None:

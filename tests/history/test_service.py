@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,9 +184,17 @@ def served(tmp_path: Path) -> Iterator[tuple[Traffic, str]]:
         server.close()
 
 
-def test_remote_consumer_follows_a_running_chain(served: tuple[Traffic, str]) -> None:
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(tmp_path / "h")) as opened:
+        yield opened
+
+
+def test_remote_consumer_follows_a_running_chain(
+    served: tuple[Traffic, str], store: SqliteStore
+) -> None:
     traffic, address = served
-    store, feed = SqliteStore(IN_MEMORY), RemoteFeed(address)
+    feed = RemoteFeed(address)
     consumer = Consumer(feed, store, "remote")
     thread = running(consumer)
     for _ in range(20):
@@ -277,8 +286,7 @@ def test_two_feeds_at_a_port_are_refused(served: tuple[Traffic, str]) -> None:
         FeedServer(traffic.dex.chain, traffic.dex.store, int(address.rsplit(":", 1)[1]))
 
 
-def test_chain_at_rest_is_read_from_its_files(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "h")
+def test_chain_at_rest_is_read_from_its_files(tmp_path: Path, store: SqliteStore) -> None:
     with chain(tmp_path / "chain") as dex:
         traffic = Traffic(dex, 3)
         for _ in range(10):
@@ -295,9 +303,10 @@ def test_chain_at_rest_is_read_from_its_files(tmp_path: Path) -> None:
         ChainFeed(tmp_path / "none").read(START)
 
 
-def test_restored_chain_is_noticed_and_the_history_rebuilt(tmp_path: Path) -> None:
+def test_restored_chain_is_noticed_and_the_history_rebuilt(
+    tmp_path: Path, store: SqliteStore
+) -> None:
     """After a restore ids are given out again; the same id is then another event."""
-    store = SqliteStore(tmp_path / "h")
     with chain(tmp_path / "chain", checkpoint_interval=10) as dex:
         traffic = Traffic(dex, 3)
         for _ in range(25):
@@ -317,11 +326,18 @@ def test_restored_chain_is_noticed_and_the_history_rebuilt(tmp_path: Path) -> No
         assert list(verify(dex.store, store)) == []
 
 
-def test_rebuild_from_outbox_stream_or_both(events: list[OrderUpdate]) -> None:
-    model, old = ModelStore(), SqliteStore(IN_MEMORY)
+@pytest.fixture
+def old() -> Iterator[SqliteStore]:
+    with closing(SqliteStore(IN_MEMORY)) as opened:
+        yield opened
+
+
+def test_rebuild_from_outbox_stream_or_both(
+    events: list[OrderUpdate], store: SqliteStore, old: SqliteStore
+) -> None:
+    model, target = ModelStore(), store
     model.apply(events)
     old.apply(events[:400])
-    target = SqliteStore(IN_MEMORY)
     assert rebuild(target, ListFeed(events)) == len(events)
     assert_same(target, model)
 
