@@ -33,6 +33,7 @@ Beside a chain (running with a feed, or at rest):
 """
 
 _WIDTH = 240
+_LARGEST = 2**63 - 1
 _Store = Annotated[
     str,
     typer.Option(
@@ -127,7 +128,9 @@ def orders(
 
 
 def order(
-    order_id: Annotated[int, typer.Argument(help="Id of an order.", show_default=False)],
+    order_id: Annotated[
+        int, typer.Argument(min=1, max=_LARGEST, help="Id of an order.", show_default=False)
+    ],
     store: _Store,
     as_json_: AsJson = False,
 ) -> None:
@@ -175,7 +178,7 @@ def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
 
 def stream(
     store: _Store,
-    after: Annotated[int, typer.Option(min=0, help="Begin behind this event.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=_LARGEST, help="Begin behind this event.")] = 0,
     limit: _Limit = 100,
 ) -> None:
     """All updates in their order, one JSON document per line."""

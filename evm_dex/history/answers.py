@@ -20,6 +20,9 @@ from evm_dex.history.stores.interface import (
 from evm_dex.history.updates import VERSION, Exchange, OrderUpdate, as_json
 
 Document = dict[str, Any]
+LARGEST = 2**63 - 1
+"""Of ids and times that can be asked for: what databases take as an integer."""
+_LARGEST_CLIENT_ID = 2**128 - 1
 
 
 class BadQuestion(ValueError):  # noqa: N818 - says what was asked
@@ -31,14 +34,21 @@ def address(text: str) -> Any:
     try:
         return to_address(text)
     except (ValueError, TypeError) as error:
-        raise BadQuestion(f"{text!r} is no address: {error}") from error
+        raise BadQuestion(f"{text!r} is no address: expected 0x and 40 hex digits") from error
 
 
-def number(text: str, name: str) -> int:
+def number(text: str, name: str, most: int = LARGEST) -> int:
     """A whole number of at least zero. Raises BadQuestion."""
     if not (text.isascii() and text.isdecimal()):
         raise BadQuestion(f"{name} must be a whole number, not {text!r}")
+    if len(text) > len(str(most)) or int(text) > most:
+        raise BadQuestion(f"{name} must be a whole number of at most {most}, not {text[:80]}")
     return int(text)
+
+
+def client_id(text: str) -> int:
+    """A client order id. Raises BadQuestion."""
+    return number(text, "client_order_id", _LARGEST_CLIENT_ID)
 
 
 def exchange(text: str) -> Exchange:

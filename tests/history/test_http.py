@@ -34,6 +34,7 @@ from tests.history.test_service import ListFeed
 from tests.history.traffic import Traffic, chain
 
 USER, MARKET = "0x" + USERS[0].hex(), "0x" + MARKETS[0][1].hex()
+HUGE = 2**63
 
 
 @asynccontextmanager
@@ -150,6 +151,12 @@ def test_answers_are_those_of_the_store(events: list[OrderUpdate]) -> None:
         (f"/v1/users/{USER}/history?limit=0", 400, "limit must be from 1 to 1000"),
         (f"/v1/users/{USER}/history?status=odd", 400, "status must be one of gone, new"),
         (f"/v1/users/{USER}/history?before=x", 400, "before must be a whole number"),
+        (f"/v1/users/{USER}/history?before=1-{HUGE}", 400, "before must be a whole number of at"),
+        (f"/v1/users/{USER}/history?start={HUGE}", 400, "start must be a whole number of at most"),
+        (f"/v1/users/{USER}/client-orders/{2**128}", 400, "of at most 3402823"),
+        (f"/v1/orders/{HUGE}", 400, "order_id must be a whole number of at most 92233720368547758"),
+        (f"/v1/stream?after={HUGE}", 400, "after must be a whole number of at most"),
+        (f"{UPDATES}?after={HUGE}", 400, "after must be a whole number of at most"),
         ("/v1/orders/999999", 404, "nothing is known"),
         ("/v1/stream?after=-1", 400, "after must be a whole number"),
         (f"{UPDATES}?user=me", 400, "no address"),

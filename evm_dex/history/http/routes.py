@@ -68,7 +68,7 @@ def _statistics(store: HistoryStore, values: Values) -> Document:
 
 
 def _by_client_id(store: HistoryStore, values: Values) -> Document:
-    client_order_id = answers.number(values["client_order_id"], "client_order_id")
+    client_order_id = answers.client_id(values["client_order_id"])
     return answers.orders(store.by_client_id(answers.address(values["user"]), client_order_id))
 
 
