@@ -8,9 +8,10 @@ from pathlib import Path
 
 from evm_dex.chain.consumers import set_cursor
 from evm_dex.history.consumer import Consumer
+from evm_dex.history.feed import MOST, Events
 from evm_dex.history.reading import RemoteFeed
 from evm_dex.history.serving import FeedServer
-from evm_dex.history.stores.interface import HistoryStore
+from evm_dex.history.stores.interface import Cursor, HistoryStore
 from tests.history.kills.bulk import BulkTraffic, chain
 from tests.history.kills.shared import Shared
 
@@ -25,7 +26,8 @@ _PAUSE = 0.005
 def trade(path: Path, port: int, seed: int, shared: Shared, most_behind: int) -> None:
     """An engine that never ends: large blocks, and now and then a way back.
 
-    It rests while there are more events than wanted, or than `most_behind` ahead of the store.
+    It rests while it is more than `most_behind` events ahead of the store; also while there are
+    more than wanted, unless the service has yet to be given something.
     """
     with chain(path) as dex:
         set_cursor(dex.store, RECOUNT, shared.counted)
@@ -40,17 +42,30 @@ def trade(path: Path, port: int, seed: int, shared: Shared, most_behind: int) ->
             blocks += 1
             shared.recorded, shared.blocks = dex.chain.outbox.state().last, blocks
             assert server.is_serving
-            while shared.recorded > min(shared.wanted, shared.stored + most_behind):
+            while shared.recorded > shared.stored + most_behind or (
+                shared.batches > 0 and shared.recorded > shared.wanted
+            ):
                 time.sleep(_PAUSE)
 
 
 def serve(open_store: Callable[[], HistoryStore], port: int, shared: Shared) -> None:
     """A service that never ends."""
-    consumer = Consumer(RemoteFeed(f"tcp://127.0.0.1:{port}"), open_store())
+    consumer = Consumer(Watched(f"tcp://127.0.0.1:{port}", shared), open_store())
 
-    def applied(event_id: int) -> None:
-        shared.stored = event_id
+    def applied(_event_id: int) -> None:
         shared.batches += 1
 
     consumer.applied = applied
     consumer.run()
+
+
+class Watched(RemoteFeed):
+    """Shows where the store is, as it says itself, whenever it is read for."""
+
+    def __init__(self, address: str, shared: Shared) -> None:
+        super().__init__(address)
+        self._shared = shared
+
+    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
+        self._shared.stored = cursor.event_id
+        return super().read(cursor, limit, consumer=consumer)
