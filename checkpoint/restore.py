@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from checkpoint.building import building, write_witness
@@ -66,8 +66,9 @@ def restore_to(
     """Make a new store at `target` of the newest checkpoint of the store at `path`, or another.
 
     For trying out another future: the store at `path` is only read, and may be in use; row files
-    are shared with it where the file system can. The new store is built and proven under another
-    name beside `target` and appears whole or not at all; after a kill, this can be run again.
+    are shared with it where the file system can. The new one begins without checkpoints and will
+    make and keep them as the old one does. It is built and proven under another name beside
+    `target` and appears whole or not at all; after a kill, this can be run again.
 
     Raises AlreadyThere where `target` is a file or a directory with something in it, NotAStore,
     NoCheckpoint, StoreLocked while another process is at the same target, StoreDamaged,
@@ -82,6 +83,8 @@ def restore_to(
         with building(Path(target), "restoring") as layout, stopwatch() as watch:
             materialize(info, layout.database, progress)
             write_witness(layout.witness, commit)
+            with suppress(FileNotFoundError):
+                _copy(StoreLayout(Path(path)).retention, layout.retention)
             sync_directory(layout.database)
     except OSError as error:
         raise StoreFailed(f"restoring {info.path} to {target}: {error}") from error

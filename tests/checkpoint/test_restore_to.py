@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import signal
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from checkpoint.errors import (
     StoreDamaged,
     StoreLocked,
 )
+from checkpoint.layout import StoreLayout
 from checkpoint.lock import StoreLock
 from checkpoint.manager import CheckpointManager
 from checkpoint.restore import restore_to
@@ -53,6 +55,23 @@ def test_the_new_store_is_at_the_checkpoint_and_the_old_one_where_it_was(
     with closing(RocksStore(tmp_path / "branch")) as store:
         assert contents(store) == grow(SEED, 3)[0].state
     assert [path.name for path in tmp_path.iterdir()] == ["branch"]
+
+
+def test_the_new_store_makes_and_keeps_checkpoints_as_the_old_one_does(
+    original: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(original, source)
+    with closing(RocksStore(source)) as store:
+        CheckpointManager(store, 7, 2)
+    restore_to(source, tmp_path / "branch", 3)
+    with closing(RocksStore(tmp_path / "branch")) as store:
+        branch = CheckpointManager(store)
+        assert (branch.interval, branch.keep) == (7, 2)
+        assert branch.list() == ()
+    StoreLayout(source).retention.unlink()
+    restore_to(source, tmp_path / "plain", 3)
+    assert not StoreLayout(tmp_path / "plain").retention.exists()
 
 
 def test_an_empty_directory_is_taken_and_a_full_one_left_alone(
