@@ -19,7 +19,7 @@ help: ## List the targets
 $(LOCKED): requirements.lock .ci/python
 	@python=$$(sh .ci/python) && rm -rf $(VENV) && \
 		echo "making an environment in $(VENV) with $$python ..." && "$$python" -m venv $(VENV)
-	@echo "fetching what requirements.lock pins (100 MB, half a minute) ..."
+	@echo "fetching what requirements.lock pins (100 MB, a minute or so) ..."
 	@$(PIP) --require-hashes -r requirements.lock
 	@touch $@
 
