@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import pytest
 
 from evm_dex.vm import accounts, storage, trie
+from evm_dex.vm.machine import State
 from precompiles.types import Address
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World, word
@@ -55,6 +57,10 @@ def sizes(state: Any) -> dict[str, int]:
     return {**held, "decoded": len(database._nodes.decoded), "words": max(words, default=0)}
 
 
+def _address(number: int) -> Address:
+    return Address(number.to_bytes(20, "big"))
+
+
 def test_many_blocks_leave_no_more_behind_than_a_few(bound: int) -> None:
     """Each pays somebody new and writes a new word; a block's own are what may be above."""
     world = World()
@@ -64,19 +70,27 @@ def test_many_blocks_leave_no_more_behind_than_a_few(bound: int) -> None:
         found = sizes(world.chain.state)
         assert max(found.values()) <= bound + 20, found
     assert world.chain.state.get_storage(contract, NEW) == 1
-    assert world.chain.state.get_balance(Address(NEW.to_bytes(20, "big"))) == 1
+    assert world.chain.state.get_balance(_address(NEW)) == 1
     assert not world.chain._sealer._nodes.pending
 
 
-def test_questions_between_blocks_are_forgotten_too(bound: int) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda state, _, number: state.get_balance(_address(number)),
+        lambda state, _, number: state.get_storage(_address(number), 0),
+        lambda state, contract, number: state.get_storage(contract, number),
+    ],
+    ids=["accounts", "storages", "words"],
+)
+def test_questions_between_blocks_are_forgotten_too(
+    bound: int, ask: Callable[[State, Address, int], int]
+) -> None:
     """An idle node is asked for any number of accounts and words, and no block comes."""
     world = World()
     contract = world.deploy(deployment(STORE_AND_PAY))
     for number in range(NEW, NEW + 4 * bound):
-        place = Address(number.to_bytes(20, "big"))
-        assert world.chain.state.get_balance(place) == 0
-        assert world.chain.state.get_storage(place, number) == 0
-        assert world.chain.state.get_storage(contract, number) == 0
+        assert ask(world.chain.state, contract, number) == 0
     found = sizes(world.chain.state)
     assert max(found.values()) <= bound + 2, found
 

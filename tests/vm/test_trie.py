@@ -37,16 +37,24 @@ def test_same_root_and_values_as_the_reference_after_any_changes(
     assert all(trie[key] == reference[key] for key, _, _ in steps)
 
 
-@given(STEPS, STEPS)
+@given(STEPS, STEPS, st.booleans())
 def test_an_earlier_root_stays_readable(
-    steps: list[tuple[bytes, bytes, bool]], later: list[tuple[bytes, bytes, bool]]
+    steps: list[tuple[bytes, bytes, bool]],
+    later: list[tuple[bytes, bytes, bool]],
+    is_read_again: bool,
 ) -> None:
-    nodes = NodeCache(AtomicDB())
+    """Two contracts may have the same storage, and one of them goes on to change it."""
+    database = AtomicDB()
+    nodes = NodeCache(database)
     trie = Trie(nodes, BLANK_NODE_HASH)
     expected: dict[bytes, bytes] = {}
     for key, value, _ in steps:
         trie[key] = expected[key] = value
     root = trie.root_hash
+    if is_read_again:
+        nodes.write_to(database)
+        nodes = NodeCache(database)
+        trie = Trie(nodes, root)
     for key, value, _ in later:
         trie[key] = value
     _ = trie.root_hash

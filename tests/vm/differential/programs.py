@@ -25,6 +25,7 @@ _OPCODES = sorted(PRAGUE_OPCODES)
 _COMMON = [
     op for op in _OPCODES if op <= 0x5F or 0x80 <= op <= 0x82 or 0x90 <= op <= 0x92 or op >= 0xF0
 ]
+_FEWER_LEVELS = "PUSH0 CALLDATALOAD 0x01 SHR"
 _JUMPDEST = b"\x5b"
 
 
@@ -61,6 +62,7 @@ class Grammar:
             (self.call, 12),
             (self.create, 2 if self.inits else 0),
             (self.create_and_call, 5 if self.inits else 0),
+            (self.try_out, 5),
             (self.jump, 2),
             (self.end, 1),
         ]
@@ -105,13 +107,30 @@ class Grammar:
         kind = self.random.choice(CALLS)
         amount = self.random.choice(("PUSH0", "PUSH0", "0x01", "0x03", "CALLVALUE", "SELFBALANCE"))
         gas = self.random.choice(("GAS", "GAS", "GAS", "PUSH0", "0x0400", "0x2710", "0x7530"))
-        levels = "0x01" if self.random.random() < 0.05 else "PUSH0 CALLDATALOAD 0x01 SHR"
+        levels = "0x01" if self.random.random() < 0.05 else _FEWER_LEVELS
         value = amount if kind in ("CALL", "CALLCODE") else ""
         called = f"{levels} PUSH0 MSTORE 0x20 0x40 0x20 PUSH0 {value} {self.address()} {gas} {kind}"
         ending = self.random.choice(
             ("POP", "POP", "0x01 SSTORE", "0x02 TSTORE", "PUSH0 MSTORE 0x20 PUSH0 LOG0")
         )
         return assemble(f"{called} {ending}")
+
+    def try_out(self) -> bytes:
+        """Let somebody change what is one's own, likely in vain, and log what is left of it."""
+        slot = _push(self.random.choice(SLOTS))
+        kind, whom = self.random.choice(
+            (("CALL", "ADDRESS"), ("DELEGATECALL", self.address()), ("CALLCODE", self.address()))
+        )
+        gas = self.random.choice(("0x1770", "0x2ee0", "0x7530", "GAS"))
+        value = "" if kind == "DELEGATECALL" else "PUSH0"
+        looks = "".join(
+            f"{slot} {load} PUSH0 MSTORE 0x20 PUSH0 LOG0 " for load in ("SLOAD", "TLOAD")
+        )
+        changes = self.store_transient() + self.store()
+        called = (
+            f"{_FEWER_LEVELS} PUSH0 MSTORE PUSH0 PUSH0 0x20 PUSH0 {value} {whom} {gas} {kind} POP"
+        )
+        return changes + assemble(f"{called} {looks}")
 
     def create(self) -> bytes:
         """Create a contract, remember where."""

@@ -77,7 +77,8 @@ def make_world(random: Random) -> World:
     codes = {address: grammar.program(14) for address in CONTRACTS[:-1]}
     codes[CONTRACTS[-1]] = grammar.noise(80)
     words = (0, 1, 2, 2**255)
-    storage = {address: {slot: random.choice(words) for slot in SLOTS} for address in CONTRACTS}
+    contents = [{slot: random.choice(words) for slot in SLOTS} for _ in range(3)]
+    storage = {address: random.choice(contents) for address in CONTRACTS}  # some share a trie
     return World(grammar.library, codes, storage, created)
 
 
