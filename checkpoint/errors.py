@@ -40,8 +40,8 @@ class CommitsLost(StoreDamaged):
             found += ", from before a rollback,"
         super().__init__(
             f"the store {found} but height {committed} was committed: the end of its log is lost "
-            "(deleted, cut off, or the power failed before it was synced). Opening it with "
-            "accept_loss=True goes on from what is there",
+            "(deleted, cut off, or the power failed before it was synced). Opening it in Python "
+            "with accept_loss=True goes on from what is there",
             where,
         )
 

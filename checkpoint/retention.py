@@ -74,8 +74,8 @@ def _read(file: Path) -> Retention | None:
         return None
     except (msgspec.MsgspecError, ValueError) as error:
         raise StoreError(
-            f"{file} can't be read ({error}): give checkpoint_interval and keep_checkpoints to "
-            "replace it"
+            f"{file} can't be read ({error}): remove it for the defaults, or open the store with "
+            "checkpoint_interval and keep_checkpoints"
         ) from error
 
 

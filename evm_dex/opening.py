@@ -26,6 +26,7 @@ def open_dex(
     sync: SyncPolicy = "never",
     keep_limit: int = 0,
     history: bool | None = None,
+    accept_loss: bool = False,
 ) -> Dex:
     """A chain in memory, or at a path; what is there already goes on at its head.
 
@@ -37,7 +38,8 @@ def open_dex(
     none. With a `keep_limit` a keeper's transaction goes first in a block whenever a perpetual
     market has made work for it, and fires up to so many triggers and liquidations. `history`
     says whether what happens to orders is recorded for the order history (docs/history.md): by
-    default as last time, at first it is; what happens without it is not made up for. Raises
+    default as last time, at first it is; what happens without it is not made up for. A store whose
+    last blocks are lost with the end of its log is refused, but for `accept_loss`. Raises
     GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
     """
     if path is None:
@@ -46,7 +48,7 @@ def open_dex(
     from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
 
-    store = RocksStore(path, sync=sync)
+    store = RocksStore(path, sync=sync, accept_loss=accept_loss)
     try:
         manager = CheckpointManager(store, checkpoint_interval, keep_checkpoints)
     except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 from importlib.metadata import version
 from pathlib import Path
@@ -170,6 +171,17 @@ def test_a_path_without_a_chain_is_not_made_into_one(tmp_path: Path) -> None:
     for command in (("check",), ("checkpoint", "list"), ("checkpoint", "restore")):
         assert "there is no chain at" in run(*command, missing, code=1)
     assert not missing.exists()
+
+
+def test_a_chain_that_lost_its_database_is_restored_from_its_checkpoint(tmp_path: Path) -> None:
+    chain = tmp_path / "chain"
+    with evm_dex.open(chain, checkpoint_interval=5) as dex:
+        dex.mine(7)
+    shutil.rmtree(chain / "db")
+    assert "restore a checkpoint" in run("check", chain, code=1)
+    assert "block 5: files" in run("checkpoint", "verify", chain)
+    assert "restored block 5" in run("checkpoint", "restore", chain)
+    assert json.loads(run("check", chain, "--json"))["wrong"] == []
 
 
 def test_a_second_process_is_told_who_holds_the_chain(tmp_path: Path) -> None:

@@ -58,8 +58,11 @@ def row_progress(description: str = "Verifying") -> Iterator[Callable[[int, int]
 
 
 def require(path: Path) -> Path:
-    """A path that has a chain, so that a mistyped one is not made into an empty chain."""
-    if not (path / "db").is_dir():
+    """A path that has a chain, so that a mistyped one is not made into an empty chain.
+
+    One whose database is gone has checkpoints still, to be listed and restored.
+    """
+    if not (path / "db").is_dir() and not (path / "checkpoints").is_dir():
         raise ChainError(f"there is no chain at {path}; `evm-dex node --db {path}` makes one")
     return path
 
