@@ -69,6 +69,15 @@ class WrongFormat(StoreError):
         )
 
 
+class OtherVersion(StoreError):
+    """The store's families are not those of this program."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(
+            f"{where}: another version of this program made it ({problem}); open it with that one"
+        )
+
+
 class WrongChain(StoreError):
     """The store belongs to another chain."""
 

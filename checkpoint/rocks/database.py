@@ -20,7 +20,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from checkpoint.errors import StoreClosed, StoreDamaged, StoreError, StoreFailed
+from checkpoint.errors import OtherVersion, StoreClosed, StoreDamaged, StoreError, StoreFailed
 from checkpoint.families import Family
 
 BOOKKEEPING = "default"
@@ -187,6 +187,8 @@ def _translated(error: Exception, where: str) -> StoreError:
     text = str(error)
     if text.startswith("Corruption") or "No such file" in text or "does not exist" in text:
         return StoreDamaged(text, where)
+    if "Column famil" in text:  # one we know is not there, or there is one that we do not know
+        return OtherVersion(where, text)
     return StoreFailed(f"{where}: {text}")
 
 

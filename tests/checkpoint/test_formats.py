@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from rocksdict import Options, Rdict
 
-from checkpoint.errors import StoreDamaged, WrongFormat
+from checkpoint.errors import OtherVersion, StoreDamaged, WrongFormat
 from checkpoint.families import Family, height_key, height_of, row_key
 from checkpoint.head import Head
 from checkpoint.manifest import CheckpointFile, Manifest
@@ -53,6 +54,17 @@ MANIFEST = Manifest(
 
 def sample(name: str) -> bytes:
     return bytes.fromhex((SAMPLES / name).read_text())
+
+
+def test_a_database_of_another_version_is_said_to_be_one(tmp_path: Path) -> None:
+    """One without a family that this version has, as those before it left them."""
+    RocksStore(tmp_path).close()
+    families = {str(family): Options(raw_mode=True) for family in Family}
+    database = Rdict(str(tmp_path / "db"), Options(raw_mode=True), families)
+    database.drop_column_family(str(Family.EVENTS))
+    database.close()
+    with pytest.raises(OtherVersion, match=r"another version .*events.* open it with that one"):
+        RocksStore(tmp_path)
 
 
 def test_keys_keep_their_layout() -> None:
