@@ -5,12 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from evm_dex.history.stores.interface import HistoryStore, StoreBroken, StoreUnavailable
+from evm_dex.history.stores.interface import (
+    HistoryStore,
+    Question,
+    StoreBroken,
+    StoreUnavailable,
+)
 from evm_dex.history.stores.sqlite import SqliteStore
 from evm_dex.history.updates import OrderUpdate
+from precompiles.types import Address
 from tests.history.model import ModelStore
 from tests.history.store_contract import OpenStore, StoreContract, assert_same
 from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
@@ -55,6 +62,20 @@ def test_a_store_that_another_process_writes_is_away_and_comes_back(
     other.execute("ROLLBACK")
     other.close()
     assert store.apply(events[:10]) == 10
+    store.close()
+
+
+def test_a_user_that_is_not_the_bytes_of_an_address_is_refused_rather_than_not_found() -> None:
+    store, user = SqliteStore(":memory:"), cast(Address, "0x" + "11" * 20)
+    for asking in (
+        lambda: store.open_orders(user),
+        lambda: store.by_client_id(user, 7),
+        lambda: store.statistics(user),
+        lambda: store.history(Question(user=user)),
+        lambda: store.fills(Question(market=user)),
+    ):
+        with pytest.raises(ValueError, match=r"is not 20 bytes: give .*to_address"):
+            asking()
     store.close()
 
 

@@ -88,6 +88,9 @@ class Question(Struct, frozen=True, kw_only=True):
         """Raises ValueError, saying what to ask instead."""
         if self.user is None and self.market is None:
             raise ValueError("ask for a user, a market, or both")
+        for address in (self.user, self.market):
+            if address is not None:
+                check_address(address)
         check_limit(self.limit)
 
 
@@ -162,6 +165,12 @@ class HistoryStore(Protocol):
     @abstractmethod
     def close(self) -> None:
         """Let go of it."""
+
+
+def check_address(address: Address) -> None:
+    """Raises ValueError for what is not the bytes of one, and would be found nowhere."""
+    if not isinstance(address, bytes) or len(address) != 20:
+        raise ValueError(f"{address!r} is not 20 bytes: give evm_dex.addresses.to_address(…)")
 
 
 def check_limit(limit: int) -> None:

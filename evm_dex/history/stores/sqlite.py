@@ -18,6 +18,7 @@ from evm_dex.history.stores.interface import (
     Statistics,
     StoreBroken,
     StoreUnavailable,
+    check_address,
     check_limit,
     new_updates,
 )
@@ -87,6 +88,7 @@ class SqliteStore(HistoryStore):
     def open_orders(
         self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
     ) -> list[OrderUpdate]:
+        check_address(user)
         where, values = _of_market(exchange, market)
         return self._updates(
             f"{_UPDATE} JOIN active_orders a USING (event_id)"  # noqa: S608 - texts of ours
@@ -111,6 +113,7 @@ class SqliteStore(HistoryStore):
         )
 
     def by_client_id(self, user: Address, client_order_id: int) -> list[OrderUpdate]:
+        check_address(user)
         return self._updates(
             f"{_UPDATE} JOIN orders o USING (event_id)"  # noqa: S608 - texts of ours
             " WHERE o.user = (SELECT number FROM users WHERE address = ?)"
@@ -126,6 +129,7 @@ class SqliteStore(HistoryStore):
         return self._answer(question, "fills")
 
     def statistics(self, user: Address) -> list[Statistics]:
+        check_address(user)
         with self._speaking():
             rows = self._database.execute(
                 "SELECT s.*, m.exchange, m.address FROM order_statistics s"
