@@ -60,7 +60,8 @@ class Run:
             self.random.choice(events)()
         fresh = Ours(self.ours.world.store)
         assert self.ours.root == self.theirs.root == fresh.root
-        looked_at = self.random.sample(self.world.places, 8)
+        sample = self.random.sample(self.world.places, 8)
+        looked_at = self.random.choice((sample, [*CONTRACTS, *EMPTY]))
         self.theirs.begin(self.ours.chain.next_header())
         for side in (self.ours, fresh):
             assert seen(side.state, looked_at) == seen(self.theirs.state, looked_at)
@@ -162,8 +163,11 @@ class Run:
                 self._write_something(state, random)
                 if random.random() < 0.5:
                     state.revert(mark)
-            if random.random() < 0.3:
+            mark = state.snapshot()
+            if random.random() < 0.4:
                 state.delete_account(random.choice((*CONTRACTS, *EMPTY)))
+            if random.random() < 0.5:
+                state.revert(mark)
 
         return change
 
