@@ -19,6 +19,9 @@ _DIRECTORIES = (
 """In an installed package, however it was built; in a checkout."""
 
 
+_BIN = {"bytecode": "bin", "deployedBytecode": "bin-runtime"}
+
+
 class ArtifactError(ValueError):
     """There is no such artifact, or it lacks what is needed of it."""
 
@@ -36,18 +39,24 @@ def load_artifact(source: str | Path | Artifact) -> Artifact:
     except ValueError as error:
         raise ArtifactError(f"{path} is not JSON: {error}") from error
     if not isinstance(artifact, dict) or "abi" not in artifact:
-        raise ArtifactError(f"{path} has no `abi`: expected a compiler's JSON for one contract")
+        several = " (this one has several: give dex.deploy the content of one)"
+        is_output = isinstance(artifact, dict) and "contracts" in artifact
+        raise ArtifactError(
+            f"{path} has no `abi`: expected a compiler's JSON for one contract"
+            f"{several if is_output else ''}"
+        )
     return artifact
 
 
 def code_of(artifact: Artifact, field: str = "bytecode") -> bytes:
     """Bytecode ("bytecode" creates the contract, "deployedBytecode" is the contract).
 
-    Understands the hex of this project and Hardhat, and Foundry's object with `object` inside.
+    Understands the hex of this project and Hardhat, Foundry's object with `object` inside, and what
+    solc itself gives for a contract, as standard JSON or combined (`bin`, `bin-runtime`).
     Raises ArtifactError when there is none or when libraries are still to be linked.
     """
     name = artifact.get("contractName", "the artifact")
-    found = artifact.get(field)
+    found = artifact.get(field) or artifact.get("evm", {}).get(field) or artifact.get(_BIN[field])
     text = found.get("object") if isinstance(found, Mapping) else found
     if not isinstance(text, str) or text in ("", "0x"):
         raise ArtifactError(f"{name} has no `{field}`: is it an interface or abstract?")

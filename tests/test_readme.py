@@ -46,6 +46,10 @@ def test_the_genesis_opens_a_chain_with_its_market() -> None:
         market = dex.spot.call("getMarket", dex.tokens["WETH"])
         assert (market.tick, market.lot) == (10_000, 10**12)
         assert (market.makerFee, market.takerFee) == (10, 50)
+        rich, usdc = dex.accounts[1], dex.tokens["USDC"]
+        assert dex.spot.call("getBalance", rich, usdc).available == 9_000 * 10**6
+        assert dex.perp.call("getAccount", rich).cash == 1_000 * 10**6
+        assert dex.perp.call("getMarkPrice", dex.perp_markets["WETH"]) == 2_000 * 10**6
 
 
 def test_the_tests_it_shows_pass(tmp_path: Path) -> None:

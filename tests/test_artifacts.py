@@ -1,0 +1,46 @@
+"""Contracts are taken as compilers write them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evm_dex
+from evm_dex.artifact import ArtifactError, load_artifact
+
+TOKEN = load_artifact("TestToken")
+ABI, CODE = TOKEN["abi"], TOKEN["bytecode"].removeprefix("0x")
+
+SHAPES: dict[str, Callable[[], dict[str, Any]]] = {
+    "Hardhat": lambda: {"contractName": "T", "abi": ABI, "bytecode": f"0x{CODE}"},
+    "Foundry": lambda: {"abi": ABI, "bytecode": {"object": f"0x{CODE}", "linkReferences": {}}},
+    "solc's standard JSON": lambda: {"abi": ABI, "evm": {"bytecode": {"object": CODE}}},
+    "solc's combined JSON": lambda: {"abi": ABI, "bin": CODE},
+}
+
+
+@pytest.mark.parametrize("compiler", SHAPES)
+def test_a_contract_is_deployed_from_what_a_compiler_wrote(compiler: str, tmp_path: Path) -> None:
+    (tmp_path / "T.json").write_text(json.dumps(SHAPES[compiler]()))
+    with evm_dex.open() as dex:
+        for source in (tmp_path / "T.json", SHAPES[compiler]()):
+            assert dex.deploy(source, "Gold", "AU", 3).call("symbol") == "AU"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"abi": []}, "has no `bytecode`: is it an interface or abstract"),
+        ({"abi": [], "bytecode": "0x60__$abc$__"}, "is not hex: link its libraries first"),
+        ({"contracts": {"T.sol": {}}}, "several: give dex.deploy the content of one"),
+        ([], "expected a compiler's JSON for one contract$"),
+    ],
+)
+def test_what_is_no_contract_is_named(content: object, said: str, tmp_path: Path) -> None:
+    (tmp_path / "T.json").write_text(json.dumps(content))
+    with evm_dex.open() as dex, pytest.raises(ArtifactError, match=said):
+        dex.deploy(tmp_path / "T.json")
