@@ -10,6 +10,7 @@ import msgspec
 from eth.abc import ComputationAPI
 from eth.constants import BLANK_ROOT_HASH
 from eth.exceptions import InsufficientFunds
+from eth_utils.exceptions import ValidationError
 
 from evm_dex.chain.block_override import BlockOverride
 from evm_dex.chain.errors import CallFailed, CallRefused, StateMissing
@@ -221,6 +222,8 @@ class Simulator:
                 f"insufficient funds for transfer: 0x{call.sender.hex()} has {balance} wei, the "
                 f"call sends {call.value}"
             ) from error
+        except ValidationError as error:
+            raise CallRefused(str(error)) from error
 
     def _succeeds(self, state: State, call: Call, gas: int) -> bool:
         with _undone(state):

@@ -89,7 +89,7 @@ class Sealer:
         return gas <= self.header.gas_limit and blobs <= MAX_BLOB_GAS_PER_BLOCK
 
     def apply(self, transaction: Transaction) -> None:
-        """Execute one transaction. Raises py-evm's ValidationError before any change."""
+        """Execute one transaction. Raises py-evm's ValidationError, with nothing changed."""
         self.include(transaction, *self._machine.apply(self.state, transaction))
 
     def include(self, transaction: Transaction, computation: ComputationAPI, gas_used: int) -> None:

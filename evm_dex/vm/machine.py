@@ -14,6 +14,7 @@ from eth.abc import AtomicDatabaseAPI, ComputationAPI
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
 from eth.vm.interrupt import EVMMissingData
+from eth_utils.exceptions import ValidationError
 
 
 class State(Protocol):
@@ -116,18 +117,24 @@ class Machine:
     def apply(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
         """Execute a transaction for good: its computation and the gas it pays for.
 
-        Raises py-evm's ValidationError, before any change, for one that is not valid here.
+        Raises py-evm's ValidationError, with nothing changed, for one that is not valid here.
         """
         evm: Any = state
         evm.lock_changes()
-        computation = evm.apply_transaction(transaction)
+        before = evm.snapshot()
+        try:
+            computation = evm.apply_transaction(transaction)
+        except ValidationError:  # an amount of wei above 256 bits comes up only half-way
+            evm.revert(before)
+            raise
         return computation, self._vm.finalize_gas_used(transaction, computation)
 
     def run(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
         """Execute a transaction without validating it and without settling its gas.
 
         Its computation and the gas it would pay for. What was written to the state before counts
-        as stored, not as written by it.
+        as stored, not as written by it. Raises py-evm's ValidationError where an account would have
+        more than 256 bits of wei.
         """
         evm: Any = state
         evm.lock_changes()
