@@ -130,8 +130,10 @@ class Interface:
         return _error(entry["name"], entry["inputs"], output[_SELECTOR_BYTES:])
 
 
-def exchange_error(output: bytes) -> DecodedError | None:
-    """Revert data as an error of one of the exchanges; None where it is none."""
+def exchange_error(output: bytes | str) -> DecodedError | None:
+    """Revert data, or its hex, as an error of one of the exchanges; None where it is none."""
+    if isinstance(output, str):
+        output = bytes.fromhex(output.removeprefix("0x"))
     known = ContractError.known.get(output[:_SELECTOR_BYTES])
     if known is None:
         return None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
 from eth_account import Account
-from web3 import HTTPProvider, Web3
+from web3 import AsyncWeb3, HTTPProvider, Web3, WebSocketProvider
 from web3.exceptions import ContractCustomError, Web3RPCError
 
+from evm_dex.abi import exchange_error
 from evm_dex.artifact import code_of, load_artifact
 from tests.node.served import OTHER, OWNER, Served, served
 
@@ -82,8 +84,36 @@ def test_the_exchange_trades_and_refuses_by_name(fresh_node: Served, web3: Any) 
     placed = spot.events.OrderPlaced().process_receipt(receipt)
     assert [event["args"]["price"] for event in placed] == [3_000 * 10**6]
     assert spot.functions.getBestPrices(weth).call()[1] == 3_000 * 10**6
-    with pytest.raises(ContractCustomError):
+    with pytest.raises(ContractCustomError) as refused:
         spot.functions.placeOrder(weth, 1, 3_000 * 10**6, False).call()
+    assert isinstance(refused.value.data, str)
+    error = exchange_error(refused.value.data)  # as docs/clients.md says
+    assert error is not None
+    assert (error.name, error.args["amount"]) == ("AmountNotMultipleOfLot", 1)
+
+
+def test_subscriptions_over_websocket_tell_of_blocks_and_logs(
+    fresh_node: Served, web3: Any
+) -> None:
+    contract = deployed(web3, "StorageAndEvent")
+
+    async def listen() -> dict[str, Any]:
+        url = fresh_node.url.replace("http", "ws")
+        async with AsyncWeb3(WebSocketProvider(url)) as socket:
+            heads = await socket.eth.subscribe("newHeads")
+            logs = await socket.eth.subscribe("logs", {"address": contract.address})
+            send = contract.functions.store(3, 4).transact
+            await asyncio.to_thread(send, {"from": web3.eth.accounts[0]})
+            told: dict[str, Any] = {}
+            async for message in socket.socket.process_subscriptions():
+                told[{heads: "head", logs: "log"}[message["subscription"]]] = message["result"]
+                if len(told) == 2:
+                    break
+            return told
+
+    told = asyncio.run(asyncio.wait_for(listen(), 20))
+    assert told["log"]["address"] == contract.address
+    assert told["log"]["blockHash"] == told["head"]["hash"]
 
 
 def test_what_waits_counts_for_the_pending_nonce() -> None:
