@@ -162,8 +162,25 @@ def test_a_checkpoint_is_proven_where_it_lies_and_damage_is_named(tmp_path: Path
 
 def test_help_shows_what_to_type() -> None:
     assert "evm-dex check demo-data/chain" in run("--help")
-    for command in (("demo",), ("replay",), ("check",), ("book",), ("checkpoint", "verify")):
+    asked = [("history", name) for name in ("serve", "orders", "stats", "verify", "rebuild")]
+    for command in (
+        ("demo",),
+        ("replay",),
+        ("check",),
+        ("book",),
+        ("checkpoint", "verify"),
+        *asked,
+    ):
         assert " ".join(("evm-dex", *command)) in run(*command, "--help").split("Usage:")[1][40:]
+
+
+def test_help_has_no_line_that_was_broken_twice() -> None:
+    """Paragraphs are wrapped to the terminal, not once in the source and again there."""
+    shown = [line.strip() for line in run("prune", "--help").splitlines()]
+    first = next(at for at, line in enumerate(shown) if line.startswith("What goes:"))
+    paragraph = shown[first : shown.index("", first)]
+    assert len(paragraph) > 3
+    assert min(map(len, paragraph[:-1])) > 60
 
 
 def test_a_path_without_a_chain_is_not_made_into_one(tmp_path: Path) -> None:

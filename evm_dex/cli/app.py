@@ -5,6 +5,8 @@ A new one is a function in such a module and a line below.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -43,29 +45,37 @@ app = typer.Typer(
 checkpoints = typer.Typer(help=checkpoint.HELP, no_args_is_help=True, add_completion=False)
 histories = typer.Typer(help=history.HELP, no_args_is_help=True, add_completion=False)
 
-app.command()(chain.demo)
-app.command()(node.node)
-app.command()(chain.replay)
-app.command()(chain.check)
-app.command()(chain.book)
-app.command()(chain.positions)
-app.command()(prune.prune)
+
+def _add(group: typer.Typer, command: Callable[..., None], name: str | None = None) -> None:
+    """Its help is its docstring, whose paragraphs are wrapped to whatever the terminal has."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    text = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
+    group.command(name, help=text)(command)
+
+
+_add(app, chain.demo)
+_add(app, node.node)
+_add(app, chain.replay)
+_add(app, chain.check)
+_add(app, chain.book)
+_add(app, chain.positions)
+_add(app, prune.prune)
 app.add_typer(checkpoints, name="checkpoint")
 app.add_typer(histories, name="history")
 
-checkpoints.command("list")(checkpoint.list_all)
-checkpoints.command()(checkpoint.create)
-checkpoints.command()(proving.verify)
-checkpoints.command()(proving.diff)
-checkpoints.command()(checkpoint.restore)
-checkpoints.command()(checkpoint.pin)
-checkpoints.command()(checkpoint.unpin)
-checkpoints.command()(checkpoint.prune)
-checkpoints.command()(archive.export)
-checkpoints.command("import")(archive.import_)
+_add(checkpoints, checkpoint.list_all, "list")
+_add(checkpoints, checkpoint.create)
+_add(checkpoints, proving.verify)
+_add(checkpoints, proving.diff)
+_add(checkpoints, checkpoint.restore)
+_add(checkpoints, checkpoint.pin)
+_add(checkpoints, checkpoint.unpin)
+_add(checkpoints, checkpoint.prune)
+_add(checkpoints, archive.export)
+_add(checkpoints, archive.import_, "import")
 
-for command in history.COMMANDS:
-    histories.command()(command)
+for told in history.COMMANDS:
+    _add(histories, told)
 
 
 def _show_version(asked: bool) -> None:

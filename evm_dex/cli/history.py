@@ -74,6 +74,8 @@ def serve(
 ) -> None:
     """Carry the chain's outbox into a store, for as long as it runs.
 
+    evm-dex history serve --feed tcp://127.0.0.1:8600 --store sqlite:history.db --http 8546
+
     Goes on where it was, after any crash. Logs are JSON lines on stderr. With --feed it follows a
     chain that another process runs, without delay; with --chain it looks at the chain's files
     every second.
@@ -111,7 +113,10 @@ def orders(
     before: _Before = None,
     as_json_: AsJson = False,
 ) -> None:
-    """A user's open orders, or with --history every change of all of them, newest first."""
+    """A user's open orders, or with --history every change of all of them, newest first.
+
+    evm-dex history orders 0xf39F…2266 --store sqlite:history.db --history --status filled
+    """
     from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
 
     fields = _given(
@@ -134,7 +139,10 @@ def order(
     store: _Store,
     as_json_: AsJson = False,
 ) -> None:
-    """One order with all its changes and fills."""
+    """One order with all its changes and fills.
+
+    evm-dex history order 17 --store sqlite:history.db
+    """
     from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
 
     with _asking(store) as kept:
@@ -153,7 +161,10 @@ def fills(
     before: _Before = None,
     as_json_: AsJson = False,
 ) -> None:
-    """A user's fills, newest first."""
+    """A user's fills, newest first.
+
+    evm-dex history fills 0xf39F…2266 --store sqlite:history.db --exchange perp
+    """
     from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
 
     fields = _given(user=user, market=market, exchange=exchange, before=before, limit=str(limit))
@@ -163,7 +174,10 @@ def fills(
 
 
 def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
-    """A user's totals by market."""
+    """A user's totals by market.
+
+    evm-dex history stats 0xf39F…2266 --store sqlite:history.db
+    """
     from evm_dex.history import answers  # noqa: PLC0415 - loads what a store needs
 
     with _asking(store) as kept:
@@ -181,7 +195,10 @@ def stream(
     after: Annotated[int, typer.Option(min=0, max=_LARGEST, help="Begin behind this event.")] = 0,
     limit: _Limit = 100,
 ) -> None:
-    """All updates in their order, one JSON document per line."""
+    """All updates in their order, one JSON document per line.
+
+    evm-dex history stream --store sqlite:history.db --after 1000
+    """
     from evm_dex.history.updates import as_json  # noqa: PLC0415 - loads what a store needs
 
     with _asking(store) as kept:
@@ -194,7 +211,10 @@ def verify(
     chain: Annotated[Path, typer.Option(help="The chain.", show_default=False)],
     as_json_: AsJson = False,
 ) -> None:
-    """Hold every table against the chain's own rows; the chain may be running."""
+    """Hold every table against the chain's own rows; the chain may be running.
+
+    evm-dex history verify --store sqlite:history.db --chain my-chain
+    """
     from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
     from evm_dex.history.verifying import verify as differences_of  # noqa: PLC0415 - as above
 
@@ -228,6 +248,8 @@ def rebuild(
 ) -> None:
     """Empty a store and fill it again from event 1 on.
 
+    evm-dex history rebuild --store sqlite:history.db --chain my-chain
+
     From the chain's outbox; from the stream of another store; or from both, where the outbox was
     pruned.
     """
@@ -252,7 +274,10 @@ def consumers(
     ] = None,
     as_json_: AsJson = False,
 ) -> None:
-    """Who reads the outbox, and how far each is; events they need are not pruned."""
+    """Who reads the outbox, and how far each is; events they need are not pruned.
+
+    evm-dex history consumers my-chain
+    """
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
     from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - as above
     from evm_dex.chain import consumers as registered  # noqa: PLC0415 - as above
