@@ -80,6 +80,7 @@ class Grammar:
                 *("PUSH0 CALLDATALOAD", f"{slot} SLOAD", f"{slot} TLOAD", f"{slot} SLOAD"),
                 *(f"{address} BALANCE", f"{address} EXTCODEHASH", f"{address} EXTCODESIZE"),
                 *("GASPRICE", "COINBASE BALANCE", "NUMBER", "TIMESTAMP", "BASEFEE", "GASLIMIT"),
+                *("PREVRANDAO", "BLOBBASEFEE", "PUSH0 BLOBHASH", "0x01 NUMBER SUB BLOCKHASH"),
                 f"0x20 PUSH0 0xa0 {address} EXTCODECOPY 0xa0 MLOAD",
             )
         )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from evm_dex.chain.block_override import BlockOverride
-from evm_dex.chain.errors import CallFailed, TransactionRejected
+from evm_dex.chain.errors import CallFailed, InvalidBlock, TransactionRejected
 from evm_dex.chain.execution import Call
 from evm_dex.chain.simulating import trial
 from precompiles.types import Address
@@ -55,7 +55,8 @@ class Run:
 
     def step(self) -> None:
         """Let something happen between blocks, then see that nothing was disturbed."""
-        events = (self.call, self.simulate, self.preview, self.fail, self.write, self.go_back)
+        looking = (self.call, self.simulate, self.preview)
+        events = (*looking, self.fail, self.write, self.go_back, self.mine, self.change_over)
         for _ in range(self.random.randrange(3)):
             self.random.choice(events)()
         fresh = Ours(self.ours.world.store)
@@ -145,6 +146,33 @@ class Run:
     def go_back(self) -> None:
         """Make an earlier block the head."""
         self.ours.chain.rollback(self._earlier())
+        self.theirs.root = self.ours.root
+
+    def mine(self) -> None:
+        """Make a block as the chain does it, and maybe once more out of its bytes."""
+        chain = self.ours.chain
+        transaction = self.transactions.next(chain.state, chain.next_header().base_fee_per_gas)
+        with suppress(TransactionRejected):
+            chain.send(transaction)
+        mined = chain.mine()
+        if self.random.random() < 0.5:
+            encoded = chain.export_blocks("latest")
+            chain.rollback(mined.header.block_number - 1)
+            chain.import_blocks(encoded)
+        self.theirs.begin(mined.header)
+        for _ in mined.transaction_hashes:
+            self.theirs.apply(transaction)
+        self.theirs.end()
+
+    def change_over(self) -> None:
+        """Take over the last block once more, if it follows: most headers were chosen."""
+        chain = self.ours.chain
+        if chain.head.block_number == 1:
+            return
+        encoded = chain.export_blocks("latest")
+        chain.rollback(chain.head.block_number - 1)
+        with suppress(InvalidBlock):
+            chain.import_blocks(encoded)
         self.theirs.root = self.ours.root
 
     def _earlier(self) -> int:

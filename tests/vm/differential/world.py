@@ -119,9 +119,9 @@ class Transactions:
         """One transaction, seldom an invalid one."""
         random = self._random
         account = random.choice(SENDERS)
-        type_id = random.choice((0, 1, 2, 2, 2, 4))
+        type_id = random.choice((0, 1, 2, 2, 2, 3, 4, 4))
         nonce = state.get_nonce(account.address) + (random.random() < 0.02)
-        to = b"" if type_id != 4 and random.random() < 0.1 else self._receiver()
+        to = b"" if type_id < 3 and random.random() < 0.1 else self._receiver()
         price = base_fee + random.choice((0, 0, 1, 100))
         fields: dict[str, Any] = {
             "chain_id": CHAIN_ID,
@@ -135,6 +135,9 @@ class Transactions:
             "gas_price": price,
             "max_priority_fee_per_gas": random.choice((0, 0, 1)) if price > base_fee else 0,
         }
+        if type_id == 3:
+            fields["max_fee_per_blob_gas"] = random.choice((1, 9))
+            fields["blob_versioned_hashes"] = (b"\x01" + bytes(31),) * random.randint(1, 3)
         if type_id == 4:
             fields["authorization_list"] = self._authorizations(state)
         fields["gas"] += _least_gas(fields)
@@ -194,5 +197,6 @@ _FIELDS = {
     0: (*_CALL, "gas_price"),
     1: (*_CALL, "gas_price", "access_list"),
     2: (*_CALL, *_FEES),
+    3: (*_CALL, *_FEES, "max_fee_per_blob_gas", "blob_versioned_hashes"),
     4: (*_CALL, *_FEES, "authorization_list"),
 }
