@@ -41,10 +41,10 @@ def to_address(value: AddressLike) -> Address:
     if isinstance(value, bytes):
         raw = value
     else:
-        text = value if isinstance(value, str) else value.address
+        text = value if isinstance(value, str) else getattr(value, "address", value)
         try:
             raw = bytes.fromhex(text.removeprefix("0x"))
-        except ValueError:
+        except (ValueError, AttributeError):
             raise ValueError(f"{text!r} is no address: expected 40 hex digits") from None
     if len(raw) != 20:
         raise ValueError(f"an address has 20 bytes, not {len(raw)}: {value!r}")

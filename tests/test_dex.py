@@ -288,3 +288,15 @@ def test_a_checkpoint_is_proven_and_brought_back(tmp_path: Path) -> None:
         for step in (3, 4):
             trade(dex, step)
         assert dex.head == head
+
+
+@pytest.mark.parametrize("wrong", [5, [], "0x12", "vitalik.eth", b"short"])
+def test_what_is_no_address_is_named(wrong: Any) -> None:
+    with evm_dex.open() as dex:
+        for asking in (
+            lambda: dex.balance(wrong),
+            lambda: dex.send(to=wrong, value=1),
+            lambda: dex.send(to=dex.accounts[1], value=1, sender=wrong),
+        ):
+            with pytest.raises(ValueError, match=r"is no address|an address has 20 bytes"):
+                asking()
