@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from precompiles.types import Address
 
@@ -41,7 +41,7 @@ def to_address(value: AddressLike) -> Address:
     if isinstance(value, bytes):
         raw = value
     else:
-        text = value if isinstance(value, str) else getattr(value, "address", value)
+        text: Any = value if isinstance(value, str) else getattr(value, "address", value)
         try:
             raw = bytes.fromhex(text.removeprefix("0x"))
         except (ValueError, AttributeError):
