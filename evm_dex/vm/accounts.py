@@ -179,8 +179,7 @@ class AccountDatabase(AccountDatabaseAPI):
     def delete_account(self, address: Address) -> None:
         """Take an account and its storage out of the state."""
         self._wipe_storage(address)
-        self._put(self._accounts, address, None)
-        self._changed.add(address)
+        self._set(address, None)
 
     def _account(self, address: bytes) -> Account:
         return self._found(address) or _NO_ACCOUNT
@@ -197,7 +196,7 @@ class AccountDatabase(AccountDatabaseAPI):
         found: Account | None = account
         return found
 
-    def _set(self, address: bytes, account: Account) -> None:
+    def _set(self, address: bytes, account: Account | None) -> None:
         self._put(self._accounts, address, account)
         self._changed.add(address)
 
