@@ -1,8 +1,7 @@
 """Random EVM programs out of snippets that touch state, each leaving the stack as it was.
 
 Calls end: the first word of a program's calldata is halved with every level, and at 0 it stops. All
-init code is kept in one contract, the library, from where creators copy
-it into memory.
+init code is kept in one contract, the library, from where creators copy it into memory.
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from eth.db.atomic import AtomicDB
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
+from eth.vm.forks.prague.blocks import PragueBlock
 from eth.vm.forks.prague.state import PragueState
 from eth_typing import Hash32
 from eth_utils.exceptions import ValidationError
@@ -22,7 +23,7 @@ from precompiles.types import Address
 from tests.chain import support
 from tests.vm.differential.programs import SLOTS
 
-NextTransaction = Callable[[State, int], Transaction]
+_BUILDER = PragueBlock.get_transaction_builder()
 _MOST_REFUNDED = 5
 """A refund is at most this part of the gas used (EIP-3529)."""
 
@@ -104,8 +105,7 @@ class Theirs:
     def apply(self, transaction: Transaction) -> tuple[Any, int]:
         """Execute a transaction; its computation and the gas its sender paid for."""
         self.state.lock_changes()
-        executed: Any = transaction
-        computation = self.state.apply_transaction(executed)
+        computation = self.state.apply_transaction(_BUILDER.decode(transaction.raw))
         used = transaction.gas - computation.get_gas_remaining()
         refund = min(computation.get_gas_refund(), used // _MOST_REFUNDED)
         return computation, used - refund + computation.data_floor_gas
