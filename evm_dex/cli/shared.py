@@ -29,8 +29,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON for other programs.")
 
 _NO_LISTENING = (EACCES, EADDRINUSE, EADDRNOTAVAIL)
 _MEANWHILE = (
-    ". Meanwhile these work beside it: check, book, checkpoint list, verify, diff, export, pin "
-    "and unpin"
+    ". Meanwhile these work beside it: check, book, positions, history verify, checkpoint list, "
+    "verify, diff, export, pin, unpin and restore --to"
 )
 
 
