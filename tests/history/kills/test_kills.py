@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import LONG
 from tests.history.cassandra.server import MADE
 
-ROUNDS, EVENTS = (800, 1_000_000) if LONG else (16, 12_000)
-KILLS = 1_000 if LONG else 18
+ROUNDS, EVENTS = (800, 1_000_000) if LONG else (10, 9_000)
+KILLS = 1_000 if LONG else 10
 """At least: some rounds kill two processes."""
 SERVER_ROUNDS, SERVER_EVENTS = 45, 60_000
 
