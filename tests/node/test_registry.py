@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from evm_dex.node.openrpc import document
@@ -30,6 +31,16 @@ def test_required_parameters_come_first() -> None:
 def test_the_page_names_every_method() -> None:
     text = DOCUMENT.read_text()
     assert [name for name in all_methods() if f"`{name}`" not in text] == []
+
+
+def test_the_page_tells_the_parameters_of_the_exchanges_methods() -> None:
+    told = dict(re.findall(r"\b(dex_\w+)\(([^)]*)\)", DOCUMENT.read_text()))
+    known = {
+        name: ", ".join(f"{it.name}{'' if it.required else '?'}" for it in method.parameters)
+        for name, method in all_methods().items()
+        if name.startswith("dex_")
+    }
+    assert told == known
 
 
 def test_without_cheats_they_are_not_there() -> None:
