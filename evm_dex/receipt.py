@@ -22,6 +22,13 @@ class Log:
     log_index: int
     """Place among all logs of the block."""
 
+    def __repr__(self) -> str:
+        """Short, for a test that fails shows it."""
+        topics = ", ".join(f"0x{topic.hex()}" for topic in self.topics)
+        return (
+            f"<Log of {self.address} in block {self.block_number}: [{topics}] 0x{self.data.hex()}>"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -45,6 +52,14 @@ class Receipt:
     error: str
     """Name of what stopped a failed transaction; empty on success."""
 
+    def __repr__(self) -> str:
+        """Short, for a test that fails shows it."""
+        outcome = "succeeded" if self.succeeded else f"failed with {self.error}"
+        return (
+            f"<Receipt of 0x{self.transaction_hash.hex()} in block {self.block_number}: {outcome}, "
+            f"{self.gas_used} gas, logs: {len(self.logs)}>"
+        )
+
     @property
     def status(self) -> int:
         """1 when it succeeded, else 0."""
@@ -66,6 +81,11 @@ class Block:
     transactions: tuple[bytes, ...]
     """Hashes, in order."""
     header: Header
+
+    def __repr__(self) -> str:
+        """Short, for a test that fails shows it."""
+        count = len(self.transactions)
+        return f"<Block {self.number} 0x{self.hash.hex()}, transactions: {count}>"
 
 
 def make_receipt(included: IncludedTransaction) -> Receipt:

@@ -300,3 +300,15 @@ def test_what_is_no_address_is_named(wrong: Any) -> None:
         ):
             with pytest.raises(ValueError, match=r"is no address|an address has 20 bytes"):
                 asking()
+
+
+def test_what_a_failing_test_shows_of_a_transaction_is_a_line(dex: Dex) -> None:
+    done = dex.spot.send("placeOrder", dex.tokens["WETH"], ETHER, PRICE, False)
+    failed = dex.spot.send("cancelOrder", 77, gas=100_000)
+    hash_ = done.transaction_hash.hex()
+    assert (
+        repr(done) == f"<Receipt of 0x{hash_} in block 1: succeeded, {done.gas_used} gas, logs: 1>"
+    )
+    assert "in block 2: failed with Revert, " in repr(failed)
+    assert repr(done.logs[0]).startswith(f"<Log of {dex.spot.address} in block 1: [0x")
+    assert repr(dex.block(1)) == f"<Block 1 0x{dex.block(1).hash.hex()}, transactions: 1>"
