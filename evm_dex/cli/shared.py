@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
@@ -113,8 +114,10 @@ def listening(host: str, port: int, option: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _NO_LISTENING and not isinstance(error, gaierror):
             raise
-        why = (error.strerror or str(error)).rpartition(": ")[2].lower()
-        said = f"can't listen at {host}:{port}: {why}; choose another {option} or --host"
+        why = error.strerror or str(error)
+        if error.errno in _NO_LISTENING:  # whose texts from asyncio vary between Pythons
+            why = os.strerror(error.errno)
+        said = f"can't listen at {host}:{port}: {why.lower()}; choose another {option} or --host"
         raise ChainError(said) from None
 
 
