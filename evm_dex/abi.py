@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
@@ -12,6 +12,9 @@ from evm_dex.abi_codec import undecodable
 from evm_dex.abi_values import Entry, decode_values, encode_arguments, names_of, record, type_of
 from evm_dex.chain.receipts import Log
 from precompiles.errors import ContractError
+
+if TYPE_CHECKING:
+    from evm_dex.receipt import Log as ShownLog
 
 _SELECTOR_BYTES = 4
 ERROR_STRING = bytes.fromhex("08c379a0")
@@ -107,7 +110,7 @@ class Interface:
         inputs = self._constructor["inputs"] if self._constructor else ()
         return encode_arguments(inputs, args)
 
-    def decode_event(self, log: Log) -> Event | None:
+    def decode_event(self, log: Log | ShownLog) -> Event | None:
         """A log of one of this interface's events; None for any other."""
         entry = self._events.get(log.topics[0]) if log.topics else None
         if entry is None:

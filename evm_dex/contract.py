@@ -11,7 +11,7 @@ from evm_dex.abi_values import Entry
 from evm_dex.addresses import Account, AddressLike, checksum
 from evm_dex.chain.errors import CallFailed
 from evm_dex.chain.history import BlockId
-from evm_dex.receipt import Receipt
+from evm_dex.receipt import Log, Receipt
 from precompiles.types import Address
 
 if TYPE_CHECKING:
@@ -118,9 +118,13 @@ class Contract:
         entry = self.interface.function(name, len(args))
         return self.interface.encode_call(entry, args)
 
-    def events(self, receipt: Receipt) -> list[Event]:
-        """The contract's own events in a receipt, decoded, in order."""
-        mine = (log for log in receipt.raw_logs if log.address == self.raw_address)
+    def events(self, source: Receipt | Iterable[Log]) -> list[Event]:
+        """The contract's own events in a receipt or among logs, decoded, in order.
+
+        trades = [event for event in dex.spot.events(dex.logs(120)) if event.name == "Trade"]
+        """
+        logs = source.logs if isinstance(source, Receipt) else source
+        mine = (log for log in logs if log.address == self.address)
         return [event for log in mine if (event := self.interface.decode_event(log))]
 
     def error(self, receipt: Receipt) -> DecodedError | None:

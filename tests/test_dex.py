@@ -302,6 +302,19 @@ def test_what_is_no_address_is_named(wrong: Any) -> None:
                 asking()
 
 
+def test_events_are_decoded_from_logs_of_many_blocks_too(dex: Dex) -> None:
+    weth = dex.tokens["WETH"]
+    receipts = [
+        dex.spot.send("placeOrder", weth, ETHER, PRICE, is_buy, sender=dex.accounts[at])
+        for at, is_buy in enumerate((False, True))
+    ]
+    weth.send("transfer", dex.accounts[1], 5)
+    found = dex.spot.events(dex.logs(1))
+    assert found == [event for receipt in receipts for event in dex.spot.events(receipt)]
+    assert [event.name for event in found] == ["OrderPlaced", "OrderPlaced", "Trade"]
+    assert weth.events(dex.logs(1))[0].args["value"] == 5
+
+
 def test_what_a_failing_test_shows_of_a_transaction_is_a_line(dex: Dex) -> None:
     done = dex.spot.send("placeOrder", dex.tokens["WETH"], ETHER, PRICE, False)
     failed = dex.spot.send("cancelOrder", 77, gas=100_000)
