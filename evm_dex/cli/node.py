@@ -81,6 +81,9 @@ def node(
     """
     import asyncio  # noqa: PLC0415 - no other command serves
 
+    if no_mining and block_time is not None:
+        raise typer.BadParameter("--no-mining and --block-time contradict each other: give one")
+
     with explained(ValueError), ExitStack() as opened:
         with loading():
             from evm_dex.node.setup import Setup  # noqa: PLC0415 - loads the whole chain
@@ -144,7 +147,7 @@ async def _serve(server: Server, dex: Dex, setup: Setup, port: int, *, silent: b
     await server.stop()
     if not silent:
         height = dex.chain.head.block_number
-        where = f", kept in {setup.path}" if setup.path else ""
+        where = f", kept in {escape(str(setup.path))}" if setup.path else ""
         errors().print(f"stopped at block {height}{where}", highlight=False)
 
 

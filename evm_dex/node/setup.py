@@ -45,7 +45,11 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Dex, Server]]:
-        """The chain and its server, not yet listening. Raises what opening a chain raises."""
+        """The chain and its server, not yet listening.
+
+        Raises what opening a chain raises, ValueError for options that contradict it.
+        """
+        self._check_mnemonic()
         dex = evm_dex.open(
             self.path,
             genesis=self.new_genesis() if self._is_new or self.genesis else None,
@@ -62,6 +66,24 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             )
             guard = Guard(self.host, self.origins)
             yield dex, Server(node, guard, block_seconds=self.block_seconds)
+
+    def _check_mnemonic(self) -> None:
+        """Refuse a mistyped one, which would have accounts of its own."""
+        if self.mnemonic in ("", MNEMONIC):
+            return
+        from eth_account.hdaccount.mnemonic import Mnemonic  # noqa: PLC0415 - loads its lists of words
+        from eth_utils.exceptions import ValidationError  # noqa: PLC0415 - as above
+
+        try:
+            language = Mnemonic.detect_language(self.mnemonic)
+            is_valid = Mnemonic(language).is_mnemonic_valid(self.mnemonic)
+        except ValidationError:
+            is_valid = False
+        if not is_valid:
+            raise ValueError(
+                "--mnemonic is no BIP-39 phrase: a word is not in its list, there are not 12 to 24 "
+                "of them, or they do not match the checksum in the last one"
+            )
 
     def _check_kept(self, dex: Dex) -> None:
         """Refuse options for a new chain that contradict one that is there already."""

@@ -79,6 +79,22 @@ def test_options_of_a_new_chain_and_other_accounts() -> None:
         assert node.result("eth_getBlockByNumber", "latest", False)["gasLimit"] == hex(5_000_000)
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["bad words", "test test test test test test test test test test test jump", "test " * 12],
+)
+def test_a_mistyped_mnemonic_is_refused(words: str) -> None:
+    with pytest.raises(ValueError, match="no BIP-39 phrase"), served(mnemonic=words):
+        raise AssertionError("it was served")
+
+
+def test_blocks_by_the_clock_and_none_at_all_contradict_each_other() -> None:
+    command = [*NODE, "--port", "0", "--no-mining", "--block-time", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "--no-mining and --block-time contradict" in done.stderr
+
+
 def test_what_contradicts_a_chain_that_is_there_is_refused(tmp_path: Path) -> None:
     with served(path=tmp_path / "chain", chain_id=5):
         pass
