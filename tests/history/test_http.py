@@ -158,6 +158,8 @@ def test_answers_are_those_of_the_store(events: list[OrderUpdate]) -> None:
         (f"/v1/stream?after={HUGE}", 400, "after must be a whole number of at most"),
         (f"{UPDATES}?after={HUGE}", 400, "after must be a whole number of at most"),
         ("/v1/orders/999999", 404, "nothing is known"),
+        ("/", 404, "nothing answers GET /; /openapi.json has what does"),
+        ("/v1/orders", 404, "nothing answers GET /v1/orders; /openapi.json"),
         ("/v1/stream?after=-1", 400, "after must be a whole number"),
         (f"{UPDATES}?user=me", 400, "no address"),
     ],

@@ -39,7 +39,7 @@ class HistoryServer:
     async def start(self, host: str, port: int) -> None:
         """Listen; a port of 0 takes a free one, which `port` then tells. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        app = web.Application()
+        app = web.Application(middlewares=[_explained])
         for route in ROUTES:
             app.router.add_get(route.path, self._asked(route))
         app.router.add_get(UPDATES, self._listen)
@@ -150,6 +150,18 @@ class HistoryServer:
 
     async def _describe(self, _request: web.Request) -> web.Response:
         return _answer(document())
+
+
+@web.middleware
+async def _explained(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """What is asked at no route is told where they are."""
+    try:
+        return await handler(request)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+        there = f"nothing answers {request.method} {request.path}; /openapi.json has what does"
+        return _failure(error.status, there)
 
 
 def _answer(content: object, status: int = 200) -> web.Response:
