@@ -116,6 +116,8 @@ class Interface:
         if entry is None:
             return None
         inputs = entry["inputs"]
+        if len(log.topics) != 1 + sum(field["indexed"] for field in inputs):
+            return None  # one of the same name and types, with other fields indexed
         topics = iter(log.topics[1:])
         plain = iter(decode_values([field for field in inputs if not field["indexed"]], log.data))
         args = {

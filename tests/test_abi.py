@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import evm_dex
 from evm_dex.abi import ERROR_STRING, PANIC, Interface, decode_outputs
 from evm_dex.addresses import checksum
+from evm_dex.artifact import load_artifact
 from evm_dex.chain.receipts import Log
 from precompiles.types import Address
 from tests.bytecode import assemble
@@ -84,6 +85,17 @@ def test_fields_of_an_event_without_names_are_all_there() -> None:
     event = shop.decode_event(Log(Address(b"\1" * 20), topics, encode(["uint256"] * 2, [1, 3])))
     assert event is not None
     assert event.args == {"0": 1, "1": 2, "last": 3}
+
+
+def test_an_event_with_other_fields_indexed_is_another() -> None:
+    """An ERC-721's Transfer has the topic of an ERC-20's."""
+    words = [encode(["address"], [WHO]), encode(["address"], [OTHER]), encode(["uint256"], [7])]
+    token = Interface(load_artifact("TestToken")["abi"])
+    address, topic = Address(b"\1" * 20), token.topic("Transfer")
+    found = token.decode_event(Log(address, (topic, *words[:2]), words[2]))
+    assert found is not None
+    assert found.args == {"from": WHO, "to": OTHER, "value": 7}
+    assert token.decode_event(Log(address, (topic, *words), b"")) is None
 
 
 @given(st.sampled_from([ERROR_STRING, PANIC, b""]), st.binary(max_size=100))
