@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,18 @@ SHAPES: dict[str, Callable[[], dict[str, Any]]] = {
     "solc's standard JSON": lambda: {"abi": ABI, "evm": {"bytecode": {"object": CODE}}},
     "solc's combined JSON": lambda: {"abi": ABI, "bin": CODE},
 }
+
+
+def test_the_package_brings_what_contracts_import() -> None:
+    """Under the path that they have in a checkout."""
+    root = Path(__file__).parent.parent
+    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    included = wheel["targets"]["wheel"]["force-include"]
+    sources = {source for source in included if source.endswith(".sol")}
+    interfaces = {f"contracts/{path.name}" for path in (root / "contracts").glob("*.sol")}
+    wanted = interfaces - {"contracts/TestToken.sol"} | {"contracts/forge/PrecompileBridge.sol"}
+    assert sources == wanted
+    assert all(included[source] == f"evm_dex/{source}" for source in sources)
 
 
 @pytest.mark.parametrize("compiler", SHAPES)
