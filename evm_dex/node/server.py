@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from evm_dex.guard import Guard
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
 from evm_dex.node.errors import INVALID_REQUEST, RpcError
-from evm_dex.node.guard import Guard
 from evm_dex.node.idle import Patience
 from evm_dex.node.node import Node
 from evm_dex.node.pages import page
@@ -124,7 +124,7 @@ class Server:
         if headers.get("Upgrade", "").lower() == "websocket":
             with self._patience.at_work(request):
                 return await self._socket(request)
-        return page(request.path) or _refused(404, "JSON-RPC is answered to POST on any path")
+        return _looked_at(request)
 
     async def _post(self, request: web.BaseRequest, origin: str | None) -> web.StreamResponse:
         if request.headers.get("Content-Encoding", "identity") != "identity":
@@ -185,6 +185,13 @@ def _chain_thread() -> ThreadPoolExecutor:
     finally:
         threading.stack_size(before)
     return executor
+
+
+def _looked_at(request: web.BaseRequest) -> web.StreamResponse:
+    """The page, or one of its files."""
+    if request.method not in ("GET", "HEAD"):
+        return _refused(405, f"{request.method} is not understood: JSON-RPC comes by POST")
+    return page(request.path) or _refused(404, "JSON-RPC is answered to POST on any path")
 
 
 def _refused(status: int, reason: str) -> web.Response:

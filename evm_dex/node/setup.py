@@ -13,7 +13,7 @@ import msgspec
 import evm_dex
 from evm_dex.chain.accounts import MNEMONIC, Account, derive_accounts
 from evm_dex.chain.genesis_file import default_genesis_file, read_genesis_file
-from evm_dex.node.guard import Guard
+from evm_dex.guard import Guard
 from evm_dex.node.limits import Limits
 from evm_dex.node.node import Node
 from evm_dex.node.server import Server

@@ -176,6 +176,30 @@ def test_bad_questions_are_explained(
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:1"}, 200),
+        ({"Host": "history.example"}, 403),
+        ({"Origin": "http://pages.example"}, 403),
+        ({"Origin": "http://history.example", "Host": "history.example"}, 403),
+    ],
+)
+def test_pages_of_other_places_and_other_names_are_refused(
+    headers: dict[str, str], status: int
+) -> None:
+    """A page in a browser here could ask, by DNS rebinding even under a name of its own."""
+
+    async def run() -> None:
+        async with serving(ModelStore()) as (_, ask):
+            for path, answered in (("/openapi.json", 200), (UPDATES, 400)):  # no upgrade asked for
+                async with ask.session.get(path, headers=headers) as response:
+                    assert response.status == (status if status == 403 else answered), path
+
+    asyncio.run(run())
+
+
 def test_store_that_is_away_is_said_and_health_tells(events: list[OrderUpdate]) -> None:
     class Away(ModelStore):
         def order(self, order_id: int) -> OrderUpdate | None:

@@ -22,9 +22,10 @@ TYPES = {
 }  # fmt: skip
 
 
-def get(node: Served, path: str) -> tuple[int, dict[str, str], bytes]:
+def get(node: Served, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    request = urllib.request.Request(node.url + path, method=method)
     try:
-        with urllib.request.urlopen(node.url + path, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=20) as response:
             return response.status, dict(response.headers), response.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -54,6 +55,13 @@ def test_the_page_may_load_and_ask_only_this_node(shared_node: Served) -> None:
 )
 def test_nothing_else_is_served(shared_node: Served, path: str) -> None:
     assert get(shared_node, path)[0] == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_methods_that_mean_nothing_here_are_refused(shared_node: Served, method: str) -> None:
+    status, _, body = get(shared_node, "/", method)
+    assert status == 405
+    assert f"{method} is not understood: JSON-RPC comes by POST" in body.decode()
 
 
 def test_no_file_names_another_host() -> None:

@@ -10,7 +10,9 @@ from typing import TypeVar
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
+from evm_dex.guard import Guard
 from evm_dex.history.answers import BadQuestion, address, number
 from evm_dex.history.consumer import Health
 from evm_dex.history.http.openapi import document
@@ -39,7 +41,7 @@ class HistoryServer:
     async def start(self, host: str, port: int) -> None:
         """Listen; a port of 0 takes a free one, which `port` then tells. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        app = web.Application(middlewares=[_explained])
+        app = web.Application(middlewares=[_guarded(Guard(host)), _explained])
         for route in ROUTES:
             app.router.add_get(route.path, self._asked(route))
         app.router.add_get(UPDATES, self._listen)
@@ -152,10 +154,23 @@ class HistoryServer:
         return _answer(document())
 
 
+def _guarded(guard: Guard) -> Middleware:
+    """Answers no page that a browser on this machine has open."""
+
+    @web.middleware
+    async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host, origin = request.headers.get("Host"), request.headers.get("Origin")
+        if not guard.knows_host(host):
+            return _failure(403, f"this service does not go by the name {host!r}: see --host")
+        if not guard.allows(origin, host):
+            return _failure(403, f"pages from {origin} may not ask")
+        return await handler(request)
+
+    return checked
+
+
 @web.middleware
-async def _explained(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What is asked at no route is told where they are."""
     try:
         return await handler(request)

@@ -2,7 +2,7 @@
 
 A page from elsewhere can make a browser send requests to a local port, and by DNS rebinding even
 under a name of its own. So the Host header must name this machine, and an Origin, which browsers
-add and programs do not, must be this node's own or one that was allowed.
+add and programs do not, must be the server's own or one that was allowed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class Guard:
     """Which hosts and origins are answered."""
 
     def __init__(self, host: str, origins: Iterable[str] = ()) -> None:
-        """`host` is what the node is bound to; `origins` are allowed ones, `*` for all."""
+        """`host` is what the server is bound to; `origins` are allowed ones, `*` for all."""
         self._names = _LOCAL_NAMES | {host}
         self._any_address = host in _EVERY_INTERFACE
         self._origins = frozenset(origin.rstrip("/") for origin in origins)
 
     def knows_host(self, host: str | None) -> bool:
-        """Whether a Host header names this node; bound to all interfaces, by any IP address."""
+        """Whether a Host header names this server; bound to all interfaces, by any IP address."""
         name = _name(host)
         return name in self._names or (self._any_address and _is_address(name))
 
