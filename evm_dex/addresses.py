@@ -1,4 +1,4 @@
-"""Addresses as people hold them: bytes, hex, an account, a contract."""
+"""Addresses and hashes as people hold them: bytes or hex; an account, a contract."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Addressed(Protocol):
 
 
 AddressLike = bytes | str | Addressed
+HashLike = bytes | str
 
 
 class Account:
@@ -38,17 +39,23 @@ class Account:
 
 def to_address(value: AddressLike) -> Address:
     """Twenty bytes. Raises ValueError that says what was found."""
-    if isinstance(value, bytes):
-        raw = value
-    else:
-        text: Any = value if isinstance(value, str) else getattr(value, "address", value)
-        try:
-            raw = bytes.fromhex(text.removeprefix("0x"))
-        except (ValueError, AttributeError):
-            raise ValueError(f"{text!r} is no address: expected 40 hex digits") from None
-    if len(raw) != 20:
-        raise ValueError(f"an address has 20 bytes, not {len(raw)}: {value!r}")
-    return Address(raw)
+    held = value if isinstance(value, bytes | str) else getattr(value, "address", value)
+    return Address(_sized(held, 20, "address"))
+
+
+def to_hash(value: HashLike) -> bytes:
+    """Thirty-two bytes: a hash, or a topic. Raises ValueError that says what was found."""
+    return _sized(value, 32, "hash")
+
+
+def _sized(value: Any, size: int, what: str) -> bytes:
+    try:
+        raw = value if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
+    except (ValueError, AttributeError):
+        raise ValueError(f"{value!r} is no {what}: expected {2 * size} hex digits") from None
+    if len(raw) != size:
+        raise ValueError(f"{value!r} is no {what}: it has {len(raw)} bytes, not {size}")
+    return raw
 
 
 def checksum(address: bytes) -> str:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from checkpoint.metrics import CheckpointMetrics, Metrics
 from checkpoint.store import Store
-from evm_dex.addresses import Account, AddressLike, to_address
+from evm_dex.addresses import Account, AddressLike, HashLike, to_address, to_hash
 from evm_dex.artifact import Artifact, code_of, load_artifact
 from evm_dex.chain.accounts import default_accounts
 from evm_dex.chain.core import Chain, MinedBlock
 from evm_dex.chain.errors import ChainError, TransactionRejected
 from evm_dex.chain.execution import Call
 from evm_dex.chain.genesis import decode_genesis
-from evm_dex.chain.history import BlockId, IncludedTransaction, TopicFilter
+from evm_dex.chain.history import BlockId, IncludedTransaction
 from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.chain.transactions import AccessList, Transaction, sign, unsigned
 from evm_dex.cheats import DexCheats
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
     from checkpoint.manifest import CheckpointInfo
 
 
-def _several(address: AddressLike | Sequence[AddressLike]) -> Sequence[AddressLike]:
-    """One address as a list of it; several as they are."""
-    if isinstance(address, Sequence) and not isinstance(address, bytes | str):
-        return address
-    return (address,)
+def _several(one: Any) -> Sequence[Any]:
+    """One address or topic as a list of it; several as they are."""
+    return one if isinstance(one, Sequence) and not isinstance(one, bytes | str) else (one,)
 
 
 class Dex:
@@ -283,13 +281,13 @@ class Dex:
         stored = self.chain.history.body(header.hash).transactions
         return make_block(header, tuple(transaction.hash for transaction in stored))
 
-    def receipt(self, transaction_hash: bytes) -> Receipt:
+    def receipt(self, transaction_hash: HashLike) -> Receipt:
         """What became of a mined transaction. Raises UnknownTransaction."""
-        return make_receipt(self.chain.history.included(transaction_hash))
+        return make_receipt(self.chain.history.included(to_hash(transaction_hash)))
 
-    def transaction(self, transaction_hash: bytes) -> Transaction:
+    def transaction(self, transaction_hash: HashLike) -> Transaction:
         """A mined transaction. Raises UnknownTransaction."""
-        included: IncludedTransaction = self.chain.history.included(transaction_hash)
+        included: IncludedTransaction = self.chain.history.included(to_hash(transaction_hash))
         return included.transaction
 
     def logs(
@@ -297,7 +295,7 @@ class Dex:
         from_block: BlockId = 0,
         to_block: BlockId = "latest",
         address: AddressLike | Sequence[AddressLike] = (),
-        topics: TopicFilter = (),
+        topics: Sequence[HashLike | Sequence[HashLike] | None] = (),
     ) -> list[Log]:
         """Logs in a range of blocks, oldest first; blocks without a match are skipped by bloom.
 
@@ -306,8 +304,12 @@ class Dex:
         """
         first, last = (self.chain.header(block).block_number for block in (from_block, to_block))
         addresses = [to_address(item) for item in _several(address)]
+        wanted = [
+            None if choice is None else [to_hash(topic) for topic in _several(choice)]
+            for choice in topics
+        ]
         return [
-            make_log(entry) for entry in self.chain.history.logs(first, last, addresses, topics)
+            make_log(entry) for entry in self.chain.history.logs(first, last, addresses, wanted)
         ]
 
     def balance(self, address: AddressLike, block: BlockId = "latest") -> int:

@@ -156,6 +156,24 @@ def test_logs_are_found_and_carry_their_place(dex: Dex) -> None:
     assert dex.logs(from_block=2, address=[dex.spot]) == []
 
 
+def test_transactions_and_topics_go_by_bytes_or_hex(dex: Dex) -> None:
+    dex.tokens["WETH"].send("transfer", dex.accounts[1], 1)
+    (log,) = dex.logs()
+    told = "0x" + log.transaction_hash.hex()
+    assert dex.receipt(told) == dex.receipt(log.transaction_hash)
+    assert dex.transaction(told).hash == log.transaction_hash
+    first = "0x" + log.topics[0].hex()
+    choices: list[list[Any]] = [[first], [[first, bytes(32)]], [None, log.topics[1]]]
+    for topics in choices:
+        assert dex.logs(topics=topics) == [log]
+    assert dex.logs(topics=[bytes(32)]) == []
+    for wrong in ("0x12", b"short", "Transfer"):
+        with pytest.raises(ValueError, match="is no hash: "):
+            dex.logs(topics=[wrong])
+        with pytest.raises(ValueError, match="is no hash: "):
+            dex.receipt(wrong)
+
+
 def test_structs_go_in_and_come_out(dex: Dex) -> None:
     weth = dex.tokens["WETH"]
     good = {"asset": weth, "amount": ETHER, "price": PRICE, "isBuy": True}
@@ -298,7 +316,7 @@ def test_what_is_no_address_is_named(wrong: Any) -> None:
             lambda: dex.send(to=wrong, value=1),
             lambda: dex.send(to=dex.accounts[1], value=1, sender=wrong),
         ):
-            with pytest.raises(ValueError, match=r"is no address|an address has 20 bytes"):
+            with pytest.raises(ValueError, match="is no address: "):
                 asking()
 
 
