@@ -13,7 +13,6 @@ import typer
 
 import evm_dex
 from evm_dex.addresses import checksum
-from evm_dex.cli.markets import perp_market, spot_market
 from evm_dex.cli.shared import (
     AsJson,
     ChainPath,
@@ -23,6 +22,7 @@ from evm_dex.cli.shared import (
     row_progress,
 )
 from evm_dex.cli.terminal import console, errors, escape
+from evm_dex.markets import perp_market, spot_market
 from evm_dex.perp_tables import open_positions, perp_book_table, positions_table, prices_line
 from evm_dex.tables import book_table, counts_table
 

@@ -15,6 +15,7 @@ from evm_dex.artifact import load_artifact
 from evm_dex.chain.errors import CallFailed
 from evm_dex.chain.execution import Call
 from evm_dex.cheats import DexCheats
+from evm_dex.markets import perp_market, spot_market
 from evm_dex.node import exchange
 from evm_dex.node.errors import failed
 from evm_dex.node.formats import Json
@@ -24,6 +25,7 @@ from evm_dex.node.kinds import (
     Kind,
     Quantity,
     data,
+    read_address,
     shaped,
 )
 from evm_dex.node.node import Node
@@ -33,6 +35,7 @@ from precompiles.ledger.tables import TableNumber
 from precompiles.perp.markets import listed_markets
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 
+_LONGEST_NAME = 64
 _MOST_LEVELS = 500
 _MOST_ROWS = 500
 _MOST_BLOCKS = 5_000
@@ -52,6 +55,13 @@ def _read_count(value: Any) -> int:
     return value
 
 
+def _read_named(value: Any) -> Address | str:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME:
+        raise ValueError
+    return read_address(value) if value[:2] in ("0x", "0X") else value
+
+
+_NAMED = Kind("Named", "an address, or a symbol such as WETH", {"type": "string"}, _read_named)
 _EXCHANGE = Kind("Exchange", '"spot" or "perp"', {"enum": ["spot", "perp"]}, _read_exchange)
 _COUNT = Kind(
     "Count",
@@ -60,6 +70,7 @@ _COUNT = Kind(
     _read_count,
 )
 Exchange = Annotated[str, _EXCHANGE]
+Named = Annotated[Address | str, _NAMED]
 Count = Annotated[int, _COUNT]
 Markets = Annotated[Json, shaped("Markets", "markets of both exchanges, and their tokens")]
 Depth = Annotated[Json, shaped("Depth", "bids and asks, best first")]
@@ -103,12 +114,13 @@ def markets(node: Node, block: Block = "latest") -> Markets:
 
 @rpc("dex_depth")
 def depth(
-    node: Node, where: Exchange, market: HexAddress, levels: Count = 20, block: Block = "latest"
+    node: Node, where: Exchange, market: Named, levels: Count = 20, block: Block = "latest"
 ) -> Depth:
     """Price levels of a market's book with size and number of orders, best first."""
+    asset = _market(node, where, market)
     with _looking(node, block) as (ledger, _):
-        _require_market(ledger, where, market)
-        book = ledger.book(market) if where == "spot" else ledger.perp.book(market)
+        _require_market(ledger, where, asset)
+        book = ledger.book(asset) if where == "spot" else ledger.perp.book(asset)
         return exchange.depth(book, min(levels, _MOST_LEVELS))
 
 
@@ -144,7 +156,7 @@ def open_orders(
 def trades(
     node: Node,
     where: Exchange,
-    market: HexAddress,
+    market: Named,
     count: Count = 50,
     from_block: Quantity = 0,
 ) -> Trades:
@@ -155,7 +167,7 @@ def trades(
     address = SPOT_ADDRESS if where == "spot" else PERP_ADDRESS
     interface = _interface(where)
     topic = interface.topic("Trade")
-    topics = ((topic,), (bytes(12) + market,))
+    topics = ((topic,), (bytes(12) + _market(node, where, market),))
     found: list[Json] = []
     last = node.chain.head.block_number
     lowest = max(from_block, last - _MOST_BLOCKS)
@@ -227,13 +239,13 @@ def self_check(node: Node) -> CheckResult:
 
 
 @rpc("dex_deal", cheat=True)
-def deal(node: Node, token: HexAddress, user: HexAddress, amount: Quantity) -> Quantity:
+def deal(node: Node, token: Named, user: HexAddress, amount: Quantity) -> Quantity:
     """Let an account have so much of a token, or of the native coin; the block it is in."""
     return _cheats(node).deal(token, user, amount).block_number
 
 
 @rpc("dex_dealOnSpot", cheat=True)
-def deal_on_spot(node: Node, token: HexAddress, user: HexAddress, amount: Quantity) -> Quantity:
+def deal_on_spot(node: Node, token: Named, user: HexAddress, amount: Quantity) -> Quantity:
     """Add to what an account has on the spot exchange, with real backing; the block it is in."""
     return _cheats(node).deal_on_spot(token, user, amount).block_number
 
@@ -245,7 +257,7 @@ def deal_on_perp(node: Node, user: HexAddress, amount: Quantity) -> Quantity:
 
 
 @rpc("dex_setOraclePrice", cheat=True)
-def set_oracle_price(node: Node, market: HexAddress, price: Quantity) -> Quantity:
+def set_oracle_price(node: Node, market: Named, price: Quantity) -> Quantity:
     """Give a perpetual market a price in its feeder's name; the block it is in."""
     return _cheats(node).set_oracle_price(market, price).block_number
 
@@ -254,6 +266,14 @@ def _cheats(node: Node) -> DexCheats:
     if node.dex is None:
         raise failed("this chain has no exchanges to cheat on")
     return node.dex.cheats
+
+
+def _market(node: Node, where: str, named: Address | str) -> Address:
+    if isinstance(named, bytes):
+        return named
+    if node.dex is None:
+        raise failed(f"this chain knows no symbols, such as {named}: give an address")
+    return spot_market(node.dex, named) if where == "spot" else perp_market(node.dex, named)
 
 
 def _require_market(ledger: Ledger, where: str, market: Address) -> None:
