@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from struct import Struct
 from typing import Any, NamedTuple
 
 from evm_dex.chain.receipts import Log
@@ -27,27 +28,22 @@ OrderEvent = (
 """What changes an order. Every other event of the exchanges leaves all orders as they are."""
 
 
-_WORD = 32
-_number = int.from_bytes
+_UNUSED_BYTES = 12
+"""Before the address in its word."""
 
 
 class _Reader(NamedTuple):
-    """An event, and the places of its words: an address is the end of one, a flag its last byte."""
+    """An event, how its words are told apart, and which of them are addresses."""
 
     event: type[Any]
-    places: tuple[tuple[str, int, int], ...]
+    words: Callable[[bytes], tuple[bytes, ...]]
+    addresses: tuple[int, ...]
 
 
 def _reader(event: type[Any], declared: Event) -> _Reader:
-    firsts = {"address": _WORD - 20, "bool": _WORD - 1}
     kinds = [parameter.type for parameter in declared.signature.inputs]
-    return _Reader(
-        event,
-        tuple(
-            (kind, place * _WORD + firsts.get(kind, 0), (place + 1) * _WORD)
-            for place, kind in enumerate(kinds)
-        ),
-    )
+    addresses = tuple(place for place, kind in enumerate(kinds) if kind == "address")
+    return _Reader(event, Struct("32s" * len(kinds)).unpack, addresses)
 
 
 def _readers(declared: Mapping[Any, Event]) -> dict[bytes, _Reader]:
@@ -72,9 +68,8 @@ def order_event(log: Log) -> tuple[Exchange, OrderEvent] | None:
         return None
     # Indexed values come first in every declaration and take one word each, as all the others do.
     # The precompile has just encoded them, so nothing is left to be checked.
-    words = b"".join(log.topics[1:]) + log.data
-    values = [
-        words[first:end] if kind == "address" else _number(words[first:end], "big")
-        for kind, first, end in reader.places
-    ]
+    words = reader.words(b"".join((*log.topics[1:], log.data)))
+    values: list[Any] = list(map(int.from_bytes, words))
+    for place in reader.addresses:
+        values[place] = words[place][_UNUSED_BYTES:]
     return exchange, reader.event._make(values)

@@ -60,6 +60,7 @@ class Recording:
         that was reduced to what it asked for.
         """
         self._before = before
+        self._there_before = {key for (_, key), row in before.items() if row is not None}
         self._base_unit = base_unit
         self._stored = stored
         self._unchanged: dict[tuple[int, bytes], bytes] = {}
@@ -131,11 +132,12 @@ class Recording:
                 self._place_trigger(event, where)
             case spot.OrderReduced() | perp.OrderReduced():
                 quantity = event.amount if isinstance(event, spot.OrderReduced) else event.size
-                self._change(event.order_id, Kind.REDUCED, where, quantity=quantity, **_NO_FILL)
+                order = self._need(event.order_id)
+                self._change(order, Kind.REDUCED, where, quantity=quantity, **_NO_FILL)
             case spot.OrderClosed() | perp.OrderClosed():
                 self._close(event, where)
             case perp.TriggerFired():
-                self._change(event.order_id, Kind.TRIGGER_FIRED, where, **_NO_FILL)
+                self._change(self._need(event.order_id), Kind.TRIGGER_FIRED, where, **_NO_FILL)
 
     def _place(
         self,
@@ -203,7 +205,7 @@ class Recording:
         base_unit = self._base_unit(order.exchange, order.market)
         check_move(order.status, status, order.order_id)
         self._change(
-            order.order_id,
+            order,
             Kind.TRADE,
             where,
             status=status,
@@ -220,9 +222,10 @@ class Recording:
 
     def _close(self, event: spot.OrderClosed | perp.OrderClosed, where: dict[str, Any]) -> None:
         status, reason = Status(event.status), CloseReason(event.reason)
-        check_move(self._need(event.order_id).status, status, event.order_id)
+        order = self._need(event.order_id)
+        check_move(order.status, status, order.order_id)
         self._change(
-            event.order_id,
+            order,
             Kind.CLOSED,
             where,
             status=status,
@@ -231,8 +234,8 @@ class Recording:
             **_NO_FILL,
         )
 
-    def _change(self, order_id: int, kind: Kind, where: dict[str, Any], **fields: Any) -> None:
-        self._put(replace(self._need(order_id), kind=kind, **where, **fields))
+    def _change(self, order: OrderUpdate, kind: Kind, where: dict[str, Any], **fields: Any) -> None:
+        self._put(replace(order, kind=kind, **where, **fields))
 
     def _put(self, update: OrderUpdate) -> None:
         self._orders[update.order_id] = update
@@ -240,7 +243,10 @@ class Recording:
 
     def _known(self, order_id: int) -> OrderUpdate | None:
         """An order as it is by now: after the last log about it, or before the first block."""
-        return self._orders.get(order_id) or order_in(self._before, order_id, self._base_unit)
+        known = self._orders.get(order_id)
+        if known is None and order_id.to_bytes(8, "big") in self._there_before:
+            known = order_in(self._before, order_id, self._base_unit)
+        return known
 
     def _need(self, order_id: int) -> OrderUpdate:
         order = self._known(order_id) or self._known_unchanged(order_id)
@@ -254,4 +260,5 @@ class Recording:
         found = {(table, key): self._stored(table, key) for table in ORDER_TABLES}
         self._unchanged |= {place: row for place, row in found.items() if row is not None}
         self._before = {**self._before, **self._unchanged}
+        self._there_before.update(key for _, key in self._unchanged)
         return self._known(order_id)
