@@ -30,6 +30,10 @@ from precompiles.types import ZERO_ADDRESS, Address
 _PRUNE_EVERY = 1_000
 """Events from one look for what can be pruned to the next."""
 _VERSION = 1
+_OPEN_END = 0
+
+
+Missing = tuple[tuple[int, int], ...]
 
 
 class OutboxState(msgspec.Struct, frozen=True, array_like=True):
@@ -40,6 +44,10 @@ class OutboxState(msgspec.Struct, frozen=True, array_like=True):
     is_recording: bool = False
     first: int = 1
     """The lowest id that was not pruned."""
+    missing: Missing = ()
+    """First and last of the blocks on the chain whose changes were not recorded; `_OPEN_END` as the
+    last while it is off.
+    """
 
 
 _DECODER = msgspec.msgpack.Decoder(OutboxState)
@@ -73,7 +81,8 @@ class Outbox:
             return
         batch = BlockBatch()
         updates = [_gap(head), *self._open_orders(head)] if on and head.block_number else []
-        self._add(batch, replace(state, is_recording=on), updates)
+        missing = _switched(state.missing, on=on, is_new=stored is None, head=head.block_number)
+        self._add(batch, replace(state, is_recording=on, missing=missing), updates)
         self._store.write(batch)
 
     def record(
@@ -95,15 +104,28 @@ class Outbox:
         recording.check(_rows(changes, "new"))
         return recording.updates
 
-    def record_rollback(
+    def add_rollback(
+        self,
+        batch: BlockBatch,
+        history: History,
+        heights: range,
+        target: Header,
+        changes: LedgerChanges,
+    ) -> None:
+        """Put into a batch what taking the blocks at `heights` back does to orders; none when off.
+
+        `changes` lead back, so what is new in them is what was before the blocks. Raises
+        RecordingFailed, IllegalMove.
+        """
+        state = self.state()
+        missing = _cut(state.missing, target.block_number)
+        updates = self._compensations(history, heights, target, changes) if self.is_on else ()
+        if updates or missing != state.missing:
+            self._add(batch, replace(state, missing=missing), updates)
+
+    def _compensations(
         self, history: History, heights: range, target: Header, changes: LedgerChanges
     ) -> Sequence[OrderUpdate]:
-        """The compensating updates for taking the blocks at `heights` back; none when off.
-
-        `changes` lead back, so what is new in them is what was before the blocks.
-        """
-        if not self.is_on:
-            return ()
         recording = Recording(_rows(changes, "new"), self._base_unit, self._store.row)
         for height in heights:
             block_hash = history.hash_at(height)
@@ -114,7 +136,10 @@ class Outbox:
                 place = _place(history.header(block_hash, height))
                 recording.add_block(place, zip(hashes, receipts, strict=True))
         recording.check(_rows(changes, "old"))
-        return recording.compensations(_place(target))
+        missing = self.state().missing
+        return recording.compensations(
+            _place(target), lambda height: not any(a <= height <= b for a, b in missing)
+        )
 
     def add(self, batch: BlockBatch, updates: Sequence[OrderUpdate]) -> None:
         """Give updates their ids and put them into the batch that makes them true."""
@@ -146,6 +171,26 @@ def read_state(stored: bytes | None) -> OutboxState:
     if stored is None:
         return OutboxState()
     return unpack(_VERSION, _DECODER, stored, "the outbox's record (family outbox)")
+
+
+def _switched(missing: Missing, *, on: bool, is_new: bool, head: int) -> Missing:
+    """What is missing when recording begins or ends at the head; a new outbox has no block."""
+    if not on:
+        before = ((1, head),) if is_new and head else missing
+        return (*before, (head + 1, _OPEN_END))
+    if not missing or missing[-1][1] != _OPEN_END:  # nothing was recorded, or is known of it
+        missing = ((1, _OPEN_END),)
+    *ended, (first, _) = missing
+    return (*ended, (first, head)) if first <= head else tuple(ended)
+
+
+def _cut(missing: Missing, target: int) -> Missing:
+    """What is missing once the blocks after the target are gone."""
+    return tuple(
+        (min(first, target + 1), last) if last == _OPEN_END else (first, min(last, target))
+        for first, last in missing
+        if first <= target or last == _OPEN_END
+    )
 
 
 def _rows(changes: LedgerChanges, which: str) -> dict[tuple[int, bytes], bytes | None]:

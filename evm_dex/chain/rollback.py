@@ -45,7 +45,7 @@ def rollback_batch(
     """
     batch = BlockBatch()
     heights = range(target.block_number + 1, head.height + 1)
-    outbox.add(batch, outbox.record_rollback(history, heights, target, changes))
+    outbox.add_rollback(batch, history, heights, target, changes)
     batch.add_rollback(changes, heights)
     for height in heights:
         block_hash = history.hash_at(height)

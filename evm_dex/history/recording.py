@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -100,11 +100,17 @@ class Recording:
                     f"order {order_id}: its logs lead to {as_row(order)}, its row is {stored}"
                 )
 
-    def compensations(self, target: BlockPlace) -> list[OrderUpdate]:
-        """What taking these blocks back, to `target` before them, does to each order; by id."""
+    def compensations(
+        self, target: BlockPlace, was_recorded: Callable[[int], bool]
+    ) -> list[OrderUpdate]:
+        """What taking these blocks back, to `target` before them, does to each order; by id.
+
+        Only what was recorded, by the number of its block, is taken away from totals and fills.
+        """
         undone: dict[int, list[OrderUpdate]] = {order_id: [] for order_id in sorted(self._orders)}
         for update in self.updates:
-            undone[update.order_id].append(update)
+            if was_recorded(update.block_number):
+                undone[update.order_id].append(update)
         return [self._compensation(*item, target) for item in undone.items()]
 
     def _compensation(

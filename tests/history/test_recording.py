@@ -18,9 +18,10 @@ from evm_dex.history.recording import RecordingFailed
 from evm_dex.history.rows import as_row
 from evm_dex.history.stores.interface import HistoryStore
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
+from evm_dex.history.totals import Totals
 from evm_dex.history.updates import Kind, OrderUpdate, decode
 from evm_dex.history.verifying import verify
-from precompiles.types import CloseReason, OrderKind
+from precompiles.types import Address, CloseReason, OrderKind
 from tests.conftest import LONG
 from tests.history.model import ModelStore
 from tests.history.traffic import Traffic, chain
@@ -230,6 +231,54 @@ def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
         assert {order.status for order in found} == {
             *(Status.NEW, Status.PARTIALLY_FILLED, Status.UNTRIGGERED)
         }
+
+
+@pytest.mark.parametrize("back", [13, 20, 25, 32, 40, 45])
+def test_a_rollback_takes_back_what_was_recorded_and_no_more(back: int) -> None:
+    """Recorded are blocks 1 to 20, 31 to 40 and 51 on; 13 is before the history was off first."""
+    with chain() as dex, History(dex) as history:
+        traffic = Traffic(dex, 4)
+        known = {}
+        for number in range(1, 61):
+            if number in (21, 31, 41, 51):
+                dex.chain.outbox.switch(number in (31, 51), dex.chain.head)
+            traffic.block()
+            known[number] = totals(dex, history.store)
+        dex.chain.rollback(back)
+        assert totals(dex, history.store) == known[back]
+        traffic.again()
+        for _ in range(5):
+            traffic.block()
+        dex.chain.rollback(back)
+        assert totals(dex, history.store) == known[back]
+
+
+def test_a_rollback_while_the_history_is_off_is_known_of_later() -> None:
+    """Blocks that come in the place of unrecorded ones are recorded where the history is on."""
+    with chain() as dex, History(dex) as history:
+        traffic = Traffic(dex, 6)
+        for on, blocks in ((True, 10), (False, 10)):
+            dex.chain.outbox.switch(on, dex.chain.head)
+            for _ in range(blocks):
+                traffic.block()
+        dex.chain.rollback(15)
+        assert dex.chain.outbox.state().missing == ((11, 0),)
+        dex.chain.outbox.switch(True, dex.chain.head)
+        assert dex.chain.outbox.state().missing == ((11, 15),)
+        traffic.again()
+        before = totals(dex, history.store)
+        for _ in range(5):
+            traffic.block()
+        dex.chain.rollback(12)
+        assert dex.chain.outbox.state().missing == ((11, 12),)
+        assert totals(dex, history.store) == before
+        dex.chain.rollback(10)
+        assert dex.chain.outbox.state().missing == ()
+
+
+def totals(dex: Dex, store: HistoryStore) -> list[list[tuple[Address, Totals]]]:
+    users = map(to_address, dex.accounts)
+    return [[(row.market, row.totals) for row in store.statistics(user)] for user in users]
 
 
 def open_orders(dex: Dex, store: HistoryStore) -> list[list[OrderUpdate]]:
