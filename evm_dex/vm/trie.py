@@ -7,6 +7,7 @@ the same length.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from eth.abc import AtomicDatabaseAPI
@@ -84,10 +85,10 @@ class Trie:
         self._root = None
 
     def __getitem__(self, key: bytes) -> bytes:
-        node, path = self._top(key), _nibbles(key)
+        node, path = self._top(key, self._read), _nibbles(key)
         while node:
             if len(node) == _BRANCH:
-                node, path = self._load(node[path[0]], key), path[1:]
+                node, path = self._read(node[path[0]], key), path[1:]
                 continue
             prefix, is_leaf = _unpack(node[0])
             if is_leaf:
@@ -95,28 +96,34 @@ class Trie:
                 return value if prefix == path else b""
             if not path.startswith(prefix):
                 return b""
-            node, path = self._load(node[1], key), path[len(prefix) :]
+            node, path = self._read(node[1], key), path[len(prefix) :]
         return b""
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         if value:
-            self._root = self._set(self._top(key), _nibbles(key), value, key)
+            self._root = self._set(self._top(key, self._load), _nibbles(key), value, key)
         else:
             del self[key]
 
     def __delitem__(self, key: bytes) -> None:
-        self._root = self._delete(self._top(key), _nibbles(key), key)
+        self._root = self._delete(self._top(key, self._load), _nibbles(key), key)
 
-    def _top(self, key: bytes) -> Node:
+    def _top(self, key: bytes, get: Callable[[Node, bytes], Node]) -> Node:
         if self._root is not None:
             return self._root
-        return b"" if self._root_hash == BLANK_NODE_HASH else self._load(self._root_hash, key)
+        return b"" if self._root_hash == BLANK_NODE_HASH else get(self._root_hash, key)
 
     def _load(self, reference: Node, key: bytes) -> Node:
+        """A node that may be changed."""
+        node = self._read(reference, key)
+        return node if node is reference else node.copy()
+
+    def _read(self, reference: Node, key: bytes) -> Node:
+        """A node that others may read too."""
         if type(reference) is list or not reference:
             return reference
         if self._decoded is not None and reference in self._decoded:
-            return self._decoded[reference].copy()
+            return self._decoded[reference]
         try:
             node = rlp.decode(self._database[reference])
         except KeyError:
@@ -125,11 +132,11 @@ class Trie:
         return node
 
     def _keep(self, digest: bytes, node: Node) -> None:
-        """Keep a copy of a node, unless it holds others, which may be changed in place."""
+        """Keep a node that is not changed any more, unless it holds others, which may be."""
         if self._decoded is not None and list not in map(type, node):
             if len(self._decoded) > _MOST_DECODED:
                 self._decoded.clear()
-            self._decoded[digest] = node.copy()
+            self._decoded[digest] = node
 
     def _set(self, node: Node, path: bytes, value: bytes, key: bytes) -> Node:
         if not node:
