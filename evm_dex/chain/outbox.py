@@ -119,13 +119,18 @@ class Outbox:
         """
         state = self.state()
         missing = _cut(state.missing, target.block_number)
-        updates = self._compensations(history, heights, target, changes) if self.is_on else ()
+        updates: Sequence[OrderUpdate] = ()
+        if self.is_on:
+            recording = self._recording_back(history, heights, changes)
+            updates = recording.compensations(
+                _place(target), lambda height: not any(a <= height <= b for a, b in state.missing)
+            )
         if updates or missing != state.missing:
             self._add(batch, replace(state, missing=missing), updates)
 
-    def _compensations(
-        self, history: History, heights: range, target: Header, changes: LedgerChanges
-    ) -> Sequence[OrderUpdate]:
+    def _recording_back(
+        self, history: History, heights: range, changes: LedgerChanges
+    ) -> Recording:
         recording = Recording(_rows(changes, "new"), self._base_unit, self._store.row)
         for height in heights:
             block_hash = history.hash_at(height)
@@ -136,10 +141,7 @@ class Outbox:
                 place = _place(history.header(block_hash, height))
                 recording.add_block(place, zip(hashes, receipts, strict=True))
         recording.check(_rows(changes, "old"))
-        missing = self.state().missing
-        return recording.compensations(
-            _place(target), lambda height: not any(a <= height <= b for a, b in missing)
-        )
+        return recording
 
     def add(self, batch: BlockBatch, updates: Sequence[OrderUpdate]) -> None:
         """Give updates their ids and put them into the batch that makes them true."""
