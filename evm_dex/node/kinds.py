@@ -169,6 +169,18 @@ def listed(kind: Kind, *, most: int = 1_000) -> Kind:
     )
 
 
+def counted(name: str, most: int) -> Kind:
+    """A plain number of things, from 1 to `most`."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
+            raise ValueError
+        return value
+
+    schema = {"type": "integer", "minimum": 1, "maximum": most}
+    return Kind(name, f"a number from 1 to {most}", schema, read)
+
+
 def or_null(kind: Kind) -> Kind:
     """A kind, or null where there is none."""
     return Kind(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from checkpoint.errors import StoreError
 from evm_dex.chain.accounts import Account
+from evm_dex.chain.cheats import Cheats
 from evm_dex.chain.core import Chain
 from evm_dex.chain.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
 from evm_dex.chain.fees import effective_gas_price
@@ -90,6 +91,11 @@ class Node:
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
         self._announced.append((chain.head.block_number, chain.head.hash))
         chain.listeners.append(lambda _: self._announce())
+
+    @property
+    def cheats(self) -> Cheats:
+        """What only a test chain lets callers do to the chain."""
+        return Cheats(self.chain)
 
     def header(self, block: BlockId) -> Header:
         """A block's header. Raises UnknownBlock."""

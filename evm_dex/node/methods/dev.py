@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from evm_dex.chain.cheats import Cheats
 from evm_dex.chain.header import Header
 from evm_dex.node.errors import failed
 from evm_dex.node.formats import Json, block_object
@@ -43,10 +42,6 @@ Mining = Annotated[
 ]
 
 
-def _cheats(node: Node) -> Cheats:
-    return Cheats(node.chain)
-
-
 @rpc("anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", cheat=True)
 def set_logging(node: Node, on: Flag) -> Flag:  # noqa: ARG001 - see below
     """Accepted, as test suites begin with it; what is logged is said where the node is started."""
@@ -61,7 +56,7 @@ def mine(node: Node, options: Mining = (None, 1)) -> Quantity:
     """Make a block, at a time if given, or several; 0."""
     timestamp, blocks = options
     if timestamp is not None:
-        _cheats(node).set_next_timestamp(timestamp)
+        node.cheats.set_next_timestamp(timestamp)
     return mine_several(node, blocks)
 
 
@@ -88,11 +83,16 @@ def _detailed(node: Node, header: Header) -> Json:
     return block
 
 
+def check_blocks(count: int) -> None:
+    """Raises RpcError for more blocks than may be made at a time."""
+    if count > _MOST_BLOCKS:
+        raise failed(f"at most {_MOST_BLOCKS} blocks at a time, since each has a state of its own")
+
+
 @rpc("anvil_mine", "hardhat_mine", cheat=True)
 def mine_several(node: Node, blocks: Quantity = 1, interval: Quantity = 1) -> Quantity:
     """Make blocks, each so many seconds after the one before; 0."""
-    if blocks > _MOST_BLOCKS:
-        raise failed(f"at most {_MOST_BLOCKS} blocks at a time, since each has a state of its own")
+    check_blocks(blocks)
     for index in range(blocks):
         node.chain.mine(node.chain.head.timestamp + interval if index and interval else None)
     return 0
@@ -101,7 +101,7 @@ def mine_several(node: Node, blocks: Quantity = 1, interval: Quantity = 1) -> Qu
 @rpc("evm_setAutomine", "anvil_setAutomine", cheat=True)
 def set_automine(node: Node, on: Flag) -> Flag:
     """Give each transaction a block at once, or let them wait."""
-    _cheats(node).automine(on=on)
+    node.cheats.automine(on=on)
     return True
 
 
@@ -129,7 +129,7 @@ def increase_time(node: Node, seconds: Quantity) -> Quantity:
     """Let the next block come so much later; how far it is from the head then."""
     if seconds == 0:
         return 0
-    return _cheats(node).increase_time(seconds) - node.chain.head.timestamp
+    return node.cheats.increase_time(seconds) - node.chain.head.timestamp
 
 
 @rpc(
@@ -141,20 +141,20 @@ def increase_time(node: Node, seconds: Quantity) -> Quantity:
 )
 def set_next_timestamp(node: Node, timestamp: Quantity) -> Quantity:
     """Choose the next block's time in seconds; block time goes on from there."""
-    return _cheats(node).set_next_timestamp(timestamp)
+    return node.cheats.set_next_timestamp(timestamp)
 
 
 @rpc("anvil_setBlockTimestampInterval", "hardhat_setBlockTimestampInterval", cheat=True)
 def set_timestamp_interval(node: Node, seconds: Quantity) -> Flag:
     """Choose how many seconds of block time are between blocks."""
-    _cheats(node).set_interval(seconds)
+    node.cheats.set_interval(seconds)
     return True
 
 
 @rpc("anvil_removeBlockTimestampInterval", "hardhat_removeBlockTimestampInterval", cheat=True)
 def remove_timestamp_interval(node: Node) -> Flag:
     """One second between blocks again."""
-    _cheats(node).set_interval(None)
+    node.cheats.set_interval(None)
     return True
 
 
@@ -164,26 +164,26 @@ def remove_timestamp_interval(node: Node) -> Flag:
 @rpc("anvil_setCoinbase", "hardhat_setCoinbase", cheat=True)
 def set_coinbase(node: Node, address: HexAddress) -> Flag:
     """Choose who is paid the priority fees from the next block on."""
-    _cheats(node).set_coinbase(address)
+    node.cheats.set_coinbase(address)
     return True
 
 
 @rpc("anvil_setNextBlockBaseFeePerGas", "hardhat_setNextBlockBaseFeePerGas", cheat=True)
 def set_next_base_fee(node: Node, wei: Quantity) -> Flag:
     """Choose the next block's base fee."""
-    _cheats(node).set_next_base_fee(wei)
+    node.cheats.set_next_base_fee(wei)
     return True
 
 
 @rpc("evm_setBlockGasLimit", "anvil_setBlockGasLimit", cheat=True)
 def set_gas_limit(node: Node, gas: Quantity) -> Flag:
     """Choose the gas limit of blocks from the next on."""
-    _cheats(node).set_gas_limit(gas)
+    node.cheats.set_gas_limit(gas)
     return True
 
 
 @rpc("anvil_setPrevRandao", "hardhat_setPrevRandao", cheat=True)
 def set_prevrandao(node: Node, value: Quantity) -> Flag:
     """Choose the next block's prevrandao."""
-    _cheats(node).set_prevrandao(value)
+    node.cheats.set_prevrandao(value)
     return True

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from eth_hash.auto import keccak
 
-from evm_dex.chain.cheats import Cheats
 from evm_dex.chain.errors import ChainError, SnapshotLost, UnknownSnapshot
 from evm_dex.chain.header import Header
 from evm_dex.chain.transactions import Transaction, decode
@@ -25,13 +24,13 @@ from evm_dex.node.kinds import (
     read_text,
     unchanged,
 )
+from evm_dex.node.methods.dev import check_blocks
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.requests import Request, read_request
 from evm_dex.node.sending import made
 
 _logger = logging.getLogger(__name__)
-_MOST_BLOCKS = 10_000
 _MOST_TRANSACTIONS = 10_000
 _INSTEAD_OF_STATE = (
     "states travel as archives here, each proven by its block hash: run "
@@ -116,8 +115,7 @@ def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
     transaction that can't be mined ends it there: the chain is shorter then.
     """
     fork = _fork(node, depth)
-    if depth > _MOST_BLOCKS:
-        raise failed(f"at most {_MOST_BLOCKS} blocks at a time, since each has a state of its own")
+    check_blocks(depth)
     if any(place >= depth for _, place in transactions):
         raise invalid_params(f"there are {depth} new blocks: their places are 0 to {depth - 1}")
     old = [node.chain.header(fork.block_number + 1 + place) for place in range(depth)]
@@ -139,7 +137,7 @@ def reset(node: Node, forking: Anything = None) -> Flag:
     """Go back to block 0, with nobody impersonated and nothing chosen."""
     if _names_a_chain(forking):
         raise failed("this node does not fork other chains: call it without parameters")
-    Cheats(node.chain).reset()
+    node.cheats.reset()
     node.min_gas_price = 0
     return True
 
@@ -160,7 +158,7 @@ def _fork(node: Node, depth: int) -> Header:
 
 def _make_again(node: Node, old: Header, sent: list[bytes | Request]) -> None:
     """Make a block that is not `old`, with these transactions. Raises ChainError, RpcError."""
-    Cheats(node.chain).set_prevrandao(keccak(old.hash + old.mix_hash))
+    node.cheats.set_prevrandao(keccak(old.hash + old.mix_hash))
     for transaction in sent:
         node.chain.send(_ready(node, transaction))
     dropped = node.chain.mine().dropped

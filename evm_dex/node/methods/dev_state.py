@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from evm_dex.chain.cheats import Cheats
 from evm_dex.node.errors import failed
 from evm_dex.node.kinds import Data, Flag, Hash, HexAddress, Quantity
 from evm_dex.node.methods.accounts import send_transaction
@@ -11,43 +10,38 @@ from evm_dex.node.registry import rpc
 from evm_dex.node.requests import TransactionRequest
 
 
-def _cheats(node: Node) -> Cheats:
-    return Cheats(node.chain)
-
-
 @rpc("anvil_setBalance", "hardhat_setBalance", "evm_setAccountBalance", cheat=True)
 def set_balance(node: Node, address: HexAddress, wei: Quantity) -> Flag:
     """Set an account's wei, in a block of its own."""
-    _cheats(node).set_balance(address, wei)
+    node.cheats.set_balance(address, wei)
     return True
 
 
 @rpc("anvil_addBalance", "hardhat_addBalance", cheat=True)
 def add_balance(node: Node, address: HexAddress, wei: Quantity) -> Flag:
     """Add to an account's wei, in a block of its own."""
-    cheats = _cheats(node)
-    cheats.set_balance(address, node.chain.state.get_balance(address) + wei)
+    node.cheats.set_balance(address, node.chain.state.get_balance(address) + wei)
     return True
 
 
 @rpc("anvil_setNonce", "hardhat_setNonce", "evm_setAccountNonce", cheat=True)
 def set_nonce(node: Node, address: HexAddress, nonce: Quantity) -> Flag:
     """Raise an account's nonce, in a block of its own."""
-    _cheats(node).set_nonce(address, nonce)
+    node.cheats.set_nonce(address, nonce)
     return True
 
 
 @rpc("anvil_setCode", "hardhat_setCode", "evm_setAccountCode", cheat=True)
 def set_code(node: Node, address: HexAddress, code: Data) -> Flag:
     """Make an account a contract with this runtime code, in a block of its own."""
-    _cheats(node).set_code(address, code)
+    node.cheats.set_code(address, code)
     return True
 
 
 @rpc("anvil_setStorageAt", "hardhat_setStorageAt", "evm_setAccountStorageAt", cheat=True)
 def set_storage_at(node: Node, address: HexAddress, slot: Quantity, value: Quantity) -> Flag:
     """Set one storage word of a contract, in a block of its own."""
-    _cheats(node).set_storage(address, slot, value)
+    node.cheats.set_storage(address, slot, value)
     return True
 
 
@@ -74,21 +68,21 @@ def set_erc20_allowance(
 @rpc("anvil_impersonateAccount", "hardhat_impersonateAccount", cheat=True)
 def impersonate_account(node: Node, address: HexAddress) -> Flag:
     """Take transactions of an account, or a contract, without its signature."""
-    _cheats(node).impersonate(address)
+    node.cheats.impersonate(address)
     return True
 
 
 @rpc("anvil_stopImpersonatingAccount", "hardhat_stopImpersonatingAccount", cheat=True)
 def stop_impersonating_account(node: Node, address: HexAddress) -> Flag:
     """Ask for the account's signature again."""
-    _cheats(node).stop_impersonating(address)
+    node.cheats.stop_impersonating(address)
     return True
 
 
 @rpc("anvil_autoImpersonateAccount", "hardhat_autoImpersonateAccount", cheat=True)
 def auto_impersonate_account(node: Node, on: Flag) -> Flag:
     """Take every account's transactions without a signature, or no longer."""
-    _cheats(node).auto_impersonate(on=on)
+    node.cheats.auto_impersonate(on=on)
     return True
 
 
@@ -101,7 +95,7 @@ def send_unsigned_transaction(node: Node, request: TransactionRequest) -> Hash:
 @rpc("anvil_dropTransaction", "hardhat_dropTransaction", cheat=True)
 def drop_transaction(node: Node, transaction_hash: Hash) -> Flag:
     """Take a waiting transaction out, and its sender's later ones; whether it was there."""
-    return _cheats(node).drop_transaction(transaction_hash) or node.queue.drop(
+    return node.cheats.drop_transaction(transaction_hash) or node.queue.drop(
         lambda item: item.hash == transaction_hash
     )
 
@@ -109,7 +103,7 @@ def drop_transaction(node: Node, transaction_hash: Hash) -> Flag:
 @rpc("anvil_dropAllTransactions", "hardhat_dropAllTransactions", cheat=True)
 def drop_all_transactions(node: Node) -> Flag:
     """Take out all that waits."""
-    _cheats(node).drop_all_transactions()
+    node.cheats.drop_all_transactions()
     node.queue.drop(lambda _: True)
     return True
 

@@ -24,6 +24,7 @@ from evm_dex.node.kinds import (
     HexAddress,
     Kind,
     Quantity,
+    counted,
     data,
     read_address,
     shaped,
@@ -36,7 +37,6 @@ from precompiles.perp.markets import listed_markets
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 
 _LONGEST_NAME = 64
-_MOST_LEVELS = 500
 _MOST_ROWS = 500
 _MOST_BLOCKS = 5_000
 """How far back trades are looked for."""
@@ -49,12 +49,6 @@ def _read_exchange(value: Any) -> str:
     return str(value)
 
 
-def _read_count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST_ROWS:
-        raise ValueError
-    return value
-
-
 def _read_named(value: Any) -> Address | str:
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME:
         raise ValueError
@@ -63,15 +57,9 @@ def _read_named(value: Any) -> Address | str:
 
 _NAMED = Kind("Named", "an address, or a symbol such as WETH", {"type": "string"}, _read_named)
 _EXCHANGE = Kind("Exchange", '"spot" or "perp"', {"enum": ["spot", "perp"]}, _read_exchange)
-_COUNT = Kind(
-    "Count",
-    f"a number from 1 to {_MOST_ROWS}",
-    {"type": "integer", "minimum": 1, "maximum": _MOST_ROWS},
-    _read_count,
-)
 Exchange = Annotated[str, _EXCHANGE]
 Named = Annotated[Address | str, _NAMED]
-Count = Annotated[int, _COUNT]
+Count = Annotated[int, counted("Count", _MOST_ROWS)]
 Markets = Annotated[Json, shaped("Markets", "markets of both exchanges, and their tokens")]
 Depth = Annotated[Json, shaped("Depth", "bids and asks, best first")]
 OrderObject = Annotated[Json, shaped("Order", "an order as it is now")]
@@ -121,7 +109,7 @@ def depth(
     with _looking(node, block) as (ledger, _):
         _require_market(ledger, where, asset)
         book = ledger.book(asset) if where == "spot" else ledger.perp.book(asset)
-        return exchange.depth(book, min(levels, _MOST_LEVELS))
+        return exchange.depth(book, levels)
 
 
 @rpc("dex_order")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from evm_dex.node.decoding import decoded_call
 from evm_dex.node.formats import Json, block_receipts
-from evm_dex.node.kinds import Block, Kind, data, shaped
+from evm_dex.node.kinds import Block, counted, data, shaped
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 
@@ -15,19 +15,7 @@ _MOST_TRANSACTIONS = 100
 """Of one block; it says how many there are."""
 
 
-def _read_count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST_BLOCKS:
-        raise ValueError
-    return value
-
-
-_COUNT = Kind(
-    "BlockCount",
-    f"a number from 1 to {_MOST_BLOCKS}",
-    {"type": "integer", "minimum": 1, "maximum": _MOST_BLOCKS},
-    _read_count,
-)
-BlockCount = Annotated[int, _COUNT]
+BlockCount = Annotated[int, counted("BlockCount", _MOST_BLOCKS)]
 Blocks = Annotated[
     list[Json], shaped("BlockSummaries", "blocks and their transactions in short", "array")
 ]

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from eth_utils.address import to_checksum_address
 
+from evm_dex.chain.bodies import StoredTransaction
 from evm_dex.chain.errors import UnknownTransaction
+from evm_dex.chain.header import Header
 from evm_dex.chain.history import IncludedTransaction
 from evm_dex.chain.transactions import Transaction, decode
 from evm_dex.node.blobs import without_blobs
@@ -18,6 +20,7 @@ from evm_dex.node.kinds import (
     DATA,
     Block,
     BlockHash,
+    BlockId,
     Data,
     Hash,
     HexAddress,
@@ -84,13 +87,11 @@ def transaction_by_hash(node: Node, transaction_hash: Hash) -> TransactionObject
 @rpc("eth_getTransactionByBlockNumberAndIndex")
 def transaction_by_block(node: Node, block: Block, index: Quantity) -> TransactionObject:
     """A transaction by its place in a block; null for none such."""
-    header = find_header(node, block)
-    if header is None:
+    found = _placed(node, block, index)
+    if found is None:
         return None
-    stored = node.chain.history.body(header.hash).transactions
-    if index >= len(stored):
-        return None
-    return transaction_object(decode(stored[index].raw, stored[index].sender), header, index)
+    header, stored = found
+    return transaction_object(decode(stored.raw, stored.sender), header, index)
 
 
 @rpc("eth_getTransactionByBlockHashAndIndex")
@@ -117,11 +118,8 @@ def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> T
 @rpc("eth_getRawTransactionByBlockNumberAndIndex")
 def raw_transaction_by_block(node: Node, block: Block, index: Quantity) -> Raw:
     """A transaction as it was handed in, by its place in a block; null for none such."""
-    header = find_header(node, block)
-    if header is None:
-        return None
-    stored = node.chain.history.body(header.hash).transactions
-    return stored[index].raw if index < len(stored) else None
+    found = _placed(node, block, index)
+    return None if found is None else found[1].raw
 
 
 @rpc("eth_getRawTransactionByBlockHashAndIndex")
@@ -206,6 +204,15 @@ def _height_of(node: Node, sender: Address, nonce: int) -> int:
     """The first block after which a nonce was used up. Raises StateMissing for pruned ones."""
     heights = range(node.chain.head.block_number + 1)
     return bisect_right(heights, nonce, key=lambda at: node.state(at).get_nonce(sender))
+
+
+def _placed(node: Node, block: BlockId, index: int) -> tuple[Header, StoredTransaction] | None:
+    """A transaction by its place in a block; None for none such."""
+    header = find_header(node, block)
+    if header is None:
+        return None
+    stored = node.chain.history.body(header.hash).transactions
+    return (header, stored[index]) if index < len(stored) else None
 
 
 def _included(node: Node, transaction_hash: bytes) -> IncludedTransaction | None:
