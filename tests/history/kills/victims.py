@@ -18,7 +18,7 @@ from tests.history.kills.shared import Shared
 RECOUNT = "recount"
 """The consumer's name that keeps what was not recounted from being pruned."""
 _ROLLBACKS = 0.1
-"""Part of the blocks after which some are taken back."""
+"""Part of the blocks after which some are taken back; after an engine's first block always."""
 _DEEPEST = 4
 _PAUSE = 0.005
 
@@ -36,7 +36,8 @@ def trade(path: Path, port: int, seed: int, shared: Shared, most_behind: int) ->
         blocks = 0
         while True:
             traffic.block()
-            if traffic.random.random() < _ROLLBACKS and dex.head.number > _DEEPEST:
+            goes_back = blocks == 0 or traffic.random.random() < _ROLLBACKS
+            if goes_back and dex.head.number > _DEEPEST:
                 dex.chain.rollback(dex.head.number - traffic.random.randint(1, _DEEPEST))
                 traffic.again()
             blocks += 1
