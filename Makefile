@@ -25,7 +25,7 @@ $(LOCKED): requirements.lock .ci/python
 
 # Leaves the byte-code of what a node loads, half of the time until it answers. Python itself keeps
 # it at the first start, but not where the environment says so.
-STARTED := from evm_dex import cli, demo; from evm_dex.node.setup import Setup; \
+STARTED := from evm_dex import cli; from evm_dex.cli import demo; from evm_dex.node.node_config import Setup; \
 	Setup().opened().__enter__(); cli.app(["node", "--help"])
 
 $(STAMP): $(LOCKED) pyproject.toml

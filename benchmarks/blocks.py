@@ -14,8 +14,8 @@ from unittest.mock import patch
 import evm_dex
 from benchmarks.filling import USDC, fill
 from benchmarks.harness import Result
-from evm_dex.chain import core
-from evm_dex.dex import Dex
+from evm_dex.chain import chain as core
+from evm_dex.client.dex import Dex
 from precompiles.types import Address
 
 _ORDERS = 100

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import evm_dex
 from benchmarks.harness import Result, measure
-from evm_dex.addresses import to_address
-from evm_dex.dex import Dex
+from evm_dex.blocks.addresses import to_address
+from evm_dex.client.dex import Dex
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.standalone import StandaloneContext, call
 from precompiles.types import SPOT_ADDRESS

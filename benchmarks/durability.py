@@ -13,7 +13,7 @@ from benchmarks.filling import fill
 from benchmarks.harness import Result, elapsed
 from checkpoint.manager import CheckpointManager
 from checkpoint.rocks import RocksStore
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.recovery import open_ledger
 from precompiles.types import Address

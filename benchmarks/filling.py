@@ -6,7 +6,7 @@ from random import Random
 
 from checkpoint.batch import BlockBatch
 from checkpoint.head import Head
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 from precompiles.ledger.ledger import Ledger
 from precompiles.spot.execution import Execution
 from precompiles.spot.funds import credit

@@ -12,12 +12,12 @@ from pathlib import Path
 import evm_dex
 from benchmarks.filling import USDC
 from benchmarks.harness import Result
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 from evm_dex.history.consumer import Consumer
 from evm_dex.history.feed import MOST, Events, Feed
-from evm_dex.history.stores.interface import Cursor
+from evm_dex.history.stores.history_store import Cursor
 from evm_dex.history.stores.sqlite import SqliteStore
-from evm_dex.history.updates import OrderUpdate, encode
+from evm_dex.orderlog.order_update import OrderUpdate, encode
 from tests.history.flow import Flow
 
 _ORDERS = 100

@@ -8,8 +8,8 @@ from typing import Any
 from eth_tester import EthereumTester, PyEVMBackend
 
 from benchmarks.harness import Result, measure
-from evm_dex.abi import Interface
-from evm_dex.artifact import code_of, load_artifact
+from evm_dex.abi.artifact import code_of, load_artifact
+from evm_dex.abi.interface import Interface
 from evm_dex.tester import Backend, IndexedTester
 
 _BATCH = 20

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import evm_dex
 from benchmarks.harness import Result, measure
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 
 _WETH, _USDC = 10**18, 10**6
 _GAS = 400_000

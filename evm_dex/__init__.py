@@ -14,11 +14,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evm_dex.chain.errors import ChainError, TransactionRejected
-    from evm_dex.contract import Contract, Reverted
-    from evm_dex.dex import Dex
-    from evm_dex.opening import open_beside
-    from evm_dex.opening import open_dex as open  # noqa: A004 - evm_dex.open reads like the built-in
+    from evm_dex.client.contract import Contract, Reverted
+    from evm_dex.client.dex import Dex
+    from evm_dex.client.open_dex import open_beside
+    from evm_dex.client.open_dex import open_dex as open  # noqa: A004 - evm_dex.open reads like the built-in
+    from evm_dex.errors import ChainError, TransactionRejected
 
 # The default backend is nine times slower per hash; it is chosen at the first one.
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
@@ -34,20 +34,26 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ChainError": ("evm_dex.chain.errors", "ChainError"),
-    "Contract": ("evm_dex.contract", "Contract"),
-    "Dex": ("evm_dex.dex", "Dex"),
-    "Reverted": ("evm_dex.contract", "Reverted"),
-    "TransactionRejected": ("evm_dex.chain.errors", "TransactionRejected"),
-    "open": ("evm_dex.opening", "open_dex"),
-    "open_beside": ("evm_dex.opening", "open_beside"),
+    "ChainError": ("evm_dex.errors", "ChainError"),
+    "Contract": ("evm_dex.client.contract", "Contract"),
+    "Dex": ("evm_dex.client.dex", "Dex"),
+    "Reverted": ("evm_dex.client.contract", "Reverted"),
+    "TransactionRejected": ("evm_dex.errors", "TransactionRejected"),
+    "open": ("evm_dex.client.open_dex", "open_dex"),
+    "open_beside": ("evm_dex.client.open_dex", "open_beside"),
 }
 
 
+_SUBMODULES = ("abi", "addresses", "history", "tester")
+"""What the docs use as `evm_dex.NAME` after `import evm_dex`."""
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'evm_dex' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - together with what it loads
 
+    if name in _SUBMODULES:
+        return import_module(f"evm_dex.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'evm_dex' has no attribute {name!r}")
     module, attribute = _HOMES[name]
     return getattr(import_module(module), attribute)

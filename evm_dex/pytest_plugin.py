@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from evm_dex.addresses import Account
-    from evm_dex.contract import Contract
-    from evm_dex.dex import Dex
+    from evm_dex.blocks.addresses import Account
+    from evm_dex.client.contract import Contract
+    from evm_dex.client.dex import Dex
     from precompiles.types import Address
 
 _OPTIONS = ("genesis", "keep_limit")
@@ -156,7 +156,7 @@ class _Before:
 
     def restore(self) -> bool:
         """Take everything back; whether it could be, which a test can prevent."""
-        from evm_dex.chain.errors import ChainError  # noqa: PLC0415 - loaded with the chain
+        from evm_dex.errors import ChainError  # noqa: PLC0415 - loaded with the chain
 
         dex, chain = self._dex, self._dex.chain
         with suppress(ChainError):

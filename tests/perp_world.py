@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 
 import evm_dex
-from evm_dex.addresses import Account
-from evm_dex.contract import Contract
-from evm_dex.dex import Dex
+from evm_dex.blocks.addresses import Account
+from evm_dex.client.contract import Contract
+from evm_dex.client.dex import Dex
 from precompiles.errors import ContractError
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS, PERP_ADDRESS
 

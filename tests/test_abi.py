@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from evm_dex.abi import ERROR_STRING, PANIC, Interface, decode_outputs
-from evm_dex.addresses import checksum
-from evm_dex.artifact import load_artifact
-from evm_dex.chain.receipts import Log
+from evm_dex.abi.artifact import load_artifact
+from evm_dex.abi.interface import ERROR_STRING, PANIC, Interface, decode_outputs
+from evm_dex.blocks.addresses import checksum
+from evm_dex.blocks.receipt import Log
 from precompiles.types import Address
 from tests.bytecode import assemble
 

@@ -26,6 +26,14 @@ SHARED = (
     "precompiles.ownership", "precompiles.precompile", "precompiles.tokens", "precompiles.types",
 )  # fmt: skip
 
+# The rooms of evm_dex, in order of dependence: each may import those before it.
+ROOMS = (
+    "evm_dex.errors", "evm_dex.blocks", "evm_dex.abi", "evm_dex.evm", "evm_dex.orderlog",
+    "evm_dex.chain", "evm_dex.client", "evm_dex.http", "evm_dex.history", "evm_dex.node",
+    "evm_dex.tester", "evm_dex.terminal", "evm_dex.replay", "evm_dex.cli",
+)  # fmt: skip
+BELOW = {room: (*ROOMS[: at + 1], "checkpoint", "precompiles") for at, room in enumerate(ROOMS)}
+
 # A module may import what its own row names; the longest matching prefix decides.
 MAY_IMPORT = {
     "precompiles.types": (),
@@ -38,10 +46,13 @@ MAY_IMPORT = {
     "precompiles.perp": (*SHARED, "precompiles.perp"),
     "precompiles": ("precompiles",),
     "checkpoint": ("checkpoint", "precompiles.ledger", "precompiles.types"),
-    "evm_dex": ("evm_dex", "checkpoint", "precompiles"),
+    **BELOW,
+    # A Python user's view of the node and the tester, which stand on the client.
+    "evm_dex.pytest_plugin": ("evm_dex", "checkpoint", "precompiles"),
+    "evm_dex": ("evm_dex",),
 }
 ONLY_IMPORTED_BY = {
-    "eth": ("evm_dex.vm", "evm_dex.chain"),
+    "eth": ("evm_dex.blocks", "evm_dex.evm", "evm_dex.chain"),
     "rocksdict": ("checkpoint.rocks",),
     "eth_abi": ("evm_dex",),
     "sortedcontainers": ("precompiles.engine", "precompiles.ledger", "checkpoint"),
@@ -70,6 +81,8 @@ def within(module: str, packages: tuple[str, ...]) -> bool:
 def layers_run_one_way(module: str, tree: ast.AST) -> Iterator[str]:
     home = max((row for row in MAY_IMPORT if within(module, (row,))), key=len)
     for line, name in imports(tree):
+        if name == "evm_dex" and home in ROOMS[ROOMS.index("evm_dex.client") :]:
+            continue  # the public names, which load the client when they are used
         if within(name, PACKAGES) and not within(name, MAY_IMPORT[home]):
             yield f"{module}:{line} may not import {name}"
 
@@ -105,6 +118,8 @@ RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "precompiles.engine.book", "from precompiles.ledger.ledger import Ledger"),
     (layers_run_one_way, "checkpoint.rocks", "import evm_dex"),
     (layers_run_one_way, "precompiles.perp.filling", "from precompiles.spot import settlement"),
+    (layers_run_one_way, "evm_dex.chain.chain", "from evm_dex.client.dex import Dex"),
+    (layers_run_one_way, "evm_dex.node.node", "from evm_dex.tester import Backend"),
     (libraries_have_one_home, "evm_dex.cli", "from eth.vm import forks"),
     (libraries_have_one_home, "checkpoint.manager", "import rocksdict"),
     (precompiles_know_no_world, "precompiles.spot.placing", "import time"),
@@ -141,6 +156,53 @@ def test_the_rule_sees_what_breaks_it(rule: Rule, module: str, snippet: str) -> 
 
 def too_long(text: str) -> bool:
     return len(text.splitlines()) > MAX_LINES
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Modules by what they import, `TYPE_CHECKING` blocks included."""
+    modules = {module_name(path): path for path in source_files()}
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        targets = graph.setdefault(module, set())
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                inside = names & modules.keys()
+                targets |= inside if inside else {node.module} & modules.keys()
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other (Tarjan's strongly connected components)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        order[module] = low[module] = len(order)
+        stack.append(module)
+        for target in sorted(graph[module]):
+            if target not in order:
+                visit(target)
+            if target in stack:
+                low[module] = min(low[module], low[target])
+        if low[module] == order[module]:
+            at = stack.index(module)
+            group = stack[at:]
+            del stack[at:]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for module in sorted(graph):
+        if module not in order:
+            visit(module)
+    return found
+
+
+def test_no_modules_import_each_other() -> None:
+    assert [len(group) for group in circles(import_graph())] == [4, 3, 2]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]]
 
 
 def test_no_source_file_is_a_god_file() -> None:

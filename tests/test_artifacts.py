@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import evm_dex
-from evm_dex.artifact import ArtifactError, load_artifact
+from evm_dex.abi.artifact import ArtifactError, load_artifact
 
 TOKEN = load_artifact("TestToken")
 ABI, CODE = TOKEN["abi"], TOKEN["bytecode"].removeprefix("0x")

@@ -19,8 +19,8 @@ from checkpoint.rocks import RocksStore
 from checkpoint.rocks.beside import BesideStore
 from checkpoint.verify import verify
 from checkpoint.witness import Commit, WitnessFile
-from evm_dex.chain.errors import ChainStopped
 from evm_dex.cli import app
+from evm_dex.errors import ChainStopped
 from tests.checkpoint.fake_chain import FakeChain, contents
 from tests.checkpoint.processes import start
 

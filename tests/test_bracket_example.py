@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import evm_dex
-from evm_dex.contract import Contract
+from evm_dex.client.contract import Contract
 from tests.perp_world import FUNDS, PRICE, USDC, WETH, World, open_world, refused_with
 
 BELOW, ABOVE = PRICE - 100 * USDC, PRICE + 200 * USDC

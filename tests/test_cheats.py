@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 import evm_dex
 from checkpoint.archive import export_archive, import_archive
 from checkpoint.verify import verify
-from evm_dex.addresses import to_address
+from evm_dex.blocks.addresses import to_address
+from evm_dex.blocks.transaction import Transaction, decode, unsigned
 from evm_dex.chain.block_proof import inspect_block
-from evm_dex.chain.errors import CheatRefused, InvalidBlock, TransactionRejected
 from evm_dex.chain.next_block import CHOSEN_HEADER, WRITTEN_STATE
-from evm_dex.chain.transactions import Transaction, decode, unsigned
-from evm_dex.vm.machine import State
+from evm_dex.errors import CheatRefused, InvalidBlock, TransactionRejected
+from evm_dex.evm.machine import State
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 from tests.bytecode import COPY_CALLDATA, assemble
 

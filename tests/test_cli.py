@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import evm_dex
-from evm_dex.chain.genesis_perp import market_address
+from evm_dex.chain.genesis.genesis_perp import market_address
 from evm_dex.cli import app
 
 runner = CliRunner()

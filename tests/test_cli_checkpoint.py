@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import evm_dex
 from checkpoint.usage import disk_usage, disk_used
 from evm_dex.cli import app
-from evm_dex.tables import age, table_name
+from evm_dex.terminal.tables import age, table_name
 from precompiles.ledger.tables import TableNumber
 
 runner = CliRunner()

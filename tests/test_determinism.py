@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 import evm_dex
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 from tests.chain.trading import transactions
 from tests.conftest import PROFILE
 

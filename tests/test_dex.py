@@ -15,10 +15,10 @@ from checkpoint.errors import StoreLocked
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 from checkpoint.verify import verify
-from evm_dex.addresses import to_address
-from evm_dex.artifact import ArtifactError, load_artifact
-from evm_dex.chain.errors import CallFailed, ChainError, GenesisMismatch, TransactionRejected
-from evm_dex.dex import Dex
+from evm_dex.abi.artifact import ArtifactError, load_artifact
+from evm_dex.blocks.addresses import to_address
+from evm_dex.client.dex import Dex
+from evm_dex.errors import CallFailed, ChainError, GenesisMismatch, TransactionRejected
 from precompiles.types import COMMITMENT_SLOT
 
 ETHER = 10**18

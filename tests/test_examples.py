@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import evm_dex
-from evm_dex.chain.errors import CallFailed
-from evm_dex.contract import Contract
-from evm_dex.dex import Dex
+from evm_dex.client.contract import Contract
+from evm_dex.client.dex import Dex
+from evm_dex.errors import CallFailed
 from precompiles.errors import ContractError
 
 WETH, USDC = 10**18, 10**6

@@ -59,7 +59,7 @@ def test_each_long_step_is_logged_with_its_height_rows_and_time(
         restore(tmp_path)
     text = "\n".join(f"{record.name}: {record.message}" for record in caplog.records)
     for line in (
-        "evm_dex.chain.opening: opened at block 0: ",
+        "evm_dex.chain.open_chain: opened at block 0: ",
         "checkpoint.manager: checkpoint of block 2: ",
         "checkpoint.manager: removed the checkpoint of block 2",
         "checkpoint.verify: block 4: ",

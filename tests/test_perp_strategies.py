@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 import evm_dex
-from evm_dex.addresses import Account
-from evm_dex.contract import Contract
+from evm_dex.blocks.addresses import Account
+from evm_dex.client.contract import Contract
 from precompiles.types import CloseReason, TimeInForce
 from tests.perp_world import (
     FUNDS,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from evm_dex.abi import DecodedError, exchange_error
-from evm_dex.addresses import checksum
+from evm_dex.abi.interface import DecodedError, exchange_error
+from evm_dex.blocks.addresses import checksum
 from precompiles.errors import ContractError
 from precompiles.types import SPOT_ADDRESS
 from tests.bytecode import COPY_CALLDATA, COPY_RETURNDATA, assemble

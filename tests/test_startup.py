@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import evm_dex
-from evm_dex.cli.node import loading
+from evm_dex.cli.node_command import loading
 
 HEAVY = (
     *("aiohttp", "asyncio", "eth", "eth_abi", "eth_account", "eth_utils", "hypothesis", "msgspec"),
@@ -53,7 +53,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 
 
 def test_what_is_heavy_is_seen() -> None:
-    assert {"eth", "eth_utils"} <= loaded("import evm_dex.vm.build")
+    assert {"eth", "eth_utils"} <= loaded("import evm_dex.evm.build")
 
 
 @pytest.mark.parametrize("command", [(), ("history",), ("checkpoint",), ("node",)])
@@ -71,7 +71,7 @@ def test_listing_checkpoints_does_not_load_the_chain(store: Path, form: tuple[st
 def test_asking_a_history_does_not_load_the_chain(tmp_path: Path) -> None:
     kept = f"sqlite:{tmp_path / 'history.db'}"
     loaded(
-        "from evm_dex.history.stores.opening import open_store; open_store(sys.argv[1]).close()",
+        "from evm_dex.history.stores.open_store import open_store; open_store(sys.argv[1]).close()",
         kept,
     )
     assert not loaded_by_command("history", "stats", ADDRESS, "--store", kept) & THE_CHAIN
@@ -81,7 +81,7 @@ def test_asking_a_history_does_not_load_the_chain(tmp_path: Path) -> None:
 
 def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     opened = (
-        "from pathlib import Path; from evm_dex.node.setup import Setup;"
+        "from pathlib import Path; from evm_dex.node.node_config import Setup;"
         "opening = Setup(path=Path(sys.argv[1])).opened(); dex, _ = opening.__enter__();"
         "assert dex.chain.head.block_number == 1"
     )

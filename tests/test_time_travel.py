@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import evm_dex
-from evm_dex.chain.errors import UnknownSnapshot
+from evm_dex.errors import UnknownSnapshot
 
 WETH = 10**18
 USDC = 10**6

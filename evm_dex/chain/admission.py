@@ -5,9 +5,9 @@ A reason begins with geth's words, by which client libraries know it.
 
 from __future__ import annotations
 
-from evm_dex.chain.errors import TransactionRejected
-from evm_dex.chain.header import Header
-from evm_dex.chain.transactions import Transaction
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.errors import TransactionRejected
 
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860"""

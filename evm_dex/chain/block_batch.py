@@ -5,15 +5,15 @@ from __future__ import annotations
 from checkpoint.batch import BlockBatch
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
-from evm_dex.chain.bodies import (
+from evm_dex.blocks.body import (
     Body,
     StoredTransaction,
     encode_body,
     encode_position,
     encode_receipts,
 )
-from evm_dex.chain.outbox import Outbox
 from evm_dex.chain.sealing import SealedBlock
+from evm_dex.orderlog.outbox import Outbox
 
 
 def block_batch(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evm_dex.chain.errors import TransactionRejected
-from evm_dex.chain.transactions import Transaction
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.errors import TransactionRejected
 from precompiles.types import Address
 
 

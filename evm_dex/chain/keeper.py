@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from eth_hash.auto import keccak
 
-from evm_dex.chain.accounts import Account
-from evm_dex.chain.header import Header
-from evm_dex.chain.transactions import Transaction, sign
-from evm_dex.vm.machine import State
+from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction, sign
+from evm_dex.evm.machine import State
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp.keeping import find_due
 from precompiles.perp.methods.positions import PositionMethods

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from evm_dex.chain.transactions import Transaction
+from evm_dex.blocks.transaction import Transaction
 from precompiles.types import Address
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from evm_dex.chain.header import Header
+from evm_dex.blocks.header import Header
 from precompiles.types import Address
 
 CHOSEN_HEADER = b"evm-dex: header set by hand"

@@ -9,13 +9,13 @@ import msgspec
 from eth.constants import BLANK_ROOT_HASH
 from eth_hash.auto import keccak
 
-from evm_dex import rlp
-from evm_dex.chain.errors import StateMissing
-from evm_dex.vm.accounts import Account
+from evm_dex.blocks import rlp
+from evm_dex.errors import StateMissing
+from evm_dex.evm.account_db import Account
 
 if TYPE_CHECKING:
-    from evm_dex.chain.core import Chain
-    from evm_dex.chain.history import BlockId
+    from evm_dex.chain.block_store import BlockId
+    from evm_dex.chain.chain import Chain
 
 _BRANCH_WIDTH = 17
 _ODD = 1

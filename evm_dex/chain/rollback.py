@@ -6,10 +6,10 @@ from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.staging import StagedStore
-from evm_dex.chain.header import Header
-from evm_dex.chain.history import History
-from evm_dex.chain.outbox import Outbox
-from evm_dex.vm.machine import State
+from evm_dex.blocks.header import Header
+from evm_dex.chain.block_store import BlockStore
+from evm_dex.evm.machine import State
+from evm_dex.orderlog.outbox import Outbox
 from precompiles.ledger.commitment import digest
 from precompiles.ledger.folding import changes_from_rows
 from precompiles.ledger.ledger import Ledger
@@ -35,7 +35,7 @@ def changes_back(store: StagedStore, ledger: Ledger, heights: range) -> LedgerCh
 
 
 def rollback_batch(
-    history: History, head: Head, target: Header, changes: LedgerChanges, outbox: Outbox
+    history: BlockStore, head: Head, target: Header, changes: LedgerChanges, outbox: Outbox
 ) -> BlockBatch:
     """Everything of a rollback in one batch: afterwards nothing names the blocks above `target`.
 

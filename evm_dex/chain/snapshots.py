@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from evm_dex.chain.errors import UnknownSnapshot
-from evm_dex.chain.header import Header
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.next_block import NextBlock
-from evm_dex.chain.transactions import Transaction
+from evm_dex.errors import UnknownSnapshot
 
 SnapshotId = int | str
 """A number, or a name."""

@@ -11,7 +11,13 @@ from typing import Annotated
 
 import typer
 
-from evm_dex.cli import archive, chain, checkpoint, history, node, proving, prune
+from evm_dex.cli import archive_commands as archive
+from evm_dex.cli import chain_commands as chain
+from evm_dex.cli import checkpoint_commands as checkpoint
+from evm_dex.cli import history_commands as history
+from evm_dex.cli import node_command as node
+from evm_dex.cli import prune_command as prune
+from evm_dex.cli import verify_commands as proving
 
 _HELP = """A Python test chain with a durable on-chain order book.
 

@@ -15,12 +15,12 @@ import typer
 
 import evm_dex
 from checkpoint.errors import StoreError, StoreLocked
-from evm_dex.chain.errors import ChainError
-from evm_dex.cli.terminal import errors, escape, progress_bars
+from evm_dex.errors import ChainError
+from evm_dex.terminal.console import errors, escape, progress_bars
 from precompiles.ledger.storage import UntrustedStorage
 
 if TYPE_CHECKING:
-    from evm_dex.dex import Dex
+    from evm_dex.client.dex import Dex
 
 ChainPath = Annotated[
     Path, typer.Argument(help="Directory of a chain on disk.", show_default=False)

@@ -11,13 +11,13 @@ from typing import Literal
 from msgspec import Struct
 
 from evm_dex.history.feed import MOST, Feed, FeedRefused, FeedUnavailable
-from evm_dex.history.stores.interface import (
+from evm_dex.history.stores.history_store import (
     HistoryStore,
     MissedEvents,
     StoreBroken,
     StoreUnavailable,
 )
-from evm_dex.history.updates import UnknownUpdate
+from evm_dex.orderlog.order_update import UnknownUpdate
 
 _logger = logging.getLogger(__name__)
 BATCH = 2_000

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from checkpoint.families import Family
 from checkpoint.store import StoreReader
-from evm_dex.chain.consumers import STATE_KEY, event_key
-from evm_dex.chain.outbox import read_state
-from evm_dex.history.stores.interface import Cursor
-from evm_dex.history.updates import FINGERPRINT_BYTES, OrderUpdate, decode
+from evm_dex.history.stores.history_store import Cursor
+from evm_dex.orderlog.cursors import STATE_KEY, event_key
+from evm_dex.orderlog.order_update import FINGERPRINT_BYTES, OrderUpdate, decode
+from evm_dex.orderlog.outbox import read_state
 
 MOST = 4_000
 """Events in one answer."""

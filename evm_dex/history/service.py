@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from evm_dex.history.consumer import Consumer
 from evm_dex.history.feed import Feed
-from evm_dex.history.http.server import HistoryServer
-from evm_dex.history.stores.interface import HistoryStore
+from evm_dex.history.http.history_app import HistoryServer
+from evm_dex.history.stores.history_store import HistoryStore
 
 _logger = logging.getLogger(__name__)
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from evm_dex.chain.block_override import BlockOverride
-from evm_dex.node.errors import invalid_params
-from evm_dex.node.kinds import Kind, read_address, read_hash, read_quantity
+from evm_dex.evm.block_override import BlockOverride
+from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_types import Kind, read_address, read_hash, read_quantity
 
 _MOST_HEIGHT = 2**63 - 1
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evm_dex.node.errors import (
+from evm_dex.node.json_limits import DEEPEST, is_too_deep
+from evm_dex.node.node import Node, explained
+from evm_dex.node.rpc_errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     RpcError,
     limit_exceeded,
 )
-from evm_dex.node.nesting import DEEPEST, is_too_deep
-from evm_dex.node.node import Node, explained
 
 if TYPE_CHECKING:
     from evm_dex.node.connection import Connection

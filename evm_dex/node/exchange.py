@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from evm_dex.node.formats import Json
-from evm_dex.node.kinds import data
+from evm_dex.node.rpc_json import Json
+from evm_dex.node.rpc_types import data
 from precompiles.engine.book import OrderBook
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position, Trigger

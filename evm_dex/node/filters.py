@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from evm_dex.chain.transactions import Transaction
-from evm_dex.node.errors import RpcError, failed, limit_exceeded
-from evm_dex.node.formats import Json
-from evm_dex.node.kinds import data
-from evm_dex.node.logs import LogQuery, find_logs, logs_between
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.node.log_query import LogQuery, find_logs, logs_between
 from evm_dex.node.node import News, Node
+from evm_dex.node.rpc_errors import RpcError, failed, limit_exceeded
+from evm_dex.node.rpc_json import Json
+from evm_dex.node.rpc_types import data
 
 _MOST_HASHES = 100_000
 

@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from checkpoint.errors import StoreError
-from evm_dex.chain.accounts import Account
-from evm_dex.chain.cheats import Cheats
-from evm_dex.chain.core import Chain
-from evm_dex.chain.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
-from evm_dex.chain.fees import effective_gas_price
-from evm_dex.chain.header import Header
-from evm_dex.chain.transactions import Transaction
-from evm_dex.node.errors import INTERNAL_ERROR, RpcError, failed
-from evm_dex.node.kinds import BlockHash, BlockId
-from evm_dex.node.leaving import Leaving, RemovedLog
-from evm_dex.node.limits import Limits
-from evm_dex.node.queue import Queue
+from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.fees import effective_gas_price
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.chain import Chain
+from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
+from evm_dex.evm.machine import State
+from evm_dex.node.future_transactions import Queue
 from evm_dex.node.registry import all_methods
-from evm_dex.node.reverts import call_error
-from evm_dex.vm.machine import State
+from evm_dex.node.removed_logs import Leaving, RemovedLog
+from evm_dex.node.request_limits import Limits
+from evm_dex.node.revert_reason import call_error
+from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, failed
+from evm_dex.node.rpc_types import BlockHash, BlockId
 from precompiles.types import Address
 
 if TYPE_CHECKING:
-    from evm_dex.dex import Dex
+    from evm_dex.client.dex import Dex
     from evm_dex.node.filters import Filters
 
 _logger = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from evm_dex.chain.execution import Prepare
-from evm_dex.node.errors import invalid_params
-from evm_dex.node.kinds import Kind, read_address, read_data, read_quantity, read_slot
-from evm_dex.vm.machine import State
+from evm_dex.evm.machine import State
+from evm_dex.evm.simulator import Prepare
+from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_types import Kind, read_address, read_data, read_quantity, read_slot
 from precompiles.types import Address
 
 _MOST_ACCOUNTS = 1_000

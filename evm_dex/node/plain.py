@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evm_dex.node.kinds import data
+from evm_dex.node.rpc_types import data
 
 _EXACT = 2**53
 """From here on JavaScript's numbers have gaps."""

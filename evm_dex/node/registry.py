@@ -22,8 +22,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from evm_dex.node.errors import invalid_params
-from evm_dex.node.kinds import Kind, unchanged
+from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_types import Kind, unchanged
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PARTS = ("node", "connection")

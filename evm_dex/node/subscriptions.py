@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from evm_dex.chain.header import Header
-from evm_dex.chain.transactions import Transaction
-from evm_dex.node.errors import limit_exceeded
-from evm_dex.node.formats import entry_object, header_object, transaction_object
-from evm_dex.node.kinds import data
-from evm_dex.node.logs import LogQuery
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.node.log_query import LogQuery
 from evm_dex.node.node import News, Node
+from evm_dex.node.rpc_errors import limit_exceeded
+from evm_dex.node.rpc_json import entry_object, header_object, transaction_object
+from evm_dex.node.rpc_types import data
 
 _encode = msgspec.json.Encoder().encode
 _numbers = itertools.count(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from evm_dex.replay.flow import Cancel, Instruction, Place, Reduce, Take
+from evm_dex.replay.order_flow import Cancel, Instruction, Place, Reduce, Take
 
 _PERCENT = 100
 _PLACING, _CANCELLING, _REDUCING = 50, 85, 90

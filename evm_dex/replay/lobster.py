@@ -14,7 +14,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from evm_dex.replay.flow import Cancel, Instruction, Place, Reduce, Take
+from evm_dex.replay.order_flow import Cancel, Instruction, Place, Reduce, Take
 
 _FIELDS = ("time", "type", "order id", "size", "price", "direction")
 _LEVEL_FIELDS = ("ask price", "ask size", "bid price", "bid size")

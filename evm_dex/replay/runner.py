@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from evm_dex.replay.flow import Cancel, Instruction, Place, Reduce, Reference, Take
+from evm_dex.replay.order_flow import Cancel, Instruction, Place, Reduce, Reference, Take
 from precompiles.types import OrderStatus, TimeInForce
 
 if TYPE_CHECKING:
-    from evm_dex.addresses import Account
-    from evm_dex.contract import Contract
-    from evm_dex.dex import Dex
-    from evm_dex.receipt import Receipt
+    from evm_dex.blocks.addresses import Account
+    from evm_dex.client.contract import Contract
+    from evm_dex.client.dex import Dex
+    from evm_dex.client.views import Receipt
 
 _GAS = 10_000_000
 PLENTY = 10**30

@@ -10,7 +10,7 @@ Needs the extra `tester`: pip install evm-dex[tester].
 """
 
 from evm_dex.tester.backend import Backend
-from evm_dex.tester.failures import Failed, Refused
 from evm_dex.tester.indexed import IndexedTester
+from evm_dex.tester.translate_errors import Failed, Refused
 
 __all__ = ["Backend", "Failed", "IndexedTester", "Refused"]

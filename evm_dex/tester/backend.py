@@ -12,24 +12,15 @@ from eth_tester.backends.base import BaseChainBackend
 from eth_tester.exceptions import BlockNotFound, TransactionNotFound, ValidationError
 
 import evm_dex
-from evm_dex.chain.accounts import Account
-from evm_dex.chain.errors import UnknownBlock, UnknownTransaction
-from evm_dex.chain.execution import Call
-from evm_dex.chain.genesis_file import GenesisSource
-from evm_dex.chain.header import Header
-from evm_dex.chain.history import IncludedTransaction
+from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction, decode, unsigned
+from evm_dex.chain.block_store import IncludedTransaction
+from evm_dex.chain.genesis.genesis_file import GenesisSource
 from evm_dex.chain.snapshots import SnapshotId
-from evm_dex.chain.transactions import Transaction, decode, unsigned
-from evm_dex.tester.failures import in_their_terms, read_raw
-from evm_dex.tester.genesis import tester_genesis
-from evm_dex.tester.requests import (
-    Request,
-    complete,
-    signed_by,
-    type_of,
-    with_signature,
-    without_sidecar,
-)
+from evm_dex.errors import UnknownBlock, UnknownTransaction
+from evm_dex.evm.machine import State
+from evm_dex.evm.simulator import Call
 from evm_dex.tester.serializers import (
     Fields,
     Place,
@@ -37,7 +28,16 @@ from evm_dex.tester.serializers import (
     receipt_fields,
     transaction_fields,
 )
-from evm_dex.vm.machine import State
+from evm_dex.tester.tester_genesis import tester_genesis
+from evm_dex.tester.transaction_dicts import (
+    Request,
+    complete,
+    signed_by,
+    type_of,
+    with_signature,
+    without_sidecar,
+)
+from evm_dex.tester.translate_errors import in_their_terms, read_raw
 from precompiles.types import ZERO_ADDRESS, Address
 
 CHAIN_ID = 131277322940537

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evm_dex.chain.bodies import Body, StoredTransaction
-from evm_dex.chain.branches import encode_block
-from evm_dex.chain.fees import blob_base_fee
-from evm_dex.chain.header import Header
-from evm_dex.chain.receipts import Log, Receipt
-from evm_dex.chain.transactions import Transaction
+from evm_dex.blocks.body import Body, StoredTransaction
+from evm_dex.blocks.fees import blob_base_fee
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.receipt import Log, Receipt
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.block_import import encode_block
 
 GAS_PER_BLOB = 2**17
 _EIP155_OFFSET = 35

@@ -9,11 +9,11 @@ from typing import Any
 from checkpoint.families import Family
 from checkpoint.memory import MemoryStore
 from checkpoint.store import Store
-from evm_dex.chain.accounts import Account, default_accounts
-from evm_dex.chain.core import Chain
-from evm_dex.chain.history import IncludedTransaction
-from evm_dex.chain.opening import open_chain
-from evm_dex.chain.transactions import Transaction, sign
+from evm_dex.blocks.dev_accounts import Account, default_accounts
+from evm_dex.blocks.transaction import Transaction, sign
+from evm_dex.chain.block_store import IncludedTransaction
+from evm_dex.chain.chain import Chain
+from evm_dex.chain.open_chain import open_chain
 from precompiles.context import CallContext
 from precompiles.errors import AmountZero
 from precompiles.ledger.ledger import Ledger

@@ -8,9 +8,9 @@ import pytest
 
 from checkpoint.errors import UndoExpired
 from checkpoint.memory import MemoryStore
-from evm_dex.chain.errors import CallFailed, UnknownBlock
-from evm_dex.chain.execution import Call
-from evm_dex.chain.history import BlockId
+from evm_dex.chain.block_store import BlockId
+from evm_dex.errors import CallFailed, UnknownBlock
+from evm_dex.evm.simulator import Call
 from precompiles.types import SPOT_ADDRESS, Address
 from tests.bytecode import assemble, deployment, forwarder
 from tests.chain.support import (

@@ -13,14 +13,14 @@ from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.memory import MemoryStore
 from checkpoint.rocks import RocksStore
-from evm_dex.chain.accounts import default_accounts
-from evm_dex.chain.errors import (
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.chain.block_store import LogEntry
+from evm_dex.errors import (
     ChainStopped,
     StateMissing,
     TransactionRejected,
     UnknownTransaction,
 )
-from evm_dex.chain.history import LogEntry
 from precompiles.types import SPOT_ADDRESS, Address
 from tests.bytecode import assemble, deployment
 from tests.chain.support import (

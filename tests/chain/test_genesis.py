@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from checkpoint.memory import MemoryStore
-from evm_dex.chain.accounts import default_accounts
-from evm_dex.chain.errors import GenesisError, GenesisMismatch
-from evm_dex.chain.genesis import resolve_genesis, token_address
-from evm_dex.chain.genesis_file import default_genesis_file, read_genesis_file
-from evm_dex.chain.opening import open_chain
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.chain.genesis.genesis_file import default_genesis_file, read_genesis_file
+from evm_dex.chain.genesis.resolved import resolve_genesis, token_address
+from evm_dex.chain.open_chain import open_chain
+from evm_dex.errors import GenesisError, GenesisMismatch
 from precompiles.ledger.checks import check
 from precompiles.types import NATIVE_COIN, SPOT_ADDRESS
 

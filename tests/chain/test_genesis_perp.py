@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import evm_dex
-from evm_dex.chain.errors import GenesisError
-from evm_dex.chain.genesis import resolve_genesis, token_address
-from evm_dex.chain.genesis_file import read_genesis_file
-from evm_dex.chain.genesis_perp import market_address
+from evm_dex.chain.genesis.genesis_file import read_genesis_file
+from evm_dex.chain.genesis.genesis_perp import market_address
+from evm_dex.chain.genesis.resolved import resolve_genesis, token_address
+from evm_dex.errors import GenesisError
 
 TOML = """
 [[tokens]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.chain.header import Header, decode_bloom, decode_header
+from evm_dex.blocks.header import Header, decode_bloom, decode_header
 from precompiles.types import Address
 
 HASHES = st.binary(min_size=32, max_size=32)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evm_dex.chain.history import History
-from evm_dex.chain.transactions import decode
+from evm_dex.blocks.transaction import decode
+from evm_dex.chain.block_store import BlockStore
 from tests.chain.trading import open_on, transactions
 
 
@@ -13,7 +13,7 @@ def test_blocks_just_made_are_told_of_as_the_store_has_them() -> None:
     raws = transactions(seed=5, count=90)
     for raw in raws:
         dex.send_raw(raw)
-    as_stored = History(dex.chain.history._store)
+    as_stored = BlockStore(dex.chain.history._store)
     head = dex.chain.head.block_number
     for raw in raws:
         transaction_hash = decode(raw).hash

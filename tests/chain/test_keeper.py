@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import evm_dex
-from evm_dex.chain.genesis_file import default_genesis_file
+from evm_dex.chain.genesis.genesis_file import default_genesis_file
 from evm_dex.chain.keeper import KEEPER
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 
 WETH, USDC = 10**18, 10**6
 TRADERS = range(1, 8)

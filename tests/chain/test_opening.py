@@ -9,9 +9,9 @@ import pytest
 from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
 from checkpoint.memory import MemoryStore
-from evm_dex.chain.errors import ChainStopped
-from evm_dex.chain.opening import open_chain
-from evm_dex.dex import Dex
+from evm_dex.chain.open_chain import open_chain
+from evm_dex.client.dex import Dex
+from evm_dex.errors import ChainStopped
 from precompiles.ledger.storage import UntrustedStorage
 from precompiles.types import SPOT_ADDRESS
 from tests.chain.support import ADD, TOKEN, World, contents

@@ -18,15 +18,15 @@ from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
 from checkpoint.memory import MemoryStore
 from checkpoint.rocks import RocksStore
-from evm_dex.chain.errors import (
+from evm_dex.blocks.header import decode_header
+from evm_dex.client.dex import Dex
+from evm_dex.errors import (
     BranchNotLonger,
     ChainStopped,
     InvalidBlock,
     StateMissing,
     UnknownBlock,
 )
-from evm_dex.chain.header import decode_header
-from evm_dex.dex import Dex
 from precompiles.types import SPOT_ADDRESS
 from tests.chain.support import ADD, World
 from tests.chain.trading import open_on, state_of, transactions

@@ -16,9 +16,9 @@ from checkpoint.memory import MemoryStore
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 from checkpoint.undo import encode_undo
-from evm_dex.chain.errors import ChainStopped, StateMissing, UnknownBlock, UnknownTransaction
-from evm_dex.chain.execution import Call
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
+from evm_dex.errors import ChainStopped, StateMissing, UnknownBlock, UnknownTransaction
+from evm_dex.evm.simulator import Call
 from precompiles.types import SPOT_ADDRESS
 from tests.chain.support import ADD, World, state_of_everything
 from tests.chain.trading import open_on, state_of, transactions

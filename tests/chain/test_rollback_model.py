@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from checkpoint.memory import MemoryStore
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 from tests.chain.trading import open_on, state_of
 from tests.conftest import PROFILE
 

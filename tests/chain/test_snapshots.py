@@ -8,7 +8,7 @@ import pytest
 
 from checkpoint.families import Family
 from checkpoint.memory import MemoryStore
-from evm_dex.chain.errors import SnapshotLost, UnknownSnapshot
+from evm_dex.errors import SnapshotLost, UnknownSnapshot
 from precompiles.types import SPOT_ADDRESS
 from tests.chain.support import ADD, World, state_of_everything
 

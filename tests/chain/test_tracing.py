@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 import evm_dex
-from evm_dex.addresses import to_address
-from evm_dex.chain.execution import Call
-from evm_dex.chain.tracing import trace_call, trace_transaction
-from evm_dex.contract import Contract
-from evm_dex.dex import Dex
-from evm_dex.vm.tracing import Tracer, TraceTooLong
+from evm_dex.blocks.addresses import to_address
+from evm_dex.chain.traces import trace_call, trace_transaction
+from evm_dex.client.contract import Contract
+from evm_dex.client.dex import Dex
+from evm_dex.evm.simulator import Call
+from evm_dex.evm.tracer import Tracer, TraceTooLong
 from precompiles.errors import InsufficientBalance
 from precompiles.types import SPOT_ADDRESS
 

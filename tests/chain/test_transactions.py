@@ -9,10 +9,10 @@ from eth.vm.forks.prague.transactions import PragueTransactionBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex import rlp
-from evm_dex.chain.accounts import MNEMONIC, default_accounts, derive_accounts
-from evm_dex.chain.errors import TransactionRejected
-from evm_dex.chain.transactions import decode, sign
+from evm_dex.blocks import rlp
+from evm_dex.blocks.dev_accounts import MNEMONIC, default_accounts, derive_accounts
+from evm_dex.blocks.transaction import decode, sign
+from evm_dex.errors import TransactionRejected
 
 SIGNER = default_accounts()[0].signer
 WORDS = st.integers(0, 2**256 - 1)

@@ -9,10 +9,10 @@ import evm_dex
 from checkpoint.families import Family
 from checkpoint.memory import MemoryStore
 from checkpoint.store import Store
-from evm_dex.chain.accounts import default_accounts
-from evm_dex.chain.opening import open_chain
-from evm_dex.chain.transactions import Transaction, sign
-from evm_dex.dex import Dex
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.blocks.transaction import Transaction, sign
+from evm_dex.chain.open_chain import open_chain
+from evm_dex.client.dex import Dex
 from evm_dex.replay.generator import generate
 from evm_dex.replay.runner import Replay, deposit
 

@@ -19,9 +19,9 @@ from checkpoint.errors import ArchiveDamaged, StoreDamaged, UndoExpired
 from checkpoint.families import Family
 from checkpoint.memory import MemoryStore
 from checkpoint.state import Account, walk_trie
+from evm_dex.blocks.body import decode_body, decode_receipts, encode_body, encode_receipts
 from evm_dex.chain.block_proof import inspect_block
-from evm_dex.chain.bodies import decode_body, decode_receipts, encode_body, encode_receipts
-from evm_dex.chain.errors import UnknownBlock
+from evm_dex.errors import UnknownBlock
 from precompiles.ledger.tables import TableNumber
 from precompiles.types import PERP_ADDRESS, OrderStatus
 from tests.chain.trading import transactions

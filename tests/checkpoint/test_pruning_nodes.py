@@ -25,9 +25,9 @@ from checkpoint.retention import settle_retention
 from checkpoint.rocks import RocksStore
 from checkpoint.store import StoreReader
 from checkpoint.verify import verify
-from evm_dex.chain.errors import StateMissing
 from evm_dex.cli import app
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
+from evm_dex.errors import StateMissing
 from tests.chain.trading import open_on, state_of, transactions
 from tests.checkpoint.fake_chain import contents
 from tests.checkpoint.processes import run

@@ -25,7 +25,7 @@ from checkpoint.manager import CheckpointManager
 from checkpoint.restore import restore_to
 from checkpoint.rocks import RocksStore
 from checkpoint.verify import verify
-from evm_dex.demo import flow
+from evm_dex.cli.demo import flow
 from tests.checkpoint.fake_chain import contents
 from tests.checkpoint.victims import grow, restore_until_killed
 

@@ -11,10 +11,10 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from evm_dex.history.effects import effect
-from evm_dex.history.lifecycle import Status
-from evm_dex.history.totals import Totals
-from evm_dex.history.updates import Exchange, Kind, OrderUpdate
+from evm_dex.orderlog.effects import effect
+from evm_dex.orderlog.order_status import Status
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
+from evm_dex.orderlog.totals import Totals
 from precompiles.types import Address, CloseReason, OrderKind
 
 USERS = [Address(bytes([n]) * 20) for n in range(1, 7)]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from evm_dex.history.effects import effect
-from evm_dex.history.lifecycle import Status
-from evm_dex.history.stores.interface import (
+from evm_dex.history.stores.history_store import (
     PAGE,
     START,
     Cursor,
@@ -17,8 +15,10 @@ from evm_dex.history.stores.interface import (
     check_limit,
     new_updates,
 )
-from evm_dex.history.totals import Totals
-from evm_dex.history.updates import Exchange, Kind, OrderUpdate, fingerprint
+from evm_dex.orderlog.effects import effect
+from evm_dex.orderlog.order_status import Status
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, fingerprint
+from evm_dex.orderlog.totals import Totals
 from precompiles.types import Address
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise, product
 import pytest
 from msgspec.structs import replace
 
-from evm_dex.history.stores.interface import (
+from evm_dex.history.stores.history_store import (
     START,
     Cursor,
     HistoryStore,
@@ -20,7 +20,7 @@ from evm_dex.history.stores.interface import (
     Place,
     Question,
 )
-from evm_dex.history.updates import Kind, OrderUpdate, fingerprint
+from evm_dex.orderlog.order_update import Kind, OrderUpdate, fingerprint
 from tests.history.flow import GENESIS_TIME, MARKETS, USERS, Flow, batches
 from tests.history.model import ModelStore
 

@@ -15,17 +15,17 @@ from typing import Any
 import aiohttp
 import pytest
 
-from evm_dex.history import answers
+from evm_dex.history import queries as answers
 from evm_dex.history.consumer import Consumer
+from evm_dex.history.feed_client import RemoteFeed
+from evm_dex.history.feed_server import FeedServer
+from evm_dex.history.http.history_app import HistoryServer
 from evm_dex.history.http.openapi import document
 from evm_dex.history.http.routes import PARAMETERS, ROUTES, UPDATES
-from evm_dex.history.http.server import HistoryServer
-from evm_dex.history.reading import RemoteFeed
 from evm_dex.history.service import Service
-from evm_dex.history.serving import FeedServer
-from evm_dex.history.stores.interface import Question, StoreUnavailable
+from evm_dex.history.stores.history_store import Question, StoreUnavailable
 from evm_dex.history.stores.sqlite import SqliteStore
-from evm_dex.history.updates import OrderUpdate, as_json
+from evm_dex.orderlog.order_update import OrderUpdate, as_json
 from tests.history.flow import MARKETS, USERS
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from evm_dex.history.effects import effect
-from evm_dex.history.lifecycle import Status
-from evm_dex.history.totals import Totals
-from evm_dex.history.updates import OrderUpdate, decode, encode
+from evm_dex.orderlog.effects import effect
+from evm_dex.orderlog.order_status import Status
+from evm_dex.orderlog.order_update import OrderUpdate, decode, encode
+from evm_dex.orderlog.totals import Totals
 from tests.history.model import ModelStore
 from tests.history.store_contract import OpenStore, StoreContract
 from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest

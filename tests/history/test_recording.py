@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from checkpoint.families import Family
-from evm_dex.addresses import to_address
-from evm_dex.chain.consumers import KEEP, cursors, event_key, forget, set_cursor
-from evm_dex.dex import Dex
-from evm_dex.history.inprocess import History
-from evm_dex.history.lifecycle import IllegalMove, Status, check_move
-from evm_dex.history.recording import RecordingFailed
-from evm_dex.history.rows import as_row
-from evm_dex.history.stores.interface import HistoryStore
+from evm_dex.blocks.addresses import to_address
+from evm_dex.client.dex import Dex
+from evm_dex.history.embedded import History
+from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
-from evm_dex.history.totals import Totals
-from evm_dex.history.updates import Kind, OrderUpdate, decode
-from evm_dex.history.verifying import verify
+from evm_dex.history.verify_history import verify
+from evm_dex.orderlog.cursors import KEEP, cursors, event_key, forget, set_cursor
+from evm_dex.orderlog.order_rows import as_row
+from evm_dex.orderlog.order_status import IllegalMove, Status, check_move
+from evm_dex.orderlog.order_update import Kind, OrderUpdate, decode
+from evm_dex.orderlog.recorder import RecordingFailed
+from evm_dex.orderlog.totals import Totals
 from precompiles.types import Address, CloseReason, OrderKind
 from tests.conftest import LONG
 from tests.history.model import ModelStore
@@ -293,8 +293,8 @@ def test_a_new_chain_has_no_marker(tmp_path: Path) -> None:
 
 
 def test_outbox_is_pruned_only_below_its_slowest_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evm_dex.chain.outbox._PRUNE_EVERY", 10)
-    monkeypatch.setattr("evm_dex.chain.consumers.KEEP", 25)
+    monkeypatch.setattr("evm_dex.orderlog.outbox._PRUNE_EVERY", 10)
+    monkeypatch.setattr("evm_dex.orderlog.cursors.KEEP", 25)
     assert KEEP == 100_000
     with chain() as dex:
         traffic = Traffic(dex, 3)
@@ -326,7 +326,7 @@ def test_rows_that_logs_do_not_lead_to_stop_the_block(monkeypatch: pytest.Monkey
         traffic = Traffic(dex, 3)
         traffic.block()
         before, height = outbox(dex), dex.head.number
-        monkeypatch.setattr("evm_dex.history.recording.order_event", lambda _log: None)
+        monkeypatch.setattr("evm_dex.orderlog.recorder.order_event", lambda _log: None)
         traffic.send("spot", "placeOrder", dex.tokens["WETH"], 10**18, 1_000 * 10**6, True)
         with pytest.raises(RecordingFailed, match="changed without a log"):
             dex.mine()

@@ -18,10 +18,9 @@ from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
 from checkpoint.restore import restore
 from checkpoint.versioned import pack
-from evm_dex.chain.consumers import STATE_KEY, cursors
-from evm_dex.chain.outbox import OutboxState
 from evm_dex.cli.app import app
 from evm_dex.history.consumer import Consumer
+from evm_dex.history.embedded import History
 from evm_dex.history.feed import (
     Events,
     EventsPruned,
@@ -31,15 +30,16 @@ from evm_dex.history.feed import (
     HistoryDiffers,
     read_outbox,
 )
-from evm_dex.history.inprocess import History
-from evm_dex.history.reading import ChainFeed, RemoteFeed, StoreFeed
-from evm_dex.history.rebuilding import rebuild
-from evm_dex.history.serving import FeedServer
-from evm_dex.history.stores.interface import START, Cursor, StoreUnavailable
+from evm_dex.history.feed_client import ChainFeed, RemoteFeed, StoreFeed
+from evm_dex.history.feed_server import FeedServer
+from evm_dex.history.feed_wire import JSON, PLAIN, decode_answer, encode_events
+from evm_dex.history.rebuild import rebuild
+from evm_dex.history.stores.history_store import START, Cursor, StoreUnavailable
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
-from evm_dex.history.updates import OrderUpdate, decode, encode, fingerprint
-from evm_dex.history.verifying import verify
-from evm_dex.history.wire import JSON, PLAIN, decode_answer, encode_events
+from evm_dex.history.verify_history import verify
+from evm_dex.orderlog.cursors import STATE_KEY, cursors
+from evm_dex.orderlog.order_update import OrderUpdate, decode, encode, fingerprint
+from evm_dex.orderlog.outbox import OutboxState
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
@@ -254,7 +254,7 @@ def test_feed_refuses_what_it_does_not_understand(served: tuple[Traffic, str]) -
 
 
 def test_nobody_at_the_other_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evm_dex.history.reading._PATIENCE", 0.05)
+    monkeypatch.setattr("evm_dex.history.feed_client._PATIENCE", 0.05)
     feed = RemoteFeed(f"tcp://127.0.0.1:{free_port()}")
     for _ in range(2):
         with pytest.raises(FeedUnavailable, match="no answer"):

@@ -9,14 +9,14 @@ from typing import cast
 
 import pytest
 
-from evm_dex.history.stores.interface import (
+from evm_dex.history.stores.history_store import (
     HistoryStore,
     Question,
     StoreBroken,
     StoreUnavailable,
 )
 from evm_dex.history.stores.sqlite import SqliteStore
-from evm_dex.history.updates import OrderUpdate
+from evm_dex.orderlog.order_update import OrderUpdate
 from precompiles.types import Address
 from tests.history.model import ModelStore
 from tests.history.store_contract import OpenStore, StoreContract, assert_same

@@ -6,9 +6,9 @@ import random
 from typing import Any
 
 import evm_dex
-from evm_dex.addresses import to_address
-from evm_dex.contract import Contract
-from evm_dex.dex import Dex
+from evm_dex.blocks.addresses import to_address
+from evm_dex.client.contract import Contract
+from evm_dex.client.dex import Dex
 from precompiles.types import MAX_LEVERAGE
 
 WETH, USDC = 10**18, 10**6

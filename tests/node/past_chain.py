@@ -23,20 +23,20 @@ from checkpoint.head import Head
 from checkpoint.memory import MemoryStore
 from checkpoint.staging import StagedStore
 from checkpoint.store import Store
-from evm_dex.chain.bodies import (
+from evm_dex.blocks.body import (
     Body,
     StoredTransaction,
     encode_body,
     encode_position,
     encode_receipts,
 )
-from evm_dex.chain.core import Chain
-from evm_dex.chain.header import Header
-from evm_dex.chain.history import BlockId, History
-from evm_dex.chain.receipts import Log, Receipt
-from evm_dex.node.methods.config import fork_id
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.receipt import Log, Receipt
+from evm_dex.chain.block_store import BlockId, BlockStore
+from evm_dex.chain.chain import Chain
+from evm_dex.evm.build import build_vm
+from evm_dex.node.methods.eth_config import fork_id
 from evm_dex.node.node import Node
-from evm_dex.vm.build import build_vm
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.types import Address
 
@@ -75,7 +75,7 @@ _FRONTIER_FIELDS = 15
 _HEADER_FIELDS = Header.__struct_fields__
 
 
-class PastHistory(History):
+class PastHistory(BlockStore):
     """Reads headers of all forks; fields that are not there yet are zero."""
 
     def header(self, block: BlockId, head: int) -> Header:

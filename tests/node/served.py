@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from evm_dex.dex import Dex
-from evm_dex.node.limits import Limits
+from evm_dex.client.dex import Dex
 from evm_dex.node.node import Node
+from evm_dex.node.node_config import Setup
+from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
-from evm_dex.node.setup import Setup
 
 OWNER = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
 OTHER = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 from tests.node.served import OTHER, OWNER, Served
 from tests.node.trading import trade
 

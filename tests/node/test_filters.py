@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from evm_dex.node.limits import Limits
+from evm_dex.node.request_limits import Limits
 from tests.node.served import OTHER, OWNER, Served, served
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evm_dex.chain.accounts import default_accounts
-from evm_dex.chain.transactions import sign
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.blocks.transaction import sign
 from tests.node.served import OTHER, OWNER, Served
 
 CHECKSUMMED = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"

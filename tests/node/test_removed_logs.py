@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from evm_dex import rlp
-from evm_dex.chain.errors import InvalidBlock
-from evm_dex.node.limits import Limits
-from evm_dex.node.logs import LogQuery, find_logs
+from evm_dex.blocks import rlp
+from evm_dex.errors import InvalidBlock
+from evm_dex.node.log_query import LogQuery, find_logs
 from evm_dex.node.node import Node
+from evm_dex.node.request_limits import Limits
 from evm_dex.node.subscriptions import Subscriptions
 from tests.node.served import OTHER, OWNER, Served, served
 from tests.node.test_sockets import Client, with_client

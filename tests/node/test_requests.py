@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.chain.accounts import default_accounts
-from evm_dex.chain.transactions import sign
-from evm_dex.node.limits import Limits
-from evm_dex.node.short import is_short
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.blocks.transaction import sign
+from evm_dex.node.fast_path import is_short
+from evm_dex.node.request_limits import Limits
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
 
 LOOP = "0x5b600056"

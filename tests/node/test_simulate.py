@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evm_dex.node.limits import Limits
+from evm_dex.node.request_limits import Limits
 from tests.bytecode import assemble
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
-from evm_dex.node.limits import Limits
+from evm_dex.node.request_limits import Limits
 from tests.node.served import OTHER, OWNER, Served, served
 
 TRANSFER = "0xa9059cbb" + OTHER[2:].rjust(64, "0") + "1".rjust(64, "0")

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import evm_dex
-from evm_dex.dex import Dex
-from evm_dex.replay.flow import Cancel, Place, Take
+from evm_dex.client.dex import Dex
 from evm_dex.replay.lobster import (
     BookRow,
     LobsterError,
@@ -19,7 +18,8 @@ from evm_dex.replay.lobster import (
     read_book,
     read_messages,
 )
-from evm_dex.replay.market import recorded_market
+from evm_dex.replay.order_flow import Cancel, Place, Take
+from evm_dex.replay.recorded_market import recorded_market
 from evm_dex.replay.runner import Replay, deposit
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -15,7 +15,7 @@ from web3._utils.contract_sources.contract_data.emitter_contract import EMITTER_
 from web3._utils.contract_sources.contract_data.revert_contract import REVERT_CONTRACT_DATA
 
 import evm_dex
-from evm_dex.artifact import load_artifact
+from evm_dex.abi.artifact import load_artifact
 from evm_dex.tester import Backend, Failed, IndexedTester
 from tests.tester.connecting import connected, deployed
 

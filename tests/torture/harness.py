@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 
 import evm_dex
-from evm_dex.demo import flow
+from evm_dex.cli.demo import flow
 from tests.torture.inspector import look
 from tests.torture.victims import (
     ACTIVITIES,

@@ -23,7 +23,7 @@ from checkpoint.manifest import usable_heights
 from checkpoint.pruning import prune_states
 from checkpoint.restore import restore, restore_to
 from evm_dex.chain.block_proof import inspect_block
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 
 INTERVAL = 20
 KEEP = 3

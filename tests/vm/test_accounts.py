@@ -12,8 +12,10 @@ from eth_typing import Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.vm import accounts, storage, trie
-from evm_dex.vm.accounts import AccountDatabase
+from evm_dex.evm import account_db as accounts
+from evm_dex.evm import account_storage as storage
+from evm_dex.evm import trie
+from evm_dex.evm.account_db import AccountDatabase
 
 PLACES = [Address(bytes((place,)) * 20) for place in range(2)]
 SLOTS = (0, 1, 2**255)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from evm_dex.vm import accounts, storage, trie
-from evm_dex.vm.machine import State
+from evm_dex.evm import account_db as accounts
+from evm_dex.evm import account_storage as storage
+from evm_dex.evm import trie
+from evm_dex.evm.machine import State
 from precompiles.types import Address
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World, word

@@ -10,7 +10,7 @@ from eth.vm.forks.prague.computation import PragueComputation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.vm.computation import Computation, jump_destinations
+from evm_dex.evm.computation import Computation, jump_destinations
 
 JUMPDEST = 0x5B
 CODES = st.lists(

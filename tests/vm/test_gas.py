@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evm_dex.chain.cheats import Cheats
-from evm_dex.chain.execution import Call, Prepare
-from evm_dex.vm.machine import State
+from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.evm.machine import State
+from evm_dex.evm.simulator import Call, Prepare
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World
 

@@ -9,8 +9,8 @@ import pytest
 from eth.precompiles import point_evaluation
 from eth.vm.forks.cancun.constants import BLS_MODULUS
 
-from evm_dex.chain.errors import CallFailed
-from evm_dex.chain.execution import Call
+from evm_dex.errors import CallFailed
+from evm_dex.evm.simulator import Call
 from precompiles.types import Address
 from tests.chain.support import World, word
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from checkpoint.memory import MemoryStore
-from evm_dex.chain.execution import Call
-from evm_dex.vm.build import RESERVED_ADDRESSES, AddressTaken, build_vm
+from evm_dex.evm.build import RESERVED_ADDRESSES, AddressTaken, build_vm
+from evm_dex.evm.simulator import Call
 from precompiles.errors import AmountZero
 from precompiles.ledger.recovery import open_ledger
 from precompiles.types import SPOT_ADDRESS, Address

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from evm_dex.chain.accounts import default_accounts
-from evm_dex.chain.cheats import Cheats
-from evm_dex.chain.errors import CallRefused
-from evm_dex.chain.execution import Call
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.errors import CallRefused
+from evm_dex.evm.simulator import Call
 from precompiles.types import SPOT_ADDRESS, Address
 from tests.bytecode import assemble
 from tests.chain.support import ADD, World

@@ -8,8 +8,8 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from evm_dex.history.http.routes import PARAMETERS, ROUTES, UPDATES, Route
-from evm_dex.history.totals import Totals
-from evm_dex.history.updates import AMOUNTS, VERSION, OrderUpdate
+from evm_dex.orderlog.order_update import AMOUNTS, VERSION, OrderUpdate
+from evm_dex.orderlog.totals import Totals
 
 Schema = dict[str, Any]
 _AMOUNT: Schema = {"type": "string", "pattern": "^[0-9]+$"}

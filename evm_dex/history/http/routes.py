@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from evm_dex.history import answers
-from evm_dex.history.answers import Document
-from evm_dex.history.stores.interface import PAGE, HistoryStore
+from evm_dex.history import queries as answers
+from evm_dex.history.queries import Document
+from evm_dex.history.stores.history_store import PAGE, HistoryStore
 
 Values = Mapping[str, str]
 Answer = Callable[[HistoryStore, Values], Document | None]

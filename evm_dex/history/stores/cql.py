@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from evm_dex.history.effects import runs
 from evm_dex.history.stores.cql_effects import Effects, group_of, rows_to_place
 from evm_dex.history.stores.cql_partitions import ROWS_PER_PARTITION, Partitions
 from evm_dex.history.stores.cql_reading import CqlReader
@@ -17,7 +16,7 @@ from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.cql_stream import Stream
 from evm_dex.history.stores.cql_totals import RunningTotals
-from evm_dex.history.stores.interface import (
+from evm_dex.history.stores.history_store import (
     PAGE,
     START,
     Cursor,
@@ -27,7 +26,8 @@ from evm_dex.history.stores.interface import (
     check_limit,
     new_updates,
 )
-from evm_dex.history.updates import Exchange, Kind, OrderUpdate, decode, encode, fingerprint
+from evm_dex.orderlog.effects import runs
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode, encode, fingerprint
 from precompiles.types import Address
 
 _AT_ONCE = 1_000

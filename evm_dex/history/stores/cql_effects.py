@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from evm_dex.history.stores.cql_partitions import Partitions, market_key, month_of
 from evm_dex.history.stores.cql_session import Values, Write
-from evm_dex.history.updates import Kind, OrderUpdate
+from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from precompiles.types import Address
 
 _FIRST = (Kind.PLACED, Kind.TRIGGER_PLACED, Kind.FOUND)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from evm_dex.history.stores.cql_session import CqlSession, Write
-from evm_dex.history.updates import Exchange
+from evm_dex.orderlog.order_update import Exchange
 from precompiles.types import Address
 
 ROWS_PER_PARTITION = 100_000

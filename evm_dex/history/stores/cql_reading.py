@@ -6,12 +6,12 @@ import heapq
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from evm_dex.history.lifecycle import Status
 from evm_dex.history.stores.cql_effects import group_of
 from evm_dex.history.stores.cql_partitions import market_key, month_of
 from evm_dex.history.stores.cql_session import CqlSession, Row, Values
-from evm_dex.history.stores.interface import Question
-from evm_dex.history.updates import Exchange, Kind, OrderUpdate, decode
+from evm_dex.history.stores.history_store import Question
+from evm_dex.orderlog.order_status import Status
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode
 from precompiles.types import Address
 
 _FOREVER = 2**37

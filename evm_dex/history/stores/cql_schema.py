@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from evm_dex.history.stores.cql_settings import CqlSettings
-from evm_dex.history.stores.interface import StoreBroken
+from evm_dex.history.stores.history_store import StoreBroken
 
 _PAYLOAD = "event_id bigint, payload blob"
 _ROW = "block_time bigint, event_id bigint"

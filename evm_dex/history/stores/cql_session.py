@@ -10,7 +10,7 @@ from typing import Any
 
 from evm_dex.history.stores.cql_schema import migrate
 from evm_dex.history.stores.cql_settings import CqlSettings
-from evm_dex.history.stores.interface import StoreUnavailable
+from evm_dex.history.stores.history_store import StoreUnavailable
 
 try:
     from cassandra import ConsistencyLevel, DriverException, RequestValidationException

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from evm_dex.history.stores.cql_session import CqlSession, Write
-from evm_dex.history.updates import OrderUpdate, decode
+from evm_dex.orderlog.order_update import OrderUpdate, decode
 
 _EVENTS_PER_PART = 100_000
 _EPOCH = date(1970, 1, 1)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from msgspec.structs import astuple
 
-from evm_dex.history.effects import effect
 from evm_dex.history.stores.cql_session import CqlSession, Write
-from evm_dex.history.stores.interface import Statistics
-from evm_dex.history.totals import NOTHING, Totals
-from evm_dex.history.updates import Exchange, OrderUpdate
+from evm_dex.history.stores.history_store import Statistics
+from evm_dex.orderlog.effects import effect
+from evm_dex.orderlog.order_update import Exchange, OrderUpdate
+from evm_dex.orderlog.totals import NOTHING, Totals
 from precompiles.types import Address
 
 _MOST_REMEMBERED = 50_000

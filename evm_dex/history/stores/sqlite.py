@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from evm_dex.history.stores.interface import (
+from evm_dex.history.stores.history_store import (
     PAGE,
     START,
     Cursor,
@@ -22,10 +22,10 @@ from evm_dex.history.stores.interface import (
     check_limit,
     new_updates,
 )
-from evm_dex.history.stores.sqlite_effects import Numbers, Writer, client_key, totals_of
+from evm_dex.history.stores.sqlite_projection import Numbers, Writer, client_key, totals_of
 from evm_dex.history.stores.sqlite_schema import EMPTIED, FORMAT, SCHEMA
-from evm_dex.history.totals import NOTHING
-from evm_dex.history.updates import FINGERPRINT_BYTES, Exchange, OrderUpdate, decode
+from evm_dex.orderlog.order_update import FINGERPRINT_BYTES, Exchange, OrderUpdate, decode
+from evm_dex.orderlog.totals import NOTHING
 from precompiles.types import Address
 
 IN_MEMORY = ":memory:"

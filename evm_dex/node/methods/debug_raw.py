@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from evm_dex.chain.branches import encode_block
-from evm_dex.chain.receipts import consensus_encoding, logs_bloom
-from evm_dex.chain.transactions import decode
-from evm_dex.node.kinds import DATA, Block, Data, Hash, listed
-from evm_dex.node.methods.transactions import Raw, raw_transaction_by_hash
+from evm_dex.blocks.receipt import consensus_encoding, logs_bloom
+from evm_dex.blocks.transaction import decode
+from evm_dex.chain.block_import import encode_block
+from evm_dex.node.methods.eth_transactions import Raw, raw_transaction_by_hash
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_types import DATA, Block, Data, Hash, listed
 
 
 @rpc("debug_getRawHeader")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from evm_dex.node.decoding import decoded_call
-from evm_dex.node.formats import Json, block_receipts
-from evm_dex.node.kinds import Block, counted, data, shaped
+from evm_dex.node.calldata import decoded_call
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_json import Json, block_receipts
+from evm_dex.node.rpc_types import Block, counted, data, shaped
 
 _MOST_BLOCKS = 50
 _MOST_TRANSACTIONS = 100

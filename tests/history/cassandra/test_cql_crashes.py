@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_settings import CqlSettings
-from evm_dex.history.stores.interface import Question, StoreUnavailable
-from evm_dex.history.updates import OrderUpdate
+from evm_dex.history.stores.history_store import Question, StoreUnavailable
+from evm_dex.orderlog.order_update import OrderUpdate
 from tests.history.cassandra.server import Server
 from tests.history.flow import USERS, Flow, batches
 from tests.history.model import ModelStore

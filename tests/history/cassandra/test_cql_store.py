@@ -6,8 +6,8 @@ import pytest
 
 from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_settings import CqlSettings
-from evm_dex.history.stores.interface import HistoryStore
-from evm_dex.history.updates import Kind, OrderUpdate
+from evm_dex.history.stores.history_store import HistoryStore
+from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from tests.history.model import ModelStore
 from tests.history.store_contract import OpenStore, StoreContract, assert_same, events
 

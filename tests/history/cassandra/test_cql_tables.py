@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
-from evm_dex.history.lifecycle import Status
 from evm_dex.history.stores import cql_schema, cql_session
 from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_schema import Step, steps
 from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_settings import CqlSettings, parse_address
-from evm_dex.history.stores.interface import StoreBroken
-from evm_dex.history.updates import Kind, OrderUpdate
+from evm_dex.history.stores.history_store import StoreBroken
+from evm_dex.orderlog.order_status import Status
+from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from tests.history.flow import USERS, Flow
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same, events

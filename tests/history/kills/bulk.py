@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 import evm_dex
-from evm_dex.chain.genesis_file import default_genesis_file
-from evm_dex.dex import Dex
+from evm_dex.chain.genesis.genesis_file import default_genesis_file
+from evm_dex.client.dex import Dex
 from tests.history.traffic import LOT, START, TICK, TRADERS, USDC, WETH, Traffic
 
 _ORDERS = 100

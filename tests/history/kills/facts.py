@@ -14,8 +14,8 @@ import msgspec
 from eth_hash.auto import keccak
 
 from checkpoint.store import StoreReader
-from evm_dex.artifact import load_artifact
-from evm_dex.chain.history import History
+from evm_dex.abi.artifact import load_artifact
+from evm_dex.chain.block_store import BlockStore
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS
 
 _VERSION = 1
@@ -112,7 +112,7 @@ def fact_of(event: Event) -> Fact:
 
 def facts_of_block(chain: StoreReader, height: int) -> list[Fact]:
     """What the logs of a block on the chain say about orders, in order."""
-    history = History(chain)
+    history = BlockStore(chain)
     block_hash = history.hash_at(height)
     receipts = history.receipts(block_hash)
     if not any(receipt.logs for receipt in receipts):

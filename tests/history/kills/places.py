@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from evm_dex.history.stores.cql_settings import CqlSettings
-from evm_dex.history.stores.interface import HistoryStore
+from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.history.stores.sqlite import SqliteStore
 from tests.history.cassandra.server import Server
 from tests.history.kills.tables import CqlTables, Database, SqliteTables

@@ -12,9 +12,9 @@ from random import Random
 from typing import Any
 
 from evm_dex.history.consumer import Consumer
-from evm_dex.history.reading import StoreFeed
-from evm_dex.history.stores.interface import HistoryStore
-from evm_dex.history.verifying import verify
+from evm_dex.history.feed_client import StoreFeed
+from evm_dex.history.stores.history_store import HistoryStore
+from evm_dex.history.verify_history import verify
 from tests.history.kills.bulk import chain, warm_up
 from tests.history.kills.places import Place
 from tests.history.kills.processes import Asked, ended, finished, forked, free_port, kill

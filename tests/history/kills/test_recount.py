@@ -12,9 +12,9 @@ import pytest
 from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.store import StoreReader
-from evm_dex.dex import Dex
+from evm_dex.client.dex import Dex
 from evm_dex.history.consumer import Consumer
-from evm_dex.history.reading import StoreFeed
+from evm_dex.history.feed_client import StoreFeed
 from evm_dex.history.stores.sqlite import SqliteStore
 from tests.history.kills.bulk import BulkTraffic, chain
 from tests.history.kills.facts import Kind, read_event

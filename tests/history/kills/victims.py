@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evm_dex.chain.consumers import set_cursor
 from evm_dex.history.consumer import Consumer
 from evm_dex.history.feed import MOST, Events
-from evm_dex.history.reading import RemoteFeed
-from evm_dex.history.serving import FeedServer
-from evm_dex.history.stores.interface import Cursor, HistoryStore
+from evm_dex.history.feed_client import RemoteFeed
+from evm_dex.history.feed_server import FeedServer
+from evm_dex.history.stores.history_store import Cursor, HistoryStore
+from evm_dex.orderlog.cursors import set_cursor
 from tests.history.kills.bulk import BulkTraffic, chain
 from tests.history.kills.shared import Shared
 

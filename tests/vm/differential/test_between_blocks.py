@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from evm_dex.chain.block_override import BlockOverride
-from evm_dex.chain.errors import CallFailed, InvalidBlock, TransactionRejected
-from evm_dex.chain.execution import Call
-from evm_dex.chain.simulating import trial
+from evm_dex.chain.simulation import trial
+from evm_dex.errors import CallFailed, InvalidBlock, TransactionRejected
+from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.simulator import Call
 from precompiles.types import Address
 from tests.conftest import PROFILE
 from tests.vm.differential.programs import SLOTS

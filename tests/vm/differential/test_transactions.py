@@ -11,7 +11,7 @@ from random import Random
 import msgspec
 import pytest
 
-from evm_dex.chain.header import Header
+from evm_dex.blocks.header import Header
 from precompiles.types import ZERO_ADDRESS
 from tests.conftest import PROFILE
 from tests.vm.differential.twins import Ours, Theirs, outcome

@@ -16,9 +16,9 @@ from eth_utils.exceptions import ValidationError
 
 from checkpoint.families import Family
 from checkpoint.store import Store
-from evm_dex.chain.header import Header
-from evm_dex.chain.transactions import Transaction
-from evm_dex.vm.machine import State
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.evm.machine import State
 from precompiles.types import Address
 from tests.chain import support
 from tests.vm.differential.programs import SLOTS

@@ -10,10 +10,10 @@ import rlp
 from eth.vm.forks.prague.transactions import Authorization
 from eth_hash.auto import keccak
 
-from evm_dex.chain.accounts import default_accounts
-from evm_dex.chain.gas import floor_gas, intrinsic_gas
-from evm_dex.chain.transactions import Transaction, sign
-from evm_dex.vm.machine import State
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.blocks.intrinsic_gas import floor_gas, intrinsic_gas
+from evm_dex.blocks.transaction import Transaction, sign
+from evm_dex.evm.machine import State
 from precompiles.types import Address
 from tests.bytecode import assemble, deployment
 from tests.vm.differential.programs import LIBRARY, SLOTS, Grammar

@@ -1,0 +1,1 @@
+"""Values that blocks are made of, and their encodings: headers, transactions, receipts."""

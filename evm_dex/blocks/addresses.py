@@ -1,0 +1,65 @@
+"""Addresses and hashes as people hold them: bytes or hex; an account, a contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from precompiles.types import Address
+
+if TYPE_CHECKING:
+    from evm_dex.blocks.dev_accounts import Account as KeyedAccount
+    from evm_dex.blocks.signing import Signer
+
+
+class Addressed(Protocol):
+    """Anything that is at an address."""
+
+    @property
+    def address(self) -> str:
+        """In hex, with a checksum (EIP-55)."""
+
+
+AddressLike = bytes | str | Addressed
+HashLike = bytes | str
+
+
+class Account:
+    """An account whose key is at hand."""
+
+    __slots__ = ("address", "key", "signer")
+
+    def __init__(self, keyed: KeyedAccount) -> None:
+        self.address = checksum(keyed.address)
+        self.key = keyed.key
+        self.signer: Signer = keyed.signer
+
+    def __repr__(self) -> str:
+        return f"<Account {self.address}>"
+
+
+def to_address(value: AddressLike) -> Address:
+    """Twenty bytes. Raises ValueError that says what was found."""
+    held = value if isinstance(value, bytes | str) else getattr(value, "address", value)
+    return Address(_sized(held, 20, "address"))
+
+
+def to_hash(value: HashLike) -> bytes:
+    """Thirty-two bytes: a hash, or a topic. Raises ValueError that says what was found."""
+    return _sized(value, 32, "hash")
+
+
+def _sized(value: Any, size: int, what: str) -> bytes:
+    try:
+        raw = value if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
+    except (ValueError, AttributeError):
+        raise ValueError(f"{value!r} is no {what}: expected {2 * size} hex digits") from None
+    if len(raw) != size:
+        raise ValueError(f"{value!r} is no {what}: it has {len(raw)} bytes, not {size}")
+    return raw
+
+
+def checksum(address: bytes) -> str:
+    """In hex, with a checksum (EIP-55)."""
+    from eth_utils.address import to_checksum_address  # noqa: PLC0415 - loads pydantic with it
+
+    return str(to_checksum_address(address))

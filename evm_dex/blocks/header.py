@@ -1,0 +1,125 @@
+"""Block headers of Prague, and how each follows from its parent.
+
+Field names are py-evm's, so its functions on headers take these too. No field comes from a
+clock or a random source: the same transactions give the same hashes on every machine.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, cast
+
+import msgspec
+from eth.abc import BlockHeaderAPI
+from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA256, EMPTY_UNCLE_HASH, ZERO_HASH32
+from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
+from eth.vm.forks.prague.headers import calc_excess_blob_gas_prague
+from eth_hash.auto import keccak
+
+from evm_dex.blocks import rlp
+from precompiles.types import ZERO_ADDRESS, Address
+
+_INTEGERS = frozenset(
+    (
+        *("difficulty", "block_number", "gas_limit", "gas_used", "timestamp"),
+        *("base_fee_per_gas", "blob_gas_used", "excess_blob_gas"),
+    )
+)
+_BLOOM_BYTES = 256
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A sealed header; fields in the order of their RLP list. Hashes are 32 bytes."""
+
+    parent_hash: bytes
+    uncles_hash: bytes = EMPTY_UNCLE_HASH
+    coinbase: Address = ZERO_ADDRESS
+    state_root: bytes
+    transaction_root: bytes = BLANK_ROOT_HASH
+    receipt_root: bytes = BLANK_ROOT_HASH
+    bloom: bytes = bytes(_BLOOM_BYTES)
+    difficulty: int = 0
+    block_number: int
+    gas_limit: int
+    gas_used: int = 0
+    timestamp: int
+    extra_data: bytes = b""
+    mix_hash: bytes
+    """Prevrandao."""
+    nonce: bytes = bytes(8)
+    base_fee_per_gas: int
+    withdrawals_root: bytes = BLANK_ROOT_HASH
+    blob_gas_used: int = 0
+    excess_blob_gas: int = 0
+    parent_beacon_block_root: bytes = ZERO_HASH32
+    requests_hash: bytes = EMPTY_SHA256
+
+    def __repr__(self) -> str:
+        return f"<Header {self.block_number} 0x{self.hash.hex()}>"
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The RLP list that is hashed."""
+        values = [getattr(self, name) for name in Header.__struct_fields__]
+        return rlp.encode([_bytes(value) for value in values])
+
+    @cached_property
+    def hash(self) -> bytes:
+        """The block hash."""
+        return keccak(self.encoded)
+
+    def with_state_root(self, state_root: bytes) -> Header:
+        """The same header over another state."""
+        return msgspec.structs.replace(self, state_root=state_root)
+
+    def child(self, timestamp: int | None = None) -> Header:
+        """The next block's header as it stands before execution.
+
+        `timestamp` in seconds; default one after this one's. Raises ValueError when it is not
+        later. Prevrandao is the hash of the parent's hash.
+        """
+        if timestamp is None:
+            timestamp = self.timestamp + 1
+        elif timestamp <= self.timestamp:
+            raise ValueError(
+                f"timestamp {timestamp} is not after the parent's {self.timestamp}: "
+                "block time only moves forward"
+            )
+        parent = cast(BlockHeaderAPI, self)  # they read fields, which have the same names here
+        return Header(
+            parent_hash=self.hash,
+            coinbase=self.coinbase,
+            state_root=self.state_root,
+            block_number=self.block_number + 1,
+            gas_limit=self.gas_limit,
+            timestamp=timestamp,
+            mix_hash=keccak(self.hash),
+            base_fee_per_gas=calculate_expected_base_fee_per_gas(parent),
+            excess_blob_gas=calc_excess_blob_gas_prague(parent),
+        )
+
+
+_BLOOM_START = 3 + 5 * 33 + 21 + 3
+"""The list's length, five hashes and an address come before it, and its own length."""
+
+
+def decode_header(encoded: bytes) -> Header:
+    """A header from its RLP. Raises ValueError when it has not the shape of Prague's."""
+    items = rlp.decode(encoded)
+    names = Header.__struct_fields__
+    if len(items) != len(names):
+        raise ValueError(f"a header of {len(items)} fields; Prague's have {len(names)}")
+    values: dict[str, Any] = {
+        name: int.from_bytes(item, "big") if name in _INTEGERS else item
+        for name, item in zip(names, items, strict=True)
+    }
+    return Header(**values)
+
+
+def decode_bloom(encoded: bytes) -> int:
+    """Only the bloom filter of an encoded header, as a 2048-bit integer."""
+    return int.from_bytes(encoded[_BLOOM_START : _BLOOM_START + _BLOOM_BYTES], "big")
+
+
+def _bytes(value: int | bytes) -> bytes:
+    return rlp.int_bytes(value) if isinstance(value, int) else value

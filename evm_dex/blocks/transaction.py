@@ -1,0 +1,279 @@
+"""Transactions of every type Prague knows: decoding, signing, and what executing one needs.
+
+Py-evm's executor takes any object with the right attributes. This one is flat, knows its
+sender, hash and raw bytes from the start, and so is decoded, hashed and recovered only once.
+Types: 0 legacy (EIP-155 and before), 1 EIP-2930, 2 EIP-1559, 3 EIP-4844, 4 EIP-7702.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from eth.vm.forks.prague.transactions import Authorization
+from eth_hash.auto import keccak
+
+from evm_dex.blocks import rlp
+from evm_dex.blocks.intrinsic_gas import floor_gas, intrinsic_gas
+from evm_dex.blocks.signing import Signer, recover
+from evm_dex.errors import TransactionRejected
+from precompiles.types import Address
+
+AccessList = tuple[tuple[Address, tuple[int, ...]], ...]
+
+_FEES = ("max_priority_fee_per_gas", "max_fee_per_gas")
+_CALL = ("gas", "to", "value", "data")
+_LAYOUTS: dict[int, tuple[str, ...]] = {
+    0: ("nonce", "gas_price", *_CALL),
+    1: ("chain_id", "nonce", "gas_price", *_CALL, "access_list"),
+    2: ("chain_id", "nonce", *_FEES, *_CALL, "access_list"),
+    3: (
+        *("chain_id", "nonce", *_FEES, *_CALL, "access_list"),
+        *("max_fee_per_blob_gas", "blob_versioned_hashes"),
+    ),
+    4: ("chain_id", "nonce", *_FEES, *_CALL, "access_list", "authorization_list"),
+}
+_MAX_NONCE = 2**64 - 2
+_EIP155_OFFSET = 35
+_UNPROTECTED_OFFSET = 27
+_ADDRESSES = 1 << 160
+UNSIGNED = 1
+"""The s of a transaction without a signature. One that has it, and an r below 2**160, would be a
+signature by a key that nobody knows."""
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed transaction. Wei and gas as ints; `to` is empty for a contract creation."""
+
+    type_id: int
+    chain_id: int | None
+    """None: signed for every chain (legacy, before EIP-155)."""
+    nonce: int
+    max_priority_fee_per_gas: int
+    max_fee_per_gas: int
+    gas: int
+    to: bytes
+    value: int
+    data: bytes
+    access_list: AccessList = ()
+    max_fee_per_blob_gas: int = 0
+    blob_versioned_hashes: tuple[bytes, ...] = ()
+    authorization_list: tuple[Any, ...] = ()
+    intrinsic_gas: int
+    minimum_gas: int
+    """The gas limit it needs to be valid at all: intrinsic gas or EIP-7623's floor."""
+    y_parity: int
+    r: int
+    s: int
+    sender: Address
+    hash: bytes
+    raw: bytes
+    """As sent over the wire and hashed: type byte and payload, or a bare RLP list."""
+
+    def validate(self) -> None:
+        """Nothing left to do: decoding checked the fields (py-evm's executor calls this)."""
+
+    def __repr__(self) -> str:  # py-evm formats it for a debug log on every execution
+        return f"<Transaction 0x{self.hash.hex()}>"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its sender's key made it; if not, its sender is only named in it."""
+        return self.s != UNSIGNED or self.r >= _ADDRESSES or self.y_parity != 0
+
+    @property
+    def create_address(self) -> Address | None:
+        """Where the contract goes that this transaction creates."""
+        if self.to:
+            return None
+        return Address(keccak(rlp.encode([self.sender, rlp.int_bytes(self.nonce)]))[12:])
+
+
+def decode(raw: bytes, sender: Address | None = None) -> Transaction:
+    """Read a raw transaction and recover its sender, unless that is known.
+
+    Raises TransactionRejected.
+    """
+    try:
+        return _decode(raw, sender)
+    except (ValueError, TypeError, rlp.RLPException) as error:
+        raise TransactionRejected(f"not a transaction: {error}") from error
+
+
+def sign(signer: Signer, type_id: int, fields: dict[str, Any]) -> Transaction:
+    """Sign a transaction of any type, given the fields of its RLP layout by name.
+
+    Legacy transactions take `chain_id` too and are signed for it alone (EIP-155), or for every
+    chain where it is None.
+    """
+    chain_id = fields["chain_id"]
+    items = _items(type_id, fields)
+    signature = signer.sign(_signing_digest(type_id, items, chain_id))
+    return _with_signature(type_id, fields, items, signer.address, signature)
+
+
+def signed(type_id: int, fields: dict[str, Any], signature: tuple[int, int, int]) -> Transaction:
+    """A transaction that was signed elsewhere: fields as for `sign`, and its (v, r, s).
+
+    Raises TransactionRejected.
+    """
+    return decode(_raw(type_id, _items(type_id, fields), signature))
+
+
+def unsigned(sender: Address, type_id: int, fields: dict[str, Any]) -> Transaction:
+    """A transaction in the name of an account without a key, fields as for `sign`.
+
+    In place of a signature it has the sender as r and `UNSIGNED` as s, which nobody can sign with:
+    so its hash is its own and its sender is known from its bytes.
+    """
+    signature = (0, int.from_bytes(sender, "big"), UNSIGNED)
+    return _with_signature(type_id, fields, _items(type_id, fields), sender, signature)
+
+
+def _with_signature(
+    type_id: int,
+    fields: dict[str, Any],
+    items: list[Any],
+    sender: Address,
+    signature: tuple[int, int, int],
+) -> Transaction:
+    y_parity, r, s = signature
+    v = y_parity if type_id else y_parity + _legacy_offset(fields["chain_id"])
+    known = {**fields, "y_parity": y_parity, "r": r, "s": s, "sender": sender}
+    return _build(type_id, known, _raw(type_id, items, (v, r, s)))
+
+
+def _legacy_offset(chain_id: int | None) -> int:
+    return _UNPROTECTED_OFFSET if chain_id is None else _EIP155_OFFSET + 2 * chain_id
+
+
+def _items(type_id: int, fields: dict[str, Any]) -> list[Any]:
+    return [_encode(name, fields[name]) for name in _LAYOUTS[type_id]]
+
+
+def _raw(type_id: int, items: list[Any], signature: tuple[int, int, int]) -> bytes:
+    payload = rlp.encode([*items, *map(rlp.int_bytes, signature)])
+    return bytes((type_id,)) + payload if type_id else payload
+
+
+def _decode(raw: bytes, sender: Address | None) -> Transaction:
+    if not raw:
+        raise ValueError("it is empty")
+    type_id = raw[0] if raw[0] < 0x80 else 0
+    layout = _LAYOUTS.get(type_id)
+    if layout is None or (type_id == 0 and raw[0] == 0):
+        raise ValueError(f"type {raw[0]} is unknown; types 1 to 4 and legacy are accepted")
+    items = rlp.decode(raw[1:] if type_id else raw)
+    if not isinstance(items, Sequence) or len(items) != len(layout) + 3:
+        raise ValueError(f"type {type_id} has {len(layout) + 3} fields")
+    fields = {name: _decoded(name, item) for name, item in zip(layout, items, strict=False)}
+    v, fields["r"], fields["s"] = (_int(item) for item in items[-3:])
+    if type_id == 0:
+        fields["chain_id"], v = _split_v(v)
+    fields["y_parity"] = v
+    if fields["s"] == UNSIGNED and fields["r"] < _ADDRESSES and v == 0:
+        sender = Address(fields["r"].to_bytes(20, "big"))
+    elif sender is None:
+        digest = _signing_digest(type_id, list(items[:-3]), fields["chain_id"])
+        sender = recover(digest, v, fields["r"], fields["s"])
+    fields["sender"] = sender
+    return _build(type_id, fields, raw)
+
+
+def _build(type_id: int, fields: dict[str, Any], raw: bytes) -> Transaction:
+    if "gas_price" in fields:
+        price = fields.pop("gas_price")
+        fields["max_priority_fee_per_gas"] = fields["max_fee_per_gas"] = price
+    if type_id >= 3 and not fields["to"]:
+        raise ValueError(f"type {type_id} can't create a contract")
+    if type_id == 4 and not fields["authorization_list"]:
+        raise ValueError("type 4 needs at least one authorization")
+    if fields["nonce"] > _MAX_NONCE:
+        raise ValueError("nonce above 2**64 - 2")
+    intrinsic = intrinsic_gas(
+        fields["data"],
+        creates=not fields["to"],
+        access_list=fields.get("access_list", ()),
+        authorizations=len(fields.get("authorization_list", ())),
+    )
+    return Transaction(
+        type_id=type_id,
+        intrinsic_gas=intrinsic,
+        minimum_gas=max(intrinsic, floor_gas(fields["data"])),
+        hash=keccak(raw),
+        raw=raw,
+        **fields,
+    )
+
+
+def _signing_digest(type_id: int, items: list[Any], chain_id: int | None) -> bytes:
+    if type_id:
+        return keccak(bytes((type_id,)) + rlp.encode(items))
+    if chain_id is None:
+        return keccak(rlp.encode(items))
+    return keccak(rlp.encode([*items, rlp.int_bytes(chain_id), b"", b""]))
+
+
+def _split_v(v: int) -> tuple[int | None, int]:
+    """Legacy v into (chain id, y parity)."""
+    if v in (27, 28):
+        return None, v - 27
+    if v < _EIP155_OFFSET:
+        raise ValueError(f"v is {v}; expected 27, 28 or 35 and above")
+    return (v - _EIP155_OFFSET) // 2, (v - _EIP155_OFFSET) % 2
+
+
+def _decoded(name: str, item: Any) -> Any:
+    match name:
+        case "to":
+            if len(item) not in (0, 20):
+                raise ValueError(f"`to` has {len(item)} bytes; expected 20 or none")
+            return bytes(item)
+        case "data":
+            return bytes(item)
+        case "access_list":
+            return tuple(
+                (_address(address), tuple(_word(slot) for slot in slots)) for address, slots in item
+            )
+        case "blob_versioned_hashes":
+            return tuple(bytes(blob) for blob in item)
+        case "authorization_list":
+            return tuple(
+                Authorization(_int(chain), _address(address), *(_int(value) for value in rest))
+                for chain, address, *rest in item
+            )
+        case _:
+            return _int(item)
+
+
+def _encode(name: str, value: Any) -> Any:
+    match name:
+        case "access_list":
+            return [
+                [address, [slot.to_bytes(32, "big") for slot in slots]] for address, slots in value
+            ]
+        case "blob_versioned_hashes":
+            return list(value)
+        case "authorization_list":
+            return [Authorization.serialize(authorization) for authorization in value]
+        case _:
+            return rlp.int_bytes(value) if isinstance(value, int) else value
+
+
+def _int(item: Any) -> int:
+    if not isinstance(item, bytes) or len(item) > 32 or item[:1] == b"\x00":
+        raise ValueError("an integer is not in its shortest form or above 2**256")
+    return int.from_bytes(item, "big")
+
+
+def _word(item: bytes) -> int:
+    if len(item) != 32:
+        raise ValueError(f"a storage key has {len(item)} bytes; expected 32")
+    return int.from_bytes(item, "big")
+
+
+def _address(item: bytes) -> Address:
+    if len(item) != 20:
+        raise ValueError(f"an address has {len(item)} bytes; expected 20")
+    return Address(bytes(item))

@@ -1,0 +1,144 @@
+"""Blocks as they travel from chain to chain: RLP of header, transactions, uncles, withdrawals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import dropwhile, pairwise
+from typing import Any
+
+import msgspec
+from eth_utils.exceptions import ValidationError
+
+from evm_dex.blocks import rlp
+from evm_dex.blocks.body import Body
+from evm_dex.blocks.header import Header, decode_header
+from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.chain.block_store import BlockStore
+from evm_dex.chain.next_block import MARKS
+from evm_dex.chain.sealing import SealedBlock, Sealer
+from evm_dex.errors import BranchNotLonger, InvalidBlock, TransactionRejected, UnknownBlock
+
+_PARTS = 4
+
+Admit = Callable[[Transaction, Header, int], None]
+"""Refuses a transaction that may not be in the block of a header; its sender's next nonce."""
+
+
+class BranchBlock(msgspec.Struct, frozen=True):
+    """A block of a branch, decoded but not yet executed."""
+
+    header: Header
+    transactions: tuple[Transaction, ...]
+
+
+def encode_block(header: Header, body: Body) -> bytes:
+    """RLP of a block (EIP-2718, EIP-4895): typed transactions as strings, legacy ones as lists."""
+    transactions = [_item(stored.raw) for stored in body.transactions]
+    return rlp.encode([rlp.decode(header.encoded), transactions, [], []])
+
+
+def decode_branch(encoded: Iterable[bytes]) -> list[BranchBlock]:
+    """Blocks in a row, each the parent of the next.
+
+    Raises InvalidBlock for one that does not decode or does not follow, and for none at all.
+    """
+    blocks = [_decode_block(block, place) for place, block in enumerate(encoded)]
+    if not blocks:
+        raise InvalidBlock("the branch has no blocks")
+    for parent, child in pairwise(blocks):
+        if child.header.parent_hash != parent.header.hash:
+            raise InvalidBlock(f"{child.header} is not a child of {parent.header} before it")
+    return blocks
+
+
+def fork_of(
+    branch: list[BranchBlock], history: BlockStore, head: Header
+) -> tuple[Header, list[BranchBlock]]:
+    """The block of the chain that a branch grows from, and its blocks after that.
+
+    Raises UnknownBlock, and BranchNotLonger where it does not end above the head.
+    """
+    blocks = list(dropwhile(lambda block: history.is_on_chain(block.header.hash), branch))
+    parent = blocks[0].header.parent_hash if blocks else branch[-1].header.hash
+    if not history.is_on_chain(parent):
+        raise UnknownBlock(
+            f"the branch begins on block 0x{parent.hex()}, which is not on this chain: give its "
+            "blocks from a common one on, of a chain with the same genesis"
+        )
+    fork = history.header(parent, head.block_number)
+    end = fork.block_number + len(blocks)
+    if end <= head.block_number:
+        raise BranchNotLonger(
+            f"the branch ends at height {end}, the head is at {head.block_number}: only a longer "
+            "branch is taken over"
+        )
+    return fork, blocks
+
+
+def made_again(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit) -> SealedBlock:
+    """A block made from the transactions of one that was made elsewhere.
+
+    Raises InvalidBlock when its header does not come out the same, field by field.
+    """
+    claimed = block.header
+    if claimed.extra_data in MARKS:
+        raise InvalidBlock(
+            f"{claimed} says {claimed.extra_data.decode()!r}, so it does not follow from its "
+            "transactions: take such a chain over by `evm-dex checkpoint export` and `import`"
+        )
+    try:
+        header = parent.child(claimed.timestamp)
+    except ValueError as error:
+        raise InvalidBlock(f"{claimed}: {error}") from error
+    sealer.begin(header)
+    for transaction in block.transactions:
+        if not sealer.fits(transaction):
+            raise InvalidBlock(f"{claimed}: {transaction} is above its gas or blob limit")
+        try:
+            admit(transaction, header, sealer.state.get_nonce(transaction.sender))
+            sealer.apply(transaction)
+        except (TransactionRejected, ValidationError) as error:
+            raise InvalidBlock(f"{claimed}: {transaction}: {error}") from error
+    sealed = sealer.seal()
+    found = difference(sealed.header, claimed)
+    if found:
+        raise InvalidBlock(f"{claimed}: {found}")
+    return sealed
+
+
+def difference(made: Header, claimed: Header) -> str | None:
+    """The first field in which a claimed header is not the one that execution makes."""
+    for name in Header.__struct_fields__:
+        ours, theirs = getattr(made, name), getattr(claimed, name)
+        if ours != theirs:
+            return f"{name} is {_text(theirs)}, execution makes it {_text(ours)}"
+    return None
+
+
+def _decode_block(encoded: bytes, place: int) -> BranchBlock:
+    name = f"block {place} of the branch"
+    try:
+        parts = rlp.decode(encoded)
+        if not isinstance(parts, list) or len(parts) != _PARTS:
+            raise ValueError("it is no list of header, transactions, uncles and withdrawals")
+        header, transactions, uncles, withdrawals = parts
+        if any(not isinstance(field, bytes) for field in header):
+            raise ValueError("a field of its header is a list")
+        if uncles or withdrawals:
+            raise ValueError("it has uncles or withdrawals, of which this chain has none")
+        items = tuple(decode(_raw(item)) for item in transactions)
+        return BranchBlock(decode_header(rlp.encode(header)), items)
+    except (ValueError, TypeError, rlp.RLPException, TransactionRejected) as error:
+        raise InvalidBlock(f"{name} does not decode: {error}") from error
+
+
+def _item(raw: bytes) -> Any:
+    return raw if raw[0] < 0x80 else rlp.decode(raw)
+
+
+def _raw(item: Any) -> bytes:
+    return item if isinstance(item, bytes) else rlp.encode(item)
+
+
+def _text(value: int | bytes) -> str:
+    return str(value) if isinstance(value, int) else f"0x{value.hex()}"

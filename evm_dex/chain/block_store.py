@@ -1,0 +1,219 @@
+"""Reading what the store keeps of past blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from checkpoint.families import Family, height_key, height_of
+from checkpoint.store import StoreReader
+from evm_dex.blocks.body import (
+    Body,
+    decode_body,
+    decode_position,
+    decode_receipts,
+)
+from evm_dex.blocks.header import Header, decode_bloom, decode_header
+from evm_dex.blocks.receipt import Log, Receipt, bloom_bits
+from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.chain.sealing import SealedBlock
+from evm_dex.errors import ChainStopped, UnknownBlock, UnknownTransaction
+from precompiles.types import Address
+
+BlockId = int | bytes | str
+"""Height (negative counts back from after the head: -1 is the head), hash, or a name."""
+
+TopicFilter = Sequence[bytes | Sequence[bytes] | None]
+"""Per position: a topic, several that will do, or None for any."""
+
+_BLOCKHASH_DEPTH = 256
+_RECENT = 64
+"""Blocks whose contents stay decoded: who sent a transaction soon asks what became of it."""
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """A log and where it was emitted."""
+
+    log: Log
+    height: int
+    block_hash: bytes
+    transaction_hash: bytes
+    transaction_index: int
+    log_index: int
+    """Place among all logs of the block."""
+
+
+class IncludedTransaction(msgspec.Struct, frozen=True):
+    """A transaction with its receipt and place."""
+
+    transaction: Transaction
+    receipt: Receipt
+    header: Header
+    index: int
+    gas_used: int
+    first_log_index: int
+    """Place of its first log among all logs of the block."""
+
+
+class _RecentBlock(msgspec.Struct, frozen=True):
+    header: Header
+    transactions: tuple[Transaction, ...]
+    receipts: tuple[Receipt, ...]
+
+
+class BlockStore:
+    """Blocks, transactions and logs of one store."""
+
+    def __init__(self, store: StoreReader) -> None:
+        self._store = store
+        self._recent: dict[bytes, _RecentBlock] = {}
+        self.on_leaving: list[Callable[[range], object]] = []
+        """Called with heights of blocks that are about to leave the chain, to be read once more."""
+
+    def remember(self, sealed: SealedBlock) -> None:
+        """Spare decoding a block that was just stored."""
+        block = _RecentBlock(sealed.header, sealed.transactions, sealed.receipts)
+        self._recent[block.header.hash] = block
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    def header(self, block: BlockId, head: int) -> Header:
+        """A block's header. Raises UnknownBlock."""
+        block_hash = block if isinstance(block, bytes) else self._hash(block, head)
+        encoded = self._store.get(Family.HEADERS, block_hash)
+        if encoded is None:
+            raise UnknownBlock(f"no block with hash 0x{block_hash.hex()}")
+        recent = self._recent.get(block_hash)
+        return recent.header if recent else decode_header(encoded)
+
+    def ancestors(self, header: Header) -> Iterator[bytes]:
+        """Hashes of the blocks before a header, newest first, as far as BLOCKHASH looks back."""
+        block_hash = header.parent_hash
+        height = header.block_number - 1
+        for below in range(height, max(height - _BLOCKHASH_DEPTH, -1), -1):
+            if below < height:
+                block_hash = self._need(Family.HASHES, height_key(below))
+            yield block_hash
+
+    def hash_at(self, height: int) -> bytes:
+        """The hash of the chain's block at a height, which there must be."""
+        return self._need(Family.HASHES, height_key(height))
+
+    def is_on_chain(self, block_hash: bytes) -> bool:
+        """Whether the chain has a block; those it left are gone from the store."""
+        return self._store.get(Family.HEADERS, block_hash) is not None
+
+    def body(self, block_hash: bytes) -> Body:
+        """The transactions of a block."""
+        return decode_body(self._need(Family.BODIES, block_hash))
+
+    def receipts(self, block_hash: bytes) -> tuple[Receipt, ...]:
+        """The receipts of a block, one per transaction."""
+        return decode_receipts(self._need(Family.RECEIPTS, block_hash))
+
+    def included(self, transaction_hash: bytes) -> IncludedTransaction:
+        """A transaction that is part of the chain. Raises UnknownTransaction."""
+        position = self._store.get(Family.TRANSACTIONS, transaction_hash)
+        if position is None:
+            raise UnknownTransaction(f"no transaction 0x{transaction_hash.hex()} on this chain")
+        height, index = decode_position(position)
+        block_hash = self._need(Family.HASHES, height_key(height))
+        recent = self._recent.get(block_hash)
+        if recent is not None:
+            transaction, receipts = recent.transactions[index], recent.receipts
+        else:
+            stored = self.body(block_hash).transactions[index]
+            transaction, receipts = decode(stored.raw, stored.sender), self.receipts(block_hash)
+        before = receipts[index - 1].cumulative_gas_used if index else 0
+        return IncludedTransaction(
+            transaction=transaction,
+            receipt=receipts[index],
+            header=self.header(block_hash, height),
+            index=index,
+            gas_used=receipts[index].cumulative_gas_used - before,
+            first_log_index=sum(len(receipt.logs) for receipt in receipts[:index]),
+        )
+
+    def logs(
+        self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
+    ) -> Iterator[LogEntry]:
+        """Logs of a range of heights that match, oldest first; blooms skip the other blocks."""
+        wanted = [[bloom_bits(address) for address in addresses]] if addresses else []
+        alternatives = [_alternatives(topic) for topic in topics]
+        wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
+        for height in range(first, last + 1):
+            block_hash = self._listed(height)
+            bloom = decode_bloom(self._need(Family.HEADERS, block_hash))
+            if bloom and all(any(bloom & bits == bits for bits in some) for some in wanted):
+                yield from (
+                    entry
+                    for entry in self._block_logs(height, block_hash)
+                    if _matches(entry.log, addresses, alternatives)
+                )
+
+    def _block_logs(self, height: int, block_hash: bytes) -> Iterator[LogEntry]:
+        place = 0
+        body = self.body(block_hash)
+        for index, receipt in enumerate(self.receipts(block_hash)):
+            transaction_hash = body.transactions[index].hash
+            for log in receipt.logs:
+                yield LogEntry(log, height, block_hash, transaction_hash, index, place)
+                place += 1
+
+    def _hash(self, block: int | str, head: int) -> bytes:
+        match block:
+            case "latest" | "pending" | "safe" | "finalized":
+                height = head
+            case "earliest":
+                height = 0
+            case int():
+                height = block if block >= 0 else head + 1 + block
+            case _:
+                raise UnknownBlock(
+                    f"{block!r} names no block: give a height, a hash, 'latest' or 'earliest'"
+                )
+        if not 0 <= height <= head:
+            raise UnknownBlock(f"there is no block {block}: the head is {head}")
+        return self._listed(height)
+
+    def _listed(self, height: int) -> bytes:
+        """The hash of the block at a height. Raises UnknownBlock where an import left it out."""
+        key = height_key(height)
+        listed = self._store.get(Family.HASHES, key)
+        if listed is None:
+            above = next(self._store.iterate(Family.HASHES, start=key), None)
+            first = "no later one" if above is None else f"block {height_of(above[0])}"
+            raise UnknownBlock(
+                f"block {height} is not in this store (one made from an archive begins with that "
+                f"archive's blocks); the next it has is {first}"
+            )
+        return listed
+
+    def _need(self, family: Family, key: bytes) -> bytes:
+        value = self._store.get(family, key)
+        if value is None:
+            raise ChainStopped(f"the store has lost {family} 0x{key.hex()}: restore a checkpoint")
+        return value
+
+
+def _alternatives(topic: bytes | Sequence[bytes] | None) -> tuple[bytes, ...]:
+    if topic is None:
+        return ()
+    return (topic,) if isinstance(topic, bytes) else tuple(topic)
+
+
+def matches(log: Log, addresses: Sequence[Address], topics: TopicFilter) -> bool:
+    """Whether a log is one of those that `BlockStore.logs` would find."""
+    return _matches(log, addresses, [_alternatives(topic) for topic in topics])
+
+
+def _matches(
+    log: Log, addresses: Sequence[Address], alternatives: Sequence[tuple[bytes, ...]]
+) -> bool:
+    if addresses and log.address not in addresses:
+        return False
+    if len(log.topics) < len(alternatives):
+        return False
+    pairs = zip(log.topics, alternatives, strict=False)
+    return all(not choice or topic in choice for topic, choice in pairs)

@@ -1,0 +1,1 @@
+"""Genesis: from a file to block 0."""

@@ -1,0 +1,151 @@
+"""Block 0: accounts, tokens, markets and deposits put into state and ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from eth.constants import BLANK_ROOT_HASH, ZERO_HASH32
+from eth.vm.forks.london.constants import INITIAL_BASE_FEE
+from eth.vm.forks.prague import PragueVM
+from eth_hash.auto import keccak
+
+from checkpoint.store import Store
+from evm_dex.abi.artifact import code_of, load_artifact
+from evm_dex.blocks.header import Header
+from evm_dex.chain.block_batch import block_batch
+from evm_dex.chain.genesis.genesis_perp import GenesisPerp
+from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
+from evm_dex.chain.genesis.storage_layout import StorageLayout
+from evm_dex.chain.sealing import SealedBlock
+from evm_dex.evm.ledger_digest import write_commitment
+from evm_dex.evm.machine import Machine, State
+from evm_dex.evm.trie_db import NodeBuffer
+from precompiles.ledger.ledger import Ledger
+from precompiles.perp import collateral, insurance, markets, oracle
+from precompiles.perp.execution import Execution as PerpExecution
+from precompiles.spot.execution import Execution
+from precompiles.spot.funds import credit
+from precompiles.spot.markets import list_market
+from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
+
+STUB_CODE = b"\xfe"
+"""INVALID: what a precompile's account holds, so that Solidity sees a contract there."""
+_ERC20 = "TestToken"
+
+
+def write_genesis(
+    store: Store,
+    genesis: Genesis,
+    vm_class: type[PragueVM],
+    ledger: Ledger,
+    precompiles: Iterable[Address],
+) -> None:
+    """Make block 0 in an empty store, in one batch like any other block."""
+    nodes = NodeBuffer(store)
+    encoded = genesis.encode()
+    header = Header(
+        parent_hash=ZERO_HASH32,
+        state_root=BLANK_ROOT_HASH,
+        block_number=0,
+        gas_limit=genesis.gas_limit,
+        timestamp=genesis.timestamp,
+        extra_data=keccak(encoded),
+        mix_hash=ZERO_HASH32,
+        base_fee_per_gas=INITIAL_BASE_FEE,
+    )
+    machine = Machine(vm_class, genesis.chain_id, lambda _: ())
+    state = machine.state(nodes, header)
+    _fill_ledger(ledger, genesis)
+    _fill_state(state, genesis, precompiles)
+    changes = ledger.seal()
+    write_commitment(state, changes.commitment)
+    state.persist()
+    header = header.with_state_root(state.state_root)
+    sealed = SealedBlock(header, (), (), changes, nodes.pending)
+    store.write(block_batch(sealed, sealed.head(genesis.chain_id), genesis=encoded))
+    ledger.accept(changes)
+
+
+def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
+    ledger.set_owner(genesis.owner)
+    owner = Execution(genesis.owner, 0, lambda _: None)
+    for market in genesis.markets:
+        list_market(ledger, owner, **msgspec.structs.asdict(market))
+    for deposit in genesis.deposits:
+        credit(ledger, owner, deposit.user, deposit.token, deposit.amount)
+    if genesis.perp is not None:
+        owner_of_perp = PerpExecution(
+            genesis.owner, 0, genesis.timestamp, lambda _: None, lambda: genesis.gas_limit
+        )
+        _fill_perp(ledger, genesis.perp, owner_of_perp)
+
+
+def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: PerpExecution) -> None:
+    markets.set_collateral(ledger, owner, perp.collateral)
+    markets.set_backstop(ledger, owner, perp.backstop)
+    for market in perp.markets:
+        rules = msgspec.structs.asdict(market)
+        asset, price, feeder = rules.pop("asset"), rules.pop("price"), rules["feeder"]
+        del rules["symbol"]
+        tiers = markets.stored_tiers(rules.pop("tiers"))
+        most = tiers[0][1]
+        markets.list_market(
+            ledger, owner, asset, market.base_unit, market.tick, market.lot, most, feeder
+        )
+        markets.change_market(ledger, owner, asset, "genesis", tiers=tiers, **rules)
+        if price:
+            oracle.set_price(ledger, owner.acting_for(feeder), asset, price, 0)
+    for user, amount in perp.deposits:
+        collateral.credit(ledger, owner, user, amount)
+    if perp.insurance:
+        collateral.credit(ledger, owner, owner.caller, perp.insurance)
+        ledger.perp.change_cash(owner.caller, -perp.insurance)
+        insurance.pay_in(ledger, owner, perp.insurance)
+
+
+def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) -> None:
+    for address in precompiles:
+        state.set_nonce(address, 1)
+        state.set_code(address, STUB_CODE)
+    for address, balance in genesis.balances:
+        if balance:
+            state.set_balance(address, balance)
+    backing = _deposited(genesis)
+    state.delta_balance(SPOT_ADDRESS, backing.get(NATIVE_COIN, 0))
+    for token in genesis.tokens:
+        held = {SPOT_ADDRESS: backing.get(token.address, 0)}
+        if genesis.perp is not None and genesis.perp.collateral == token.address:
+            held[PERP_ADDRESS] = genesis.perp.backing
+        _place_token(state, token, held)
+
+
+def _place_token(state: State, token: GenesisToken, held: Mapping[Address, int]) -> None:
+    """Put a token contract in place as if it had been deployed and minted.
+
+    `held` is what the exchanges have of it, beside its balances.
+    """
+    artifact = load_artifact(_ERC20)
+    layout = StorageLayout(artifact)
+    holders = dict(token.balances)
+    for address, amount in held.items():
+        holders[address] = holders.get(address, 0) + amount
+    words = [
+        layout.integer("totalSupply", sum(holders.values())),
+        layout.short_string("name", token.name),
+        layout.short_string("symbol", token.symbol),
+        layout.integer("decimals", token.decimals),
+        *layout.mapping("balanceOf", tuple(holders.items())),
+    ]
+    state.set_nonce(token.address, 1)
+    state.set_code(token.address, code_of(artifact, "deployedBytecode"))
+    for slot, word in words:
+        state.set_storage(token.address, slot, word)
+
+
+def _deposited(genesis: Genesis) -> dict[Address, int]:
+    """What the exchange must really hold, by token."""
+    totals: dict[Address, int] = {}
+    for deposit in genesis.deposits:
+        totals[deposit.token] = totals.get(deposit.token, 0) + deposit.amount
+    return totals

@@ -1,0 +1,204 @@
+"""The genesis as people write it: TOML, JSON or a dict, checked for shape.
+
+Accounts are addresses in hex, or `account0` to `account9` for those of the test mnemonic.
+Amounts are integers of smallest units, as numbers or decimal strings.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evm_dex.errors import GenesisError
+
+Amount = int | str
+DEFAULT_CHAIN_ID = 31337
+DEFAULT_GAS_LIMIT = 30_000_000
+DEFAULT_TIMESTAMP = 1_700_000_000
+_YEAR = 365 * 24 * 3600
+GenesisSource = str | Path | Mapping[str, Any]
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file; a field that is not listed is an error."""
+
+
+class TokenTable(_Table, frozen=True, kw_only=True):
+    """An ERC-20 token that is there from the first block; anyone may mint it."""
+
+    symbol: str
+    name: str | None = None
+    decimals: int = 18
+    address: str | None = None
+    """Default: derived from the symbol, the same on every chain."""
+    balances: dict[str, Amount] = {}
+    """By account."""
+
+
+class MarketTable(_Table, frozen=True, kw_only=True):
+    """A market of the spot exchange. Tokens by symbol; `ETH` is the native coin."""
+
+    base: str
+    quote: str
+    base_unit: Amount | None = None
+    """What prices are quoted for; default one whole base token."""
+    tick: Amount
+    lot: Amount
+    maker_fee: int = 0
+    """In hundred-thousandths of what is received."""
+    taker_fee: int = 0
+    self_trade_prevention: str = "expire_maker"
+    fee_recipient: str | None = None
+    """Default: the owner."""
+
+
+class PerpMarketTable(_Table, frozen=True, kw_only=True):
+    """A perpetual market. Shares and fees are in hundred-thousandths, ages in seconds."""
+
+    market: str
+    """A token's symbol, or any other name for what is traded."""
+    base_unit: Amount | None = None
+    """Size units that a price is quoted for; default one whole token, or 10**18."""
+    tick: Amount
+    lot: Amount
+    max_leverage: int = 50
+    tiers: tuple[tuple[Amount, int], ...] = ()
+    """(lower bound of the notional, maximum leverage); default one tier."""
+    price: Amount | None = None
+    """The first oracle price; without it nothing trades before the feeder gives one."""
+    feeder: str | None = None
+    """Default: the owner."""
+    maker_fee: int = 0
+    taker_fee: int = 0
+    liquidation_fee: int = 0
+    fee_recipient: str | None = None
+    """Default: the owner."""
+    self_trade_prevention: str = "expire_maker"
+    max_price_age: int = 60
+    max_slippage: int = 5_000
+    partial_notional: Amount = 0
+    cooldown: int = 30
+    max_open_interest: Amount = 0
+    minimum_notional: Amount = 0
+    price_band: int = 0
+    impact_notional: Amount = 0
+    vault: str | None = None
+    """The account that fills at mark what the book cannot."""
+    vault_limit: Amount = 0
+
+
+class PerpTable(_Table, frozen=True, kw_only=True):
+    """The perpetuals exchange."""
+
+    collateral: str
+    """The symbol of the token that margin is in."""
+    backstop: str | None = None
+    insurance: Amount = 0
+    markets: tuple[PerpMarketTable, ...] = ()
+    deposits: dict[str, Amount] = {}
+    """Collateral by account."""
+
+
+class GenesisFile(_Table, frozen=True, kw_only=True):
+    """The whole file. Every field has a default."""
+
+    chain_id: int = DEFAULT_CHAIN_ID
+    timestamp: int = DEFAULT_TIMESTAMP
+    """Of block 0, in seconds."""
+    gas_limit: int = DEFAULT_GAS_LIMIT
+    """Of every block."""
+    owner: str = "account0"
+    """Who may list markets."""
+    accounts: dict[str, Amount] = {}
+    """Wei by account, beside 10,000 ether for each of the mnemonic's accounts not listed."""
+    tokens: tuple[TokenTable, ...] = ()
+    markets: tuple[MarketTable, ...] = ()
+    deposits: dict[str, dict[str, Amount]] = {}
+    """What is on the exchange: by account, then by token symbol or `ETH`."""
+    perp: PerpTable | None = None
+    """Default: none listed; the owner may do it later."""
+
+
+def default_genesis_file() -> GenesisFile:
+    """Two tokens, a spot and a perpetual market, and accounts that have plenty of everything.
+
+    Account 8 is the perpetual market's liquidity vault and account 9 the backstop; prices do not
+    go stale for a year.
+    """
+    accounts = [f"account{index}" for index in range(10)]
+    weth, usdc = 10**18, 10**6
+    return GenesisFile(
+        tokens=(
+            TokenTable(
+                symbol="WETH",
+                name="Wrapped Ether",
+                balances=dict.fromkeys(accounts, 10_000 * weth),
+            ),
+            TokenTable(
+                symbol="USDC",
+                name="USD Coin",
+                decimals=6,
+                balances=dict.fromkeys(accounts, 100_000_000 * usdc),
+            ),
+        ),
+        markets=(
+            MarketTable(
+                base="WETH", quote="USDC", tick=10_000, lot=10**14, maker_fee=20, taker_fee=50
+            ),
+        ),
+        deposits={
+            account: {"WETH": 1_000 * weth, "USDC": 10_000_000 * usdc} for account in accounts
+        },
+        perp=PerpTable(
+            collateral="USDC",
+            backstop="account9",
+            markets=(
+                PerpMarketTable(
+                    market="WETH",
+                    tick=10_000,
+                    lot=10**14,
+                    price=2_000 * usdc,
+                    maker_fee=15,
+                    taker_fee=45,
+                    max_price_age=_YEAR,
+                    impact_notional=6_000 * usdc,
+                    vault="account8",
+                    vault_limit=5_000_000 * usdc,
+                ),
+            ),
+            deposits=dict.fromkeys(accounts, 1_000_000 * usdc),
+        ),
+    )
+
+
+def read_genesis_file(source: GenesisSource) -> GenesisFile:
+    """Read and check the shape of a genesis; a path's suffix, .toml or .json, tells its format.
+
+    Raises GenesisError that names the field and what was expected there.
+    """
+    content = source if isinstance(source, Mapping) else _parse(Path(source))
+    try:
+        return msgspec.convert(dict(content), GenesisFile)
+    except msgspec.ValidationError as error:
+        raise GenesisError(f"genesis: {error}") from error
+
+
+def _parse(path: Path) -> Any:
+    parsers = {".toml": tomllib.loads, ".json": json.loads}
+    parser = parsers.get(path.suffix)
+    if parser is None:
+        raise GenesisError(f"genesis {path}: expected a file that ends in .toml or .json")
+    try:
+        content = parser(path.read_text())
+    except OSError as error:
+        raise GenesisError(f"genesis {path}: {error.strerror}") from error
+    except ValueError as error:  # both parsers' errors tell line and column
+        raise GenesisError(f"genesis {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise GenesisError(f"genesis {path}: expected an object, found a {type(content).__name__}")
+    return content

@@ -1,0 +1,128 @@
+"""From a store to a running chain: begin it with a genesis, or go on where it was."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from eth_hash.auto import keccak
+
+from checkpoint.metrics import RecoveryMetrics, stopwatch
+from checkpoint.staging import StagedStore
+from checkpoint.store import Store
+from evm_dex.chain.block_store import BlockStore
+from evm_dex.chain.chain import Chain
+from evm_dex.chain.genesis.genesis_block import write_genesis
+from evm_dex.chain.genesis.genesis_file import (
+    GenesisSource,
+    default_genesis_file,
+    read_genesis_file,
+)
+from evm_dex.chain.genesis.resolved import Genesis, differing_fields, resolve_genesis
+from evm_dex.chain.rollback import commitment_problem
+from evm_dex.errors import ChainStopped, GenesisMismatch, StateMissing
+from evm_dex.evm.build import build_vm
+from evm_dex.evm.machine import missing_state_as
+from evm_dex.evm.precompile_adapter import Precompile
+from precompiles.factory import get_precompiles_with_storage
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.storage import RowStorage
+from precompiles.ledger.tables import TableNumber
+from precompiles.types import Address
+
+_logger = logging.getLogger(__name__)
+
+
+class Recovery(Protocol):
+    """What opening the ledger found."""
+
+    @property
+    def repairs(self) -> Mapping[bytes, bool]:
+        """Order keys whose entry in the active-order index was wrong, and what it should be."""
+
+    def repair_lines(self) -> list[str]:
+        """The repairs in words."""
+
+
+class Precompiles(Protocol):
+    """Precompiles on one ledger, restored from a store."""
+
+    @property
+    def by_address(self) -> Mapping[Address, Precompile]:
+        """Where each of them is."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The state they share."""
+
+    @property
+    def report(self) -> Recovery:
+        """What opening it found."""
+
+
+Restore = Callable[[RowStorage], Precompiles]
+
+
+def open_chain(
+    store: Store,
+    genesis: GenesisSource | None = None,
+    *,
+    automine: bool = True,
+    restore: Restore = get_precompiles_with_storage,
+) -> Chain:
+    """The chain in a store, begun with `genesis` (or the default one) if the store is empty.
+
+    Raises GenesisError, GenesisMismatch when the store was begun with another genesis,
+    UntrustedStorage when its rows are not what the head commits to, ChainStopped when the head's
+    state does not commit to those rows, and StateMissing when it is not all there.
+    """
+    wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
+    staged = StagedStore(store)
+    with stopwatch() as watch:
+        precompiles = restore(staged)
+    ledger = precompiles.ledger
+    vm_class = build_vm(precompiles.by_address, ledger)
+    if store.head() is None:
+        begun = wanted or resolve_genesis(default_genesis_file())
+        write_genesis(store, begun, vm_class, ledger, precompiles.by_address)
+    elif wanted is not None:
+        _check_same_genesis(store, wanted)
+    if precompiles.report.repairs:
+        store.set_active(precompiles.report.repairs)
+    with missing_state_as(StateMissing):
+        chain = Chain(staged, vm_class, ledger, automine=automine)
+        _check_commitment(chain, ledger)
+    rows = {TableNumber(table).name.lower(): n for table, n in ledger.commitment.counts.items()}
+    repairs = tuple(precompiles.report.repair_lines())
+    chain.recovery = RecoveryMetrics(watch.seconds, rows, repairs)
+    _log(chain)
+    return chain
+
+
+def _log(chain: Chain) -> None:
+    recovery = chain.recovery
+    height, rows = chain.head.block_number, sum(recovery.rows.values())
+    _logger.info("opened at block %d: %d rows, %.3f s", height, rows, recovery.seconds)
+    for repair in recovery.repairs:
+        _logger.warning("repaired: %s", repair)
+
+
+def _check_same_genesis(store: Store, wanted: Genesis) -> None:
+    history = BlockStore(store)
+    first = history.header(0, 0)
+    encoded = wanted.encode()
+    if keccak(encoded) == first.extra_data:
+        return
+    fields = ", ".join(differing_fields(history.body(first.hash).genesis, encoded))
+    raise GenesisMismatch(
+        f"the store was begun with another genesis (they differ in: {fields}); "
+        "open it without a genesis to go on, or choose another path"
+    )
+
+
+def _check_commitment(chain: Chain, ledger: Ledger) -> None:
+    """The other half of D3: rows -> digest was checked by the ledger, here digest -> state."""
+    problem = commitment_problem(chain.state, ledger.commitment, chain.head.block_number)
+    if problem:
+        raise ChainStopped(f"{problem}: restore a checkpoint")

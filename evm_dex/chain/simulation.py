@@ -1,0 +1,136 @@
+"""Blocks that are made to see what would come of them, and never kept (`eth_simulateV1`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import msgspec
+from eth.constants import MAX_PREV_HEADER_DEPTH
+from eth_utils.exceptions import ValidationError
+
+from evm_dex.blocks.body import Body, StoredTransaction
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.receipt import Receipt
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.admission import check_admission
+from evm_dex.chain.block_store import BlockId
+from evm_dex.chain.chain import Chain
+from evm_dex.chain.sealing import Sealer
+from evm_dex.errors import InvalidBlock, StateMissing, TransactionRejected
+from evm_dex.evm.block_override import BlockOverride, fix_blob_base_fee, pretend
+from evm_dex.evm.machine import State, missing_state_as
+from evm_dex.evm.simulator import Prepare
+from evm_dex.evm.trie_db import NodeBuffer
+
+
+class TrialBlock(msgspec.Struct, frozen=True):
+    """A block that might follow, its hash included."""
+
+    header: Header
+    body: Body
+    receipts: tuple[Receipt, ...]
+    outputs: tuple[bytes, ...]
+    """What each transaction returned, or reverted with."""
+
+
+class Trial(Sealer):
+    """Blocks on top of one of the chain, in memory alone."""
+
+    def __init__(self, chain: Chain, base: Header, interval: int) -> None:
+        simulator = chain.simulator
+        nodes = NodeBuffer(simulator.store)
+        super().__init__(simulator.machine, nodes, chain.ledger)
+        self._chain_id = chain.chain_id
+        self._interval = interval
+        self._head = base
+        self._hashes = [base.hash, *islice(chain.history.ancestors(base), MAX_PREV_HEADER_DEPTH)]
+        self.state = simulator.machine.state(nodes, base)
+        self._plain_class: Any = type(self.state)
+
+    @property
+    def next_height(self) -> int:
+        """Of the next block, unless another is chosen."""
+        return self._head.block_number + 1
+
+    def open(self, chosen: BlockOverride, *, is_free: bool) -> None:
+        """Begin the next block; `is_free` has its base fee 0 unless another is chosen.
+
+        Raises InvalidBlock for a time that is not after its parent's.
+        """
+        header = self._head.child(self._head.timestamp + self._interval)
+        if is_free:
+            header = msgspec.structs.replace(header, base_fee_per_gas=0)
+        header = chosen.applied(header)
+        if header.timestamp <= self._head.timestamp:
+            raise InvalidBlock(
+                f"block timestamps must be in order: {header.timestamp} is not after "
+                f"{self._head.timestamp}"
+            )
+        state: Any = self.state
+        state.__class__ = self._plain_class
+        self.begin(header)
+        pretend(self.state, header, self._hashes)
+        if chosen.blob_base_fee is not None:
+            fix_blob_base_fee(self.state, chosen.blob_base_fee)
+        self._outputs: list[bytes] = []
+
+    def try_out(self, transaction: Transaction, *, is_checked: bool) -> None:
+        """Execute a transaction in the block; unchecked it needs no right nonce or sender.
+
+        Raises TransactionRejected for one that could not be in it.
+        """
+        nonce = self.state.get_nonce(transaction.sender) if is_checked else transaction.nonce
+        check_admission(
+            transaction,
+            chain_id=self._chain_id,
+            next_header=self.header,
+            balance=self.state.get_balance(transaction.sender),
+            nonce=nonce,
+        )
+        if not self.fits(transaction):
+            raise TransactionRejected(
+                f"exceeds block gas limit: {transaction.gas} gas after {self.gas_used} of "
+                f"{self.header.gas_limit}"
+            )
+        self._run(transaction)
+
+    def _run(self, transaction: Transaction) -> None:
+        try:
+            computation, gas_used = self._machine.apply(self.state, transaction)
+        except ValidationError as error:
+            raise TransactionRejected(str(error)) from error
+        self.include(transaction, computation, gas_used)
+        self._outputs.append(bytes(computation.output))
+
+    def close(self) -> TrialBlock:
+        """End the block; the next one follows it."""
+        sealed = self.seal()
+        self._nodes.pending = sealed.nodes
+        self._head = sealed.header
+        self._hashes.insert(0, sealed.header.hash)
+        stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
+        return TrialBlock(sealed.header, Body(stored), sealed.receipts, tuple(self._outputs))
+
+
+@contextmanager
+def trial(chain: Chain, block: BlockId, prepare: Prepare) -> Iterator[Trial]:
+    """Make blocks after one of the chain inside the context; afterwards they are gone.
+
+    `prepare` is given the state first. Raises UnknownBlock, UndoExpired, StateMissing.
+    """
+    base = chain.header(block)
+    with missing_state_as(StateMissing), chain.ledger_at(base.block_number):
+        found = Trial(chain, base, chain.interval)
+        prepare(found.state)
+        yield found
+
+
+def skip_validation(state: State) -> None:
+    """Let transactions on a state be executed that no block could have."""
+    unchecked: Any = state
+    base = unchecked.transaction_executor_class
+    members: dict[str, Any] = {"validate_transaction": lambda *_: None}
+    unchecked.transaction_executor_class = type("UncheckedExecutor", (base,), members)

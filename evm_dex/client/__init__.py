@@ -1,0 +1,1 @@
+"""The chain as Python users hold it: `Dex`, its contracts, receipts and cheats."""

@@ -1,0 +1,1 @@
+"""Cheatcodes: state, balances and prices changed outside of transactions."""

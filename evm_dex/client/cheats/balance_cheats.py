@@ -1,0 +1,179 @@
+"""Funds for anyone: tokens and coins, and what stands on the exchanges, with real backing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from evm_dex.abi.artifact import load_artifact
+from evm_dex.abi.interface import Interface
+from evm_dex.blocks.addresses import AddressLike, to_address
+from evm_dex.blocks.header import Header
+from evm_dex.chain.genesis.resolved import NATIVE_SYMBOL
+from evm_dex.client.cheats.slot_finder import Word, find_word
+from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.errors import CallFailed, CheatRefused
+from evm_dex.evm.machine import State
+from evm_dex.evm.simulator import Call
+from precompiles.perp import collateral
+from precompiles.perp.execution import Execution as PerpExecution
+from precompiles.spot.execution import Execution
+from precompiles.spot.funds import credit
+from precompiles.types import (
+    MAX_AMOUNT,
+    NATIVE_COIN,
+    PERP_ADDRESS,
+    SPOT_ADDRESS,
+    ZERO_ADDRESS,
+    Address,
+)
+
+if TYPE_CHECKING:
+    from evm_dex.client.dex import Dex
+
+TokenLike = AddressLike
+"""A token's symbol in `Dex.tokens`, "ETH" for the native coin, or its address."""
+
+_Change = Callable[[State], object]
+_WORD = 2**256
+
+
+class Dealing(Cheats):
+    """Cheatcodes that give. Amounts are in smallest units."""
+
+    def __init__(self, dex: Dex) -> None:
+        super().__init__(dex.chain)
+        self._dex = dex
+        self._token_interface = Interface(load_artifact("TestToken")["abi"])
+
+    def deal(self, token: TokenLike, user: AddressLike, amount: int) -> Header:
+        """Let an account have so much of a token, or of "ETH"; the block it is in.
+
+        The token's total supply moves with it where it can be found. Works for any ERC-20 that
+        keeps a balance in a word of its own; raises CheatRefused for others.
+        """
+        address, account = self._token(token), to_address(user)
+        if address == NATIVE_COIN:
+            return self.set_balance(account, amount)
+        change = self._change_of_balance(address, account, amount, is_total=True)
+        return self._chain.write_state(change)
+
+    def deal_on_spot(self, token: TokenLike, user: AddressLike, amount: int) -> Header:
+        """Add to what an account has on the spot exchange, as if deposited; the block it is in.
+
+        The exchange's own tokens grow by as much. Raises CheatRefused.
+        """
+        address, account, ledger = self._token(token), to_address(user), self._chain.ledger
+        _check_room(amount, MAX_AMOUNT - ledger.token_total(address))
+        back = self._backing(address, SPOT_ADDRESS, amount)
+        execution = Execution(account, self._chain.head.block_number + 1, lambda _: None)
+
+        def change(state: State) -> None:
+            back(state)
+            credit(ledger, execution, account, address, amount)
+
+        return self._chain.write_state(change)
+
+    def deal_on_perp(self, user: AddressLike, amount: int) -> Header:
+        """Add to an account's collateral on the perpetuals exchange; the block it is in.
+
+        The exchange's own tokens grow by as much. Raises CheatRefused, also without collateral.
+        """
+        account, ledger = to_address(user), self._chain.ledger
+        token = ledger.perp.settings.collateral
+        if token == ZERO_ADDRESS:
+            raise CheatRefused("the perpetuals exchange has no collateral: setCollateral() first")
+        _check_room(amount, MAX_AMOUNT - ledger.perp.fund.collateral_total)
+        back = self._backing(token, PERP_ADDRESS, amount)
+        head = self._chain.head
+        execution = PerpExecution(
+            account, head.block_number + 1, head.timestamp, lambda _: None, lambda: head.gas_limit
+        )
+
+        def change(state: State) -> None:
+            back(state)
+            collateral.credit(ledger, execution, account, amount)
+
+        return self._chain.write_state(change)
+
+    def allow(
+        self, token: TokenLike, owner: AddressLike, spender: AddressLike, amount: int
+    ) -> Header:
+        """Let an account spend so much of another's token; the block it is in.
+
+        Works for any ERC-20 that keeps an allowance in a word of its own; raises CheatRefused for
+        others.
+        """
+        address = self._token(token)
+        word = None if address == NATIVE_COIN else self._find(address, "allowance", owner, spender)
+        if word is None:
+            raise CheatRefused(
+                f"the token at 0x{address.hex()} keeps no allowance in a storage word of its own: "
+                "impersonate the owner and approve"
+            )
+        _check_word(amount)
+        return self._chain.write_state(
+            lambda state: state.set_storage(word.address, word.slot, amount)
+        )
+
+    def find_balance(self, token: TokenLike, user: AddressLike) -> Word | None:
+        """The contract and storage slot that hold a balance; None where it is not one word."""
+        return self._find(self._token(token), "balanceOf", user)
+
+    def _token(self, token: TokenLike) -> Address:
+        if token == NATIVE_SYMBOL:
+            return NATIVE_COIN
+        if isinstance(token, str) and token in self._dex.tokens:
+            return self._dex.tokens[token].raw_address
+        try:
+            return to_address(token)
+        except ValueError:
+            known = ", ".join((*self._dex.tokens, "ETH"))
+            raise CheatRefused(f"no token {token!r}; there are {known}, or an address") from None
+
+    def _backing(self, token: Address, exchange: Address, amount: int) -> _Change:
+        """What gives an exchange `amount` more of a token."""
+        if token == NATIVE_COIN:
+            return lambda state: state.delta_balance(exchange, amount)
+        return self._change_of_balance(token, exchange, amount, is_total=False)
+
+    def _change_of_balance(
+        self, token: Address, account: Address, amount: int, *, is_total: bool
+    ) -> _Change:
+        """What changes a balance by `amount`, or to it, and the supply with it."""
+        word = self._find(token, "balanceOf", account)
+        if word is None:
+            raise CheatRefused(
+                f"the token at 0x{token.hex()} keeps no balance in a storage word of its own: "
+                "impersonate a holder and transfer, or mint"
+            )
+        supply = self._find(token, "totalSupply")
+        now = self._chain.state.get_storage(word.address, word.slot)
+        target = amount if is_total else now + amount
+        _check_word(target)
+
+        def change(state: State) -> None:
+            state.set_storage(word.address, word.slot, target)
+            if supply is not None:
+                total = state.get_storage(supply.address, supply.slot) + target - now
+                state.set_storage(supply.address, supply.slot, total % _WORD)
+
+        return change
+
+    def _find(self, token: Address, function: str, *args: Any) -> Word | None:
+        entry = self._token_interface.function(function, len(args))
+        data = self._token_interface.encode_call(entry, [to_address(arg) for arg in args])
+        try:
+            return find_word(self._chain, Call(to=token, data=data))
+        except CallFailed as error:
+            raise CheatRefused(f"0x{token.hex()} is no token: {function} failed: {error}") from None
+
+
+def _check_word(amount: int) -> None:
+    if not 0 <= amount < _WORD:
+        raise CheatRefused(f"an amount of {amount} is out of range: expected 0 to 2**256 - 1")
+
+
+def _check_room(amount: int, room: int) -> None:
+    if not 0 < amount <= room:
+        raise CheatRefused(f"an amount of {amount} is out of range: expected 1 to {room}")

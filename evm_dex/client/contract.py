@@ -1,0 +1,139 @@
+"""Contracts as Python objects, made from their ABI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from evm_dex.abi.interface import DecodedError, Event, Interface, decode_outputs, exchange_error
+from evm_dex.abi.lazy_eth_abi import undecodable
+from evm_dex.abi.values import Entry
+from evm_dex.blocks.addresses import Account, AddressLike, checksum
+from evm_dex.chain.block_store import BlockId
+from evm_dex.client.views import Log, Receipt
+from evm_dex.errors import CallFailed
+from precompiles.types import Address
+
+if TYPE_CHECKING:
+    from evm_dex.client.dex import Dex
+
+
+class Reverted(CallFailed):
+    """A contract refused, or a call failed: its message is the error, with all its fields.
+
+    `error` is the custom error, where the contract's ABI or an exchange knows it; `name` and
+    `fields` are its parts, empty for others; `output` is the revert data.
+    """
+
+    def __init__(self, failure: CallFailed, error: DecodedError | None) -> None:
+        super().__init__(str(error) if error else failure.reason, b"" if error else failure.output)
+        self.output = failure.output
+        self.error = error
+        self.name = error.name if error else ""
+        self.fields = error.args if error else {}
+
+
+class Contract:
+    """A contract on a chain.
+
+    token.call("balanceOf", dex.accounts[0])
+    token.send("transfer", dex.accounts[1], 5, sender=dex.accounts[0])
+    """
+
+    def __init__(
+        self, dex: Dex, address: Address, abi: Iterable[Entry], name: str = "Contract"
+    ) -> None:
+        self._dex = dex
+        self.raw_address = address
+        self.address = checksum(address)
+        self.interface = Interface(abi)
+        self.name = name
+        """Its artifact's name, where that tells one."""
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.address}>"
+
+    def call(
+        self,
+        name: str,
+        *args: Any,
+        sender: AddressLike | None = None,
+        value: int = 0,
+        gas: int | None = None,
+        block: BlockId = "latest",
+    ) -> Any:
+        """What a function would return after a block, decoded; leaves no trace.
+
+        `name` is the function's, or its signature where several share one. `sender` defaults to
+        account 0. Raises Reverted, LookupError for an unknown name or a wrong count, ValueError
+        for an argument that is none of its type, and for an answer that the ABI does not expect.
+        """
+        entry = self.interface.function(name, len(args))
+        data = self.interface.encode_call(entry, args)
+        try:
+            output = self._dex.call(
+                to=self.raw_address, data=data, sender=sender, value=value, gas=gas, block=block
+            )
+        except CallFailed as failure:
+            raise self._explained(failure) from None
+        try:
+            return decode_outputs(entry, output)
+        except undecodable() as error:
+            if not output and not self._dex.code(self.raw_address, block):
+                raise ValueError(f"no contract is at {self.address}: {name} gave nothing") from None
+            said = f"{name} of {self!r} gave 0x{output.hex()}"
+            raise ValueError(f"{said}, which its ABI does not expect: {error}") from error
+
+    def send(
+        self,
+        name: str,
+        *args: Any,
+        sender: Account | AddressLike | None = None,
+        value: int = 0,
+        gas: int | None = None,
+        **fees: Any,
+    ) -> Receipt:
+        """Call a function in a transaction of its own; see `Dex.send`.
+
+        Without `gas` it is estimated first, and a call that would fail raises Reverted instead.
+        """
+        data = self.encode(name, *args)
+        try:
+            return self._dex.send(
+                to=self.raw_address, data=data, sender=sender, value=value, gas=gas, **fees
+            )
+        except CallFailed as failure:
+            raise self._explained(failure) from None
+
+    def submit(self, name: str, *args: Any, **options: Any) -> bytes:
+        """Like `send`, without waiting for the block: the transaction's hash."""
+        try:
+            data = self.encode(name, *args)
+            return self._dex.submit(to=self.raw_address, data=data, **options)
+        except CallFailed as failure:
+            raise self._explained(failure) from None
+
+    def encode(self, name: str, *args: Any) -> bytes:
+        """The calldata of a call."""
+        entry = self.interface.function(name, len(args))
+        return self.interface.encode_call(entry, args)
+
+    def events(self, source: Receipt | Iterable[Log]) -> list[Event]:
+        """The contract's own events in a receipt or among logs, decoded, in order.
+
+        trades = [event for event in dex.spot.events(dex.logs(120)) if event.name == "Trade"]
+        """
+        logs = source.logs if isinstance(source, Receipt) else source
+        mine = (log for log in logs if log.address == self.address)
+        return [event for log in mine if (event := self.interface.decode_event(log))]
+
+    def error(self, receipt: Receipt) -> DecodedError | None:
+        """Why a transaction failed, where this contract's ABI or an exchange knows the error."""
+        return self._decoded(receipt.revert_data)
+
+    def _decoded(self, output: bytes) -> DecodedError | None:
+        """By the contract's own ABI first; what bubbles up from an exchange by that one's."""
+        return self.interface.decode_error(output) or exchange_error(output)
+
+    def _explained(self, failure: CallFailed) -> Reverted:
+        return Reverted(failure, self._decoded(failure.output))

@@ -1,0 +1,386 @@
+"""The chain with its exchange, as one Python object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from checkpoint.metrics import CheckpointMetrics, Metrics
+from checkpoint.store import Store
+from evm_dex.abi.artifact import Artifact, code_of, load_artifact
+from evm_dex.blocks.addresses import Account, AddressLike, HashLike, to_address, to_hash
+from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.blocks.transaction import AccessList, Transaction, sign, unsigned
+from evm_dex.chain.block_store import BlockId, IncludedTransaction
+from evm_dex.chain.chain import Chain, MinedBlock
+from evm_dex.chain.genesis.resolved import decode_genesis
+from evm_dex.chain.snapshots import SnapshotId
+from evm_dex.client.cheats.exchange_cheats import DexCheats
+from evm_dex.client.contract import Contract
+from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
+from evm_dex.errors import ChainError, TransactionRejected
+from evm_dex.evm.simulator import Call
+from precompiles.ledger.checks import check
+from precompiles.ledger.tables import TableNumber
+from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
+
+if TYPE_CHECKING:
+    from checkpoint.manager import CheckpointManager
+    from checkpoint.manifest import CheckpointInfo
+
+
+def _several(one: Any) -> Sequence[Any]:
+    """One address or topic as a list of it; several as they are."""
+    return one if isinstance(one, Sequence) and not isinstance(one, bytes | str) else (one,)
+
+
+class Dex:
+    """A running chain. Addresses go in as bytes, hex, accounts or contracts; amounts are ints."""
+
+    def __init__(self, chain: Chain, store: Store, manager: CheckpointManager | None) -> None:
+        self.chain = chain
+        self.store = store
+        self._manager = manager
+        if manager is not None:
+            chain.listeners.append(manager.committed)
+            head = store.head()
+            assert head is not None, "the chain has begun"
+            manager.committed(head)  # makes up for a checkpoint that a kill prevented
+        self.accounts = tuple(Account(account) for account in default_accounts())
+        """The ten accounts of the test mnemonic, whose keys are at hand."""
+        self.spot = self.contract(SPOT_ADDRESS, "ISpot")
+        """The spot exchange."""
+        self.perp = self.contract(PERP_ADDRESS, "IPerp")
+        """The perpetuals exchange."""
+        genesis = decode_genesis(chain.history.body(chain.header(0).hash).genesis)
+        self.tokens = {
+            token.symbol: self.contract(token.address, "TestToken") for token in genesis.tokens
+        }
+        """The tokens of the genesis, by symbol."""
+        listed = genesis.perp.markets if genesis.perp else ()
+        self.perp_markets = {market.symbol: market.asset for market in listed}
+        """The perpetual markets of the genesis, by symbol."""
+        self.cheats = DexCheats(self)
+        """What only a test chain lets you do: balances, prices, time, other people's accounts."""
+
+    def __repr__(self) -> str:
+        where = getattr(self.store, "path", None) or "memory"
+        return f"<Dex chain {self.chain.chain_id}, block {self.chain.head.block_number}, {where}>"
+
+    def __enter__(self) -> Dex:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store. What was mined is durable already."""
+        self.chain.close()
+        self.store.close()
+
+    # Transactions
+
+    def send(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: Account | AddressLike | None = None,
+        gas: int | None = None,
+        **fees: Any,
+    ) -> Receipt:
+        """Sign a transaction, put it into a block, and tell what became of it.
+
+        `to` None creates a contract. `sender` defaults to account 0; `gas` is estimated when not
+        given, and a transaction that would fail raises CallFailed instead of being sent. `fees`
+        as in `submit`. A transaction sent with `gas` may fail: look at `succeeded`. Raises
+        TransactionRejected, also when automine is off: then use `submit` and `mine`.
+        """
+        if not self.chain.automine:
+            raise TransactionRejected("automine is off: use submit(), then mine() and receipt()")
+        return self.receipt(
+            self.submit(to=to, data=data, value=value, sender=sender, gas=gas, **fees)
+        )
+
+    def submit(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: Account | AddressLike | None = None,
+        gas: int | None = None,
+        nonce: int | None = None,
+        gas_price: int | None = None,
+        max_fee_per_gas: int | None = None,
+        max_priority_fee_per_gas: int = 0,
+        access_list: AccessList = (),
+    ) -> bytes:
+        """Sign a transaction and hand it in; its hash. With automine it is mined on return.
+
+        It is of type 2 (EIP-1559) with a max fee of twice the base fee by default; a `gas_price`
+        makes it legacy. Raises TransactionRejected, or CallFailed from estimating its gas.
+        """
+        account = self._signing(sender)
+        raw_to = b"" if to is None else to_address(to)
+        address = to_address(account)
+        if gas is None:
+            call = Call(sender=address, to=raw_to, data=data, value=value, access_list=access_list)
+            gas = self.chain.estimate_gas(call)
+        fields: dict[str, Any] = {
+            "chain_id": self.chain.chain_id,
+            "nonce": self.chain.next_nonce(address) if nonce is None else nonce,
+            "gas": gas,
+            "to": raw_to,
+            "value": value,
+            "data": data,
+        }
+        if gas_price is not None:
+            return self._sign_and_send(account, 0, fields | {"gas_price": gas_price})
+        if max_fee_per_gas is None:
+            base_fee = self.chain.head.base_fee_per_gas
+            chosen = self.chain.next_block.base_fee_per_gas or 0
+            max_fee_per_gas = max(2 * base_fee, chosen) + max_priority_fee_per_gas
+        fields |= {
+            "max_fee_per_gas": max_fee_per_gas,
+            "max_priority_fee_per_gas": max_priority_fee_per_gas,
+            "access_list": access_list,
+        }
+        return self._sign_and_send(account, 2, fields)
+
+    def _signing(self, sender: Account | AddressLike | None) -> Account | Address:
+        """The account whose key signs, or an address that is impersonated.
+
+        Raises TransactionRejected for one that is neither.
+        """
+        if isinstance(sender, Account):
+            return sender
+        if sender is None:
+            return self.accounts[0]
+        wanted = to_address(sender)
+        for account in self.accounts:
+            if to_address(account) == wanted:
+                return account
+        if wanted in self.chain.impersonation:
+            return wanted
+        raise TransactionRejected(
+            f"no key at hand for 0x{wanted.hex()}: give an Account, sign it and use send_raw(), or "
+            "call cheats.impersonate() first"
+        )
+
+    def _sign_and_send(
+        self, account: Account | Address, type_id: int, fields: dict[str, Any]
+    ) -> bytes:
+        if isinstance(account, Account):
+            return self.chain.send(sign(account.signer, type_id, fields)).hash
+        return self.chain.send(unsigned(account, type_id, fields)).hash
+
+    def send_raw(self, raw: bytes) -> bytes:
+        """Hand in a signed transaction as it goes over the wire; its hash.
+
+        Raises TransactionRejected.
+        """
+        return self.chain.send_raw(raw).hash
+
+    def mine(self, count: int = 1, timestamp: int | None = None) -> list[MinedBlock]:
+        """Make blocks, the first with all waiting transactions that fit, at `timestamp` seconds.
+
+        Each names the transactions that had become invalid and were dropped.
+        """
+        return [self.chain.mine(None if index else timestamp) for index in range(count)]
+
+    def deploy(
+        self,
+        artifact: str | Path | Artifact,
+        *args: Any,
+        sender: Account | AddressLike | None = None,
+        value: int = 0,
+        gas: int | None = None,
+    ) -> Contract:
+        """Create a contract from an artifact.
+
+        That is a name that ships with the package, a path to a compiler's JSON, or its content.
+        Raises ArtifactError, CallFailed when its constructor fails.
+        """
+        loaded = load_artifact(artifact)
+        contract = Contract(self, to_address(bytes(20)), loaded["abi"])
+        data = code_of(loaded) + contract.interface.encode_constructor(args)
+        receipt = self.send(data=data, sender=sender, value=value, gas=gas)
+        if receipt.contract_address is None:
+            raise ChainError(f"the constructor failed: {contract.error(receipt) or receipt.error}")
+        return self.contract(receipt.contract_address, loaded)
+
+    def contract(self, address: AddressLike, artifact: str | Path | Artifact) -> Contract:
+        """A contract that exists, with the ABI of an artifact."""
+        loaded = load_artifact(artifact)
+        name = loaded.get("contractName", "Contract")
+        return Contract(self, to_address(address), loaded["abi"], name)
+
+    # Calls
+
+    def call(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: AddressLike | None = None,
+        gas: int | None = None,
+        block: BlockId = "latest",
+    ) -> bytes:
+        """What a call would return after a block; leaves no trace. Raises CallFailed."""
+        return self.chain.call(self._call(to, data, value, sender, gas), block)
+
+    def estimate_gas(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: AddressLike | None = None,
+        gas: int | None = None,
+        block: BlockId = "latest",
+    ) -> int:
+        """A gas limit with which a transaction succeeds after a block. Raises CallFailed."""
+        return self.chain.estimate_gas(self._call(to, data, value, sender, gas), block)
+
+    def _call(
+        self,
+        to: AddressLike | None,
+        data: bytes,
+        value: int,
+        sender: AddressLike | None,
+        gas: int | None,
+    ) -> Call:
+        return Call(
+            sender=to_address(self.accounts[0] if sender is None else sender),
+            to=b"" if to is None else to_address(to),
+            data=data,
+            value=value,
+            gas=gas,
+        )
+
+    # Reading
+
+    @property
+    def head(self) -> Block:
+        """The last block."""
+        return self.block("latest")
+
+    def block(self, block: BlockId = "latest") -> Block:
+        """A block by height, hash, "latest" or "earliest". Raises UnknownBlock."""
+        header = self.chain.header(block)
+        stored = self.chain.history.body(header.hash).transactions
+        return make_block(header, tuple(transaction.hash for transaction in stored))
+
+    def receipt(self, transaction_hash: HashLike) -> Receipt:
+        """What became of a mined transaction. Raises UnknownTransaction."""
+        return make_receipt(self.chain.history.included(to_hash(transaction_hash)))
+
+    def transaction(self, transaction_hash: HashLike) -> Transaction:
+        """A mined transaction. Raises UnknownTransaction."""
+        included: IncludedTransaction = self.chain.history.included(to_hash(transaction_hash))
+        return included.transaction
+
+    def logs(
+        self,
+        from_block: BlockId = 0,
+        to_block: BlockId = "latest",
+        address: AddressLike | Sequence[AddressLike] = (),
+        topics: Sequence[HashLike | Sequence[HashLike] | None] = (),
+    ) -> list[Log]:
+        """Logs in a range of blocks, oldest first; blocks without a match are skipped by bloom.
+
+        `address` is one or several, none for all; `topics` by position, each a topic, several
+        that will do, or None.
+        """
+        first, last = (self.chain.header(block).block_number for block in (from_block, to_block))
+        addresses = [to_address(item) for item in _several(address)]
+        wanted = [
+            None if choice is None else [to_hash(topic) for topic in _several(choice)]
+            for choice in topics
+        ]
+        return [
+            make_log(entry) for entry in self.chain.history.logs(first, last, addresses, wanted)
+        ]
+
+    def balance(self, address: AddressLike, block: BlockId = "latest") -> int:
+        """Wei of an account."""
+        return self.chain.state_at(block).get_balance(to_address(address))
+
+    def nonce(self, address: AddressLike, block: BlockId = "latest") -> int:
+        """How many transactions an account sent, or contracts it created."""
+        return self.chain.state_at(block).get_nonce(to_address(address))
+
+    def code(self, address: AddressLike, block: BlockId = "latest") -> bytes:
+        """A contract's code; empty for other accounts."""
+        return self.chain.state_at(block).get_code(to_address(address))
+
+    def storage(self, address: AddressLike, slot: int, block: BlockId = "latest") -> int:
+        """One storage word of a contract."""
+        return self.chain.state_at(block).get_storage(to_address(address), slot)
+
+    # Going back
+
+    def rollback(self, block: BlockId) -> Block:
+        """Make an earlier block the head again, book and balances with it; that block.
+
+        The blocks after it are gone for good and so is what waits. Durable and in one step.
+        Raises UnknownBlock, UndoExpired for one too far back, which names the nearest
+        checkpoint to restore, and StateMissing for one whose state was pruned.
+        """
+        return self.block(self.chain.rollback(block).hash)
+
+    def snapshot(self, name: str | None = None) -> SnapshotId:
+        """Remember the head and what waits, for `revert`; an id, or the name that was given.
+
+        Ids count up from 1. A name that is taken moves to here. Both end with the process.
+        """
+        return self.chain.snapshot(name)
+
+    def revert(self, id_or_name: SnapshotId) -> Block:
+        """Go back to a snapshot; the block it was taken at.
+
+        It can be gone back to again and again; a later one, whose block is gone by that, can not.
+        Raises UnknownSnapshot, and SnapshotLost when its block is out of reach.
+        """
+        return self.block(self.chain.revert(id_or_name).hash)
+
+    # Keeping
+
+    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+        """The checkpoints there are, oldest first; none in memory."""
+        return self._manager.list() if self._manager else ()
+
+    def create_checkpoint(self) -> CheckpointInfo:
+        """Make one of the head now. Raises ChainError in memory, StoreFailed."""
+        if self._manager is None:
+            raise ChainError("a chain in memory has no checkpoints: open one at a path")
+        return self._manager.create()
+
+    def self_check(self) -> list[str]:
+        """Every violation of the ledger's invariants; empty when it is sound."""
+        return check(self.chain.ledger)
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What opening found wrong with the active-order index and repaired, in words."""
+        return self.chain.recovery.repairs
+
+    def metrics(self) -> Metrics:
+        """What opening and checkpoints cost since this process opened the chain."""
+        made = self._manager.metrics if self._manager else CheckpointMetrics()
+        return Metrics(self.chain.recovery, made)
+
+    def counts(self) -> dict[str, int]:
+        """Ledger rows by table, as of the head."""
+        counts = self.chain.ledger.commitment.counts
+        return {table.name.lower(): counts.get(table, 0) for table in TableNumber}

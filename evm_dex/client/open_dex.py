@@ -1,0 +1,93 @@
+"""Opening a chain as a Python object, in memory or at a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checkpoint.memory import MemoryStore
+from checkpoint.store import Store
+from evm_dex.chain.genesis.genesis_file import GenesisSource
+from evm_dex.chain.open_chain import open_chain
+from evm_dex.client.dex import Dex
+
+if TYPE_CHECKING:
+    from checkpoint.manager import CheckpointManager
+    from checkpoint.rocks import SyncPolicy
+
+
+def open_dex(
+    path: str | Path | None = None,
+    *,
+    genesis: GenesisSource | None = None,
+    checkpoint_interval: int | None = None,
+    keep_checkpoints: int | None = None,
+    automine: bool = True,
+    sync: SyncPolicy = "never",
+    keep_limit: int = 0,
+    history: bool | None = None,
+    accept_loss: bool = False,
+) -> Dex:
+    """A chain in memory, or at a path; what is there already goes on at its head.
+
+    `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two
+    tokens and a spot and a perpetual market. `sync` says when blocks are forced to the disk
+    itself: "never" (a killed process loses nothing, a power failure may), "block", or every k
+    blocks. Checkpoints are made every `checkpoint_interval` blocks and the last
+    `keep_checkpoints` kept: by default as last time, at first 1000 and 10; in memory there are
+    none. With a `keep_limit` a keeper's transaction goes first in a block whenever a perpetual
+    market has made work for it, and fires up to so many triggers and liquidations. `history`
+    says whether what happens to orders is recorded for the order history (docs/history.md): by
+    default as last time, at first it is; what happens without it is not made up for. A store whose
+    last blocks are lost with the end of its log is refused, but for `accept_loss`. Raises
+    GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
+    """
+    if path is None:
+        return _recording(_opened(MemoryStore(), None, genesis, automine, keep_limit), history)
+    # Only a chain on disk pays for loading the database.
+    from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
+    from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
+
+    store = RocksStore(path, sync=sync, accept_loss=accept_loss)
+    try:
+        manager = CheckpointManager(store, checkpoint_interval, keep_checkpoints)
+    except BaseException:
+        store.close()
+        raise
+    return _recording(_opened(store, manager, genesis, automine, keep_limit), history)
+
+
+def open_beside(path: str | Path) -> Dex:
+    """The chain at a path as it is now, read beside the process that holds it.
+
+    It does not follow the writer, and refuses new blocks. Raises NotAStore, StoreDamaged,
+    UntrustedStorage, ChainError.
+    """
+    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
+
+    return _opened(BesideStore(path), None, None, automine=True)
+
+
+def _opened(
+    store: Store,
+    manager: CheckpointManager | None,
+    genesis: GenesisSource | None,
+    automine: bool,
+    keep_limit: int = 0,
+) -> Dex:
+    try:
+        chain = open_chain(store, genesis, automine=automine)
+        chain.keep_limit = keep_limit
+    except BaseException:
+        store.close()
+        raise
+    return Dex(chain, store, manager)
+
+
+def _recording(dex: Dex, history: bool | None) -> Dex:
+    try:
+        dex.chain.outbox.switch(history, dex.chain.head)
+    except BaseException:
+        dex.close()
+        raise
+    return dex

@@ -1,0 +1,359 @@
+"""The accounts of a state that lives as long as the chain, behind py-evm's interface.
+
+py-evm's own account database takes an account or a word through half a dozen layers of wrapped
+databases and forgets all of them with each block. This one holds what was read and written in
+plain dicts, which stay true from block to block, and takes changes back by one journal of what was
+there before. Roots are made when they are asked for, from what was written since.
+
+Nobody here asks for block witnesses, so none are recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI
+from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
+from eth.db.witness import MetaWitness
+from eth.typing import JournalDBCheckpoint
+from eth.validation import validate_uint64, validate_uint256
+from eth.vm.interrupt import MissingAccountTrieNode, MissingBytecode, MissingStorageTrieNode
+from eth_hash.auto import keccak
+from eth_typing import Address, Hash32
+from trie.exceptions import MissingTrieNode
+
+from evm_dex.blocks import rlp
+from evm_dex.evm.account_storage import Storage
+from evm_dex.evm.trie import NodeCache, Trie
+
+_NOTHING_READ = MetaWitness(set(), {})
+_NOT_THERE: Any = object()
+_MOST_ACCOUNTS = 4_096
+_MOST_STORAGES = 256
+"""More of either are forgotten when nothing waits to be settled, and read again where needed."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account as the state trie holds it."""
+
+    nonce: int = 0
+    balance: int = 0
+    storage_root: bytes = BLANK_ROOT_HASH
+    code_hash: bytes = EMPTY_SHA3
+
+    def copy(self, **changes: Any) -> Account:
+        """The account with some fields changed."""
+        return msgspec.structs.replace(self, **changes)
+
+    def encode(self) -> bytes:
+        """RLP list of the four fields."""
+        fields = [rlp.int_bytes(self.nonce), rlp.int_bytes(self.balance)]
+        return rlp.encode([*fields, self.storage_root, self.code_hash])
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Account:
+        """The account of such a list."""
+        nonce, balance, storage_root, code_hash = rlp.decode(encoded)
+        return cls(
+            int.from_bytes(nonce, "big"), int.from_bytes(balance, "big"), storage_root, code_hash
+        )
+
+
+_NO_ACCOUNT = Account()
+
+
+class AccountDatabase(AccountDatabaseAPI):
+    """Accounts, code and storage over a database of trie nodes and code by hash."""
+
+    def __init__(self, db: AtomicDatabaseAPI, state_root: Hash32 = BLANK_ROOT_HASH) -> None:
+        self._db = db
+        self._nodes = NodeCache(db)
+        self._trie = Trie(self._nodes, state_root)
+        self._codes: dict[bytes, bytes] = {}
+        """New code by hash, until some account is persisted with it."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._accounts: dict[bytes, Account | None] = {}
+        """What was read or written; None for an account that is not there."""
+        self._storages: dict[bytes, Storage] = {}
+        self._changed: set[bytes] = set()
+        """Accounts that may differ from the trie."""
+        self._changed_storages: set[bytes] = set()
+        self._before: dict[tuple[bytes, int], int] = {}
+        """What words written in this transaction were when it began, by address and slot."""
+        self._transient: dict[tuple[bytes, int], bytes] = {}
+        self._warm: dict[Any, bool] = {}
+        self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
+        """For each change the dict, the key, and what was there before."""
+        self._settled = 0
+        """How many changes are in a root, and in the journal no more."""
+
+    @property
+    def state_root(self) -> Hash32:
+        """The root that was last made, or set."""
+        return Hash32(self._trie.root_hash)
+
+    @state_root.setter
+    def state_root(self, value: Hash32) -> None:
+        if self._trie.root_hash != value:
+            self._trie.root_hash = value
+            self._forget()
+
+    def has_root(self, state_root: bytes) -> bool:
+        """Whether the state of a root is there."""
+        return state_root == BLANK_ROOT_HASH or self._nodes.has(state_root)
+
+    # Taking back
+
+    def record(self) -> JournalDBCheckpoint:
+        """A mark for `discard`."""
+        return JournalDBCheckpoint(self._settled + len(self._journal))
+
+    def discard(self, checkpoint: JournalDBCheckpoint) -> None:
+        """Take back all changes after a mark."""
+        journal, kept = self._journal, checkpoint - self._settled
+        assert kept >= 0, "a root was made since"
+        while len(journal) > kept:
+            changed, key, before = journal.pop()
+            if before is _NOT_THERE:
+                del changed[key]
+            else:
+                changed[key] = before
+
+    def commit(self, checkpoint: JournalDBCheckpoint) -> None:
+        """Nothing to do: a mark that isn't used costs nothing."""
+
+    def lock_changes(self) -> None:
+        """Begin a transaction: words are as they are now before it, and nothing is warm."""
+        self._before = {}
+        self._warm = {}
+
+    def _put(self, changed: dict[Any, Any], key: Any, value: Any) -> None:
+        self._journal.append((changed, key, changed.get(key, _NOT_THERE)))
+        changed[key] = value
+
+    # Accounts
+
+    def get_balance(self, address: Address) -> int:
+        """Wei of an account."""
+        return self._account(address).balance
+
+    def set_balance(self, address: Address, balance: int) -> None:
+        """Set an account's wei. Raises py-evm's ValidationError for what is no amount."""
+        validate_uint256(balance, title="Account Balance")
+        self._set(address, self._account(address).copy(balance=balance))
+
+    def get_nonce(self, address: Address) -> int:
+        """How many transactions an account sent, or contracts it created."""
+        return self._account(address).nonce
+
+    def set_nonce(self, address: Address, nonce: int) -> None:
+        """Set an account's nonce. Raises py-evm's ValidationError for one above 64 bits."""
+        validate_uint64(nonce, title="Nonce")
+        self._set(address, self._account(address).copy(nonce=nonce))
+
+    def increment_nonce(self, address: Address) -> None:
+        """Add 1 to an account's nonce."""
+        self.set_nonce(address, self.get_nonce(address) + 1)
+
+    def account_has_code_or_nonce(self, address: Address) -> bool:
+        """Whether no contract may be created there (EIP-684)."""
+        account = self._account(address)
+        return account.nonce != 0 or account.code_hash != EMPTY_SHA3
+
+    def account_exists(self, address: Address) -> bool:
+        """Whether the state has the account, be it empty."""
+        return self._found(address) is not None
+
+    def account_is_empty(self, address: Address) -> bool:
+        """Whether an account has no wei, nonce and code, or is not there (EIP-161)."""
+        account = self._account(address)
+        return not (account.balance or account.nonce) and account.code_hash == EMPTY_SHA3
+
+    def touch_account(self, address: Address) -> None:
+        """Make sure the state has the account."""
+        self._set(address, self._account(address))
+
+    def delete_account(self, address: Address) -> None:
+        """Take an account and its storage out of the state."""
+        self._wipe_storage(address)
+        self._set(address, None)
+
+    def _account(self, address: bytes) -> Account:
+        return self._found(address) or _NO_ACCOUNT
+
+    def _found(self, address: bytes) -> Account | None:
+        account = self._accounts.get(address, _NOT_THERE)
+        if account is _NOT_THERE:
+            self._make_room()
+            try:
+                encoded = self._trie[keccak(address)]
+            except MissingTrieNode as error:
+                raise MissingAccountTrieNode(*error.args) from error
+            account = self._accounts[address] = Account.decode(encoded) if encoded else None
+        found: Account | None = account
+        return found
+
+    def _set(self, address: bytes, account: Account | None) -> None:
+        self._put(self._accounts, address, account)
+        self._changed.add(address)
+
+    # Code
+
+    def get_code(self, address: Address) -> bytes:
+        """A contract's code; empty for other accounts."""
+        code_hash = self._account(address).code_hash
+        if code_hash == EMPTY_SHA3:
+            return b""
+        code = self._codes.get(code_hash)
+        if code is not None:
+            return code
+        try:
+            return self._nodes[code_hash]
+        except KeyError as error:
+            raise MissingBytecode(Hash32(code_hash)) from error
+
+    def set_code(self, address: Address, code: bytes) -> None:
+        """Make an account a contract."""
+        code_hash = keccak(code)
+        if code:
+            self._codes[code_hash] = code
+        self._set(address, self._account(address).copy(code_hash=code_hash))
+
+    def get_code_hash(self, address: Address) -> Hash32:
+        """The hash of an account's code."""
+        return Hash32(self._account(address).code_hash)
+
+    def delete_code(self, address: Address) -> None:
+        """Take the code from an account."""
+        self._set(address, self._account(address).copy(code_hash=EMPTY_SHA3))
+
+    # Storage
+
+    def get_storage(self, address: Address, slot: int, from_journal: bool = True) -> int:
+        """One word; not `from_journal`: as it was when the transaction began."""
+        if not from_journal and (address, slot) in self._before:
+            return self._before[address, slot]
+        storage = self._storage(address)
+        try:
+            return storage.get(slot)
+        except MissingTrieNode as error:
+            raise _missing_word(error, address) from error
+
+    def set_storage(self, address: Address, slot: int, value: int) -> None:
+        """Set one word. Raises py-evm's ValidationError for what is no word."""
+        validate_uint256(value, title="Storage Value")
+        self._before.setdefault((address, slot), self.get_storage(address, slot))
+        storage = self._storages[address]
+        storage.written.add(slot)
+        self._changed_storages.add(address)
+        self._put(storage.words, slot, value)
+
+    def delete_storage(self, address: Address) -> None:
+        """Set all words of an account to 0."""
+        self._wipe_storage(address)
+        self._set(address, self._account(address).copy(storage_root=BLANK_ROOT_HASH))
+
+    def _storage(self, address: bytes) -> Storage:
+        storage = self._storages.get(address)
+        if storage is None:
+            self._make_room()
+            root = self._account(address).storage_root
+            storage = self._storages[address] = Storage(self._nodes, root)
+        return storage
+
+    def _wipe_storage(self, address: bytes) -> None:
+        """Go on with empty storage; the old one is taken back whole."""
+        self._storage(address)
+        self._put(self._storages, address, Storage(self._nodes))
+
+    # What lasts for one transaction: words that are not stored (EIP-1153), what is warm (EIP-2929)
+
+    def get_transient(self, address: bytes, slot: int) -> bytes:
+        """One word; empty where none was set in this transaction."""
+        return self._transient.get((address, slot), b"")
+
+    def set_transient(self, address: bytes, slot: int, value: bytes) -> None:
+        """Set one word until the transaction ends."""
+        self._put(self._transient, (address, slot), value)
+
+    def clear_transient(self) -> None:
+        """End the transaction for such words."""
+        if self._transient:
+            self._transient = {}
+
+    def is_storage_warm(self, address: Address, slot: int) -> bool:
+        """Whether a word was touched in this transaction."""
+        return (address, slot) in self._warm
+
+    def mark_storage_warm(self, address: Address, slot: int) -> None:
+        """Note that a word is touched."""
+        if (address, slot) not in self._warm:
+            self._put(self._warm, (address, slot), True)
+
+    def is_address_warm(self, address: Address) -> bool:
+        """Whether an account was touched in this transaction."""
+        return address in self._warm
+
+    def mark_address_warm(self, address: Address) -> None:
+        """Note that an account is touched."""
+        if address not in self._warm:
+            self._put(self._warm, address, True)
+
+    # Roots
+
+    def make_state_root(self) -> Hash32:
+        """The root of the state as it is now; what came before can't be taken back any more."""
+        self._settled += len(self._journal)
+        self._journal.clear()
+        for address in sorted(self._changed_storages):
+            self._settle_storage(address)
+        for address in sorted(self._changed):
+            self._settle_account(address)
+        self._changed_storages.clear()
+        self._changed.clear()
+        return self.state_root
+
+    def _settle_storage(self, address: bytes) -> None:
+        try:
+            root = self._storages[address].make_root()
+        except MissingTrieNode as error:
+            raise _missing_word(error, address) from error
+        account = self._found(address)
+        if root != (account or _NO_ACCOUNT).storage_root:
+            self._accounts[address] = (account or _NO_ACCOUNT).copy(storage_root=root)
+            self._changed.add(address)
+
+    def _settle_account(self, address: bytes) -> None:
+        account = self._found(address)
+        try:
+            self._trie[keccak(address)] = account.encode() if account else b""
+        except MissingTrieNode as error:
+            raise MissingAccountTrieNode(*error.args) from error
+        if account and account.code_hash in self._codes:
+            self._nodes[account.code_hash] = self._codes[account.code_hash]
+
+    def persist(self) -> MetaWitness:
+        """Write the nodes of the state as it is now to the database below."""
+        self.make_state_root()
+        with self._db.atomic_batch() as batch:
+            self._nodes.write_to(batch)
+        self._codes.clear()
+        self._make_room()
+        return _NOTHING_READ
+
+    def _make_room(self) -> None:
+        """Forget what is known of accounts where that is much, unless some of it is not settled."""
+        if self._journal or self._changed or self._changed_storages:
+            return
+        if len(self._accounts) > _MOST_ACCOUNTS:
+            self._accounts.clear()
+        if len(self._storages) > _MOST_STORAGES:
+            self._storages.clear()
+
+
+def _missing_word(error: MissingTrieNode, address: bytes) -> MissingStorageTrieNode:
+    node_hash, root_hash, key, prefix = error.args[:4]
+    return MissingStorageTrieNode(node_hash, root_hash, key, prefix, Address(address))

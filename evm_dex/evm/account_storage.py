@@ -1,0 +1,56 @@
+"""The storage words of one account, as the account database keeps them in memory."""
+
+from __future__ import annotations
+
+from eth.constants import BLANK_ROOT_HASH
+from eth_hash.auto import keccak
+
+from evm_dex.blocks import rlp
+from evm_dex.evm.trie import NodeCache, Trie
+
+_MOST_WORDS = 1_024
+"""More are forgotten when none waits to be settled, and read again where needed."""
+
+
+class Storage:
+    """Words over a storage trie. Slots and words are ints below 2**256; words never set are 0."""
+
+    __slots__ = ("_nodes", "_root", "words", "written")
+
+    def __init__(self, nodes: NodeCache, root: bytes = BLANK_ROOT_HASH) -> None:
+        self._nodes = nodes
+        self._root = root
+        self.words: dict[int, int] = {}
+        """What was read or written; changed by the account database alone, which takes it back."""
+        self.written: set[int] = set()
+        """Slots that may differ from the trie."""
+
+    def get(self, slot: int) -> int:
+        """One word. Raises MissingTrieNode."""
+        word = self.words.get(slot)
+        if word is None:
+            if len(self.words) > _MOST_WORDS and not self.written:
+                self.words.clear()
+            word = self.words[slot] = self._stored(slot)
+        return word
+
+    def make_root(self) -> bytes:
+        """The root of the trie with what was written. Raises MissingTrieNode."""
+        if self.written:
+            trie = Trie(self._nodes, self._root)
+            for slot in sorted(self.written):
+                word = self.words[slot]
+                trie[_key(slot)] = rlp.encode(rlp.int_bytes(word)) if word else b""
+            self._root = trie.root_hash
+            self.written.clear()
+        return self._root
+
+    def _stored(self, slot: int) -> int:
+        if self._root == BLANK_ROOT_HASH:
+            return 0
+        encoded = Trie(self._nodes, self._root)[_key(slot)]
+        return int.from_bytes(rlp.decode(encoded), "big") if encoded else 0
+
+
+def _key(slot: int) -> bytes:
+    return keccak(slot.to_bytes(32, "big"))

@@ -1,0 +1,108 @@
+"""The adapter between a py-evm computation and the call context that a precompile sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from eth.abc import ComputationAPI
+from eth.exceptions import Revert
+from eth.vm.forks.prague.opcodes import PRAGUE_OPCODES
+from eth.vm.opcode_values import CALL
+
+from evm_dex.evm.machine import State
+from precompiles.context import CallContext
+from precompiles.errors import ContractError
+from precompiles.types import Address
+
+_CALL = PRAGUE_OPCODES[CALL]
+_ALL_GAS = 2**256 - 1
+
+
+class Precompile(Protocol):
+    """What the VM needs of a precompile."""
+
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+
+    def run(self, context: CallContext, calldata: bytes) -> bytes:
+        """Returned bytes; raises ContractError for what the caller did wrong."""
+
+
+class ComputationContext:
+    """`CallContext` on one frame of py-evm."""
+
+    __slots__ = (
+        "_computation",
+        "block_number",
+        "caller",
+        "is_delegate",
+        "is_static",
+        "timestamp",
+        "value",
+    )
+
+    def __init__(self, computation: ComputationAPI) -> None:
+        message, state = computation.msg, computation.state
+        self._computation = computation
+        self.caller = Address(message.sender)
+        self.value = message.value
+        self.is_static = message.is_static
+        self.is_delegate = message.code_address != message.storage_address
+        self.block_number: int = state.block_number
+        self.timestamp = state.timestamp
+
+    def charge(self, gas: int) -> None:
+        """Take `gas` from the frame; py-evm's OutOfGas loses all of it."""
+        self._computation.consume_gas(gas, reason="precompile")
+
+    def gas_remaining(self) -> int:
+        """Gas that could still be charged."""
+        return self._computation.get_gas_remaining()
+
+    def emit(self, topics: tuple[int, ...], data: bytes) -> None:
+        """Append an event log under the precompile's address."""
+        computation = self._computation
+        computation.add_log_entry(computation.msg.storage_address, topics, data)
+
+    def call(self, to: Address, value: int, calldata: bytes) -> tuple[bool, bytes]:
+        """Execute the CALL opcode itself, with all the gas the frame may pass on.
+
+        So the 63/64 rule, the stipend, cold and warm access, the depth limit and what a failed
+        call leaves behind are those of a contract. The calldata is paid for as memory.
+        """
+        computation = self._computation
+        size = len(calldata)
+        computation.extend_memory(0, size)
+        computation.memory_write(0, size, calldata)
+        for word in (0, 0, size, 0, value):
+            computation.stack_push_int(word)
+        computation.stack_push_bytes(to)
+        computation.stack_push_int(_ALL_GAS)
+        _CALL(computation=computation)
+        succeeded = computation.stack_pop1_int() == 1
+        return succeeded, computation.return_data
+
+    def has_code(self, address: Address) -> bool:
+        """Whether `address` is a contract."""
+        return cast(State, self._computation.state).get_code(address) != b""
+
+
+def as_py_evm(precompile: Precompile) -> Callable[[ComputationAPI], ComputationAPI]:
+    """A precompile in the form py-evm calls it.
+
+    The caller's fault becomes a revert that carries the encoded error; any other Python
+    exception is a bug of ours and is left to stop the block.
+    """
+
+    def execute(computation: ComputationAPI) -> ComputationAPI:
+        context = ComputationContext(computation)
+        try:
+            computation.output = precompile.run(context, computation.msg.data_as_bytes)
+        except ContractError as error:
+            computation.output = error.encode()
+            raise Revert(computation.output) from None
+        return computation
+
+    return execute

@@ -1,0 +1,252 @@
+"""A Merkle Patricia trie that hashes a node once per block, not once per change.
+
+It gives the roots of the `trie` package's HexaryTrie (Yellow Paper, appendix D). Changed nodes are
+kept as lists inside their parents; asking for the root stores and hashes them. Keys must all have
+the same length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from eth.abc import AtomicDatabaseAPI
+from eth_hash.auto import keccak
+from eth_typing import Hash32
+from trie.constants import BLANK_NODE_HASH
+from trie.exceptions import MissingTrieNode
+
+from evm_dex.blocks import rlp
+
+Node = Any
+"""b"" (nothing), a hash, [packed path, value or child], or 16 children and b""."""
+
+_BRANCH = 17
+_NIBBLES = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
+_HASH_BYTES = 32
+_TERMINATES = 2
+_MOST_DECODED = 8_192
+
+
+class Nodes(Protocol):
+    """Encoded nodes by hash."""
+
+    def __getitem__(self, key: bytes, /) -> bytes:
+        """Raises KeyError."""
+
+    def __setitem__(self, key: bytes, value: bytes, /) -> None:
+        """Add one."""
+
+
+class NodeCache(dict[bytes, bytes]):
+    """Nodes to be written, over a database that has the others; those in use stay decoded."""
+
+    def __init__(self, database: AtomicDatabaseAPI) -> None:
+        super().__init__()
+        self._database = database
+        self.decoded: dict[bytes, Node] = {}
+
+    def __missing__(self, key: bytes) -> bytes:
+        return self._database[key]
+
+    def has(self, key: bytes) -> bool:
+        """Whether a node is there, written or not."""
+        return key in self or key in self._database
+
+    def write_to(self, batch: Nodes) -> None:
+        """Hand over what is to be written."""
+        for key, value in self.items():
+            batch[key] = value
+        self.clear()
+
+
+class Trie:
+    """A mapping over a database of nodes; a missing key reads as b""."""
+
+    __slots__ = ("_database", "_decoded", "_root", "_root_hash")
+
+    def __init__(self, database: Nodes, root_hash: bytes) -> None:
+        self._database = database
+        self._decoded = database.decoded if isinstance(database, NodeCache) else None
+        self._root_hash = root_hash
+        self._root: Node = None
+
+    @property
+    def root_hash(self) -> bytes:
+        """The root, after storing what changed."""
+        if self._root is not None:
+            self._root_hash = self._store_root(self._root)
+            self._root = None
+        return self._root_hash
+
+    @root_hash.setter
+    def root_hash(self, value: bytes) -> None:
+        self._root_hash = value
+        self._root = None
+
+    def __getitem__(self, key: bytes) -> bytes:
+        node, path = self._top(key, self._read), _nibbles(key)
+        while node:
+            if len(node) == _BRANCH:
+                node, path = self._read(node[path[0]], key), path[1:]
+                continue
+            prefix, is_leaf = _unpack(node[0])
+            if is_leaf:
+                value: bytes = node[1]
+                return value if prefix == path else b""
+            if not path.startswith(prefix):
+                return b""
+            node, path = self._read(node[1], key), path[len(prefix) :]
+        return b""
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        if value:
+            self._root = self._set(self._top(key, self._load), _nibbles(key), value, key)
+        else:
+            del self[key]
+
+    def __delitem__(self, key: bytes) -> None:
+        self._root = self._delete(self._top(key, self._load), _nibbles(key), key)
+
+    def _top(self, key: bytes, get: Callable[[Node, bytes], Node]) -> Node:
+        if self._root is not None:
+            return self._root
+        return b"" if self._root_hash == BLANK_NODE_HASH else get(self._root_hash, key)
+
+    def _load(self, reference: Node, key: bytes) -> Node:
+        """A node that may be changed."""
+        node = self._read(reference, key)
+        return node if node is reference else node.copy()
+
+    def _read(self, reference: Node, key: bytes) -> Node:
+        """A node that others may read too."""
+        if type(reference) is list or not reference:
+            return reference
+        if self._decoded is not None and reference in self._decoded:
+            return self._decoded[reference]
+        try:
+            node = rlp.decode(self._database[reference])
+        except KeyError:
+            raise MissingTrieNode(Hash32(reference), Hash32(self._root_hash), key, None) from None
+        self._keep(reference, node)
+        return node
+
+    def _keep(self, digest: bytes, node: Node) -> None:
+        """Keep a node that is not changed any more, unless it holds others, which may be."""
+        if self._decoded is not None and list not in map(type, node):
+            if len(self._decoded) > _MOST_DECODED:
+                self._decoded.clear()
+            self._decoded[digest] = node
+
+    def _set(self, node: Node, path: bytes, value: bytes, key: bytes) -> Node:
+        if not node:
+            return [_pack(path, _TERMINATES), value]
+        if len(node) == _BRANCH:
+            child = self._load(node[path[0]], key)
+            node[path[0]] = self._set(child, path[1:], value, key)
+            return node
+        prefix, is_leaf = _unpack(node[0])
+        shared = _shared(prefix, path)
+        if shared < len(prefix):
+            return _split(node, path, shared, value)
+        if is_leaf:
+            node[1] = value
+        else:
+            node[1] = self._set(self._load(node[1], key), path[shared:], value, key)
+        return node
+
+    def _delete(self, node: Node, path: bytes, key: bytes) -> Node:
+        if not node:
+            return node
+        if len(node) == _BRANCH:
+            node[path[0]] = self._delete(self._load(node[path[0]], key), path[1:], key)
+            return self._without_lone_child(node, key)
+        prefix, is_leaf = _unpack(node[0])
+        if is_leaf:
+            return b"" if prefix == path else node
+        if not path.startswith(prefix):
+            return node
+        child = self._delete(self._load(node[1], key), path[len(prefix) :], key)
+        return _joined(prefix, child)
+
+    def _without_lone_child(self, branch: Node, key: bytes) -> Node:
+        """A branch needs two children; one alone is joined with the way to it."""
+        children = [nibble for nibble in range(16) if branch[nibble]]
+        if len(children) > 1:
+            return branch
+        return _joined(bytes(children), self._load(branch[children[0]], key))
+
+    def _store_root(self, root: Node) -> bytes:
+        if not root:
+            return BLANK_NODE_HASH
+        reference = self._store(root)
+        if type(reference) is bytes:
+            return reference
+        encoded = rlp.encode(reference)
+        digest = keccak(encoded)
+        self._database[digest] = encoded
+        return digest
+
+    def _store(self, node: Node) -> Node:
+        """How the parent holds a node: its hash, or the node itself where that is shorter."""
+        for index, child in enumerate(node):
+            if type(child) is list:
+                node[index] = self._store(child)
+        encoded = rlp.encode(node)
+        if len(encoded) < _HASH_BYTES:
+            return node
+        digest = keccak(encoded)
+        self._database[digest] = encoded
+        self._keep(digest, node)
+        return digest
+
+
+def _split(node: Node, path: bytes, shared: int, value: bytes) -> Node:
+    """Two ways part inside a node's path: a branch there, below what they share."""
+    prefix, is_leaf = _unpack(node[0])
+    content, rest = node[1], prefix[shared + 1 :]
+    branch: Node = [b""] * _BRANCH
+    if is_leaf:
+        branch[prefix[shared]] = [_pack(rest, _TERMINATES), content]
+    else:
+        branch[prefix[shared]] = [_pack(rest, 0), content] if rest else content
+    branch[path[shared]] = [_pack(path[shared + 1 :], _TERMINATES), value]
+    return [_pack(prefix[:shared], 0), branch] if shared else branch
+
+
+def _joined(prefix: bytes, child: Node) -> Node:
+    """A path and the node below it as one node."""
+    if not child:
+        return child
+    if len(child) == _BRANCH:
+        return [_pack(prefix, 0), child]
+    rest, is_leaf = _unpack(child[0])
+    return [_pack(prefix + rest, _TERMINATES * is_leaf), child[1]]
+
+
+def _nibbles(key: bytes) -> bytes:
+    """One nibble per byte."""
+    return key.hex().encode().translate(_NIBBLES)
+
+
+def _pack(path: bytes, flag: int) -> bytes:
+    """Hex-prefix encoding (Yellow Paper, appendix C)."""
+    lead = bytes((flag + 1,)) if len(path) % 2 else bytes((flag, 0))
+    digits = lead + path
+    return bytes(map(_byte, digits[::2], digits[1::2]))
+
+
+def _byte(high: int, low: int) -> int:
+    return high << 4 | low
+
+
+def _unpack(packed: bytes) -> tuple[bytes, bool]:
+    """A path, and whether it ends in a value."""
+    digits = _nibbles(packed)
+    return digits[2 - digits[0] % 2 :], digits[0] >= _TERMINATES
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How many nibbles two paths have in common from the start."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), len(one))

@@ -1,0 +1,73 @@
+"""The order history inside the chain's own process."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from checkpoint.head import Head
+from evm_dex.history.consumer import Consumer, Health
+from evm_dex.history.feed_client import StoreFeed
+from evm_dex.history.stores.history_store import HistoryStore, StoreUnavailable
+from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
+
+if TYPE_CHECKING:
+    from evm_dex.client.dex import Dex
+
+_logger = logging.getLogger(__name__)
+
+
+class History:
+    """Keeps a store up with a chain, block by block; `store` answers the questions.
+
+    with History(dex, "history.sqlite") as history: history.store.open_orders(user)
+    """
+
+    def __init__(
+        self, dex: Dex, store: HistoryStore | str | Path = IN_MEMORY, *, name: str = "in-process"
+    ) -> None:
+        """`store` is one that is open, or the path of a SQLite file; by default in memory.
+
+        Catches up at once. Raises FeedRefused, StoreUnavailable, StoreBroken.
+        """
+        self._owns = isinstance(store, str | Path)
+        self.store = SqliteStore(store) if isinstance(store, str | Path) else store
+        self._consumer = Consumer(StoreFeed(dex.store), self.store, name)
+        self._chain = dex.chain
+        try:
+            self._consumer.catch_up()
+        except BaseException:
+            self.close()
+            raise
+        self._chain.listeners.append(self._committed)
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def health(self) -> Health:
+        """How it is."""
+        return self._consumer.health()
+
+    def close(self) -> None:
+        """Stop following the chain; what was taken in stays in the store."""
+        if self._committed in self._chain.listeners:
+            self._chain.listeners.remove(self._committed)
+        if self._owns:
+            self.store.close()
+
+    def _committed(self, _head: Head) -> None:
+        """A store that is away must not stop the chain: the next block makes up for it."""
+        try:
+            self._consumer.catch_up()
+        except StoreUnavailable as error:
+            _logger.warning("history is behind: %s", error)

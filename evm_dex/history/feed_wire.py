@@ -1,0 +1,86 @@
+"""What goes over the feed's sockets: msgpack arrays that begin with a version.
+
+A request: version, consumer, event id, fingerprint, limit. An answer: version, then the last
+event id and (id, payload) pairs, or the name of a failure and its message.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from evm_dex.history.feed import (
+    Events,
+    EventsPruned,
+    FeedRefused,
+    FeedUnavailable,
+    HistoryDiffers,
+)
+from evm_dex.history.stores.history_store import Cursor
+
+VERSION = 1
+PLAIN, JSON = b"update", b"json"
+"""Topics of the wake-up socket: a payload for machines (id, then bytes), a document for people."""
+
+_REFUSALS: dict[str, type[Exception]] = {
+    kind.__name__: kind for kind in (HistoryDiffers, EventsPruned, FeedRefused, FeedUnavailable)
+}
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True):
+    """Events after a cursor, for a consumer."""
+
+    version: int
+    consumer: str
+    event_id: int
+    fingerprint: bytes
+    limit: int
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the reader is."""
+        return Cursor(self.event_id, self.fingerprint)
+
+
+_request = msgspec.msgpack.Decoder(Request)
+_answer: msgspec.msgpack.Decoder[list[object]] = msgspec.msgpack.Decoder(list)
+
+
+def encode_request(cursor: Cursor, limit: int, consumer: str) -> bytes:
+    """What a reader sends."""
+    return _encode(Request(VERSION, consumer, cursor.event_id, cursor.fingerprint, limit))
+
+
+def decode_request(message: bytes) -> Request:
+    """Raises FeedRefused for what is no request of this version."""
+    try:
+        request = _request.decode(message)
+    except msgspec.MsgspecError as error:
+        raise FeedRefused(f"not a request: {error}") from error
+    if request.version != VERSION:
+        raise FeedRefused(f"a request of version {request.version}, this feed speaks {VERSION}")
+    return request
+
+
+def encode_events(events: Events) -> bytes:
+    """An answer."""
+    return _encode((VERSION, events.last, events.events))
+
+
+def encode_failure(error: Exception) -> bytes:
+    """An answer that says why there is none."""
+    name = type(error).__name__
+    return _encode((VERSION, name if name in _REFUSALS else FeedUnavailable.__name__, str(error)))
+
+
+def decode_answer(message: bytes) -> Events:
+    """Raises the failure an answer tells of, or FeedRefused for what is no answer."""
+    try:
+        version, head, rest = _answer.decode(message)
+        if version != VERSION:
+            raise FeedRefused(f"the feed speaks version {version}, this program {VERSION}")
+        if isinstance(head, str):
+            raise _REFUSALS.get(head, FeedUnavailable)(str(rest))
+        return msgspec.convert({"last": head, "events": rest}, Events)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise FeedRefused(f"not an answer of a feed: {error}") from error

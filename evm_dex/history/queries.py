@@ -1,0 +1,151 @@
+"""What people ask, from text to a question, and the answers as JSON documents.
+
+The command line and the HTTP interface say the same, since both take it from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evm_dex.blocks.addresses import to_address
+from evm_dex.history.stores.history_store import (
+    PAGE,
+    HistoryStore,
+    Place,
+    Question,
+    Statistics,
+)
+from evm_dex.orderlog.order_status import Status
+from evm_dex.orderlog.order_update import VERSION, Exchange, OrderUpdate, as_json
+
+Document = dict[str, Any]
+LARGEST = 2**63 - 1
+"""Of ids and times that can be asked for: what databases take as an integer."""
+_LARGEST_CLIENT_ID = 2**128 - 1
+
+
+class BadQuestion(ValueError):  # noqa: N818 - says what was asked
+    """Something in a question cannot be read; the message says what to write."""
+
+
+def address(text: str) -> Any:
+    """An address as 0x and 40 hexadecimal digits. Raises BadQuestion."""
+    try:
+        return to_address(text)
+    except (ValueError, TypeError) as error:
+        raise BadQuestion(f"{text!r} is no address: expected 0x and 40 hex digits") from error
+
+
+def number(text: str, name: str, most: int = LARGEST) -> int:
+    """A whole number of at least zero. Raises BadQuestion."""
+    if not (text.isascii() and text.isdecimal()):
+        raise BadQuestion(f"{name} must be a whole number, not {text!r}")
+    if len(text) > len(str(most)) or int(text) > most:
+        raise BadQuestion(f"{name} must be a whole number of at most {most}, not {text[:80]}")
+    return int(text)
+
+
+def client_id(text: str) -> int:
+    """A client order id. Raises BadQuestion."""
+    return number(text, "client_order_id", _LARGEST_CLIENT_ID)
+
+
+def exchange(text: str) -> Exchange:
+    """Spot or perp. Raises BadQuestion."""
+    return Exchange(_named(Exchange, text, "exchange"))
+
+
+def status(text: str) -> Status:
+    """A status by its name. Raises BadQuestion."""
+    return Status(_named(Status, text, "status"))
+
+
+def place(text: str) -> Place:
+    """What `next` of a page says. Raises BadQuestion."""
+    timestamp, _, event_id = text.partition("-")
+    return Place(number(timestamp, "before"), number(event_id, "before"))
+
+
+_READERS: dict[str, Any] = {
+    "user": address,
+    "market": address,
+    "exchange": exchange,
+    "status": status,
+    "start": lambda text: number(text, "start"),
+    "end": lambda text: number(text, "end"),
+    "before": place,
+    "limit": lambda text: number(text, "limit"),
+}
+
+
+def question(fields: Mapping[str, str]) -> Question:
+    """A question from the texts of its fields. Raises BadQuestion."""
+    unknown = set(fields) - set(_READERS)
+    if unknown:
+        raise BadQuestion(
+            f"there is no {', '.join(sorted(unknown))} here; there are {', '.join(_READERS)}"
+        )
+    asked = Question(**{name: _READERS[name](text) for name, text in fields.items()})
+    try:
+        asked.check()
+    except ValueError as error:
+        raise BadQuestion(str(error)) from error
+    return asked
+
+
+def page(updates: list[OrderUpdate], limit: int = PAGE) -> Document:
+    """Updates of a page, and what to give as `before` for the next; null at the end."""
+    more = None
+    if len(updates) == limit:
+        more = f"{updates[-1].timestamp}-{updates[-1].event_id}"
+    return {"version": VERSION, "updates": [as_json(update) for update in updates], "next": more}
+
+
+def orders(updates: list[OrderUpdate]) -> Document:
+    """Orders by their last updates."""
+    return {"version": VERSION, "orders": [as_json(update) for update in updates]}
+
+
+def whole_order(store: HistoryStore, order_id: int) -> Document | None:
+    """An order with all its changes and fills; None where the store knows nothing of it."""
+    changes = store.changes(order_id)
+    if not changes:
+        return None
+    last = store.order(order_id)
+    return {
+        "version": VERSION,
+        "order": as_json(last) if last else None,
+        "changes": [as_json(update) for update in changes],
+        "fills": [as_json(update) for update in store.order_fills(order_id)],
+    }
+
+
+def statistics(rows: list[Statistics]) -> Document:
+    """Totals by market."""
+    return {
+        "version": VERSION,
+        "statistics": [
+            {
+                "exchange": row.exchange.name.lower(),
+                "market": "0x" + row.market.hex(),
+                **row.totals.as_json(),
+                "last_event_id": row.last_event_id,
+            }
+            for row in rows
+        ],
+    }
+
+
+def stream(updates: list[OrderUpdate], after: int) -> Document:
+    """Updates in their order, and where to read on."""
+    last = updates[-1].event_id if updates else after
+    return {"version": VERSION, "updates": [as_json(update) for update in updates], "last": last}
+
+
+def _named(kind: Any, text: str, name: str) -> Any:
+    try:
+        return kind[text.upper()]
+    except KeyError:
+        names = ", ".join(member.name.lower() for member in kind)
+        raise BadQuestion(f"{name} must be one of {names}, not {text!r}") from None

@@ -1,0 +1,64 @@
+"""Filling a store again from event 1 on, from an outbox, from another store's stream, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evm_dex.history.consumer import Consumer
+from evm_dex.history.feed import EventsPruned, Feed
+from evm_dex.history.stores.history_store import MAX_PAGE, START, HistoryStore
+
+Progress = Callable[[int], object]
+"""Told the last event that was taken in."""
+
+
+def rebuild(
+    target: HistoryStore,
+    feed: Feed | None,
+    older: HistoryStore | None = None,
+    progress: Progress = lambda _event_id: None,
+) -> int:
+    """Empty `target` and fill it; the last event in it.
+
+    Events come from the feed. Those it has pruned come first, from the stream of `older`, which
+    must be another place than `target`; without a feed all of them do. Nothing is emptied before
+    there is something to begin with. Raises EventsPruned, HistoryDiffers, FeedUnavailable,
+    ValueError where there is nothing to read from.
+    """
+    if feed is None and older is None:
+        raise ValueError("give a feed, a store to read the stream of, or both")
+    needs_older = feed is None or _is_pruned(feed)
+    if needs_older and older is None:
+        raise EventsPruned(
+            "the outbox does not reach back to event 1: give a store that has the events before"
+        )
+    target.clear()
+    if needs_older and older is not None:
+        _copy(target, feed, older, progress)
+    if feed is not None:
+        consumer = Consumer(feed, target, name="")
+        consumer.applied = progress
+        consumer.catch_up()
+    return target.cursor().event_id
+
+
+def _is_pruned(feed: Feed) -> bool:
+    try:
+        feed.read(START, 1)
+    except EventsPruned:
+        return True
+    return False
+
+
+def _copy(target: HistoryStore, feed: Feed | None, older: HistoryStore, progress: Progress) -> None:
+    """Take in the stream of `older` as far as the feed does not have it."""
+    while updates := older.stream(target.cursor().event_id, MAX_PAGE):
+        target.apply(updates)
+        progress(updates[-1].event_id)
+        if feed is None:
+            continue
+        try:
+            feed.read(target.cursor(), 1)
+        except EventsPruned:
+            continue
+        return

@@ -1,0 +1,84 @@
+"""Holding a store's tables against the rows of the chain, which had no part in making them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from checkpoint.families import Family
+from checkpoint.store import StoreReader
+from evm_dex.history.stores.history_store import HistoryStore
+from evm_dex.orderlog.cursors import STATE_KEY
+from evm_dex.orderlog.effects import effect
+from evm_dex.orderlog.order_rows import all_orders, as_row
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
+from evm_dex.orderlog.outbox import read_state
+from evm_dex.orderlog.totals import NOTHING, Totals
+from precompiles.types import Address
+
+Progress = Callable[[int], object]
+"""Told how many orders were looked at."""
+_Totals = dict[tuple[Exchange, Address], Totals]
+
+
+def verify(
+    chain: StoreReader, store: HistoryStore, progress: Progress = lambda _count: None
+) -> Iterator[str]:
+    """What differs between a chain at rest and the history of it; nothing where all agrees.
+
+    Every order's last update, its fills, the open orders and the totals of every user. What the
+    chain keeps no row of, fees and the number of fills, is recounted from the stream's fills.
+    """
+    last = read_state(chain.get(Family.OUTBOX, STATE_KEY)).last
+    if store.cursor().event_id != last:
+        yield f"the history is at event {store.cursor().event_id}, the chain at {last}"
+        return
+    totals: dict[Address, _Totals] = defaultdict(lambda: defaultdict(Totals))
+    open_orders: dict[Address, list[OrderUpdate]] = defaultdict(list)
+    for count, row in enumerate(all_orders(chain), 1):
+        yield from _order_differences(store, row)
+        totals[row.user][row.exchange, row.market] += _counted(store, row)
+        open_orders[row.user] += [row] if row.status.is_open else []
+        progress(count)
+    for user in sorted(totals):
+        known = [as_row(order) for order in store.open_orders(user)]
+        expected = sorted(open_orders[user], key=lambda order: order.order_id)
+        if known != expected:
+            ids = [order.order_id for order in known], [order.order_id for order in expected]
+            yield f"user {user.hex()}: open orders {ids[0]}, the chain has {ids[1]}"
+        yield from _total_differences(store, user, totals[user])
+
+
+def _order_differences(store: HistoryStore, row: OrderUpdate) -> Iterator[str]:
+    found = store.order(row.order_id)
+    if found is None:
+        yield f"order {row.order_id}: the history does not have it"
+    elif as_row(found) != row:
+        names = [n for n in row.__struct_fields__ if getattr(as_row(found), n) != getattr(row, n)]
+        yield f"order {row.order_id}: {', '.join(names)} differ from the chain's row"
+    fills = store.order_fills(row.order_id)
+    sums = sum(fill.last_quantity for fill in fills), sum(fill.last_quote for fill in fills)
+    if sums != (row.filled_quantity, row.filled_quote):
+        yield (
+            f"order {row.order_id}: its fills come to {sums}, its row says "
+            f"{(row.filled_quantity, row.filled_quote)}"
+        )
+
+
+def _counted(store: HistoryStore, row: OrderUpdate) -> Totals:
+    """What one order adds to its user's totals."""
+    ended = {
+        name: int(row.status.name.lower() == name) for name in ("cancelled", "rejected", "expired")
+    }
+    fills = [effect(fill) for fill in store.order_fills(row.order_id) if fill.kind == Kind.TRADE]
+    return sum(fills, NOTHING) + Totals(orders=1, **ended)
+
+
+def _total_differences(store: HistoryStore, user: Address, counted: _Totals) -> Iterator[str]:
+    known = {(row.exchange, row.market): row.totals for row in store.statistics(user)}
+    for key in sorted(known.keys() | counted.keys()):
+        if known.get(key) != counted.get(key):
+            yield (
+                f"user {user.hex()}, {key[0].name.lower()} market {key[1].hex()}: totals are "
+                f"{known.get(key)}, counted {counted.get(key)}"
+            )

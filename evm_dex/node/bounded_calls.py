@@ -1,0 +1,130 @@
+"""Trying calls out within bounds on gas and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+from eth_hash.auto import keccak
+
+from evm_dex.blocks import rlp
+from evm_dex.blocks.transaction import AccessList
+from evm_dex.chain.traces import Trace, trace_call
+from evm_dex.evm.accesses import Accesses
+from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.machine import State
+from evm_dex.evm.simulator import Attempt, Call, Prepare
+from evm_dex.evm.time_limit import TookTooLong, limit_time
+from evm_dex.evm.tracer import Tracer
+from evm_dex.node.call_objects import Request
+from evm_dex.node.node import Node
+from evm_dex.node.overrides import Overrides, prepared
+from evm_dex.node.rpc_errors import failed
+from evm_dex.node.rpc_types import BlockHash, BlockId
+from precompiles.types import ZERO_ADDRESS, Address
+
+_MOST_ROUNDS = 8
+
+
+def call_of(node: Node, request: Request, pretended: BlockOverride | None = None) -> Call:
+    """A request as a call, with no more gas than one may take. Raises RpcError for a fee."""
+    price = request.gas_price
+    fee = request.max_fee_per_gas if price is None else price
+    tip = request.max_priority_fee_per_gas if price is None else price
+    if fee is not None and tip is not None and tip > fee:
+        raise failed(f"maxPriorityFeePerGas {tip} is higher than maxFeePerGas {fee}")
+    gas = node.limits.call_gas if request.gas is None else min(request.gas, node.limits.call_gas)
+    keeps_limit = pretended is None or pretended.gas_limit is None
+    whole = request.gas is None and keeps_limit and gas >= node.chain.head.gas_limit
+    return Call(
+        sender=request.sender or ZERO_ADDRESS,
+        to=request.to or b"",
+        data=request.data,
+        value=request.value,
+        gas=None if whole else gas,
+        access_list=request.access_list or (),
+        authorization_list=request.authorization_list or (),
+        blob_versioned_hashes=request.blob_versioned_hashes or (),
+        max_fee_per_gas=fee or 0,
+        max_priority_fee_per_gas=tip or 0,
+        block=pretended,
+    )
+
+
+def attempt(
+    node: Node, call: Call, block: BlockId, overrides: Overrides | None = None, *more: Prepare
+) -> Attempt:
+    """What comes of a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
+    with time_bound(node):
+        return node.chain.attempt(call, plain_block(block), _prepare(node, overrides, *more))
+
+
+def trace(
+    node: Node, call: Call, block: BlockId, tracer: Tracer, overrides: Overrides | None = None
+) -> Trace:
+    """What happens in a call. Raises like `attempt`, and TraceTooLong."""
+    with time_bound(node):
+        return trace_call(node.chain, call, plain_block(block), tracer, _prepare(node, overrides))
+
+
+def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:
+    """A gas limit with which a call succeeds. Raises like `attempt`."""
+    with time_bound(node):
+        return node.chain.estimate_gas(call, plain_block(block), _prepare(node, overrides))
+
+
+def list_accesses(
+    node: Node, call: Call, block: BlockId, overrides: Overrides | None = None
+) -> tuple[Attempt, AccessList]:
+    """A call with the access list that covers all it touches, and that list.
+
+    An account is left out when it is warm anyway, and none of its storage is touched. A list may
+    change what is touched, by its gas, so it is tried until it stays the same.
+    """
+    listed = call.access_list
+    for _ in range(_MOST_ROUNDS):
+        accesses = Accesses()
+        with_list = msgspec.structs.replace(call, access_list=listed)
+        tried = attempt(node, with_list, block, overrides, accesses.watch)
+        warm = _warm_anyway(node, call)
+        found = tuple(
+            (Address(address), slots)
+            for address, slots in accesses.touched().items()
+            if slots or address not in warm
+        )
+        if found == listed:
+            break
+        listed = found
+    return tried, listed
+
+
+def plain_block(block: BlockId) -> int | str | bytes:
+    """A block as the chain asks for it."""
+    return block.block_hash if isinstance(block, BlockHash) else block
+
+
+def _warm_anyway(node: Node, call: Call) -> set[bytes]:
+    precompiles = {number.to_bytes(20, "big") for number in range(1, 0x12)}
+    created = node.state("latest").get_nonce(call.sender)
+    target = call.to or keccak(rlp.encode([call.sender, rlp.int_bytes(created)]))[12:]
+    return {call.sender, target, node.chain.head.coinbase, *precompiles}
+
+
+def _prepare(node: Node, overrides: Overrides | None, *more: Prepare) -> Prepare:
+    def limit(state: State) -> None:
+        limit_time(state, node.limits.call_seconds)
+
+    return prepared(overrides, limit, *more)
+
+
+@contextmanager
+def time_bound(node: Node) -> Iterator[None]:
+    """Turn the end of the time that `limit_time` gave into an error of the caller's."""
+    try:
+        yield
+    except TookTooLong:
+        raise failed(
+            f"execution aborted: it took longer than {node.limits.call_seconds:g} s; give it less "
+            "gas, or send it as a transaction"
+        ) from None

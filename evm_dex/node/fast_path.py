@@ -1,0 +1,65 @@
+"""Which requests are so short that they may run between two looks at the network.
+
+All others run on the chain's thread, so that they hold up nobody's ping. Going there and back takes
+longer than answering most requests does, and a client that sends one after another waits for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evm_dex.blocks import rlp
+
+_MOST_GAS = 1_000_000
+"""A transaction of so much takes less than a second, whatever it does."""
+_MOST_HEX = 20_000
+_SMALL_BATCH = 4
+"""ethers sends every request in a batch with eth_chainId."""
+_GAS_FIELDS = {0x01: 3, 0x02: 4, 0x03: 4, 0x04: 4}
+_LEGACY_GAS_FIELD = 2
+_SHORT = frozenset(
+    (
+        "eth_accounts",
+        "eth_blockNumber",
+        "eth_chainId",
+        "eth_gasPrice",
+        "eth_getBalance",
+        "eth_getCode",
+        "eth_getStorageAt",
+        "eth_getTransactionByHash",
+        "eth_getTransactionCount",
+        "eth_getTransactionReceipt",
+        "eth_maxPriorityFeePerGas",
+        "net_version",
+        "web3_clientVersion",
+    )
+)
+
+
+def is_short(content: Any) -> bool:
+    """Whether a decoded request, or a small batch, is sure to take next to no time."""
+    if isinstance(content, list):
+        return len(content) <= _SMALL_BATCH and all(
+            isinstance(request, dict) and is_short(request) for request in content
+        )
+    if not isinstance(content, dict):
+        return False
+    method = content.get("method")
+    if method == "eth_sendRawTransaction":
+        return _is_light(content.get("params"))
+    return isinstance(method, str) and method in _SHORT
+
+
+def _is_light(params: Any) -> bool:
+    """Whether a raw transaction can use little gas."""
+    raw = params[0] if isinstance(params, list) and params else None
+    if not isinstance(raw, str) or len(raw) > _MOST_HEX:
+        return False
+    try:
+        encoded = bytes.fromhex(raw.removeprefix("0x"))
+        field = _GAS_FIELDS.get(encoded[0])
+        items = rlp.decode(encoded if field is None else encoded[1:])
+        gas = items[_LEGACY_GAS_FIELD if field is None else field]
+        return int.from_bytes(gas, "big") <= _MOST_GAS
+    except (ValueError, TypeError, IndexError, rlp.RLPException):
+        return True  # to be refused, which takes no time

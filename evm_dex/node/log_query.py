@@ -1,0 +1,133 @@
+"""Which logs a caller wants, and looking for them within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from evm_dex.errors import UnknownBlock
+from evm_dex.node.node import Node
+from evm_dex.node.rpc_errors import invalid_params, limit_exceeded
+from evm_dex.node.rpc_json import Json, entry_object
+from evm_dex.node.rpc_types import BlockHash, BlockId, Kind, read_address, read_block, read_hash
+from precompiles.types import Address
+
+_MOST_ADDRESSES = 1_000
+_MOST_TOPICS = 1_000
+_POSITIONS = 4
+
+
+class LogQuery(msgspec.Struct, frozen=True):
+    """Addresses (none for all), topics by position, and a range of blocks or one by hash."""
+
+    addresses: tuple[Address, ...] = ()
+    topics: tuple[tuple[bytes, ...] | None, ...] = ()
+    first: BlockId = "latest"
+    last: BlockId = "latest"
+    block_hash: bytes | None = None
+
+
+def read_query(value: Any) -> LogQuery:
+    """From JSON. Raises ValueError, and RpcError that says what contradicts what."""
+    if not isinstance(value, Mapping):
+        raise ValueError
+    given = {name: found for name, found in value.items() if found is not None}
+    block_hash = given.get("blockHash")
+    if block_hash is not None and given.keys() & {"fromBlock", "toBlock"}:
+        raise invalid_params("give blockHash, or fromBlock and toBlock, not both")
+    return LogQuery(
+        addresses=_addresses(given.get("address", [])),
+        topics=_topics(given.get("topics", [])),
+        first=read_block(given.get("fromBlock", "latest")),
+        last=read_block(given.get("toBlock", "latest")),
+        block_hash=None if block_hash is None else read_hash(block_hash),
+    )
+
+
+def find_logs(node: Node, query: LogQuery) -> list[Json]:
+    """All logs that match, oldest first. Raises RpcError for a range or a result too large."""
+    return logs_between(node, query, *_range(node, query))
+
+
+def logs_between(node: Node, query: LogQuery, first: int, last: int) -> list[Json]:
+    """The same, in a range of heights."""
+    limits, chain = node.limits, node.chain
+    if last - first >= limits.log_blocks:
+        raise limit_exceeded(
+            f"a range of {last - first + 1} blocks; at most {limits.log_blocks} at once: ask for "
+            f"blocks {first:#x} to {first + limits.log_blocks - 1:#x} first"
+        )
+    found: list[Json] = []
+    header = None
+    for entry in chain.history.logs(first, last, query.addresses, query.topics):
+        if len(found) >= limits.log_results:
+            raise limit_exceeded(
+                f"more than {limits.log_results} logs match; ask for a smaller range: those up "
+                f"to block {entry.height - 1:#x} are fewer"
+            )
+        if header is None or header.block_number != entry.height:
+            header = chain.header(entry.block_hash)
+        found.append(entry_object(entry, header))
+    return found
+
+
+def _range(node: Node, query: LogQuery) -> tuple[int, int]:
+    if query.block_hash is not None:
+        height = node.header(BlockHash(query.block_hash)).block_number
+        return height, height
+    first, last = (_height(node, block) for block in (query.first, query.last))
+    if first > last:
+        raise invalid_params(f"invalid block range: {first:#x} is after {last:#x}")
+    return first, last
+
+
+def _height(node: Node, block: BlockId) -> int:
+    try:
+        return node.header(block).block_number
+    except UnknownBlock as error:
+        raise invalid_params(f"block range extends beyond current head block: {error}") from None
+
+
+def _addresses(value: Any) -> tuple[Address, ...]:
+    several = value if isinstance(value, list) else [value]
+    if len(several) > _MOST_ADDRESSES:
+        raise invalid_params(f"{len(several)} addresses; at most {_MOST_ADDRESSES} at once")
+    return tuple(read_address(item) for item in several)
+
+
+def _topics(value: Any) -> tuple[tuple[bytes, ...] | None, ...]:
+    if not isinstance(value, list):
+        raise ValueError
+    if len(value) > _POSITIONS:
+        raise invalid_params(f"{len(value)} topics; a log has at most {_POSITIONS}")
+    return tuple(None if item is None else _alternatives(item) for item in value)
+
+
+def _alternatives(value: Any) -> tuple[bytes, ...] | None:
+    if not isinstance(value, list):
+        return (read_hash(value),)
+    if len(value) > _MOST_TOPICS:
+        raise invalid_params(f"{len(value)} topics in one place; at most {_MOST_TOPICS}")
+    if None in value:
+        return None  # any will do
+    return tuple(read_hash(item) for item in value) or None
+
+
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        name: {"description": text}
+        for name, text in (
+            ("address", "one address or several"),
+            ("topics", "by position: a topic, several that will do, or null for any"),
+            ("fromBlock", "the first block; latest by default"),
+            ("toBlock", "the last block; latest by default"),
+            ("blockHash", "one block, instead of a range"),
+        )
+    },
+}
+QUERY = Kind("LogQuery", "an object with address, topics, fromBlock, toBlock or blockHash",
+             _SCHEMA, read_query)  # fmt: skip
+LogFilter = Annotated[LogQuery, QUERY]

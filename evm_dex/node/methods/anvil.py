@@ -1,0 +1,189 @@
+"""What only a test chain lets callers do, under the names of anvil, Hardhat and Ganache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from evm_dex.blocks.header import Header
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+from evm_dex.node.revert_reason import revert_reason
+from evm_dex.node.rpc_errors import failed
+from evm_dex.node.rpc_json import Json, block_object
+from evm_dex.node.rpc_types import (
+    Flag,
+    HexAddress,
+    Kind,
+    Quantity,
+    data,
+    read_quantity,
+    shaped,
+)
+
+_MOST_BLOCKS = 10_000
+
+
+def _read_mining(value: Any) -> tuple[int | None, int]:
+    if not isinstance(value, Mapping):
+        return read_quantity(value), 1
+    if set(value) - {"timestamp", "blocks"}:
+        raise ValueError
+    timestamp, blocks = value.get("timestamp"), value.get("blocks")
+    return (
+        None if timestamp is None else read_quantity(timestamp),
+        1 if blocks is None else read_quantity(blocks),
+    )
+
+
+Mining = Annotated[
+    tuple[int | None, int],
+    Kind("Mining", "a time in seconds, or {timestamp, blocks}", {}, _read_mining),
+]
+
+
+@rpc("anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", cheat=True)
+def set_logging(node: Node, on: Flag) -> Flag:  # noqa: ARG001 - see below
+    """Accepted, as test suites begin with it; what is logged is said where the node is started."""
+    return True
+
+
+# Blocks and time
+
+
+@rpc("evm_mine", cheat=True)
+def mine(node: Node, options: Mining = (None, 1)) -> Quantity:
+    """Make a block, at a time if given, or several; 0."""
+    timestamp, blocks = options
+    if timestamp is not None:
+        node.cheats.set_next_timestamp(timestamp)
+    return mine_several(node, blocks)
+
+
+@rpc("evm_mine_detailed", "anvil_mine_detailed", cheat=True)
+def mine_detailed(
+    node: Node, options: Mining = (None, 1)
+) -> Annotated[list[Json], shaped("MinedBlocks", "blocks with whole transactions", "array")]:
+    """Make a block, at a time if given, or several; all of them, with how transactions failed."""
+    first = node.chain.head.block_number + 1
+    mine(node, options)
+    last = node.chain.head.block_number
+    return [_detailed(node, node.chain.header(height)) for height in range(first, last + 1)]
+
+
+def _detailed(node: Node, header: Header) -> Json:
+    history = node.chain.history
+    block = block_object(header, history.body(header.hash), full=True)
+    for transaction, receipt in zip(
+        block["transactions"], history.receipts(header.hash), strict=True
+    ):
+        if not receipt.succeeded:
+            transaction["output"] = data(receipt.output)
+            transaction["revertReason"] = revert_reason(receipt.output) or receipt.error
+    return block
+
+
+def check_blocks(count: int) -> None:
+    """Raises RpcError for more blocks than may be made at a time."""
+    if count > _MOST_BLOCKS:
+        raise failed(f"at most {_MOST_BLOCKS} blocks at a time, since each has a state of its own")
+
+
+@rpc("anvil_mine", "hardhat_mine", cheat=True)
+def mine_several(node: Node, blocks: Quantity = 1, interval: Quantity = 1) -> Quantity:
+    """Make blocks, each so many seconds after the one before; 0."""
+    check_blocks(blocks)
+    for index in range(blocks):
+        node.chain.mine(node.chain.head.timestamp + interval if index and interval else None)
+    return 0
+
+
+@rpc("evm_setAutomine", "anvil_setAutomine", cheat=True)
+def set_automine(node: Node, on: Flag) -> Flag:
+    """Give each transaction a block at once, or let them wait."""
+    node.cheats.automine(on=on)
+    return True
+
+
+@rpc("anvil_getAutomine", "hardhat_getAutomine", cheat=True)
+def get_automine(node: Node) -> Flag:
+    """Whether each transaction gets a block at once."""
+    return node.chain.automine
+
+
+@rpc("evm_setIntervalMining", "anvil_setIntervalMining", cheat=True)
+def set_interval_mining(node: Node, seconds: Quantity) -> Flag:
+    """Make a block every so many seconds of the clock; 0 for no longer."""
+    node.set_block_seconds(seconds or None)
+    return True
+
+
+@rpc("anvil_getIntervalMining", cheat=True)
+def get_interval_mining(node: Node) -> Quantity:
+    """Seconds from one block made by the clock to the next; 0 for none."""
+    return int(node.block_seconds or 0)
+
+
+@rpc("evm_increaseTime", "anvil_increaseTime", cheat=True)
+def increase_time(node: Node, seconds: Quantity) -> Quantity:
+    """Let the next block come so much later; how far it is from the head then."""
+    if seconds == 0:
+        return 0
+    return node.cheats.increase_time(seconds) - node.chain.head.timestamp
+
+
+@rpc(
+    "evm_setNextBlockTimestamp",
+    "anvil_setNextBlockTimestamp",
+    "evm_setTime",
+    "anvil_setTime",
+    cheat=True,
+)
+def set_next_timestamp(node: Node, timestamp: Quantity) -> Quantity:
+    """Choose the next block's time in seconds; block time goes on from there."""
+    return node.cheats.set_next_timestamp(timestamp)
+
+
+@rpc("anvil_setBlockTimestampInterval", "hardhat_setBlockTimestampInterval", cheat=True)
+def set_timestamp_interval(node: Node, seconds: Quantity) -> Flag:
+    """Choose how many seconds of block time are between blocks."""
+    node.cheats.set_interval(seconds)
+    return True
+
+
+@rpc("anvil_removeBlockTimestampInterval", "hardhat_removeBlockTimestampInterval", cheat=True)
+def remove_timestamp_interval(node: Node) -> Flag:
+    """One second between blocks again."""
+    node.cheats.set_interval(None)
+    return True
+
+
+# The next header
+
+
+@rpc("anvil_setCoinbase", "hardhat_setCoinbase", cheat=True)
+def set_coinbase(node: Node, address: HexAddress) -> Flag:
+    """Choose who is paid the priority fees from the next block on."""
+    node.cheats.set_coinbase(address)
+    return True
+
+
+@rpc("anvil_setNextBlockBaseFeePerGas", "hardhat_setNextBlockBaseFeePerGas", cheat=True)
+def set_next_base_fee(node: Node, wei: Quantity) -> Flag:
+    """Choose the next block's base fee."""
+    node.cheats.set_next_base_fee(wei)
+    return True
+
+
+@rpc("evm_setBlockGasLimit", "anvil_setBlockGasLimit", cheat=True)
+def set_gas_limit(node: Node, gas: Quantity) -> Flag:
+    """Choose the gas limit of blocks from the next on."""
+    node.cheats.set_gas_limit(gas)
+    return True
+
+
+@rpc("anvil_setPrevRandao", "hardhat_setPrevRandao", cheat=True)
+def set_prevrandao(node: Node, value: Quantity) -> Flag:
+    """Choose the next block's prevrandao."""
+    node.cheats.set_prevrandao(value)
+    return True

@@ -1,0 +1,177 @@
+"""Going back to a snapshot or a block, and on to another future."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from eth_hash.auto import keccak
+
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.errors import ChainError, SnapshotLost, UnknownSnapshot
+from evm_dex.node.blob_sidecar import without_blobs
+from evm_dex.node.call_objects import Request, read_request
+from evm_dex.node.methods.anvil import check_blocks
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_errors import RpcError, failed, invalid_params
+from evm_dex.node.rpc_types import (
+    Block,
+    Flag,
+    Kind,
+    Quantity,
+    quantity,
+    read_data,
+    read_quantity,
+    read_text,
+    unchanged,
+)
+from evm_dex.node.tx_defaults import made
+
+_logger = logging.getLogger(__name__)
+_MOST_TRANSACTIONS = 10_000
+_INSTEAD_OF_STATE = (
+    "states travel as archives here, each proven by its block hash: run "
+    "`evm-dex checkpoint export` and `evm-dex checkpoint import` on the chain's directory"
+)
+_Placed = tuple[tuple[bytes | Request, int], ...]
+
+
+def _read_snapshot(value: Any) -> int | str:
+    if isinstance(value, str) and value[:2] not in ("0x", "0X"):
+        return value
+    return read_quantity(value)
+
+
+def _read_placed(value: Any) -> _Placed:
+    if not isinstance(value, list) or len(value) > _MOST_TRANSACTIONS:
+        raise ValueError
+    return tuple(
+        (read_data(sent) if isinstance(sent, str) else read_request(sent), read_quantity(place))
+        for sent, place in value
+    )
+
+
+SnapshotId = Annotated[
+    int | str,
+    Kind(
+        "Snapshot",
+        "a snapshot's number in hex, or its name",
+        {"type": "string"},
+        _read_snapshot,
+        lambda found: found if isinstance(found, str) else quantity(found),
+    ),
+]
+Name = Annotated[str | None, Kind("Name", "a string", {"type": "string"}, read_text)]
+Anything = Annotated[Any, Kind("Anything", "anything", {}, unchanged)]
+Placed = Annotated[
+    _Placed,
+    Kind(
+        "PlacedTransactions",
+        "a list of [transaction, place of its block], each transaction raw bytes or an object",
+        {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}},
+        _read_placed,
+    ),
+]
+
+
+@rpc("evm_snapshot", "anvil_snapshot", cheat=True)
+def snapshot(node: Node, name: Name = None) -> SnapshotId:
+    """Remember the chain as it is; a number, or the name given. Any can be gone back to often."""
+    return node.chain.snapshot(name)
+
+
+@rpc("evm_revert", "anvil_revert", cheat=True)
+def revert(node: Node, snapshot: SnapshotId) -> Flag:
+    """Go back to a snapshot; false where there is none, or one whose block has gone since."""
+    try:
+        node.chain.revert(snapshot)
+    except (UnknownSnapshot, SnapshotLost) as error:
+        _logger.info("%s", error)
+        return False
+    return True
+
+
+@rpc("dex_rollback", cheat=True)
+def rollback(node: Node, block: Block) -> Quantity:
+    """Make an earlier block the head again, books and balances with it; its height."""
+    header = node.header(block)
+    return node.chain.rollback(header.hash).block_number
+
+
+@rpc("anvil_rollback", cheat=True)
+def rollback_blocks(node: Node, depth: Quantity = 1) -> None:
+    """Take the newest blocks back."""
+    node.chain.rollback(_fork(node, depth).hash)
+
+
+@rpc("anvil_reorg", cheat=True)
+def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
+    """Put other blocks in the place of the newest, with these transactions and no others.
+
+    Each block differs from the one before it in its prevrandao at least. What waits is gone. A
+    transaction that can't be mined ends it there: the chain is shorter then.
+    """
+    fork = _fork(node, depth)
+    check_blocks(depth)
+    if any(place >= depth for _, place in transactions):
+        raise invalid_params(f"there are {depth} new blocks: their places are 0 to {depth - 1}")
+    old = [node.chain.header(fork.block_number + 1 + place) for place in range(depth)]
+    automine = node.chain.automine
+    node.chain.rollback(fork.hash)
+    node.chain.automine = False
+    try:
+        for place, header in enumerate(old):
+            _make_again(node, header, [sent for sent, at in transactions if at == place])
+    except (ChainError, RpcError) as error:
+        head = node.chain.rollback("latest")  # of what waits nothing stays
+        raise failed(f"the chain ends at block {head.block_number} now: {error}") from None
+    finally:
+        node.chain.automine = automine
+
+
+@rpc("anvil_reset", "hardhat_reset", cheat=True)
+def reset(node: Node, forking: Anything = None) -> Flag:
+    """Go back to block 0, with nobody impersonated and nothing chosen."""
+    if _names_a_chain(forking):
+        raise failed("this node does not fork other chains: call it without parameters")
+    node.cheats.reset()
+    node.min_gas_price = 0
+    return True
+
+
+@rpc("anvil_dumpState", "hardhat_dumpState", "anvil_loadState", "hardhat_loadState", cheat=True)
+def carry_state(node: Node, state: Anything = None) -> Flag:  # noqa: ARG001 - refused whatever it is
+    """Refused: a state is carried in an archive."""
+    raise failed(_INSTEAD_OF_STATE)
+
+
+def _fork(node: Node, depth: int) -> Header:
+    """The block so many before the head. Raises RpcError."""
+    height = node.chain.head.block_number
+    if depth > height:
+        raise invalid_params(f"the head is block {height}: at most {height} blocks can be undone")
+    return node.chain.header(height - depth)
+
+
+def _make_again(node: Node, old: Header, sent: list[bytes | Request]) -> None:
+    """Make a block that is not `old`, with these transactions. Raises ChainError, RpcError."""
+    node.cheats.set_prevrandao(keccak(old.hash + old.mix_hash))
+    for transaction in sent:
+        node.chain.send(_ready(node, transaction))
+    dropped = node.chain.mine().dropped
+    if dropped:
+        raise ChainError(dropped[0].reason)
+
+
+def _ready(node: Node, sent: bytes | Request) -> Transaction:
+    return decode(without_blobs(sent)) if isinstance(sent, bytes) else made(node, sent)
+
+
+def _names_a_chain(options: Any) -> bool:
+    """Whether anything is set in options to fork; viem sends them empty or null otherwise."""
+    if isinstance(options, Mapping):
+        return any(map(_names_a_chain, options.values()))
+    return options is not None

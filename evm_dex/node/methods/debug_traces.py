@@ -1,0 +1,241 @@
+"""Traces: every step of an execution, or its calls, with those of the exchanges decoded.
+
+The shapes are geth's: `structLog` by default, `callTracer` by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Annotated, Any
+
+import msgspec
+
+from evm_dex.abi.interface import decode_outputs, exchange_error
+from evm_dex.chain.traces import Trace, trace_block, trace_transaction
+from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.tracer import Frame, Step, Tracer, TraceTooLong
+from evm_dex.node.block_overrides import read_block_overrides
+from evm_dex.node.bounded_calls import call_of, trace
+from evm_dex.node.call_objects import TransactionRequest
+from evm_dex.node.calldata import exchange_call
+from evm_dex.node.node import Node
+from evm_dex.node.overrides import Overrides, read_overrides
+from evm_dex.node.plain import plain
+from evm_dex.node.registry import rpc
+from evm_dex.node.revert_reason import revert_reason
+from evm_dex.node.rpc_errors import failed
+from evm_dex.node.rpc_json import Json
+from evm_dex.node.rpc_types import Block, BlockHash, Hash, Kind, data, quantity, shaped
+
+MOST_STEPS = 200_000
+_CALL_TRACER = "callTracer"
+_WORD = 32
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a trace shall have."""
+
+    call_tracer: bool = False
+    with_logs: bool = False
+    only_top_call: bool = False
+    stack: bool = True
+    memory: bool = False
+    storage: bool = True
+    return_data: bool = False
+    state: Overrides | None = None
+    block: BlockOverride | None = None
+
+    def tracer(self, most_steps: int = MOST_STEPS) -> Tracer:
+        """A tracer that keeps what is asked for. Raises TraceTooLong where that is nothing."""
+        if self.call_tracer:
+            return Tracer()
+        if most_steps <= 0:
+            raise TraceTooLong(f"more than {MOST_STEPS} steps")
+        # The values that SLOAD and SSTORE show are found on the stack.
+        keep_stack = self.stack or self.storage
+        return Tracer(most_steps=most_steps, keep_stack=keep_stack, keep_memory=self.memory)
+
+
+def _read_options(value: Any) -> Options:
+    if not isinstance(value, Mapping):
+        raise ValueError
+    name = value.get("tracer")
+    if name not in (None, "", _CALL_TRACER, "structLog"):
+        raise ValueError
+    config = value.get("tracerConfig") or {}
+    if not isinstance(config, Mapping):
+        raise ValueError
+    state, block = value.get("stateOverrides"), value.get("blockOverrides")
+    return Options(
+        call_tracer=name == _CALL_TRACER,
+        with_logs=bool(config.get("withLog")),
+        only_top_call=bool(config.get("onlyTopCall")),
+        stack=not value.get("disableStack"),
+        memory=bool(value.get("enableMemory")),
+        storage=not value.get("disableStorage"),
+        return_data=bool(value.get("enableReturnData")),
+        state=None if state is None else read_overrides(state),
+        block=None if block is None else read_block_overrides(block),
+    )
+
+
+_OPTIONS = Kind(
+    "TraceOptions",
+    f"an object: tracer ({_CALL_TRACER} or none), tracerConfig, disableStack, enableMemory, "
+    "stateOverrides, blockOverrides, …",
+    {"type": "object"},
+    _read_options,
+)
+TraceOptions = Annotated[Options, _OPTIONS]
+TraceResult = Annotated[Json, shaped("Trace", "steps, or calls, of an execution")]
+
+
+@rpc("debug_traceTransaction")
+def debug_trace_transaction(
+    node: Node,
+    transaction_hash: Hash,
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> TraceResult:
+    """What happened in a mined transaction."""
+    tracer = options.tracer()
+    try:
+        found = trace_transaction(node.chain, transaction_hash, tracer)
+    except TraceTooLong as error:
+        raise failed(f"{error}: use {_CALL_TRACER}") from error
+    return _written(found, tracer, options)
+
+
+@rpc("debug_traceCall")
+def debug_trace_call(
+    node: Node,
+    request: TransactionRequest,
+    block: Block = "latest",
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> TraceResult:
+    """What would happen in a call after a block, with stateOverrides and blockOverrides or not."""
+    tracer = options.tracer()
+    try:
+        found = trace(node, call_of(node, request, options.block), block, tracer, options.state)
+    except TraceTooLong as error:
+        raise failed(f"{error}: use {_CALL_TRACER}") from error
+    return _written(found, tracer, options)
+
+
+@rpc("debug_traceBlockByNumber")
+def debug_trace_block(
+    node: Node,
+    block: Block,
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> Annotated[list[Json], shaped("BlockTraces", "transactions and their traces", "array")]:
+    """What happened in each transaction of a block."""
+    tracers: list[Tracer] = []
+
+    def new_tracer() -> Tracer:
+        steps = sum(len(tracer.steps) for tracer in tracers)
+        tracers.append(options.tracer(MOST_STEPS - steps))
+        return tracers[-1]
+
+    try:
+        with closing(trace_block(node.chain, node.header(block).hash, new_tracer)) as traces:
+            return [
+                {"txHash": data(transaction.hash), "result": _written(found, tracer, options)}
+                for transaction, found, tracer in traces
+            ]
+    except TraceTooLong as error:
+        raise failed(f"more than {MOST_STEPS} steps: use {_CALL_TRACER}") from error
+
+
+@rpc("debug_traceBlockByHash")
+def debug_trace_block_by_hash(
+    node: Node,
+    block_hash: Hash,
+    options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
+) -> Annotated[list[Json], shaped("BlockTraces", "transactions and their traces", "array")]:
+    """What happened in each transaction of a block."""
+    return debug_trace_block(node, BlockHash(block_hash), options)
+
+
+def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:
+    if options.call_tracer:
+        written = _frame(trace.frame, options)
+        return {**written, "gas": quantity(trace.gas_limit), "gasUsed": quantity(trace.gas_used)}
+    storage: dict[bytes, dict[str, str]] = {}
+    return {
+        "gas": trace.gas_used,
+        "failed": bool(trace.frame.error),
+        "returnValue": trace.frame.output.hex(),
+        "structLogs": [_step(step, options, storage) for step in tracer.steps],
+    }
+
+
+def _step(step: Step, options: Options, storage: dict[bytes, dict[str, str]]) -> Json:
+    written: Json = {
+        "pc": step.program_counter,
+        "op": step.opcode,
+        "gas": step.gas,
+        "gasCost": step.gas_cost,
+        "depth": step.depth,
+    }
+    if step.error:
+        written["error"] = step.error
+    if options.stack:
+        written["stack"] = [hex(word) for word in step.stack]
+    if options.memory:
+        words = range(0, len(step.memory), _WORD)
+        written["memory"] = [step.memory[at : at + _WORD].hex() for at in words]
+    if options.storage and step.opcode == "SSTORE" and len(step.stack) > 1:
+        slots = storage.setdefault(step.address, {})
+        slots[f"{step.stack[-1]:064x}"] = f"{step.stack[-2]:064x}"
+        written["storage"] = dict(slots)
+    return written
+
+
+def _frame(frame: Frame, options: Options) -> Json:
+    written: Json = {
+        "type": frame.kind,
+        "from": data(frame.sender),
+        "to": data(frame.to),
+        "gas": quantity(frame.gas),
+        "gasUsed": quantity(frame.gas_used),
+        "input": data(frame.input),
+    }
+    if frame.kind not in ("STATICCALL", "DELEGATECALL"):
+        written["value"] = quantity(frame.value)
+    if frame.output:
+        written["output"] = data(frame.output)
+    if frame.error:
+        written["error"] = frame.error
+        reason = revert_reason(frame.output)
+        if reason:
+            written["revertReason"] = reason
+    if options.with_logs and not frame.error:
+        written["logs"] = [
+            {
+                "address": data(address),
+                "topics": [f"{topic:#066x}" for topic in topics],
+                "data": data(content),
+            }
+            for address, topics, content in frame.logs
+        ]
+    decoded = _decoded(frame)
+    if decoded:
+        written["decoded"] = decoded
+    if frame.calls and not options.only_top_call:
+        written["calls"] = [_frame(call, options) for call in frame.calls]
+    return written
+
+
+def _decoded(frame: Frame) -> Json | None:
+    """A call of an exchange by name; None for any other, and for what it does not know."""
+    found = exchange_call(frame.to, frame.input)
+    if found is None:
+        return None
+    name, entry, arguments = found
+    decoded: Json = {"contract": name, "function": entry["name"], "arguments": plain(arguments)}
+    if frame.error:
+        error = exchange_error(frame.output)
+        decoded["error"] = str(error) if error else frame.error
+    else:
+        decoded["result"] = plain(decode_outputs(entry, frame.output))
+    return decoded

@@ -1,0 +1,298 @@
+"""What is ours: markets, depth, orders, trades, positions, accounts, checkpoints.
+
+The exchanges are named `spot` and `perp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from evm_dex.abi.artifact import load_artifact
+from evm_dex.abi.interface import Event, Interface, decode_outputs
+from evm_dex.abi.lazy_eth_abi import undecodable
+from evm_dex.client.cheats.exchange_cheats import DexCheats
+from evm_dex.client.market_lookup import perp_market, spot_market
+from evm_dex.errors import CallFailed
+from evm_dex.evm.simulator import Call
+from evm_dex.node import exchange
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_errors import failed
+from evm_dex.node.rpc_json import Json
+from evm_dex.node.rpc_types import (
+    Block,
+    HexAddress,
+    Kind,
+    Quantity,
+    counted,
+    data,
+    read_address,
+    shaped,
+)
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.tables import TableNumber
+from precompiles.perp.markets import listed_markets
+from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
+
+_LONGEST_NAME = 64
+_MOST_ROWS = 500
+_MOST_BLOCKS = 5_000
+"""How far back trades are looked for."""
+_NATIVE = {"symbol": "ETH", "decimals": 18}
+
+
+def _read_exchange(value: Any) -> str:
+    if value not in ("spot", "perp"):
+        raise ValueError
+    return str(value)
+
+
+def _read_named(value: Any) -> Address | str:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME:
+        raise ValueError
+    return read_address(value) if value[:2] in ("0x", "0X") else value
+
+
+_NAMED = Kind("Named", "an address, or a symbol such as WETH", {"type": "string"}, _read_named)
+_EXCHANGE = Kind("Exchange", '"spot" or "perp"', {"enum": ["spot", "perp"]}, _read_exchange)
+Exchange = Annotated[str, _EXCHANGE]
+Named = Annotated[Address | str, _NAMED]
+Count = Annotated[int, counted("Count", _MOST_ROWS)]
+Markets = Annotated[Json, shaped("Markets", "markets of both exchanges, and their tokens")]
+Depth = Annotated[Json, shaped("Depth", "bids and asks, best first")]
+OrderObject = Annotated[Json, shaped("Order", "an order as it is now")]
+Orders = Annotated[list[Json], shaped("Orders", "orders", "array")]
+Trades = Annotated[list[Json], shaped("Trades", "trades, newest first", "array")]
+PositionObject = Annotated[Json, shaped("Position", "a position as it is now")]
+Positions = Annotated[list[Json], shaped("Positions", "positions", "array")]
+AccountObject = Annotated[Json, shaped("Account", "what a user has on both exchanges")]
+Checkpoints = Annotated[list[Json], shaped("Checkpoints", "checkpoints, oldest first", "array")]
+CheckResult = Annotated[Json, shaped("SelfCheck", "violations, and rows by table")]
+
+
+@contextmanager
+def _looking(node: Node, block: Block) -> Iterator[tuple[Ledger, int]]:
+    """The ledger after a block, and that block's time."""
+    header = node.header("latest" if block == "pending" else block)
+    with node.chain.ledger_at(header.hash) as ledger:
+        yield ledger, header.timestamp
+
+
+@rpc("dex_markets")
+def markets(node: Node, block: Block = "latest") -> Markets:
+    """Every market of both exchanges with its prices, and symbol and decimals of its tokens."""
+    with _looking(node, block) as (ledger, now):
+        spot = sorted(ledger.markets.rows.values(), key=lambda market: market.number)
+        perp = listed_markets(ledger)
+        symbols = {} if node.dex is None else {v: k for k, v in node.dex.perp_markets.items()}
+        listed = [
+            {**exchange.perp_market(ledger, market, now), "symbol": symbols.get(market.asset, "")}
+            for market in perp
+        ]
+        addresses = {token for market in spot for token in (market.asset, market.quote)}
+        addresses |= {market.asset for market in perp if market.asset in ledger.tokens.rows}
+        if perp:
+            addresses.add(ledger.perp.settings.collateral)
+        found = [exchange.spot_market(ledger, market) for market in spot]
+    tokens = {data(address): _token(node, address) for address in sorted(addresses)}
+    return {"spot": found, "perp": listed, "tokens": tokens}
+
+
+@rpc("dex_depth")
+def depth(
+    node: Node, where: Exchange, market: Named, levels: Count = 20, block: Block = "latest"
+) -> Depth:
+    """Price levels of a market's book with size and number of orders, best first."""
+    asset = _market(node, where, market)
+    with _looking(node, block) as (ledger, _):
+        _require_market(ledger, where, asset)
+        book = ledger.book(asset) if where == "spot" else ledger.perp.book(asset)
+        return exchange.depth(book, levels)
+
+
+@rpc("dex_order")
+def order(node: Node, where: Exchange, order_id: Quantity, block: Block = "latest") -> OrderObject:
+    """An order by id, live, waiting for its trigger, or ended."""
+    with _looking(node, block) as (ledger, _):
+        found = (
+            ledger.order(order_id)
+            if where == "spot"
+            else ledger.perp.triggers.get(order_id) or ledger.perp_order(order_id)
+        )
+        if found is None:
+            raise failed(f"no {where} order {order_id}")
+        return exchange.order(found)
+
+
+@rpc("dex_openOrders")
+def open_orders(
+    node: Node, where: Exchange, user: HexAddress, count: Count = 100, block: Block = "latest"
+) -> Orders:
+    """A user's live orders and waiting triggers, newest first."""
+    with _looking(node, block) as (ledger, _):
+        if where == "spot":
+            ids = list(ledger.live.by_owner.of(user))[-count:]
+            return [exchange.order(ledger.orders.rows[i]) for i in reversed(ids)]
+        perp = ledger.perp
+        ids = list(perp.live.by_owner.of(user))[-count:]
+        return [exchange.order(perp.triggers.get(i) or perp.orders.rows[i]) for i in reversed(ids)]
+
+
+@rpc("dex_trades")
+def trades(
+    node: Node,
+    where: Exchange,
+    market: Named,
+    count: Count = 50,
+    from_block: Quantity = 0,
+) -> Trades:
+    """The newest trades of a market, as far as the last 5,000 blocks have them.
+
+    With `fromBlock` only those from there on, for who knows the ones before.
+    """
+    address = SPOT_ADDRESS if where == "spot" else PERP_ADDRESS
+    interface = _interface(where)
+    topic = interface.topic("Trade")
+    topics = ((topic,), (bytes(12) + _market(node, where, market),))
+    found: list[Json] = []
+    last = node.chain.head.block_number
+    lowest = max(from_block, last - _MOST_BLOCKS)
+    while last >= lowest and len(found) < count:
+        first = max(lowest, last - 255)
+        entries = list(node.chain.history.logs(first, last, (address,), topics))
+        for entry in reversed(entries):
+            event = interface.decode_event(entry.log)
+            assert event is not None, "its topic is that of an event"
+            found.append(
+                {**_shown(event), "blockNumber": entry.height, "logIndex": entry.log_index}
+            )
+        last = first - 1
+    return found[:count]
+
+
+@rpc("dex_position")
+def position(node: Node, position_id: Quantity, block: Block = "latest") -> PositionObject:
+    """A position by id, open or ended."""
+    with _looking(node, block) as (ledger, now):
+        row = ledger.position(position_id)
+        if row is None:
+            raise failed(f"no position {position_id}")
+        return exchange.position(ledger, row, now)
+
+
+@rpc("dex_positions")
+def positions(node: Node, user: HexAddress, block: Block = "latest") -> Positions:
+    """A user's open positions, oldest first."""
+    with _looking(node, block) as (ledger, now):
+        ids = ledger.perp.open_positions.by_owner.of(user)[:_MOST_ROWS]
+        rows = ledger.perp.positions.rows
+        return [exchange.position(ledger, rows[position_id], now) for position_id in ids]
+
+
+@rpc("dex_account")
+def account(node: Node, user: HexAddress, block: Block = "latest") -> AccountObject:
+    """A user's balances on the spot exchange, and collateral and margin on the perpetual one."""
+    with _looking(node, block) as (ledger, now):
+        return exchange.account(ledger, user, sorted(ledger.tokens.rows), now)
+
+
+@rpc("dex_checkpoints")
+def checkpoints(node: Node) -> Checkpoints:
+    """The checkpoints there are; none for a chain in memory."""
+    found = node.dex.checkpoints() if node.dex else ()
+    return [
+        {
+            "height": info.height,
+            "problem": info.problem,
+            "pinned": info.pinned,
+            "madeAt": info.manifest.made_at if info.manifest else None,
+            "blockHash": f"0x{info.manifest.block_hash}" if info.manifest else None,
+            "rows": sum(info.manifest.rows.values()) if info.manifest else 0,
+            "ownBytes": info.usage().own,
+            "sharedBytes": info.usage().shared,
+        }
+        for info in found
+    ]
+
+
+@rpc("dex_selfCheck")
+def self_check(node: Node) -> CheckResult:
+    """Every violation of every invariant of both exchanges; an empty list when all is well."""
+    counts = node.chain.ledger.commitment.counts
+    violations = node.dex.self_check() if node.dex else []
+    rows = {table.name.lower(): counts.get(table, 0) for table in TableNumber}
+    return {"violations": violations, "rows": rows}
+
+
+@rpc("dex_deal", cheat=True)
+def deal(node: Node, token: Named, user: HexAddress, amount: Quantity) -> Quantity:
+    """Let an account have so much of a token, or of the native coin; the block it is in."""
+    return _cheats(node).deal(token, user, amount).block_number
+
+
+@rpc("dex_dealOnSpot", cheat=True)
+def deal_on_spot(node: Node, token: Named, user: HexAddress, amount: Quantity) -> Quantity:
+    """Add to what an account has on the spot exchange, with real backing; the block it is in."""
+    return _cheats(node).deal_on_spot(token, user, amount).block_number
+
+
+@rpc("dex_dealOnPerp", cheat=True)
+def deal_on_perp(node: Node, user: HexAddress, amount: Quantity) -> Quantity:
+    """Add collateral to a perpetual account, with real backing; the block it is in."""
+    return _cheats(node).deal_on_perp(user, amount).block_number
+
+
+@rpc("dex_setOraclePrice", cheat=True)
+def set_oracle_price(node: Node, market: Named, price: Quantity) -> Quantity:
+    """Give a perpetual market a price in its feeder's name; the block it is in."""
+    return _cheats(node).set_oracle_price(market, price).block_number
+
+
+def _cheats(node: Node) -> DexCheats:
+    if node.dex is None:
+        raise failed("this chain has no exchanges to cheat on")
+    return node.dex.cheats
+
+
+def _market(node: Node, where: str, named: Address | str) -> Address:
+    if isinstance(named, bytes):
+        return named
+    if node.dex is None:
+        raise failed(f"this chain knows no symbols, such as {named}: give an address")
+    return spot_market(node.dex, named) if where == "spot" else perp_market(node.dex, named)
+
+
+def _require_market(ledger: Ledger, where: str, market: Address) -> None:
+    listed = ledger.markets.rows if where == "spot" else ledger.perp.markets.rows
+    if market not in listed:
+        raise failed(f"no {where} market {data(market)}: see dex_markets")
+
+
+def _token(node: Node, address: Address) -> Json:
+    """Symbol and decimals as the token tells them; empty and 0 where it does not."""
+    if address == NATIVE_COIN:
+        return dict(_NATIVE)
+    interface = Interface(load_artifact("TestToken")["abi"])
+    found: Json = {}
+    for name, default in (("symbol", ""), ("decimals", 0)):
+        function = interface.function(name, 0)
+        asked = Call(to=address, data=interface.encode_call(function, ()), gas=100_000)
+        try:
+            found[name] = decode_outputs(function, node.chain.call(asked))
+        except (CallFailed, *undecodable()):
+            found[name] = default
+    return found
+
+
+def _interface(where: str) -> Interface:
+    return Interface(load_artifact("ISpot" if where == "spot" else "IPerp")["abi"])
+
+
+def _shown(event: Event) -> Json:
+    """Numbers as text but for ids, which are small."""
+    return {
+        name: value if isinstance(value, bool | str) or name.endswith("Id") else str(value)
+        for name, value in event.args.items()
+    }

@@ -1,0 +1,114 @@
+"""What gas costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from evm_dex.blocks.fees import blob_base_fee, effective_gas_price
+from evm_dex.blocks.header import Header
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_json import GAS_PER_BLOB, Json, block_receipts
+from evm_dex.node.rpc_types import Block, Kind, Quantity, quantity, shaped
+from evm_dex.node.tx_defaults import priority_fee
+
+_MAX_BLOB_GAS = 9 * GAS_PER_BLOB
+_MOST_PERCENTILES = 100
+
+
+def _read_percentiles(value: Any) -> list[float]:
+    if not isinstance(value, list) or len(value) > _MOST_PERCENTILES:
+        raise ValueError
+    if not all(type(item) in (int, float) and 0 <= item <= 100 for item in value):
+        raise ValueError
+    if sorted(value) != value:
+        raise ValueError
+    return value
+
+
+Percentiles = Annotated[
+    list[float],
+    Kind(
+        "Percentiles",
+        f"a list of at most {_MOST_PERCENTILES} ascending numbers from 0 to 100",
+        {"type": "array", "items": {"type": "number"}},
+        _read_percentiles,
+    ),
+]
+
+
+@rpc("eth_gasPrice")
+def gas_price(node: Node) -> Quantity:
+    """Wei per gas that a legacy transaction should offer for the next block."""
+    return _next_header(node).base_fee_per_gas + priority_fee(node)
+
+
+@rpc("eth_maxPriorityFeePerGas")
+def max_priority_fee(node: Node) -> Quantity:
+    """Wei per gas that a transaction may offer beside the base fee."""
+    return priority_fee(node)
+
+
+@rpc("eth_baseFee")
+def base_fee(node: Node) -> Quantity:
+    """Wei per gas that the next block burns."""
+    return _next_header(node).base_fee_per_gas
+
+
+@rpc("eth_blobBaseFee")
+def next_blob_base_fee(node: Node) -> Quantity:
+    """Wei per blob gas in the next block."""
+    return blob_base_fee(_next_header(node).excess_blob_gas)
+
+
+@rpc("eth_feeHistory")
+def fee_history(
+    node: Node, block_count: Quantity, newest_block: Block, percentiles: Percentiles | None = None
+) -> Annotated[Json, shaped("FeeHistory", "base fees, how full blocks were, and rewards")]:
+    """Fees of some blocks and the one after them.
+
+    Rewards are the priority fees paid at the asked percentiles of each block's gas.
+    """
+    if block_count < 1:
+        raise invalid_params("blockCount is to be at least 1")
+    newest = node.header(newest_block)
+    count = min(block_count, node.limits.fee_blocks, newest.block_number + 1)
+    first = newest.block_number - count + 1
+    headers = [node.header(height) for height in range(first, newest.block_number)] + [newest]
+    after = _next_header(node) if newest.hash == node.chain.head.hash else newest.child()
+    found: Json = {
+        "oldestBlock": quantity(first),
+        "baseFeePerGas": [quantity(it.base_fee_per_gas) for it in (*headers, after)],
+        "gasUsedRatio": [it.gas_used / it.gas_limit for it in headers],
+        "baseFeePerBlobGas": [
+            quantity(blob_base_fee(it.excess_blob_gas)) for it in (*headers, after)
+        ],
+        "blobGasUsedRatio": [it.blob_gas_used / _MAX_BLOB_GAS for it in headers],
+    }
+    if percentiles is not None:
+        found["reward"] = [_rewards(node, header, percentiles) for header in headers]
+    return found
+
+
+def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[str]:
+    """Priority fees at percentiles of the block's gas, transactions ordered by what they paid."""
+    paid = sorted(
+        (effective_gas_price(item.transaction, header) - header.base_fee_per_gas, item.gas_used)
+        for item in block_receipts(node.chain.history, header)
+    )
+    if not paid:
+        return ["0x0"] * len(percentiles)
+    rewards, place, gas = [], 0, paid[0][1]
+    for percentile in percentiles:
+        threshold = header.gas_used * percentile / 100
+        while gas < threshold and place < len(paid) - 1:
+            place += 1
+            gas += paid[place][1]
+        rewards.append(quantity(paid[place][0]))
+    return rewards
+
+
+def _next_header(node: Node) -> Header:
+    return node.chain.next_header()

@@ -1,0 +1,102 @@
+"""Accounts, code and storage after a block."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_json import Json
+from evm_dex.node.rpc_types import (
+    Block,
+    Data,
+    HexAddress,
+    Kind,
+    Quantity,
+    Slot,
+    data,
+    quantity,
+    read_address,
+    read_slot,
+    shaped,
+)
+
+_MOST_SLOTS = 1_024
+
+
+def _word(value: int) -> str:
+    return f"{value:#066x}"
+
+
+def _read_wanted(value: Any) -> dict[str, list[int]]:
+    if not isinstance(value, dict) or sum(len(slots) for slots in value.values()) > _MOST_SLOTS:
+        raise ValueError
+    for address in value:
+        read_address(address)
+    return {address: [read_slot(slot) for slot in slots] for address, slots in value.items()}
+
+
+_WANTED = Kind(
+    "WantedSlots",
+    f"an object of lists of storage keys by address, at most {_MOST_SLOTS} in all",
+    {"type": "object"},
+    _read_wanted,
+)
+_WORD = Kind("Word", "32 bytes in hex", {"type": "string", "pattern": "^0x[0-9a-f]{64}$"},
+             write=_word)  # fmt: skip
+
+
+@rpc("eth_getBalance")
+def get_balance(node: Node, address: HexAddress, block: Block = "latest") -> Quantity:
+    """Wei of an account after a block."""
+    return node.state(block).get_balance(address)
+
+
+@rpc("eth_getCode")
+def get_code(node: Node, address: HexAddress, block: Block = "latest") -> Data:
+    """A contract's code after a block; empty for other accounts."""
+    return node.state(block).get_code(address)
+
+
+@rpc("eth_getTransactionCount")
+def get_transaction_count(node: Node, address: HexAddress, block: Block = "latest") -> Quantity:
+    """An account's nonce after a block; `pending` counts its transactions that wait."""
+    if block == "pending":
+        return node.chain.next_nonce(address)
+    return node.state(block).get_nonce(address)
+
+
+@rpc("eth_getStorageAt")
+def get_storage(
+    node: Node, address: HexAddress, slot: Slot, block: Block = "latest"
+) -> Annotated[int, _WORD]:
+    """One storage word of a contract after a block."""
+    return node.state(block).get_storage(address, slot)
+
+
+@rpc("eth_getStorageValues")
+def get_storage_values(
+    node: Node, slots: Annotated[dict[str, list[int]], _WANTED], block: Block = "latest"
+) -> Annotated[Json, shaped("StorageValues", "storage words by address")]:
+    """Several storage words of several contracts after a block."""
+    if not any(slots.values()):
+        raise invalid_params("empty request: name at least one storage key")
+    state = node.state(block)
+    return {
+        address: [_word(state.get_storage(read_address(address), slot)) for slot in keys]
+        for address, keys in slots.items()
+    }
+
+
+@rpc("eth_getAccountInfo")
+def get_account_info(
+    node: Node, address: HexAddress, block: Block = "latest"
+) -> Annotated[Json, shaped("AccountInfo", "balance, nonce and code")]:
+    """Balance, nonce and code of an account after a block, in one answer."""
+    state = node.state(block)
+    return {
+        "balance": quantity(state.get_balance(address)),
+        "nonce": quantity(state.get_nonce(address)),
+        "code": data(state.get_code(address)),
+    }

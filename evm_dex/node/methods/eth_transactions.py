@@ -1,0 +1,222 @@
+"""Transactions on the chain, their receipts, and what waits for a block."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from eth_utils.address import to_checksum_address
+
+from evm_dex.blocks.body import StoredTransaction
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.chain.block_store import IncludedTransaction
+from evm_dex.errors import UnknownTransaction
+from evm_dex.node.blob_sidecar import without_blobs
+from evm_dex.node.methods.eth_blocks import find_header
+from evm_dex.node.node import Node
+from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_errors import RpcError
+from evm_dex.node.rpc_json import Json, receipt_object, transaction_object
+from evm_dex.node.rpc_types import (
+    DATA,
+    Block,
+    BlockHash,
+    BlockId,
+    Data,
+    Hash,
+    HexAddress,
+    Quantity,
+    data,
+    or_null,
+    quantity,
+    shaped,
+)
+from precompiles.types import Address
+
+TransactionObject = Annotated[
+    Json | None, or_null(shaped("TransactionObject", "a transaction and where it is"))
+]
+ReceiptObject = Annotated[
+    Json | None, or_null(shaped("ReceiptObject", "what became of a transaction"))
+]
+Raw = Annotated[bytes | None, or_null(DATA)]
+_NOT_MINED = 4
+"""EIP-7966"""
+Pool = Annotated[Json, shaped("Pool", "transactions that wait, by sender and nonce")]
+
+
+@rpc("eth_sendRawTransaction")
+def send_raw_transaction(node: Node, raw: Data) -> Hash:
+    """Hand in a signed transaction; its hash. With automine it is in a block by then."""
+    return node.submit(decode(without_blobs(raw)))
+
+
+@rpc("eth_sendRawTransactionSync")
+def send_raw_transaction_sync(node: Node, raw: Data, timeout: Quantity = 0) -> ReceiptObject:  # noqa: ARG001 - see mined
+    """Hand in a signed transaction; its receipt (EIP-7966)."""
+    return mined(node, send_raw_transaction(node, raw))
+
+
+def mined(node: Node, transaction_hash: bytes) -> Json:
+    """The receipt of what was just handed in. Raises RpcError where it is not in a block yet.
+
+    Nobody is kept waiting for that: meanwhile nothing else could be done on the chain.
+    """
+    found = _included(node, transaction_hash)
+    if found is None:
+        raise RpcError(
+            _NOT_MINED,
+            "the transaction waits for a block: ask for its receipt with eth_getTransactionReceipt",
+            data(transaction_hash),
+        )
+    return receipt_object(found)
+
+
+@rpc("eth_getTransactionByHash")
+def transaction_by_hash(node: Node, transaction_hash: Hash) -> TransactionObject:
+    """A transaction on the chain or waiting; null for none such."""
+    found = _included(node, transaction_hash)
+    if found is not None:
+        return transaction_object(found.transaction, found.header, found.index)
+    waiting = node.waiting(transaction_hash)
+    return None if waiting is None else transaction_object(waiting)
+
+
+@rpc("eth_getTransactionByBlockNumberAndIndex")
+def transaction_by_block(node: Node, block: Block, index: Quantity) -> TransactionObject:
+    """A transaction by its place in a block; null for none such."""
+    found = _placed(node, block, index)
+    if found is None:
+        return None
+    header, stored = found
+    return transaction_object(decode(stored.raw, stored.sender), header, index)
+
+
+@rpc("eth_getTransactionByBlockHashAndIndex")
+def transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> TransactionObject:
+    """A transaction by its place in a block; null for none such."""
+    return transaction_by_block(node, BlockHash(block_hash), index)
+
+
+@rpc("eth_getTransactionBySenderAndNonce")
+def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> TransactionObject:
+    """A transaction on the chain or waiting, by its sender and nonce; null for none such."""
+    if nonce >= node.chain.state.get_nonce(address):
+        both = (*node.chain.mempool, *node.queue)
+        found = (item for item in both if (item.sender, item.nonce) == (address, nonce))
+        return next(map(transaction_object, found), None)
+    header = node.header(_height_of(node, address, nonce))
+    for index, stored in enumerate(node.chain.history.body(header.hash).transactions):
+        transaction = decode(stored.raw, stored.sender)
+        if (transaction.sender, transaction.nonce) == (address, nonce):
+            return transaction_object(transaction, header, index)
+    return None  # it was a contract's, or set by hand
+
+
+@rpc("eth_getRawTransactionByBlockNumberAndIndex")
+def raw_transaction_by_block(node: Node, block: Block, index: Quantity) -> Raw:
+    """A transaction as it was handed in, by its place in a block; null for none such."""
+    found = _placed(node, block, index)
+    return None if found is None else found[1].raw
+
+
+@rpc("eth_getRawTransactionByBlockHashAndIndex")
+def raw_transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> Raw:
+    """A transaction as it was handed in, by its place in a block; null for none such."""
+    return raw_transaction_by_block(node, BlockHash(block_hash), index)
+
+
+@rpc("eth_getRawTransactionByHash")
+def raw_transaction_by_hash(node: Node, transaction_hash: Hash) -> Raw:
+    """A transaction as it was handed in; null for none such."""
+    found = _included(node, transaction_hash)
+    transaction = found.transaction if found else node.waiting(transaction_hash)
+    return None if transaction is None else transaction.raw
+
+
+@rpc("eth_getTransactionReceipt")
+def receipt(node: Node, transaction_hash: Hash) -> ReceiptObject:
+    """What became of a transaction on the chain; null for none such."""
+    found = _included(node, transaction_hash)
+    return None if found is None else receipt_object(found)
+
+
+@rpc("eth_pendingTransactions")
+def pending_transactions(
+    node: Node,
+) -> Annotated[list[Json], shaped("Transactions", "transactions that wait", "array")]:
+    """Transactions that wait for a block, in order of arrival."""
+    return [transaction_object(item) for item in node.chain.mempool]
+
+
+@rpc("txpool_status")
+def pool_status(node: Node) -> Annotated[Json, shaped("PoolStatus", "how many wait")]:
+    """How many transactions wait for a block, and how many for earlier ones of their sender."""
+    return {
+        "pending": quantity(len(node.chain.mempool)),
+        "queued": quantity(len(node.queue)),
+    }
+
+
+@rpc("txpool_content")
+def pool_content(node: Node) -> Pool:
+    """The transactions that wait, by sender and nonce."""
+    return {"pending": _by_sender(node.chain.mempool), "queued": _by_sender(node.queue)}
+
+
+@rpc("txpool_contentFrom")
+def pool_content_from(node: Node, address: HexAddress) -> Pool:
+    """The transactions of one sender that wait, by nonce."""
+    sender = to_checksum_address(address)
+    return {
+        "pending": _by_sender(node.chain.mempool).get(sender, {}),
+        "queued": _by_sender(node.queue).get(sender, {}),
+    }
+
+
+@rpc("txpool_inspect")
+def pool_inspect(node: Node) -> Pool:
+    """The transactions that wait, by sender and nonce, each in a line."""
+    return {
+        "pending": _by_sender(node.chain.mempool, _line),
+        "queued": _by_sender(node.queue, _line),
+    }
+
+
+def _line(item: Transaction) -> str:
+    to = to_checksum_address(item.to) if item.to else "contract creation"
+    return f"{to}: {item.value} wei + {item.gas} gas × {item.max_fee_per_gas} wei"  # noqa: RUF001 - geth writes it so
+
+
+def _by_sender(
+    waiting: Iterable[Transaction], shown: Callable[[Transaction], Any] = transaction_object
+) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for item in waiting:
+        by_nonce = found.setdefault(to_checksum_address(item.sender), {})
+        by_nonce[str(item.nonce)] = shown(item)
+    return found
+
+
+def _height_of(node: Node, sender: Address, nonce: int) -> int:
+    """The first block after which a nonce was used up. Raises StateMissing for pruned ones."""
+    heights = range(node.chain.head.block_number + 1)
+    return bisect_right(heights, nonce, key=lambda at: node.state(at).get_nonce(sender))
+
+
+def _placed(node: Node, block: BlockId, index: int) -> tuple[Header, StoredTransaction] | None:
+    """A transaction by its place in a block; None for none such."""
+    header = find_header(node, block)
+    if header is None:
+        return None
+    stored = node.chain.history.body(header.hash).transactions
+    return (header, stored[index]) if index < len(stored) else None
+
+
+def _included(node: Node, transaction_hash: bytes) -> IncludedTransaction | None:
+    try:
+        return node.chain.history.included(transaction_hash)
+    except UnknownTransaction:
+        return None

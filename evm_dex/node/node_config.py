@@ -1,0 +1,120 @@
+"""From options to a served chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+import evm_dex
+from evm_dex.blocks.dev_accounts import MNEMONIC, Account, derive_accounts
+from evm_dex.chain.genesis.genesis_file import default_genesis_file, read_genesis_file
+from evm_dex.http.origin_policy import Guard
+from evm_dex.node.node import Node
+from evm_dex.node.request_limits import Limits
+from evm_dex.node.server import Server
+
+if TYPE_CHECKING:
+    from evm_dex.client.dex import Dex
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """What is served, and to whom."""
+
+    path: Path | None = None
+    genesis: Path | None = None
+    accounts: int = 10
+    mnemonic: str = ""
+    """Empty for the well-known one."""
+    balance: int = 10_000 * 10**18
+    """Wei of each account of a new chain."""
+    chain_id: int | None = None
+    gas_limit: int | None = None
+    automine: bool = True
+    checkpoint_interval: int | None = None
+    keep_limit: int = 0
+    cheats: bool = True
+    host: str = "127.0.0.1"
+    origins: tuple[str, ...] = ()
+    block_seconds: float | None = None
+    limits: Limits = Limits()
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Dex, Server]]:
+        """The chain and its server, not yet listening.
+
+        Raises what opening a chain raises, ValueError for options that contradict it.
+        """
+        self._check_mnemonic()
+        dex = evm_dex.open(
+            self.path,
+            genesis=self.new_genesis() if self._is_new or self.genesis else None,
+            checkpoint_interval=self.checkpoint_interval,
+            automine=self.automine,
+            keep_limit=self.keep_limit,
+        )
+        with dex:
+            self._check_kept(dex)
+            if self.block_seconds is not None:
+                dex.chain.interval = max(1, round(self.block_seconds))
+            node = Node(
+                dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats, limits=self.limits
+            )
+            guard = Guard(self.host, self.origins)
+            yield dex, Server(node, guard, block_seconds=self.block_seconds)
+
+    def _check_mnemonic(self) -> None:
+        """Refuse a mistyped one, which would have accounts of its own."""
+        if self.mnemonic in ("", MNEMONIC):
+            return
+        from eth_account.hdaccount.mnemonic import Mnemonic  # noqa: PLC0415 - loads its lists of words
+        from eth_utils.exceptions import ValidationError  # noqa: PLC0415 - as above
+
+        try:
+            language = Mnemonic.detect_language(self.mnemonic)
+            is_valid = Mnemonic(language).is_mnemonic_valid(self.mnemonic)
+        except ValidationError:
+            is_valid = False
+        if not is_valid:
+            raise ValueError(
+                "--mnemonic is no BIP-39 phrase: a word is not in its list, there are not 12 to 24 "
+                "of them, or they do not match the checksum in the last one"
+            )
+
+    def _check_kept(self, dex: Dex) -> None:
+        """Refuse options for a new chain that contradict one that is there already."""
+        kept = {"chain-id": dex.chain.chain_id, "gas-limit": dex.chain.header(0).gas_limit}
+        for name, asked in (("chain-id", self.chain_id), ("gas-limit", self.gas_limit)):
+            if asked is not None and asked != kept[name]:
+                raise ValueError(
+                    f"--{name} {asked} is for a new chain, the one at {self.path} was begun with "
+                    f"{kept[name]}: leave it out, or choose another --db"
+                )
+
+    @cached_property
+    def _keyed(self) -> tuple[Account, ...]:
+        return derive_accounts(self.mnemonic or MNEMONIC, self.accounts)
+
+    def keyed_accounts(self) -> tuple[Account, ...]:
+        """Accounts whose keys are at hand."""
+        return self._keyed
+
+    def new_genesis(self) -> Mapping[str, Any]:
+        """The genesis of a new chain: that of the file or the default one, with the options."""
+        file = read_genesis_file(self.genesis) if self.genesis else default_genesis_file()
+        content: dict[str, Any] = msgspec.to_builtins(file)
+        funded = {f"0x{account.address.hex()}": str(self.balance) for account in self._keyed}
+        content["accounts"] = {**funded, **content["accounts"]}
+        if self.chain_id is not None:
+            content["chain_id"] = self.chain_id
+        if self.gas_limit is not None:
+            content["gas_limit"] = self.gas_limit
+        return content
+
+    @property
+    def _is_new(self) -> bool:
+        return self.path is None or not (self.path / "db").is_dir()

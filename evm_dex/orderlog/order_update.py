@@ -1,0 +1,213 @@
+"""One change of one order: the event that the outbox, the wire and every history store hold."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from types import GenericAlias
+from typing import Any
+
+import msgspec
+from blake3 import blake3
+from msgspec import Struct
+
+from evm_dex.orderlog.order_status import Status
+from evm_dex.orderlog.totals import Totals
+from precompiles.types import Address, CloseReason, OrderKind, TimeInForce
+
+VERSION = 1
+"""Of the encodings of an update, to machines and to people."""
+FINGERPRINT_BYTES = 8
+_PREFIX = bytes((VERSION,))
+_LARGEST_PLAIN = 2**64 - 1
+
+
+class Exchange(IntEnum):
+    """Which precompile an order was placed on. Order ids are unique across both."""
+
+    SPOT = 1
+    PERP = 2
+
+
+class Kind(IntEnum):
+    """What happened to an order. New members go at the end."""
+
+    PLACED = 1
+    TRADE = 2
+    REDUCED = 3
+    """It got smaller and kept its place."""
+    CLOSED = 4
+    """It ended in any way but a fill."""
+    TRIGGER_PLACED = 5
+    TRIGGER_FIRED = 6
+    """The mark price was reached; what became of the order follows."""
+    ROLLED_BACK = 7
+    """Blocks were taken back: the order is what the fields say again, or GONE."""
+    GAP = 8
+    """No order: from the block named up to this event, changes were not recorded."""
+    FOUND = 9
+    """It is open as recording begins after a GAP; how it came to be so was not recorded."""
+
+
+class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
+    """One change of one order, with the order as it is afterwards.
+
+    Quantities are in smallest units of the market's asset, quote amounts in those of its quote
+    token (spot) or of the collateral (perpetuals); a price is quote units per base unit.
+    """
+
+    event_id: int
+    """Strictly +1 from event to event, from 1; 0 as long as it has none."""
+    kind: Kind
+    exchange: Exchange
+    order_id: int
+    client_order_id: int = 0
+    """0 where the owner gave none."""
+    user: Address
+    market: Address
+    is_buy: bool
+    order_type: OrderKind = OrderKind.LIMIT
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    status: Status
+    price: int
+    """The worst price accepted; 0 for a trigger that trades at market."""
+    trigger_price: int = 0
+    quantity: int
+    """Asked for, filled ones included; less after REDUCED."""
+    filled_quantity: int = 0
+    """Cumulative; kept when the rest is cancelled or expires."""
+    filled_quote: int = 0
+    """Cumulative, exact."""
+    average_price: int = 0
+    """filled_quote * base unit / filled_quantity, rounded down; 0 before the first fill."""
+    last_price: int = 0
+    """Of this fill; this and the next are 0 unless `kind` is TRADE."""
+    last_quantity: int = 0
+    last_quote: int = 0
+    trade_id: int = 0
+    """Of this fill; after ROLLED_BACK the first of the order's trades that was undone, or 0."""
+    is_maker: bool = False
+    fee: int = 0
+    """Of this fill, in the token received; see `fee_in_base`."""
+    reason: CloseReason = CloseReason.NONE
+    block_number: int
+    transaction_hash: bytes
+    """32 bytes; zeros for ROLLED_BACK and GAP, where the block is the one gone back to."""
+    log_index: int
+    """Place among all logs of the block."""
+    timestamp: int
+    """Of the block, in seconds."""
+    undone: Totals | None = None
+    """What ROLLED_BACK takes away from the user's totals; None for every other kind."""
+
+    @property
+    def leaves(self) -> int:
+        """What may still be filled: quantity = filled + leaves while open, 0 when ended."""
+        return self.quantity - self.filled_quantity if self.status.is_open else 0
+
+    @property
+    def fee_in_base(self) -> bool:
+        """Whether `fee` is in the market's asset: that of a spot buyer is."""
+        return self.exchange == Exchange.SPOT and self.is_buy
+
+
+_NAMES = OrderUpdate.__struct_fields__
+AMOUNTS = (
+    *("client_order_id", "price", "trigger_price", "quantity", "filled_quantity"),
+    *("filled_quote", "average_price", "last_price", "last_quantity", "last_quote", "fee"),
+)
+_AMOUNT_PLACES = tuple(_NAMES.index(name) - 1 for name in AMOUNTS)
+_UNDONE = _NAMES.index("undone") - 1
+_Amount = int | bytes
+_encoder = msgspec.msgpack.Encoder()
+_STORED = (
+    *(Kind, Exchange, int, _Amount, Address, Address, bool, OrderKind, TimeInForce, bool),
+    *(Status, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount),
+    *(_Amount, int, bool, _Amount, CloseReason, int, bytes, int, int),
+    tuple[_Amount, ...] | None,
+)
+_decoder: msgspec.msgpack.Decoder[tuple[object, ...]] = msgspec.msgpack.Decoder(
+    GenericAlias(tuple, _STORED)
+)
+
+
+class UnknownUpdate(ValueError):  # noqa: N818 - says what was found
+    """Bytes that are not an update of the version this program reads."""
+
+
+def encode(update: OrderUpdate) -> bytes:
+    """The compact form, without the event id, which is the key it is kept under.
+
+    A version byte, then a msgpack array; an amount above 64 bits as minimal big-endian bytes.
+    """
+    if update.undone is None:
+        try:
+            return _PREFIX + _encoder.encode(msgspec.structs.astuple(update)[1:])
+        except OverflowError:  # an amount is too large for msgpack
+            pass
+    fields: list[Any] = list(msgspec.structs.astuple(update)[1:])
+    for place in _AMOUNT_PLACES:
+        if fields[place] > _LARGEST_PLAIN:
+            fields[place] = _shrunk(fields[place])
+    if update.undone is not None:
+        fields[_UNDONE] = tuple(
+            amount if amount <= _LARGEST_PLAIN else _shrunk(amount)
+            for amount in msgspec.structs.astuple(update.undone)
+        )
+    return _PREFIX + _encoder.encode(fields)
+
+
+def decode(event_id: int, payload: bytes) -> OrderUpdate:
+    """What `encode` made of an update. Raises UnknownUpdate."""
+    if payload[:1] != _PREFIX:
+        raise UnknownUpdate(
+            f"event {event_id} is of version {payload[0] if payload else 'none'}, this program "
+            f"reads version {VERSION}"
+        )
+    try:
+        fields: list[Any] = list(_decoder.decode(memoryview(payload)[1:]))
+    except msgspec.MsgspecError as error:
+        raise UnknownUpdate(f"event {event_id} does not decode: {error}") from error
+    for place in _AMOUNT_PLACES:
+        if isinstance(fields[place], bytes):
+            fields[place] = int.from_bytes(fields[place], "big")
+    if fields[_UNDONE] is not None:
+        fields[_UNDONE] = Totals(*(_grown(amount) for amount in fields[_UNDONE]))
+    return OrderUpdate(event_id=event_id, **dict(zip(_NAMES[1:], fields, strict=True)))
+
+
+def as_json(update: OrderUpdate) -> dict[str, object]:
+    """The form for people: names for numbers, 0x for bytes, amounts as decimal strings.
+
+    Strings, since amounts outgrow what JSON readers hold exactly.
+    """
+    shown: dict[str, object] = {"version": VERSION}
+    for name in _NAMES:
+        value = getattr(update, name)
+        match value:
+            case bool() | None:
+                shown[name] = value
+            case IntEnum():
+                shown[name] = value.name.lower()
+            case bytes():
+                shown[name] = "0x" + value.hex()
+            case Totals():
+                shown[name] = value.as_json()
+            case _:
+                shown[name] = str(value) if name in AMOUNTS else value
+    shown["leaves"] = str(update.leaves)
+    shown["fee_in_base"] = update.fee_in_base
+    return shown
+
+
+def _shrunk(amount: int) -> bytes:
+    return amount.to_bytes((amount.bit_length() + 7) >> 3, "big")
+
+
+def _grown(amount: int | bytes) -> int:
+    return amount if isinstance(amount, int) else int.from_bytes(amount, "big")
+
+
+def fingerprint(update: OrderUpdate) -> bytes:
+    """Bytes that tell an update from another of the same id, made by another history."""
+    return blake3(encode(update)).digest(FINGERPRINT_BYTES)

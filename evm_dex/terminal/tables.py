@@ -1,0 +1,181 @@
+"""What people look at: a book as a ladder, trades, checkpoints, as tables for the terminal.
+
+Importing this module loads nothing; the first table loads rich.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from evm_dex.blocks.addresses import to_address
+from evm_dex.errors import ChainError
+from precompiles.types import NATIVE_COIN
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from checkpoint.diff import Counts
+    from checkpoint.manifest import CheckpointInfo
+    from evm_dex.abi.interface import Event
+    from evm_dex.blocks.addresses import AddressLike
+    from evm_dex.client.dex import Dex
+
+_BAR_WIDTH = 24
+_MOST_COLUMNS = 5
+
+
+def units(amount: int, decimals: int) -> str:
+    """An amount of smallest units in whole tokens, without rounding."""
+    whole, part = divmod(amount, 10**decimals)
+    digits = f"{part:0{decimals}d}".rstrip("0") if part else ""
+    return f"{whole:,}.{digits}" if digits else f"{whole:,}"
+
+
+def plain_table(title: str, columns: Sequence[str], *, right: Iterable[str] = ()) -> Table:
+    """An empty table in the one style used everywhere; columns named in `right` hold numbers."""
+    from rich import box  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    numbers = set(right)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left")
+    return table
+
+
+def book_table(dex: Dex, asset: AddressLike, symbol: str, levels: int = 8) -> Table:
+    """The best levels of a market, asks above bids, with bars for their sizes."""
+    quote = dex.spot.call("getMarket", asset).quote
+    base_decimals, quote_decimals = _decimals(dex, asset), _decimals(dex, quote)
+    depth = dex.spot.call("getDepth", asset, levels)
+    asks = list(zip(depth.askPrices, depth.askAmounts, strict=True))
+    bids = list(zip(depth.bidPrices, depth.bidAmounts, strict=True))
+    title = f"Order book {symbol} at block {dex.head.number}"
+    return book_ladder(
+        title, asks, bids, base_decimals=base_decimals, quote_decimals=quote_decimals
+    )
+
+
+def _decimals(dex: Dex, token: AddressLike) -> int:
+    """Of amounts; none where a token does not tell."""
+    if to_address(token) == NATIVE_COIN:
+        return 18
+    try:
+        return int(dex.contract(token, "TestToken").call("decimals"))
+    except (ChainError, ValueError):
+        return 0
+
+
+def book_ladder(
+    title: str,
+    asks: Sequence[tuple[int, int]],
+    bids: Sequence[tuple[int, int]],
+    *,
+    base_decimals: int,
+    quote_decimals: int,
+) -> Table:
+    """Price levels as (price, size), best first: asks above bids, with bars for their sizes."""
+    largest = max((size for _, size in (*asks, *bids)), default=1)
+    table = plain_table(title, ("side", "price", "amount", "depth"), right=("price", "amount"))
+    for name, style, rows in (("ask", "red", asks[::-1]), ("bid", "green", bids)):
+        for price, size in rows:
+            bar = "█" * max(1, size * _BAR_WIDTH // largest)
+            amounts = units(price, quote_decimals), units(size, base_decimals)
+            table.add_row(name, *amounts, bar, style=style)
+    return table
+
+
+def trades_table(trades: Sequence[Event], base_decimals: int, quote_decimals: int) -> Table:
+    """Trades, oldest first."""
+    columns = ("trade", "taker", "price", "amount", "maker order", "taker order")
+    table = plain_table("Last trades", columns, right=("trade", *columns[2:]))
+    for trade in trades:
+        args = trade.args
+        table.add_row(
+            str(args["tradeId"]),
+            "buys" if args["takerIsBuy"] else "sells",
+            units(args["price"], quote_decimals),
+            units(args["amount"], base_decimals),
+            str(args["makerOrderId"]),
+            str(args["takerOrderId"]),
+        )
+    return table
+
+
+def table_name(number: int) -> str:
+    """What a table of the ledger is called; one of a newer version by its number."""
+    from precompiles.ledger.tables import TableNumber  # noqa: PLC0415 - loads the ledger
+
+    try:
+        return TableNumber(number).name.lower()
+    except ValueError:
+        return f"table {number}"
+
+
+def age(made_at: str, now: datetime | None = None) -> str:
+    """How long ago an ISO 8601 time was, in its largest unit."""
+    elapsed = (now or datetime.now(UTC)) - datetime.fromisoformat(made_at)
+    seconds = max(int(elapsed.total_seconds()), 0)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
+    """Checkpoints, oldest first: `own` bytes are freed with them, `shared` ones are not."""
+    from rich.filesize import decimal  # noqa: PLC0415 - see above
+
+    columns = ("height", "made", "age", "block", "rows", "own", "shared", "state")
+    table = plain_table("Checkpoints", columns, right=("height", "age", "rows", "own", "shared"))
+    for info in checkpoints:
+        manifest, usage = info.manifest, info.usage()
+        state = "problem" if info.problem else "pinned" if info.pinned else "ok"
+        sizes = decimal(usage.own), decimal(usage.shared)
+        if manifest is None:
+            table.add_row(str(info.height), "", "", "", "", *sizes, state, style="red")
+            continue
+        table.add_row(
+            str(info.height),
+            manifest.made_at[5:16].replace("T", " "),
+            age(manifest.made_at),
+            manifest.block_hash[:8],
+            f"{sum(manifest.rows.values()):,}",
+            *sizes,
+            state,
+            style="red" if info.problem else None,
+        )
+    return table
+
+
+def checkpoint_rows_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
+    """Rows by table, of those that have some, in the newest checkpoints: one column each."""
+    found = [(info.height, info.manifest.rows) for info in checkpoints if info.manifest]
+    shown = found[-_MOST_COLUMNS:]
+    numbers = sorted({int(number) for _, rows in shown for number in rows})
+    heights = [f"block {height}" for height, _ in shown]
+    table = plain_table("Rows by table", ("table", *heights), right=heights)
+    for number in numbers:
+        counts = (f"{rows.get(str(number), 0):,}" for _, rows in shown)
+        table.add_row(table_name(number), *counts)
+    return table
+
+
+def difference_table(old: str, new: str, counts: Mapping[int, Counts]) -> Table:
+    """How many rows differ, by table."""
+    columns = ("table", "added", "changed", "removed")
+    table = plain_table(f"From {old} to {new}", columns, right=columns[1:])
+    for number, found in sorted(counts.items()):
+        figures = (found.added, found.changed, found.removed)
+        table.add_row(table_name(number), *(f"{figure:,}" for figure in figures))
+    return table
+
+
+def counts_table(dex: Dex) -> Table:
+    """Ledger rows by table."""
+    table = plain_table(f"Rows at block {dex.head.number}", ("table", "rows"), right=("rows",))
+    for name, count in dex.counts().items():
+        table.add_row(name, str(count))
+    return table

@@ -1,0 +1,82 @@
+"""Failures in the terms that eth-tester's users know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eth_tester.exceptions import SnapshotNotFound, TransactionFailed
+from eth_utils.exceptions import ValidationError
+
+from evm_dex.abi.interface import Interface, exchange_error
+from evm_dex.blocks.rlp import RLPException
+from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.errors import (
+    CallFailed,
+    CallRefused,
+    SnapshotLost,
+    TransactionRejected,
+    UnknownSnapshot,
+)
+from evm_dex.evm.vm_errors import UnrecognizedTransactionType
+
+_SOLIDITY = Interface(())
+
+
+class Refused(TransactionRejected, ValidationError):  # noqa: N818 - as those of the chain
+    """What never ran, as the chain does not take it: py-evm's error for it, by our name too."""
+
+
+class Failed(TransactionFailed):
+    """A call or estimate that ran and failed; `output` is the revert data, empty if there is none.
+
+    web3.py raises a plain TransactionFailed in its stead; this one is its `__context__`.
+    """
+
+    def __init__(self, message: str, output: bytes) -> None:
+        super().__init__(message)
+        self.output = output
+
+
+@contextmanager
+def in_their_terms() -> Iterator[None]:
+    """What the chain raises becomes Refused, Failed or SnapshotNotFound."""
+    try:
+        yield
+    except (TransactionRejected, CallRefused) as error:
+        raise Refused(str(error)) from error
+    except CallFailed as error:
+        raise Failed(failure_message(error), error.output) from error
+    except (UnknownSnapshot, SnapshotLost) as error:
+        raise SnapshotNotFound(str(error)) from error
+
+
+def failure_message(error: CallFailed) -> str:
+    """Why a call failed: the contract's words, an exchange's error with its fields, or bytes.
+
+    Custom errors of other contracts stay encoded, written as bytes, which is how web3.py knows
+    Solidity's panics and off-chain look-ups.
+    """
+    if not error.output:
+        return error.reason
+    decoded = _SOLIDITY.decode_error(error.output)
+    if decoded is not None and decoded.name == "Error":
+        return str(decoded.args["message"])
+    known = exchange_error(error.output)
+    return str(known) if known is not None else str(error.output)
+
+
+def read_raw(raw: bytes) -> Transaction:
+    """A raw transaction.
+
+    Raises what py-evm's own decoder would: UnrecognizedTransactionType, or RLP's DecodingError;
+    TransactionRejected for what it has no error for.
+    """
+    if raw and 0x04 < raw[0] < 0x80:
+        raise UnrecognizedTransactionType(raw[0], "types 1 to 4 and legacy are accepted")
+    try:
+        return decode(raw)
+    except TransactionRejected as error:
+        if isinstance(error.__cause__, RLPException):
+            raise error.__cause__ from None
+        raise
