@@ -10,7 +10,7 @@ from typing import Any
 Artifact = Mapping[str, Any]
 """A compiler's output for one contract: `abi`, `bytecode`, and what else it wrote."""
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 _DIRECTORIES = (
     _PACKAGE / "contract_artifacts",
     _PACKAGE / "artifacts",
