@@ -23,7 +23,7 @@ from checkpoint.rocks import RocksStore
 from checkpoint.usage import disk_used
 from precompiles.ledger.commitment import EMPTY_ACCUMULATOR
 from precompiles.ledger.storage import Commitment
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 from precompiles.types import Address
 
 _ROUNDS = 7

@@ -18,7 +18,7 @@ from precompiles.ledger.checks import check
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.recovery import open_ledger
 from precompiles.ledger.storage import UntrustedStorage
-from precompiles.ledger.tables import IdKey, Table, TableNumber
+from precompiles.ledger.table import IdKey, Table, TableNumber
 
 _PROGRESS_STEP = 4096
 

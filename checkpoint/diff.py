@@ -21,7 +21,7 @@ from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange, UntrustedStorage
-from precompiles.ledger.tables import IdKey, Table
+from precompiles.ledger.table import IdKey, Table
 
 Kind = Literal["added", "changed", "removed"]
 _PROGRESS_STEP = 4096

@@ -21,9 +21,9 @@ PACKAGES = ("precompiles", "checkpoint", "evm_dex")
 
 # What an exchange stands on; neither knows the other.
 SHARED = (
-    "precompiles.abi", "precompiles.attempts", "precompiles.batches", "precompiles.context",
-    "precompiles.engine", "precompiles.errors", "precompiles.ledger", "precompiles.limits",
-    "precompiles.ownership", "precompiles.precompile", "precompiles.tokens", "precompiles.types",
+    "precompiles.abi", "precompiles.context", "precompiles.engine", "precompiles.errors",
+    "precompiles.ledger", "precompiles.limits", "precompiles.orders", "precompiles.ownership",
+    "precompiles.precompile", "precompiles.tokens", "precompiles.types",
 )  # fmt: skip
 
 # The rooms of evm_dex, in order of dependence: each may import those before it.
@@ -42,6 +42,13 @@ MAY_IMPORT = {
     "precompiles.ledger": ("precompiles.ledger", "precompiles.engine", "precompiles.types"),
     "precompiles.abi": ("precompiles.abi",),
     "precompiles.errors": ("precompiles.abi", "precompiles.errors"),
+    "precompiles.orders": (
+        "precompiles.orders",
+        "precompiles.ledger",
+        "precompiles.engine",
+        "precompiles.errors",
+        "precompiles.types",
+    ),
     "precompiles.spot": (*SHARED, "precompiles.spot"),
     "precompiles.perp": (*SHARED, "precompiles.perp"),
     "precompiles": ("precompiles",),

@@ -16,7 +16,7 @@ import evm_dex
 from checkpoint.usage import disk_usage, disk_used
 from evm_dex.cli import app
 from evm_dex.terminal.tables import age, table_name
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 
 runner = CliRunner()
 PRICE = 3_000 * 10**6

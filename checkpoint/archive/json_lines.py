@@ -32,7 +32,7 @@ from checkpoint.state import Account, decode_rlp
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import UntrustedStorage
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 
 _LARGEST_EXACT = 2**53
 _HEADER_FIELDS = (

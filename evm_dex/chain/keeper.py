@@ -15,7 +15,7 @@ from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.evm.machine import State
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp.keeping import find_due
-from precompiles.perp.methods.positions import PositionMethods
+from precompiles.perp.methods.position_methods import PositionMethods
 from precompiles.types import PERP_ADDRESS
 
 KEEPER = Account(keccak(b"evm-dex keeper"))

@@ -28,7 +28,7 @@ from evm_dex.evm.precompile_adapter import Precompile
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowStorage
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 from precompiles.types import Address
 
 _logger = logging.getLogger(__name__)

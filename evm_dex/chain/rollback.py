@@ -10,8 +10,8 @@ from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.evm.machine import State
 from evm_dex.orderlog.outbox import Outbox
+from precompiles.ledger.block_changes import changes_from_rows
 from precompiles.ledger.commitment import digest
-from precompiles.ledger.folding import changes_from_rows
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS

@@ -23,7 +23,7 @@ from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make
 from evm_dex.errors import ChainError, TransactionRejected
 from evm_dex.evm.simulator import Call
 from precompiles.ledger.checks import check
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
 
 if TYPE_CHECKING:

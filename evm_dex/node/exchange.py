@@ -14,8 +14,8 @@ from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import data
 from precompiles.engine.book import OrderBook
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position, Trigger
-from precompiles.ledger.records import Market, Order
+from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position, Trigger
+from precompiles.ledger.spot.records import Market, Order
 from precompiles.perp.accounts import cross_health, funding_due, position_health
 from precompiles.perp.clock import prices_at
 from precompiles.perp.markets import tiers_of

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Trigger
-from precompiles.ledger.records import Market, Order
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Trigger
+from precompiles.ledger.spot.records import Market, Order
+from precompiles.ledger.table import TableNumber
 from precompiles.types import Address, OrderKind, TimeInForce
 
 Rows = Mapping[tuple[int, bytes], bytes | None]

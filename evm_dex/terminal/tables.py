@@ -106,7 +106,7 @@ def trades_table(trades: Sequence[Event], base_decimals: int, quote_decimals: in
 
 def table_name(number: int) -> str:
     """What a table of the ledger is called; one of a newer version by its number."""
-    from precompiles.ledger.tables import TableNumber  # noqa: PLC0415 - loads the ledger
+    from precompiles.ledger.table import TableNumber  # noqa: PLC0415 - loads the ledger
 
     try:
         return TableNumber(number).name.lower()

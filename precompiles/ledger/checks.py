@@ -12,9 +12,9 @@ from typing import Any
 from precompiles.engine.amounts import locked_amount
 from precompiles.engine.book import Node, OrderBook
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_checks import PERP_INVARIANTS
-from precompiles.ledger.perp_records import Trigger
-from precompiles.ledger.tables import OpenOrders
+from precompiles.ledger.perp.invariants import PERP_INVARIANTS
+from precompiles.ledger.perp.records import Trigger
+from precompiles.ledger.table import OpenOrders
 
 
 def check(ledger: Ledger) -> list[str]:

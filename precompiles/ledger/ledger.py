@@ -13,14 +13,14 @@ from typing import Any
 
 from precompiles.engine.book import OrderBook
 from precompiles.engine.journal import Journal
+from precompiles.ledger.block_changes import collect_changes
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
-from precompiles.ledger.folding import fold
 from precompiles.ledger.live_orders import LiveOrders
-from precompiles.ledger.perp_records import PerpOrder, Position
-from precompiles.ledger.perp_tables import PerpTables
-from precompiles.ledger.records import Balance, Counter, Market, Order, Settings, TokenTotal
+from precompiles.ledger.perp.records import PerpOrder, Position
+from precompiles.ledger.perp.tables import PerpTables
+from precompiles.ledger.spot.records import Balance, Counter, Market, Order, Settings, TokenTotal
 from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage, UntrustedStorage
-from precompiles.ledger.tables import (
+from precompiles.ledger.table import (
     BytesKey,
     IdKey,
     RecordT,
@@ -154,7 +154,7 @@ class Ledger:
 
     def seal(self) -> LedgerChanges:
         """What changed since the last `accept`; asking changes nothing."""
-        return fold(self.journal, self.tables, self.commitment)
+        return collect_changes(self.journal, self.tables, self.commitment)
 
     def accept(self, changes: LedgerChanges) -> None:
         """Adopt what `seal` returned as the new starting point, once it is durable."""

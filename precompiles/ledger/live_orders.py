@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from precompiles.engine.book import OrderBook, RestingOrder
 from precompiles.engine.journal import Journal
-from precompiles.ledger.tables import ClientOrderIds, OpenOrders
+from precompiles.ledger.table import ClientOrderIds, OpenOrders
 from precompiles.types import Address
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from precompiles.ledger.commitment import EMPTY_COMMITMENT, SetHash, expand
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import Commitment, RowStorage, UntrustedStorage
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from precompiles.engine.liquidation import bankruptcy_price
 from precompiles.engine.rounding import divide_down
 from precompiles.errors import LiquidationCoolingDown
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position
+from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
 from precompiles.perp.accounts import (
     Health,
     charged_health,

@@ -33,7 +33,7 @@ from precompiles.engine.mark import (
 )
 from precompiles.engine.rounding import divide_down, floor_divide
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder, PerpPrices
+from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
 from precompiles.perp.events import FundingSettled
 from precompiles.perp.execution import Execution
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from precompiles.errors import ClientOrderIdNotFound, NotOrderOwner, OrderNotActive, OrderNotFound
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpOrder, Trigger
+from precompiles.ledger.perp.records import PerpOrder, Trigger
 from precompiles.perp.clock import touch
 from precompiles.perp.events import OrderClosed, OrderReduced
 from precompiles.perp.execution import Execution

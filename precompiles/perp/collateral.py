@@ -15,7 +15,7 @@ from precompiles.errors import (
     PositionIsOpen,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import Leverage, Position
+from precompiles.ledger.perp.records import Leverage, Position
 from precompiles.perp.accounts import charged_health, position_health, require_fresh_account
 from precompiles.perp.clock import touch
 from precompiles.perp.events import Deposit, LeverageSet, MarginChanged, Withdrawal

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from precompiles.engine.deleveraging import rank
 from precompiles.engine.rounding import divide_down, divide_up
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, Position
+from precompiles.ledger.perp.records import PerpMarket, Position
 from precompiles.perp.accounts import HEALTH_GAS, unit_health
 from precompiles.perp.events import Deleveraged
 from precompiles.perp.execution import Execution

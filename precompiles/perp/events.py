@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from precompiles.abi.event import Event
-from precompiles.ledger.perp_records import PerpOrder, Trigger
+from precompiles.ledger.perp.records import PerpOrder, Trigger
 from precompiles.types import Address
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from precompiles.attempts import go_back, point
 from precompiles.engine.amounts import fee, quote_amount
 from precompiles.engine.matching import Fill, SelfMatch, match
 from precompiles.errors import NoOraclePrice, PositionBankrupt, StalePrice
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder
+from precompiles.ledger.perp.records import PerpMarket, PerpOrder
+from precompiles.orders.savepoint import go_back, point
 from precompiles.perp.accounts import require_fresh_account
 from precompiles.perp.affording import charge_fee, missing_margin, standing
 from precompiles.perp.closing import close, reduce_order

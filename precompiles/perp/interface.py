@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from precompiles.perp.methods.accounts import AccountMethods
-from precompiles.perp.methods.markets import MarketMethods
-from precompiles.perp.methods.orders import OrderMethods
-from precompiles.perp.methods.positions import PositionMethods
+from precompiles.perp.methods.account_methods import AccountMethods
+from precompiles.perp.methods.market_methods import MarketMethods
+from precompiles.perp.methods.order_methods import OrderMethods
+from precompiles.perp.methods.position_methods import PositionMethods
 
 
 class Perp(OrderMethods, PositionMethods, AccountMethods, MarketMethods):

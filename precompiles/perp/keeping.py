@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, PerpPrices, Position
-from precompiles.ledger.positions import Alarm, unit_key
+from precompiles.ledger.perp.indexes import Alarm, unit_key
+from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
 from precompiles.perp.accounts import (
     entry_margin,
     funding_due,

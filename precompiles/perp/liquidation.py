@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from precompiles.attempts import go_back, point
 from precompiles.errors import (
     NotLiquidatable,
     PositionBankrupt,
     PositionHealthy,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, Position
+from precompiles.ledger.perp.records import PerpMarket, Position
+from precompiles.orders.savepoint import go_back, point
 from precompiles.perp.accounts import (
     HEALTH_GAS,
     Health,

@@ -18,7 +18,7 @@ from precompiles.errors import (
     PositionNotOpen,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder, Position
+from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
 from precompiles.perp.accounts import (
     charged_health,
     is_in_danger,

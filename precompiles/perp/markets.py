@@ -22,8 +22,8 @@ from precompiles.errors import (
     UnknownMarket,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket
-from precompiles.ledger.rows import grow, shrink
+from precompiles.ledger.perp.records import PerpMarket
+from precompiles.ledger.record import grow, shrink
 from precompiles.ownership import require_owner
 from precompiles.perp.clock import touch
 from precompiles.perp.events import BackstopSet, CollateralSet, MarketChanged, MarketListed

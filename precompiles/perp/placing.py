@@ -25,7 +25,7 @@ from precompiles.errors import (
     WouldTakeLiquidity,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, PerpOrder, PerpPrices
+from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
 from precompiles.perp.accounts import charged_health, require_fresh_account
 from precompiles.perp.affording import Standing, missing_margin, standing
 from precompiles.perp.clock import touch

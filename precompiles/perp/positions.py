@@ -12,7 +12,7 @@ from precompiles.engine.margin import initial_margin
 from precompiles.engine.position import Change, Exposure, apply_fill
 from precompiles.errors import PositionBankrupt
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import Leverage, PerpMarket, PerpPrices, Position
+from precompiles.ledger.perp.records import Leverage, PerpMarket, PerpPrices, Position
 from precompiles.perp.accounts import funding_due
 from precompiles.perp.clock import prices_at
 from precompiles.perp.events import PositionChanged

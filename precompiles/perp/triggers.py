@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.attempts import go_back, point
 from precompiles.errors import ContractError, InvalidTrigger
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp_records import PerpMarket, Trigger
+from precompiles.ledger.perp.records import PerpMarket, Trigger
+from precompiles.orders.savepoint import go_back, point
 from precompiles.perp.clock import touch
 from precompiles.perp.closing import end_trigger
 from precompiles.perp.events import TriggerFired, TriggerPlaced

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from precompiles.errors import ClientOrderIdNotFound, NotOrderOwner, OrderNotActive, OrderNotFound
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Market, Order
+from precompiles.ledger.spot.records import Market, Order
 from precompiles.spot.events import OrderClosed, OrderReduced
 from precompiles.spot.execution import Execution
 from precompiles.spot.settlement import change_hold

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from precompiles.abi.event import Event
-from precompiles.ledger.records import Market, Order
+from precompiles.ledger.spot.records import Market, Order
 from precompiles.types import Address
 
 

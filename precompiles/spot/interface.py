@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from precompiles.abi.method import method
-from precompiles.batches import Result, cancel_one, place_one
 from precompiles.context import CallContext
 from precompiles.errors import OrderNotFound
-from precompiles.ledger.records import Order
+from precompiles.ledger.spot.records import Order
 from precompiles.limits import MAX_BATCH, MAX_DEPTH_LEVELS, MAX_PAGE, check_limit
+from precompiles.orders.batch import Result, try_cancel, try_place
 from precompiles.precompile import Precompile
 from precompiles.spot import closing, funds, markets, placing, replacing
 from precompiles.spot.closing import CANCEL_GAS
@@ -343,8 +343,8 @@ class Spot(Precompile):
     def _place_one(self, execution: Execution, request: OrderRequest) -> Result:
         execution.charge(PLACE_GAS)
         ledger = self.ledger
-        return place_one(ledger, execution, lambda: placing.place(ledger, execution, request))
+        return try_place(ledger, execution, lambda: placing.place(ledger, execution, request))
 
     def _cancel_one(self, execution: Execution, order_id: int) -> bytes:
         execution.charge(CANCEL_GAS)
-        return cancel_one(lambda: closing.cancel(self.ledger, execution, order_id))
+        return try_cancel(lambda: closing.cancel(self.ledger, execution, order_id))

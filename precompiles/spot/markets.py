@@ -13,7 +13,7 @@ from precompiles.errors import (
     UnknownMarket,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Market
+from precompiles.ledger.spot.records import Market
 from precompiles.ownership import require_owner
 from precompiles.spot.events import MarketListed, OwnershipTransferred
 from precompiles.spot.execution import Execution

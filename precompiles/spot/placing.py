@@ -19,7 +19,7 @@ from precompiles.errors import (
     WouldTakeLiquidity,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Market, Order
+from precompiles.ledger.spot.records import Market, Order
 from precompiles.spot.closing import close, reduce
 from precompiles.spot.events import OrderClosed, OrderPlaced, OrderReduced, Trade
 from precompiles.spot.execution import Execution

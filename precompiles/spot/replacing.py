@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from precompiles.errors import AmountBelowFilled
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Order
+from precompiles.ledger.spot.records import Order
 from precompiles.spot.closing import close, reduce, require_live
 from precompiles.spot.events import OrderReplaced
 from precompiles.spot.execution import Execution

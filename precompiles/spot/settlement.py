@@ -7,7 +7,7 @@ from typing import NamedTuple
 from precompiles.engine.amounts import fee, locked_amount, quote_amount
 from precompiles.errors import InsufficientBalance
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Market, Order
+from precompiles.ledger.spot.records import Market, Order
 from precompiles.types import Address
 
 

@@ -22,7 +22,7 @@ from checkpoint.state import Account, walk_trie
 from evm_dex.blocks.body import decode_body, decode_receipts, encode_body, encode_receipts
 from evm_dex.chain.block_proof import inspect_block
 from evm_dex.errors import UnknownBlock
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 from precompiles.types import PERP_ADDRESS, OrderStatus
 from tests.chain.trading import transactions
 from tests.checkpoint.archives import inspect, put_together, take_apart

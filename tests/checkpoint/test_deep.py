@@ -16,11 +16,11 @@ from checkpoint.head import Head
 from checkpoint.reachability import mark_state
 from checkpoint.store import Store
 from checkpoint.verify import verify
-from precompiles.ledger.folding import commit
+from precompiles.ledger.block_changes import commit
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.records import Balance, Counter, Order
+from precompiles.ledger.spot.records import Balance, Counter, Order
 from precompiles.ledger.storage import LedgerChanges, RowChange
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 
 ORDER = (1).to_bytes(8, "big")
 

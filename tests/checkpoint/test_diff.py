@@ -23,10 +23,10 @@ from checkpoint.memory import MemoryStore
 from checkpoint.rocks import RocksStore
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange
-from precompiles.ledger.tables import Table, TableNumber
+from precompiles.ledger.table import Table, TableNumber
 from tests.checkpoint.fake_chain import FakeChain
-from tests.precompiles.test_perp_recovery import SAMPLES as PERP_SAMPLES
-from tests.precompiles.test_recovery import SAMPLES as SPOT_SAMPLES
+from tests.precompiles.ledger.test_perp_recovery import SAMPLES as PERP_SAMPLES
+from tests.precompiles.ledger.test_recovery import SAMPLES as SPOT_SAMPLES
 
 KEYS = st.binary(min_size=1, max_size=3)
 ROWS = st.dictionaries(KEYS, st.binary(max_size=2), max_size=12)

@@ -15,7 +15,8 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.precompile import Precompile
 from precompiles.standalone import StandaloneContext, call
 from precompiles.types import Address
-from tests.precompiles import perp_world, world
+from tests.precompiles import world
+from tests.precompiles.abi.test_codec import values_of
 from tests.precompiles.client import (
     GAS,
     PERP,
@@ -29,10 +30,10 @@ from tests.precompiles.client import (
     topic,
     types,
 )
-from tests.precompiles.perp_invariants import violations
-from tests.precompiles.perp_scenarios import exchange, play
-from tests.precompiles.test_codec import values_of
-from tests.precompiles.test_errors import Token
+from tests.precompiles.perp import world as perp_world
+from tests.precompiles.perp.invariants import violations
+from tests.precompiles.perp.scenarios import exchange, play
+from tests.precompiles.spot.test_errors import Token
 
 PERP_STORY = """
     setVault gold V 1000000      = ok

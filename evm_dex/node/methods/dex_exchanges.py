@@ -32,7 +32,7 @@ from evm_dex.node.rpc_types import (
     shaped,
 )
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.table import TableNumber
 from precompiles.perp.markets import listed_markets
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from checkpoint.store import StoreReader
-from precompiles.ledger.perp_records import PerpOrder, Trigger
-from precompiles.ledger.records import Order
-from precompiles.ledger.tables import TableNumber
+from precompiles.ledger.perp.records import PerpOrder, Trigger
+from precompiles.ledger.spot.records import Order
+from precompiles.ledger.table import TableNumber
 from tests.history.kills.facts import PERP, SPOT, Kind, facts_of_block
 from tests.history.kills.model import NUMBERS, Key
 

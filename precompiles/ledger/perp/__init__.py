@@ -1,0 +1,1 @@
+"""Rows of the perpetuals exchange, and the indexes over them."""

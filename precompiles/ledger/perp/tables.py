@@ -1,0 +1,187 @@
+"""The tables of the perpetuals exchange and the indexes over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from precompiles.engine.book import OrderBook
+from precompiles.engine.journal import Journal
+from precompiles.ledger.live_orders import LiveOrders
+from precompiles.ledger.perp.indexes import PositionIndex, TriggerIndex, Watchlist, unit_key
+from precompiles.ledger.perp.records import (
+    Leverage,
+    PerpAccount,
+    PerpFund,
+    PerpMarket,
+    PerpOrder,
+    PerpPrices,
+    PerpSettings,
+    Position,
+    Trigger,
+)
+from precompiles.ledger.table import (
+    BytesKey,
+    IdKey,
+    Table,
+    TableNumber,
+)
+from precompiles.types import ZERO_ADDRESS, Address
+
+_ONLY = b"\x00"
+_NO_SETTINGS = PerpSettings(ZERO_ADDRESS, ZERO_ADDRESS)
+_NO_FUND = PerpFund(0, 0, 0)
+
+
+class PerpTables:
+    """The perpetuals part of a ledger: rows, books, and who has what."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._settings: Table[bytes, PerpSettings] = Table(
+            TableNumber.PERP_SETTINGS, BytesKey(1), PerpSettings.decode, journal
+        )
+        self._fund: Table[bytes, PerpFund] = Table(
+            TableNumber.PERP_FUND, BytesKey(1), PerpFund.decode, journal
+        )
+        self.markets: Table[bytes, PerpMarket] = Table(
+            TableNumber.PERP_MARKETS, BytesKey(20), PerpMarket.decode, journal
+        )
+        self.prices: Table[bytes, PerpPrices] = Table(
+            TableNumber.PERP_PRICES, BytesKey(20), PerpPrices.decode, journal
+        )
+        self.accounts: Table[bytes, PerpAccount] = Table(
+            TableNumber.PERP_ACCOUNTS, BytesKey(20), PerpAccount.decode, journal
+        )
+        self.leverages: Table[bytes, Leverage] = Table(
+            TableNumber.PERP_LEVERAGES, BytesKey(40), Leverage.decode, journal
+        )
+        self.positions: Table[int, Position] = Table(
+            TableNumber.POSITIONS, IdKey(), Position.decode, journal, lambda row: row.is_open
+        )
+        self.orders: Table[int, PerpOrder] = Table(
+            TableNumber.PERP_ORDERS, IdKey(), PerpOrder.decode, journal, lambda row: row.is_active
+        )
+        self.triggers: Table[int, Trigger] = Table(
+            TableNumber.TRIGGERS, IdKey(), Trigger.decode, journal
+        )
+        self.tables: tuple[Table[Any, Any], ...] = (
+            self._settings,
+            self._fund,
+            self.markets,
+            self.prices,
+            self.accounts,
+            self.leverages,
+            self.positions,
+            self.orders,
+            self.triggers,
+        )
+        self.live: LiveOrders[PerpOrder] = LiveOrders(journal, self._lives_on)
+        """Resting orders; by owner and client id also waiting triggers."""
+        self.open_positions = PositionIndex()
+        self.waiting_triggers = TriggerIndex()
+        self.watchlist = Watchlist()
+        self.moved_on: dict[bytes, PerpPrices] = {}
+        """By market: its prices at a later time, until a row that they follow from changes."""
+        self.orders.index = self.live.changed
+        self.triggers.index = self._index_trigger
+        self.orders.watch = self._order_changed
+        self.triggers.watch = self.waiting_triggers.changed
+        self.positions.watch = self._position_changed
+        self.accounts.watch = self._account_changed
+        self.prices.watch = self._prices_changed
+        self.markets.watch = self._market_changed
+
+    @property
+    def settings(self) -> PerpSettings:
+        """Collateral and backstop; zero addresses before they are set."""
+        return self._settings.get(_ONLY) or _NO_SETTINGS
+
+    @settings.setter
+    def settings(self, settings: PerpSettings) -> None:
+        self._settings.put(_ONLY, settings)
+
+    @property
+    def fund(self) -> PerpFund:
+        """Collateral held, insurance and deficit."""
+        return self._fund.get(_ONLY) or _NO_FUND
+
+    @fund.setter
+    def fund(self, fund: PerpFund) -> None:
+        self._fund.put(_ONLY, fund)
+
+    def cash(self, user: Address) -> int:
+        """An account's collateral that is not set apart; may be negative."""
+        account = self.accounts.get(user)
+        return account.cash if account else 0
+
+    def change_cash(self, user: Address, change: int) -> None:
+        """Add to an account's cash."""
+        if change:
+            cash = self.cash(user) + change
+            self.accounts.put(user, PerpAccount(cash) if cash else None)
+
+    def netting_position(self, user: Address, asset: Address) -> Position | None:
+        """The one position of an account that its orders in a market change."""
+        position_id = self.open_positions.netting.get((user, asset))
+        return None if position_id is None else self.positions.rows[position_id]
+
+    def book(self, asset: bytes) -> OrderBook[PerpOrder]:
+        """The book of a market."""
+        return self.live.book(asset)
+
+    def index_loaded(self) -> None:
+        """Build every index from the rows that were loaded, by ascending id."""
+        self.live.load(self.orders.rows.values(), self.triggers.rows.values())
+        for trigger in self.triggers.rows.values():
+            self.waiting_triggers.changed(trigger.id, None, trigger)
+        for position in self.positions.rows.values():
+            self._position_changed(position.id, None, position)
+
+    def _position_changed(
+        self, position_id: int, before: Position | None, after: Position | None
+    ) -> None:
+        self.open_positions.changed(position_id, before, after)
+        row = after or before
+        if row is not None:  # An ended one that is looked back beyond is not in memory.
+            self.watchlist.touch(unit_key(row))
+
+    def _account_changed(
+        self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
+    ) -> None:
+        self.watchlist.touch(user)
+
+    def _prices_changed(
+        self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None
+    ) -> None:
+        """Funding changes what positions are worth; a mark price alone is what alarms are for."""
+        self.moved_on.pop(asset, None)
+        if before and after and before.funding_index != after.funding_index:
+            self._touch_all(asset)
+
+    def _market_changed(
+        self, asset: bytes, _before: PerpMarket | None, _after: PerpMarket | None
+    ) -> None:
+        self.moved_on.pop(asset, None)
+        self._touch_all(asset)
+
+    def _order_changed(
+        self, _order_id: int, before: PerpOrder | None, after: PerpOrder | None
+    ) -> None:
+        """A resting order is part of the book, which the mark price and funding follow."""
+        row = after or before
+        if row is not None:  # An ended one that is looked back beyond is not in memory.
+            self.moved_on.pop(row.asset, None)
+
+    def _touch_all(self, asset: bytes) -> None:
+        for position_id in self.open_positions.by_market.of(asset):
+            self.watchlist.touch(unit_key(self.positions.rows[position_id]))
+
+    def _index_trigger(self, before: Trigger | None, after: Trigger | None) -> None:
+        if before is None and after is not None:
+            self.live.remember(after)
+        elif before is not None and after is None:
+            self.live.forget(before)
+
+    def _lives_on(self, order_id: int) -> bool:
+        """A trigger that fired lives on as an order, and the other way round where rows go back."""
+        order = self.orders.get(order_id)
+        return order_id in self.triggers.rows or (order is not None and order.is_active)

@@ -1,0 +1,1 @@
+"""The life of an order, the same on both exchanges."""

@@ -1,0 +1,315 @@
+"""Markets: prices, rules, and who may change them."""
+
+from __future__ import annotations
+
+from precompiles.abi.method import method
+from precompiles.context import CallContext
+from precompiles.engine.funding import FUNDING_SECONDS
+from precompiles.limits import MAX_PAGE, check_limit
+from precompiles.perp import markets, oracle
+from precompiles.perp.clock import prices_at
+from precompiles.perp.markets import require_market, tiers_of
+from precompiles.perp.methods.base import Shell
+from precompiles.perp.oracle import require_price
+from precompiles.types import Address, SelfTradePrevention
+
+_SET = 30_000
+_PRICE = 40_000
+
+
+class MarketMethods(Shell):
+    """Markets by address of what is traded."""
+
+    # Prices
+
+    @method("getMarkPrice(address market) view returns (uint256 price)", gas=3_000)
+    def get_mark_price(self, context: CallContext, market: Address) -> int:
+        """Of now. Raises NoOraclePrice before the first price."""
+        rules = require_market(self.ledger, market)
+        prices = prices_at(self.ledger, rules, context.timestamp)
+        require_price(rules, prices)
+        return prices.mark
+
+    @method("setOraclePrice(address market,uint256 price) returns (uint256 markPrice)", gas=_PRICE)
+    def set_oracle_price(self, context: CallContext, market: Address, price: int) -> int:
+        """Only by the market's feeder."""
+        return self._set_price(context, market, price, 0)
+
+    @method(
+        "setOraclePrices(address market,uint256 oraclePrice,uint256 externalPrice)"
+        " returns (uint256 markPrice)",
+        gas=_PRICE,
+    )
+    def set_oracle_prices(
+        self, context: CallContext, market: Address, price: int, external: int
+    ) -> int:
+        """With the price on other perpetual markets."""
+        return self._set_price(context, market, price, external)
+
+    @method(
+        "getOracle(address market) view returns (uint256 price,uint256 updatedAt,"
+        "uint256 externalPrice,address feeder,uint256 maxAge)",
+        gas=5_000,
+    )
+    def get_oracle(self, context: CallContext, market: Address) -> tuple[object, ...]:
+        """The last price and who may give the next."""
+        rules = require_market(self.ledger, market)
+        prices = prices_at(self.ledger, rules, context.timestamp)
+        return (
+            prices.oracle,
+            prices.oracle_time,
+            prices.external,
+            rules.feeder,
+            rules.max_price_age,
+        )
+
+    @method(
+        "getFunding(address market) view returns (int256 lastRate,int256 index,"
+        "int256 premiumSum,uint256 premiumCount,uint256 nextFundingTime)",
+        gas=5_000,
+    )
+    def get_funding(self, context: CallContext, market: Address) -> tuple[int, ...]:
+        """Rates in parts of 10**12; the index in collateral per base unit, times 10**18."""
+        rules = require_market(self.ledger, market)
+        prices = prices_at(self.ledger, rules, context.timestamp)
+        hour = context.timestamp // FUNDING_SECONDS + 1
+        return (
+            prices.last_rate,
+            prices.funding_index,
+            prices.premium_sum,
+            prices.premium_count,
+            hour * FUNDING_SECONDS,
+        )
+
+    @method("getOpenInterest(address market) view returns (uint256 size)", gas=3_000)
+    def get_open_interest(self, context: CallContext, market: Address) -> int:
+        """Sum of the long sizes, which is that of the short ones."""
+        rules = require_market(self.ledger, market)
+        return prices_at(self.ledger, rules, context.timestamp).open_interest
+
+    # Rules
+
+    @method(
+        "getMarket(address market) view returns (uint256 baseUnit,uint256 tick,uint256 lot,"
+        "uint256 maxLeverage,uint256 makerFee,uint256 takerFee,uint256 liquidationFee,"
+        "address feeRecipient,uint8 selfTradePrevention,address vault,uint256 vaultLimit)",
+        gas=5_000,
+    )
+    def get_market(self, context: CallContext, market: Address) -> tuple[object, ...]:
+        """What is traded, at what cost, and who stands behind it."""
+        del context
+        rules = require_market(self.ledger, market)
+        return (
+            rules.base_unit,
+            rules.tick,
+            rules.lot,
+            rules.max_leverage,
+            rules.maker_fee,
+            rules.taker_fee,
+            rules.liquidation_fee,
+            rules.fee_recipient,
+            rules.self_trade_prevention,
+            rules.vault,
+            rules.vault_limit,
+        )
+
+    @method(
+        "getRisk(address market) view returns (uint256 maxPriceAge,uint256 maxSlippage,"
+        "uint256 partialNotional,uint256 cooldown,uint256 maxOpenInterest,"
+        "uint256 minimumNotional,uint256 priceBand,uint256 impactNotional)",
+        gas=5_000,
+    )
+    def get_risk(self, context: CallContext, market: Address) -> tuple[int, ...]:
+        """Limits of a market."""
+        del context
+        rules = require_market(self.ledger, market)
+        return (
+            rules.max_price_age,
+            rules.max_slippage,
+            rules.partial_notional,
+            rules.cooldown,
+            rules.max_open_interest,
+            rules.minimum_notional,
+            rules.price_band,
+            rules.impact_notional,
+        )
+
+    @method(
+        "getTiers(address market) view returns ((uint256 lowerBound,uint256 maxLeverage)[] tiers)",
+        gas=5_000,
+    )
+    def get_tiers(self, context: CallContext, market: Address) -> list[tuple[int, int]]:
+        """The margin table."""
+        del context
+        return list(tiers_of(require_market(self.ledger, market)))
+
+    @method("getMarkets(uint256 offset,uint256 limit) view returns (address[] markets)", gas=10_000)
+    def get_markets(self, context: CallContext, offset: int, limit: int) -> list[Address]:
+        """In the order of listing."""
+        del context
+        check_limit(limit, MAX_PAGE)
+        listed = markets.listed_markets(self.ledger)
+        return [rules.asset for rules in listed[offset : offset + limit]]
+
+    @method("getBackstop() view returns (address account)", gas=2_000)
+    def get_backstop(self, context: CallContext) -> Address:
+        """The zero address for nobody."""
+        del context
+        return self.ledger.perp.settings.backstop
+
+    # Changing the rules, only by the exchange's owner
+
+    @method("setCollateral(address token) returns (bool)", gas=_SET)
+    def set_collateral(self, context: CallContext, token: Address) -> bool:
+        """Once."""
+        with self.doing(context) as execution:
+            markets.set_collateral(self.ledger, execution, token)
+        return True
+
+    @method("setBackstop(address account) returns (bool)", gas=_SET)
+    def set_backstop(self, context: CallContext, account: Address) -> bool:
+        """Who takes over what the book does not."""
+        with self.doing(context) as execution:
+            markets.set_backstop(self.ledger, execution, account)
+        return True
+
+    @method(
+        "listMarket(address market,uint256 baseUnit,uint256 tick,uint256 lot,"
+        "uint256 maxLeverage,address feeder) returns (bool)",
+        gas=100_000,
+    )
+    def list_market(
+        self,
+        context: CallContext,
+        market: Address,
+        base_unit: int,
+        tick: int,
+        lot: int,
+        max_leverage: int,
+        feeder: Address,
+    ) -> bool:
+        """With the usual rules."""
+        with self.doing(context) as execution:
+            markets.list_market(
+                self.ledger, execution, market, base_unit, tick, lot, max_leverage, feeder
+            )
+        return True
+
+    @method(
+        "setFees(address market,uint256 makerFee,uint256 takerFee,uint256 liquidationFee,"
+        "address feeRecipient) returns (bool)",
+        gas=_SET,
+    )
+    def set_fees(
+        self,
+        context: CallContext,
+        market: Address,
+        maker_fee: int,
+        taker_fee: int,
+        liquidation_fee: int,
+        fee_recipient: Address,
+    ) -> bool:
+        """In hundred-thousandths of the notional."""
+        return self._change(
+            context,
+            market,
+            "setFees",
+            maker_fee=maker_fee,
+            taker_fee=taker_fee,
+            liquidation_fee=liquidation_fee,
+            fee_recipient=fee_recipient,
+        )
+
+    @method(
+        "setTiers(address market,(uint256 lowerBound,uint256 maxLeverage)[] tiers) returns (bool)",
+        gas=_SET,
+    )
+    def set_tiers(
+        self, context: CallContext, market: Address, tiers: list[tuple[int, int]]
+    ) -> bool:
+        """The margin table; its first leverage is the market's maximum."""
+        return self._change(context, market, "setTiers", tiers=markets.stored_tiers(tiers))
+
+    @method(
+        "setRisk(address market,uint256 maxPriceAge,uint256 maxSlippage,"
+        "uint256 partialNotional,uint256 cooldown) returns (bool)",
+        gas=_SET,
+    )
+    def set_risk(
+        self,
+        context: CallContext,
+        market: Address,
+        max_price_age: int,
+        max_slippage: int,
+        partial_notional: int,
+        cooldown: int,
+    ) -> bool:
+        """How old a price may be, how far from mark one trades, and partial liquidation."""
+        return self._change(
+            context,
+            market,
+            "setRisk",
+            max_price_age=max_price_age,
+            max_slippage=max_slippage,
+            partial_notional=partial_notional,
+            cooldown=cooldown,
+        )
+
+    @method(
+        "setLimits(address market,uint256 maxOpenInterest,uint256 minimumNotional,"
+        "uint256 priceBand) returns (bool)",
+        gas=_SET,
+    )
+    def set_limits(
+        self,
+        context: CallContext,
+        market: Address,
+        max_open_interest: int,
+        minimum_notional: int,
+        price_band: int,
+    ) -> bool:
+        """0 switches a limit off."""
+        return self._change(
+            context,
+            market,
+            "setLimits",
+            max_open_interest=max_open_interest,
+            minimum_notional=minimum_notional,
+            price_band=price_band,
+        )
+
+    @method("setFunding(address market,uint256 impactNotional) returns (bool)", gas=_SET)
+    def set_funding(self, context: CallContext, market: Address, impact_notional: int) -> bool:
+        """What is filled on the book to sample the premium."""
+        return self._change(context, market, "setFunding", impact_notional=impact_notional)
+
+    @method("setSelfTradePrevention(address market,uint8 mode) returns (bool)", gas=_SET)
+    def set_self_trade_prevention(self, context: CallContext, market: Address, mode: int) -> bool:
+        """What happens when an order meets one of its owner's."""
+        if mode > max(SelfTradePrevention):
+            raise markets.invalid("mode")
+        prevention = SelfTradePrevention(mode)
+        return self._change(
+            context, market, "setSelfTradePrevention", self_trade_prevention=prevention
+        )
+
+    @method("setFeeder(address market,address feeder) returns (bool)", gas=_SET)
+    def set_feeder(self, context: CallContext, market: Address, feeder: Address) -> bool:
+        """Whose prices count."""
+        return self._change(context, market, "setFeeder", feeder=feeder)
+
+    @method("setVault(address market,address vault,uint256 limit) returns (bool)", gas=_SET)
+    def set_vault(self, context: CallContext, market: Address, vault: Address, limit: int) -> bool:
+        """Who fills at mark what the book cannot, up to a notional; zero address: nobody."""
+        return self._change(context, market, "setVault", vault=vault, vault_limit=limit)
+
+    # Shared steps
+
+    def _change(self, context: CallContext, market: Address, what: str, **rules: object) -> bool:
+        with self.doing(context) as execution:
+            markets.change_market(self.ledger, execution, market, what, **rules)
+        return True
+
+    def _set_price(self, context: CallContext, market: Address, price: int, external: int) -> int:
+        with self.doing(context) as execution:
+            return oracle.set_price(self.ledger, execution, market, price, external)
