@@ -12,15 +12,15 @@ from random import Random
 import evm_dex
 from benchmarks.filling import fill
 from benchmarks.harness import Result, elapsed
-from checkpoint.batch import BlockBatch
 from checkpoint.diff import differing_rows, reading
+from checkpoint.disk_usage import disk_used
 from checkpoint.families import Family, height_key, row_key
 from checkpoint.head import Head
 from checkpoint.manager import CheckpointManager
 from checkpoint.manifest import list_checkpoints
 from checkpoint.restore import prove, restore
 from checkpoint.rocks import RocksStore
-from checkpoint.usage import disk_used
+from checkpoint.store_batch import BlockBatch
 from precompiles.ledger.commitment import EMPTY_ACCUMULATOR
 from precompiles.ledger.storage import Commitment
 from precompiles.ledger.table import TableNumber

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from checkpoint.batch import BlockBatch
 from checkpoint.head import Head
+from checkpoint.store_batch import BlockBatch
 from evm_dex.client.dex import Dex
 from precompiles.ledger.ledger import Ledger
 from precompiles.spot.execution import Execution

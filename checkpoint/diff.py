@@ -16,7 +16,7 @@ import msgspec
 
 from checkpoint.families import Family
 from checkpoint.restore import choose_checkpoint
-from checkpoint.rocks.beside import BesideStore
+from checkpoint.rocks.read_only_store import BesideStore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.ledger import Ledger

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from checkpoint.errors import StoreDamaged
-from checkpoint.versioned import pack, unpack
+from checkpoint.record_codec import pack, unpack
 from precompiles.ledger.commitment import ACCUMULATOR_BYTES
 from precompiles.ledger.storage import Commitment
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 from blake3 import blake3
 
+from checkpoint.disk_usage import Usage, disk_usage
 from checkpoint.errors import StoreDamaged, StoreError, WrongFormat
 from checkpoint.head import FORMAT
-from checkpoint.usage import Usage, disk_usage
 
 MANIFEST_NAME = "manifest.json"
 DATABASE_NAME = "db"

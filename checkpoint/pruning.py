@@ -15,17 +15,17 @@ from pathlib import Path
 
 import rlp
 
-from checkpoint.batch import BlockBatch
+from checkpoint.disk_usage import disk_usage
 from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
 from checkpoint.manager import CheckpointManager
 from checkpoint.manager import prune as prune_checkpoints
 from checkpoint.manifest import list_checkpoints
-from checkpoint.reachability import mark_state
 from checkpoint.rocks import RocksStore
 from checkpoint.store import DEFAULT_UNDO_WINDOW
-from checkpoint.usage import disk_usage
+from checkpoint.store_batch import BlockBatch
+from checkpoint.trie.mark import mark_state
 from checkpoint.verify import verify
 
 Progress = Callable[[str, int, int], None]

@@ -8,7 +8,8 @@ import shutil
 from contextlib import closing, suppress
 from pathlib import Path
 
-from checkpoint.building import building, write_witness
+from checkpoint.atomic_directory import building, write_witness
+from checkpoint.commit_marker import Commit, read_witness
 from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
 from checkpoint.layout import StoreLayout, rename, sync_directory
 from checkpoint.lock import StoreLock
@@ -17,7 +18,6 @@ from checkpoint.metrics import stopwatch
 from checkpoint.rocks.reader import RocksReader, set_sequence
 from checkpoint.store import Progress
 from checkpoint.verify import VerifyReport, verify
-from checkpoint.witness import Commit, read_witness
 from precompiles.ledger.commitment import digest
 
 _logger = logging.getLogger(__name__)

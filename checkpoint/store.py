@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreDamaged, UndoExpired, UnknownBlock
 from checkpoint.families import Family, height_key, height_of, row_key
 from checkpoint.head import Head
+from checkpoint.store_batch import BlockBatch
 from checkpoint.undo import decode_undo
 from precompiles.ledger.storage import Commitment, RowChange, RowStorage
 

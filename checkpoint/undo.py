@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from checkpoint.versioned import pack, unpack
+from checkpoint.record_codec import pack, unpack
 from precompiles.ledger.storage import RowChange
 
 UNDO_VERSION = 1

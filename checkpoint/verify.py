@@ -15,11 +15,11 @@ from eth_hash.auto import keccak
 from trie.exceptions import MissingTrieNode
 from trie.hexary import HexaryTrie
 
-from checkpoint.checks import header_problem
-from checkpoint.deep import ledger_problems, row_problems, state_problems
+from checkpoint.deep_verify import ledger_problems, row_problems, state_problems
 from checkpoint.errors import StoreError
 from checkpoint.families import Family
 from checkpoint.head import Head
+from checkpoint.head_checks import header_problem
 from checkpoint.metrics import stopwatch
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.commitment import EMPTY_COMMITMENT, SetHash, digest, expand
@@ -50,8 +50,8 @@ def verify(
 ) -> VerifyReport:
     """Read all ledger rows and prove them to be the state of the head's block.
 
-    `deep` then looks into them too, see `checkpoint.deep`. `progress` counts rows, deep twice
-    over. Differences and damage are reported, not raised.
+    `deep` then looks into them too, see `checkpoint.deep_verify`. `progress` counts rows, deep
+    twice over. Differences and damage are reported, not raised.
     """
     rows: dict[int, int] = {}
     head = store.head()

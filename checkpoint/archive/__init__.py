@@ -3,8 +3,8 @@
 docs/archive-format.md describes the file.
 """
 
-from checkpoint.archive.exporting import export_archive
-from checkpoint.archive.importing import import_archive
+from checkpoint.archive.exporter import export_archive
+from checkpoint.archive.importer import import_archive
 from checkpoint.archive.json_lines import export_json_lines
 from checkpoint.archive.summary import Summary
 

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import msgspec
 from eth_hash.auto import keccak
 
-from checkpoint.archive.blocks import BlockInspector
-from checkpoint.archive.exporting import new_file, write_state
-from checkpoint.archive.records import (
+from checkpoint.archive.block_verifier import BlockInspector
+from checkpoint.archive.exporter import new_file, write_state
+from checkpoint.archive.record_types import (
     BlockRecord,
     ChainRecord,
     Record,
@@ -25,11 +25,11 @@ from checkpoint.archive.records import (
     StateKind,
     StateRecord,
 )
-from checkpoint.archive.source import Source, open_source
+from checkpoint.archive.snapshot_source import Source, open_source
 from checkpoint.archive.summary import Summary
 from checkpoint.errors import StoreDamaged
-from checkpoint.state import Account, decode_rlp
 from checkpoint.store import Progress, StoreReader
+from checkpoint.trie.walk import Account, decode_rlp
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import UntrustedStorage
 from precompiles.ledger.table import TableNumber

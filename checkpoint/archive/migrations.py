@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from checkpoint.archive.reading import ArchiveReader
-from checkpoint.archive.records import (
+from checkpoint.archive.record_types import (
     FORMAT,
     convert_records,
     decode_records,

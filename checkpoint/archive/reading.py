@@ -17,7 +17,7 @@ from checkpoint.archive.framing import (
     FrameHead,
     decompress,
 )
-from checkpoint.archive.records import section_name
+from checkpoint.archive.record_types import section_name
 from checkpoint.errors import ArchiveDamaged, NotAnArchive
 
 

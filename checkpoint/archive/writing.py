@@ -9,7 +9,7 @@ from blake3 import blake3
 
 from checkpoint.archive import framing
 from checkpoint.archive.framing import MAGIC, MAX_FRAME_BYTES, PREAMBLE, TRAILER, FrameHead
-from checkpoint.archive.records import FORMAT, Record
+from checkpoint.archive.record_types import FORMAT, Record
 from checkpoint.errors import StoreError
 
 _ARRAY = b"\xdd"

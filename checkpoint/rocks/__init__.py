@@ -1,5 +1,5 @@
 """The store on disk."""
 
-from checkpoint.rocks.store import RocksStore, SyncPolicy
+from checkpoint.rocks.rocks_store import RocksStore, SyncPolicy
 
 __all__ = ["RocksStore", "SyncPolicy"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from checkpoint.record_codec import pack, unpack
 from checkpoint.rocks.database import BOOKKEEPING, Changes, Database
-from checkpoint.versioned import pack, unpack
 
 BOOKKEEPING_VERSION = 1
 _KEY = b"bookkeeping"

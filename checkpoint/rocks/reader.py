@@ -11,7 +11,7 @@ from checkpoint.families import HEAD_KEY, Family
 from checkpoint.head import Head
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
-from checkpoint.rocks.logs import check_logs
+from checkpoint.rocks.wal import check_logs
 from checkpoint.store import StoreReader
 
 
@@ -22,7 +22,7 @@ class RocksReader(StoreReader):
         """Open a database directory, not a store's root. Raises StoreDamaged, WrongFormat.
 
         It shows what is there now. Where another process writes meanwhile, that may fail or miss
-        the last commits; see `checkpoint.rocks.beside`.
+        the last commits; see `checkpoint.rocks.read_only_store`.
         """
         self.directory = directory
         check_logs(directory)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.body import (
     Body,
     StoredTransaction,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from eth_hash.auto import keccak
 
-from checkpoint.archive.records import BlockRecord
+from checkpoint.archive.record_types import BlockRecord
 from evm_dex.blocks.body import Body, decode_body, decode_receipts
 from evm_dex.blocks.header import Header, decode_header
 from evm_dex.blocks.receipt import consensus_encoding, logs_bloom

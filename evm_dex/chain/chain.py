@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import msgspec
 from eth.vm.forks.prague import PragueVM
 
-from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreDamaged, UndoExpired
 from checkpoint.head import Head
 from checkpoint.metrics import RecoveryMetrics
-from checkpoint.staging import StagedStore
+from checkpoint.overlay_store import StagedStore
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.admission import check_admission

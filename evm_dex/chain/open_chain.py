@@ -9,7 +9,7 @@ from typing import Protocol
 from eth_hash.auto import keccak
 
 from checkpoint.metrics import RecoveryMetrics, stopwatch
-from checkpoint.staging import StagedStore
+from checkpoint.overlay_store import StagedStore
 from checkpoint.store import Store
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.chain import Chain

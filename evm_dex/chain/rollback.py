@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
 from checkpoint.head import Head
-from checkpoint.staging import StagedStore
+from checkpoint.overlay_store import StagedStore
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.evm.machine import State

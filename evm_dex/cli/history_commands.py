@@ -215,7 +215,7 @@ def verify(
 
     evm-dex history verify --store sqlite:history.db --chain my-chain
     """
-    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
+    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
     from evm_dex.history.verify_history import verify as differences_of  # noqa: PLC0415 - as above
 
     with (
@@ -279,7 +279,7 @@ def consumers(
     evm-dex history consumers my-chain
     """
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
-    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - as above
+    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - as above
     from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
     from evm_dex.orderlog import cursors as registered  # noqa: PLC0415 - as above
 

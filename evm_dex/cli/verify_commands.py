@@ -130,7 +130,7 @@ def _prove(info: CheckpointInfo, deep: bool, progress: _Progress) -> dict[str, o
 
 
 def _prove_head(path: Path, deep: bool, progress: _Progress) -> dict[str, object]:
-    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
+    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
     from checkpoint.verify import verify as prove_rows  # noqa: PLC0415 - as above
 
     with closing(BesideStore(path)) as store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.store import Store
 from evm_dex.chain.genesis.genesis_file import GenesisSource
 from evm_dex.chain.open_chain import open_chain
@@ -63,7 +63,7 @@ def open_beside(path: str | Path) -> Dex:
     It does not follow the writer, and refuses new blocks. Raises NotAStore, StoreDamaged,
     UntrustedStorage, ChainError.
     """
-    from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
+    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
 
     return _opened(BesideStore(path), None, None, automine=True)
 

@@ -110,7 +110,7 @@ class ChainFeed(Feed):
 
     def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
         del consumer  # cannot be noted in a store that is only looked at
-        from checkpoint.rocks.beside import BesideStore  # noqa: PLC0415 - loads the database
+        from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
 
         try:
             with closing(BesideStore(self._path)) as store:

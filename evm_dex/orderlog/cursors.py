@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
+from checkpoint.record_codec import pack, unpack
 from checkpoint.store import Store, StoreReader
-from checkpoint.versioned import pack, unpack
+from checkpoint.store_batch import BlockBatch
 
 KEEP = 100_000
 """Events that are kept while no consumer is registered."""

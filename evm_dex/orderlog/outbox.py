@@ -11,10 +11,10 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
-from checkpoint.staging import StagedStore
-from checkpoint.versioned import pack, unpack
+from checkpoint.overlay_store import StagedStore
+from checkpoint.record_codec import pack, unpack
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.body import Body
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Receipt

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checkpoint.families import Family
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.store import Store
 from evm_dex.blocks.dev_accounts import Account, default_accounts
 from evm_dex.blocks.transaction import Transaction, sign

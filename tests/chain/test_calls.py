@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checkpoint.errors import UndoExpired
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from evm_dex.chain.block_store import BlockId
 from evm_dex.errors import CallFailed, UnknownBlock
 from evm_dex.evm.simulator import Call

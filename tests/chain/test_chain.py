@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreFailed
 from checkpoint.families import Family
 from checkpoint.head import Head
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.rocks import RocksStore
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.chain.block_store import LogEntry
 from evm_dex.errors import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.chain.genesis.genesis_file import default_genesis_file, read_genesis_file
 from evm_dex.chain.genesis.resolved import resolve_genesis, token_address

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
+from checkpoint.store_batch import BlockBatch
 from evm_dex.chain.open_chain import open_chain
 from evm_dex.client.dex import Dex
 from evm_dex.errors import ChainStopped

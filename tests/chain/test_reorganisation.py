@@ -12,12 +12,12 @@ import msgspec
 import pytest
 import rlp
 
-from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreFailed, UndoExpired
 from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.rocks import RocksStore
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.header import decode_header
 from evm_dex.client.dex import Dex
 from evm_dex.errors import (

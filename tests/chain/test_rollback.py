@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreDamaged, StoreFailed, UndoExpired
 from checkpoint.families import Family, height_key
 from checkpoint.manager import CheckpointManager
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
+from checkpoint.store_batch import BlockBatch
 from checkpoint.undo import encode_undo
 from evm_dex.client.dex import Dex
 from evm_dex.errors import ChainStopped, StateMissing, UnknownBlock, UnknownTransaction

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from evm_dex.client.dex import Dex
 from tests.chain.trading import open_on, state_of
 from tests.conftest import PROFILE

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from checkpoint.families import Family
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from evm_dex.errors import SnapshotLost, UnknownSnapshot
 from precompiles.types import SPOT_ADDRESS
 from tests.chain.support import ADD, World, state_of_everything

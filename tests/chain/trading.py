@@ -7,7 +7,7 @@ from typing import Any
 
 import evm_dex
 from checkpoint.families import Family
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.store import Store
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.transaction import Transaction, sign

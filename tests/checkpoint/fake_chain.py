@@ -10,10 +10,10 @@ from eth_hash.auto import keccak
 from trie.constants import BLANK_NODE_HASH
 from trie.hexary import HexaryTrie
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family, height_key, row_key
 from checkpoint.head import Head
 from checkpoint.store import StoreReader
+from checkpoint.store_batch import BlockBatch
 from precompiles.ledger.commitment import EMPTY_COMMITMENT, SetHash, digest, expand
 from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS

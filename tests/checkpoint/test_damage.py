@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from checkpoint.commit_marker import read_witness
 from checkpoint.errors import CommitsLost, StoreDamaged, StoreError
 from checkpoint.families import Family
 from checkpoint.rocks import RocksStore
-from checkpoint.witness import read_witness
 from tests.checkpoint.fake_chain import FakeChain, State, contents
 
 FLUSHED = 5

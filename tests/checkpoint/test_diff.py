@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from checkpoint.batch import BlockBatch
 from checkpoint.diff import Counts, RowReader, count, differing_rows, kind_of, reading
 from checkpoint.errors import NoCheckpoint
 from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.rocks import RocksStore
+from checkpoint.store_batch import BlockBatch
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange
 from precompiles.ledger.table import Table, TableNumber

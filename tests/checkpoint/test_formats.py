@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rocksdict import Options, Rdict
 
+from checkpoint.commit_marker import Commit
 from checkpoint.errors import OtherVersion, StoreDamaged, WrongFormat
 from checkpoint.families import Family, height_key, height_of, row_key
 from checkpoint.head import Head
@@ -17,7 +18,6 @@ from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.undo import decode_undo, encode_undo
-from checkpoint.witness import Commit
 from precompiles.ledger.storage import Commitment, RowChange
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from checkpoint.batch import BlockBatch
 from checkpoint.errors import StoreClosed, UndoExpired, UnknownBlock
 from checkpoint.families import Family, height_key, row_key
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.rocks import RocksStore
 from checkpoint.store import Store
+from checkpoint.store_batch import BlockBatch
 from precompiles.ledger.storage import LedgerChanges, RowChange
 from tests.checkpoint.fake_chain import CHAIN_ID, ORDERS, FakeChain, contents
 

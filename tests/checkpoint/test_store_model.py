@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from checkpoint.rocks import RocksStore
 from checkpoint.store import Store
 from tests.checkpoint.fake_chain import FakeChain, apply, contents

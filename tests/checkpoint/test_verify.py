@@ -8,10 +8,10 @@ import pytest
 import rlp
 from eth_hash.auto import keccak
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family, height_key, row_key
 from checkpoint.head import Head
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
+from checkpoint.store_batch import BlockBatch
 from checkpoint.verify import verify
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.storage import Commitment

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from checkpoint.archive.importing import import_archive
+from checkpoint.archive.importer import import_archive
 from checkpoint.errors import StoreError
 from checkpoint.families import Family
 from checkpoint.manifest import CheckpointInfo, list_checkpoints, read_checkpoint
 from checkpoint.restore import prove, restore
 from checkpoint.rocks import RocksStore
-from checkpoint.rocks.beside import BesideStore
+from checkpoint.rocks.read_only_store import BesideStore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Store, StoreReader
 from evm_dex.chain.block_proof import inspect_block

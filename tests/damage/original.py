@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import evm_dex
-from checkpoint.archive.exporting import export_archive
+from checkpoint.archive.exporter import export_archive
 from checkpoint.manifest import list_checkpoints
-from checkpoint.rocks.beside import BesideStore
+from checkpoint.rocks.read_only_store import BesideStore
 from checkpoint.rocks.reader import RocksReader
 from evm_dex.chain.block_proof import inspect_block
 from tests.checkpoint.fake_chain import State, contents

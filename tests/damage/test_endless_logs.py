@@ -11,8 +11,8 @@ import pytest
 
 from checkpoint.errors import StoreDamaged
 from checkpoint.rocks import RocksStore
-from checkpoint.rocks.beside import BesideStore
-from checkpoint.rocks.logs import check_logs
+from checkpoint.rocks.read_only_store import BesideStore
+from checkpoint.rocks.wal import check_logs
 from tests.checkpoint.fake_chain import FakeChain, contents, many_rows
 
 BLOCK, HEADER = 32 * 1024, 7

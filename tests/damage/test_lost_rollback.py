@@ -10,7 +10,7 @@ import pytest
 
 import evm_dex
 from checkpoint.errors import CommitsLost, StoreDamaged
-from checkpoint.rocks.beside import BesideStore
+from checkpoint.rocks.read_only_store import BesideStore
 
 
 def half(log: Path) -> None:

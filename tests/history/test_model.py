@@ -9,8 +9,10 @@ from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import OrderUpdate, decode, encode
 from evm_dex.orderlog.totals import Totals
 from tests.history.model import ModelStore
-from tests.history.store_contract import OpenStore, StoreContract
-from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
+from tests.history.store_contract import (
+    OpenStore,
+    StoreContract,
+)
 
 
 class TestModel(StoreContract):

@@ -14,10 +14,10 @@ import zmq
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family
+from checkpoint.record_codec import pack
 from checkpoint.restore import restore
-from checkpoint.versioned import pack
+from checkpoint.store_batch import BlockBatch
 from evm_dex.cli.app import app
 from evm_dex.history.consumer import Consumer
 from evm_dex.history.embedded import History
@@ -42,8 +42,9 @@ from evm_dex.orderlog.order_update import OrderUpdate, decode, encode, fingerpri
 from evm_dex.orderlog.outbox import OutboxState
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
-from tests.history.store_contract import assert_same
-from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
+from tests.history.store_contract import (
+    assert_same,
+)
 from tests.history.traffic import Traffic, chain
 
 

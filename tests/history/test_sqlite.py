@@ -19,8 +19,11 @@ from evm_dex.history.stores.sqlite import SqliteStore
 from evm_dex.orderlog.order_update import OrderUpdate
 from precompiles.types import Address
 from tests.history.model import ModelStore
-from tests.history.store_contract import OpenStore, StoreContract, assert_same
-from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
+from tests.history.store_contract import (
+    OpenStore,
+    StoreContract,
+    assert_same,
+)
 
 
 class TestSqlite(StoreContract):

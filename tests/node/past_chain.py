@@ -17,12 +17,12 @@ from eth.chains.base import Chain as PyEvmChain
 from eth.consensus.noproof import NoProofConsensus
 from eth.db.atomic import AtomicDB
 
-from checkpoint.batch import BlockBatch
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
-from checkpoint.memory import MemoryStore
-from checkpoint.staging import StagedStore
+from checkpoint.memory_store import MemoryStore
+from checkpoint.overlay_store import StagedStore
 from checkpoint.store import Store
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.body import (
     Body,
     StoredTransaction,

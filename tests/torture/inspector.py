@@ -8,11 +8,11 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from checkpoint.archive.importing import import_archive
+from checkpoint.archive.importer import import_archive
 from checkpoint.errors import StoreError
 from checkpoint.manifest import list_checkpoints
 from checkpoint.restore import prove
-from checkpoint.rocks.beside import BesideStore
+from checkpoint.rocks.read_only_store import BesideStore
 from checkpoint.verify import verify
 from evm_dex.chain.block_proof import inspect_block
 from tests.torture.victims import archive_of, branch_of, opened

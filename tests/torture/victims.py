@@ -16,8 +16,8 @@ from itertools import cycle
 from pathlib import Path
 
 import evm_dex
-from checkpoint.archive.exporting import export_archive
-from checkpoint.archive.importing import import_archive
+from checkpoint.archive.exporter import export_archive
+from checkpoint.archive.importer import import_archive
 from checkpoint.manager import prune
 from checkpoint.manifest import usable_heights
 from checkpoint.pruning import prune_states

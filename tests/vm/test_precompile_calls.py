@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from checkpoint.memory import MemoryStore
+from checkpoint.memory_store import MemoryStore
 from evm_dex.evm.build import RESERVED_ADDRESSES, AddressTaken, build_vm
 from evm_dex.evm.simulator import Call
 from precompiles.errors import AmountZero

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from checkpoint.rocks.beside import BesideStore
+from checkpoint.rocks.read_only_store import BesideStore
 from tests.history.kills.facts import Kind, read_event
 from tests.history.kills.model import Key, Model
 from tests.history.kills.outbox import OutboxRecount

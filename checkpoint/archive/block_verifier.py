@@ -1,0 +1,89 @@
+"""The blocks of an archive: which travel, and how they are held against the head's hash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from eth_hash.auto import keccak
+
+from checkpoint.archive.record_types import BlockRecord, ChainRecord, kept_heights
+from checkpoint.errors import ArchiveDamaged
+from checkpoint.families import Family, height_key
+from checkpoint.trie.walk import decode_rlp
+
+BlockInspector = Callable[[int, BlockRecord], Sequence[bytes]]
+"""Proves a block's body and receipts by its header, both being opaque to a store.
+
+Given the chain id and a block it returns the hashes of its transactions, in order. Raises
+ValueError saying what differs.
+"""
+Sink = Callable[[Family, bytes, bytes], None]
+"""Takes an entry of a store."""
+
+_PARENT_HASH, _STATE_ROOT, _HEIGHT = 0, 3, 8
+"""Places in a header's RLP list (Yellow Paper, section 4.3)."""
+
+
+class Blocks:
+    """Takes the blocks by ascending height and turns them into entries of a store.
+
+    Each is the parent of the next by hash, up to the head; only block 0 is not, once there is a
+    gap above it. There it is the inspector's word that it is this chain's.
+    """
+
+    def __init__(self, chain: ChainRecord, inspect: BlockInspector, sink: Sink) -> None:
+        self._chain, self._inspect, self._sink = chain, inspect, sink
+        self._expected = iter(kept_heights(chain.height))
+        self._last_height, self._last_hash = -1, bytes(32)
+        self.state_root: bytes | None = None
+        """Of the head, once it was taken."""
+
+    def add(self, block: BlockRecord) -> None:
+        """The next block. Raises ArchiveDamaged."""
+        where = f"section blocks, block {block.height}"
+        expected = next(self._expected, None)
+        if block.height != expected:
+            raise ArchiveDamaged(f"block {expected} is due", where)
+        parent, state_root, height = _header_fields(block, where)
+        if height != block.height:
+            raise ArchiveDamaged(f"its header is that of block {height}", where)
+        if self._last_height == height - 1 and parent != self._last_hash:
+            raise ArchiveDamaged(f"block {self._last_hash.hex()} is not its parent", where)
+        self._last_height, self._last_hash = height, keccak(block.header)
+        if height == self._chain.height:
+            if self._last_hash != self._chain.block_hash:
+                raise ArchiveDamaged(
+                    f"its header has hash {self._last_hash.hex()}, the archive claims block "
+                    f"{self._chain.block_hash.hex()}",
+                    where,
+                )
+            self.state_root = state_root
+        self._put(block, where)
+
+    def finish(self) -> bytes:
+        """The state root of the head. Raises ArchiveDamaged when blocks are missing."""
+        if self.state_root is None:
+            raise ArchiveDamaged(f"block {next(self._expected)} is missing", "section blocks")
+        return self.state_root
+
+    def _put(self, block: BlockRecord, where: str) -> None:
+        try:
+            transactions = self._inspect(self._chain.chain_id, block)
+        except ValueError as error:
+            raise ArchiveDamaged(str(error), where) from error
+        block_hash, height = self._last_hash, height_key(block.height)
+        self._sink(Family.HEADERS, block_hash, block.header)
+        self._sink(Family.BODIES, block_hash, block.body)
+        self._sink(Family.RECEIPTS, block_hash, block.receipts)
+        self._sink(Family.HASHES, height, block_hash)
+        for index, transaction in enumerate(transactions):
+            self._sink(Family.TRANSACTIONS, transaction, height + index.to_bytes(4, "big"))
+
+
+def _header_fields(block: BlockRecord, where: str) -> tuple[bytes, bytes, int]:
+    try:
+        fields = decode_rlp(block.header)
+        height = int.from_bytes(fields[_HEIGHT], "big")
+        return fields[_PARENT_HASH], fields[_STATE_ROOT], height
+    except (ValueError, IndexError, TypeError) as error:
+        raise ArchiveDamaged(f"its header does not decode: {error}", where) from error

@@ -1,0 +1,87 @@
+"""Making a store from an archive: proven to the last row, in place as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from checkpoint.archive.block_verifier import BlockInspector
+from checkpoint.archive.migrations import read_batches
+from checkpoint.archive.reading import ArchiveReader
+from checkpoint.archive.record_types import ChainRecord, recent_start
+from checkpoint.archive.state_builder import Assembly
+from checkpoint.archive.summary import Summary
+from checkpoint.atomic_directory import building, check_free, write_witness
+from checkpoint.errors import StoreFailed, UnexpectedBlock, WrongChain
+from checkpoint.layout import StoreLayout, sync_directory
+from checkpoint.rocks.bulk_loader import Loader
+from checkpoint.store import Progress
+
+
+def import_archive(
+    archive: str | Path,
+    path: str | Path,
+    *,
+    inspect: BlockInspector,
+    chain_id: int | None = None,
+    block_hash: bytes | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Make a store at `path`, which must be new or an empty directory, from an archive.
+
+    Everything is proven against the hash of the archive's block; `block_hash` says which block
+    that must be, for an archive from somebody not trusted, and `chain_id` which chain. The store
+    is built beside its place and renamed into it: a kill leaves nothing there, and what it leaves
+    beside is used up by the next try. `progress` counts bytes of the archive. The undo window of
+    the new store begins with the block after the imported one.
+
+    Raises AlreadyThere, NotAnArchive, ArchiveDamaged, WrongFormat, WrongChain, UnexpectedBlock,
+    StoreLocked while another import to the same place is running, StoreFailed for the disk, and
+    FileNotFoundError where there is no archive.
+    """
+    target = Path(path)
+    with Path(archive).open("rb") as file:
+        check_free(target)
+        reader = ArchiveReader(file, str(archive))
+        try:
+            with building(target, "importing") as layout:
+                expected = (chain_id, block_hash)
+                summary = _build(reader, file, layout, inspect, expected, progress)
+        except OSError as error:
+            raise StoreFailed(f"importing to {target}: {error}") from error
+    return summary
+
+
+def _build(
+    reader: ArchiveReader,
+    file: BinaryIO,
+    layout: StoreLayout,
+    inspect: BlockInspector,
+    expected: tuple[int | None, bytes | None],
+    progress: Progress | None,
+) -> Summary:
+    size = os.fstat(file.fileno()).st_size
+    loader = Loader(layout.database)
+    try:
+        assembly = Assembly(inspect, loader.put)
+        for section, records in read_batches(reader, file.name):
+            assembly.add(section, records)
+            assert assembly.chain is not None, "the assembly refuses anything before it"
+            _check_expected(assembly.chain, *expected)
+            if progress is not None:
+                progress(file.tell(), size)
+        head, summary = assembly.finish()
+        commit = loader.finish(head, recent_start(head.height))
+    finally:
+        loader.close()
+    sync_directory(layout.database)
+    write_witness(layout.witness, commit)
+    return summary
+
+
+def _check_expected(chain: ChainRecord, chain_id: int | None, block_hash: bytes | None) -> None:
+    if chain_id is not None and chain.chain_id != chain_id:
+        raise WrongChain(chain_id, chain.chain_id)
+    if block_hash is not None and chain.block_hash != block_hash:
+        raise UnexpectedBlock(block_hash, chain.block_hash)

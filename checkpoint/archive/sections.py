@@ -1,0 +1,77 @@
+"""The state in a store as the records of an archive, in order, read as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checkpoint.archive.record_types import (
+    BlockRecord,
+    ChainRecord,
+    Record,
+    RowRecord,
+    Section,
+    StateKind,
+    StateRecord,
+    kept_heights,
+)
+from checkpoint.errors import StoreDamaged
+from checkpoint.families import Family, height_key
+from checkpoint.head import Head
+from checkpoint.store import StoreReader
+from checkpoint.trie.walk import EMPTY_CODE, Account, read_code, walk_trie
+from precompiles.ledger.commitment import digest
+
+
+def read_section(store: StoreReader, head: Head, section: Section) -> Iterator[Record]:
+    """The records of one section. Raises StoreDamaged, naming what is missing or altered."""
+    match section:
+        case Section.CHAIN:
+            yield _chain(head)
+        case Section.BLOCKS:
+            yield from _blocks(store, head)
+        case Section.STATE:
+            yield from _state(store, head.state_root)
+        case Section.ROWS:
+            for table in sorted(store.tables()):
+                for key, value in store.rows(table):
+                    yield RowRecord(table, key, value)
+        case Section.ACTIVE:
+            yield from store.active_orders()
+
+
+def _chain(head: Head) -> ChainRecord:
+    counts = tuple(sorted(head.commitment.counts.items()))
+    return ChainRecord(head.chain_id, head.height, head.block_hash, digest(head.commitment), counts)
+
+
+def _blocks(store: StoreReader, head: Head) -> Iterator[BlockRecord]:
+    for height in kept_heights(head.height):
+        block_hash = _need(store, Family.HASHES, height_key(height), height)
+        parts = (
+            _need(store, family, block_hash, height)
+            for family in (Family.HEADERS, Family.BODIES, Family.RECEIPTS)
+        )
+        yield BlockRecord(height, *parts)
+
+
+def _state(store: StoreReader, root: bytes) -> Iterator[StateRecord]:
+    seen = {EMPTY_CODE}
+    for key, value in walk_trie(store, root):
+        try:
+            account = Account.decode(value)
+        except ValueError as error:
+            raise StoreDamaged(f"it does not decode: {error}", f"account {key.hex()}") from error
+        if account.code_hash not in seen:
+            seen.add(account.code_hash)
+            code = read_code(store, account.code_hash)
+            yield StateRecord(StateKind.CODE, account.code_hash, code)
+        yield StateRecord(StateKind.ACCOUNT, key, value)
+        for slot, word in walk_trie(store, account.storage_root):
+            yield StateRecord(StateKind.SLOT, slot, word)
+
+
+def _need(store: StoreReader, family: Family, key: bytes, height: int) -> bytes:
+    value = store.get(family, key)
+    if value is None:
+        raise StoreDamaged("it is missing", f"family {family}, block {height}")
+    return value

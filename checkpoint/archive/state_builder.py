@@ -1,0 +1,128 @@
+"""From an archive's records to the entries of a store, each proven by the block's hash.
+
+Block hash, header, state root, ledger account, slot, digest, rows: the chain of proof that
+`checkpoint.verify` follows in a store, here along the stream. Exporting goes through it too, so
+what was exported can be imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from checkpoint.archive.account_verifier import Accounts
+from checkpoint.archive.block_verifier import BlockInspector, Blocks, Sink
+from checkpoint.archive.record_types import ChainRecord, RowRecord, Section, section_name
+from checkpoint.archive.summary import Summary
+from checkpoint.errors import ArchiveDamaged
+from checkpoint.families import Family, row_key
+from checkpoint.head import Head
+from checkpoint.trie.walk import decode_rlp
+from precompiles.ledger.commitment import SetHash, digest, expand
+from precompiles.ledger.storage import Commitment
+
+
+class Assembly:
+    """Takes records in the order of an archive; the head is there once all of it is proven."""
+
+    def __init__(self, inspect: BlockInspector, sink: Sink) -> None:
+        self._inspect, self._sink = inspect, sink
+        self.chain: ChainRecord | None = None
+        self._blocks: Blocks | None = None
+        self._accounts = Accounts(sink)
+        self._hash = SetHash()
+        self._counts: dict[int, int] = {}
+        self._last_row = b""
+        self._kept_blocks = 0
+
+    def add(self, section: int, records: list[Any]) -> None:
+        """Some records of a section, the next ones. Raises ArchiveDamaged."""
+        if section == Section.CHAIN:
+            self._begin(records)
+            return
+        if self._blocks is None:
+            raise ArchiveDamaged("it comes before the chain is named", section_name(section))
+        match section:
+            case Section.BLOCKS:
+                for block in records:
+                    self._blocks.add(block)
+                self._kept_blocks += len(records)
+            case Section.STATE:
+                for record in records:
+                    self._accounts.add(record)
+            case Section.ROWS:
+                self._hash.add(self._rows(records))
+            case Section.ACTIVE:
+                for key in records:
+                    self._sink(Family.ACTIVE, key, b"")
+
+    def finish(self) -> tuple[Head, Summary]:
+        """The head of the finished store. Raises ArchiveDamaged, naming what differs."""
+        if self.chain is None or self._blocks is None:
+            raise ArchiveDamaged("it is empty", section_name(Section.CHAIN))
+        chain, state_root = self.chain, self._blocks.finish()
+        root = self._accounts.root()
+        if root != state_root:
+            raise ArchiveDamaged(
+                f"accounts and storage have root {root.hex()}, the header of block "
+                f"{chain.height} says {state_root.hex()}",
+                section_name(Section.STATE),
+            )
+        commitment = Commitment(self._hash.accumulator(), self._counts)
+        self._check_rows(chain, commitment)
+        head = Head(chain.chain_id, chain.height, chain.block_hash, state_root, commitment)
+        accounts, slots = self._accounts.accounts, self._accounts.slots
+        rows = sum(self._counts.values())
+        return head, Summary(head, self._kept_blocks, accounts, slots, rows)
+
+    def _begin(self, records: list[ChainRecord]) -> None:
+        if self.chain is not None or len(records) != 1 or records[0].height < 0:
+            raise ArchiveDamaged("it must name one block", section_name(Section.CHAIN))
+        self.chain = records[0]
+        self._blocks = Blocks(self.chain, self._inspect, self._sink)
+
+    def _rows(self, records: list[RowRecord]) -> Iterator[bytes]:
+        """Puts the rows and gives what each adds to the set hash."""
+        for table, key, value in records:
+            if not 0 <= table <= 0xFF:
+                raise ArchiveDamaged(f"there can be no table {table}", section_name(Section.ROWS))
+            row = row_key(table, key)
+            if row <= self._last_row:
+                where = f"section rows, table {table}, key {key.hex()}"
+                raise ArchiveDamaged("it comes out of order", where)
+            self._last_row = row
+            self._counts[table] = self._counts.get(table, 0) + 1
+            self._sink(Family.ROWS, row, value)
+            yield expand(table, key, value)
+
+    def _check_rows(self, chain: ChainRecord, commitment: Commitment) -> None:
+        where = section_name(Section.ROWS)
+        claimed = dict(chain.counts)
+        for table in sorted({*claimed, *commitment.counts}):
+            expected, found = claimed.get(table, 0), commitment.counts.get(table, 0)
+            if expected != found:
+                raise ArchiveDamaged(f"table {table} has {found} rows, not {expected}", where)
+        found_digest = digest(commitment)
+        if found_digest != chain.digest:
+            raise ArchiveDamaged(
+                f"the rows' digest is {found_digest.hex()}, the archive claims "
+                f"{chain.digest.hex()}: at least one was altered",
+                where,
+            )
+        self._check_word(commitment, found_digest)
+
+    def _check_word(self, commitment: Commitment, expected: bytes) -> None:
+        """The state, which is proven already, against the rows."""
+        word = self._accounts.ledger_word
+        if word is None and not commitment.counts:
+            return
+        try:
+            found = b"" if word is None else bytes(decode_rlp(word)).rjust(32, b"\0")
+        except (ValueError, TypeError):
+            found = b""
+        if found != expected:
+            raise ArchiveDamaged(
+                f"the rows' digest is {expected.hex()}, the ledger account's storage says "
+                f"{found.hex() or 'nothing'}",
+                section_name(Section.ROWS),
+            )

@@ -1,0 +1,90 @@
+"""Looking at a store that another process holds, without disturbing it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from checkpoint.commit_marker import read_witness
+from checkpoint.errors import NotAStore, StoreDamaged, StoreError
+from checkpoint.families import Family
+from checkpoint.head import Head
+from checkpoint.layout import StoreLayout
+from checkpoint.lock import holder_of
+from checkpoint.manifest import usable_heights
+from checkpoint.rocks.inspect import check
+from checkpoint.rocks.reader import RocksReader
+from checkpoint.store import Store
+from checkpoint.store_batch import BlockBatch
+
+_TRIES = 40
+_PAUSE = 0.05
+"""Seconds: a writer is done with replacing files in less."""
+
+
+class BesideStore(Store):
+    """A store as it was at the moment of opening, read beside whoever writes it.
+
+    Needs no lock and changes no file; a store that nobody holds can be read too. The files are
+    opened one after the other while the writer may replace them, so what was opened is compared
+    with the witness and the list of blocks, and opened again if it does not add up. (RocksDB's
+    secondary instance follows a writer without that, but goes through all files there ever were:
+    it takes seconds where this takes a fraction of one.)
+    """
+
+    path: Path
+
+    def __init__(self, path: str | Path) -> None:
+        """Raises NotAStore, StoreDamaged (CommitsLost), WrongFormat."""
+        self.path = Path(path)
+        self.layout = StoreLayout(self.path)
+        if not self.layout.database.is_dir():
+            raise NotAStore(f"{self.path} has no database; give the path of a store")
+        self.undo_window = 0
+        self._reader = self._open()
+        self._oldest_undo = self._find_oldest_undo()
+
+    def _open(self) -> RocksReader:
+        for _ in range(_TRIES):
+            try:
+                return self._look()
+            except StoreDamaged:
+                if holder_of(self.layout.lock) is None:
+                    raise
+            time.sleep(_PAUSE)
+        return self._look()
+
+    def _look(self) -> RocksReader:
+        """What is there now, if it adds up."""
+        seen = read_witness(self.layout.witness)
+        reader = RocksReader(self.layout.database)
+        try:
+            check(reader, seen, None)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def head(self) -> Head | None:
+        return self._reader.head()
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        return self._reader.get(family, key)
+
+    def iterate(
+        self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        return self._reader.iterate(family, prefix=prefix, start=start)
+
+    def write(self, batch: BlockBatch) -> None:  # noqa: ARG002 - refused, whatever it is
+        raise StoreError(f"{self.path} is only looked at; to write, open it when it is free")
+
+    def set_active(self, activations: Mapping[bytes, bool]) -> None:
+        """Left to whoever holds the store: the index only matters when it is opened."""
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _checkpoint_heights(self) -> list[int]:
+        return usable_heights(self.path)

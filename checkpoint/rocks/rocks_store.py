@@ -1,0 +1,188 @@
+"""The store on disk: RocksDB, a lock, and a witness of the last commit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from checkpoint.commit_marker import Commit, WitnessFile, read_witness
+from checkpoint.errors import StoreClosed, StoreError, StoreFailed
+from checkpoint.families import Family, height_key
+from checkpoint.head import Head
+from checkpoint.layout import StoreLayout
+from checkpoint.lock import StoreLock
+from checkpoint.manifest import Manifest, list_checkpoints
+from checkpoint.rocks.bookkeeping import Bookkeeping
+from checkpoint.rocks.database import Database
+from checkpoint.rocks.inspect import inspect
+from checkpoint.rocks.reader import read_head
+from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
+from checkpoint.store_batch import BlockBatch
+
+SyncPolicy = Literal["block", "never"] | int
+"""When a block is forced to the disk itself: each one, every k-th, or when the system likes.
+
+A killed process loses nothing under any of them; only a power failure tells them apart.
+"""
+
+
+class RocksStore(Store):
+    """A store at a path, held by this process alone."""
+
+    path: Path
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        chain_id: int | None = None,
+        sync: SyncPolicy = "never",
+        undo_window: int = DEFAULT_UNDO_WINDOW,
+        accept_loss: bool = False,
+    ) -> None:
+        """Open the store at `path`, or make one there.
+
+        `chain_id` refuses stores of other chains. `accept_loss` goes on from an older block
+        where the newest were lost. Raises StoreLocked, NotAStore, StoreDamaged (CommitsLost),
+        WrongFormat, WrongChain; ValueError for a sync policy there is not.
+        """
+        self.path = Path(path)
+        self.undo_window = undo_window
+        self._sync_every = _sync_every(sync)
+        self._unsynced = 0
+        self._failure: str | None = None
+        self._writing = threading.Lock()
+        self.layout = StoreLayout(self.path)
+        self.layout.prepare()
+        self._lock = StoreLock(self.layout.lock)
+        try:
+            self._open(chain_id, accept_loss)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @property
+    def sequence(self) -> int:
+        """See `Bookkeeping.sequence`."""
+        return self._bookkeeping.sequence
+
+    def head(self) -> Head | None:
+        return self._head
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        return self._database.get(family, key)
+
+    def iterate(
+        self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        return self._database.iterate(family, prefix, max(prefix, start or b""))
+
+    def write(self, batch: BlockBatch) -> None:
+        with self._writing:
+            if self._failure is not None:
+                raise StoreFailed(
+                    f"nothing more is written to {self.path} since a write failed "
+                    f"({self._failure}); make room or repair the disk and open it again"
+                )
+            expiring = self._expiring(batch)
+            try:
+                self._commit(batch, expiring)
+            except StoreClosed:
+                raise
+            except BaseException as error:
+                # Also one from outside, as Ctrl-C: whether the batch is in is not known here.
+                self._failure = str(error) or type(error).__name__
+                if isinstance(error, OSError):
+                    raise StoreFailed(f"{self.layout.witness}: {error}") from error
+                raise
+            self._expired(batch, expiring)
+
+    def checkpoint(self, directory: Path) -> tuple[Head, int]:
+        """Copy the database into a new directory; the head and sequence that the copy has.
+
+        Files are shared with the store by hard links. Raises StoreError where nothing was
+        written yet, StoreFailed when the disk refuses.
+        """
+        with self._writing:
+            if self._head is None:
+                raise StoreError(f"{self.path} has no block yet, so there is nothing to keep")
+            self._database.checkpoint(directory)
+            return self._head, self.sequence
+
+    def compact(self) -> None:
+        """Give back the disk that deleted entries still take. Raises StoreDamaged, StoreFailed."""
+        with self._writing:
+            self._database.compact()
+
+    def close(self) -> None:
+        self._database.close()
+        self._witness.close()
+        self._lock.release()
+
+    def _open(self, chain_id: int | None, accept_loss: bool) -> None:
+        self.layout.settle()
+        seen = read_witness(self.layout.witness)
+        new = self.layout.is_new()
+        if not new:
+            inspect(self.layout.database, seen, chain_id, accept_loss)
+        self._database = Database(self.layout.database, create=new, accept_loss=accept_loss)
+        try:
+            self._adopt(seen)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _adopt(self, seen: Commit | None) -> None:
+        self._head = read_head(self._database)
+        self._bookkeeping = Bookkeeping.read(self._database)
+        if seen is not None and self._bookkeeping.sequence < seen.sequence:
+            # The loss was accepted: what was seen is no longer missed.
+            self._bookkeeping = replace(self._bookkeeping, sequence=seen.sequence)
+            self._database.write(self._bookkeeping.as_changes(), sync=True)
+        self._oldest_undo = self._find_oldest_undo()
+        self._witness = WitnessFile(self.layout.witness)
+        self._record_commit()
+
+    def _commit(self, batch: BlockBatch, expiring: range) -> None:
+        bookkeeping = replace(self._bookkeeping, sequence=self.sequence + 1)
+        if batch.head is not None and bookkeeping.origin is None:
+            bookkeeping = replace(bookkeeping, origin=batch.head.height)
+        changes: dict[str, Mapping[bytes, bytes | None]] = dict(batch.changes.items())
+        expired = {height_key(height): None for height in expiring}
+        changes[Family.UNDO] = {**batch.changes.get(Family.UNDO, {}), **expired}
+        changes.update(bookkeeping.as_changes())
+        self._unsynced += 1
+        sync = 0 < self._sync_every <= self._unsynced
+        self._database.write(changes, sync=sync)
+        self._unsynced = 0 if sync else self._unsynced
+        self._bookkeeping = bookkeeping
+        self._head = batch.head or self._head
+        self._record_commit()
+
+    def _record_commit(self) -> None:
+        if self._head is not None:
+            commit = Commit(self.sequence, self._head.height, self._head.block_hash)
+            self._witness.record(commit)
+
+    def _checkpoint_heights(self) -> list[int]:
+        return [
+            info.height
+            for info in list_checkpoints(self.path)
+            if info.problem is None and info.manifest and self._has(info.manifest)
+        ]
+
+    def _has(self, manifest: Manifest) -> bool:
+        """Whether a checkpoint's block is on this chain: others are of a branch that was left."""
+        block_hash = self.get(Family.HASHES, height_key(manifest.height))
+        return block_hash is not None and block_hash.hex() == manifest.block_hash
+
+
+def _sync_every(policy: SyncPolicy) -> int:
+    """After how many blocks to sync; 0 for never."""
+    every = {"never": 0, "block": 1}.get(policy) if isinstance(policy, str) else policy
+    if every is None or (every < 1 and policy != "never"):
+        raise ValueError(f"sync must be 'block', 'never' or a number of blocks, not {policy!r}")
+    return every

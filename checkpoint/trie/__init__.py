@@ -1,0 +1,1 @@
+"""Merkle Patricia tries of the EVM state: encodings, building, walking, proving."""
