@@ -17,7 +17,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-WITNESS_VERSION = 1
+MARKER_VERSION = 1
 _SLOT_BYTES = 512
 """One sector each: what a disk writes as a whole."""
 _FIELDS = struct.Struct(">BQQ32s")
@@ -35,7 +35,7 @@ class Commit:
 
     def encode(self) -> bytes:
         """The fields, then their CRC-32."""
-        fields = _FIELDS.pack(WITNESS_VERSION, self.sequence, self.height, self.block_hash)
+        fields = _FIELDS.pack(MARKER_VERSION, self.sequence, self.height, self.block_hash)
         return fields + _CHECKSUM.pack(zlib.crc32(fields))
 
     @classmethod
@@ -46,10 +46,10 @@ class Commit:
         if len(slot) < end or _CHECKSUM.unpack(slot[_FIELDS.size : end]) != (zlib.crc32(fields),):
             return None
         version, sequence, height, block_hash = _FIELDS.unpack(fields)
-        return cls(sequence, height, block_hash) if version == WITNESS_VERSION else None
+        return cls(sequence, height, block_hash) if version == MARKER_VERSION else None
 
 
-def read_witness(file: Path) -> Commit | None:
+def read_commit_marker(file: Path) -> Commit | None:
     """The newest commit the file vouches for; None where it vouches for none."""
     try:
         content = file.read_bytes()
@@ -60,7 +60,7 @@ def read_witness(file: Path) -> Commit | None:
     return max(commits, key=lambda commit: commit.sequence, default=None)
 
 
-class WitnessFile:
+class CommitMarker:
     """The witness of an open store."""
 
     def __init__(self, file: Path) -> None:

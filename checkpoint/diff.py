@@ -16,7 +16,7 @@ import msgspec
 
 from checkpoint.families import Family
 from checkpoint.restore import choose_checkpoint
-from checkpoint.rocks.read_only_store import BesideStore
+from checkpoint.rocks.read_only_store import ReadOnlyStore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.ledger import Ledger
@@ -43,9 +43,9 @@ def reading(path: Path, height: int | None) -> Iterator[StoreReader]:
 
     Needs no lock. Raises NoCheckpoint, NotAStore, StoreDamaged, WrongFormat.
     """
-    reader: BesideStore | RocksReader
+    reader: ReadOnlyStore | RocksReader
     if height is None:
-        reader = BesideStore(path)
+        reader = ReadOnlyStore(path)
     else:
         reader = RocksReader(choose_checkpoint(path, height).database)
     with closing(reader):

@@ -28,7 +28,7 @@ from checkpoint.manifest import (
     read_checkpoint,
 )
 from checkpoint.metrics import CheckpointMetrics, stopwatch
-from checkpoint.retention import settle_retention, stored_retention
+from checkpoint.retention import read_retention, resolve_retention
 from checkpoint.rocks import RocksStore
 from precompiles.ledger.commitment import digest
 
@@ -48,7 +48,7 @@ class CheckpointManager:
         What is not given is as it was last time (see `settle_retention`). Removes what an
         interrupted checkpoint or removal left behind. Raises ValueError, StoreError.
         """
-        retention = settle_retention(store.layout.retention, interval, keep)
+        retention = resolve_retention(store.layout.retention, interval, keep)
         self.store, self.interval, self.keep = store, retention.interval, retention.keep
         self._told: int | None = None
         self.metrics = CheckpointMetrics()
@@ -170,7 +170,7 @@ class CheckpointManager:
         return target
 
 
-def prune(
+def prune_checkpoints(
     path: Path, keep: int | None = None, *, dry_run: bool = False
 ) -> tuple[CheckpointInfo, ...]:
     """Remove all but the newest `keep` checkpoints of a store nobody holds; returns what goes.
@@ -180,7 +180,7 @@ def prune(
     Raises StoreLocked, StoreFailed, ValueError.
     """
     if keep is None:
-        keep = stored_retention(StoreLayout(path).retention).keep
+        keep = read_retention(StoreLayout(path).retention).keep
     if keep < 1:
         raise ValueError(f"keep must be at least 1, not {keep}")
     if dry_run:

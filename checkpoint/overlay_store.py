@@ -12,10 +12,10 @@ from checkpoint.store_batch import BlockBatch
 from precompiles.ledger.storage import RowChange
 
 
-class StagedStore(StoreReader):
+class OverlayStore(StoreReader):
     """A store whose writes can be held back; readers see them at once, the disk only at the end.
 
-    Outside of `held_back` everything goes straight to the store below.
+    Outside of `transaction` everything goes straight to the store below.
     """
 
     def __init__(self, base: Store) -> None:
@@ -23,7 +23,7 @@ class StagedStore(StoreReader):
         self._staged: BlockBatch | None = None
 
     @contextmanager
-    def held_back(self, batch: BlockBatch) -> Iterator[None]:
+    def transaction(self, batch: BlockBatch) -> Iterator[None]:
         """What is written inside is added to `batch`, which the caller then writes, or drops."""
         assert self._staged is None, "only one batch is held back at a time"
         self._staged = batch
@@ -57,7 +57,7 @@ class StagedStore(StoreReader):
         return iter(sorted((key, value) for key, value in merged.items() if value is not None))
 
     def write(self, batch: BlockBatch) -> None:
-        """See `Store.write`; inside `held_back` it can't fail."""
+        """See `Store.write`; inside `transaction` it can't fail."""
         if self._staged is None:
             self._base.write(batch)
         else:

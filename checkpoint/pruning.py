@@ -19,14 +19,13 @@ from checkpoint.disk_usage import disk_usage
 from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
-from checkpoint.manager import CheckpointManager
-from checkpoint.manager import prune as prune_checkpoints
+from checkpoint.manager import CheckpointManager, prune_checkpoints
 from checkpoint.manifest import list_checkpoints
 from checkpoint.rocks import RocksStore
 from checkpoint.store import DEFAULT_UNDO_WINDOW
 from checkpoint.store_batch import BlockBatch
 from checkpoint.trie.mark import mark_state
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and out of how much (at most)."""
@@ -105,7 +104,7 @@ def prune_states(
 
 def _prove(store: RocksStore, head: Head, progress: Progress) -> None:
     """All rows lead to the head's header, and all its state is there."""
-    report = verify(store, lambda done, total: progress("Proving rows", done, total))
+    report = verify_store(store, lambda done, total: progress("Proving rows", done, total))
     if report.difference is not None:
         raise StoreDamaged(report.difference, str(store.path))
     assert report.head == head, "the head was proven to be where it was"

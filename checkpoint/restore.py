@@ -8,8 +8,8 @@ import shutil
 from contextlib import closing, suppress
 from pathlib import Path
 
-from checkpoint.atomic_directory import building, write_witness
-from checkpoint.commit_marker import Commit, read_witness
+from checkpoint.atomic_directory import staged_directory, write_commit_marker
+from checkpoint.commit_marker import Commit, read_commit_marker
 from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
 from checkpoint.layout import StoreLayout, rename, sync_directory
 from checkpoint.lock import StoreLock
@@ -17,7 +17,7 @@ from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_chec
 from checkpoint.metrics import stopwatch
 from checkpoint.rocks.reader import RocksReader, set_sequence
 from checkpoint.store import Progress
-from checkpoint.verify import VerifyReport, verify
+from checkpoint.verify import VerifyReport, verify_store
 from precompiles.ledger.commitment import digest
 
 _logger = logging.getLogger(__name__)
@@ -80,9 +80,9 @@ def restore_to(
     assert info.manifest is not None
     commit = Commit(info.manifest.sequence, info.height, bytes.fromhex(info.manifest.block_hash))
     try:
-        with building(Path(target), "restoring") as layout, stopwatch() as watch:
-            materialize(info, layout.database, progress)
-            write_witness(layout.witness, commit)
+        with staged_directory(Path(target), "restoring") as layout, stopwatch() as watch:
+            copy_verified(info, layout.database, progress)
+            write_commit_marker(layout.witness, commit)
             with suppress(FileNotFoundError):
                 _copy(StoreLayout(Path(path)).retention, layout.retention)
             sync_directory(layout.database)
@@ -106,7 +106,7 @@ def choose_checkpoint(store: Path, height: int | None) -> CheckpointInfo:
     raise NoCheckpoint(f"no usable checkpoint of {where}{reason}; there are: {heights}")
 
 
-def materialize(info: CheckpointInfo, directory: Path, progress: Progress | None = None) -> None:
+def copy_verified(info: CheckpointInfo, directory: Path, progress: Progress | None = None) -> None:
     """A proven copy of a checkpoint's database in a new directory, sharing its row files.
 
     Every file is compared with the manifest, then the copy is opened and verified: rows,
@@ -122,7 +122,7 @@ def materialize(info: CheckpointInfo, directory: Path, progress: Progress | None
     _prove_database(info, directory, progress)
 
 
-def prove(
+def verify_checkpoint(
     info: CheckpointInfo, *, progress: Progress | None = None, deep: bool = False
 ) -> VerifyReport:
     """All that `materialize` proves, of a checkpoint where it lies; changes nothing.
@@ -138,7 +138,7 @@ def _prove_database(
 ) -> VerifyReport:
     assert info.manifest is not None
     with closing(RocksReader(directory)) as reader:
-        report = verify(reader, progress, deep=deep)
+        report = verify_store(reader, progress, deep=deep)
         if report.difference is not None:
             raise StoreDamaged(report.difference, str(info.path))
         _compare(reader, info.manifest, info.path)
@@ -149,7 +149,7 @@ def _build(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None)
     """The new database, ready to be put in place; nothing of it stays if that fails."""
     shutil.rmtree(layout.restoring, ignore_errors=True)
     try:
-        materialize(info, layout.restoring, progress)
+        copy_verified(info, layout.restoring, progress)
         set_sequence(layout.restoring, _next_sequence(layout))
         sync_directory(layout.restoring)
     except BaseException:
@@ -191,7 +191,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _next_sequence(layout: StoreLayout) -> int:
     """Above every count ever given out here, so that the restored state is the newest commit."""
-    seen = read_witness(layout.witness)
+    seen = read_commit_marker(layout.witness)
     counts = [info.manifest.sequence for info in list_checkpoints(layout.root) if info.manifest]
     return 1 + max((*counts, seen.sequence if seen else 0))
 

@@ -40,14 +40,14 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: int
 
 
-def settle_retention(file: Path, interval: int | None, keep: int | None) -> Retention:
+def resolve_retention(file: Path, interval: int | None, keep: int | None) -> Retention:
     """The settings of the store whose record is `file`: what is given, else what is stored.
 
     What is given is stored from then on. A store that has none yet takes the defaults, but keeps
     all the checkpoints it has. Raises ValueError, StoreError for a record that can't be read.
     """
     if interval is None or keep is None:
-        stored = stored_retention(file)
+        stored = read_retention(file)
         interval = stored.interval if interval is None else interval
         keep = stored.keep if keep is None else keep
     settled = Retention(interval, keep)
@@ -55,7 +55,7 @@ def settle_retention(file: Path, interval: int | None, keep: int | None) -> Rete
     return settled
 
 
-def stored_retention(file: Path) -> Retention:
+def read_retention(file: Path) -> Retention:
     """The settings of a store without changing anything. Raises StoreError."""
     stored = _read(file)
     if stored is None:

@@ -45,7 +45,7 @@ class VerifyReport:
     """Wall time it took."""
 
 
-def verify(
+def verify_store(
     store: StoreReader, progress: Progress | None = None, *, deep: bool = False
 ) -> VerifyReport:
     """Read all ledger rows and prove them to be the state of the head's block.

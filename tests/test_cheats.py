@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import evm_dex
 from checkpoint.archive import export_archive, import_archive
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from evm_dex.blocks.addresses import to_address
 from evm_dex.blocks.transaction import Transaction, decode, unsigned
 from evm_dex.chain.block_proof import inspect_block
@@ -414,7 +414,7 @@ def test_checkpoints_and_archives_prove_a_chain_with_cheats(tmp_path: Path) -> N
         with dex.cheats.acting_as(CONTRACT):
             sent = dex.send(to=STRANGER, value=1, sender=CONTRACT)
         dex.create_checkpoint()
-        assert verify(dex.store, deep=True).difference is None
+        assert verify_store(dex.store, deep=True).difference is None
         export_archive(dex.store, tmp_path / "archive", inspect=inspect_block)
         head, dump = dex.head, everything(dex)
     import_archive(tmp_path / "archive", tmp_path / "copy", inspect=inspect_block)

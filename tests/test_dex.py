@@ -14,7 +14,7 @@ import evm_dex
 from checkpoint.errors import StoreLocked
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from evm_dex.abi.artifact import ArtifactError, load_artifact
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.dex import Dex
@@ -299,7 +299,7 @@ def test_a_checkpoint_is_proven_and_brought_back(tmp_path: Path) -> None:
         head = dex.head
     restore(path, 3)
     store = RocksStore(path)
-    assert verify(store).difference is None
+    assert verify_store(store).difference is None
     store.close()
     with evm_dex.open(path) as dex:
         assert dex.head.number == 3

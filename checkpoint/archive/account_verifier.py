@@ -18,7 +18,7 @@ _NOTHING = b""
 """Below every key."""
 
 
-class Accounts:
+class AccountVerifier:
     """Takes accounts, slots and code in order; gives their trie nodes, and at last the root."""
 
     def __init__(self, sink: Sink) -> None:

@@ -24,7 +24,7 @@ _PARENT_HASH, _STATE_ROOT, _HEIGHT = 0, 3, 8
 """Places in a header's RLP list (Yellow Paper, section 4.3)."""
 
 
-class Blocks:
+class BlockVerifier:
     """Takes the blocks by ascending height and turns them into entries of a store.
 
     Each is the parent of the next by hash, up to the head; only block 0 is not, once there is a

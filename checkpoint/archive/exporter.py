@@ -12,8 +12,8 @@ from typing import BinaryIO, Protocol
 from checkpoint.archive.block_verifier import BlockInspector
 from checkpoint.archive.record_types import Record, Section
 from checkpoint.archive.sections import read_section
-from checkpoint.archive.snapshot_source import Source, open_source
-from checkpoint.archive.state_builder import Assembly
+from checkpoint.archive.snapshot_source import SnapshotSource, open_snapshot
+from checkpoint.archive.state_builder import StateBuilder
 from checkpoint.archive.summary import Summary
 from checkpoint.archive.writing import ArchiveWriter
 from checkpoint.errors import AlreadyThere, ArchiveDamaged, StoreDamaged, StoreError, StoreFailed
@@ -39,7 +39,7 @@ class RecordWriter(Protocol):
 
 
 def export_archive(
-    source: Source,
+    source: SnapshotSource,
     target: str | Path,
     *,
     inspect: BlockInspector,
@@ -55,7 +55,7 @@ def export_archive(
 
     Raises AlreadyThere, what `open_source` raises, StoreDamaged, and StoreFailed for the disk.
     """
-    with open_source(source, height) as store, new_file(Path(target)) as file:
+    with open_snapshot(source, height) as store, new_file(Path(target)) as file:
         return write_state(store, ArchiveWriter(file), inspect, progress)
 
 
@@ -87,7 +87,7 @@ def write_state(
     head = store.head()
     if head is None:
         raise StoreError("the store has no block yet, so there is no state to export")
-    assembly = Assembly(inspect, _discard)
+    assembly = StateBuilder(inspect, _discard)
     try:
         for section in Section:
             writer.begin(section)

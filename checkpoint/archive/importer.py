@@ -10,12 +10,12 @@ from checkpoint.archive.block_verifier import BlockInspector
 from checkpoint.archive.migrations import read_batches
 from checkpoint.archive.reading import ArchiveReader
 from checkpoint.archive.record_types import ChainRecord, recent_start
-from checkpoint.archive.state_builder import Assembly
+from checkpoint.archive.state_builder import StateBuilder
 from checkpoint.archive.summary import Summary
-from checkpoint.atomic_directory import building, check_free, write_witness
+from checkpoint.atomic_directory import check_vacant, staged_directory, write_commit_marker
 from checkpoint.errors import StoreFailed, UnexpectedBlock, WrongChain
 from checkpoint.layout import StoreLayout, sync_directory
-from checkpoint.rocks.bulk_loader import Loader
+from checkpoint.rocks.bulk_loader import BulkLoader
 from checkpoint.store import Progress
 
 
@@ -42,10 +42,10 @@ def import_archive(
     """
     target = Path(path)
     with Path(archive).open("rb") as file:
-        check_free(target)
+        check_vacant(target)
         reader = ArchiveReader(file, str(archive))
         try:
-            with building(target, "importing") as layout:
+            with staged_directory(target, "importing") as layout:
                 expected = (chain_id, block_hash)
                 summary = _build(reader, file, layout, inspect, expected, progress)
         except OSError as error:
@@ -62,9 +62,9 @@ def _build(
     progress: Progress | None,
 ) -> Summary:
     size = os.fstat(file.fileno()).st_size
-    loader = Loader(layout.database)
+    loader = BulkLoader(layout.database)
     try:
-        assembly = Assembly(inspect, loader.put)
+        assembly = StateBuilder(inspect, loader.put)
         for section, records in read_batches(reader, file.name):
             assembly.add(section, records)
             assert assembly.chain is not None, "the assembly refuses anything before it"
@@ -76,7 +76,7 @@ def _build(
     finally:
         loader.close()
     sync_directory(layout.database)
-    write_witness(layout.witness, commit)
+    write_commit_marker(layout.witness, commit)
     return summary
 
 

@@ -25,7 +25,7 @@ from checkpoint.archive.record_types import (
     StateKind,
     StateRecord,
 )
-from checkpoint.archive.snapshot_source import Source, open_source
+from checkpoint.archive.snapshot_source import SnapshotSource, open_snapshot
 from checkpoint.archive.summary import Summary
 from checkpoint.errors import StoreDamaged
 from checkpoint.store import Progress, StoreReader
@@ -51,7 +51,7 @@ _NUMBERS = frozenset(
 
 
 def export_json_lines(
-    source: Source,
+    source: SnapshotSource,
     target: str | Path,
     *,
     inspect: BlockInspector,
@@ -62,7 +62,7 @@ def export_json_lines(
 
     Sources, proof, progress and errors are those of `export_archive`.
     """
-    with open_source(source, height) as store, new_file(Path(target)) as file:
+    with open_snapshot(source, height) as store, new_file(Path(target)) as file:
         return write_state(store, JsonLinesWriter(file, store), inspect, progress)
 
 

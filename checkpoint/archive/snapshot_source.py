@@ -11,11 +11,11 @@ from pathlib import Path
 from checkpoint.manifest import check_files
 from checkpoint.restore import choose_checkpoint
 from checkpoint.rocks import RocksStore
-from checkpoint.rocks.read_only_store import BesideStore
+from checkpoint.rocks.read_only_store import ReadOnlyStore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import StoreReader
 
-Source = str | Path | StoreReader
+SnapshotSource = str | Path | StoreReader
 """The path of a store, or a store that is open."""
 
 _TEMPORARY = ".making-export-"
@@ -23,7 +23,7 @@ _TEMPORARY = ".making-export-"
 
 
 @contextmanager
-def open_source(source: Source, height: int | None) -> Iterator[StoreReader]:
+def open_snapshot(source: SnapshotSource, height: int | None) -> Iterator[StoreReader]:
     """A state to read that nobody changes meanwhile.
 
     A path gives the head its store is at now, whoever else has it open; with a height, the
@@ -34,7 +34,7 @@ def open_source(source: Source, height: int | None) -> Iterator[StoreReader]:
     opened: AbstractContextManager[StoreReader]
     if isinstance(source, str | Path):
         path = Path(source)
-        opened = closing(BesideStore(path)) if height is None else _checkpoint(path, height)
+        opened = closing(ReadOnlyStore(path)) if height is None else _checkpoint(path, height)
     elif height is not None:
         raise ValueError("checkpoints are exported by the path of their store")
     elif isinstance(source, RocksStore):

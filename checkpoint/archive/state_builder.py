@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from checkpoint.archive.account_verifier import Accounts
-from checkpoint.archive.block_verifier import BlockInspector, Blocks, Sink
+from checkpoint.archive.account_verifier import AccountVerifier
+from checkpoint.archive.block_verifier import BlockInspector, BlockVerifier, Sink
 from checkpoint.archive.record_types import ChainRecord, RowRecord, Section, section_name
 from checkpoint.archive.summary import Summary
 from checkpoint.errors import ArchiveDamaged
@@ -22,14 +22,14 @@ from precompiles.ledger.commitment import SetHash, digest, expand
 from precompiles.ledger.storage import Commitment
 
 
-class Assembly:
+class StateBuilder:
     """Takes records in the order of an archive; the head is there once all of it is proven."""
 
     def __init__(self, inspect: BlockInspector, sink: Sink) -> None:
         self._inspect, self._sink = inspect, sink
         self.chain: ChainRecord | None = None
-        self._blocks: Blocks | None = None
-        self._accounts = Accounts(sink)
+        self._blocks: BlockVerifier | None = None
+        self._accounts = AccountVerifier(sink)
         self._hash = SetHash()
         self._counts: dict[int, int] = {}
         self._last_row = b""
@@ -79,7 +79,7 @@ class Assembly:
         if self.chain is not None or len(records) != 1 or records[0].height < 0:
             raise ArchiveDamaged("it must name one block", section_name(Section.CHAIN))
         self.chain = records[0]
-        self._blocks = Blocks(self.chain, self._inspect, self._sink)
+        self._blocks = BlockVerifier(self.chain, self._inspect, self._sink)
 
     def _rows(self, records: list[RowRecord]) -> Iterator[bytes]:
         """Puts the rows and gives what each adds to the set hash."""

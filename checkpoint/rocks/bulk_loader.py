@@ -13,7 +13,7 @@ from checkpoint.rocks.database import Database
 _BATCH_BYTES = 1 << 22
 
 
-class Loader:
+class BulkLoader:
     """A database nobody reads before `finish`; until then it has no head and opens as damaged."""
 
     def __init__(self, directory: Path) -> None:

@@ -13,22 +13,24 @@ from checkpoint.commit_marker import Commit
 from checkpoint.errors import CommitsLost, StoreDamaged
 from checkpoint.head_checks import check_blocks, check_opening
 from checkpoint.rocks.reader import RocksReader
-from checkpoint.rocks.wal import cut_logs
+from checkpoint.rocks.wal import truncate_wal
 
 
-def inspect(directory: Path, seen: Commit | None, chain_id: int | None, accept_loss: bool) -> None:
+def inspect_database(
+    directory: Path, seen: Commit | None, chain_id: int | None, accept_loss: bool
+) -> None:
     """Refuse a database that is damaged, of another chain, or behind what was committed.
 
     `seen` is what the witness vouches for. Raises StoreDamaged (CommitsLost), WrongFormat,
     WrongChain.
     """
     if accept_loss:
-        cut_logs(directory)
+        truncate_wal(directory)
     with closing(RocksReader(directory, accept_loss=accept_loss)) as reader:
-        check(reader, None if accept_loss else seen, chain_id)
+        check_database(reader, None if accept_loss else seen, chain_id)
 
 
-def check(reader: RocksReader, seen: Commit | None, chain_id: int | None) -> None:
+def check_database(reader: RocksReader, seen: Commit | None, chain_id: int | None) -> None:
     """Refuse what is not whole, of another chain, or behind `seen`. Raises as `inspect` does."""
     if seen is not None:
         _compare(reader, seen)

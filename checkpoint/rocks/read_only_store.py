@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from checkpoint.commit_marker import read_witness
+from checkpoint.commit_marker import read_commit_marker
 from checkpoint.errors import NotAStore, StoreDamaged, StoreError
 from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.layout import StoreLayout
 from checkpoint.lock import holder_of
 from checkpoint.manifest import usable_heights
-from checkpoint.rocks.inspect import check
+from checkpoint.rocks.inspect import check_database
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Store
 from checkpoint.store_batch import BlockBatch
@@ -23,7 +23,7 @@ _PAUSE = 0.05
 """Seconds: a writer is done with replacing files in less."""
 
 
-class BesideStore(Store):
+class ReadOnlyStore(Store):
     """A store as it was at the moment of opening, read beside whoever writes it.
 
     Needs no lock and changes no file; a store that nobody holds can be read too. The files are
@@ -57,10 +57,10 @@ class BesideStore(Store):
 
     def _look(self) -> RocksReader:
         """What is there now, if it adds up."""
-        seen = read_witness(self.layout.witness)
+        seen = read_commit_marker(self.layout.witness)
         reader = RocksReader(self.layout.database)
         try:
-            check(reader, seen, None)
+            check_database(reader, seen, None)
         except BaseException:
             reader.close()
             raise

@@ -11,7 +11,7 @@ from checkpoint.families import HEAD_KEY, Family
 from checkpoint.head import Head
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
-from checkpoint.rocks.wal import check_logs
+from checkpoint.rocks.wal import check_wal
 from checkpoint.store import StoreReader
 
 
@@ -25,7 +25,7 @@ class RocksReader(StoreReader):
         the last commits; see `checkpoint.rocks.read_only_store`.
         """
         self.directory = directory
-        check_logs(directory)
+        check_wal(directory)
         self._database = Database(directory, read_only=True, accept_loss=accept_loss)
         try:
             self._head = read_head(self._database)

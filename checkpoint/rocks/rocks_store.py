@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from checkpoint.commit_marker import Commit, WitnessFile, read_witness
+from checkpoint.commit_marker import Commit, CommitMarker, read_commit_marker
 from checkpoint.errors import StoreClosed, StoreError, StoreFailed
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
@@ -17,7 +17,7 @@ from checkpoint.lock import StoreLock
 from checkpoint.manifest import Manifest, list_checkpoints
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
-from checkpoint.rocks.inspect import inspect
+from checkpoint.rocks.inspect import inspect_database
 from checkpoint.rocks.reader import read_head
 from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
 from checkpoint.store_batch import BlockBatch
@@ -124,10 +124,10 @@ class RocksStore(Store):
 
     def _open(self, chain_id: int | None, accept_loss: bool) -> None:
         self.layout.settle()
-        seen = read_witness(self.layout.witness)
+        seen = read_commit_marker(self.layout.witness)
         new = self.layout.is_new()
         if not new:
-            inspect(self.layout.database, seen, chain_id, accept_loss)
+            inspect_database(self.layout.database, seen, chain_id, accept_loss)
         self._database = Database(self.layout.database, create=new, accept_loss=accept_loss)
         try:
             self._adopt(seen)
@@ -143,7 +143,7 @@ class RocksStore(Store):
             self._bookkeeping = replace(self._bookkeeping, sequence=seen.sequence)
             self._database.write(self._bookkeeping.as_changes(), sync=True)
         self._oldest_undo = self._find_oldest_undo()
-        self._witness = WitnessFile(self.layout.witness)
+        self._witness = CommitMarker(self.layout.witness)
         self._record_commit()
 
     def _commit(self, batch: BlockBatch, expiring: range) -> None:

@@ -24,7 +24,7 @@ _REUSED = frozenset((5, 6, 7, 8, 11))
 _NOTHING = 0
 
 
-def check_logs(directory: Path) -> None:
+def check_wal(directory: Path) -> None:
     """Refuse a database whose log or file list RocksDB would never finish reading.
 
     Raises StoreDamaged naming the file. One that disappears meanwhile is not looked at.
@@ -35,7 +35,7 @@ def check_logs(directory: Path) -> None:
             raise StoreDamaged(f"the record at byte {offset} is of no known kind", str(file))
 
 
-def cut_logs(directory: Path) -> None:
+def truncate_wal(directory: Path) -> None:
     """Drop from each log the record RocksDB would never get past, and what follows it."""
     for file in _logs(directory):
         offset = _endless_record(file)

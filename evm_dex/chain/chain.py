@@ -11,7 +11,7 @@ from eth.vm.forks.prague import PragueVM
 from checkpoint.errors import StoreDamaged, UndoExpired
 from checkpoint.head import Head
 from checkpoint.metrics import RecoveryMetrics
-from checkpoint.overlay_store import StagedStore
+from checkpoint.overlay_store import OverlayStore
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
@@ -63,7 +63,7 @@ class Chain:
     """Prague rules with precompiles over one store, from its head on."""
 
     def __init__(
-        self, store: StagedStore, vm_class: type[PragueVM], ledger: Ledger, *, automine: bool = True
+        self, store: OverlayStore, vm_type: type[PragueVM], ledger: Ledger, *, automine: bool = True
     ) -> None:
         """Go on from the store's head; `evm_dex.chain.open_chain` makes sure there is one.
 
@@ -94,7 +94,7 @@ class Chain:
         self.head = self.history.header(head.block_hash, head.height)
         self._snapshots = Snapshots()
         self._stop = Stop(lambda: self.head.block_number)
-        machine = Machine(vm_class, head.chain_id, self.history.ancestors)
+        machine = Machine(vm_type, head.chain_id, self.history.ancestors)
         self.simulator = Simulator(machine, store)
         self._sealer = Sealer(machine, NodeBuffer(store), ledger, self.outbox.record)
         self._sealer.reset(self.head)
@@ -243,7 +243,7 @@ class Chain:
         fork, blocks = fork_of(decode_branch(encoded), self.history, self.head)
         old, commitment, batch = self.head, self.ledger.commitment, BlockBatch()
         try:
-            with self._store.held_back(batch), missing_state_as(StateMissing):
+            with self._store.transaction(batch), missing_state_as(StateMissing):
                 self._rewind(fork)
                 for block in blocks:
                     self._commit(made_again(block, self.head, self._sealer, self._admit))

@@ -9,7 +9,7 @@ from typing import Protocol
 from eth_hash.auto import keccak
 
 from checkpoint.metrics import RecoveryMetrics, stopwatch
-from checkpoint.overlay_store import StagedStore
+from checkpoint.overlay_store import OverlayStore
 from checkpoint.store import Store
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.chain import Chain
@@ -78,7 +78,7 @@ def open_chain(
     state does not commit to those rows, and StateMissing when it is not all there.
     """
     wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
-    staged = StagedStore(store)
+    staged = OverlayStore(store)
     with stopwatch() as watch:
         precompiles = restore(staged)
     ledger = precompiles.ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checkpoint.families import Family
 from checkpoint.head import Head
-from checkpoint.overlay_store import StagedStore
+from checkpoint.overlay_store import OverlayStore
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import BlockStore
@@ -17,7 +17,7 @@ from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 
-def changes_back(store: StagedStore, ledger: Ledger, heights: range) -> LedgerChanges:
+def changes_back(store: OverlayStore, ledger: Ledger, heights: range) -> LedgerChanges:
     """What taking back the blocks at `heights` does to the stored rows.
 
     From the store alone, since orders that ended are not in memory. Raises UndoExpired.
@@ -82,7 +82,7 @@ def commitment_problem(state: State, commitment: Commitment, height: int) -> str
     )
 
 
-def stored_again(store: StagedStore, batch: BlockBatch, commitment: Commitment) -> LedgerChanges:
+def stored_again(store: OverlayStore, batch: BlockBatch, commitment: Commitment) -> LedgerChanges:
     """What leads back from a batch that was never written to the rows in the store."""
     rows = tuple(
         RowChange(key[0], key[1:], None, store.get(Family.ROWS, key))

@@ -132,7 +132,7 @@ def check(path: ChainPath, as_json: AsJson = False) -> None:
 
     Works while another process runs the chain: reads beside it.
     """
-    from checkpoint.verify import verify as prove_rows  # noqa: PLC0415 - loads the database
+    from checkpoint.verify import verify_store as prove_rows  # noqa: PLC0415 - loads the database
 
     with explained(), looking_at(path) as dex, row_progress() as progress:
         report = prove_rows(dex.store, progress)

@@ -130,7 +130,7 @@ def prune(
     from checkpoint import manager  # noqa: PLC0415 - loads the database
 
     with explained():
-        gone = manager.prune(require(path), keep, dry_run=dry_run)
+        gone = manager.prune_checkpoints(require(path), keep, dry_run=dry_run)
     if as_json:
         print_json({"removed": [info.height for info in gone], "dry_run": dry_run})
         return

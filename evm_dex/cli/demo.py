@@ -26,7 +26,7 @@ from rich.markup import escape
 import evm_dex
 from checkpoint.restore import restore
 from checkpoint.rocks.reader import RocksReader
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from evm_dex.replay.generator import generate
 from evm_dex.replay.runner import Replay, deposit
 from evm_dex.terminal.tables import book_table, checkpoints_table, counts_table, trades_table
@@ -152,7 +152,7 @@ def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
         console.print(checkpoints_table(dex.checkpoints()))
     info = restore(chain)
     with closing(RocksReader(chain / "db")) as reader:
-        report = verify(reader)
+        report = verify_store(reader)
     _expect(report.difference is None, f"the restored store: {report.difference}")
     _step(
         console,

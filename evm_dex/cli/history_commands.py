@@ -215,12 +215,12 @@ def verify(
 
     evm-dex history verify --store sqlite:history.db --chain my-chain
     """
-    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
+    from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
     from evm_dex.history.verify_history import verify as differences_of  # noqa: PLC0415 - as above
 
     with (
         _asking(store) as kept,
-        closing(BesideStore(require(chain))) as rows,
+        closing(ReadOnlyStore(require(chain))) as rows,
         _counting("Looking at orders") as count,
     ):
         differences = list(differences_of(rows, kept, count))
@@ -279,7 +279,7 @@ def consumers(
     evm-dex history consumers my-chain
     """
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
-    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - as above
+    from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - as above
     from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
     from evm_dex.orderlog import cursors as registered  # noqa: PLC0415 - as above
 
@@ -288,7 +288,7 @@ def consumers(
             with closing(RocksStore(require(path))) as store:
                 if not registered.forget(store, forget):
                     raise BadQuestion(f"no consumer {forget!r} is registered")
-        with closing(BesideStore(require(path))) as looked_at:
+        with closing(ReadOnlyStore(require(path))) as looked_at:
             known = registered.cursors(looked_at)
     if as_json_:
         print_json(known)

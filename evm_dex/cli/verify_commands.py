@@ -121,19 +121,19 @@ def diff(
 
 
 def _prove(info: CheckpointInfo, deep: bool, progress: _Progress) -> dict[str, object]:
-    from checkpoint.restore import prove  # noqa: PLC0415 - loads the database
+    from checkpoint.restore import verify_checkpoint  # noqa: PLC0415 - loads the database
 
     try:
-        return _result(info.height, prove(info, progress=progress, deep=deep))
+        return _result(info.height, verify_checkpoint(info, progress=progress, deep=deep))
     except (StoreError, OSError) as error:
         return {"height": info.height, "wrong": str(error)}
 
 
 def _prove_head(path: Path, deep: bool, progress: _Progress) -> dict[str, object]:
-    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
-    from checkpoint.verify import verify as prove_rows  # noqa: PLC0415 - as above
+    from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
+    from checkpoint.verify import verify_store as prove_rows  # noqa: PLC0415 - as above
 
-    with closing(BesideStore(path)) as store:
+    with closing(ReadOnlyStore(path)) as store:
         report = prove_rows(store, progress, deep=deep)
     assert report.head is not None or report.difference is not None
     return _result(report.head.height if report.head else None, report)

@@ -63,9 +63,9 @@ def open_beside(path: str | Path) -> Dex:
     It does not follow the writer, and refuses new blocks. Raises NotAStore, StoreDamaged,
     UntrustedStorage, ChainError.
     """
-    from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
+    from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
 
-    return _opened(BesideStore(path), None, None, automine=True)
+    return _opened(ReadOnlyStore(path), None, None, automine=True)
 
 
 def _opened(

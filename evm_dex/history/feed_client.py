@@ -110,10 +110,10 @@ class ChainFeed(Feed):
 
     def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
         del consumer  # cannot be noted in a store that is only looked at
-        from checkpoint.rocks.read_only_store import BesideStore  # noqa: PLC0415 - loads the database
+        from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
 
         try:
-            with closing(BesideStore(self._path)) as store:
+            with closing(ReadOnlyStore(self._path)) as store:
                 return read_outbox(store, cursor, limit)
         except StoreError as error:
             raise FeedUnavailable(str(error)) from error

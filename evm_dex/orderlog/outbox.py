@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from checkpoint.families import Family
-from checkpoint.overlay_store import StagedStore
+from checkpoint.overlay_store import OverlayStore
 from checkpoint.record_codec import pack, unpack
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.body import Body
@@ -73,7 +73,7 @@ _DECODER = msgspec.msgpack.Decoder(OutboxState)
 class Outbox:
     """The outbox of one chain, through the store the chain writes."""
 
-    def __init__(self, store: StagedStore, ledger: Ledger) -> None:
+    def __init__(self, store: OverlayStore, ledger: Ledger) -> None:
         """Off, until `switch` says otherwise."""
         self._store = store
         self._ledger = ledger

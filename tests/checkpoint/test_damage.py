@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checkpoint.commit_marker import read_witness
+from checkpoint.commit_marker import read_commit_marker
 from checkpoint.errors import CommitsLost, StoreDamaged, StoreError
 from checkpoint.families import Family
 from checkpoint.rocks import RocksStore
@@ -165,16 +165,16 @@ def test_damaged_witness_locks_nobody_out(
     DAMAGED_WITNESS[damage](store_path / "witness")
     with closing(RocksStore(store_path)) as store:
         assert contents(store) == states[LAST]
-    witness = read_witness(store_path / "witness")
+    witness = read_commit_marker(store_path / "witness")
     assert witness is not None
     assert witness.height == LAST
 
 
 def test_with_one_slot_torn_the_other_still_witnesses(store_path: Path) -> None:
-    witness = read_witness(store_path / "witness")
+    witness = read_commit_marker(store_path / "witness")
     assert witness is not None
     flip(store_path / "witness", witness.sequence % 2 * 512)
-    earlier = read_witness(store_path / "witness")
+    earlier = read_commit_marker(store_path / "witness")
     assert earlier is not None
     assert (earlier.sequence, earlier.height) == (witness.sequence - 1, LAST - 1)
     the_log(store_path).unlink()
@@ -183,7 +183,7 @@ def test_with_one_slot_torn_the_other_still_witnesses(store_path: Path) -> None:
 
 
 def test_witness_one_behind_is_what_a_kill_leaves(store_path: Path) -> None:
-    witness = read_witness(store_path / "witness")
+    witness = read_commit_marker(store_path / "witness")
     assert witness is not None
     slot = witness.sequence % 2 * 512
     content = bytearray((store_path / "witness").read_bytes())
@@ -191,7 +191,7 @@ def test_witness_one_behind_is_what_a_kill_leaves(store_path: Path) -> None:
     (store_path / "witness").write_bytes(content)
     with closing(RocksStore(store_path)) as store:
         assert store.sequence == witness.sequence
-    assert read_witness(store_path / "witness") == witness
+    assert read_commit_marker(store_path / "witness") == witness
 
 
 def test_older_copy_of_the_database_put_back_is_refused(store_path: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from checkpoint.head import Head
 from checkpoint.store import Store
 from checkpoint.store_batch import BlockBatch
 from checkpoint.trie.mark import mark_state
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from precompiles.ledger.block_changes import commit
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.spot.records import Balance, Counter, Order
@@ -61,7 +61,7 @@ def stored_order(store: Store) -> Order:
 
 def test_what_the_exchange_wrote_is_sound(store: Store) -> None:
     assert problems(store) == []
-    assert verify(store, deep=True).difference is None
+    assert verify_store(store, deep=True).difference is None
 
 
 def test_progress_counts_every_row_of_every_table(store: Store) -> None:
@@ -74,10 +74,14 @@ def test_progress_counts_every_row_of_every_table(store: Store) -> None:
 def test_index_entries_that_are_missing_or_too_many_are_named(store: Store) -> None:
     """The hashes do not cover the index, so only the deep look sees it."""
     store.set_active({ORDER: False})
-    assert verify(store).difference is None
-    assert "order 1 is active, the active-order" in (verify(store, deep=True).difference or "")
+    assert verify_store(store).difference is None
+    assert "order 1 is active, the active-order" in (
+        verify_store(store, deep=True).difference or ""
+    )
     store.set_active({ORDER: True, bytes(7) + b"\x09": True})
-    assert "order 9 has ended, the active-order" in (verify(store, deep=True).difference or "")
+    assert "order 9 has ended, the active-order" in (
+        verify_store(store, deep=True).difference or ""
+    )
 
 
 def test_a_row_that_does_not_decode_is_named(store: Store) -> None:
@@ -138,8 +142,8 @@ def test_a_node_or_code_that_is_gone_or_altered_is_named(
         kept = store.get(Family.NODES, node)
         assert kept is not None
         set_node(store, node, altered)
-        shallow += verify(store).difference is None
-        assert node.hex() in (verify(store, deep=True).difference or "")
+        shallow += verify_store(store).difference is None
+        assert node.hex() in (verify_store(store, deep=True).difference or "")
         set_node(store, node, kept)
     assert shallow > 6, "the hashes of the short way say nothing of most of the state"
 

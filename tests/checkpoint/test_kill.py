@@ -14,7 +14,7 @@ import pytest
 
 from checkpoint.families import Family, height_of
 from checkpoint.manager import CheckpointManager
-from checkpoint.restore import choose_checkpoint, materialize
+from checkpoint.restore import choose_checkpoint, copy_verified
 from checkpoint.rocks import RocksStore, SyncPolicy
 from tests.checkpoint.fake_chain import contents
 from tests.checkpoint.victims import INTERVAL, KEEP, UNDO_WINDOW, grow, write_until_killed
@@ -90,4 +90,4 @@ def test_killed_store_is_at_the_last_block_told_or_the_next(
         newest = [info.height for info in manager.list()][-1:]
     assert newest == ([height // INTERVAL * INTERVAL] if height >= INTERVAL else [])
     if newest:
-        materialize(choose_checkpoint(tmp_path, None), tmp_path / "proof")
+        copy_verified(choose_checkpoint(tmp_path, None), tmp_path / "proof")

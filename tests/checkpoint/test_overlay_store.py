@@ -8,7 +8,7 @@ import pytest
 
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore
-from checkpoint.overlay_store import StagedStore
+from checkpoint.overlay_store import OverlayStore
 from checkpoint.store_batch import BlockBatch
 from tests.checkpoint.fake_chain import FakeChain, contents
 
@@ -21,7 +21,7 @@ class Twins:
     def __init__(self, seed: int) -> None:
         self.rng, self.chain = random.Random(seed), FakeChain()
         self.direct, self.base = (MemoryStore(undo_window=WINDOW) for _ in range(2))
-        self.staged = StagedStore(self.base)
+        self.staged = OverlayStore(self.base)
 
     def blocks(self, count: int) -> None:
         for _ in range(count):
@@ -36,7 +36,7 @@ def test_readers_see_what_is_held_back_as_if_it_were_written(seed: int) -> None:
     twins.blocks(5)
     assert contents(twins.base) == contents(twins.direct)
     before = contents(twins.base)
-    with twins.staged.held_back(batch):
+    with twins.staged.transaction(batch):
         for _ in range(3):
             twins.blocks(1)
             assert twins.staged.head() == twins.direct.head()
@@ -64,7 +64,7 @@ def test_what_is_dropped_was_never_there_and_the_next_step_starts_afresh() -> No
     before = contents(twins.base)
 
     def fail_on_the_way() -> None:
-        with twins.staged.held_back(BlockBatch()):
+        with twins.staged.transaction(BlockBatch()):
             twins.blocks(2)
             raise RuntimeError
 
@@ -72,6 +72,6 @@ def test_what_is_dropped_was_never_there_and_the_next_step_starts_afresh() -> No
         fail_on_the_way()
     assert contents(twins.staged) == contents(twins.base) == before
     batch = BlockBatch()
-    with twins.staged.held_back(batch):
+    with twins.staged.transaction(batch):
         assert contents(twins.staged) == before
     assert batch.changes == {}

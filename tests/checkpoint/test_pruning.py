@@ -20,11 +20,11 @@ import evm_dex
 from checkpoint.errors import StoreDamaged, StoreError, StoreLocked, UndoExpired
 from checkpoint.families import Family
 from checkpoint.pruning import PruneReport, prune_states
-from checkpoint.retention import settle_retention
+from checkpoint.retention import resolve_retention
 from checkpoint.rocks import RocksStore
 from checkpoint.store import StoreReader
 from checkpoint.store_batch import BlockBatch
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from evm_dex.cli import app
 from evm_dex.client.dex import Dex
 from evm_dex.errors import StateMissing
@@ -175,7 +175,7 @@ def test_the_chain_goes_on_and_back_as_one_never_pruned(tmp_path: Path) -> None:
         grow(dex, BLOCKS + 20)
         assert dex.head.hash == grow(twin, BLOCKS + 20).head.hash
         assert dex.self_check() == []
-        assert verify(store).difference is None
+        assert verify_store(store).difference is None
 
 
 def test_pruning_twice_or_dry_changes_nothing_more(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_branches_that_were_left_take_no_room_afterwards(tmp_path: Path) -> None
 def test_undo_rows_below_the_window_and_surplus_checkpoints_go(tmp_path: Path) -> None:
     with evm_dex.open(tmp_path, checkpoint_interval=10, keep_checkpoints=9) as dex:
         grow(dex)
-    settle_retention(tmp_path / "retention.json", None, 2)
+    resolve_retention(tmp_path / "retention.json", None, 2)
     report = prune(tmp_path)
     assert (report.before.undo_rows, report.after.undo_rows) == (BLOCKS + 1, WINDOW)
     assert (report.before.checkpoints, report.after.checkpoints) == (6, 2)

@@ -16,7 +16,7 @@ from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreError,
 from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
 from checkpoint.manifest import Manifest, list_checkpoints
-from checkpoint.restore import materialize, restore
+from checkpoint.restore import copy_verified, restore
 from checkpoint.rocks import RocksStore
 from tests.checkpoint.fake_chain import CHAIN_ID, State, contents, stored_rows
 from tests.checkpoint.victims import grow, restore_until_killed
@@ -92,7 +92,7 @@ def test_checkpoints_survive_what_a_restored_chain_does(store_path: Path) -> Non
         for _ in range(20):
             store.write(chain.random_block(rng, 40))
     for info in list_checkpoints(store_path):
-        materialize(info, store_path / f"proof{info.height}")
+        copy_verified(info, store_path / f"proof{info.height}")
 
 
 def test_lost_log_after_a_restore_is_still_noticed(store_path: Path) -> None:

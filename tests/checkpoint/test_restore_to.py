@@ -24,7 +24,7 @@ from checkpoint.lock import StoreLock
 from checkpoint.manager import CheckpointManager
 from checkpoint.restore import restore_to
 from checkpoint.rocks import RocksStore
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from evm_dex.cli.demo import flow
 from tests.checkpoint.fake_chain import contents
 from tests.checkpoint.victims import grow, restore_until_killed
@@ -142,7 +142,7 @@ def test_killed_at_any_step_there_is_a_whole_store_or_none(original: Path, tmp_p
             nothing += 1
             continue
         with closing(RocksStore(target)) as store:
-            assert verify(store).difference is None
+            assert verify_store(store).difference is None
             assert contents(store) == grow(SEED, 3)[0].state
         target.rename(tmp_path / f"whole-{step}")
     assert code == 0

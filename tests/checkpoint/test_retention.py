@@ -11,7 +11,7 @@ import evm_dex
 from checkpoint.errors import StoreError
 from checkpoint.manager import CheckpointManager
 from checkpoint.restore import restore
-from checkpoint.retention import DEFAULT_INTERVAL, DEFAULT_KEEP, Retention, settle_retention
+from checkpoint.retention import DEFAULT_INTERVAL, DEFAULT_KEEP, Retention, resolve_retention
 from checkpoint.rocks import RocksStore
 
 
@@ -31,11 +31,11 @@ def test_a_chain_opened_without_settings_keeps_those_it_had(tmp_path: Path) -> N
 
 def test_what_is_given_replaces_what_was_stored_one_by_one(tmp_path: Path) -> None:
     file = tmp_path / "retention.json"
-    assert settle_retention(file, None, None) == Retention(DEFAULT_INTERVAL, DEFAULT_KEEP)
-    assert settle_retention(file, 7, None) == Retention(7, DEFAULT_KEEP)
-    assert settle_retention(file, None, 3) == Retention(7, 3)
-    assert settle_retention(file, None, None) == Retention(7, 3)
-    assert settle_retention(file, 8, 4) == settle_retention(file, None, None) == Retention(8, 4)
+    assert resolve_retention(file, None, None) == Retention(DEFAULT_INTERVAL, DEFAULT_KEEP)
+    assert resolve_retention(file, 7, None) == Retention(7, DEFAULT_KEEP)
+    assert resolve_retention(file, None, 3) == Retention(7, 3)
+    assert resolve_retention(file, None, None) == Retention(7, 3)
+    assert resolve_retention(file, 8, 4) == resolve_retention(file, None, None) == Retention(8, 4)
 
 
 def test_a_chain_from_before_loses_no_checkpoint_to_the_defaults(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_restore_leaves_the_settings_alone(tmp_path: Path) -> None:
     with evm_dex.open(tmp_path, keep_checkpoints=12) as dex:
         dex.mine()
     restore(tmp_path, 2)
-    assert settle_retention(tmp_path / "retention.json", None, None) == Retention(2, 12)
+    assert resolve_retention(tmp_path / "retention.json", None, None) == Retention(2, 12)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from checkpoint.families import Family, height_key, row_key
 from checkpoint.head import Head
 from checkpoint.memory_store import MemoryStore
 from checkpoint.store_batch import BlockBatch
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.storage import Commitment
 from tests.checkpoint.fake_chain import FakeChain, many_rows
@@ -40,7 +40,7 @@ def change(store: MemoryStore, family: Family, key: bytes, value: bytes | None) 
 
 def test_untouched_store_is_proven() -> None:
     chain = FakeChain()
-    report = verify(store_with(chain))
+    report = verify_store(store_with(chain))
     assert report.difference is None
     assert report.head == chain.head
     assert report.rows == {1: 1, 5: 1, 6: 2}
@@ -49,11 +49,11 @@ def test_untouched_store_is_proven() -> None:
 def test_store_without_rows_is_proven() -> None:
     store, chain = MemoryStore(), FakeChain()
     store.write(chain.block({}))
-    assert verify(store).difference is None
+    assert verify_store(store).difference is None
 
 
 def test_empty_store_proves_nothing() -> None:
-    assert "no head" in (verify(MemoryStore()).difference or "")
+    assert "no head" in (verify_store(MemoryStore()).difference or "")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_empty_store_proves_nothing() -> None:
 def test_altered_row_is_found(key: bytes, value: bytes | None, difference: str) -> None:
     store = store_with(FakeChain())
     change(store, Family.ROWS, key, value)
-    assert difference in (verify(store).difference or "")
+    assert difference in (verify_store(store).difference or "")
 
 
 def test_swapped_keys_of_two_rows_are_found() -> None:
@@ -79,7 +79,7 @@ def test_swapped_keys_of_two_rows_are_found() -> None:
     store.write(chain.block({(5, b"a"): b"1", (5, b"b"): b"2"}))
     change(store, Family.ROWS, row_key(5, b"a"), b"2")
     change(store, Family.ROWS, row_key(5, b"b"), b"1")
-    assert "altered" in (verify(store).difference or "")
+    assert "altered" in (verify_store(store).difference or "")
 
 
 def test_rows_and_head_changed_together_contradict_the_storage_slot() -> None:
@@ -97,7 +97,7 @@ def test_rows_and_head_changed_together_contradict_the_storage_slot() -> None:
         Head(1337, 1, honest.block_hash, honest.state_root, other.commitment() or EMPTY_COMMITMENT)
     )
     store.write(batch)
-    assert "the ledger account's storage at height 1 says" in (verify(store).difference or "")
+    assert "the ledger account's storage at height 1 says" in (verify_store(store).difference or "")
 
 
 def test_state_root_changed_too_contradicts_the_header() -> None:
@@ -111,7 +111,7 @@ def test_state_root_changed_too_contradicts_the_header() -> None:
     assert forged.head is not None
     batch.set_head(Head(1337, 1, honest.block_hash, forged.head.state_root, forged.head.commitment))
     store.write(batch)
-    assert "its header says" in (verify(store).difference or "")
+    assert "its header says" in (verify_store(store).difference or "")
 
 
 def test_header_must_be_that_of_the_block_hash() -> None:
@@ -120,13 +120,13 @@ def test_header_must_be_that_of_the_block_hash() -> None:
     assert chain.head is not None
     header = rlp.encode([b"", b"", b"", chain.head.state_root])
     change(store, Family.HEADERS, chain.head.block_hash, header)
-    assert "another one" in (verify(store).difference or "")
+    assert "another one" in (verify_store(store).difference or "")
 
 
 def test_block_must_be_listed_at_its_height() -> None:
     store = store_with(FakeChain())
     change(store, Family.HASHES, height_key(1), keccak(b"another block"))
-    assert "is listed at its height" in (verify(store).difference or "")
+    assert "is listed at its height" in (verify_store(store).difference or "")
 
 
 Damage = Callable[[bytes], bytes | None]
@@ -141,7 +141,7 @@ def test_damaged_node_on_the_way_to_the_slot_is_named(damage: Damage) -> None:
     assert chain.head is not None
     root = chain.head.state_root
     change(store, Family.NODES, root, damage(store.get(Family.NODES, root) or b""))
-    assert f"node {root.hex()}" in (verify(store).difference or "")
+    assert f"node {root.hex()}" in (verify_store(store).difference or "")
 
 
 def test_state_without_the_ledger_account_holds_for_no_rows_only() -> None:
@@ -153,12 +153,12 @@ def test_state_without_the_ledger_account_holds_for_no_rows_only() -> None:
         batch.put(Family.HASHES, height_key(0), keccak(header))
         batch.set_head(Head(1, 0, keccak(header), empty_trie, commitment))
         store.write(batch)
-        assert (verify(store).difference is None) == proven
+        assert (verify_store(store).difference is None) == proven
 
 
 def test_progress_counts_the_rows() -> None:
     store, chain = MemoryStore(), FakeChain()
     store.write(chain.block({**many_rows(5000, table=3), **many_rows(4500, table=6)}))
     seen: list[tuple[int, int]] = []
-    assert verify(store, lambda done, total: seen.append((done, total))).difference is None
+    assert verify_store(store, lambda done, total: seen.append((done, total))).difference is None
     assert seen == [(4096, 9500), (9096, 9500), (9500, 9500)]

@@ -13,9 +13,9 @@ from checkpoint.archive.importer import import_archive
 from checkpoint.errors import StoreError
 from checkpoint.families import Family
 from checkpoint.manifest import CheckpointInfo, list_checkpoints, read_checkpoint
-from checkpoint.restore import prove, restore
+from checkpoint.restore import restore, verify_checkpoint
 from checkpoint.rocks import RocksStore
-from checkpoint.rocks.read_only_store import BesideStore
+from checkpoint.rocks.read_only_store import ReadOnlyStore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Store, StoreReader
 from evm_dex.chain.block_proof import inspect_block
@@ -135,7 +135,7 @@ def outcome(case: Case, original: Original, directory: Path) -> str | None:
 
 def _outcome_of_store(store: Path, original: Original) -> str:
     expected = original.states[LAST]
-    _outcome_of_opening(BesideStore, store, expected)
+    _outcome_of_opening(ReadOnlyStore, store, expected)
     found = _outcome_of_opening(RocksStore, store, expected)
     if found == NAMED:
         # What is refused can be replaced by a checkpoint, and is whole then.
@@ -156,7 +156,7 @@ def _outcome_of_checkpoint(store: Path, height: int, expected: State) -> str:
     path = store / "checkpoints" / f"{height:012d}"
     info: CheckpointInfo = read_checkpoint(path)
     try:
-        prove(info)
+        verify_checkpoint(info)
     except StoreError as error:
         return _named(error, str(path))
     with closing(RocksReader(info.database)) as reader:

@@ -10,7 +10,7 @@ from pathlib import Path
 import evm_dex
 from checkpoint.archive.exporter import export_archive
 from checkpoint.manifest import list_checkpoints
-from checkpoint.rocks.read_only_store import BesideStore
+from checkpoint.rocks.read_only_store import ReadOnlyStore
 from checkpoint.rocks.reader import RocksReader
 from evm_dex.chain.block_proof import inspect_block
 from tests.checkpoint.fake_chain import State, contents
@@ -52,7 +52,7 @@ def make_original(directory: Path) -> Original:
     for info in list_checkpoints(store):
         with closing(RocksReader(info.database)) as checkpoint:
             states[info.height] = contents(checkpoint)
-    with closing(BesideStore(store)) as head:
+    with closing(ReadOnlyStore(store)) as head:
         states[LAST] = contents(head)
     original = Original(store, other, states)
     export_archive(store, original.archive, inspect=inspect_block)

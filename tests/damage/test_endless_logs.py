@@ -11,8 +11,8 @@ import pytest
 
 from checkpoint.errors import StoreDamaged
 from checkpoint.rocks import RocksStore
-from checkpoint.rocks.read_only_store import BesideStore
-from checkpoint.rocks.wal import check_logs
+from checkpoint.rocks.read_only_store import ReadOnlyStore
+from checkpoint.rocks.wal import check_wal
 from tests.checkpoint.fake_chain import FakeChain, contents, many_rows
 
 BLOCK, HEADER = 32 * 1024, 7
@@ -65,7 +65,7 @@ def test_records_of_reused_logs_are_refused_with_file_and_place(
     original: Path, tmp_path: Path, pattern: str, which: int, kind: int
 ) -> None:
     store, offset = damaged(original, tmp_path, pattern, which, kind)
-    for opening in (RocksStore, BesideStore):
+    for opening in (RocksStore, ReadOnlyStore):
         with pytest.raises(StoreDamaged, match=rf"record at byte {offset} is of no known") as error:
             opening(store)
         assert pattern.strip("*-") in error.value.where
@@ -93,6 +93,6 @@ def test_logs_of_an_undamaged_store_pass_wherever_they_end(original: Path, tmp_p
     assert {1, 2, 3, 4} <= kinds, "whole records and all parts of one over several blocks"
     for end in (0, 3, 7, 100, BLOCK - 3, BLOCK, BLOCK + 5, len(content)):
         (tmp_path / "000001.log").write_bytes(content[:end])
-        check_logs(tmp_path)
+        check_wal(tmp_path)
         (tmp_path / "000001.log").write_bytes(content[:end] + bytes(3 * BLOCK))
-        check_logs(tmp_path)
+        check_wal(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 
 import evm_dex
 from checkpoint.errors import CommitsLost, StoreDamaged
-from checkpoint.rocks.read_only_store import BesideStore
+from checkpoint.rocks.read_only_store import ReadOnlyStore
 
 
 def half(log: Path) -> None:
@@ -40,7 +40,7 @@ def test_the_state_before_a_rollback_does_not_come_back(
     with pytest.raises(StoreDamaged) as refused:
         evm_dex.open(tmp_path)
     with pytest.raises(StoreDamaged):
-        BesideStore(tmp_path)
+        ReadOnlyStore(tmp_path)
     if damage is not flip_last:
         assert isinstance(refused.value, CommitsLost)
         assert f"but height {2 + blocks_after} was committed" in str(refused.value)

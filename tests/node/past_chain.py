@@ -20,7 +20,7 @@ from eth.db.atomic import AtomicDB
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
 from checkpoint.memory_store import MemoryStore
-from checkpoint.overlay_store import StagedStore
+from checkpoint.overlay_store import OverlayStore
 from checkpoint.store import Store
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.body import (
@@ -175,7 +175,7 @@ class PastChain:
         return self._opened(store, ledger)
 
     def _opened(self, store: Store, ledger: Any) -> Chain:
-        staged = StagedStore(store)
+        staged = OverlayStore(store)
         chain = Chain(staged, build_vm({}, ledger), ledger, automine=False)
         chain.history = PastHistory(staged)
         return chain

@@ -11,9 +11,9 @@ from pathlib import Path
 from checkpoint.archive.importer import import_archive
 from checkpoint.errors import StoreError
 from checkpoint.manifest import list_checkpoints
-from checkpoint.restore import prove
-from checkpoint.rocks.read_only_store import BesideStore
-from checkpoint.verify import verify
+from checkpoint.restore import verify_checkpoint
+from checkpoint.rocks.read_only_store import ReadOnlyStore
+from checkpoint.verify import verify_store
 from evm_dex.chain.block_proof import inspect_block
 from tests.torture.victims import archive_of, branch_of, opened
 
@@ -54,14 +54,14 @@ def leftovers(store: Path) -> list[Path]:
 
 def proofs(store: Path, wrong: list[str]) -> int:
     """Prove the head and each checkpoint; how many hold."""
-    with closing(BesideStore(store)) as head:
-        difference = verify(head, deep=True).difference
+    with closing(ReadOnlyStore(store)) as head:
+        difference = verify_store(head, deep=True).difference
     proven = int(difference is None)
     if difference is not None:
         wrong.append(difference)
     for info in list_checkpoints(store):
         try:
-            prove(info, deep=True)
+            verify_checkpoint(info, deep=True)
             proven += 1
         except StoreError as error:
             wrong.append(str(error))
@@ -81,8 +81,8 @@ def second_store(store: Path, roots: dict[str, str], wrong: list[str]) -> int:
         places.append(imported)
         archive.unlink()
     for place in places:
-        with closing(BesideStore(place)) as second:
-            report = verify(second, deep=True)
+        with closing(ReadOnlyStore(place)) as second:
+            report = verify_store(second, deep=True)
         if report.difference is not None or report.head is None:
             wrong.append(f"{place.name}: {report.difference}")
         else:

@@ -18,7 +18,7 @@ from checkpoint.archive.framing import HEAD_FIELDS, PREAMBLE
 from checkpoint.archive.migrations import read_batches
 from checkpoint.archive.reading import ArchiveReader
 from checkpoint.archive.record_types import FORMAT, BlockRecord, Section
-from checkpoint.archive.snapshot_source import Source
+from checkpoint.archive.snapshot_source import SnapshotSource
 from checkpoint.archive.writing import ArchiveWriter
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore
@@ -37,7 +37,7 @@ def inspect(_chain_id: int, block: BlockRecord) -> tuple[bytes, ...]:
     return (keccak(b"transaction" + keccak(block.header)),)
 
 
-def export(source: Source, target: Path, height: int | None = None) -> Summary:
+def export(source: SnapshotSource, target: Path, height: int | None = None) -> Summary:
     return export_archive(source, target, inspect=inspect, height=height)
 
 

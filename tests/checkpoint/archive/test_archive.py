@@ -29,7 +29,7 @@ from checkpoint.manager import CheckpointManager
 from checkpoint.memory_store import MemoryStore
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from tests.checkpoint.archive.archives import big, export, filled, inspect, load, moved
 from tests.checkpoint.fake_chain import CHAIN_ID, FakeChain, contents
 from tests.checkpoint.victims import grow
@@ -52,7 +52,7 @@ def test_what_is_imported_is_what_was_exported_and_exports_to_the_same_bytes(
         for family in (Family.HEADERS, Family.BODIES, Family.RECEIPTS, Family.HASHES):
             assert dict(imported.iterate(family)) == chain.state[family]
         assert dict(imported.iterate(Family.NODES)).items() <= chain.state[Family.NODES].items()
-        assert verify(imported).difference is None
+        assert verify_store(imported).difference is None
         export(imported, base / "second")
     assert (base / "first").read_bytes() == (base / "second").read_bytes()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from checkpoint.rocks import RocksStore
-from checkpoint.verify import verify
+from checkpoint.verify import verify_store
 from tests.checkpoint.archive.archives import (
     big,
     export,
@@ -49,7 +49,7 @@ def whole(path: Path, state: State) -> bool:
         return False
     with closing(RocksStore(path)) as store:
         assert moved(contents(store)) == state
-        assert verify(store).difference is None
+        assert verify_store(store).difference is None
     return True
 
 

@@ -13,12 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 import evm_dex
-from checkpoint.commit_marker import Commit, WitnessFile
+from checkpoint.commit_marker import Commit, CommitMarker
 from checkpoint.errors import CommitsLost, NotAStore, StoreError
 from checkpoint.families import Family
 from checkpoint.rocks import RocksStore
-from checkpoint.rocks.read_only_store import BesideStore
-from checkpoint.verify import verify
+from checkpoint.rocks.read_only_store import ReadOnlyStore
+from checkpoint.verify import verify_store
 from evm_dex.cli import app
 from evm_dex.errors import ChainStopped
 from tests.checkpoint.fake_chain import FakeChain, contents
@@ -43,12 +43,12 @@ def test_what_is_read_beside_the_writer_is_its_state_at_that_moment(tmp_path: Pa
             if height == 3:
                 store.checkpoint(tmp_path / "flushed")
         expected = contents(store)
-        with closing(BesideStore(tmp_path)) as beside:
+        with closing(ReadOnlyStore(tmp_path)) as beside:
             assert contents(beside) == expected
             assert beside.head() == chain.head
             store.write(chain.block({(1, b"k"): b"later"}))
             assert contents(beside) == expected
-        with closing(BesideStore(tmp_path)) as beside:
+        with closing(ReadOnlyStore(tmp_path)) as beside:
             assert beside.row(1, b"k") == b"later"
 
 
@@ -76,8 +76,8 @@ def test_beside_a_busy_writer_every_look_is_a_whole_block(tmp_path: Path) -> Non
         assert writer.stdout is not None
         assert writer.stdout.readline() == "writing\n"
         while len(heights) < 25 or (len(set(heights)) <= 5 and time.monotonic() < deadline):
-            with closing(BesideStore(tmp_path)) as beside:
-                report = verify(beside)
+            with closing(ReadOnlyStore(tmp_path)) as beside:
+                report = verify_store(beside)
             assert report.difference is None
             assert report.head is not None
             heights.append(report.head.height)
@@ -93,12 +93,12 @@ def test_what_does_not_add_up_beside_a_writer_is_looked_at_again(tmp_path: Path)
         store.write(chain.block({}))
         assert chain.head is not None
         kept = witness.read_bytes()
-        ahead = WitnessFile(witness)
+        ahead = CommitMarker(witness)
         ahead.record(Commit(store.sequence + 1, 7, chain.head.block_hash))
         ahead.close()
         later = threading.Timer(0.3, lambda: witness.write_bytes(kept))
         later.start()
-        with closing(BesideStore(tmp_path)) as beside:
+        with closing(ReadOnlyStore(tmp_path)) as beside:
             assert beside.head() == chain.head
         later.join()
 
@@ -107,7 +107,7 @@ def test_looking_changes_no_file_of_the_store(tmp_path: Path) -> None:
     with closing(RocksStore(tmp_path)) as store:
         store.write(FakeChain().block({(1, b"k"): b"1"}))
         before = files_of(tmp_path)
-        with closing(BesideStore(tmp_path)) as beside:
+        with closing(ReadOnlyStore(tmp_path)) as beside:
             list(beside.iterate(Family.ROWS))
         assert files_of(tmp_path) == before
 
@@ -125,12 +125,12 @@ def test_a_lost_log_does_not_pass_as_an_older_head_beside_either(tmp_path: Path)
     for log in (tmp_path / "db").glob("*.log"):
         log.unlink()
     with pytest.raises(CommitsLost, match="is at height 0 but height 1 was committed"):
-        BesideStore(tmp_path)
+        ReadOnlyStore(tmp_path)
 
 
 def test_a_path_without_a_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotAStore, match="has no database"):
-        BesideStore(tmp_path)
+        ReadOnlyStore(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

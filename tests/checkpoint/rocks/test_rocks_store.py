@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checkpoint.commit_marker import Commit, read_witness
+from checkpoint.commit_marker import Commit, read_commit_marker
 from checkpoint.families import Family
 from checkpoint.rocks import RocksStore, SyncPolicy
 from checkpoint.rocks.database import Database
@@ -73,10 +73,10 @@ def test_every_batch_is_counted_and_witnessed(store: RocksStore) -> None:
         assert chain.head is not None
         expected = Commit(sequence, chain.height, chain.head.block_hash)
         assert store.sequence == sequence
-        assert read_witness(store.layout.witness) == expected
+        assert read_commit_marker(store.layout.witness) == expected
     store.set_active({b"order": True})
     assert store.sequence == 3
-    assert read_witness(store.layout.witness) == Commit(3, 1, expected.block_hash)
+    assert read_commit_marker(store.layout.witness) == Commit(3, 1, expected.block_hash)
 
 
 def test_reading_from_many_threads_while_blocks_are_written(store: RocksStore) -> None:

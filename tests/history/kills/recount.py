@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from checkpoint.rocks.read_only_store import BesideStore
+from checkpoint.rocks.read_only_store import ReadOnlyStore
 from tests.history.kills.facts import Kind, read_event
 from tests.history.kills.model import Key, Model
 from tests.history.kills.outbox import OutboxRecount
@@ -36,7 +36,7 @@ class Recount:
     def look(self) -> None:
         """After a kill: the store as it is has the chain's own events, and their exact totals."""
         seen = self._database.look(self._stored)
-        with closing(BesideStore(self._chain)) as chain:
+        with closing(ReadOnlyStore(self._chain)) as chain:
             self._outbox.read(chain)
         for event_id, payload in seen.updates:
             self._compare_update(event_id, payload)
@@ -48,7 +48,7 @@ class Recount:
 
     def finish(self) -> None:
         """At rest, with all events in: every table, every row, every log once more."""
-        with closing(BesideStore(self._chain)) as chain:
+        with closing(ReadOnlyStore(self._chain)) as chain:
             self._outbox.read(chain)
             rows = Rows(chain)
         self._advance_model(self.counted)
