@@ -161,7 +161,10 @@ class _Before:
         dex, chain = self._dex, self._dex.chain
         with suppress(ChainError):
             dex.revert("before the test")
-            dex.tokens, dex.perp_markets = self._tokens, self._markets
+            dex.tokens.clear()
+            dex.tokens.update(self._tokens)
+            dex.perp_markets.clear()
+            dex.perp_markets.update(self._markets)
             chain.automine, chain.interval, chain.keep_limit = True, 1, self._keep_limit
             dex.cheats.auto_impersonate(on=False)
             chain.impersonation.accounts.clear()

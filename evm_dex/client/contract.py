@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evm_dex.abi.interface import DecodedError, Event, Interface, decode_outputs, exchange_error
 from evm_dex.abi.lazy_eth_abi import undecodable
 from evm_dex.abi.values import Entry
 from evm_dex.blocks.addresses import Account, AddressLike, checksum
 from evm_dex.chain.block_store import BlockId
+from evm_dex.client.client import Client
 from evm_dex.client.views import Log, Receipt
 from evm_dex.errors import CallFailed
 from precompiles.types import Address
-
-if TYPE_CHECKING:
-    from evm_dex.client.dex import Dex
 
 
 class Reverted(CallFailed):
@@ -41,9 +39,9 @@ class Contract:
     """
 
     def __init__(
-        self, dex: Dex, address: Address, abi: Iterable[Entry], name: str = "Contract"
+        self, client: Client, address: Address, abi: Iterable[Entry], name: str = "Contract"
     ) -> None:
-        self._dex = dex
+        self._client = client
         self.raw_address = address
         self.address = checksum(address)
         self.interface = Interface(abi)
@@ -71,7 +69,7 @@ class Contract:
         entry = self.interface.function(name, len(args))
         data = self.interface.encode_call(entry, args)
         try:
-            output = self._dex.call(
+            output = self._client.call(
                 to=self.raw_address, data=data, sender=sender, value=value, gas=gas, block=block
             )
         except CallFailed as failure:
@@ -79,7 +77,7 @@ class Contract:
         try:
             return decode_outputs(entry, output)
         except undecodable() as error:
-            if not output and not self._dex.code(self.raw_address, block):
+            if not output and not self._client.code(self.raw_address, block):
                 raise ValueError(f"no contract is at {self.address}: {name} gave nothing") from None
             said = f"{name} of {self!r} gave 0x{output.hex()}"
             raise ValueError(f"{said}, which its ABI does not expect: {error}") from error
@@ -99,7 +97,7 @@ class Contract:
         """
         data = self.encode(name, *args)
         try:
-            return self._dex.send(
+            return self._client.send(
                 to=self.raw_address, data=data, sender=sender, value=value, gas=gas, **fees
             )
         except CallFailed as failure:
@@ -109,7 +107,7 @@ class Contract:
         """Like `send`, without waiting for the block: the transaction's hash."""
         try:
             data = self.encode(name, *args)
-            return self._dex.submit(to=self.raw_address, data=data, **options)
+            return self._client.submit(to=self.raw_address, data=data, **options)
         except CallFailed as failure:
             raise self._explained(failure) from None
 

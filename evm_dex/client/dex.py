@@ -17,7 +17,7 @@ from evm_dex.chain.block_store import BlockId, IncludedTransaction
 from evm_dex.chain.chain import Chain, MinedBlock
 from evm_dex.chain.genesis.resolved import decode_genesis
 from evm_dex.chain.snapshots import SnapshotId
-from evm_dex.client.cheats.exchange_cheats import DexCheats
+from evm_dex.client.cheats.cheats import Cheats
 from evm_dex.client.contract import Contract
 from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
 from evm_dex.errors import ChainError, TransactionRejected
@@ -62,7 +62,7 @@ class Dex:
         listed = genesis.perp.markets if genesis.perp else ()
         self.perp_markets = {market.symbol: market.asset for market in listed}
         """The perpetual markets of the genesis, by symbol."""
-        self.cheats = DexCheats(self)
+        self.cheats = Cheats(self)
         """What only a test chain lets you do: balances, prices, time, other people's accounts."""
 
     def __repr__(self) -> str:

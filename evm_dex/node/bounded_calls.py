@@ -21,7 +21,7 @@ from evm_dex.node.call_objects import Request
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, prepared
 from evm_dex.node.rpc_errors import failed
-from evm_dex.node.rpc_types import BlockHash, BlockId
+from evm_dex.node.rpc_types import BlockId, plain_block
 from precompiles.types import ZERO_ADDRESS, Address
 
 _MOST_ROUNDS = 8
@@ -97,11 +97,6 @@ def list_accesses(
             break
         listed = found
     return tried, listed
-
-
-def plain_block(block: BlockId) -> int | str | bytes:
-    """A block as the chain asks for it."""
-    return block.block_hash if isinstance(block, BlockHash) else block
 
 
 def _warm_anyway(node: Node, call: Call) -> set[bytes]:

@@ -84,7 +84,9 @@ class Connection:
             self.send(content)
             return
         # Sent where it is made, so it is before whatever is told afterwards.
-        await on_request(content, lambda: self.send(respond(self._node, content, self)))
+        await on_request(
+            content, lambda: self.send(respond(self._node, content, self.subscriptions))
+        )
 
     async def _write(self) -> None:
         while True:

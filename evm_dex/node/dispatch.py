@@ -5,7 +5,7 @@ Whatever comes in, an answer goes out: an error object where it can't be a resul
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -18,19 +18,17 @@ from evm_dex.node.rpc_errors import (
     RpcError,
     limit_exceeded,
 )
-
-if TYPE_CHECKING:
-    from evm_dex.node.connection import Connection
+from evm_dex.node.subscriptions import Subscriptions
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _NO_ID = object()
 
 
-def answer(node: Node, body: bytes, connection: Connection | None = None) -> bytes:
+def answer(node: Node, body: bytes, subscriptions: Subscriptions | None = None) -> bytes:
     """The answer to one request or a batch; empty where none is due (notifications)."""
     content = read(body)
-    return content if isinstance(content, bytes) else respond(node, content, connection)
+    return content if isinstance(content, bytes) else respond(node, content, subscriptions)
 
 
 def read(body: bytes) -> Any:
@@ -43,11 +41,11 @@ def read(body: bytes) -> Any:
         return refusal(RpcError(PARSE_ERROR, f"not JSON: {error}"))
 
 
-def respond(node: Node, content: Any, connection: Connection | None = None) -> bytes:
+def respond(node: Node, content: Any, subscriptions: Subscriptions | None = None) -> bytes:
     """The same as `answer`, of what was read."""
     if isinstance(content, list):
-        return _answer_batch(node, content, connection)
-    return _answer_one(node, content, connection)
+        return _answer_batch(node, content, subscriptions)
+    return _answer_one(node, content, subscriptions)
 
 
 def refusal(error: RpcError) -> bytes:
@@ -55,7 +53,7 @@ def refusal(error: RpcError) -> bytes:
     return _encode(_failure(None, error))
 
 
-def _answer_batch(node: Node, batch: list[Any], connection: Connection | None) -> bytes:
+def _answer_batch(node: Node, batch: list[Any], subscriptions: Subscriptions | None) -> bytes:
     most = node.limits.batch_requests
     if not batch:
         return refusal(RpcError(INVALID_REQUEST, "a batch needs at least one request"))
@@ -68,7 +66,7 @@ def _answer_batch(node: Node, batch: list[Any], connection: Connection | None) -
         if size > node.limits.batch_answer_bytes:
             found = _too_large(request, node.limits.batch_answer_bytes)
         else:
-            found = _answer_one(node, request, connection)
+            found = _answer_one(node, request, subscriptions)
         if found:
             answers.append(found)
             size += len(found)
@@ -83,10 +81,10 @@ def _too_large(request: Any, most: int) -> bytes:
     return _encode(_failure(_sound_id(identity), error))
 
 
-def _answer_one(node: Node, request: Any, connection: Connection | None) -> bytes:
+def _answer_one(node: Node, request: Any, subscriptions: Subscriptions | None) -> bytes:
     identity = request.get("id", _NO_ID) if isinstance(request, dict) else None
     try:
-        result = _result(node, request, connection)
+        result = _result(node, request, subscriptions)
         found = {"jsonrpc": "2.0", "id": identity, "result": result}
         return b"" if identity is _NO_ID else _encode(found)
     except Exception as error:
@@ -96,7 +94,7 @@ def _answer_one(node: Node, request: Any, connection: Connection | None) -> byte
     return _encode(_failure(_sound_id(identity), told))
 
 
-def _result(node: Node, request: Any, connection: Connection | None) -> Any:
+def _result(node: Node, request: Any, subscriptions: Subscriptions | None) -> Any:
     if not isinstance(request, dict):
         raise RpcError(INVALID_REQUEST, "a request is an object with `method` and `params`")
     name, params = request.get("method"), request.get("params")
@@ -114,9 +112,9 @@ def _result(node: Node, request: Any, connection: Connection | None) -> Any:
     arguments = method.arguments(params)
     if not method.over_sockets:
         return method.result.write(method.function(node, *arguments))
-    if connection is None:
+    if subscriptions is None:
         raise RpcError(METHOD_NOT_FOUND, f"{name} is there on WebSocket connections alone")
-    return method.result.write(method.function(node, connection, *arguments))
+    return method.result.write(method.function(node, subscriptions, *arguments))
 
 
 def _sound_id(identity: Any) -> Any:

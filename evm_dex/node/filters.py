@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.chain import Chain
+from evm_dex.node.events import ChainUpdate
 from evm_dex.node.log_query import LogQuery, find_logs, logs_between
-from evm_dex.node.node import News, Node
+from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import RpcError, failed, limit_exceeded
 from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import data
@@ -37,12 +39,11 @@ class Filter:
 class Filters:
     """All filters of a node, of every connection. Used on the chain's thread."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, chain: Chain, limits: Limits) -> None:
+        self._chain = chain
+        self._limits = limits
         self._filters: dict[str, Filter] = {}
         self._numbers = itertools.count(1)
-        node.on_news.append(self._news)
-        node.on_transaction.append(self._transaction)
 
     def add_logs(self, query: LogQuery) -> str:
         """For logs that match in new blocks; its id."""
@@ -66,7 +67,7 @@ class Filters:
         query = self._get(identity).query
         if query is None:
             raise failed(f"filter {identity} is not one for logs: ask for its changes")
-        return find_logs(self._node, query)
+        return find_logs(self._chain, self._limits, query)
 
     def remove(self, identity: str) -> bool:
         """Forget one; whether it was there."""
@@ -74,19 +75,19 @@ class Filters:
 
     def _add(self, changes: Callable[[Filter], list[Any]], query: LogQuery | None = None) -> str:
         self._forget_old()
-        most = self._node.limits.filters
+        most = self._limits.filters
         if len(self._filters) >= most:
             raise limit_exceeded(f"{most} filters are in use: end one with eth_uninstallFilter")
         identity = hex(next(self._numbers))
         self._filters[identity] = Filter(changes, query)
-        self._filters[identity].next_height = self._node.chain.head.block_number + 1
+        self._filters[identity].next_height = self._chain.head.block_number + 1
         return identity
 
     def _get(self, identity: str) -> Filter:
         self._forget_old()
         found = self._filters.get(identity)
         if found is None:
-            lives = self._node.limits.filter_seconds
+            lives = self._limits.filter_seconds
             raise failed(
                 f"filter not found: {identity}; one that is not asked for {lives:.0f} s is gone"
             )
@@ -94,12 +95,12 @@ class Filters:
         return found
 
     def _forget_old(self) -> None:
-        oldest = time.monotonic() - self._node.limits.filter_seconds
+        oldest = time.monotonic() - self._limits.filter_seconds
         for identity in [name for name, it in self._filters.items() if it.last_asked < oldest]:
             del self._filters[identity]
 
     def _new_blocks(self, found: Filter) -> list[str]:
-        history = self._node.chain.history
+        history = self._chain.history
         return [data(history.hash_at(height)) for height in self._new_heights(found)]
 
     def _new_logs(self, found: Filter) -> list[Json]:
@@ -111,7 +112,9 @@ class Filters:
             )
         heights = self._new_heights(found)
         try:
-            new = logs_between(self._node, found.query, heights.start, heights.stop - 1)
+            new = logs_between(
+                self._chain, self._limits, found.query, heights.start, heights.stop - 1
+            )
         except RpcError:  # too many at once: none of them was told of
             found.next_height = heights.start
             raise
@@ -123,39 +126,42 @@ class Filters:
         return [data(item) for item in hashes]
 
     def _new_heights(self, found: Filter) -> range:
-        after = self._node.chain.head.block_number + 1
+        after = self._chain.head.block_number + 1
         heights = range(found.next_height, after)
         found.next_height = after
         return heights
 
-    def _news(self, news: News) -> None:
-        """After a rollback logs are removed, and the blocks that came anew are new."""
+    def update(self, update: ChainUpdate) -> None:
+        """Note what an update brought; after a rollback logs are removed, and blocks come anew."""
         for found in self._filters.values():
-            if found.query is not None and news.removed_logs != ():
-                self._remove_logs(found, found.query, news)
-            found.next_height = min(found.next_height, news.went_back_to + 1)
+            if found.query is not None and update.removed_logs != ():
+                self._remove_logs(found, found.query, update)
+            found.next_height = min(found.next_height, update.went_back_to + 1)
 
-    def _remove_logs(self, found: Filter, query: LogQuery, news: News) -> None:
+    def _remove_logs(self, found: Filter, query: LogQuery, update: ChainUpdate) -> None:
         """Keep what has not been told of in order: those that came, then those that went."""
-        if news.removed_logs is None:
+        if update.removed_logs is None:
             found.is_incomplete = True
             return
-        removed = [log for log in news.removed_logs if log.matches(query)]
+        removed = [log for log in update.removed_logs if log.matches(query)]
         if not removed:
             return
         try:
-            stayed = logs_between(self._node, query, found.next_height, news.went_back_to)
+            stayed = logs_between(
+                self._chain, self._limits, query, found.next_height, update.went_back_to
+            )
         except RpcError:  # too many
             found.is_incomplete = True
             return
         untold = [log.as_new() for log in removed if log.entry.height >= found.next_height]
         found.kept += [*stayed, *untold, *(log.as_removed() for log in removed)]
-        found.next_height = news.went_back_to + 1
-        found.is_incomplete |= len(found.kept) > 2 * self._node.limits.log_results
+        found.next_height = update.went_back_to + 1
+        found.is_incomplete |= len(found.kept) > 2 * self._limits.log_results
         if found.is_incomplete:
             found.kept = []
 
-    def _transaction(self, transaction: Transaction) -> None:
+    def add_transaction(self, transaction: Transaction) -> None:
+        """Note a transaction that was accepted."""
         for found in self._filters.values():
             if found.changes == self._new_transactions and len(found.hashes) < _MOST_HASHES:
                 found.hashes.append(transaction.hash)

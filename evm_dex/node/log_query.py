@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import msgspec
 
+from evm_dex.chain.chain import Chain
 from evm_dex.errors import UnknownBlock
-from evm_dex.node.node import Node
+from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import invalid_params, limit_exceeded
 from evm_dex.node.rpc_json import Json, entry_object
-from evm_dex.node.rpc_types import BlockHash, BlockId, Kind, read_address, read_block, read_hash
+from evm_dex.node.rpc_types import BlockId, Kind, plain_block, read_address, read_block, read_hash
 from precompiles.types import Address
 
 _MOST_ADDRESSES = 1_000
@@ -46,14 +47,15 @@ def read_query(value: Any) -> LogQuery:
     )
 
 
-def find_logs(node: Node, query: LogQuery) -> list[Json]:
+def find_logs(chain: Chain, limits: Limits, query: LogQuery) -> list[Json]:
     """All logs that match, oldest first. Raises RpcError for a range or a result too large."""
-    return logs_between(node, query, *_range(node, query))
+    return logs_between(chain, limits, query, *_range(chain, query))
 
 
-def logs_between(node: Node, query: LogQuery, first: int, last: int) -> list[Json]:
+def logs_between(
+    chain: Chain, limits: Limits, query: LogQuery, first: int, last: int
+) -> list[Json]:
     """The same, in a range of heights."""
-    limits, chain = node.limits, node.chain
     if last - first >= limits.log_blocks:
         raise limit_exceeded(
             f"a range of {last - first + 1} blocks; at most {limits.log_blocks} at once: ask for "
@@ -73,19 +75,19 @@ def logs_between(node: Node, query: LogQuery, first: int, last: int) -> list[Jso
     return found
 
 
-def _range(node: Node, query: LogQuery) -> tuple[int, int]:
+def _range(chain: Chain, query: LogQuery) -> tuple[int, int]:
     if query.block_hash is not None:
-        height = node.header(BlockHash(query.block_hash)).block_number
+        height = chain.header(query.block_hash).block_number
         return height, height
-    first, last = (_height(node, block) for block in (query.first, query.last))
+    first, last = (_height(chain, block) for block in (query.first, query.last))
     if first > last:
         raise invalid_params(f"invalid block range: {first:#x} is after {last:#x}")
     return first, last
 
 
-def _height(node: Node, block: BlockId) -> int:
+def _height(chain: Chain, block: BlockId) -> int:
     try:
-        return node.header(block).block_number
+        return chain.header(plain_block(block)).block_number
     except UnknownBlock as error:
         raise invalid_params(f"block range extends beyond current head block: {error}") from None
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from checkpoint.errors import StoreError
 from evm_dex.blocks.dev_accounts import Account
@@ -13,42 +12,23 @@ from evm_dex.blocks.fees import effective_gas_price
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.chain import Chain
-from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
 from evm_dex.evm.machine import State
+from evm_dex.node.events import ChainEvents
+from evm_dex.node.filters import Filters
 from evm_dex.node.future_transactions import Queue
 from evm_dex.node.registry import all_methods
-from evm_dex.node.removed_logs import Leaving, RemovedLog
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.revert_reason import call_error
 from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, failed
-from evm_dex.node.rpc_types import BlockHash, BlockId
+from evm_dex.node.rpc_types import BlockId, plain_block
 from precompiles.types import Address
 
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
-    from evm_dex.node.filters import Filters
 
 _logger = logging.getLogger(__name__)
-_News = TypeVar("_News")
-_REMEMBERED_BLOCKS = 4_096
-
-
-class News:
-    """What has just become of the chain, for filters and subscriptions."""
-
-    def __init__(
-        self,
-        went_back_to: int,
-        headers: tuple[Header, ...],
-        removed_logs: Sequence[RemovedLog] | None = (),
-    ) -> None:
-        self.went_back_to = went_back_to
-        """The last block that stayed."""
-        self.headers = headers
-        """New blocks after that one, oldest first."""
-        self.removed_logs = removed_logs
-        """Of blocks that were after it before, oldest first; None where they are too many."""
 
 
 class Node:
@@ -67,8 +47,6 @@ class Node:
 
         Without `cheats` the methods that only a test chain has are not there.
         """
-        from evm_dex.node.filters import Filters  # noqa: PLC0415 - it knows the node's type
-
         self.chain = chain
         self.dex = dex
         self.limits = limits or Limits()
@@ -77,33 +55,29 @@ class Node:
         }
         self.accounts: dict[Address, Account] = {item.address: item for item in accounts}
         """Accounts it signs for."""
-        self.on_news: list[Callable[[News], object]] = []
-        self.on_transaction: list[Callable[[Transaction], object]] = []
-        """Called with each transaction that was accepted."""
         self.block_seconds: float | None = None
         """How often the server makes a block by the clock; None for never."""
         self.on_interval: list[Callable[[], object]] = []
-        self.filters: Filters = Filters(self)
+        self.events = ChainEvents(chain, self.limits.log_results)
+        self.filters = Filters(chain, self.limits)
+        self.events.on_update.append(self.filters.update)
+        self.events.on_transaction.append(self.filters.add_transaction)
         self.min_gas_price = 0
         """Wei per gas that a transaction must pay at least to be taken."""
         self.queue = Queue(chain)
-        self._leaving = Leaving(chain, self.limits.log_results)
-        self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
-        self._announced.append((chain.head.block_number, chain.head.hash))
-        chain.listeners.append(lambda _: self._announce())
 
     @property
-    def cheats(self) -> Cheats:
+    def cheats(self) -> StateCheats:
         """What only a test chain lets callers do to the chain."""
-        return Cheats(self.chain)
+        return StateCheats(self.chain)
 
     def header(self, block: BlockId) -> Header:
         """A block's header. Raises UnknownBlock."""
-        return self.chain.header(block.block_hash if isinstance(block, BlockHash) else block)
+        return self.chain.header(plain_block(block))
 
     def state(self, block: BlockId) -> State:
         """The EVM state after a block. Only to be read. Raises UnknownBlock, StateMissing."""
-        return self.chain.state_at(block.block_hash if isinstance(block, BlockHash) else block)
+        return self.chain.state_at(plain_block(block))
 
     def submit(self, transaction: Transaction) -> bytes:
         """Hand a transaction to the chain; its hash. Raises TransactionRejected, RpcError.
@@ -115,9 +89,9 @@ class Node:
         if self.queue.is_early(transaction):
             self.queue.add(transaction)
             return transaction.hash
-        self._tell(self.chain.send(transaction))
+        self.events.accepted(self.chain.send(transaction))
         for promoted in self.queue.promote(transaction.sender):
-            self._tell(promoted)
+            self.events.accepted(promoted)
         return transaction.hash
 
     def _check_price(self, transaction: Transaction) -> None:
@@ -138,31 +112,6 @@ class Node:
         """A transaction that is not on the chain yet."""
         both = (*self.chain.mempool, *self.queue)
         return next((item for item in both if item.hash == transaction_hash), None)
-
-    def _tell(self, transaction: Transaction) -> None:
-        _tell_all(self.on_transaction, transaction)
-
-    def _announce(self) -> None:
-        """Find out what is new and tell it; a rollback or another branch went back first."""
-        head, history = self.chain.head, self.chain.history
-        while len(self._announced) > 1 and not history.is_on_chain(self._announced[-1][1]):
-            self._announced.pop()
-        stayed = min(self._announced[-1][0], head.block_number)
-        heights = range(stayed + 1, head.block_number + 1)
-        headers = tuple(
-            head if height == head.block_number else self.chain.header(height) for height in heights
-        )
-        self._announced.extend((header.block_number, header.hash) for header in headers)
-        _tell_all(self.on_news, News(stayed, headers, self._leaving.take()))
-
-
-def _tell_all(told: Iterable[Callable[[_News], object]], news: _News) -> None:
-    """What goes wrong with one listener is not the fault of who made the block."""
-    for tell in tuple(told):
-        try:
-            tell(news)
-        except Exception:
-            _logger.exception("a listener failed")
 
 
 def explained(error: Exception) -> RpcError:

@@ -7,8 +7,8 @@
 
 Every parameter after `node` is annotated with a kind (see `kinds`); one with a default may be left
 out or be null. `cheat=True` marks what only a test chain has: it is off where the node runs
-without cheats. A parameter named `connection` is no part of the call: the WebSocket connection the
-call came over. A file of methods in `methods/` needs nothing else to be found.
+without cheats. A parameter named `subscriptions` is no part of the call: those of the WebSocket
+connection that the call came over. A file of methods in `methods/` needs nothing else to be found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_types import Kind, unchanged
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_PARTS = ("node", "connection")
+_PARTS = ("node", "subscriptions")
 _declared: dict[str, tuple[Callable[..., Any], bool]] = {}
 
 
@@ -49,7 +49,7 @@ class Method(msgspec.Struct, frozen=True):
     function: Callable[..., Any]
     is_cheat: bool
     over_sockets: bool
-    """Whether it needs the connection, and so is there on WebSockets alone."""
+    """Whether it needs a connection's subscriptions, and so is there on WebSockets alone."""
 
     def arguments(self, params: Any) -> list[Any]:
         """Check and read the parameters of a request. Raises RpcError (-32602)."""
@@ -135,7 +135,7 @@ def _method(name: str, function: Callable[..., Any], is_cheat: bool) -> Method:
         result=_kind(hints["return"], f"{name}: its result"),
         function=function,
         is_cheat=is_cheat,
-        over_sockets="connection" in signature.parameters,
+        over_sockets="subscriptions" in signature.parameters,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import LogEntry, matches
 from evm_dex.chain.chain import Chain
+from evm_dex.node.log_query import LogQuery
 from evm_dex.node.rpc_json import Json, entry_object
 
 _logger = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ class RemovedLog(msgspec.Struct, frozen=True):
     entry: LogEntry
     header: Header
 
-    def matches(self, query: Any) -> bool:
-        """Whether it is of the addresses and topics of a `LogQuery`."""
+    def matches(self, query: LogQuery) -> bool:
+        """Whether it is of the addresses and topics of a query."""
         return matches(self.entry.log, query.addresses, query.topics)
 
     def as_new(self) -> Json:
@@ -35,8 +35,8 @@ class RemovedLog(msgspec.Struct, frozen=True):
         return {**self.as_new(), "removed": True}
 
 
-class Leaving:
-    """What the rollback in work takes away."""
+class RemovedLogs:
+    """Logs that the rollback in work takes off the chain."""
 
     def __init__(self, chain: Chain, most: int) -> None:
         """At most so many logs are kept."""

@@ -48,6 +48,11 @@ BlockId = int | str | BlockHash
 """A height, a tag, or a hash."""
 
 
+def plain_block(block: BlockId) -> int | str | bytes:
+    """A block as the chain asks for it."""
+    return block.block_hash if isinstance(block, BlockHash) else block
+
+
 def quantity(value: int) -> str:
     """An integer as Ethereum's JSON writes it."""
     return hex(value)

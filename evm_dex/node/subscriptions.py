@@ -11,8 +11,9 @@ import msgspec
 
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.node.events import ChainUpdate
 from evm_dex.node.log_query import LogQuery
-from evm_dex.node.node import News, Node
+from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import limit_exceeded
 from evm_dex.node.rpc_json import entry_object, header_object, transaction_object
 from evm_dex.node.rpc_types import data
@@ -89,20 +90,20 @@ class Subscriptions:
 
     def _told(self) -> tuple[tuple[list[Any], Any], ...]:
         return (
-            (self._node.on_news, self._tell_news),
-            (self._node.on_transaction, self._tell_transaction),
+            (self._node.events.on_update, self._tell_update),
+            (self._node.events.on_transaction, self._tell_transaction),
         )
 
-    def _tell_news(self, news: News) -> None:
-        self._tell_removed(news)
-        for header in news.headers:
+    def _tell_update(self, update: ChainUpdate) -> None:
+        self._tell_removed(update)
+        for header in update.headers:
             for identity, make in self._on_block.items():
                 make(header, partial(self._notify, identity))
 
-    def _tell_removed(self, news: News) -> None:
-        if news.removed_logs is None and self._queries:
+    def _tell_removed(self, update: ChainUpdate) -> None:
+        if update.removed_logs is None and self._queries:
             self._end()
-        for log in news.removed_logs or ():
+        for log in update.removed_logs or ():
             for identity, query in self._queries.items():
                 if log.matches(query):
                     self._notify(identity, log.as_removed())

@@ -99,7 +99,7 @@ def test_whoever_follows_has_the_logs_of_the_chain(actions: list[Any]) -> None:
                 case _, back:
                     it.dex.rollback(max(0, it.dex.head.number - back))
         it.poll()
-        expected = find_logs(it.node, EVERYTHING)
+        expected = find_logs(it.node.chain, it.node.limits, EVERYTHING)
         assert it.polling.logs == it.subscribed.logs == expected
         assert it.ended == 0
 

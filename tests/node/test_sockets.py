@@ -100,17 +100,17 @@ def test_after_a_rollback_the_blocks_that_come_anew_are_told(fresh_node: Served)
 
 def test_subscriptions_are_bounded_and_end_with_the_connection() -> None:
     with served(Limits(subscriptions=2)) as node:
-        listeners = len(node.node.on_news)
+        listeners = len(node.node.events.on_update)
 
         async def work(client: Client) -> None:
             for _ in range(2):
                 await client.ask("eth_subscribe", "newHeads")
             assert (await client.ask("eth_subscribe", "newHeads"))["code"] == -32005
-            assert len(node.node.on_news) == listeners + 1
+            assert len(node.node.events.on_update) == listeners + 1
 
         with_client(node, work)
         node.result("eth_chainId")  # after the chain's thread has taken leave of the connection
-        assert len(node.node.on_news) == listeners
+        assert len(node.node.events.on_update) == listeners
 
 
 def test_a_client_that_does_not_read_is_dropped_and_the_node_goes_on() -> None:

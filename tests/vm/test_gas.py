@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Call, Prepare
 from tests.bytecode import assemble, deployment
@@ -54,7 +54,7 @@ def test_a_call_finds_what_was_put_into_its_state_as_if_it_were_stored() -> None
 
         return prepare
 
-    Cheats(world.chain).set_storage(contract, 0, 5)
+    StateCheats(world.chain).set_storage(contract, 0, 5)
     pretended = [gas(put(word)) for word in (0, 6, 7)]
     stored = []
     for word in (0, 6, 7):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evm_dex.blocks.dev_accounts import default_accounts
-from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallRefused
 from evm_dex.evm.simulator import Call
 from precompiles.types import SPOT_ADDRESS, Address
@@ -24,9 +24,9 @@ DESTROY = f"0x{RICH.hex()} SELFDESTRUCT"
 
 def world_with_riches(*, is_coinbase: bool) -> World:
     world = World(automine=False)
-    Cheats(world.chain).set_balance(RICH, 2**256 - 1)
+    StateCheats(world.chain).set_balance(RICH, 2**256 - 1)
     if is_coinbase:
-        Cheats(world.chain).set_coinbase(RICH)
+        StateCheats(world.chain).set_coinbase(RICH)
     return world
 
 

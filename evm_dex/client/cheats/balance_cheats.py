@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.interface import Interface
 from evm_dex.blocks.addresses import AddressLike, to_address
 from evm_dex.blocks.header import Header
+from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.resolved import NATIVE_SYMBOL
-from evm_dex.client.cheats.slot_finder import Word, find_word
-from evm_dex.client.cheats.state_cheats import Cheats
+from evm_dex.client.cheats.slot_finder import StorageSlot, find_storage_slot
+from evm_dex.client.cheats.state_cheats import StateCheats
+from evm_dex.client.contract import Contract
 from evm_dex.errors import CallFailed, CheatRefused
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Call
@@ -28,9 +30,6 @@ from precompiles.types import (
     Address,
 )
 
-if TYPE_CHECKING:
-    from evm_dex.client.dex import Dex
-
 TokenLike = AddressLike
 """A token's symbol in `Dex.tokens`, "ETH" for the native coin, or its address."""
 
@@ -38,12 +37,13 @@ _Change = Callable[[State], object]
 _WORD = 2**256
 
 
-class Dealing(Cheats):
-    """Cheatcodes that give. Amounts are in smallest units."""
+class BalanceCheats:
+    """Cheatcodes that set balances. Amounts are in smallest units."""
 
-    def __init__(self, dex: Dex) -> None:
-        super().__init__(dex.chain)
-        self._dex = dex
+    def __init__(self, chain: Chain, tokens: Mapping[str, Contract]) -> None:
+        """`tokens` are those that go by their symbol."""
+        self._chain = chain
+        self._tokens = tokens
         self._token_interface = Interface(load_artifact("TestToken")["abi"])
 
     def deal(self, token: TokenLike, user: AddressLike, amount: int) -> Header:
@@ -52,9 +52,9 @@ class Dealing(Cheats):
         The token's total supply moves with it where it can be found. Works for any ERC-20 that
         keeps a balance in a word of its own; raises CheatRefused for others.
         """
-        address, account = self._token(token), to_address(user)
+        address, account = self.token(token), to_address(user)
         if address == NATIVE_COIN:
-            return self.set_balance(account, amount)
+            return StateCheats(self._chain).set_balance(account, amount)
         change = self._change_of_balance(address, account, amount, is_total=True)
         return self._chain.write_state(change)
 
@@ -63,7 +63,7 @@ class Dealing(Cheats):
 
         The exchange's own tokens grow by as much. Raises CheatRefused.
         """
-        address, account, ledger = self._token(token), to_address(user), self._chain.ledger
+        address, account, ledger = self.token(token), to_address(user), self._chain.ledger
         _check_room(amount, MAX_AMOUNT - ledger.token_total(address))
         back = self._backing(address, SPOT_ADDRESS, amount)
         execution = Execution(account, self._chain.head.block_number + 1, lambda _: None)
@@ -104,7 +104,7 @@ class Dealing(Cheats):
         Works for any ERC-20 that keeps an allowance in a word of its own; raises CheatRefused for
         others.
         """
-        address = self._token(token)
+        address = self.token(token)
         word = None if address == NATIVE_COIN else self._find(address, "allowance", owner, spender)
         if word is None:
             raise CheatRefused(
@@ -116,19 +116,20 @@ class Dealing(Cheats):
             lambda state: state.set_storage(word.address, word.slot, amount)
         )
 
-    def find_balance(self, token: TokenLike, user: AddressLike) -> Word | None:
+    def find_balance(self, token: TokenLike, user: AddressLike) -> StorageSlot | None:
         """The contract and storage slot that hold a balance; None where it is not one word."""
-        return self._find(self._token(token), "balanceOf", user)
+        return self._find(self.token(token), "balanceOf", user)
 
-    def _token(self, token: TokenLike) -> Address:
+    def token(self, token: TokenLike) -> Address:
+        """A token's address. Raises CheatRefused for an unknown symbol."""
         if token == NATIVE_SYMBOL:
             return NATIVE_COIN
-        if isinstance(token, str) and token in self._dex.tokens:
-            return self._dex.tokens[token].raw_address
+        if isinstance(token, str) and token in self._tokens:
+            return self._tokens[token].raw_address
         try:
             return to_address(token)
         except ValueError:
-            known = ", ".join((*self._dex.tokens, "ETH"))
+            known = ", ".join((*self._tokens, "ETH"))
             raise CheatRefused(f"no token {token!r}; there are {known}, or an address") from None
 
     def _backing(self, token: Address, exchange: Address, amount: int) -> _Change:
@@ -160,11 +161,11 @@ class Dealing(Cheats):
 
         return change
 
-    def _find(self, token: Address, function: str, *args: Any) -> Word | None:
+    def _find(self, token: Address, function: str, *args: Any) -> StorageSlot | None:
         entry = self._token_interface.function(function, len(args))
         data = self._token_interface.encode_call(entry, [to_address(arg) for arg in args])
         try:
-            return find_word(self._chain, Call(to=token, data=data))
+            return find_storage_slot(self._chain, Call(to=token, data=data))
         except CallFailed as error:
             raise CheatRefused(f"0x{token.hex()} is no token: {function} failed: {error}") from None
 

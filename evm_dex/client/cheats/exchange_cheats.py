@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from evm_dex.blocks.addresses import AddressLike, to_address
+from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.genesis_perp import market_address
-from evm_dex.client.cheats.balance_cheats import Dealing, TokenLike
+from evm_dex.client.cheats.balance_cheats import TokenLike
+from evm_dex.client.cheats.state_cheats import StateCheats
+from evm_dex.client.contract import Contract
+from evm_dex.client.views import Receipt
 from evm_dex.errors import CheatRefused
 from precompiles.types import (
     NATIVE_COIN,
     Address,
 )
-
-if TYPE_CHECKING:
-    from evm_dex.client.contract import Contract
-    from evm_dex.client.views import Receipt
 
 _GAS_MONEY = 10**18
 _CENT = 100
@@ -25,8 +25,30 @@ _LOTS_PER_UNIT = 10_000
 _YEAR = 365 * 24 * 3600
 
 
-class DexCheats(Dealing):
-    """Cheatcodes of a chain with its exchanges. Amounts are in smallest units."""
+class Exchanges(Protocol):
+    """The part of `Dex` that these cheats stand on; documented there."""
+
+    @property
+    def chain(self) -> Chain: ...
+
+    spot: Contract
+    perp: Contract
+    tokens: dict[str, Contract]
+    perp_markets: dict[str, Address]
+
+    def contract(self, address: AddressLike, artifact: str) -> Contract: ...
+
+    def deploy(self, artifact: str, *args: Any) -> Contract: ...
+
+
+class ExchangeCheats:
+    """Cheatcodes for prices, markets and tokens. Amounts are in smallest units."""
+
+    def __init__(self, dex: Exchanges, find_token: Callable[[TokenLike], Address]) -> None:
+        """`find_token` gives the address of a token by its symbol."""
+        self._dex = dex
+        self._chain = dex.chain
+        self._token = find_token
 
     def set_oracle_price(self, market: AddressLike, price: int) -> Receipt:
         """Send the market's feeder's price, in quote units per base unit.
@@ -123,7 +145,7 @@ class DexCheats(Dealing):
         impersonated = self._chain.impersonation.accounts
         before = account in impersonated
         if self._chain.state.get_balance(account) < _GAS_MONEY:
-            self.set_balance(account, _GAS_MONEY)
+            StateCheats(self._chain).set_balance(account, _GAS_MONEY)
         impersonated.add(account)
         try:
             yield account

@@ -19,20 +19,20 @@ _PROBE = 0x5EED_0FAB_A1A2_CE11
 _WORD_BYTES = 32
 
 
-class Word(NamedTuple):
-    """One storage word."""
+class StorageSlot(NamedTuple):
+    """Where a contract keeps one storage word."""
 
     address: Address
     slot: int
 
 
-def find_word(chain: Chain, call: Call) -> Word | None:
-    """The storage word that a call's first output is a copy of, at the head.
+def find_storage_slot(chain: Chain, call: Call) -> StorageSlot | None:
+    """Find the storage slot that a call's first output is a copy of, at the head.
 
     None where the answer is computed, packed with others or kept elsewhere. Raises CallFailed
     when the call itself fails.
     """
-    read: list[tuple[Word, int]] = []
+    read: list[tuple[StorageSlot, int]] = []
     answer = int.from_bytes(chain.call(call, prepare=_Recorder(read))[:_WORD_BYTES], "big")
     for word in dict.fromkeys(word for word, value in reversed(read) if value == answer):
         if _answer_with(chain, call, word) == _PROBE:
@@ -40,7 +40,7 @@ def find_word(chain: Chain, call: Call) -> Word | None:
     return None
 
 
-def _answer_with(chain: Chain, call: Call, word: Word) -> int | None:
+def _answer_with(chain: Chain, call: Call, word: StorageSlot) -> int | None:
     def prepare(state: State) -> None:
         state.set_storage(word.address, word.slot, _PROBE)
 
@@ -54,7 +54,7 @@ def _answer_with(chain: Chain, call: Call, word: Word) -> int | None:
 class _Recorder:
     """Notes the words that are read from a state, and their values."""
 
-    def __init__(self, read: list[tuple[Word, int]]) -> None:
+    def __init__(self, read: list[tuple[StorageSlot, int]]) -> None:
         self._read = read
 
     def __call__(self, state: State) -> None:
@@ -62,7 +62,7 @@ class _Recorder:
 
         def get_storage(address: bytes, slot: int, **options: Any) -> int:
             value = original(address, slot, **options)
-            self._read.append((Word(Address(address), slot), value))
+            self._read.append((StorageSlot(Address(address), slot), value))
             return value
 
         cast(Any, state).get_storage = get_storage

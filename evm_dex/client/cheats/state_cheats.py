@@ -20,8 +20,8 @@ _MAX_GAS_LIMIT = 2**63 - 1
 _EXCHANGES = (SPOT_ADDRESS, PERP_ADDRESS)
 
 
-class Cheats:
-    """Cheatcodes of one chain. Wei, seconds and slots are ints.
+class StateCheats:
+    """Cheatcodes for accounts, headers and what waits. Wei, seconds and slots are ints.
 
     What is written to state is in a block at once. What is chosen for the next block, who is
     impersonated, and how blocks are mined end with the process.

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.interface import Event, Interface, decode_outputs
 from evm_dex.abi.lazy_eth_abi import undecodable
-from evm_dex.client.cheats.exchange_cheats import DexCheats
+from evm_dex.client.cheats.cheats import Cheats
 from evm_dex.client.market_lookup import perp_market, spot_market
 from evm_dex.errors import CallFailed
 from evm_dex.evm.simulator import Call
@@ -250,7 +250,7 @@ def set_oracle_price(node: Node, market: Named, price: Quantity) -> Quantity:
     return _cheats(node).set_oracle_price(market, price).block_number
 
 
-def _cheats(node: Node) -> DexCheats:
+def _cheats(node: Node) -> Cheats:
     if node.dex is None:
         raise failed("this chain has no exchanges to cheat on")
     return node.dex.cheats

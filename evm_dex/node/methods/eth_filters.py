@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from evm_dex.node.connection import Connection
 from evm_dex.node.log_query import LogFilter, LogQuery, find_logs, read_query
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import Flag, Kind, Text, shaped
+from evm_dex.node.subscriptions import Subscriptions
 
 _LOGS = shaped("Logs", "logs, oldest first", "array")
 _CHANGES = shaped("Changes", "logs, block hashes or transaction hashes", "array")
@@ -52,7 +52,7 @@ Options = Annotated[
 @rpc("eth_getLogs")
 def get_logs(node: Node, query: LogFilter) -> Annotated[list[Json], _LOGS]:
     """Logs that match, oldest first, within bounds on blocks and results."""
-    return find_logs(node, query)
+    return find_logs(node.chain, node.limits, query)
 
 
 @rpc("eth_newFilter")
@@ -94,12 +94,11 @@ def uninstall_filter(node: Node, identity: Identity) -> Flag:
 @rpc("eth_subscribe")
 def subscribe(
     node: Node,  # noqa: ARG001 - methods all take the node
-    connection: Connection,
+    subscriptions: Subscriptions,
     subject: Subject,
     options: Options | None = None,
 ) -> Identity:
     """Be told by `eth_subscription` messages: of newHeads, logs or newPendingTransactions."""
-    subscriptions = connection.subscriptions
     if subject == "newHeads":
         return subscriptions.to_heads()
     if subject == "newPendingTransactions":
@@ -112,8 +111,8 @@ def subscribe(
 @rpc("eth_unsubscribe")
 def unsubscribe(
     node: Node,  # noqa: ARG001 - as above
-    connection: Connection,
+    subscriptions: Subscriptions,
     identity: Text,
 ) -> Flag:
     """End a subscription of this connection; whether it was there."""
-    return connection.subscriptions.remove(identity)
+    return subscriptions.remove(identity)

@@ -17,7 +17,7 @@ from evm_dex.evm.machine import State
 from evm_dex.evm.time_limit import limit_time
 from evm_dex.evm.transfers import log_transfers
 from evm_dex.node.block_overrides import read_block_overrides
-from evm_dex.node.bounded_calls import plain_block, time_bound
+from evm_dex.node.bounded_calls import time_bound
 from evm_dex.node.call_objects import Request, read_request
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, prepared, read_overrides
@@ -25,7 +25,7 @@ from evm_dex.node.registry import rpc
 from evm_dex.node.revert_reason import revert_reason
 from evm_dex.node.rpc_errors import REVERTED, RpcError, invalid_params
 from evm_dex.node.rpc_json import Json, block_object, log_object
-from evm_dex.node.rpc_types import Block, Kind, data, quantity, read_flag, shaped
+from evm_dex.node.rpc_types import Block, Kind, data, plain_block, quantity, read_flag, shaped
 from precompiles.types import ZERO_ADDRESS
 
 _MOST_BLOCKS = 256
