@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from eth_hash.auto import keccak
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from precompiles.types import Address
 
 _BLOOM_BITS = 2048

@@ -14,7 +14,7 @@ import msgspec
 from eth.vm.forks.prague.transactions import Authorization
 from eth_hash.auto import keccak
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.blocks.intrinsic_gas import floor_gas, intrinsic_gas
 from evm_dex.blocks.signing import Signer, recover
 from evm_dex.errors import TransactionRejected

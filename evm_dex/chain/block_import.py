@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from eth_utils.exceptions import ValidationError
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.blocks.body import Body
 from evm_dex.blocks.header import Header, decode_header
 from evm_dex.blocks.transaction import Transaction, decode

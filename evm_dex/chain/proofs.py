@@ -9,7 +9,7 @@ import msgspec
 from eth.constants import BLANK_ROOT_HASH
 from eth_hash.auto import keccak
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.errors import StateMissing
 from evm_dex.evm.account_db import Account
 

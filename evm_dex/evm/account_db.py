@@ -23,9 +23,9 @@ from eth_hash.auto import keccak
 from eth_typing import Address, Hash32
 from trie.exceptions import MissingTrieNode
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
+from checkpoint.trie.trie import NodeCache, Trie
 from evm_dex.evm.account_storage import Storage
-from evm_dex.evm.trie import NodeCache, Trie
 
 _NOTHING_READ = MetaWitness(set(), {})
 _NOT_THERE: Any = object()

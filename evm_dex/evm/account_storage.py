@@ -5,8 +5,8 @@ from __future__ import annotations
 from eth.constants import BLANK_ROOT_HASH
 from eth_hash.auto import keccak
 
-from evm_dex.blocks import rlp
-from evm_dex.evm.trie import NodeCache, Trie
+from checkpoint.trie import rlp
+from checkpoint.trie.trie import NodeCache, Trie
 
 _MOST_WORDS = 1_024
 """More are forgotten when none waits to be settled, and read again where needed."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from trie.constants import BLANK_NODE_HASH
 
-from evm_dex.blocks import rlp
-from evm_dex.evm.trie import Trie
+from checkpoint.trie import rlp
+from checkpoint.trie.trie import Trie
 
 
 def ordered_trie_root(items: Sequence[bytes]) -> bytes:

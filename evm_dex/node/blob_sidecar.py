@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.node.rpc_errors import failed
 
 _BLOB_TYPE = 3

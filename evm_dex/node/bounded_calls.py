@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 from eth_hash.auto import keccak
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.blocks.transaction import AccessList
 from evm_dex.chain.traces import Trace, trace_call
 from evm_dex.evm.accesses import Accesses

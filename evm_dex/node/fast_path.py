@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 
 _MOST_GAS = 1_000_000
 """A transaction of so much takes less than a second, whatever it does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.blocks.authorization import authorization
 from evm_dex.blocks.signing import Signer
 from evm_dex.blocks.transaction import Transaction, sign, signed

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from eth_tester.exceptions import SnapshotNotFound, TransactionFailed
 from eth_utils.exceptions import ValidationError
 
+from checkpoint.trie.rlp import RLPException
 from evm_dex.abi.interface import Interface, exchange_error
-from evm_dex.blocks.rlp import RLPException
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.errors import (
     CallFailed,

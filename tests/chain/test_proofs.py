@@ -8,7 +8,7 @@ from eth_hash.auto import keccak
 from trie.hexary import HexaryTrie
 
 import evm_dex
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.blocks.addresses import to_address
 from evm_dex.chain.proofs import prove, walk
 from precompiles.ledger.commitment import digest

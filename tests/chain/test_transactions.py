@@ -9,7 +9,7 @@ from eth.vm.forks.prague.transactions import PragueTransactionBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.blocks.dev_accounts import MNEMONIC, default_accounts, derive_accounts
 from evm_dex.blocks.transaction import decode, sign
 from evm_dex.errors import TransactionRejected

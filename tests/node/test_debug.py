@@ -5,7 +5,7 @@ from __future__ import annotations
 from eth_hash.auto import keccak
 
 import evm_dex
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.evm.list_root import ordered_trie_root
 from evm_dex.node.node_config import Setup
 from tests.node.served import OTHER, OWNER, SPOT, Served

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.errors import InvalidBlock
 from evm_dex.node.log_query import LogQuery, find_logs
 from evm_dex.node.node import Node

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from eth_hash.auto import keccak
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 from evm_dex.blocks.dev_accounts import Account
 from evm_dex.blocks.transaction import Transaction, unsigned
 from evm_dex.node.call_objects import TransactionRequest

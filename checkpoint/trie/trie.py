@@ -16,7 +16,7 @@ from eth_typing import Hash32
 from trie.constants import BLANK_NODE_HASH
 from trie.exceptions import MissingTrieNode
 
-from evm_dex.blocks import rlp
+from checkpoint.trie import rlp
 
 Node = Any
 """b"" (nothing), a hash, [packed path, value or child], or 16 children and b""."""
