@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import rlp
 from eth_hash.auto import keccak
 
+from checkpoint.block_header import header_fields
 from checkpoint.errors import StoreDamaged, WrongChain
 from checkpoint.families import Family, height_key, height_of
 from checkpoint.head import Head
@@ -12,8 +12,6 @@ from checkpoint.store import StoreReader
 
 _LISTED = 4096
 """Heights looked at: head records alone fill a write buffer in a quarter as many blocks."""
-_STATE_ROOT = 3
-"""Index of the state root in a header's RLP list (Yellow Paper, section 4.3)."""
 
 
 def check_opening(store: StoreReader, chain_id: int | None) -> None:
@@ -67,7 +65,10 @@ def header_problem(store: StoreReader, head: Head) -> str | None:
         return f"the header of block {head.block_hash.hex()} is missing"
     if keccak(header) != head.block_hash:
         return f"the header kept for block {head.block_hash.hex()} is another one"
-    state_root = rlp.decode(header)[_STATE_ROOT]
+    try:
+        state_root = header_fields(header).state_root
+    except ValueError as error:
+        return f"the header of block {head.block_hash.hex()} does not decode: {error}"
     if state_root != head.state_root:
         return f"its state root is {head.state_root.hex()}, its header says {state_root.hex()}"
     return None

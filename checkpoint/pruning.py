@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import rlp
-
+from checkpoint.block_header import header_fields
 from checkpoint.disk_usage import disk_usage
 from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.families import Family, height_key
@@ -30,8 +29,6 @@ from checkpoint.verify import verify_store
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and out of how much (at most)."""
 
-_STATE_ROOT = 3
-"""Index of the state root in a header's RLP list (Yellow Paper, section 4.3)."""
 _BATCH = 10_000
 _STEP = 4096
 
@@ -121,7 +118,14 @@ def _kept_roots(store: RocksStore, head: Head, blocks: int) -> list[bytes]:
 def _state_root(store: RocksStore, height: int) -> bytes | None:
     block_hash = store.get(Family.HASHES, height_key(height))
     header = block_hash and store.get(Family.HEADERS, block_hash)
-    return rlp.decode(header)[_STATE_ROOT] if header else None
+    return _root_of(block_hash, header) if block_hash and header else None
+
+
+def _root_of(block_hash: bytes, header: bytes) -> bytes:
+    try:
+        return header_fields(header).state_root
+    except ValueError as error:
+        raise StoreDamaged(str(error), f"family headers, block {block_hash.hex()}") from error
 
 
 def _mark(store: RocksStore, roots: list[bytes], most: int, progress: Progress) -> set[bytes]:
@@ -156,8 +160,8 @@ def _remove(
 
 
 def _doomed_roots(store: RocksStore, marked: set[bytes]) -> Iterator[bytes]:
-    for _, header in store.iterate(Family.HEADERS):
-        root: bytes = rlp.decode(header)[_STATE_ROOT]
+    for block_hash, header in store.iterate(Family.HEADERS):
+        root = _root_of(block_hash, header)
         if root not in marked and store.get(Family.NODES, root) is not None:
             yield root
 

@@ -10,25 +10,22 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import rlp
 from eth_hash.auto import keccak
-from trie.exceptions import MissingTrieNode
-from trie.hexary import HexaryTrie
 
 from checkpoint.deep_verify import ledger_problems, row_problems, state_problems
-from checkpoint.errors import StoreError
-from checkpoint.families import Family
+from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.head import Head
 from checkpoint.head_checks import header_problem
 from checkpoint.metrics import stopwatch
 from checkpoint.store import Progress, StoreReader
+from checkpoint.trie.account import Account, decode_word
+from checkpoint.trie.nodes import read_node
+from checkpoint.trie.proof import prove_key
 from precompiles.ledger.commitment import EMPTY_COMMITMENT, SetHash, digest, expand
 from precompiles.ledger.storage import Commitment
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 _logger = logging.getLogger(__name__)
-_STORAGE_ROOT = 2
-"""Index of the storage root in an account's RLP list (Yellow Paper, section 4.1)."""
 _PROGRESS_STEP = 4096
 
 
@@ -118,16 +115,11 @@ def _rows_problem(claimed: Commitment, rows: dict[int, int], accumulator: bytes)
 
 
 def _slot_problem(store: StoreReader, head: Head) -> str | None:
-    nodes = _Nodes(store)
     try:
-        account = _read(nodes, head.state_root, LEDGER_ADDRESS)
-        slot = COMMITMENT_SLOT.to_bytes(32, "big")
-        value = _read(nodes, rlp.decode(account)[_STORAGE_ROOT], slot) if account else b""
-    except MissingTrieNode as error:
-        node = error.missing_node_hash.hex()
-        return f"node {node} of the state at height {head.height} is missing or altered"
-    found = (rlp.decode(value) if value else b"").rjust(32, b"\0")
-    if not value and head.commitment == EMPTY_COMMITMENT:
+        found = _ledger_word(store, head.state_root)
+    except (StoreDamaged, ValueError) as error:
+        return f"the state at height {head.height}: {error}"
+    if found == bytes(32) and head.commitment == EMPTY_COMMITMENT:
         return None
     expected = digest(head.commitment)
     if found != expected:
@@ -138,26 +130,18 @@ def _slot_problem(store: StoreReader, head: Head) -> str | None:
     return None
 
 
-def _read(nodes: _Nodes, root: bytes, key: bytes) -> bytes:
-    """A value of a secure trie (keys are hashed); empty where there is none."""
-    value: bytes = HexaryTrie(nodes, root_hash=root)[keccak(key)]
-    return value
+def _ledger_word(store: StoreReader, state_root: bytes) -> bytes:
+    """Return the word in the ledger's slot; zeros where there is none."""
 
+    def read(node_hash: bytes) -> bytes:
+        return read_node(store, node_hash)
 
-class _Nodes:
-    """Trie nodes from a store, each checked to be the one its hash names."""
-
-    def __init__(self, store: StoreReader) -> None:
-        self._store = store
-
-    def __getitem__(self, node_hash: bytes) -> bytes:
-        node = self._store.get(Family.NODES, node_hash)
-        if node is None or keccak(node) != node_hash:
-            raise KeyError(node_hash)
-        return node
-
-    def __contains__(self, node_hash: object) -> bool:
-        return isinstance(node_hash, bytes) and self._store.get(Family.NODES, node_hash) is not None
+    account, _ = prove_key(read, state_root, keccak(LEDGER_ADDRESS))
+    if not account:
+        return bytes(32)
+    slot = keccak(COMMITMENT_SLOT.to_bytes(32, "big"))
+    word, _ = prove_key(read, Account.decode(account).storage_root, slot)
+    return decode_word(word) if word else bytes(32)
 
 
 def _silent(_done: int, _total: int) -> None:

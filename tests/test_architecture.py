@@ -26,6 +26,19 @@ SHARED = (
     "precompiles.precompile", "precompiles.tokens", "precompiles.types",
 )  # fmt: skip
 
+# A store, whatever it is kept on; and what is made of stores, on which archives stand.
+STORE = (
+    "checkpoint.block_header", "checkpoint.commit_marker", "checkpoint.disk_usage",
+    "checkpoint.errors", "checkpoint.families", "checkpoint.head", "checkpoint.head_checks",
+    "checkpoint.layout", "checkpoint.lock", "checkpoint.manifest", "checkpoint.record_codec",
+    "checkpoint.store", "checkpoint.store_batch", "checkpoint.trie", "checkpoint.undo",
+    "precompiles.ledger", "precompiles.types",
+)  # fmt: skip
+CHECKPOINTS = (
+    "checkpoint.atomic_directory", "checkpoint.deep_verify", "checkpoint.manager",
+    "checkpoint.metrics", "checkpoint.restore", "checkpoint.retention", "checkpoint.verify",
+)  # fmt: skip
+
 # The rooms of evm_dex, in order of dependence: each may import those before it.
 ROOMS = (
     "evm_dex.errors", "evm_dex.blocks", "evm_dex.abi", "evm_dex.evm", "evm_dex.orderlog",
@@ -52,7 +65,10 @@ MAY_IMPORT = {
     "precompiles.spot": (*SHARED, "precompiles.spot"),
     "precompiles.perp": (*SHARED, "precompiles.perp"),
     "precompiles": ("precompiles",),
-    "checkpoint": ("checkpoint", "precompiles.ledger", "precompiles.types"),
+    "checkpoint.trie": ("checkpoint.trie", "checkpoint.errors", "checkpoint.families"),
+    "checkpoint.rocks": (*STORE, "checkpoint.rocks"),
+    "checkpoint.archive": (*STORE, *CHECKPOINTS, "checkpoint.rocks", "checkpoint.archive"),
+    "checkpoint": (*STORE, *CHECKPOINTS, "checkpoint.rocks"),
     **BELOW,
     # A Python user's view of the node and the tester, which stand on the client.
     "evm_dex.pytest_plugin": ("evm_dex", "checkpoint", "precompiles"),
@@ -124,6 +140,8 @@ def precompiles_use_integers_only(module: str, tree: ast.AST) -> Iterator[str]:
 RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "precompiles.engine.book", "from precompiles.ledger.ledger import Ledger"),
     (layers_run_one_way, "checkpoint.rocks", "import evm_dex"),
+    (layers_run_one_way, "checkpoint.trie.walk", "from checkpoint.store import Store"),
+    (layers_run_one_way, "checkpoint.rocks.database", "from checkpoint.manager import prune"),
     (layers_run_one_way, "precompiles.perp.filling", "from precompiles.spot import settlement"),
     (layers_run_one_way, "evm_dex.chain.chain", "from evm_dex.client.dex import Dex"),
     (layers_run_one_way, "evm_dex.node.node", "from evm_dex.tester import Backend"),

@@ -8,8 +8,9 @@ from checkpoint.archive.block_verifier import Sink
 from checkpoint.archive.record_types import StateKind, StateRecord
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family
-from checkpoint.trie.stack_trie import BLANK_ROOT, StackTrie
-from checkpoint.trie.walk import EMPTY_CODE, Account
+from checkpoint.trie.account import Account
+from checkpoint.trie.nodes import BLANK_ROOT, EMPTY_CODE
+from checkpoint.trie.stack_trie import StackTrie
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 LEDGER_ACCOUNT = keccak(LEDGER_ADDRESS)

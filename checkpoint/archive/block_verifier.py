@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from eth_hash.auto import keccak
 
 from checkpoint.archive.record_types import BlockRecord, ChainRecord, kept_heights
+from checkpoint.block_header import HeaderFields, header_fields
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family, height_key
-from checkpoint.trie.walk import decode_rlp
 
 BlockInspector = Callable[[int, BlockRecord], Sequence[bytes]]
 """Proves a block's body and receipts by its header, both being opaque to a store.
@@ -19,9 +19,6 @@ ValueError saying what differs.
 """
 Sink = Callable[[Family, bytes, bytes], None]
 """Takes an entry of a store."""
-
-_PARENT_HASH, _STATE_ROOT, _HEIGHT = 0, 3, 8
-"""Places in a header's RLP list (Yellow Paper, section 4.3)."""
 
 
 class BlockVerifier:
@@ -80,10 +77,8 @@ class BlockVerifier:
             self._sink(Family.TRANSACTIONS, transaction, height + index.to_bytes(4, "big"))
 
 
-def _header_fields(block: BlockRecord, where: str) -> tuple[bytes, bytes, int]:
+def _header_fields(block: BlockRecord, where: str) -> HeaderFields:
     try:
-        fields = decode_rlp(block.header)
-        height = int.from_bytes(fields[_HEIGHT], "big")
-        return fields[_PARENT_HASH], fields[_STATE_ROOT], height
-    except (ValueError, IndexError, TypeError) as error:
+        return header_fields(block.header)
+    except ValueError as error:
         raise ArchiveDamaged(f"its header does not decode: {error}", where) from error

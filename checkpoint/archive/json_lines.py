@@ -29,7 +29,8 @@ from checkpoint.archive.snapshot_source import SnapshotSource, open_snapshot
 from checkpoint.archive.summary import Summary
 from checkpoint.errors import StoreDamaged
 from checkpoint.store import Progress, StoreReader
-from checkpoint.trie.walk import Account, decode_rlp
+from checkpoint.trie import rlp
+from checkpoint.trie.account import Account, decode_word
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import UntrustedStorage
 from precompiles.ledger.table import TableNumber
@@ -99,7 +100,7 @@ class JsonLinesWriter:
                 self._account = record.key
                 self._write("account", _account(record))
             case StateKind.SLOT:
-                word = decode_rlp(record.value).rjust(32, b"\0")
+                word = decode_word(record.value)
                 names = {"address_hash": self._account, "slot_hash": record.key, "value": word}
                 self._write("storage", names)
             case StateKind.CODE:
@@ -145,7 +146,7 @@ def _chain(record: ChainRecord) -> dict[str, Any]:
 
 
 def _header(block: BlockRecord) -> dict[str, Any]:
-    items = zip(_HEADER_FIELDS, decode_rlp(block.header), strict=False)
+    items = zip(_HEADER_FIELDS, rlp.decode(block.header), strict=False)
     fields = {
         name: int.from_bytes(item, "big") if name in _NUMBERS else item for name, item in items
     }

@@ -18,7 +18,9 @@ from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
 from checkpoint.store import StoreReader
-from checkpoint.trie.walk import EMPTY_CODE, Account, read_code, walk_trie
+from checkpoint.trie.account import Account
+from checkpoint.trie.nodes import EMPTY_CODE, read_code
+from checkpoint.trie.walk import walk_trie
 from precompiles.ledger.commitment import digest
 
 

@@ -17,7 +17,7 @@ from checkpoint.archive.summary import Summary
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family, row_key
 from checkpoint.head import Head
-from checkpoint.trie.walk import decode_rlp
+from checkpoint.trie.account import decode_word
 from precompiles.ledger.commitment import SetHash, digest, expand
 from precompiles.ledger.storage import Commitment
 
@@ -117,8 +117,8 @@ class StateBuilder:
         if word is None and not commitment.counts:
             return
         try:
-            found = b"" if word is None else bytes(decode_rlp(word)).rjust(32, b"\0")
-        except (ValueError, TypeError):
+            found = b"" if word is None else decode_word(word)
+        except ValueError:
             found = b""
         if found != expected:
             raise ArchiveDamaged(

@@ -5,22 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from rlp.codec import decode_raw, encode_raw
-from rlp.exceptions import RLPException
+from rlp.exceptions import DecodingError
 
-__all__ = ["RLPException", "decode", "encode", "int_bytes"]
+__all__ = ["RLPError", "decode", "encode", "int_bytes"]
+
+
+class RLPError(DecodingError, ValueError):  # type: ignore[misc] # rlp has no types
+    """The bytes are not RLP. Also an error of the `rlp` library, for callers that expect those."""
 
 
 def encode(item: Any) -> bytes:
-    """Bytes, or a list of items, as RLP. Integers go through `int_bytes` first."""
+    """Encode bytes or a list of items. Integers go through `int_bytes` first."""
     encoded: bytes = encode_raw(item)
     return encoded
 
 
 def decode(encoded: bytes) -> Any:
-    """The item in `encoded`, lists as lists. Raises RLPException, also for what follows it."""
-    return decode_raw(encoded, True, False)[0]
+    """Return the item in `encoded`, lists as lists. Raises RLPError, also for trailing bytes."""
+    try:
+        return decode_raw(encoded, True, False)[0]
+    except (DecodingError, RecursionError) as error:
+        raise RLPError(str(error), encoded) from error
 
 
 def int_bytes(value: int) -> bytes:
-    """An unsigned integer as RLP has it: big-endian without leading zeros."""
+    """Return an unsigned integer as RLP has it: big-endian without leading zeros."""
     return value.to_bytes((value.bit_length() + 7) // 8, "big")

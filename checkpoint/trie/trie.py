@@ -1,30 +1,23 @@
 """A Merkle Patricia trie that hashes a node once per block, not once per change.
 
 It gives the roots of the `trie` package's HexaryTrie (Yellow Paper, appendix D). Changed nodes are
-kept as lists inside their parents; asking for the root stores and hashes them. Keys must all have
-the same length.
+kept as lists inside their parents; asking for the root stores and hashes them. No key may be the
+start of another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from eth.abc import AtomicDatabaseAPI
 from eth_hash.auto import keccak
 from eth_typing import Hash32
-from trie.constants import BLANK_NODE_HASH
 from trie.exceptions import MissingTrieNode
 
 from checkpoint.trie import rlp
+from checkpoint.trie.hex_prefix import common_length, nibbles, pack, unpack
+from checkpoint.trie.nodes import BLANK_ROOT, BRANCH_WIDTH, HASH_BYTES, Node
 
-Node = Any
-"""b"" (nothing), a hash, [packed path, value or child], or 16 children and b""."""
-
-_BRANCH = 17
-_NIBBLES = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
-_HASH_BYTES = 32
-_TERMINATES = 2
 _MOST_DECODED = 8_192
 
 
@@ -38,10 +31,20 @@ class Nodes(Protocol):
         """Add one."""
 
 
+class NodeSource(Protocol):
+    """A database of encoded nodes by hash."""
+
+    def __getitem__(self, key: bytes, /) -> bytes:
+        """Raises KeyError."""
+
+    def __contains__(self, key: bytes, /) -> bool:
+        """Whether a node is there."""
+
+
 class NodeCache(dict[bytes, bytes]):
     """Nodes to be written, over a database that has the others; those in use stay decoded."""
 
-    def __init__(self, database: AtomicDatabaseAPI) -> None:
+    def __init__(self, database: NodeSource) -> None:
         super().__init__()
         self._database = database
         self.decoded: dict[bytes, Node] = {}
@@ -85,12 +88,12 @@ class Trie:
         self._root = None
 
     def __getitem__(self, key: bytes) -> bytes:
-        node, path = self._top(key, self._read), _nibbles(key)
+        node, path = self._top(key, self._read), nibbles(key)
         while node:
-            if len(node) == _BRANCH:
+            if len(node) == BRANCH_WIDTH:
                 node, path = self._read(node[path[0]], key), path[1:]
                 continue
-            prefix, is_leaf = _unpack(node[0])
+            prefix, is_leaf = unpack(node[0])
             if is_leaf:
                 value: bytes = node[1]
                 return value if prefix == path else b""
@@ -101,17 +104,17 @@ class Trie:
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         if value:
-            self._root = self._set(self._top(key, self._load), _nibbles(key), value, key)
+            self._root = self._set(self._top(key, self._load), nibbles(key), value, key)
         else:
             del self[key]
 
     def __delitem__(self, key: bytes) -> None:
-        self._root = self._delete(self._top(key, self._load), _nibbles(key), key)
+        self._root = self._delete(self._top(key, self._load), nibbles(key), key)
 
     def _top(self, key: bytes, get: Callable[[Node, bytes], Node]) -> Node:
         if self._root is not None:
             return self._root
-        return b"" if self._root_hash == BLANK_NODE_HASH else get(self._root_hash, key)
+        return b"" if self._root_hash == BLANK_ROOT else get(self._root_hash, key)
 
     def _load(self, reference: Node, key: bytes) -> Node:
         """A node that may be changed."""
@@ -140,13 +143,13 @@ class Trie:
 
     def _set(self, node: Node, path: bytes, value: bytes, key: bytes) -> Node:
         if not node:
-            return [_pack(path, _TERMINATES), value]
-        if len(node) == _BRANCH:
+            return [pack(path, is_leaf=True), value]
+        if len(node) == BRANCH_WIDTH:
             child = self._load(node[path[0]], key)
             node[path[0]] = self._set(child, path[1:], value, key)
             return node
-        prefix, is_leaf = _unpack(node[0])
-        shared = _shared(prefix, path)
+        prefix, is_leaf = unpack(node[0])
+        shared = common_length(prefix, path)
         if shared < len(prefix):
             return _split(node, path, shared, value)
         if is_leaf:
@@ -158,10 +161,10 @@ class Trie:
     def _delete(self, node: Node, path: bytes, key: bytes) -> Node:
         if not node:
             return node
-        if len(node) == _BRANCH:
+        if len(node) == BRANCH_WIDTH:
             node[path[0]] = self._delete(self._load(node[path[0]], key), path[1:], key)
             return self._without_lone_child(node, key)
-        prefix, is_leaf = _unpack(node[0])
+        prefix, is_leaf = unpack(node[0])
         if is_leaf:
             return b"" if prefix == path else node
         if not path.startswith(prefix):
@@ -178,7 +181,7 @@ class Trie:
 
     def _store_root(self, root: Node) -> bytes:
         if not root:
-            return BLANK_NODE_HASH
+            return BLANK_ROOT
         reference = self._store(root)
         if type(reference) is bytes:
             return reference
@@ -193,7 +196,7 @@ class Trie:
             if type(child) is list:
                 node[index] = self._store(child)
         encoded = rlp.encode(node)
-        if len(encoded) < _HASH_BYTES:
+        if len(encoded) < HASH_BYTES:
             return node
         digest = keccak(encoded)
         self._database[digest] = encoded
@@ -203,50 +206,34 @@ class Trie:
 
 def _split(node: Node, path: bytes, shared: int, value: bytes) -> Node:
     """Two ways part inside a node's path: a branch there, below what they share."""
-    prefix, is_leaf = _unpack(node[0])
+    prefix, is_leaf = unpack(node[0])
     content, rest = node[1], prefix[shared + 1 :]
-    branch: Node = [b""] * _BRANCH
+    branch: Node = [b""] * BRANCH_WIDTH
     if is_leaf:
-        branch[prefix[shared]] = [_pack(rest, _TERMINATES), content]
+        branch[prefix[shared]] = [pack(rest, is_leaf=True), content]
     else:
-        branch[prefix[shared]] = [_pack(rest, 0), content] if rest else content
-    branch[path[shared]] = [_pack(path[shared + 1 :], _TERMINATES), value]
-    return [_pack(prefix[:shared], 0), branch] if shared else branch
+        branch[prefix[shared]] = [pack(rest, is_leaf=False), content] if rest else content
+    branch[path[shared]] = [pack(path[shared + 1 :], is_leaf=True), value]
+    return [pack(prefix[:shared], is_leaf=False), branch] if shared else branch
 
 
 def _joined(prefix: bytes, child: Node) -> Node:
     """A path and the node below it as one node."""
     if not child:
         return child
-    if len(child) == _BRANCH:
-        return [_pack(prefix, 0), child]
-    rest, is_leaf = _unpack(child[0])
-    return [_pack(prefix + rest, _TERMINATES * is_leaf), child[1]]
+    if len(child) == BRANCH_WIDTH:
+        return [pack(prefix, is_leaf=False), child]
+    rest, is_leaf = unpack(child[0])
+    return [pack(prefix + rest, is_leaf=is_leaf), child[1]]
 
 
-def _nibbles(key: bytes) -> bytes:
-    """One nibble per byte."""
-    return key.hex().encode().translate(_NIBBLES)
+def ordered_trie_root(items: Sequence[bytes]) -> bytes:
+    """Return the root of the trie that maps each item's RLP-encoded position to the item.
 
-
-def _pack(path: bytes, flag: int) -> bytes:
-    """Hex-prefix encoding (Yellow Paper, appendix C)."""
-    lead = bytes((flag + 1,)) if len(path) % 2 else bytes((flag, 0))
-    digits = lead + path
-    return bytes(map(_byte, digits[::2], digits[1::2]))
-
-
-def _byte(high: int, low: int) -> int:
-    return high << 4 | low
-
-
-def _unpack(packed: bytes) -> tuple[bytes, bool]:
-    """A path, and whether it ends in a value."""
-    digits = _nibbles(packed)
-    return digits[2 - digits[0] % 2 :], digits[0] >= _TERMINATES
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    """How many nibbles two paths have in common from the start."""
-    pairs = zip(one, other, strict=False)
-    return next((at for at, (left, right) in enumerate(pairs) if left != right), len(one))
+    Transaction, receipt and withdrawal roots are of such tries (Yellow Paper, section 4.3). Nobody
+    reads them, so their nodes are stored nowhere.
+    """
+    trie = Trie({}, BLANK_ROOT)
+    for index, item in enumerate(items):
+        trie[rlp.encode(rlp.int_bytes(index))] = item
+    return trie.root_hash

@@ -97,7 +97,7 @@ def decode(raw: bytes, sender: Address | None = None) -> Transaction:
     """
     try:
         return _decode(raw, sender)
-    except (ValueError, TypeError, rlp.RLPException) as error:
+    except (ValueError, TypeError) as error:
         raise TransactionRejected(f"not a transaction: {error}") from error
 
 

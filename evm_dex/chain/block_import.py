@@ -128,7 +128,7 @@ def _decode_block(encoded: bytes, place: int) -> BranchBlock:
             raise ValueError("it has uncles or withdrawals, of which this chain has none")
         items = tuple(decode(_raw(item)) for item in transactions)
         return BranchBlock(decode_header(rlp.encode(header)), items)
-    except (ValueError, TypeError, rlp.RLPException, TransactionRejected) as error:
+    except (ValueError, TypeError, TransactionRejected) as error:
         raise InvalidBlock(f"{name} does not decode: {error}") from error
 
 

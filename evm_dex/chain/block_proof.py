@@ -9,13 +9,13 @@ from __future__ import annotations
 from eth_hash.auto import keccak
 
 from checkpoint.archive.record_types import BlockRecord
+from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.blocks.body import Body, decode_body, decode_receipts
 from evm_dex.blocks.header import Header, decode_header
 from evm_dex.blocks.receipt import consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.genesis.resolved import decode_genesis
 from evm_dex.errors import TransactionRejected
-from evm_dex.evm.list_root import ordered_trie_root
 
 
 def inspect_block(chain_id: int, block: BlockRecord) -> tuple[bytes, ...]:

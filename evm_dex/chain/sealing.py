@@ -13,11 +13,11 @@ from eth.vm.forks.cancun.constants import GAS_PER_BLOB
 from eth.vm.forks.prague.constants import MAX_BLOB_GAS_PER_BLOCK
 
 from checkpoint.head import Head
+from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log, Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.evm.ledger_digest import SealedLedger, seal_ledger
-from evm_dex.evm.list_root import ordered_trie_root
 from evm_dex.evm.machine import Machine
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.order_update import OrderUpdate

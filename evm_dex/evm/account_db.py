@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.witness import MetaWitness
@@ -23,7 +22,7 @@ from eth_hash.auto import keccak
 from eth_typing import Address, Hash32
 from trie.exceptions import MissingTrieNode
 
-from checkpoint.trie import rlp
+from checkpoint.trie.account import Account
 from checkpoint.trie.trie import NodeCache, Trie
 from evm_dex.evm.account_storage import Storage
 
@@ -32,32 +31,6 @@ _NOT_THERE: Any = object()
 _MOST_ACCOUNTS = 4_096
 _MOST_STORAGES = 256
 """More of either are forgotten when nothing waits to be settled, and read again where needed."""
-
-
-class Account(msgspec.Struct, frozen=True):
-    """An account as the state trie holds it."""
-
-    nonce: int = 0
-    balance: int = 0
-    storage_root: bytes = BLANK_ROOT_HASH
-    code_hash: bytes = EMPTY_SHA3
-
-    def copy(self, **changes: Any) -> Account:
-        """The account with some fields changed."""
-        return msgspec.structs.replace(self, **changes)
-
-    def encode(self) -> bytes:
-        """RLP list of the four fields."""
-        fields = [rlp.int_bytes(self.nonce), rlp.int_bytes(self.balance)]
-        return rlp.encode([*fields, self.storage_root, self.code_hash])
-
-    @classmethod
-    def decode(cls, encoded: bytes) -> Account:
-        """The account of such a list."""
-        nonce, balance, storage_root, code_hash = rlp.decode(encoded)
-        return cls(
-            int.from_bytes(nonce, "big"), int.from_bytes(balance, "big"), storage_root, code_hash
-        )
 
 
 _NO_ACCOUNT = Account()

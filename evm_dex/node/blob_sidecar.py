@@ -25,7 +25,7 @@ def without_blobs(raw: bytes) -> bytes:
         return raw
     try:
         items = rlp.decode(raw[1:])
-    except rlp.RLPException:
+    except ValueError:
         return raw  # to be refused with the others that do not decode
     if len(items) not in _WRAPPERS or not isinstance(items[0], list):
         return raw

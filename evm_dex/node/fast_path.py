@@ -61,5 +61,5 @@ def _is_light(params: Any) -> bool:
         items = rlp.decode(encoded if field is None else encoded[1:])
         gas = items[_LEGACY_GAS_FIELD if field is None else field]
         return int.from_bytes(gas, "big") <= _MOST_GAS
-    except (ValueError, TypeError, IndexError, rlp.RLPException):
+    except (ValueError, TypeError, IndexError):
         return True  # to be refused, which takes no time

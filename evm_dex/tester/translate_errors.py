@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from eth_tester.exceptions import SnapshotNotFound, TransactionFailed
 from eth_utils.exceptions import ValidationError
 
-from checkpoint.trie.rlp import RLPException
+from checkpoint.trie.rlp import RLPError
 from evm_dex.abi.interface import Interface, exchange_error
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.errors import (
@@ -77,6 +77,6 @@ def read_raw(raw: bytes) -> Transaction:
     try:
         return decode(raw)
     except TransactionRejected as error:
-        if isinstance(error.__cause__, RLPException):
+        if isinstance(error.__cause__, RLPError):
             raise error.__cause__ from None
         raise

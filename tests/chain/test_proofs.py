@@ -10,7 +10,7 @@ from trie.hexary import HexaryTrie
 import evm_dex
 from checkpoint.trie import rlp
 from evm_dex.blocks.addresses import to_address
-from evm_dex.chain.proofs import prove, walk
+from evm_dex.chain.proofs import prove
 from precompiles.ledger.commitment import digest
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
@@ -57,8 +57,3 @@ def test_a_proof_of_slot_0_proves_every_order() -> None:
         ]
         assert values == commitments
         assert values[0] != values[1]
-
-
-def test_an_empty_trie_has_nothing_to_walk() -> None:
-    empty = keccak(rlp.encode(b""))
-    assert walk(lambda _: b"", empty, keccak(b"key")) == (b"", ())

@@ -148,7 +148,7 @@ def test_state_without_the_ledger_account_holds_for_no_rows_only() -> None:
     empty_trie = keccak(rlp.encode(b""))
     for commitment, proven in ((EMPTY_COMMITMENT, True), (Commitment(b"\1" * 2048, {}), False)):
         store, batch = MemoryStore(), BlockBatch()
-        header = rlp.encode([b"", b"", b"", empty_trie])
+        header = rlp.encode([bytes(32), b"", b"", empty_trie, *[b""] * 5])
         batch.put(Family.HEADERS, keccak(header), header)
         batch.put(Family.HASHES, height_key(0), keccak(header))
         batch.set_head(Head(1, 0, keccak(header), empty_trie, commitment))

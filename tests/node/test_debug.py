@@ -6,7 +6,7 @@ from eth_hash.auto import keccak
 
 import evm_dex
 from checkpoint.trie import rlp
-from evm_dex.evm.list_root import ordered_trie_root
+from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.node.node_config import Setup
 from tests.node.served import OTHER, OWNER, SPOT, Served
 

@@ -12,9 +12,9 @@ from eth_typing import Address
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkpoint.trie import trie
 from evm_dex.evm import account_db as accounts
 from evm_dex.evm import account_storage as storage
-from evm_dex.evm import trie
 from evm_dex.evm.account_db import AccountDatabase
 
 PLACES = [Address(bytes((place,)) * 20) for place in range(2)]

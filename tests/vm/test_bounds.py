@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from checkpoint.trie import trie
 from evm_dex.evm import account_db as accounts
 from evm_dex.evm import account_storage as storage
-from evm_dex.evm import trie
 from evm_dex.evm.machine import State
 from precompiles.types import Address
 from tests.bytecode import assemble, deployment

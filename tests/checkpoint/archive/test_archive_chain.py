@@ -18,7 +18,8 @@ from checkpoint.archive.record_types import RECENT_BLOCKS, BlockRecord, Section
 from checkpoint.errors import ArchiveDamaged, StoreDamaged, UndoExpired
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore
-from checkpoint.trie.walk import Account, walk_trie
+from checkpoint.trie.account import Account
+from checkpoint.trie.walk import walk_trie
 from evm_dex.blocks.body import decode_body, decode_receipts, encode_body, encode_receipts
 from evm_dex.chain.block_proof import inspect_block
 from evm_dex.errors import UnknownBlock

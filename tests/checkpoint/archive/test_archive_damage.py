@@ -16,7 +16,7 @@ from checkpoint.archive import framing
 from checkpoint.archive.framing import HEAD_FIELDS, MAGIC, PREAMBLE, TRAILER
 from checkpoint.archive.record_types import FORMAT, RowRecord, Section, StateKind, StateRecord
 from checkpoint.errors import ArchiveDamaged, NotAnArchive, WrongFormat
-from checkpoint.trie.walk import Account
+from checkpoint.trie.account import Account
 from tests.checkpoint.archive.archives import (
     Sections,
     big,

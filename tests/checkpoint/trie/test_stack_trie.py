@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trie.hexary import HexaryTrie
 
-from checkpoint.trie.stack_trie import BLANK_ROOT, StackTrie
+from checkpoint.trie.nodes import BLANK_ROOT
+from checkpoint.trie.stack_trie import StackTrie
 
 # Few different bytes, so that keys share long beginnings and short values are held in parents.
 KEYS = st.binary(min_size=3, max_size=3).map(lambda key: bytes(b & 0x31 for b in key))

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from trie.constants import BLANK_NODE_HASH
 from trie.hexary import HexaryTrie
 
-from checkpoint.trie.trie import NodeCache, Trie
-from evm_dex.evm.list_root import ordered_trie_root
+from checkpoint.trie.trie import NodeCache, Trie, ordered_trie_root
 
 KEYS = st.integers(0, 255).map(lambda low: bytes((low % 3,)) * 30 + bytes((low // 16, low)))
 VALUES = st.binary(max_size=40)

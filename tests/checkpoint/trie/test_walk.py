@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family
-from checkpoint.trie.stack_trie import BLANK_ROOT, StackTrie
-from checkpoint.trie.walk import Account, decode_rlp, read_code, walk_trie
+from checkpoint.trie.account import Account
+from checkpoint.trie.nodes import BLANK_ROOT, read_code
+from checkpoint.trie.rlp import decode
+from checkpoint.trie.stack_trie import StackTrie
+from checkpoint.trie.walk import walk_trie
 
 ADDRESSES = st.binary(min_size=20, max_size=20).map(Address)
 WORDS = st.integers(min_value=1, max_value=2**256 - 1)
@@ -142,4 +145,4 @@ def test_what_is_no_account_is_refused(value: bytes) -> None:
 
 def test_what_follows_an_item_is_refused() -> None:
     with pytest.raises(ValueError, match=r"."):
-        decode_rlp(b"\x01\x02")
+        decode(b"\x01\x02")

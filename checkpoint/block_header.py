@@ -1,0 +1,37 @@
+"""The fields of a block header that a store looks at; the rest is opaque here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checkpoint.trie import rlp
+
+MAX_HEADER_BYTES = 4096
+"""Longer than any header: 21 fields, of which the bloom is the largest with 256 bytes."""
+_PARENT_HASH, _STATE_ROOT, _HEIGHT = 0, 3, 8
+"""Places in a header's RLP list (Yellow Paper, section 4.3)."""
+_HASH_BYTES = 32
+_HEIGHT_BYTES = 8
+
+
+class HeaderFields(NamedTuple):
+    """What a header says of its place in the chain and of the state after it."""
+
+    parent_hash: bytes
+    state_root: bytes
+    height: int
+
+
+def header_fields(header: bytes) -> HeaderFields:
+    """Read a header's RLP. Raises ValueError."""
+    if len(header) > MAX_HEADER_BYTES:
+        raise ValueError(f"a header must have at most {MAX_HEADER_BYTES} bytes, got {len(header)}")
+    fields = rlp.decode(header)
+    if not isinstance(fields, list) or len(fields) <= _HEIGHT:
+        raise ValueError("a header must be a list of fields")
+    parent, root, height = fields[_PARENT_HASH], fields[_STATE_ROOT], fields[_HEIGHT]
+    if not all(isinstance(field, bytes) for field in (parent, root, height)):
+        raise ValueError("parent hash, state root and number must be bytes, got a list")
+    if len(parent) != _HASH_BYTES or len(root) != _HASH_BYTES or len(height) > _HEIGHT_BYTES:
+        raise ValueError("parent hash, state root or number has the wrong size")
+    return HeaderFields(parent, root, int.from_bytes(height, "big"))

@@ -1,0 +1,85 @@
+"""Trie nodes and contract code in a store, each checked to be the one its hash names."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from eth_hash.auto import keccak
+
+from checkpoint.errors import StoreDamaged
+from checkpoint.families import Family
+from checkpoint.trie import hex_prefix, rlp
+
+Node = Any
+"""b"" (nothing), a hash, [packed path, value or child], or 16 children and b"" (appendix D)."""
+
+BLANK_ROOT = keccak(b"\x80")
+"""Root of a trie without keys."""
+EMPTY_CODE = keccak(b"")
+"""Code hash of an account without code."""
+HASH_BYTES = 32
+BRANCH_WIDTH = 17
+MAX_NODE_BYTES = 1024
+"""Longer than any node of a state: a branch has 532 bytes, a leaf an account and its path."""
+_PAIR = 2
+_STEPS = tuple(bytes((nibble,)) for nibble in range(16))
+
+
+class NodeStore(Protocol):
+    """The part of a store that keeps trie nodes and code by hash."""
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        """Return one value, or None."""
+
+
+def read_node(store: NodeStore, node_hash: bytes) -> bytes:
+    """Return an encoded node. Raises StoreDamaged where it is missing or altered."""
+    encoded = store.get(Family.NODES, node_hash)
+    if encoded is None or keccak(encoded) != node_hash:
+        raise StoreDamaged("the node is missing or altered", f"node {node_hash.hex()}")
+    return encoded
+
+
+def read_code(store: NodeStore, code_hash: bytes) -> bytes:
+    """Return code by its hash. Raises StoreDamaged where it is missing or altered."""
+    if code_hash == EMPTY_CODE:
+        return b""
+    code = store.get(Family.NODES, code_hash)
+    if code is None or keccak(code) != code_hash:
+        raise StoreDamaged("the code is missing or altered", f"code {code_hash.hex()}")
+    return code
+
+
+def decode_node(encoded: bytes) -> Node:
+    """Return what is in the RLP of a node. Raises ValueError for what is too long or not RLP."""
+    if len(encoded) > MAX_NODE_BYTES:
+        raise ValueError(f"a node must have at most {MAX_NODE_BYTES} bytes, got {len(encoded)}")
+    return rlp.decode(encoded)
+
+
+def check_node(node: Node) -> None:
+    """Raise ValueError unless `node` has the shape of a branch, an extension or a leaf."""
+    if not isinstance(node, list) or len(node) not in (_PAIR, BRANCH_WIDTH):
+        raise ValueError("a node must be a list of 2 or 17 items")
+    if len(node) == _PAIR and not isinstance(node[0], bytes):
+        raise ValueError("the path of a node must be bytes, got a list")
+
+
+def children(node: Node) -> list[tuple[bytes, Node]] | None:
+    """Return what is below a node with the way to each, in order of their paths; None for a leaf.
+
+    Raises ValueError for what is not a node.
+    """
+    check_node(node)
+    if len(node) == BRANCH_WIDTH:
+        return [(step, child) for step, child in zip(_STEPS, node, strict=False) if child]
+    path, is_leaf = hex_prefix.unpack(node[0])
+    return None if is_leaf else [(path, node[1])]
+
+
+def leaf_value(leaf: Node) -> bytes:
+    """Return the value in a leaf. Raises ValueError where it is none."""
+    value = leaf[1]
+    if not isinstance(value, bytes):
+        raise ValueError("the value of a leaf must be bytes, got a list")
+    return value
