@@ -12,7 +12,7 @@ from random import Random
 import evm_dex
 from benchmarks.filling import fill
 from benchmarks.harness import Result, elapsed
-from checkpoint.diff import differing_rows, reading
+from checkpoint.diff import differing_rows
 from checkpoint.disk_usage import disk_used
 from checkpoint.families import Family, height_key, row_key
 from checkpoint.head import Head
@@ -20,6 +20,7 @@ from checkpoint.manager import CheckpointManager
 from checkpoint.manifest import list_checkpoints
 from checkpoint.restore import restore, verify_checkpoint
 from checkpoint.rocks import RocksStore
+from checkpoint.snapshot_source import open_snapshot
 from checkpoint.store_batch import BlockBatch
 from precompiles.ledger.commitment import EMPTY_ACCUMULATOR
 from precompiles.ledger.storage import Commitment
@@ -98,7 +99,7 @@ def _of_orders(directory: Path, orders: int) -> Iterator[Result]:
     ):
         speed = rows / milliseconds * 1_000
         yield Result("checkpoints", f"{name}, {case}", speed, "rows/s", target=target)
-    with reading(path, first) as old, reading(path, None) as new:
+    with open_snapshot(path, first) as old, open_snapshot(path, None) as new:
         milliseconds = elapsed(lambda: list(differing_rows(old, new)), 3)
     yield Result("checkpoints", f"diff, {case}", rows / milliseconds * 1_000, "rows/s")
     milliseconds = elapsed(lambda: restore(path, first), 3)

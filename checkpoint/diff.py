@@ -6,18 +6,13 @@ Both are read once, side by side in the order of their keys, so memory stays fla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from checkpoint.families import Family
-from checkpoint.restore import choose_checkpoint
-from checkpoint.rocks.read_only_store import ReadOnlyStore
-from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Progress, StoreReader
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange, UntrustedStorage
@@ -35,21 +30,6 @@ class Counts:
     added: int = 0
     changed: int = 0
     removed: int = 0
-
-
-@contextmanager
-def reading(path: Path, height: int | None) -> Iterator[StoreReader]:
-    """The checkpoint at a height of the store at `path`, to read; None for the store's head.
-
-    Needs no lock. Raises NoCheckpoint, NotAStore, StoreDamaged, WrongFormat.
-    """
-    reader: ReadOnlyStore | RocksReader
-    if height is None:
-        reader = ReadOnlyStore(path)
-    else:
-        reader = RocksReader(choose_checkpoint(path, height).database)
-    with closing(reader):
-        yield reader
 
 
 def differing_rows(

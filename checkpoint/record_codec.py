@@ -5,12 +5,16 @@ The version is read first, so a record of another format is refused by name, not
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 
 from checkpoint.errors import StoreDamaged, WrongFormat
+from precompiles.ledger.storage import RowChange
 
+UNDO_VERSION = 1
+_UNDO_DECODER = msgspec.msgpack.Decoder(tuple[tuple[int, bytes, bytes | None], ...])
 _encode = msgspec.msgpack.Encoder().encode
 _T = TypeVar("_T")
 
@@ -31,3 +35,19 @@ def unpack(version: int, decoder: msgspec.msgpack.Decoder[_T], value: bytes, nam
         return decoder.decode(memoryview(value)[1:])
     except msgspec.MsgspecError as error:
         raise StoreDamaged(f"does not decode: {error}", name) from error
+
+
+def encode_undo(changes: Iterable[RowChange]) -> bytes:
+    """The stored form of a block's changes, in their order; the new values are left out."""
+    return pack(UNDO_VERSION, [(change.table, change.key, change.old) for change in changes])
+
+
+def decode_undo(value: bytes, height: int) -> tuple[RowChange, ...]:
+    """What `encode_undo` kept of the block at `height`; `new` is None in every change.
+
+    Raises WrongFormat or StoreDamaged.
+    """
+    rows = unpack(
+        UNDO_VERSION, _UNDO_DECODER, value, f"the undo row of block {height} (family undo)"
+    )
+    return tuple(RowChange(table, key, old, None) for table, key, old in rows)

@@ -15,7 +15,8 @@ from checkpoint.layout import StoreLayout, rename, sync_directory
 from checkpoint.lock import StoreLock
 from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_checkpoints
 from checkpoint.metrics import stopwatch
-from checkpoint.rocks.reader import RocksReader, set_sequence
+from checkpoint.rocks.bookkeeping import set_sequence
+from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Progress
 from checkpoint.verify import VerifyReport, verify_store
 from precompiles.ledger.commitment import digest

@@ -10,8 +10,8 @@ from typing import Protocol
 from checkpoint.errors import StoreDamaged, UndoExpired, UnknownBlock
 from checkpoint.families import Family, height_key, height_of, row_key
 from checkpoint.head import Head
+from checkpoint.record_codec import decode_undo
 from checkpoint.store_batch import BlockBatch
-from checkpoint.undo import decode_undo
 from precompiles.ledger.storage import Commitment, RowChange, RowStorage
 
 DEFAULT_UNDO_WINDOW = 1024

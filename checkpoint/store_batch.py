@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from checkpoint.families import HEAD_KEY, Family, height_key, row_key
 from checkpoint.head import Head
-from checkpoint.undo import encode_undo
+from checkpoint.record_codec import encode_undo
 from precompiles.ledger.storage import LedgerChanges
 
 

@@ -31,12 +31,13 @@ STORE = (
     "checkpoint.block_header", "checkpoint.commit_marker", "checkpoint.disk_usage",
     "checkpoint.errors", "checkpoint.families", "checkpoint.head", "checkpoint.head_checks",
     "checkpoint.layout", "checkpoint.lock", "checkpoint.manifest", "checkpoint.record_codec",
-    "checkpoint.store", "checkpoint.store_batch", "checkpoint.trie", "checkpoint.undo",
+    "checkpoint.store", "checkpoint.store_batch", "checkpoint.trie",
     "precompiles.ledger", "precompiles.types",
 )  # fmt: skip
 CHECKPOINTS = (
     "checkpoint.atomic_directory", "checkpoint.deep_verify", "checkpoint.manager",
-    "checkpoint.metrics", "checkpoint.restore", "checkpoint.retention", "checkpoint.verify",
+    "checkpoint.metrics", "checkpoint.restore", "checkpoint.retention",
+    "checkpoint.snapshot_source", "checkpoint.verify",
 )  # fmt: skip
 
 # The rooms of evm_dex, in order of dependence: each may import those before it.

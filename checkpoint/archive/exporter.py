@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from checkpoint.archive.block_verifier import BlockInspector
+from checkpoint.archive.container import ArchiveWriter
 from checkpoint.archive.record_types import Record, Section
 from checkpoint.archive.sections import read_section
-from checkpoint.archive.snapshot_source import SnapshotSource, open_snapshot
-from checkpoint.archive.state_builder import StateBuilder
-from checkpoint.archive.summary import Summary
-from checkpoint.archive.writing import ArchiveWriter
+from checkpoint.archive.state_builder import StateBuilder, Summary
 from checkpoint.errors import AlreadyThere, ArchiveDamaged, StoreDamaged, StoreError, StoreFailed
 from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.layout import rename
+from checkpoint.snapshot_source import SnapshotSource, open_snapshot
 from checkpoint.store import Progress, StoreReader
 
 _BATCH = 512

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from checkpoint.archive.block_verifier import BlockInspector
+from checkpoint.archive.container import ArchiveReader
 from checkpoint.archive.migrations import read_batches
-from checkpoint.archive.reading import ArchiveReader
 from checkpoint.archive.record_types import ChainRecord, recent_start
-from checkpoint.archive.state_builder import StateBuilder
-from checkpoint.archive.summary import Summary
+from checkpoint.archive.state_builder import StateBuilder, Summary
 from checkpoint.atomic_directory import check_vacant, staged_directory, write_commit_marker
 from checkpoint.errors import StoreFailed, UnexpectedBlock, WrongChain
 from checkpoint.layout import StoreLayout, sync_directory

@@ -25,9 +25,9 @@ from checkpoint.archive.record_types import (
     StateKind,
     StateRecord,
 )
-from checkpoint.archive.snapshot_source import SnapshotSource, open_snapshot
-from checkpoint.archive.summary import Summary
+from checkpoint.archive.state_builder import Summary
 from checkpoint.errors import StoreDamaged
+from checkpoint.snapshot_source import SnapshotSource, open_snapshot
 from checkpoint.store import Progress, StoreReader
 from checkpoint.trie import rlp
 from checkpoint.trie.account import Account, decode_word

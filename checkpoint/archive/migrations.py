@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from checkpoint.archive.reading import ArchiveReader
+from checkpoint.archive.container import ArchiveReader
 from checkpoint.archive.record_types import (
     FORMAT,
     convert_records,

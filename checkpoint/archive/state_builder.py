@@ -8,18 +8,33 @@ what was exported can be imported.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from checkpoint.archive.account_verifier import AccountVerifier
 from checkpoint.archive.block_verifier import BlockInspector, BlockVerifier, Sink
 from checkpoint.archive.record_types import ChainRecord, RowRecord, Section, section_name
-from checkpoint.archive.summary import Summary
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family, row_key
 from checkpoint.head import Head
 from checkpoint.trie.account import decode_word
 from precompiles.ledger.commitment import SetHash, digest, expand
 from precompiles.ledger.storage import Commitment
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A state in numbers."""
+
+    head: Head
+    """The block whose state it is."""
+    blocks: int
+    """Blocks that travelled with it."""
+    accounts: int
+    slots: int
+    """Storage words of all accounts."""
+    rows: int
+    """Ledger rows."""
 
 
 class StateBuilder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from checkpoint.errors import StoreError
@@ -48,16 +47,6 @@ class RocksReader(StoreReader):
     def close(self) -> None:
         """Let go of the files."""
         self._database.close()
-
-
-def set_sequence(directory: Path, sequence: int) -> None:
-    """Make a database directory that nobody has open count its batches on from `sequence`."""
-    database = Database(directory)
-    try:
-        bookkeeping = replace(Bookkeeping.read(database), sequence=sequence)
-        database.write(bookkeeping.as_changes(), sync=True)
-    finally:
-        database.close()
 
 
 def read_head(database: Database) -> Head | None:

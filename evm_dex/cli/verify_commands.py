@@ -93,13 +93,14 @@ def diff(
     evm-dex checkpoint diff my-chain latest head --limit 100
     """
     from checkpoint import diff as diffing  # noqa: PLC0415 - loads the database
+    from checkpoint.snapshot_source import open_snapshot  # noqa: PLC0415 - as above
 
     counts: dict[int, Counts] = {}
     shown: list[RowChange] = []
     with (
         explained(),
-        diffing.reading(require(path), _side(path, old)) as before,
-        diffing.reading(path, _side(path, new)) as after,
+        open_snapshot(require(path), _side(path, old)) as before,
+        open_snapshot(path, _side(path, new)) as after,
         row_progress("Comparing") as progress,
     ):
         for change in diffing.differing_rows(before, after, progress):

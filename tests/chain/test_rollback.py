@@ -12,10 +12,10 @@ from checkpoint.errors import StoreDamaged, StoreFailed, UndoExpired
 from checkpoint.families import Family, height_key
 from checkpoint.manager import CheckpointManager
 from checkpoint.memory_store import MemoryStore
+from checkpoint.record_codec import encode_undo
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 from checkpoint.store_batch import BlockBatch
-from checkpoint.undo import encode_undo
 from evm_dex.client.dex import Dex
 from evm_dex.errors import ChainStopped, StateMissing, UnknownBlock, UnknownTransaction
 from evm_dex.evm.simulator import Call

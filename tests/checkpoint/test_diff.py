@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from checkpoint.diff import Counts, RowReader, count, differing_rows, kind_of, reading
+from checkpoint.diff import Counts, RowReader, count, differing_rows, kind_of
 from checkpoint.errors import NoCheckpoint
 from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
 from checkpoint.memory_store import MemoryStore
 from checkpoint.rocks import RocksStore
+from checkpoint.snapshot_source import open_snapshot
 from checkpoint.store_batch import BlockBatch
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange
@@ -74,7 +75,7 @@ def test_checkpoints_and_head_are_compared_while_the_store_is_open(tmp_path: Pat
             manager.committed(chain.head)
             states[chain.height] = dict(chain.rows)
         for first, second in ((3, 6), (6, 3), (6, None), (None, None)):
-            with reading(tmp_path, first) as old, reading(tmp_path, second) as new:
+            with open_snapshot(tmp_path, first) as old, open_snapshot(tmp_path, second) as new:
                 found = {(c.table, c.key): (c.old, c.new) for c in differing_rows(old, new)}
             before, after = (states[8 if at is None else at] for at in (first, second))
             assert found == {
@@ -82,7 +83,7 @@ def test_checkpoints_and_head_are_compared_while_the_store_is_open(tmp_path: Pat
                 for key in {*before, *after}
                 if before.get(key) != after.get(key)
             }
-        with pytest.raises(NoCheckpoint, match="there are: 3, 6"), reading(tmp_path, 4):
+        with pytest.raises(NoCheckpoint, match="there are: 3, 6"), open_snapshot(tmp_path, 4):
             pass
 
 

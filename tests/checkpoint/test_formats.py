@@ -14,10 +14,10 @@ from checkpoint.errors import OtherVersion, StoreDamaged, WrongFormat
 from checkpoint.families import Family, height_key, height_of, row_key
 from checkpoint.head import Head
 from checkpoint.manifest import CheckpointFile, Manifest
+from checkpoint.record_codec import decode_undo, encode_undo
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 from checkpoint.rocks.bookkeeping import Bookkeeping
-from checkpoint.undo import decode_undo, encode_undo
 from precompiles.ledger.storage import Commitment, RowChange
 
 SAMPLES = Path(__file__).parent / "samples"

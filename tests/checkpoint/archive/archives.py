@@ -14,14 +14,12 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from checkpoint.archive import Summary, export_archive, import_archive
-from checkpoint.archive.framing import HEAD_FIELDS, PREAMBLE
+from checkpoint.archive.container import HEAD_FIELDS, PREAMBLE, ArchiveReader, ArchiveWriter
 from checkpoint.archive.migrations import read_batches
-from checkpoint.archive.reading import ArchiveReader
 from checkpoint.archive.record_types import FORMAT, BlockRecord, Section
-from checkpoint.archive.snapshot_source import SnapshotSource
-from checkpoint.archive.writing import ArchiveWriter
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore
+from checkpoint.snapshot_source import SnapshotSource
 from checkpoint.store_batch import BlockBatch
 from tests.checkpoint.fake_chain import FakeChain, State, many_rows
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkpoint.archive import export_archive, framing, import_archive
+from checkpoint.archive import container, export_archive, import_archive
 from checkpoint.archive.record_types import RECENT_BLOCKS
 from checkpoint.errors import (
     AlreadyThere,
@@ -60,7 +60,7 @@ def test_what_is_imported_is_what_was_exported_and_exports_to_the_same_bytes(
 def test_many_frames_give_the_same_state(tmp_path: Path) -> None:
     chain, store = big(20_000)
     export(store, tmp_path / "archive")
-    assert (tmp_path / "archive").stat().st_size > 4 * framing.FRAME_BYTES
+    assert (tmp_path / "archive").stat().st_size > 4 * container.FRAME_BYTES
     load(tmp_path / "archive", tmp_path / "store")
     with closing(RocksStore(tmp_path / "store")) as imported:
         assert moved(contents(imported)) == moved(chain.state)

@@ -12,8 +12,8 @@ import pytest
 import rlp
 from eth_hash.auto import keccak
 
-from checkpoint.archive import framing
-from checkpoint.archive.framing import HEAD_FIELDS, MAGIC, PREAMBLE, TRAILER
+from checkpoint.archive import container
+from checkpoint.archive.container import HEAD_FIELDS, MAGIC, PREAMBLE, TRAILER
 from checkpoint.archive.record_types import FORMAT, RowRecord, Section, StateKind, StateRecord
 from checkpoint.errors import ArchiveDamaged, NotAnArchive, WrongFormat
 from checkpoint.trie.account import Account
@@ -57,7 +57,7 @@ def test_every_flipped_bit_is_noticed_and_its_section_named(archive: bytes, tmp_
     rng, starts = random.Random(1), frame_starts(archive)
     flips = 0
     for (start, section), (end, _) in zip(starts, [*starts[1:], (len(archive), 0)], strict=True):
-        data = start + HEAD_FIELDS.size + framing.DIGEST_BYTES
+        data = start + HEAD_FIELDS.size + container.DIGEST_BYTES
         inside = range(data, end)
         chosen = [start, start + 1, start + 8, *range(start + 9, start + 13), data - 32, data - 1]
         chosen += rng.sample(inside, min(FLIPS_PER_FRAME, len(inside)))
@@ -120,17 +120,17 @@ def test_other_formats_are_refused_naming_both(
 
 
 def test_a_frame_that_claims_to_be_huge_is_not_read(tmp_path: Path) -> None:
-    head = HEAD_FIELDS.pack(Section.CHAIN, 1, framing.MAX_FRAME_BYTES + 1)
+    head = HEAD_FIELDS.pack(Section.CHAIN, 1, container.MAX_FRAME_BYTES + 1)
     start = PREAMBLE.pack(MAGIC, FORMAT)
     assert "no frame is so large" in refused(start + head + bytes(100), tmp_path).what
 
 
 def test_what_decompresses_to_too_much_is_not_decompressed() -> None:
     with pytest.raises(ValueError, match="claims to hold"):
-        framing.decompress(framing.compress(bytes(framing.MAX_FRAME_BYTES + 1)))
-    for data in (b"", b"no frame", framing.compress(b"x") + b"more", framing.compress(b"")):
+        container.decompress(container.compress(bytes(container.MAX_FRAME_BYTES + 1)))
+    for data in (b"", b"no frame", container.compress(b"x") + b"more", container.compress(b"")):
         with pytest.raises(ValueError, match=r"."):
-            framing.decompress(data)
+            container.decompress(data)
 
 
 # Archives whose checksums are right, but which are not the state of the block they claim.

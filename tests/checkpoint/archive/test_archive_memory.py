@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checkpoint.archive import framing
+from checkpoint.archive import container
 from checkpoint.rocks import bulk_loader
 from tests.checkpoint.archive.archives import big, export, load
 
@@ -29,7 +29,7 @@ def peak(work: Callable[[], object]) -> int:
 def test_eight_times_the_rows_take_no_more_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(framing, "FRAME_BYTES", 1 << 14)
+    monkeypatch.setattr(container, "FRAME_BYTES", 1 << 14)
     monkeypatch.setattr(bulk_loader, "_BATCH_BYTES", 1 << 15)
     peaks: dict[str, list[int]] = {"import": [], "export": []}
     for rows in (FEW, FEW, MANY):  # once to warm up

@@ -20,7 +20,7 @@ from eth_typing import Address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkpoint.archive import export_archive, framing
+from checkpoint.archive import container, export_archive
 from checkpoint.archive.record_types import Section, StateKind
 from checkpoint.errors import StoreError, StoreFailed, WrongChain
 from checkpoint.families import Family, height_key
@@ -176,7 +176,7 @@ def work_with_little_room(archive: Path, target: Path, room: int, importing: boo
 def test_a_full_disk_leaves_nothing(tmp_path: Path, importing: bool) -> None:
     _, store = big(12_000)
     export(store, tmp_path / "archive")
-    assert (tmp_path / "archive").stat().st_size > 3 * framing.FRAME_BYTES
+    assert (tmp_path / "archive").stat().st_size > 3 * container.FRAME_BYTES
     arguments = (tmp_path / "archive", tmp_path / "target", 300_000, importing)
     process = get_context("forkserver").Process(target=work_with_little_room, args=arguments)
     process.start()
