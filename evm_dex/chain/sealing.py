@@ -73,14 +73,17 @@ class Sealer:
         self._nodes.pending = {}
         self.state = self._machine.state(self._nodes, parent)
 
-    def begin(self, header: Header) -> None:
-        """Open a block whose header is as its parent left it; mined or imported, it begins here."""
+    def begin(self, header: Header, ancestors: Iterable[bytes] | None = None) -> None:
+        """Open a block whose header is as its parent left it; mined or imported, it begins here.
+
+        `ancestors` are hashes of the blocks before it; None for those of the chain.
+        """
         self.header = header
         self.gas_used = 0
         self.blob_gas_used = 0
         self.transactions: list[Transaction] = []
         self.receipts: list[Receipt] = []
-        self._machine.enter(self.state, header)
+        self._machine.enter(self.state, header, ancestors)
 
     def fits(self, transaction: Transaction) -> bool:
         """Whether the block has room left for its gas and blobs."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
 
 import msgspec
 from eth.constants import MAX_PREV_HEADER_DEPTH
@@ -20,9 +19,9 @@ from evm_dex.chain.block_store import BlockId
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.sealing import Sealer
 from evm_dex.errors import InvalidBlock, StateMissing, TransactionRejected
-from evm_dex.evm.block_override import BlockOverride, fix_blob_base_fee, pretend
-from evm_dex.evm.machine import State, missing_state_as
-from evm_dex.evm.simulator import Prepare
+from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.config import ExecutionConfig
+from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.trie_db import NodeBuffer
 
 
@@ -39,7 +38,7 @@ class TrialBlock(msgspec.Struct, frozen=True):
 class Trial(Sealer):
     """Blocks on top of one of the chain, in memory alone."""
 
-    def __init__(self, chain: Chain, base: Header, interval: int) -> None:
+    def __init__(self, chain: Chain, base: Header, interval: int, config: ExecutionConfig) -> None:
         simulator = chain.simulator
         nodes = NodeBuffer(simulator.store)
         super().__init__(simulator.machine, nodes, chain.ledger)
@@ -47,8 +46,7 @@ class Trial(Sealer):
         self._interval = interval
         self._head = base
         self._hashes = [base.hash, *islice(chain.history.ancestors(base), MAX_PREV_HEADER_DEPTH)]
-        self.state = simulator.machine.state(nodes, base)
-        self._plain_class: Any = type(self.state)
+        self.state = simulator.machine.state(nodes, base, config)
 
     @property
     def next_height(self) -> int:
@@ -69,12 +67,10 @@ class Trial(Sealer):
                 f"block timestamps must be in order: {header.timestamp} is not after "
                 f"{self._head.timestamp}"
             )
-        state: Any = self.state
-        state.__class__ = self._plain_class
-        self.begin(header)
-        pretend(self.state, header, self._hashes)
-        if chosen.blob_base_fee is not None:
-            fix_blob_base_fee(self.state, chosen.blob_base_fee)
+        self.state = self.state.under(
+            msgspec.structs.replace(self.state.config, blob_base_fee=chosen.blob_base_fee)
+        )
+        self.begin(header, self._hashes)
         self._outputs: list[bytes] = []
 
     def try_out(self, transaction: Transaction, *, is_checked: bool) -> None:
@@ -116,21 +112,11 @@ class Trial(Sealer):
 
 
 @contextmanager
-def trial(chain: Chain, block: BlockId, prepare: Prepare) -> Iterator[Trial]:
+def trial(chain: Chain, block: BlockId, config: ExecutionConfig) -> Iterator[Trial]:
     """Make blocks after one of the chain inside the context; afterwards they are gone.
 
-    `prepare` is given the state first. Raises UnknownBlock, UndoExpired, StateMissing.
+    Raises UnknownBlock, UndoExpired, StateMissing.
     """
     base = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(base.block_number):
-        found = Trial(chain, base, chain.interval)
-        prepare(found.state)
-        yield found
-
-
-def skip_validation(state: State) -> None:
-    """Let transactions on a state be executed that no block could have."""
-    unchecked: Any = state
-    base = unchecked.transaction_executor_class
-    members: dict[str, Any] = {"validate_transaction": lambda *_: None}
-    unchecked.transaction_executor_class = type("UncheckedExecutor", (base,), members)
+        yield Trial(chain, base, chain.interval, config)

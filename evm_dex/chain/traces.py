@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
+from eth.abc import ComputationAPI
 
+from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import BlockId
 from evm_dex.errors import StateMissing
+from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.simulator import Call, Prepare
 from evm_dex.evm.tracer import Frame, Tracer, frame_of
@@ -27,34 +31,41 @@ class Trace(msgspec.Struct, frozen=True):
     """Paid for, by a transaction; used, by a call."""
 
 
-def trace_transaction(chain: Chain, transaction_hash: bytes, tracer: Tracer) -> Trace:
+def trace_transaction(
+    chain: Chain, transaction_hash: bytes, tracer: Tracer, config: ExecutionConfig = MINING
+) -> Trace:
     """A mined transaction again, after those before it in its block.
 
     Raises UnknownTransaction, UndoExpired for a block too far back, StateMissing, TraceTooLong.
     """
     included = chain.history.included(transaction_hash)
-    header = included.header
-    parent = chain.header(header.block_number - 1)
-    stored = chain.history.body(header.hash).transactions[: included.index + 1]
-    transactions = [decode(transaction.raw, transaction.sender) for transaction in stored]
-    with missing_state_as(StateMissing), chain.ledger_at(parent.block_number):
-        computation, gas_used = chain.simulator.replay(parent, header, transactions, tracer)
-        return Trace(frame_of(computation), included.transaction.gas, gas_used)
+    configs = [*(config for _ in range(included.index)), tracer.watching(config)]
+    with _replayed(chain, included.header, configs) as executions:
+        *_, (transaction, computation, gas_used) = executions
+        return Trace(frame_of(computation), transaction.gas, gas_used)
 
 
 def trace_call(
-    chain: Chain, call: Call, block: BlockId, tracer: Tracer, prepare: Prepare | None = None
+    chain: Chain,
+    call: Call,
+    block: BlockId,
+    tracer: Tracer,
+    prepare: Prepare | None = None,
+    config: ExecutionConfig = MINING,
 ) -> Trace:
     """What a call would do after a block. Raises like `Chain.call`, but a failure is a trace."""
     header = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(header.block_number):
-        computation = chain.simulator.watched_call(call, header, tracer, prepare)
+        computation = chain.simulator.run(call, header, prepare, tracer.watching(config))
         frame = frame_of(computation)
     return Trace(frame, frame.gas, frame.gas_used)
 
 
 def trace_block(
-    chain: Chain, block: BlockId, new_tracer: Callable[[], Tracer]
+    chain: Chain,
+    block: BlockId,
+    new_tracer: Callable[[], Tracer],
+    config: ExecutionConfig = MINING,
 ) -> Generator[tuple[Transaction, Trace, Tracer]]:
     """All transactions of a block again, each with a tracer of its own.
 
@@ -63,14 +74,30 @@ def trace_block(
     header = chain.header(block)
     if header.block_number == 0:
         return
-    parent, machine = chain.header(header.block_number - 1), chain.simulator.machine
+    tracers: list[Tracer] = []
+
+    def configs() -> Iterator[ExecutionConfig]:
+        while True:
+            tracers.append(new_tracer())
+            yield tracers[-1].watching(config)
+
+    with _replayed(chain, header, configs()) as executions:
+        for transaction, computation, gas_used in executions:
+            trace = Trace(frame_of(computation), transaction.gas, gas_used)
+            yield transaction, trace, tracers[-1]
+
+
+@contextmanager
+def _replayed(
+    chain: Chain, header: Header, configs: Iterable[ExecutionConfig]
+) -> Iterator[Iterator[tuple[Transaction, ComputationAPI, int]]]:
+    """Transactions of a block, as many as there are configurations, executed when asked for."""
+    parent = chain.header(header.block_number - 1)
+    stored = chain.history.body(header.hash).transactions
+    transactions = [decode(transaction.raw, transaction.sender) for transaction in stored]
     with missing_state_as(StateMissing), chain.ledger_at(parent.block_number):
-        state: Any = chain.simulator.state_at(parent, base_fee=parent.base_fee_per_gas)
-        machine.enter(state, header)
-        plain_class = state.computation_class
-        for stored in chain.history.body(header.hash).transactions:
-            transaction, tracer = decode(stored.raw, stored.sender), new_tracer()
-            state.computation_class = plain_class
-            tracer.watch(state)
-            computation, gas_used = machine.apply(state, transaction)
-            yield transaction, Trace(frame_of(computation), transaction.gas, gas_used), tracer
+        replay = chain.simulator.replay(parent, header, transactions, configs)
+        yield (
+            (transaction, computation, gas_used)
+            for transaction, (computation, gas_used) in zip(transactions, replay, strict=False)
+        )

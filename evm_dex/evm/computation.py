@@ -8,15 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-from eth.exceptions import OutOfGas
+from eth.abc import ComputationAPI
+from eth.exceptions import Halt, OutOfGas
 from eth.vm.code_stream import CodeStream
 from eth.vm.forks.prague.computation import PragueComputation
+from eth.vm.logic.invalid import InvalidOpcode
 from eth.vm.opcode import _FastOpcode
+from eth.vm.opcode_values import CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, STATICCALL
+from eth_hash.auto import keccak
+from eth_typing import Address
+
+from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
 
 _JUMPDEST, _PUSH1, _PUSH32 = 0x5B, 0x60, 0x7F
 _CODES_REMEMBERED = 256
+_COIN = Address(bytes.fromhex("ee" * 20))
+"""The address that stands for the native coin (ERC-7528)."""
+_TRANSFER = int.from_bytes(keccak(b"Transfer(address,address,uint256)"), "big")
+_CALL_KINDS = {
+    CALL: "CALL",
+    CALLCODE: "CALLCODE",
+    STATICCALL: "STATICCALL",
+    DELEGATECALL: "DELEGATECALL",
+    CREATE: "CREATE",
+    CREATE2: "CREATE2",
+}
 
 
 class Code(CodeStream):
@@ -62,14 +80,116 @@ def _metered(opcode: Any) -> Any:
 
 
 def _all_metered(opcodes: Mapping[int, Any]) -> dict[int, Any]:
-    return {number: _metered(opcode) for number, opcode in opcodes.items()}
+    """All 256 opcodes; those that mean nothing end the frame."""
+    invalid = {number: InvalidOpcode(number) for number in range(256) if number not in opcodes}
+    return {**{number: _metered(opcode) for number, opcode in opcodes.items()}, **invalid}
 
 
 class Computation(PragueComputation):
-    """One message in execution, under the rules of Prague."""
+    """One message in execution, under the rules of Prague and the configuration of its state."""
 
+    state: Any
+    """A `DexState`."""
     opcodes = _all_metered(PragueComputation.opcodes)
+    called_by = ""
+    """The opcode that made it, where the configuration records calls; empty for the outermost."""
 
     def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
         super().__init__(state, message, transaction_context)
         self.code = Code(message.code)
+        if state.config.logs_transfers and message.value and message.should_transfer_value:
+            self.log_transfer(message.sender, message.storage_address, message.value)
+
+    @property
+    def is_origin_computation(self) -> bool:
+        """Whether a transaction made it; a delegated sender's own calls (EIP-7702) are none."""
+        return self.msg.depth == 0
+
+    @classmethod
+    def apply_computation(
+        cls,
+        state: Any,
+        message: Any,
+        transaction_context: Any,
+        parent_computation: Any = None,
+    ) -> ComputationAPI:
+        """Run a message: a precompile, or code. What fails is in the computation's error."""
+        deadline = state.config.deadline
+        if deadline is not None:
+            deadline.check()
+        computation = cls(state, message, transaction_context)
+        with computation:
+            computation._note_creations(parent_computation)
+            precompile = computation.precompiles.get(message.code_address)
+            if precompile is None:
+                computation._execute()
+            elif not message.is_delegation:
+                precompile(computation)
+        if deadline is not None:
+            deadline.check()
+        return computation
+
+    def generate_child_computation(self, child_msg: Any) -> Any:
+        """Run a message that this one sends."""
+        child = cast(Computation, super().generate_child_computation(child_msg))
+        if self.state.config.records_calls:
+            child.called_by = self._call_kind()
+        return child
+
+    def log_transfer(self, sender: Address, to: Address, wei: int) -> None:
+        """Log a transfer of the native coin; like other logs it is gone where the frame fails."""
+        topics = (_TRANSFER, int.from_bytes(sender, "big"), int.from_bytes(to, "big"))
+        self.add_log_entry(_COIN, topics, wei.to_bytes(32, "big"))
+
+    def _note_creations(self, parent: Any) -> None:
+        """Share the list of contracts that the transaction creates (EIP-6780)."""
+        if parent is None:
+            self.contracts_created = []
+            if self.msg.is_create:  # CREATE and CREATE2 take theirs themselves (EIP-3860)
+                self.consume_initcode_gas_cost(self)
+        else:
+            self.contracts_created = parent.contracts_created
+        if self.msg.is_create:
+            self.contracts_created.append(self.msg.storage_address)
+
+    def _execute(self) -> None:
+        """Run the code."""
+        config = self.state.config
+        try:
+            if config.on_step is not None:
+                self._run_steps(config.on_step, config.deadline)
+            elif config.deadline is not None:
+                self._run_until(config.deadline)
+            else:
+                opcodes = self.opcodes
+                for opcode in self.code:
+                    opcodes[opcode](computation=self)
+        except Halt:
+            return
+
+    def _run_until(self, deadline: Deadline) -> None:
+        opcodes, until_look = self.opcodes, OPCODES_PER_LOOK
+        for opcode in self.code:
+            opcodes[opcode](computation=self)
+            until_look -= 1
+            if not until_look:
+                until_look = OPCODES_PER_LOOK
+                deadline.check()
+
+    def _run_steps(self, on_step: StepHook, deadline: Deadline | None) -> None:
+        until_look = OPCODES_PER_LOOK
+        for opcode in self.code:
+            on_step(self.opcodes[opcode], self)
+            until_look -= 1
+            if not until_look:
+                until_look = OPCODES_PER_LOOK
+                if deadline is not None:
+                    deadline.check()
+
+    def _call_kind(self) -> str:
+        """By which opcode the computation makes the call it is about to make."""
+        position = self.code.program_counter - 1
+        code = self.msg.code
+        if 0 <= position < len(code):
+            return _CALL_KINDS.get(code[position], "CALL")
+        return "CALL"  # by a precompile, which has no opcodes

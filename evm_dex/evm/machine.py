@@ -16,12 +16,21 @@ from eth.vm.forks.prague import PragueVM
 from eth.vm.interrupt import EVMMissingData
 from eth_utils.exceptions import ValidationError
 
+from evm_dex.evm.config import MINING, ExecutionConfig
+
 
 class State(Protocol):
     """EVM accounts, code and storage at one block; wei, slots and words are ints."""
 
     execution_context: Any
     """The block whose transactions see it."""
+
+    @property
+    def config(self) -> ExecutionConfig:
+        """How executions on it run."""
+
+    def under(self, config: ExecutionConfig) -> State:
+        """The same accounts and block, executed under another configuration."""
 
     @property
     def state_root(self) -> bytes:
@@ -103,15 +112,25 @@ class Machine:
         self._chain_context = ChainContext(chain_id)
         self._ancestors = ancestors
 
-    def state(self, nodes: AtomicDatabaseAPI, header: BlockContext) -> State:
+    def state(
+        self, nodes: AtomicDatabaseAPI, header: BlockContext, config: ExecutionConfig = MINING
+    ) -> State:
         """The state at a header's root, for execution in that header's block."""
-        state = self._vm.build_state(nodes, header, self._chain_context, self._ancestors(header))
+        ancestors = self._ancestors(header)
+        state = self._vm.build_state(nodes, header, self._chain_context, ancestors, config)
         return cast(State, state)
 
-    def enter(self, state: State, header: BlockContext) -> None:
-        """Let the next transactions on a state see another block."""
+    def enter(
+        self, state: State, header: BlockContext, ancestors: Iterable[bytes] | None = None
+    ) -> None:
+        """Let the next transactions on a state see another block.
+
+        `ancestors` are hashes of the blocks before it, newest first; None for those of the chain.
+        """
+        if ancestors is None:
+            ancestors = self._ancestors(header)
         state.execution_context = self._vm.create_execution_context(
-            header, self._ancestors(header), self._chain_context
+            header, ancestors, self._chain_context
         )
 
     def apply(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +17,8 @@ from evm_dex.blocks.intrinsic_gas import GAS_TRANSACTION, floor_gas, intrinsic_g
 from evm_dex.blocks.transaction import AccessList, Transaction
 from evm_dex.errors import CallFailed, CallRefused, StateMissing
 from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.machine import Machine, State
-from evm_dex.evm.tracer import Tracer
 from evm_dex.evm.trie_db import NodeStore, StoredNodes
 from precompiles.types import ZERO_ADDRESS, Address
 
@@ -92,7 +92,9 @@ class Simulator:
         self.store = store
         self.nodes = StoredNodes(store)
 
-    def state_at(self, header: Header, base_fee: int = 0) -> State:
+    def state_at(
+        self, header: Header, base_fee: int = 0, config: ExecutionConfig = MINING
+    ) -> State:
         """The EVM state after a block, in that block's own context but for the base fee.
 
         Raises StateMissing for one that was pruned: pruning takes its root first.
@@ -103,27 +105,39 @@ class Simulator:
                 "or lost; ask for a newer block, or restore a checkpoint"
             )
         free = msgspec.structs.replace(header, base_fee_per_gas=base_fee)
-        return self.machine.state(self.nodes, free)
+        return self.machine.state(self.nodes, free, config)
 
-    def attempt(self, call: Call, header: Header, prepare: Prepare | None = None) -> Attempt:
+    def attempt(
+        self,
+        call: Call,
+        header: Header,
+        prepare: Prepare | None = None,
+        config: ExecutionConfig = MINING,
+    ) -> Attempt:
         """What comes of a call. The caller reverts the ledger either way.
 
         Raises CallRefused for one that can't even begin.
         """
-        state, most = self._begin(call, header, prepare)
+        state, most = self._begin(call, header, prepare, config)
         computation, gas_used = self._execute(state, call, most)
         problem = _problem(computation)
         output = computation.output if problem in (None, _REVERTED) else b""
         return Attempt(output, gas_used, problem)
 
-    def estimate_gas(self, call: Call, header: Header, prepare: Prepare | None = None) -> int:
+    def estimate_gas(
+        self,
+        call: Call,
+        header: Header,
+        prepare: Prepare | None = None,
+        config: ExecutionConfig = MINING,
+    ) -> int:
         """A gas limit with which the call succeeds on the state after `header`.
 
         Exact when the call makes no calls of its own; then with the margin that EIP-150 keeps
         back; searched for only when the margin is not enough. Raises CallFailed when no limit
         up to the block's is.
         """
-        state, most = self._begin(call, header, prepare)
+        state, most = self._begin(call, header, prepare, config)
         with _undone(state):
             computation, _ = self._execute(state, call, most)
             problem = _problem(computation)
@@ -135,34 +149,38 @@ class Simulator:
             return min(guess, most)
         return self._search(state, call, guess, most)
 
-    def watched_call(
-        self, call: Call, header: Header, tracer: Tracer, prepare: Prepare | None = None
+    def run(
+        self, call: Call, header: Header, prepare: Prepare | None, config: ExecutionConfig
     ) -> ComputationAPI:
-        """A call with all its steps seen, also when it fails. Raises CallFailed, TraceTooLong."""
-        state, most = self._begin(call, header, prepare)
-        tracer.watch(state)
+        """The computation of a call, also of one that fails. Raises CallRefused."""
+        state, most = self._begin(call, header, prepare, config)
         return self._execute(state, call, most)[0]
 
     def replay(
-        self, parent: Header, header: Header, transactions: Sequence[Transaction], tracer: Tracer
-    ) -> tuple[ComputationAPI, int]:
-        """Transactions of a block again, the last one watched: its computation and gas paid for.
+        self,
+        parent: Header,
+        header: Header,
+        transactions: Sequence[Transaction],
+        configs: Iterable[ExecutionConfig],
+    ) -> Iterator[tuple[ComputationAPI, int]]:
+        """Transactions of a block again, each under its configuration: computation and gas paid.
 
-        The caller brings the ledger to `parent`, and reverts it after. Raises TraceTooLong.
+        The caller brings the ledger to `parent`, and reverts it after.
         """
         state = self.state_at(parent, base_fee=parent.base_fee_per_gas)
         self.machine.enter(state, header)
-        *before, last = transactions
-        for transaction in before:
-            self.machine.apply(state, transaction)
-        tracer.watch(state)
-        return self.machine.apply(state, last)
+        for transaction, config in zip(transactions, configs, strict=False):
+            yield self.machine.apply(state.under(config), transaction)
 
-    def _begin(self, call: Call, header: Header, prepare: Prepare | None) -> tuple[State, int]:
+    def _begin(
+        self, call: Call, header: Header, prepare: Prepare | None, config: ExecutionConfig
+    ) -> tuple[State, int]:
         """The state a call runs on, and the most gas it may take. Raises CallRefused."""
-        state = self.state_at(header, base_fee=header.base_fee_per_gas * bool(call.max_fee_per_gas))
-        if call.block is not None:
-            header = call.block.enter(state, header)
+        base_fee = header.base_fee_per_gas * bool(call.max_fee_per_gas)
+        if call.block is None:
+            state = self.state_at(header, base_fee, config)
+        else:
+            state, header = self._pretend(call.block, header, base_fee, config)
         if prepare is not None:
             prepare(state)
         most = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)
@@ -174,6 +192,21 @@ class Simulator:
                 f"is {header.base_fee_per_gas}"
             )
         return state, self._affordable(state, call, most)
+
+    def _pretend(
+        self, block: BlockOverride, header: Header, base_fee: int, config: ExecutionConfig
+    ) -> tuple[State, Header]:
+        """The state after a block, as code in a block with other fields sees it; those fields."""
+        block.check_follows(header)
+        if block.blob_base_fee is not None:
+            config = msgspec.structs.replace(config, blob_base_fee=block.blob_base_fee)
+        state = self.state_at(header, base_fee, config)
+        pretended = seen = block.applied(header)
+        if block.base_fee_per_gas is None:  # as it is for a call whose gas is free, or not
+            seen = msgspec.structs.replace(seen, base_fee_per_gas=base_fee)
+        ancestors = block.ancestors(state.execution_context.prev_hashes, header)
+        self.machine.enter(state, seen, ancestors)
+        return state, pretended
 
     def _affordable(self, state: State, call: Call, most: int) -> int:
         """The most gas the sender can pay for. Raises CallRefused where less than was asked."""

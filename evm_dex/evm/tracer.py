@@ -1,30 +1,14 @@
-"""Watching an execution: every step of the machine, and the calls it is made of.
-
-py-evm runs opcodes out of a table and makes a child computation for every call. Both belong to the
-computation class, so a state that is to be watched gets a subclass of its own; no other notices.
-"""
+"""Watching an execution: every step of the machine, the calls it is made of, what it touches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from eth.abc import ComputationAPI
 from eth.exceptions import VMError
-from eth.vm.opcode_values import CALL, CREATE, CREATE2, DELEGATECALL, STATICCALL
 
-from evm_dex.evm.machine import State
-
-_CALL_KINDS = {
-    CALL: "CALL",
-    0xF2: "CALLCODE",
-    STATICCALL: "STATICCALL",
-    DELEGATECALL: "DELEGATECALL",
-    CREATE: "CREATE",
-    CREATE2: "CREATE2",
-}
-_WORD = 32
+from evm_dex.evm.config import MINING, ExecutionConfig
 
 
 class Step(msgspec.Struct):
@@ -62,10 +46,10 @@ class Tracer:
         self._keep_stack = keep_stack
         self._keep_memory = keep_memory
 
-    def watch(self, state: State) -> None:
-        """Let all that is executed on a state from now on be seen."""
-        watched: Any = state
-        watched.computation_class = _watched_class(watched.computation_class, self)
+    def watching(self, config: ExecutionConfig = MINING) -> ExecutionConfig:
+        """The same configuration, with all that is executed under it seen."""
+        on_step = self.run if self.most_steps else None
+        return msgspec.structs.replace(config, on_step=on_step, records_calls=True)
 
     def run(self, opcode: Any, computation: Any) -> None:
         """Run one opcode and keep what there is to see. Raises TraceTooLong."""
@@ -77,7 +61,7 @@ class Tracer:
             opcode=_mnemonic(opcode),
             gas=gas,
             depth=computation.msg.depth + 1,
-            stack=tuple(map(_number, computation._stack.values)) if self._keep_stack else (),
+            stack=stack_words(computation) if self._keep_stack else (),
             memory=bytes(computation._memory._bytes) if self._keep_memory else b"",
             address=computation.msg.storage_address,
         )
@@ -118,7 +102,7 @@ def frame_of(computation: ComputationAPI) -> Frame:
     is_create = message.is_create
     is_burnt = error is not None and error.erases_return_data
     return Frame(
-        kind=getattr(traced, "called_by", "CREATE" if is_create else "CALL"),
+        kind=traced.called_by or ("CREATE" if is_create else "CALL"),
         sender=message.sender,
         to=message.storage_address if is_create else message.code_address or message.to,
         value=message.value,
@@ -139,50 +123,34 @@ def _named(error: VMError) -> str:
     return "execution reverted" if name == "Revert" else f"{name}: {error}".rstrip(": ")
 
 
-def _watched_class(base: Any, tracer: Tracer) -> Any:
-    def generate_child_computation(self: Any, child_msg: Any) -> Any:
-        child = base.generate_child_computation(self, child_msg)
-        child.called_by = _call_kind(self)
-        return child
-
-    members: dict[str, Any] = {"generate_child_computation": generate_child_computation}
-    if tracer.most_steps:
-        members["opcodes"] = _WatchedOpcodes(base.opcodes, tracer)
-    return type("WatchedComputation", (base,), members)
-
-
-class _WatchedOpcodes:
-    """A table of opcodes in which each runs by way of the tracer."""
-
-    def __init__(self, opcodes: dict[int, Any], tracer: Tracer) -> None:
-        self._opcodes = opcodes
-        self._tracer = tracer
-
-    def __getitem__(self, number: int) -> Any:
-        opcode = self._opcodes[number]
-
-        def watched(*, computation: Any) -> None:
-            self._tracer.run(opcode, computation)
-
-        return watched
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._opcodes)
-
-
-def _call_kind(parent: Any) -> str:
-    """By which opcode a computation makes the call it is about to make."""
-    position = parent.code.program_counter - 1
-    code = parent.msg.code
-    if 0 <= position < len(code):
-        return _CALL_KINDS.get(code[position], "CALL")
-    return "CALL"  # by a precompile, which has no opcodes
-
-
 def _mnemonic(opcode: Any) -> str:
     name: str = getattr(opcode, "mnemonic", None) or opcode.__wrapped__.mnemonic
     return "KECCAK256" if name == "SHA3" else name
 
 
+def stack_words(computation: Any) -> tuple[int, ...]:
+    """The stack of a computation, lowest first."""
+    return tuple(map(_number, computation._stack.values))
+
+
 def _number(value: int | bytes) -> int:
     return value if isinstance(value, int) else int.from_bytes(value, "big")
+
+
+class Accesses:
+    """Accounts and storage words that executions touched, failed calls included (EIP-2929)."""
+
+    def __init__(self) -> None:
+        self._slots: dict[bytes, set[int]] = {}
+
+    def address_touched(self, address: bytes) -> None:
+        """Note an account."""
+        self._slots.setdefault(address, set())
+
+    def storage_touched(self, address: bytes, slot: int) -> None:
+        """Note a storage word."""
+        self._slots.setdefault(address, set()).add(slot)
+
+    def touched(self) -> dict[bytes, tuple[int, ...]]:
+        """Storage words by account; none where only the account itself was touched."""
+        return {address: tuple(sorted(self._slots[address])) for address in sorted(self._slots)}

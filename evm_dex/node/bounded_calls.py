@@ -11,12 +11,10 @@ from eth_hash.auto import keccak
 from checkpoint.trie import rlp
 from evm_dex.blocks.transaction import AccessList
 from evm_dex.chain.traces import Trace, trace_call
-from evm_dex.evm.accesses import Accesses
 from evm_dex.evm.block_override import BlockOverride
-from evm_dex.evm.machine import State
-from evm_dex.evm.simulator import Attempt, Call, Prepare
-from evm_dex.evm.time_limit import TookTooLong, limit_time
-from evm_dex.evm.tracer import Tracer
+from evm_dex.evm.config import Deadline, ExecutionConfig, TookTooLong
+from evm_dex.evm.simulator import Attempt, Call
+from evm_dex.evm.tracer import Accesses, Tracer
 from evm_dex.node.call_objects import Request
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, prepared
@@ -53,25 +51,29 @@ def call_of(node: Node, request: Request, pretended: BlockOverride | None = None
 
 
 def attempt(
-    node: Node, call: Call, block: BlockId, overrides: Overrides | None = None, *more: Prepare
+    node: Node,
+    call: Call,
+    block: BlockId,
+    overrides: Overrides | None = None,
+    accesses: Accesses | None = None,
 ) -> Attempt:
     """What comes of a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
-    with time_bound(node):
-        return node.chain.attempt(call, plain_block(block), _prepare(node, overrides, *more))
+    with bounded(node, accesses=accesses) as config:
+        return node.chain.attempt(call, plain_block(block), prepared(overrides), config)
 
 
 def trace(
     node: Node, call: Call, block: BlockId, tracer: Tracer, overrides: Overrides | None = None
 ) -> Trace:
     """What happens in a call. Raises like `attempt`, and TraceTooLong."""
-    with time_bound(node):
-        return trace_call(node.chain, call, plain_block(block), tracer, _prepare(node, overrides))
+    with bounded(node) as config:
+        return trace_call(node.chain, call, plain_block(block), tracer, prepared(overrides), config)
 
 
 def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:
     """A gas limit with which a call succeeds. Raises like `attempt`."""
-    with time_bound(node):
-        return node.chain.estimate_gas(call, plain_block(block), _prepare(node, overrides))
+    with bounded(node) as config:
+        return node.chain.estimate_gas(call, plain_block(block), prepared(overrides), config)
 
 
 def list_accesses(
@@ -86,7 +88,7 @@ def list_accesses(
     for _ in range(_MOST_ROUNDS):
         accesses = Accesses()
         with_list = msgspec.structs.replace(call, access_list=listed)
-        tried = attempt(node, with_list, block, overrides, accesses.watch)
+        tried = attempt(node, with_list, block, overrides, accesses)
         warm = _warm_anyway(node, call)
         found = tuple(
             (Address(address), slots)
@@ -106,20 +108,25 @@ def _warm_anyway(node: Node, call: Call) -> set[bytes]:
     return {call.sender, target, node.chain.head.coinbase, *precompiles}
 
 
-def _prepare(node: Node, overrides: Overrides | None, *more: Prepare) -> Prepare:
-    def limit(state: State) -> None:
-        limit_time(state, node.limits.call_seconds)
-
-    return prepared(overrides, limit, *more)
-
-
 @contextmanager
-def time_bound(node: Node) -> Iterator[None]:
-    """Turn the end of the time that `limit_time` gave into an error of the caller's."""
+def bounded(
+    node: Node,
+    *,
+    accesses: Accesses | None = None,
+    logs_transfers: bool = False,
+    validates: bool = True,
+) -> Iterator[ExecutionConfig]:
+    """A configuration with the time that one request has; its end is an error of the caller's."""
+    seconds = node.limits.call_seconds
     try:
-        yield
+        yield ExecutionConfig(
+            deadline=Deadline(seconds),
+            accesses=accesses,
+            logs_transfers=logs_transfers,
+            validates=validates,
+        )
     except TookTooLong:
         raise failed(
-            f"execution aborted: it took longer than {node.limits.call_seconds:g} s; give it less "
-            "gas, or send it as a transaction"
+            f"execution aborted: it took longer than {seconds:g} s; give it less gas, or send it "
+            "as a transaction"
         ) from None

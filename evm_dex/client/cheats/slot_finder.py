@@ -6,12 +6,17 @@ changed in turn, to see whether the answer follows.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
+
+from eth.vm.opcode_values import SLOAD
 
 from evm_dex.chain.chain import Chain
 from evm_dex.errors import CallFailed
+from evm_dex.evm.computation import Computation
+from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Call
+from evm_dex.evm.tracer import stack_words
 from precompiles.types import Address
 
 _PROBE = 0x5EED_0FAB_A1A2_CE11
@@ -33,7 +38,17 @@ def find_storage_slot(chain: Chain, call: Call) -> StorageSlot | None:
     when the call itself fails.
     """
     read: list[tuple[StorageSlot, int]] = []
-    answer = int.from_bytes(chain.call(call, prepare=_Recorder(read))[:_WORD_BYTES], "big")
+
+    def note_read(opcode: Any, computation: Any) -> None:
+        words = stack_words(computation)
+        if opcode is Computation.opcodes[SLOAD] and words:
+            state, address = computation.state, computation.msg.storage_address
+            slot = StorageSlot(Address(address), words[-1])
+            read.append((slot, state.get_storage(address, words[-1])))
+        opcode(computation=computation)
+
+    output = chain.call(call, config=ExecutionConfig(on_step=note_read))
+    answer = int.from_bytes(output[:_WORD_BYTES], "big")
     for word in dict.fromkeys(word for word, value in reversed(read) if value == answer):
         if _answer_with(chain, call, word) == _PROBE:
             return word
@@ -49,20 +64,3 @@ def _answer_with(chain: Chain, call: Call, word: StorageSlot) -> int | None:
     except CallFailed:
         return None
     return int.from_bytes(output[:_WORD_BYTES], "big")
-
-
-class _Recorder:
-    """Notes the words that are read from a state, and their values."""
-
-    def __init__(self, read: list[tuple[StorageSlot, int]]) -> None:
-        self._read = read
-
-    def __call__(self, state: State) -> None:
-        original = state.get_storage
-
-        def get_storage(address: bytes, slot: int, **options: Any) -> int:
-            value = original(address, slot, **options)
-            self._read.append((StorageSlot(Address(address), slot), value))
-            return value
-
-        cast(Any, state).get_storage = get_storage

@@ -16,7 +16,7 @@ from evm_dex.chain.traces import Trace, trace_block, trace_transaction
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.tracer import Frame, Step, Tracer, TraceTooLong
 from evm_dex.node.block_overrides import read_block_overrides
-from evm_dex.node.bounded_calls import call_of, trace
+from evm_dex.node.bounded_calls import bounded, call_of, trace
 from evm_dex.node.call_objects import TransactionRequest
 from evm_dex.node.calldata import exchange_call
 from evm_dex.node.node import Node
@@ -100,7 +100,8 @@ def debug_trace_transaction(
     """What happened in a mined transaction."""
     tracer = options.tracer()
     try:
-        found = trace_transaction(node.chain, transaction_hash, tracer)
+        with bounded(node) as config:
+            found = trace_transaction(node.chain, transaction_hash, tracer, config)
     except TraceTooLong as error:
         raise failed(f"{error}: use {_CALL_TRACER}") from error
     return _written(found, tracer, options)
@@ -137,7 +138,11 @@ def debug_trace_block(
         return tracers[-1]
 
     try:
-        with closing(trace_block(node.chain, node.header(block).hash, new_tracer)) as traces:
+        block_hash = node.header(block).hash
+        with (
+            bounded(node) as config,
+            closing(trace_block(node.chain, block_hash, new_tracer, config)) as traces,
+        ):
             return [
                 {"txHash": data(transaction.hash), "result": _written(found, tracer, options)}
                 for transaction, found, tracer in traces

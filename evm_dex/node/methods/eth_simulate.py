@@ -10,14 +10,11 @@ import msgspec
 from evm_dex.blocks.intrinsic_gas import GAS_TRANSACTION
 from evm_dex.blocks.receipt import Receipt
 from evm_dex.blocks.transaction import Transaction, unsigned
-from evm_dex.chain.simulation import Trial, TrialBlock, skip_validation, trial
+from evm_dex.chain.simulation import Trial, TrialBlock, trial
 from evm_dex.errors import InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
-from evm_dex.evm.machine import State
-from evm_dex.evm.time_limit import limit_time
-from evm_dex.evm.transfers import log_transfers
 from evm_dex.node.block_overrides import read_block_overrides
-from evm_dex.node.bounded_calls import time_bound
+from evm_dex.node.bounded_calls import bounded
 from evm_dex.node.call_objects import Request, read_request
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, prepared, read_overrides
@@ -115,15 +112,12 @@ def simulate(node: Node, simulation: SimulationOptions, block: Block = "latest")
 
     Without `validation` gas is free, and senders need neither their next nonce nor a key.
     """
-
-    def prepare(state: State) -> None:
-        limit_time(state, node.limits.call_seconds)
-        if simulation.log_transfers:
-            log_transfers(state)
-        if not simulation.validation:
-            skip_validation(state)
-
-    with time_bound(node), trial(node.chain, plain_block(block), prepare) as found:
+    with (
+        bounded(
+            node, logs_transfers=simulation.log_transfers, validates=simulation.validation
+        ) as config,
+        trial(node.chain, plain_block(block), config) as found,
+    ):
         try:
             return _Run(node, simulation, found).all()
         except TransactionRejected as error:

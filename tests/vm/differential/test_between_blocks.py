@@ -17,6 +17,7 @@ import pytest
 from evm_dex.chain.simulation import trial
 from evm_dex.errors import CallFailed, InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.config import MINING
 from evm_dex.evm.simulator import Call
 from precompiles.types import Address
 from tests.conftest import PROFILE
@@ -100,7 +101,8 @@ class Run:
 
     def simulate(self) -> None:
         """Make blocks that are never kept."""
-        with trial(self.ours.chain, "latest", self._change()) as found:
+        with trial(self.ours.chain, "latest", MINING) as found:
+            self._change()(found.state)
             for _ in range(2):
                 found.open(BlockOverride(), is_free=False)
                 transaction = self.transactions.next(found.state, found.header.base_fee_per_gas)

@@ -10,6 +10,7 @@ from eth.db.atomic import AtomicDB
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.blocks import PragueBlock
+from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.forks.prague.state import PragueState
 from eth_typing import Hash32
 from eth_utils.exceptions import ValidationError
@@ -47,6 +48,21 @@ class Outcome(msgspec.Struct, frozen=True):
     frame: Frame
     seen: list[Any]
     """What code would see afterwards."""
+
+
+class TheirComputation(PragueComputation):
+    """Py-evm's, which takes a delegated sender's own calls (EIP-7702) for the transaction's."""
+
+    @property
+    def is_origin_computation(self) -> bool:
+        """Whether a transaction made it."""
+        return self.msg.depth == 0
+
+
+class TheirState(PragueState):
+    """Py-evm's, right where it is known to be wrong."""
+
+    computation_class = TheirComputation
 
 
 class Ours:
@@ -100,7 +116,7 @@ class Theirs:
         block: Any = header
         ancestors: Any = self._ancestors(header)
         context = PragueVM.create_execution_context(block, ancestors, self._context)
-        self.state = PragueState(self._database, context, Hash32(self.root))
+        self.state = TheirState(self._database, context, Hash32(self.root))
 
     def apply(self, transaction: Transaction) -> tuple[Any, int]:
         """Execute a transaction; its computation and the gas its sender paid for."""

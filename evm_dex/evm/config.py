@@ -1,0 +1,79 @@
+"""How executions on one state run: what watches them, what bounds them, which checks they skip.
+
+A state is built with one configuration, and its computations read it there. Mining runs with the
+default; calls, traces and simulated blocks differ in it alone. The EVM's rules are the VM class's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+OPCODES_PER_LOOK = 4_096
+"""How many opcodes a frame runs between two looks at its deadline, at most."""
+
+StepHook = Callable[[Any, Any], None]
+"""Given an opcode and the computation it belongs to: runs the opcode."""
+
+
+class TookTooLong(Exception):  # noqa: N818 - named for what happened, like all errors here
+    """An execution was ended because its time was up."""
+
+
+class Deadline:
+    """A moment by the clock, for all frames of all executions that share it.
+
+    Only what leaves no trace is bounded so: a block takes as long as its gas allows, on every
+    machine. Frames look when they begin, when they end and every `OPCODES_PER_LOOK` opcodes, so
+    deep recursion can't hide between two looks.
+    """
+
+    __slots__ = ("_moment",)
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds` from now."""
+        self._moment = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raise TookTooLong when the moment has passed."""
+        if time.monotonic() > self._moment:
+            raise TookTooLong
+
+
+class AccessObserver(Protocol):
+    """Notes accounts and storage words as they become warm (EIP-2929)."""
+
+    def address_touched(self, address: bytes) -> None:
+        """Note an account."""
+
+    def storage_touched(self, address: bytes, slot: int) -> None:
+        """Note a storage word."""
+
+
+class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between executions under the same rules; the default is that of mining."""
+
+    on_step: StepHook | None = None
+    """Runs every opcode in place of the interpreter, and so sees the machine before and after."""
+    records_calls: bool = False
+    """Whether each computation notes by which opcode it was called."""
+    deadline: Deadline | None = None
+    accesses: AccessObserver | None = None
+    logs_transfers: bool = False
+    """Whether transfers of the native coin are logged, as a token's would be (ERC-7528)."""
+    validates: bool = True
+    """Whether a transaction must be valid to be executed."""
+    blob_base_fee: int | None = None
+    """Wei per blob gas; None for what follows from the block's excess of blobs."""
+
+    @property
+    def needs_interpreter(self) -> bool:
+        """Whether opcodes must run one by one, in the order and place they have in the code."""
+        return self.on_step is not None or self.records_calls
+
+
+MINING = ExecutionConfig()
+"""Of blocks, whose result depends on nothing but their transactions."""
