@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from eth.abc import ComputationAPI
 from eth.exceptions import VMError
+from eth.vm.opcode_values import SLOAD
 
 from evm_dex.evm.config import MINING, ExecutionConfig
 
@@ -154,3 +155,19 @@ class Accesses:
     def touched(self) -> dict[bytes, tuple[int, ...]]:
         """Storage words by account; none where only the account itself was touched."""
         return {address: tuple(sorted(self._slots[address])) for address in sorted(self._slots)}
+
+
+class StorageReads:
+    """A step hook that keeps the words that code reads from storage."""
+
+    def __init__(self) -> None:
+        self.words: list[tuple[bytes, int, int]] = []
+        """(account, slot, word) in the order of reading."""
+
+    def run(self, opcode: Any, computation: Any) -> None:
+        """Run one opcode."""
+        stack = stack_words(computation)
+        if opcode is computation.opcodes[SLOAD] and stack:
+            account, slot = computation.msg.storage_address, stack[-1]
+            self.words.append((account, slot, computation.state.get_storage(account, slot)))
+        opcode(computation=computation)

@@ -6,17 +6,14 @@ changed in turn, to see whether the answer follows.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from eth.vm.opcode_values import SLOAD
+from typing import NamedTuple
 
 from evm_dex.chain.chain import Chain
 from evm_dex.errors import CallFailed
-from evm_dex.evm.computation import Computation
 from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Call
-from evm_dex.evm.tracer import stack_words
+from evm_dex.evm.tracer import StorageReads
 from precompiles.types import Address
 
 _PROBE = 0x5EED_0FAB_A1A2_CE11
@@ -37,19 +34,12 @@ def find_storage_slot(chain: Chain, call: Call) -> StorageSlot | None:
     None where the answer is computed, packed with others or kept elsewhere. Raises CallFailed
     when the call itself fails.
     """
-    read: list[tuple[StorageSlot, int]] = []
-
-    def note_read(opcode: Any, computation: Any) -> None:
-        words = stack_words(computation)
-        if opcode is Computation.opcodes[SLOAD] and words:
-            state, address = computation.state, computation.msg.storage_address
-            slot = StorageSlot(Address(address), words[-1])
-            read.append((slot, state.get_storage(address, words[-1])))
-        opcode(computation=computation)
-
-    output = chain.call(call, config=ExecutionConfig(on_step=note_read))
+    reads = StorageReads()
+    output = chain.call(call, config=ExecutionConfig(on_step=reads.run))
     answer = int.from_bytes(output[:_WORD_BYTES], "big")
-    for word in dict.fromkeys(word for word, value in reversed(read) if value == answer):
+    found = [(address, slot) for address, slot, word in reversed(reads.words) if word == answer]
+    for address, slot in dict.fromkeys(found):
+        word = StorageSlot(Address(address), slot)
         if _answer_with(chain, call, word) == _PROBE:
             return word
     return None
