@@ -39,7 +39,6 @@ from evm_dex.errors import (
     TransactionRejected,
     UnknownBlock,
 )
-from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.machine import Machine, State, missing_state_as
 from evm_dex.evm.simulator import Attempt, Call, Prepare, Simulator
 from evm_dex.evm.trie_db import NodeBuffer
@@ -277,39 +276,24 @@ class Chain:
             return self.head
         return self.history.header(block, self.head.block_number)
 
-    def call(
-        self,
-        call: Call,
-        block: BlockId = "latest",
-        prepare: Prepare | None = None,
-        config: ExecutionConfig = MINING,
-    ) -> bytes:
+    def call(self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None) -> bytes:
         """What a call would return after a block; leaves no trace.
 
-        Gas is free unless the call names a fee; `prepare` is given the state before the call,
-        `config` says how it is executed.
+        Gas is free unless the call names a fee; `prepare` is given the state before the call.
         Raises CallFailed, UnknownBlock, UndoExpired for a block too far back, and StateMissing.
         """
-        return self.attempt(call, block, prepare, config).returned()
+        return self.attempt(call, block, prepare).returned()
 
     def attempt(
-        self,
-        call: Call,
-        block: BlockId = "latest",
-        prepare: Prepare | None = None,
-        config: ExecutionConfig = MINING,
+        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
     ) -> Attempt:
         """What comes of a call, also when it fails; raises CallFailed only if it can't begin."""
         header = self.header(block)
         with missing_state_as(StateMissing), self._ledger_after(header):
-            return self.simulator.attempt(call, header, prepare, config)
+            return self.simulator.attempt(call, header, prepare)
 
     def estimate_gas(
-        self,
-        call: Call,
-        block: BlockId = "latest",
-        prepare: Prepare | None = None,
-        config: ExecutionConfig = MINING,
+        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
     ) -> int:
         """A gas limit with which a transaction succeeds after a block; leaves no trace.
 
@@ -317,7 +301,7 @@ class Chain:
         """
         header = self.header(block)
         with missing_state_as(StateMissing), self._ledger_after(header):
-            return self.simulator.estimate_gas(call, header, prepare, config)
+            return self.simulator.estimate_gas(call, header, prepare)
 
     @contextmanager
     def ledger_at(self, block: BlockId) -> Iterator[Ledger]:

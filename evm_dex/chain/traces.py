@@ -51,12 +51,12 @@ def trace_call(
     block: BlockId,
     tracer: Tracer,
     prepare: Prepare | None = None,
-    config: ExecutionConfig = MINING,
 ) -> Trace:
     """What a call would do after a block. Raises like `Chain.call`, but a failure is a trace."""
     header = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(header.block_number):
-        computation = chain.simulator.run(call, header, prepare, tracer.watching(config))
+        watched = msgspec.structs.replace(call, config=tracer.watching(call.config))
+        computation = chain.simulator.run(watched, header, prepare)
         frame = frame_of(computation)
     return Trace(frame, frame.gas, frame.gas_used)
 

@@ -48,6 +48,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     max_priority_fee_per_gas: int = 0
     block: BlockOverride | None = None
     """The block it pretends to be in; None for the one it is made after."""
+    config: ExecutionConfig = MINING
+    """How it is executed."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -112,13 +114,12 @@ class Simulator:
         call: Call,
         header: Header,
         prepare: Prepare | None = None,
-        config: ExecutionConfig = MINING,
     ) -> Attempt:
         """What comes of a call. The caller reverts the ledger either way.
 
         Raises CallRefused for one that can't even begin.
         """
-        state, most = self._begin(call, header, prepare, config)
+        state, most = self._begin(call, header, prepare)
         computation, gas_used = self._execute(state, call, most)
         problem = _problem(computation)
         output = computation.output if problem in (None, _REVERTED) else b""
@@ -129,7 +130,6 @@ class Simulator:
         call: Call,
         header: Header,
         prepare: Prepare | None = None,
-        config: ExecutionConfig = MINING,
     ) -> int:
         """A gas limit with which the call succeeds on the state after `header`.
 
@@ -137,7 +137,7 @@ class Simulator:
         back; searched for only when the margin is not enough. Raises CallFailed when no limit
         up to the block's is.
         """
-        state, most = self._begin(call, header, prepare, config)
+        state, most = self._begin(call, header, prepare)
         with _undone(state):
             computation, _ = self._execute(state, call, most)
             problem = _problem(computation)
@@ -149,11 +149,9 @@ class Simulator:
             return min(guess, most)
         return self._search(state, call, guess, most)
 
-    def run(
-        self, call: Call, header: Header, prepare: Prepare | None, config: ExecutionConfig
-    ) -> ComputationAPI:
+    def run(self, call: Call, header: Header, prepare: Prepare | None = None) -> ComputationAPI:
         """The computation of a call, also of one that fails. Raises CallRefused."""
-        state, most = self._begin(call, header, prepare, config)
+        state, most = self._begin(call, header, prepare)
         return self._execute(state, call, most)[0]
 
     def replay(
@@ -172,15 +170,13 @@ class Simulator:
         for transaction, config in zip(transactions, configs, strict=False):
             yield self.machine.apply(state.under(config), transaction)
 
-    def _begin(
-        self, call: Call, header: Header, prepare: Prepare | None, config: ExecutionConfig
-    ) -> tuple[State, int]:
+    def _begin(self, call: Call, header: Header, prepare: Prepare | None) -> tuple[State, int]:
         """The state a call runs on, and the most gas it may take. Raises CallRefused."""
         base_fee = header.base_fee_per_gas * bool(call.max_fee_per_gas)
         if call.block is None:
-            state = self.state_at(header, base_fee, config)
+            state = self.state_at(header, base_fee, call.config)
         else:
-            state, header = self._pretend(call.block, header, base_fee, config)
+            state, header = self._pretend(call.block, header, base_fee, call.config)
         if prepare is not None:
             prepare(state)
         most = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
 from eth_hash.auto import keccak
+from msgspec.structs import replace
 
 from checkpoint.trie import rlp
 from evm_dex.blocks.transaction import AccessList
@@ -59,7 +59,9 @@ def attempt(
 ) -> Attempt:
     """What comes of a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
     with bounded(node, accesses=accesses) as config:
-        return node.chain.attempt(call, plain_block(block), prepared(overrides), config)
+        return node.chain.attempt(
+            replace(call, config=config), plain_block(block), prepared(overrides)
+        )
 
 
 def trace(
@@ -67,13 +69,21 @@ def trace(
 ) -> Trace:
     """What happens in a call. Raises like `attempt`, and TraceTooLong."""
     with bounded(node) as config:
-        return trace_call(node.chain, call, plain_block(block), tracer, prepared(overrides), config)
+        return trace_call(
+            node.chain,
+            replace(call, config=config),
+            plain_block(block),
+            tracer,
+            prepared(overrides),
+        )
 
 
 def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:
     """A gas limit with which a call succeeds. Raises like `attempt`."""
     with bounded(node) as config:
-        return node.chain.estimate_gas(call, plain_block(block), prepared(overrides), config)
+        return node.chain.estimate_gas(
+            replace(call, config=config), plain_block(block), prepared(overrides)
+        )
 
 
 def list_accesses(
@@ -87,7 +97,7 @@ def list_accesses(
     listed = call.access_list
     for _ in range(_MOST_ROUNDS):
         accesses = Accesses()
-        with_list = msgspec.structs.replace(call, access_list=listed)
+        with_list = replace(call, access_list=listed)
         tried = attempt(node, with_list, block, overrides, accesses)
         warm = _warm_anyway(node, call)
         found = tuple(

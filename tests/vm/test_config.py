@@ -26,7 +26,7 @@ def test_short_frames_without_end_are_ended() -> None:
     contract = world.deploy(deployment(TWICE))
     began = time.monotonic()
     with pytest.raises(TookTooLong):
-        world.chain.attempt(Call(to=contract), config=ExecutionConfig(deadline=Deadline(0.2)))
+        world.chain.attempt(Call(to=contract, config=ExecutionConfig(deadline=Deadline(0.2))))
     assert time.monotonic() - began < 2
 
 
@@ -39,7 +39,7 @@ def test_a_step_hook_runs_every_opcode_of_all_frames_once() -> None:
         seen.append(computation.code.program_counter - 1)
         opcode(computation=computation)
 
-    tried = world.chain.attempt(Call(to=contract), config=ExecutionConfig(on_step=note))
+    tried = world.chain.attempt(Call(to=contract, config=ExecutionConfig(on_step=note)))
     assert int.from_bytes(tried.output, "big") == 0x2A
     assert seen == [0, 2, 3, 4, 6, 7]
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from evm_dex.chain.chain import Chain
 from evm_dex.errors import CallFailed
 from evm_dex.evm.config import ExecutionConfig
@@ -35,7 +37,8 @@ def find_storage_slot(chain: Chain, call: Call) -> StorageSlot | None:
     when the call itself fails.
     """
     reads = StorageReads()
-    output = chain.call(call, config=ExecutionConfig(on_step=reads.run))
+    config = ExecutionConfig(on_step=reads.run)
+    output = chain.call(msgspec.structs.replace(call, config=config))
     answer = int.from_bytes(output[:_WORD_BYTES], "big")
     found = [(address, slot) for address, slot, word in reversed(reads.words) if word == answer]
     for address, slot in dict.fromkeys(found):
