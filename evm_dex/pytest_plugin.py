@@ -151,7 +151,7 @@ class _Before:
         self._tokens = dict(dex.tokens)
         self._markets = dict(dex.perp_markets)
         self._keep_limit = dex.chain.keep_limit
-        self._listeners = tuple(dex.chain.listeners)
+        self._listeners = dex.chain.listeners
         dex.snapshot("before the test")
 
     def restore(self) -> bool:
@@ -165,9 +165,10 @@ class _Before:
             dex.tokens.update(self._tokens)
             dex.perp_markets.clear()
             dex.perp_markets.update(self._markets)
-            chain.automine, chain.interval, chain.keep_limit = True, 1, self._keep_limit
-            dex.cheats.auto_impersonate(on=False)
-            chain.impersonation.accounts.clear()
-            chain.listeners[:] = self._listeners
+            chain.settings.reset()
+            chain.settings.set_keep_limit(self._keep_limit)
+            for listener in chain.listeners:
+                if listener not in self._listeners:
+                    chain.remove_listener(listener)
             return True
         return False

@@ -81,6 +81,7 @@ ONLY_IMPORTED_BY = {
     "eth_abi": ("evm_dex",),
     "sortedcontainers": ("precompiles.engine", "precompiles.ledger", "checkpoint"),
 }
+PARTS_OF_THE_CHAIN = {"chain", "ledger", "mempool", "outbox", "perp", "settings", "state"}
 NOT_IN_PRECOMPILES = {
     "time", "random", "os", "logging", "datetime", "secrets", "pathlib", "socket", "threading",
 }  # fmt: skip
@@ -138,6 +139,20 @@ def precompiles_use_integers_only(module: str, tree: ast.AST) -> Iterator[str]:
             yield f"{module}:{node.lineno} names float"
 
 
+def only_the_chain_changes_the_chain(module: str, tree: ast.AST) -> Iterator[str]:
+    """Others call its operations; they assign none of its attributes, nor those of its parts."""
+    if not within(module, ("evm_dex.pytest_plugin", *ROOMS[ROOMS.index("evm_dex.client") :])):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            owner = node.value
+            if isinstance(node, ast.Subscript) and isinstance(owner, ast.Attribute):
+                owner = owner.value
+            name = getattr(owner, "attr", getattr(owner, "id", ""))
+            if name.strip("_") in PARTS_OF_THE_CHAIN:
+                yield f"{module}:{node.lineno} assigns to a part of {name}"
+
+
 RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "precompiles.engine.book", "from precompiles.ledger.ledger import Ledger"),
     (layers_run_one_way, "checkpoint.rocks", "import evm_dex"),
@@ -146,6 +161,11 @@ RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "precompiles.perp.filling", "from precompiles.spot import settlement"),
     (layers_run_one_way, "evm_dex.chain.chain", "from evm_dex.client.dex import Dex"),
     (layers_run_one_way, "evm_dex.node.node", "from evm_dex.tester import Backend"),
+    (only_the_chain_changes_the_chain, "evm_dex.node.node", "node.chain.interval = 5"),
+    (only_the_chain_changes_the_chain, "evm_dex.tester", "self._chain.automine = False"),
+    (only_the_chain_changes_the_chain, "evm_dex.client.dex", "chain.listeners[:] = ()"),
+    (only_the_chain_changes_the_chain, "evm_dex.node", "chain.ledger.perp.clock += 1"),
+    (only_the_chain_changes_the_chain, "evm_dex.node", "del chain.mempool.waiting"),
     (libraries_have_one_home, "evm_dex.cli", "from eth.vm import forks"),
     (libraries_have_one_home, "checkpoint.manager", "import rocksdict"),
     (precompiles_know_no_world, "precompiles.spot.placing", "import time"),

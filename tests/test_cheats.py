@@ -316,7 +316,7 @@ def test_reset_goes_back_to_the_genesis(dex: evm_dex.Dex) -> None:
     dex.cheats.reset()
     assert dex.head.hash == genesis
     assert everything(dex) == UNCHANGED
-    assert STRANGER not in dex.chain.impersonation
+    assert STRANGER not in dex.chain.settings.impersonation
     assert dex.chain.next_header().timestamp == dex.head.timestamp + 1
 
 

@@ -12,7 +12,7 @@ from evm_dex.chain.sealing import Sealer
 from precompiles.ledger.ledger import Ledger
 
 
-def fill(sealer: Sealer, mempool: Mempool) -> Iterator[Dropped]:
+def include_pending(sealer: Sealer, mempool: Mempool) -> Iterator[Dropped]:
     """Apply what waits to the block in work; those that had become invalid."""
     for transaction in mempool.fitting(sealer.fits):
         try:
@@ -25,7 +25,7 @@ def fill(sealer: Sealer, mempool: Mempool) -> Iterator[Dropped]:
             raise
 
 
-def keep(sealer: Sealer, ledger: Ledger, chain_id: int, limit: int) -> Iterator[Dropped]:
+def include_keeper(sealer: Sealer, ledger: Ledger, chain_id: int, limit: int) -> Iterator[Dropped]:
     """Let the keeper go first, unless `limit` is 0; dropped where it cannot pay for its gas."""
     if not limit:
         return

@@ -51,31 +51,31 @@ def decode_branch(encoded: Iterable[bytes]) -> list[BranchBlock]:
     return blocks
 
 
-def fork_of(
-    branch: list[BranchBlock], history: BlockStore, head: Header
+def common_ancestor(
+    branch: list[BranchBlock], stored: BlockStore, head: Header
 ) -> tuple[Header, list[BranchBlock]]:
     """The block of the chain that a branch grows from, and its blocks after that.
 
     Raises UnknownBlock, and BranchNotLonger where it does not end above the head.
     """
-    blocks = list(dropwhile(lambda block: history.is_on_chain(block.header.hash), branch))
-    parent = blocks[0].header.parent_hash if blocks else branch[-1].header.hash
-    if not history.is_on_chain(parent):
+    new = list(dropwhile(lambda block: stored.is_on_chain(block.header.hash), branch))
+    parent = new[0].header.parent_hash if new else branch[-1].header.hash
+    if not stored.is_on_chain(parent):
         raise UnknownBlock(
             f"the branch begins on block 0x{parent.hex()}, which is not on this chain: give its "
             "blocks from a common one on, of a chain with the same genesis"
         )
-    fork = history.header(parent, head.block_number)
-    end = fork.block_number + len(blocks)
+    fork = stored.header(parent, head.block_number)
+    end = fork.block_number + len(new)
     if end <= head.block_number:
         raise BranchNotLonger(
             f"the branch ends at height {end}, the head is at {head.block_number}: only a longer "
             "branch is taken over"
         )
-    return fork, blocks
+    return fork, new
 
 
-def made_again(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit) -> SealedBlock:
+def re_execute(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit) -> SealedBlock:
     """A block made from the transactions of one that was made elsewhere.
 
     Raises InvalidBlock when its header does not come out the same, field by field.
@@ -100,13 +100,13 @@ def made_again(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit)
         except (TransactionRejected, ValidationError) as error:
             raise InvalidBlock(f"{claimed}: {transaction}: {error}") from error
     sealed = sealer.seal()
-    found = difference(sealed.header, claimed)
+    found = first_difference(sealed.header, claimed)
     if found:
         raise InvalidBlock(f"{claimed}: {found}")
     return sealed
 
 
-def difference(made: Header, claimed: Header) -> str | None:
+def first_difference(made: Header, claimed: Header) -> str | None:
     """The first field in which a claimed header is not the one that execution makes."""
     for name in Header.__struct_fields__:
         ours, theirs = getattr(made, name), getattr(claimed, name)

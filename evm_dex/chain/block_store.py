@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -68,8 +68,6 @@ class BlockStore:
     def __init__(self, store: StoreReader) -> None:
         self._store = store
         self._recent: dict[bytes, _RecentBlock] = {}
-        self.on_leaving: list[Callable[[range], object]] = []
-        """Called with heights of blocks that are about to leave the chain, to be read once more."""
 
     def remember(self, sealed: SealedBlock) -> None:
         """Spare decoding a block that was just stored."""

@@ -1,4 +1,4 @@
-"""The chain itself: what is the head, how a block becomes durable, and when to stop."""
+"""The chain itself: how a block becomes durable, how it is taken back, and when to halt."""
 
 from __future__ import annotations
 
@@ -17,38 +17,32 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_batch import block_batch
-from evm_dex.chain.block_builder import fill, keep
-from evm_dex.chain.block_import import decode_branch, encode_block, fork_of, made_again
-from evm_dex.chain.block_store import BlockId, BlockStore
-from evm_dex.chain.halt import Stop
-from evm_dex.chain.impersonation import Impersonation
-from evm_dex.chain.mempool import Dropped, Mempool
+from evm_dex.chain.block_builder import include_keeper, include_pending
+from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
+from evm_dex.chain.block_store import BlockId
+from evm_dex.chain.chain_reader import ChainReader
+from evm_dex.chain.chain_settings import ChainSettings
+from evm_dex.chain.mempool import Dropped, Mempool, MempoolReader
 from evm_dex.chain.next_block import NextBlock, written_header
 from evm_dex.chain.rollback import (
-    changes_back,
-    commitment_problem,
-    move_ledger,
+    apply_to_ledger,
+    check_commitment,
+    reload_rows,
     rollback_batch,
-    stored_again,
+    undo_changes,
 )
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.chain.snapshots import Snapshot, SnapshotId, Snapshots
-from evm_dex.errors import (
-    SnapshotLost,
-    StateMissing,
-    TransactionRejected,
-    UnknownBlock,
-)
-from evm_dex.evm.machine import Machine, State, missing_state_as
-from evm_dex.evm.simulator import Attempt, Call, Prepare, Simulator
-from evm_dex.evm.trie_db import NodeBuffer
-from evm_dex.orderlog.outbox import Outbox
+from evm_dex.errors import SnapshotLost, StateMissing, TransactionRejected, UnknownBlock
+from evm_dex.evm.machine import State, missing_state_as
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
 
 Listener = Callable[[Head], object]
 """Called with the head each time it moved, durably: on by a block or several, or back."""
+RollbackListener = Callable[[range], object]
+"""Called with the heights of blocks that are about to leave the chain, to be read once more."""
 
 
 class MinedBlock(msgspec.Struct, frozen=True):
@@ -59,45 +53,72 @@ class MinedBlock(msgspec.Struct, frozen=True):
     dropped: tuple[Dropped, ...]
 
 
-class Chain:
-    """Prague rules with precompiles over one store, from its head on."""
+class Chain(ChainReader):
+    """A chain that goes on from its head, and back. Its state changes by these operations only."""
 
     def __init__(
-        self, store: OverlayStore, vm_type: type[PragueVM], ledger: Ledger, *, automine: bool = True
+        self,
+        store: OverlayStore,
+        vm_type: type[PragueVM],
+        ledger: Ledger,
+        *,
+        automine: bool = True,
+        keep_limit: int = 0,
+        recovery: RecoveryMetrics | None = None,
     ) -> None:
-        """Go on from the store's head; `evm_dex.chain.open_chain` makes sure there is one.
-
-        With `automine` each transaction sent gets a block of its own at once.
-        """
-        head = store.head()
-        assert head is not None, "a store needs a genesis before a chain"
-        self._store = store
-        self.ledger = ledger
-        """All rows as of the head, between blocks. Only to be read."""
-        self.automine = automine
-        self.keep_limit = 0
-        """How much the keeper does at the beginning of a block; 0 for no keeper."""
-        self.next_block = NextBlock()
-        """What was chosen for the next block by hand."""
-        self.interval = 1
-        """Seconds from block to block."""
-        self.impersonation = Impersonation()
-        """Accounts whose transactions need no signature."""
-        self.recovery = RecoveryMetrics()
-        """What opening took and repaired."""
-        self.chain_id = head.chain_id
-        self.history = BlockStore(store)
-        self.outbox = Outbox(store, ledger)
-        """Where what happens to orders is written, for the order history."""
-        self.mempool = Mempool()
-        self.listeners: list[Listener] = []
-        self.head = self.history.header(head.block_hash, head.height)
+        """With `automine` each transaction sent gets a block of its own at once."""
+        super().__init__(store, vm_type, ledger, recovery)
+        self._settings = ChainSettings(automine=automine, keep_limit=keep_limit)
+        self._mempool = Mempool()
         self._snapshots = Snapshots()
-        self._stop = Stop(lambda: self.head.block_number)
-        machine = Machine(vm_type, head.chain_id, self.history.ancestors)
-        self.simulator = Simulator(machine, store)
-        self._sealer = Sealer(machine, NodeBuffer(store), ledger, self.outbox.record)
-        self._sealer.reset(self.head)
+        self._listeners: list[Listener] = []
+        self._rollback_listeners: list[RollbackListener] = []
+
+    @property
+    def settings(self) -> ChainSettings:
+        """How blocks are made from here on."""
+        return self._settings
+
+    @property
+    def automine(self) -> bool:
+        """Whether each transaction gets a block of its own at once. May be set."""
+        return self._settings.automine
+
+    @automine.setter
+    def automine(self, on: bool) -> None:
+        self._settings.set_automine(on)
+
+    @property
+    def keep_limit(self) -> int:
+        """How many triggers and liquidations the keeper fires at most per block; 0: no keeper."""
+        return self._settings.keep_limit
+
+    @property
+    def interval(self) -> int:
+        """Seconds of block time from block to block."""
+        return self._settings.interval
+
+    @property
+    def mempool(self) -> MempoolReader:
+        """The transactions that wait."""
+        return MempoolReader(self._mempool)
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Those who are told when the head moved."""
+        return tuple(self._listeners)
+
+    def add_listener(self, listener: Listener) -> None:
+        """Tell a listener each time the head moved."""
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        """Tell a listener no longer."""
+        self._listeners.remove(listener)
+
+    def before_rollback(self, listener: RollbackListener) -> None:
+        """Tell a listener of each rollback before it happens."""
+        self._rollback_listeners.append(listener)
 
     # Transactions and blocks
 
@@ -110,16 +131,37 @@ class Chain:
 
         Raises TransactionRejected when it can't be mined; nothing has changed then.
         """
-        self._stop.check()
-        if transaction.hash in self.mempool:
+        self._halt.raise_if_halted()
+        if transaction.hash in self._mempool:
             name = f"0x{transaction.hash.hex()}"
             raise TransactionRejected(f"already known: {name} is waiting already")
         with missing_state_as(StateMissing):
-            self._admit(transaction, self.next_header(), self.next_nonce(transaction.sender))
-        self.mempool.add(transaction)
+            self._validate(transaction, self.next_header(), self.next_nonce(transaction.sender))
+        self._mempool.add(transaction)
         if self.automine:
             self._mine_at_once(transaction)
         return transaction
+
+    def drop_transactions(self, is_unwanted: Callable[[Transaction], bool]) -> bool:
+        """Take waiting transactions out, and later ones of their senders; whether any was there."""
+        found = self._mempool.drop(is_unwanted)
+        self._mempool.keep_valid(self.state.get_nonce)
+        return found
+
+    @contextmanager
+    def mining_at_once(self) -> Iterator[None]:
+        """Give each transaction sent inside a block at once, while those that wait go on waiting.
+
+        One of the same sender's that waits gives way.
+        """
+        waiting = tuple(self._mempool)
+        self._mempool.replace(())
+        try:
+            with self._settings.automining(on=True):
+                yield
+        finally:
+            self._mempool.replace(waiting)
+            self._mempool.keep_valid(self.state.get_nonce)
 
     def mine(self, timestamp: int | None = None) -> MinedBlock:
         """Put the waiting transactions, as many as fit, into one block, in order of arrival.
@@ -127,59 +169,68 @@ class Chain:
         `timestamp` in seconds, after the head's; default `interval` after. Those that became
         invalid are dropped and reported. Raises ValueError for the timestamp, and ChainStopped.
         """
-        self._stop.check()
+        self._halt.raise_if_halted()
         header = self.next_header(timestamp)
         with self._all_or_nothing():
             dropped = self._fill(header)
             sealed = self._sealer.seal()
         self._commit(sealed)
-        self.next_block = NextBlock()
+        self._settings.replace_next(NextBlock())
         hashes = tuple(transaction.hash for transaction in sealed.transactions)
         for transaction_hash in (*hashes, *(gone.transaction_hash for gone in dropped)):
-            self.mempool.remove(transaction_hash)
+            self._mempool.remove(transaction_hash)
         self._tell_listeners()
         return MinedBlock(sealed.header, hashes, dropped)
 
     def write_state(self, change: Callable[[State], object]) -> Header:
-        """Change state, and rows of the ledger with it, in a block of its own; its header.
+        """Change state in a block of its own; its header.
 
         The block has no transactions, takes no time, and its state root holds the change, so it
         is durable at once and goes away by `rollback`. What waits stays where its nonce still
         fits. No other node can make such a block: it is marked. Raises what `change` raises.
         """
-        self._stop.check()
+        return self.write_rows(lambda state, _: change(state))
+
+    def write_rows(self, change: Callable[[State, Ledger], object]) -> Header:
+        """Change state and rows of the ledger in a block of its own, like `write_state`."""
+        self._halt.raise_if_halted()
         with self._all_or_nothing():
-            self._sealer.begin(written_header(self.head))
-            change(self._sealer.state)
+            self._sealer.begin(written_header(self._head))
+            change(self._sealer.state, self._ledger)
             sealed = self._sealer.seal()
         self._commit(sealed)
-        self.mempool.keep_valid(self.state.get_nonce)
+        self._mempool.keep_valid(self.state.get_nonce)
         self._tell_listeners()
         return sealed.header
 
     @contextmanager
     def preview(self) -> Iterator[Sealer]:
         """The next block as it would be now, executed but not sealed, and taken back after."""
-        self._stop.check()
+        self._halt.raise_if_halted()
         with missing_state_as(StateMissing):
             try:
                 self._fill(self.next_header())
                 yield self._sealer
             finally:
-                self._sealer.reset(self.head)
+                self._sealer.reset(self._head)
 
     def next_header(self, timestamp: int | None = None) -> Header:
         """The next block's header before execution. Raises ValueError for the timestamp."""
-        return self.next_block.header(self.head, timestamp, self.interval)
+        settings = self._settings
+        return settings.next_block.header(self._head, timestamp, settings.interval)
 
     def next_nonce(self, sender: Address) -> int:
         """The nonce of a sender's next transaction, after those that wait."""
-        return self.state.get_nonce(sender) + self.mempool.count_from(sender)
+        return self.state.get_nonce(sender) + self._mempool.count_from(sender)
+
+    def record_orders(self, on: bool | None) -> None:
+        """Record what happens to orders from here on, or not; None: as last time, at first on."""
+        self._outbox.switch(on, self._head)
 
     def close(self) -> None:
         """Stop, and free the ledger's memory. The store stays open."""
-        self._stop.reason = "it was closed"
-        self.ledger.close()
+        self._halt.close()
+        self._ledger.close()
 
     # Going back, and other branches
 
@@ -191,16 +242,17 @@ class Chain:
         StateMissing where its state was pruned, StoreDamaged; nothing has changed then.
         """
         header = self.header(block)
-        self._rewind(header)
-        self.mempool.replace(())
-        self.next_block = NextBlock()
+        self._rewind_to(header)
+        self._mempool.replace(())
+        self._settings.replace_next(NextBlock())
         self._tell_listeners()
         return header
 
     def snapshot(self, name: str | None = None) -> SnapshotId:
         """Remember head and mempool for `revert`; an id, each higher than the last, or the name."""
-        self._stop.check()
-        return self._snapshots.add(Snapshot(self.head, tuple(self.mempool), self.next_block), name)
+        self._halt.raise_if_halted()
+        snapshot = Snapshot(self._head, tuple(self._mempool), self._settings.next_block)
+        return self._snapshots.add(snapshot, name)
 
     def revert(self, id_or_name: SnapshotId) -> Header:
         """Go back to a snapshot, as often as wanted; the header it was taken at.
@@ -212,21 +264,15 @@ class Chain:
         snapshot = self._snapshots.get(id_or_name)
         where = f"snapshot {id_or_name!r} was taken at block {snapshot.header.block_number}"
         try:
-            self._rewind(self.header(snapshot.header.hash))
+            self._rewind_to(self.header(snapshot.header.hash))
         except UnknownBlock as error:
             raise SnapshotLost(f"{where}, which is no longer on this chain") from error
         except (UndoExpired, StateMissing) as error:
             raise SnapshotLost(f"{where}: {error}") from error
-        self.mempool.replace(snapshot.waiting)
-        self.next_block = snapshot.next_block
+        self._mempool.replace(snapshot.waiting)
+        self._settings.replace_next(snapshot.next_block)
         self._tell_listeners()
-        return self.head
-
-    def export_blocks(self, first: BlockId, last: BlockId = "latest") -> tuple[bytes, ...]:
-        """Blocks `first` to `last` in RLP, for `import_blocks` of a chain with this genesis."""
-        heights = range(self.header(first).block_number, self.header(last).block_number + 1)
-        headers = [self.header(height) for height in heights]
-        return tuple(encode_block(header, self.history.body(header.hash)) for header in headers)
+        return self._head
 
     def import_blocks(self, encoded: Iterable[bytes]) -> tuple[Header, ...]:
         """Go over to a longer branch of this chain, or on along it; headers of the new blocks.
@@ -239,82 +285,22 @@ class Chain:
         Raises InvalidBlock, BranchNotLonger, UnknownBlock where the branch does not begin on
         this chain, UndoExpired where it begins too far back, StateMissing, StoreDamaged.
         """
-        self._stop.check()
-        fork, blocks = fork_of(decode_branch(encoded), self.history, self.head)
-        old, commitment, batch = self.head, self.ledger.commitment, BlockBatch()
+        self._halt.raise_if_halted()
+        fork, blocks = common_ancestor(decode_branch(encoded), self._blocks, self._head)
+        old, commitment, batch = self._head, self._ledger.commitment, BlockBatch()
         try:
             with self._store.transaction(batch), missing_state_as(StateMissing):
-                self._rewind(fork)
+                self._rewind_to(fork)
                 for block in blocks:
-                    self._commit(made_again(block, self.head, self._sealer, self._admit))
+                    self._commit(re_execute(block, self._head, self._sealer, self._validate))
         except BaseException:
-            self._move(stored_again(self._store, batch, commitment), old)
+            self._reset_to(reload_rows(self._store, batch, commitment), old)
             raise
-        with self._stop.on_error():
+        with self._halt.halting():
             self._store.write(batch)
-        self.mempool.keep_valid(self.state.get_nonce)
+        self._mempool.keep_valid(self.state.get_nonce)
         self._tell_listeners()
         return tuple(block.header for block in blocks)
-
-    # Reading state
-
-    @property
-    def state(self) -> State:
-        """The EVM state after the head. Only to be read."""
-        self._stop.check()
-        return self._sealer.state
-
-    def state_at(self, block: BlockId) -> State:
-        """The EVM state after a block. Only to be read. Raises UnknownBlock, StateMissing."""
-        header = self.header(block)
-        return self.state if header.hash == self.head.hash else self.simulator.state_at(header)
-
-    def header(self, block: BlockId) -> Header:
-        """A block's header. Raises UnknownBlock."""
-        self._stop.check()
-        if block == "latest":
-            return self.head
-        return self.history.header(block, self.head.block_number)
-
-    def call(self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None) -> bytes:
-        """What a call would return after a block; leaves no trace.
-
-        Gas is free unless the call names a fee; `prepare` is given the state before the call.
-        Raises CallFailed, UnknownBlock, UndoExpired for a block too far back, and StateMissing.
-        """
-        return self.attempt(call, block, prepare).returned()
-
-    def attempt(
-        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
-    ) -> Attempt:
-        """What comes of a call, also when it fails; raises CallFailed only if it can't begin."""
-        header = self.header(block)
-        with missing_state_as(StateMissing), self._ledger_after(header):
-            return self.simulator.attempt(call, header, prepare)
-
-    def estimate_gas(
-        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
-    ) -> int:
-        """A gas limit with which a transaction succeeds after a block; leaves no trace.
-
-        Raises like `call`.
-        """
-        header = self.header(block)
-        with missing_state_as(StateMissing), self._ledger_after(header):
-            return self.simulator.estimate_gas(call, header, prepare)
-
-    @contextmanager
-    def ledger_at(self, block: BlockId) -> Iterator[Ledger]:
-        """The ledger as it was after a block, inside the context. Only to be read."""
-        with self._ledger_after(self.header(block)):
-            yield self.ledger
-
-    @contextmanager
-    def _ledger_after(self, header: Header) -> Iterator[None]:
-        self._store.check_reach(header.block_number)
-        newer = range(self.head.block_number, header.block_number, -1)
-        with self.ledger.at(self._store.undo(height) for height in newer):
-            yield
 
     # Making blocks durable
 
@@ -322,15 +308,16 @@ class Chain:
         try:
             block = self.mine()
         finally:
-            self.mempool.remove(transaction.hash)
+            self._mempool.remove(transaction.hash)
         for dropped in block.dropped:
             if dropped.transaction_hash == transaction.hash:
                 raise TransactionRejected(dropped.reason)
 
     def _fill(self, header: Header) -> tuple[Dropped, ...]:
         self._sealer.begin(header)
-        kept = keep(self._sealer, self.ledger, self.chain_id, self.keep_limit)
-        return (*kept, *fill(self._sealer, self.mempool))
+        limit = self._settings.keep_limit
+        kept = include_keeper(self._sealer, self._ledger, self.chain_id, limit)
+        return (*kept, *include_pending(self._sealer, self._mempool))
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -339,44 +326,44 @@ class Chain:
             with missing_state_as(StateMissing):
                 yield
         except StateMissing as error:
-            self._stop.now(error)
+            self._halt.halt(error)
         except BaseException:
-            self._sealer.reset(self.head)
+            self._sealer.reset(self._head)
             raise
 
     def _commit(self, sealed: SealedBlock) -> None:
         """Write the block, then move on."""
-        with self._stop.on_error():
+        with self._halt.halting():
             head = sealed.head(self.chain_id)
-            self._store.write(block_batch(sealed, head, outbox=self.outbox))
-            self.ledger.accept(sealed.changes)
-        self.history.remember(sealed)
-        self.head = sealed.header
+            self._store.write(block_batch(sealed, head, outbox=self._outbox))
+            self._ledger.accept(sealed.changes)
+        self._blocks.remember(sealed)
+        self._head = sealed.header
 
-    def _rewind(self, target: Header) -> None:
+    def _rewind_to(self, target: Header) -> None:
         """Take back all blocks after one of the chain."""
-        if target.hash == self.head.hash:
+        if target.hash == self._head.hash:
             return
         self._store.check_reach(target.block_number)
-        heights = range(target.block_number + 1, self.head.block_number + 1)
-        changes = changes_back(self._store, self.ledger, heights)
+        heights = range(target.block_number + 1, self._head.block_number + 1)
+        changes = undo_changes(self._store, self._ledger, heights)
         with missing_state_as(StateMissing):
             state = self.state_at(target.hash)
-            problem = commitment_problem(state, changes.commitment, target.block_number)
+            problem = check_commitment(state, changes.commitment, target.block_number)
         if problem:
             raise StoreDamaged(problem, f"undo rows of blocks {heights[0]} to {heights[-1]}")
-        for tell in self.history.on_leaving:
-            tell(heights)
+        for listener in tuple(self._rollback_listeners):
+            listener(heights)
         head = self._store.head()
         assert head is not None, "the chain has begun"
-        batch = rollback_batch(self.history, head, target, changes, self.outbox)
-        with self._stop.on_error():
+        batch = rollback_batch(self._blocks, head, target, changes, self._outbox)
+        with self._halt.halting():
             self._store.write(batch)
-        self._move(changes, target)
+        self._reset_to(changes, target)
 
-    def _admit(self, transaction: Transaction, header: Header, nonce: int) -> None:
+    def _validate(self, transaction: Transaction, header: Header, nonce: int) -> None:
         """Hold a transaction against the state of the block in work."""
-        self.impersonation.check(transaction)
+        self._settings.impersonation.check(transaction)
         check_admission(
             transaction,
             chain_id=self.chain_id,
@@ -385,15 +372,15 @@ class Chain:
             nonce=nonce,
         )
 
-    def _move(self, changes: LedgerChanges, header: Header) -> None:
+    def _reset_to(self, changes: LedgerChanges, header: Header) -> None:
         """Bring what is in memory to a block that is not a child of the head."""
-        with self._stop.on_error():
+        with self._halt.halting():
             self._sealer.reset(header)
-            move_ledger(self.ledger, changes)
-        self.head = header
+            apply_to_ledger(self._ledger, changes)
+        self._head = header
 
     def _tell_listeners(self) -> None:
         head = self._store.head()
         assert head is not None, "the chain has begun"
-        for listener in self.listeners:
+        for listener in tuple(self._listeners):
             listener(head)

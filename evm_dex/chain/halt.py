@@ -9,34 +9,38 @@ from typing import NoReturn
 from evm_dex.errors import ChainStopped
 
 
-class Stop:
-    """Whether the chain has stopped, and why."""
+class HaltSwitch:
+    """Whether the chain was halted, and why; once halted it stays so."""
 
     def __init__(self, height: Callable[[], int]) -> None:
-        """`height` tells the last durable block."""
+        """`height` returns the height of the last durable block."""
         self._height = height
-        self.reason: str | None = None
+        self._reason = ""
 
-    def check(self) -> None:
-        """Raises ChainStopped once it has."""
-        if self.reason:
+    def raise_if_halted(self) -> None:
+        """Raise ChainStopped once the chain was halted."""
+        if self._reason:
             raise ChainStopped(self._message())
 
-    def now(self, error: BaseException) -> NoReturn:
-        """Stop for good. Raises ChainStopped."""
-        self.reason = f"{type(error).__name__}: {error}"
+    def close(self) -> None:
+        """Halt because the chain is closed."""
+        self._reason = "it was closed"
+
+    def halt(self, error: BaseException) -> NoReturn:
+        """Halt because of an error. Raise ChainStopped."""
+        self._reason = f"{type(error).__name__}: {error}"
         raise ChainStopped(self._message()) from error
 
     @contextmanager
-    def on_error(self) -> Iterator[None]:
-        """What fails between the disk and memory leaves nothing to go on from."""
+    def halting(self) -> Iterator[None]:
+        """Halt on any error inside: between disk and memory there is nothing to go on from."""
         try:
             yield
         except BaseException as error:
-            self.now(error)
+            self.halt(error)
 
     def _message(self) -> str:
         return (
-            f"stopped after block {self._height()}: {self.reason}; reopen to go on from what is "
+            f"stopped after block {self._height()}: {self._reason}; reopen to go on from what is "
             "durable"
         )

@@ -17,6 +17,22 @@ class Dropped(msgspec.Struct, frozen=True):
     reason: str
 
 
+class MempoolReader:
+    """The transactions that wait, in order of arrival, to be read."""
+
+    def __init__(self, mempool: Mempool) -> None:
+        self._mempool = mempool
+
+    def __len__(self) -> int:
+        return len(self._mempool)
+
+    def __contains__(self, transaction_hash: bytes) -> bool:
+        return transaction_hash in self._mempool
+
+    def __iter__(self) -> Iterator[Transaction]:
+        return iter(self._mempool)
+
+
 class Mempool:
     """First come, first served; a sender's transactions keep the order of their nonces."""
 
@@ -39,6 +55,13 @@ class Mempool:
     def remove(self, transaction_hash: bytes) -> None:
         """Take one out, if it is there."""
         self._waiting.pop(transaction_hash, None)
+
+    def drop(self, is_unwanted: Callable[[Transaction], bool]) -> bool:
+        """Take some out; return whether there were any."""
+        unwanted = [item.hash for item in self if is_unwanted(item)]
+        for transaction_hash in unwanted:
+            self.remove(transaction_hash)
+        return bool(unwanted)
 
     def replace(self, transactions: Iterable[Transaction]) -> None:
         """Let these wait, in their order, and no others."""

@@ -20,7 +20,7 @@ from evm_dex.chain.genesis.genesis_file import (
     read_genesis_file,
 )
 from evm_dex.chain.genesis.resolved import Genesis, differing_fields, resolve_genesis
-from evm_dex.chain.rollback import commitment_problem
+from evm_dex.chain.rollback import check_commitment
 from evm_dex.errors import ChainStopped, GenesisMismatch, StateMissing
 from evm_dex.evm.build import build_vm
 from evm_dex.evm.machine import missing_state_as
@@ -69,6 +69,7 @@ def open_chain(
     genesis: GenesisSource | None = None,
     *,
     automine: bool = True,
+    keep_limit: int = 0,
     restore: Restore = get_precompiles_with_storage,
 ) -> Chain:
     """The chain in a store, begun with `genesis` (or the default one) if the store is empty.
@@ -90,12 +91,18 @@ def open_chain(
         _check_same_genesis(store, wanted)
     if precompiles.report.repairs:
         store.set_active(precompiles.report.repairs)
-    with missing_state_as(StateMissing):
-        chain = Chain(staged, vm_class, ledger, automine=automine)
-        _check_commitment(chain, ledger)
     rows = {TableNumber(table).name.lower(): n for table, n in ledger.commitment.counts.items()}
     repairs = tuple(precompiles.report.repair_lines())
-    chain.recovery = RecoveryMetrics(watch.seconds, rows, repairs)
+    with missing_state_as(StateMissing):
+        chain = Chain(
+            staged,
+            vm_class,
+            ledger,
+            automine=automine,
+            keep_limit=keep_limit,
+            recovery=RecoveryMetrics(watch.seconds, rows, repairs),
+        )
+        _check_commitment(chain, ledger)
     _log(chain)
     return chain
 
@@ -109,12 +116,12 @@ def _log(chain: Chain) -> None:
 
 
 def _check_same_genesis(store: Store, wanted: Genesis) -> None:
-    history = BlockStore(store)
-    first = history.header(0, 0)
+    blocks = BlockStore(store)
+    first = blocks.header(0, 0)
     encoded = wanted.encode()
     if keccak(encoded) == first.extra_data:
         return
-    fields = ", ".join(differing_fields(history.body(first.hash).genesis, encoded))
+    fields = ", ".join(differing_fields(blocks.body(first.hash).genesis, encoded))
     raise GenesisMismatch(
         f"the store was begun with another genesis (they differ in: {fields}); "
         "open it without a genesis to go on, or choose another path"
@@ -123,6 +130,6 @@ def _check_same_genesis(store: Store, wanted: Genesis) -> None:
 
 def _check_commitment(chain: Chain, ledger: Ledger) -> None:
     """The other half of D3: rows -> digest was checked by the ledger, here digest -> state."""
-    problem = commitment_problem(chain.state, ledger.commitment, chain.head.block_number)
+    problem = check_commitment(chain.state, ledger.commitment, chain.head.block_number)
     if problem:
         raise ChainStopped(f"{problem}: restore a checkpoint")

@@ -8,7 +8,7 @@ from checkpoint.overlay_store import OverlayStore
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import BlockStore
-from evm_dex.evm.machine import State
+from evm_dex.chain.chain_reader import StateReader
 from evm_dex.orderlog.outbox import Outbox
 from precompiles.ledger.block_changes import changes_from_rows
 from precompiles.ledger.commitment import digest
@@ -17,7 +17,7 @@ from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 
-def changes_back(store: OverlayStore, ledger: Ledger, heights: range) -> LedgerChanges:
+def undo_changes(store: OverlayStore, ledger: Ledger, heights: range) -> LedgerChanges:
     """What taking back the blocks at `heights` does to the stored rows.
 
     From the store alone, since orders that ended are not in memory. Raises UndoExpired.
@@ -35,7 +35,7 @@ def changes_back(store: OverlayStore, ledger: Ledger, heights: range) -> LedgerC
 
 
 def rollback_batch(
-    history: BlockStore, head: Head, target: Header, changes: LedgerChanges, outbox: Outbox
+    blocks: BlockStore, head: Head, target: Header, changes: LedgerChanges, outbox: Outbox
 ) -> BlockBatch:
     """Everything of a rollback in one batch: afterwards nothing names the blocks above `target`.
 
@@ -45,11 +45,11 @@ def rollback_batch(
     """
     batch = BlockBatch()
     heights = range(target.block_number + 1, head.height + 1)
-    outbox.add_rollback(batch, history, heights, target, changes)
+    outbox.add_rollback(batch, blocks, heights, target, changes)
     batch.add_rollback(changes, heights)
     for height in heights:
-        block_hash = history.hash_at(height)
-        transactions = history.body(block_hash).transactions
+        block_hash = blocks.hash_at(height)
+        transactions = blocks.body(block_hash).transactions
         batch.remove_block(block_hash, (transaction.hash for transaction in transactions))
     batch.set_head(
         Head(
@@ -63,14 +63,14 @@ def rollback_batch(
     return batch
 
 
-def move_ledger(ledger: Ledger, changes: LedgerChanges) -> None:
+def apply_to_ledger(ledger: Ledger, changes: LedgerChanges) -> None:
     """Bring the ledger in memory to where `changes` lead."""
     for change in changes.rows:
         ledger.restore_row(change.table, change.key, change.new)
     ledger.accept(changes)
 
 
-def commitment_problem(state: State, commitment: Commitment, height: int) -> str | None:
+def check_commitment(state: StateReader, commitment: Commitment, height: int) -> str | None:
     """What contradicts "these rows are what the block's state commits to" (D3)."""
     stored = state.get_storage(LEDGER_ADDRESS, COMMITMENT_SLOT)
     expected = int.from_bytes(digest(commitment), "big")
@@ -82,7 +82,7 @@ def commitment_problem(state: State, commitment: Commitment, height: int) -> str
     )
 
 
-def stored_again(store: OverlayStore, batch: BlockBatch, commitment: Commitment) -> LedgerChanges:
+def reload_rows(store: OverlayStore, batch: BlockBatch, commitment: Commitment) -> LedgerChanges:
     """What leads back from a batch that was never written to the rows in the store."""
     rows = tuple(
         RowChange(key[0], key[1:], None, store.get(Family.ROWS, key))

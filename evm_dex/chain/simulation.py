@@ -45,7 +45,7 @@ class Trial(Sealer):
         self._chain_id = chain.chain_id
         self._interval = interval
         self._head = base
-        self._hashes = [base.hash, *islice(chain.history.ancestors(base), MAX_PREV_HEADER_DEPTH)]
+        self._hashes = [base.hash, *islice(chain.blocks.ancestors(base), MAX_PREV_HEADER_DEPTH)]
         self.state = simulator.machine.state(nodes, base, config)
 
     @property

@@ -38,7 +38,7 @@ def trace_transaction(
 
     Raises UnknownTransaction, UndoExpired for a block too far back, StateMissing, TraceTooLong.
     """
-    included = chain.history.included(transaction_hash)
+    included = chain.blocks.included(transaction_hash)
     configs = [*(config for _ in range(included.index)), tracer.watching(config)]
     with _replayed(chain, included.header, configs) as executions:
         *_, (transaction, computation, gas_used) = executions
@@ -93,7 +93,7 @@ def _replayed(
 ) -> Iterator[Iterator[tuple[Transaction, ComputationAPI, int]]]:
     """Transactions of a block, as many as there are configurations, executed when asked for."""
     parent = chain.header(header.block_number - 1)
-    stored = chain.history.body(header.hash).transactions
+    stored = chain.blocks.body(header.hash).transactions
     transactions = [decode(transaction.raw, transaction.sender) for transaction in stored]
     with missing_state_as(StateMissing), chain.ledger_at(parent.block_number):
         replay = chain.simulator.replay(parent, header, transactions, configs)

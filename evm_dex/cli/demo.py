@@ -234,7 +234,7 @@ def _go_on(chain: Path, start: int, end: int, twin: Twin) -> None:
 
 def _show(console: Console, dex: Dex) -> None:
     console.print(book_table(dex, dex.tokens["WETH"], "WETH/USDC"))
-    logs = dex.chain.history.logs(0, dex.head.number, [dex.spot.raw_address], ())
+    logs = dex.chain.blocks.logs(0, dex.head.number, [dex.spot.raw_address], ())
     events = [dex.spot.interface.decode_event(entry.log) for entry in logs]
     trades = [event for event in events if event is not None and event.name == "Trade"]
     console.print(trades_table(trades[-6:], 18, 6))

@@ -44,7 +44,7 @@ class Dex:
         self.store = store
         self._manager = manager
         if manager is not None:
-            chain.listeners.append(manager.committed)
+            chain.add_listener(manager.committed)
             head = store.head()
             assert head is not None, "the chain has begun"
             manager.committed(head)  # makes up for a checkpoint that a kill prevented
@@ -54,7 +54,7 @@ class Dex:
         """The spot exchange."""
         self.perp = self.contract(PERP_ADDRESS, "IPerp")
         """The perpetuals exchange."""
-        genesis = decode_genesis(chain.history.body(chain.header(0).hash).genesis)
+        genesis = decode_genesis(chain.blocks.body(chain.header(0).hash).genesis)
         self.tokens = {
             token.symbol: self.contract(token.address, "TestToken") for token in genesis.tokens
         }
@@ -147,7 +147,7 @@ class Dex:
             return self._sign_and_send(account, 0, fields | {"gas_price": gas_price})
         if max_fee_per_gas is None:
             base_fee = self.chain.head.base_fee_per_gas
-            chosen = self.chain.next_block.base_fee_per_gas or 0
+            chosen = self.chain.settings.next_block.base_fee_per_gas or 0
             max_fee_per_gas = max(2 * base_fee, chosen) + max_priority_fee_per_gas
         fields |= {
             "max_fee_per_gas": max_fee_per_gas,
@@ -169,7 +169,7 @@ class Dex:
         for account in self.accounts:
             if to_address(account) == wanted:
                 return account
-        if wanted in self.chain.impersonation:
+        if wanted in self.chain.settings.impersonation:
             return wanted
         raise TransactionRejected(
             f"no key at hand for 0x{wanted.hex()}: give an Account, sign it and use send_raw(), or "
@@ -278,16 +278,16 @@ class Dex:
     def block(self, block: BlockId = "latest") -> Block:
         """A block by height, hash, "latest" or "earliest". Raises UnknownBlock."""
         header = self.chain.header(block)
-        stored = self.chain.history.body(header.hash).transactions
+        stored = self.chain.blocks.body(header.hash).transactions
         return make_block(header, tuple(transaction.hash for transaction in stored))
 
     def receipt(self, transaction_hash: HashLike) -> Receipt:
         """What became of a mined transaction. Raises UnknownTransaction."""
-        return make_receipt(self.chain.history.included(to_hash(transaction_hash)))
+        return make_receipt(self.chain.blocks.included(to_hash(transaction_hash)))
 
     def transaction(self, transaction_hash: HashLike) -> Transaction:
         """A mined transaction. Raises UnknownTransaction."""
-        included: IncludedTransaction = self.chain.history.included(to_hash(transaction_hash))
+        included: IncludedTransaction = self.chain.blocks.included(to_hash(transaction_hash))
         return included.transaction
 
     def logs(
@@ -308,9 +308,7 @@ class Dex:
             None if choice is None else [to_hash(topic) for topic in _several(choice)]
             for choice in topics
         ]
-        return [
-            make_log(entry) for entry in self.chain.history.logs(first, last, addresses, wanted)
-        ]
+        return [make_log(entry) for entry in self.chain.blocks.logs(first, last, addresses, wanted)]
 
     def balance(self, address: AddressLike, block: BlockId = "latest") -> int:
         """Wei of an account."""

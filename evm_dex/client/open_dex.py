@@ -76,8 +76,7 @@ def _opened(
     keep_limit: int = 0,
 ) -> Dex:
     try:
-        chain = open_chain(store, genesis, automine=automine)
-        chain.keep_limit = keep_limit
+        chain = open_chain(store, genesis, automine=automine, keep_limit=keep_limit)
     except BaseException:
         store.close()
         raise
@@ -86,7 +85,7 @@ def _opened(
 
 def _recording(dex: Dex, history: bool | None) -> Dex:
     try:
-        dex.chain.outbox.switch(history, dex.chain.head)
+        dex.chain.record_orders(history)
     except BaseException:
         dex.close()
         raise

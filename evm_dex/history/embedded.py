@@ -41,7 +41,7 @@ class History:
         except BaseException:
             self.close()
             raise
-        self._chain.listeners.append(self._committed)
+        self._chain.add_listener(self._committed)
 
     def __enter__(self) -> History:
         return self
@@ -61,7 +61,7 @@ class History:
     def close(self) -> None:
         """Stop following the chain; what was taken in stays in the store."""
         if self._committed in self._chain.listeners:
-            self._chain.listeners.remove(self._committed)
+            self._chain.remove_listener(self._committed)
         if self._owns:
             self.store.close()
 

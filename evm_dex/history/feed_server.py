@@ -50,7 +50,7 @@ class FeedServer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="history feed", daemon=True)
         self._thread.start()
-        chain.listeners.append(self._tell)
+        chain.add_listener(self._tell)
 
     @property
     def is_serving(self) -> bool:
@@ -60,7 +60,7 @@ class FeedServer:
     def close(self) -> None:
         """Stop serving; must come before the store is closed."""
         if self._tell in self._chain.listeners:
-            self._chain.listeners.remove(self._tell)
+            self._chain.remove_listener(self._tell)
         self._stopping.set()
         self._thread.join()
         self._answers.close(linger=0)

@@ -40,7 +40,7 @@ class ChainEvents:
         self._removed_logs = RemovedLogs(chain, most_removed_logs)
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
         self._announced.append((chain.head.block_number, chain.head.hash))
-        chain.listeners.append(lambda _: self._announce())
+        chain.add_listener(lambda _: self._announce())
 
     def accepted(self, transaction: Transaction) -> None:
         """Tell of a transaction that the chain has just accepted."""
@@ -48,8 +48,8 @@ class ChainEvents:
 
     def _announce(self) -> None:
         """Tell what is new; a rollback or another branch went back first."""
-        head, history = self._chain.head, self._chain.history
-        while len(self._announced) > 1 and not history.is_on_chain(self._announced[-1][1]):
+        head, blocks = self._chain.head, self._chain.blocks
+        while len(self._announced) > 1 and not blocks.is_on_chain(self._announced[-1][1]):
             self._announced.pop()
         stayed = min(self._announced[-1][0], head.block_number)
         heights = range(stayed + 1, head.block_number + 1)

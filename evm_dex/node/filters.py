@@ -100,8 +100,8 @@ class Filters:
             del self._filters[identity]
 
     def _new_blocks(self, found: Filter) -> list[str]:
-        history = self._chain.history
-        return [data(history.hash_at(height)) for height in self._new_heights(found)]
+        blocks = self._chain.blocks
+        return [data(blocks.hash_at(height)) for height in self._new_heights(found)]
 
     def _new_logs(self, found: Filter) -> list[Json]:
         assert found.query is not None

@@ -63,7 +63,7 @@ def logs_between(
         )
     found: list[Json] = []
     header = None
-    for entry in chain.history.logs(first, last, query.addresses, query.topics):
+    for entry in chain.blocks.logs(first, last, query.addresses, query.topics):
         if len(found) >= limits.log_results:
             raise limit_exceeded(
                 f"more than {limits.log_results} logs match; ask for a smaller range: those up "

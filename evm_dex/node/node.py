@@ -12,9 +12,9 @@ from evm_dex.blocks.fees import effective_gas_price
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.chain import Chain
+from evm_dex.chain.chain_reader import StateReader
 from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
-from evm_dex.evm.machine import State
 from evm_dex.node.events import ChainEvents
 from evm_dex.node.filters import Filters
 from evm_dex.node.future_transactions import Queue
@@ -75,7 +75,7 @@ class Node:
         """A block's header. Raises UnknownBlock."""
         return self.chain.header(plain_block(block))
 
-    def state(self, block: BlockId) -> State:
+    def state(self, block: BlockId) -> StateReader:
         """The EVM state after a block. Only to be read. Raises UnknownBlock, StateMissing."""
         return self.chain.state_at(plain_block(block))
 

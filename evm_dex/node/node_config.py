@@ -60,7 +60,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         with dex:
             self._check_kept(dex)
             if self.block_seconds is not None:
-                dex.chain.interval = max(1, round(self.block_seconds))
+                dex.chain.settings.set_interval(max(1, round(self.block_seconds)))
             node = Node(
                 dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats, limits=self.limits
             )

@@ -45,13 +45,13 @@ class RemovedLogs:
         self._logs: list[RemovedLog] | None = []
         self._last = b""
         """The hash of the newest block that leaves."""
-        chain.history.on_leaving.append(self._note)
+        chain.before_rollback(self._note)
 
     def take(self) -> Sequence[RemovedLog] | None:
         """All that is gone since it was asked last, oldest first; None for more than is kept."""
         found, self._logs = self._logs, []
         # Those that made room for a branch that was refused half way have come back.
-        came_back = found != [] and self._chain.history.is_on_chain(self._last)
+        came_back = found != [] and self._chain.blocks.is_on_chain(self._last)
         return [] if came_back else found
 
     def _note(self, heights: range) -> None:
@@ -64,7 +64,7 @@ class RemovedLogs:
 
     def _read(self, heights: range) -> list[RemovedLog] | None:
         found: list[RemovedLog] = []
-        for entry in self._chain.history.logs(heights.start, heights.stop - 1, (), ()):
+        for entry in self._chain.blocks.logs(heights.start, heights.stop - 1, (), ()):
             if len(found) == self._most:
                 return None
             is_same_block = found and found[-1].entry.height == entry.height

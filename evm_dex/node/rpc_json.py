@@ -145,9 +145,9 @@ def receipt_object(included: IncludedTransaction) -> Json:
     return found
 
 
-def block_receipts(history: BlockStore, header: Header) -> list[IncludedTransaction]:
+def block_receipts(blocks: BlockStore, header: Header) -> list[IncludedTransaction]:
     """All transactions of a block with their receipts, read once."""
-    body, receipts = history.body(header.hash), history.receipts(header.hash)
+    body, receipts = blocks.body(header.hash), blocks.receipts(header.hash)
     found: list[IncludedTransaction] = []
     gas = logs = 0
     for index, (stored, receipt) in enumerate(zip(body.transactions, receipts, strict=True)):

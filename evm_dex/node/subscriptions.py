@@ -41,11 +41,11 @@ class Subscriptions:
 
     def to_logs(self, query: LogQuery) -> str:
         """Of logs that match in new blocks, and of their removal; its id."""
-        history = self._node.chain.history
+        blocks = self._node.chain.blocks
 
         def tell_logs(header: Header, tell: _Tell) -> None:
             height = header.block_number
-            for entry in history.logs(height, height, query.addresses, query.topics):
+            for entry in blocks.logs(height, height, query.addresses, query.topics):
                 tell(entry_object(entry, header))
 
         identity = self._add(self._on_block, tell_logs)

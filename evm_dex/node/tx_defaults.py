@@ -60,7 +60,7 @@ def made(node: Node, request: Request) -> Transaction:
     assert sender is not None, "filling it refused"
     if sender in node.accounts:
         return sign(node.accounts[sender].signer, type_id, fields)
-    if sender in node.chain.impersonation:
+    if sender in node.chain.settings.impersonation:
         return unsigned(sender, type_id, fields)
     raise _unknown_account(sender)
 

@@ -16,10 +16,10 @@ from evm_dex.blocks.dev_accounts import Account
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode, unsigned
 from evm_dex.chain.block_store import IncludedTransaction
+from evm_dex.chain.chain_reader import StateReader
 from evm_dex.chain.genesis.genesis_file import GenesisSource
 from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.errors import UnknownBlock, UnknownTransaction
-from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Call
 from evm_dex.tester.serializers import (
     Fields,
@@ -96,7 +96,7 @@ class Backend(BaseChainBackend):
     def _use(self, dex: evm_dex.Dex) -> None:
         self.dex = dex
         self.chain = dex.chain
-        self.chain.automine = False  # eth-tester says when to mine
+        self.chain.settings.set_automine(False)  # eth-tester says when to mine
 
     # Snapshots
 
@@ -135,7 +135,7 @@ class Backend(BaseChainBackend):
         """Make blocks, the first with what waits; their hashes."""
         hashes = []
         for _ in range(num_blocks):
-            self.chain.next_block = self.chain.next_block.choose(coinbase=coinbase)
+            self.chain.settings.choose_next(coinbase=coinbase)
             hashes.append(self.chain.mine().header.hash)
         return tuple(hashes)
 
@@ -174,7 +174,7 @@ class Backend(BaseChainBackend):
         }
 
     def _block(self, header: Header, *, full: bool) -> Fields:
-        stored = self.chain.history.body(header.hash).transactions
+        stored = self.chain.blocks.body(header.hash).transactions
         transactions = [decode(item.raw, item.sender) for item in stored]
         return block_fields(header, transactions, full=full)
 
@@ -223,7 +223,7 @@ class Backend(BaseChainBackend):
             return self.chain.next_header().base_fee_per_gas
         return self.header(block_number).base_fee_per_gas
 
-    def _state(self, block: BlockNumber) -> State:
+    def _state(self, block: BlockNumber) -> StateReader:
         return self.chain.state_at(self.header(block).hash)
 
     # Transactions
@@ -262,7 +262,7 @@ class Backend(BaseChainBackend):
 
     def _included(self, transaction_hash: bytes) -> IncludedTransaction:
         try:
-            return self.chain.history.included(transaction_hash)
+            return self.chain.blocks.included(transaction_hash)
         except UnknownTransaction:
             raise _unknown(transaction_hash) from None
 
@@ -275,7 +275,7 @@ class Backend(BaseChainBackend):
         for account in self._keys:
             if account.address == sender:
                 return self._send(signed_by(account.signer, fields))
-        if sender in self.chain.impersonation:
+        if sender in self.chain.settings.impersonation:
             return self._send(unsigned(sender, type_of(fields), fields))
         raise ValidationError(
             'No valid "from" key was provided in the transaction which is required for '

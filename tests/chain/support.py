@@ -140,7 +140,7 @@ class World:
     def send(self, to: bytes, data: bytes = b"", **changes: Any) -> IncludedTransaction:
         """Send, and see what came of it."""
         transaction = self.chain.send(self.signed(to, data, **changes))
-        return self.chain.history.included(transaction.hash)
+        return self.chain.blocks.included(transaction.hash)
 
     def deploy(self, init_code: bytes) -> Address:
         """Put a contract on the chain."""

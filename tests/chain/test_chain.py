@@ -233,7 +233,7 @@ def test_listeners_hear_of_each_block_once_it_is_durable(world: World) -> None:
         stored = world.store.head()
         heard.append((head.height, stored == head))
 
-    world.chain.listeners.append(listen)
+    world.chain.add_listener(listen)
     world.send(BOB.address)
     world.chain.mine()
     assert heard == [(1, True), (2, True)]
@@ -269,13 +269,13 @@ def test_readers_find_transactions_and_receipts_by_hash(world: World) -> None:
     world.chain.automine = False
     sent = [world.chain.send(world.signed(SPOT_ADDRESS, EMIT + b"x")) for _ in range(3)]
     world.chain.mine()
-    included = world.chain.history.included(sent[2].hash)
+    included = world.chain.blocks.included(sent[2].hash)
     assert included.transaction == sent[2]
     assert (included.header.block_number, included.index) == (1, 2)
     assert included.first_log_index == 2
-    assert included.gas_used == world.chain.history.included(sent[0].hash).gas_used
+    assert included.gas_used == world.chain.blocks.included(sent[0].hash).gas_used
     with pytest.raises(UnknownTransaction):
-        world.chain.history.included(b"\x00" * 32)
+        world.chain.blocks.included(b"\x00" * 32)
 
 
 def test_logs_are_found_by_address_and_topics(world: World) -> None:
@@ -286,7 +286,7 @@ def test_logs_are_found_by_address_and_topics(world: World) -> None:
 
     def found(addresses: list[Address], topics: list[Any], first: int = 0) -> list[LogEntry]:
         last = world.chain.head.block_number
-        return list(world.chain.history.logs(first, last, addresses, topics))
+        return list(world.chain.blocks.logs(first, last, addresses, topics))
 
     assert [entry.log.address for entry in found([], [])] == [logger, SPOT_ADDRESS]
     assert [entry.height for entry in found([logger], [])] == [2]

@@ -13,10 +13,10 @@ def test_blocks_just_made_are_told_of_as_the_store_has_them() -> None:
     raws = transactions(seed=5, count=90)
     for raw in raws:
         dex.send_raw(raw)
-    as_stored = BlockStore(dex.chain.history._store)
+    as_stored = BlockStore(dex.chain.blocks._store)
     head = dex.chain.head.block_number
     for raw in raws:
         transaction_hash = decode(raw).hash
-        told = dex.chain.history.included(transaction_hash)
+        told = dex.chain.blocks.included(transaction_hash)
         assert told == as_stored.included(transaction_hash)
         assert told.header == as_stored.header(told.header.block_number, head)

@@ -99,7 +99,7 @@ def _block_of_many(world: World, store: Address) -> None:
 def _blocks(world: World) -> Iterator[BlockAPI]:
     for height in range(1, world.chain.head.block_number + 1):
         header = world.chain.header(height)
-        raws = [stored.raw for stored in world.chain.history.body(header.hash).transactions]
+        raws = [stored.raw for stored in world.chain.blocks.body(header.hash).transactions]
         builder = PragueBlock.get_transaction_builder()
         yield PragueBlock(
             header=rlp.decode(header.encoded, sedes=PragueBlockHeader),
@@ -119,7 +119,7 @@ def _stock_chain() -> tuple[BaseChain, World]:
     for key, node in twin.store.iterate(Family.NODES):
         database[key] = node
     genesis = rlp.decode(twin.chain.header(0).encoded, sedes=PragueBlockHeader)
-    twin.chain.ledger = restored.ledger
+    twin.chain._ledger = restored.ledger
     return stock.from_genesis_header(database, genesis), twin
 
 

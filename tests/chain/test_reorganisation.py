@@ -248,7 +248,8 @@ def test_listeners_hear_of_the_new_head_once_and_a_checkpoint_that_was_passed_is
     with closing(RocksStore(tmp_path)) as store:
         manager = CheckpointManager(store, interval=25)
         dex = grown(FORK, open_on(store))
-        dex.chain.listeners += [lambda head: heights.append(head.height), manager.committed]
+        dex.chain.add_listener(lambda head: heights.append(head.height))
+        dex.chain.add_listener(manager.committed)
         dex.mine()
         dex.chain.import_blocks(forked(12).chain.export_blocks(0))
         assert heights == [FORK + 1, FORK + 13]

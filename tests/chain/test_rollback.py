@@ -103,7 +103,7 @@ def test_outside_the_window_the_nearest_checkpoint_of_this_chain_is_named(tmp_pa
     with closing(RocksStore(tmp_path, undo_window=5)) as store:
         manager = CheckpointManager(store, interval=8)
         dex = open_on(store)
-        dex.chain.listeners.append(manager.committed)
+        dex.chain.add_listener(manager.committed)
         grown(16, dex)
         dex.chain.rollback(13)
         dex.mine(8)
@@ -127,7 +127,7 @@ def test_a_checkpoint_of_each_branch_can_be_restored(tmp_path: Path) -> None:
     with closing(RocksStore(tmp_path)) as store:
         manager = CheckpointManager(store, interval=10)
         dex = open_on(store)
-        dex.chain.listeners.append(manager.committed)
+        dex.chain.add_listener(manager.committed)
         grown(30, dex)
         dex.chain.rollback(15)
         dex.mine(5)
@@ -145,7 +145,7 @@ def test_a_checkpoint_the_rollback_lands_on_is_not_made_twice(tmp_path: Path) ->
     with closing(RocksStore(tmp_path)) as store:
         manager = CheckpointManager(store, interval=10)
         dex = open_on(store)
-        dex.chain.listeners.append(manager.committed)
+        dex.chain.add_listener(manager.committed)
         grown(25, dex)
         dex.chain.rollback(10)
         assert [info.height for info in manager.list()] == [10, 20]

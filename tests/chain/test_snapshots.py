@@ -129,7 +129,7 @@ def test_a_snapshot_out_of_reach_says_so_and_is_kept() -> None:
 
 def test_listeners_hear_of_a_head_that_went_back() -> None:
     world, heights = World(), list[int]()
-    world.chain.listeners.append(lambda head: heights.append(head.height))
+    world.chain.add_listener(lambda head: heights.append(head.height))
     number = world.chain.snapshot()
     world.chain.mine()
     world.chain.mine()

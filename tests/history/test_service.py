@@ -167,7 +167,8 @@ def test_verify_names_what_differs() -> None:
                 assert bool(found) == (named is not None)
                 assert named is None or any(named in difference for difference in found)
                 database.execute("ROLLBACK TO before")
-            dex.chain.listeners.clear()
+            for listener in dex.chain.listeners:
+                dex.chain.remove_listener(listener)
             before = dex.chain.outbox.state().last
             while dex.chain.outbox.state().last == before:
                 traffic.block()

@@ -177,7 +177,7 @@ class PastChain:
     def _opened(self, store: Store, ledger: Any) -> Chain:
         staged = OverlayStore(store)
         chain = Chain(staged, build_vm({}, ledger), ledger, automine=False)
-        chain.history = PastHistory(staged)
+        chain._blocks = PastHistory(staged)
         return chain
 
     def _put_block(self, batch: BlockBatch, height: int) -> None:

@@ -69,7 +69,7 @@ def test_many_blocks_leave_no_more_behind_than_a_few(bound: int) -> None:
     contract = world.deploy(deployment(STORE_AND_PAY))
     for number in range(NEW, NEW + BLOCKS):
         assert world.send(contract, word(number), value=1, gas=150_000).receipt.succeeded
-        found = sizes(world.chain.state)
+        found = sizes(world.chain._sealer.state)
         assert max(found.values()) <= bound + 20, found
     assert world.chain.state.get_storage(contract, NEW) == 1
     assert world.chain.state.get_balance(_address(NEW)) == 1
@@ -92,8 +92,8 @@ def test_questions_between_blocks_are_forgotten_too(
     world = World()
     contract = world.deploy(deployment(STORE_AND_PAY))
     for number in range(NEW, NEW + 4 * bound):
-        assert ask(world.chain.state, contract, number) == 0
-    found = sizes(world.chain.state)
+        assert ask(world.chain._sealer.state, contract, number) == 0
+    found = sizes(world.chain._sealer.state)
     assert max(found.values()) <= bound + 2, found
 
 

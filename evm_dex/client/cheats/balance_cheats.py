@@ -17,6 +17,7 @@ from evm_dex.client.contract import Contract
 from evm_dex.errors import CallFailed, CheatRefused
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Call
+from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral
 from precompiles.perp.execution import Execution as PerpExecution
 from precompiles.spot.execution import Execution
@@ -68,11 +69,11 @@ class BalanceCheats:
         back = self._backing(address, SPOT_ADDRESS, amount)
         execution = Execution(account, self._chain.head.block_number + 1, lambda _: None)
 
-        def change(state: State) -> None:
+        def change(state: State, ledger: Ledger) -> None:
             back(state)
             credit(ledger, execution, account, address, amount)
 
-        return self._chain.write_state(change)
+        return self._chain.write_rows(change)
 
     def deal_on_perp(self, user: AddressLike, amount: int) -> Header:
         """Add to an account's collateral on the perpetuals exchange; the block it is in.
@@ -90,11 +91,11 @@ class BalanceCheats:
             account, head.block_number + 1, head.timestamp, lambda _: None, lambda: head.gas_limit
         )
 
-        def change(state: State) -> None:
+        def change(state: State, ledger: Ledger) -> None:
             back(state)
             collateral.credit(ledger, execution, account, amount)
 
-        return self._chain.write_state(change)
+        return self._chain.write_rows(change)
 
     def allow(
         self, token: TokenLike, owner: AddressLike, spender: AddressLike, amount: int

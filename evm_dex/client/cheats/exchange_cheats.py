@@ -142,37 +142,14 @@ class ExchangeCheats:
     def acting_as(self, address: AddressLike) -> Iterator[Address]:
         """Impersonate an account inside the context, with an ether for gas where it has less."""
         account = to_address(address)
-        impersonated = self._chain.impersonation.accounts
-        before = account in impersonated
         if self._chain.state.get_balance(account) < _GAS_MONEY:
             StateCheats(self._chain).set_balance(account, _GAS_MONEY)
-        impersonated.add(account)
-        try:
+        with self._chain.settings.impersonation.of(account):
             yield account
-        finally:
-            if not before:
-                impersonated.discard(account)
 
     def _send_as(self, sender: AddressLike, contract: Contract, name: str, *args: Any) -> Receipt:
-        with self.acting_as(sender) as account, self._at_once():
+        with self.acting_as(sender) as account, self._chain.mining_at_once():
             return contract.send(name, *args, sender=account)
-
-    @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Let a transaction have its block now, also where others wait for theirs.
-
-        One of the same sender's that waits gives way.
-        """
-        chain = self._chain
-        automine, waiting = chain.automine, tuple(chain.mempool)
-        chain.automine = True
-        chain.mempool.replace(())
-        try:
-            yield
-        finally:
-            chain.automine = automine
-            chain.mempool.replace(waiting)
-            chain.mempool.keep_valid(chain.state.get_nonce)
 
     def _decimals(self, token: Address) -> int:
         if token == NATIVE_COIN:

@@ -83,15 +83,15 @@ class StateCheats:
 
     def impersonate(self, address: AddressLike) -> None:
         """Take transactions of an account, or a contract, without its signature."""
-        self._chain.impersonation.accounts.add(to_address(address))
+        self._chain.settings.impersonation.add(to_address(address))
 
     def stop_impersonating(self, address: AddressLike) -> None:
         """Ask for the account's signature again."""
-        self._chain.impersonation.accounts.discard(to_address(address))
+        self._chain.settings.impersonation.remove(to_address(address))
 
     def auto_impersonate(self, *, on: bool = True) -> None:
         """Take transactions of every account without a signature, or no longer."""
-        self._chain.impersonation.everyone = on
+        self._chain.settings.impersonation.set_everyone(on)
 
     # Time
 
@@ -100,7 +100,7 @@ class StateCheats:
 
         Returns the next block's time. Raises CheatRefused for less than a second.
         """
-        chosen = self._chain.next_block.timestamp
+        chosen = self._chain.settings.next_block.timestamp
         start = self._chain.head.timestamp if chosen is None else chosen
         if seconds < 1:
             raise CheatRefused(f"time only moves forward, not by {seconds} s: snapshot and revert")
@@ -122,7 +122,7 @@ class StateCheats:
         """Choose how much later than its parent each block is; None for one second again."""
         if seconds is not None and seconds < 1:
             raise CheatRefused(f"blocks must be at least a second apart, not {seconds}")
-        self._chain.interval = 1 if seconds is None else seconds
+        self._chain.settings.set_interval(1 if seconds is None else seconds)
 
     # The next header
 
@@ -153,20 +153,15 @@ class StateCheats:
 
     def automine(self, *, on: bool = True) -> None:
         """Give each transaction a block of its own at once, or let them wait for `mine`."""
-        self._chain.automine = on
+        self._chain.settings.set_automine(on)
 
     def drop_transaction(self, transaction_hash: bytes) -> bool:
         """Take a waiting transaction out, and its sender's later ones; whether it was there."""
-        mempool = self._chain.mempool
-        if transaction_hash not in mempool:
-            return False
-        mempool.remove(transaction_hash)
-        mempool.keep_valid(self._chain.state.get_nonce)
-        return True
+        return self._chain.drop_transactions(lambda waiting: waiting.hash == transaction_hash)
 
     def drop_all_transactions(self) -> None:
         """Take out all that waits."""
-        self._chain.mempool.replace(())
+        self._chain.drop_transactions(lambda _: True)
 
     def reset(self) -> Header:
         """Go back to block 0 with nobody impersonated and nothing chosen; block 0.
@@ -174,13 +169,11 @@ class StateCheats:
         Raises UndoExpired where that is too far back.
         """
         first = self._chain.rollback(0)
-        self._chain.impersonation.accounts.clear()
-        self._chain.impersonation.everyone = False
-        self._chain.interval, self._chain.automine = 1, True
+        self._chain.settings.reset()
         return first
 
     def _choose(self, **fields: int | bytes) -> None:
-        self._chain.next_block = self._chain.next_block.choose(**fields)
+        self._chain.settings.choose_next(**fields)
 
 
 def _ordinary(address: AddressLike) -> Address:

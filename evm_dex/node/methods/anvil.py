@@ -72,10 +72,10 @@ def mine_detailed(
 
 
 def _detailed(node: Node, header: Header) -> Json:
-    history = node.chain.history
-    block = block_object(header, history.body(header.hash), full=True)
+    blocks = node.chain.blocks
+    block = block_object(header, blocks.body(header.hash), full=True)
     for transaction, receipt in zip(
-        block["transactions"], history.receipts(header.hash), strict=True
+        block["transactions"], blocks.receipts(header.hash), strict=True
     ):
         if not receipt.succeeded:
             transaction["output"] = data(receipt.output)

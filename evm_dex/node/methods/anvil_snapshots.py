@@ -119,17 +119,14 @@ def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
     if any(place >= depth for _, place in transactions):
         raise invalid_params(f"there are {depth} new blocks: their places are 0 to {depth - 1}")
     old = [node.chain.header(fork.block_number + 1 + place) for place in range(depth)]
-    automine = node.chain.automine
     node.chain.rollback(fork.hash)
-    node.chain.automine = False
     try:
-        for place, header in enumerate(old):
-            _make_again(node, header, [sent for sent, at in transactions if at == place])
+        with node.chain.settings.automining(on=False):
+            for place, header in enumerate(old):
+                _make_again(node, header, [sent for sent, at in transactions if at == place])
     except (ChainError, RpcError) as error:
         head = node.chain.rollback("latest")  # of what waits nothing stays
         raise failed(f"the chain ends at block {head.block_number} now: {error}") from None
-    finally:
-        node.chain.automine = automine
 
 
 @rpc("anvil_reset", "hardhat_reset", cheat=True)

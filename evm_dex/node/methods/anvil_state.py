@@ -111,8 +111,7 @@ def drop_all_transactions(node: Node) -> Flag:
 @rpc("anvil_removePoolTransactions", cheat=True)
 def remove_pool_transactions(node: Node, address: HexAddress) -> Flag:
     """Take out all that waits of one sender."""
-    mempool = node.chain.mempool
-    mempool.replace([item for item in mempool if item.sender != address])
+    node.chain.drop_transactions(lambda item: item.sender == address)
     node.queue.drop(lambda item: item.sender == address)
     return True
 

@@ -23,17 +23,17 @@ def raw_header(node: Node, block: Block) -> Data:
 def raw_block(node: Node, block: Block) -> Data:
     """A block in RLP, as another chain with this genesis would import it."""
     header = node.header(block)
-    return encode_block(header, node.chain.history.body(header.hash))
+    return encode_block(header, node.chain.blocks.body(header.hash))
 
 
 @rpc("debug_getRawReceipts")
 def raw_receipts(node: Node, block: Block) -> Annotated[list[bytes], listed(DATA)]:
     """A block's receipts in the encoding that its header commits to (EIP-2718)."""
-    header, history = node.header(block), node.chain.history
-    transactions = history.body(header.hash).transactions
+    header, blocks = node.header(block), node.chain.blocks
+    transactions = blocks.body(header.hash).transactions
     return [
         consensus_encoding(receipt, decode(stored.raw, stored.sender).type_id, bloom)
-        for stored, receipt in zip(transactions, history.receipts(header.hash), strict=True)
+        for stored, receipt in zip(transactions, blocks.receipts(header.hash), strict=True)
         for bloom in (logs_bloom(receipt.logs),)
     ]
 

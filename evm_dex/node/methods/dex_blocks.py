@@ -30,7 +30,7 @@ def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Bloc
 
 def _block(node: Node, height: int) -> Json:
     header = node.chain.header(height)
-    included = block_receipts(node.chain.history, header)
+    included = block_receipts(node.chain.blocks, header)
     return {
         "number": header.block_number,
         "hash": data(header.hash),

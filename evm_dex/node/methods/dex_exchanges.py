@@ -161,7 +161,7 @@ def trades(
     lowest = max(from_block, last - _MOST_BLOCKS)
     while last >= lowest and len(found) < count:
         first = max(lowest, last - 255)
-        entries = list(node.chain.history.logs(first, last, (address,), topics))
+        entries = list(node.chain.blocks.logs(first, last, (address,), topics))
         for entry in reversed(entries):
             event = interface.decode_event(entry.log)
             assert event is not None, "its topic is that of an event"

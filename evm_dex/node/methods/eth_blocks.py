@@ -71,7 +71,7 @@ def transaction_count_by_number(node: Node, block: Block) -> Count:
     if block == "pending":
         return len(node.chain.mempool)
     header = find_header(node, block)
-    return None if header is None else len(node.chain.history.body(header.hash).transactions)
+    return None if header is None else len(node.chain.blocks.body(header.hash).transactions)
 
 
 @rpc("eth_getBlockTransactionCountByHash")
@@ -86,7 +86,7 @@ def receipts_of_block(node: Node, block: Block) -> Receipts:
     header = find_header(node, block)
     if header is None:
         return None
-    return [receipt_object(item) for item in block_receipts(node.chain.history, header)]
+    return [receipt_object(item) for item in block_receipts(node.chain.blocks, header)]
 
 
 @rpc("eth_getUncleCountByBlockNumber")
@@ -125,7 +125,7 @@ def _block(node: Node, block: BlockId, *, full: bool) -> Json | None:
     header = find_header(node, block)
     if header is None:
         return None
-    return block_object(header, node.chain.history.body(header.hash), full=full)
+    return block_object(header, node.chain.blocks.body(header.hash), full=full)
 
 
 def _pending(node: Node, *, full: bool) -> Json:

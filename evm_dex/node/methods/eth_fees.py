@@ -96,7 +96,7 @@ def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[s
     """Priority fees at percentiles of the block's gas, transactions ordered by what they paid."""
     paid = sorted(
         (effective_gas_price(item.transaction, header) - header.base_fee_per_gas, item.gas_used)
-        for item in block_receipts(node.chain.history, header)
+        for item in block_receipts(node.chain.blocks, header)
     )
     if not paid:
         return ["0x0"] * len(percentiles)

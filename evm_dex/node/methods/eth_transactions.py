@@ -108,7 +108,7 @@ def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> T
         found = (item for item in both if (item.sender, item.nonce) == (address, nonce))
         return next(map(transaction_object, found), None)
     header = node.header(_height_of(node, address, nonce))
-    for index, stored in enumerate(node.chain.history.body(header.hash).transactions):
+    for index, stored in enumerate(node.chain.blocks.body(header.hash).transactions):
         transaction = decode(stored.raw, stored.sender)
         if (transaction.sender, transaction.nonce) == (address, nonce):
             return transaction_object(transaction, header, index)
@@ -211,12 +211,12 @@ def _placed(node: Node, block: BlockId, index: int) -> tuple[Header, StoredTrans
     header = find_header(node, block)
     if header is None:
         return None
-    stored = node.chain.history.body(header.hash).transactions
+    stored = node.chain.blocks.body(header.hash).transactions
     return (header, stored[index]) if index < len(stored) else None
 
 
 def _included(node: Node, transaction_hash: bytes) -> IncludedTransaction | None:
     try:
-        return node.chain.history.included(transaction_hash)
+        return node.chain.blocks.included(transaction_hash)
     except UnknownTransaction:
         return None

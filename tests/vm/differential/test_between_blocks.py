@@ -113,12 +113,14 @@ class Run:
     def preview(self) -> None:
         """Look at the next block before it is made."""
         chain = self.ours.chain
-        transaction = self.transactions.next(chain.state, chain.next_header().base_fee_per_gas)
+        transaction = self.transactions.next(
+            chain._sealer.state, chain.next_header().base_fee_per_gas
+        )
         with suppress(TransactionRejected):
             chain.send(transaction)
         with chain.preview() as sealer:
             seen(sealer.state, self.world.places)
-        chain.mempool.replace(())
+        chain.drop_transactions(lambda _: True)
 
     def fail(self) -> None:
         """Begin a block, and give it up before it is sealed, or just after."""
@@ -153,7 +155,9 @@ class Run:
     def mine(self) -> None:
         """Make a block as the chain does it, and maybe once more out of its bytes."""
         chain = self.ours.chain
-        transaction = self.transactions.next(chain.state, chain.next_header().base_fee_per_gas)
+        transaction = self.transactions.next(
+            chain._sealer.state, chain.next_header().base_fee_per_gas
+        )
         with suppress(TransactionRejected):
             chain.send(transaction)
         mined = chain.mine()

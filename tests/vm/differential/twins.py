@@ -109,7 +109,7 @@ class Theirs:
             self._database[key] = node
         self.root = ours.root
         self._context = ChainContext(ours.chain.chain_id)
-        self._ancestors = ours.chain.history.ancestors
+        self._ancestors = ours.chain.blocks.ancestors
 
     def begin(self, header: Header) -> None:
         """Open a block."""

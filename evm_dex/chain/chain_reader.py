@@ -1,0 +1,176 @@
+"""What can be asked of a chain: its blocks, the state after each, and calls on that state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eth.vm.forks.prague import PragueVM
+
+from checkpoint.metrics import RecoveryMetrics
+from checkpoint.overlay_store import OverlayStore
+from evm_dex.blocks.header import Header
+from evm_dex.chain.block_import import encode_block
+from evm_dex.chain.block_store import BlockId, BlockStore
+from evm_dex.chain.halt import HaltSwitch
+from evm_dex.chain.sealing import Sealer
+from evm_dex.errors import StateMissing
+from evm_dex.evm.machine import Machine, State, missing_state_as
+from evm_dex.evm.simulator import Attempt, Call, Prepare, Simulator
+from evm_dex.evm.trie_db import NodeBuffer
+from evm_dex.orderlog.outbox import Outbox
+from precompiles.ledger.ledger import Ledger
+
+
+class StateReader:
+    """EVM accounts, code and storage after a block; wei, slots and words are ints."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def state_root(self) -> bytes:
+        """Root of the state trie."""
+        return self._state.state_root
+
+    def get_balance(self, address: bytes) -> int:
+        """Return an account's wei."""
+        return self._state.get_balance(address)
+
+    def get_nonce(self, address: bytes) -> int:
+        """Return how many transactions an account sent, or contracts it created."""
+        return self._state.get_nonce(address)
+
+    def get_code(self, address: bytes) -> bytes:
+        """Return a contract's code; empty for other accounts."""
+        return self._state.get_code(address)
+
+    def get_storage(self, address: bytes, slot: int) -> int:
+        """Return one storage word."""
+        return self._state.get_storage(address, slot)
+
+
+class ChainReader:
+    """A chain of Prague rules with precompiles over one store, to be read."""
+
+    def __init__(
+        self,
+        store: OverlayStore,
+        vm_type: type[PragueVM],
+        ledger: Ledger,
+        recovery: RecoveryMetrics | None = None,
+    ) -> None:
+        """Start at the store's head; `evm_dex.chain.open_chain` makes sure there is one."""
+        head = store.head()
+        assert head is not None, "a store needs a genesis before a chain"
+        self.chain_id = head.chain_id
+        self._store = store
+        self._ledger = ledger
+        self._recovery = recovery or RecoveryMetrics()
+        self._blocks = BlockStore(store)
+        self._outbox = Outbox(store, ledger)
+        self._head = self._blocks.header(head.block_hash, head.height)
+        self._halt = HaltSwitch(lambda: self._head.block_number)
+        machine = Machine(vm_type, head.chain_id, self._blocks.ancestors)
+        self._simulator = Simulator(machine, store)
+        self._sealer = Sealer(machine, NodeBuffer(store), ledger, self._outbox.record)
+        self._sealer.reset(self._head)
+
+    @property
+    def head(self) -> Header:
+        """The header of the last block."""
+        return self._head
+
+    @property
+    def blocks(self) -> BlockStore:
+        """The blocks of the chain, their transactions and logs."""
+        return self._blocks
+
+    @property
+    def ledger(self) -> Ledger:
+        """All rows as of the head, between blocks. Never change it: see `Chain.write_rows`."""
+        return self._ledger
+
+    @property
+    def outbox(self) -> Outbox:
+        """What happens to orders, recorded for the order history."""
+        return self._outbox
+
+    @property
+    def recovery(self) -> RecoveryMetrics:
+        """What opening took and repaired."""
+        return self._recovery
+
+    @property
+    def simulator(self) -> Simulator:
+        """Executes without a trace, on the state after any block."""
+        return self._simulator
+
+    def header(self, block: BlockId) -> Header:
+        """Return a block's header. Raise UnknownBlock."""
+        self._halt.raise_if_halted()
+        if block == "latest":
+            return self._head
+        return self._blocks.header(block, self._head.block_number)
+
+    @property
+    def state(self) -> StateReader:
+        """The EVM state after the head."""
+        self._halt.raise_if_halted()
+        return StateReader(self._sealer.state)
+
+    def state_at(self, block: BlockId) -> StateReader:
+        """Return the EVM state after a block. Raise UnknownBlock, StateMissing."""
+        header = self.header(block)
+        if header.hash == self._head.hash:
+            return self.state
+        return StateReader(self._simulator.state_at(header))
+
+    @contextmanager
+    def ledger_at(self, block: BlockId) -> Iterator[Ledger]:
+        """The ledger as it was after a block, inside the context. Never change it."""
+        with self._ledger_after(self.header(block)):
+            yield self._ledger
+
+    def call(self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None) -> bytes:
+        """Return what a call would return after a block; it leaves no trace.
+
+        Gas is free unless the call names a fee; `prepare` is given the state before the call.
+        Raise CallFailed, UnknownBlock, UndoExpired for a block too far back, and StateMissing.
+        """
+        return self.attempt(call, block, prepare).returned()
+
+    def attempt(
+        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
+    ) -> Attempt:
+        """Return what comes of a call, also when it fails.
+
+        Raise CallRefused if it can't begin, otherwise like `call`.
+        """
+        header = self.header(block)
+        with missing_state_as(StateMissing), self._ledger_after(header):
+            return self._simulator.attempt(call, header, prepare)
+
+    def estimate_gas(
+        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
+    ) -> int:
+        """Return a gas limit with which a transaction succeeds after a block; it leaves no trace.
+
+        Raise like `call`.
+        """
+        header = self.header(block)
+        with missing_state_as(StateMissing), self._ledger_after(header):
+            return self._simulator.estimate_gas(call, header, prepare)
+
+    def export_blocks(self, first: BlockId, last: BlockId = "latest") -> tuple[bytes, ...]:
+        """Blocks `first` to `last` in RLP, for `import_blocks` of a chain with this genesis."""
+        heights = range(self.header(first).block_number, self.header(last).block_number + 1)
+        headers = [self.header(height) for height in heights]
+        return tuple(encode_block(header, self._blocks.body(header.hash)) for header in headers)
+
+    @contextmanager
+    def _ledger_after(self, header: Header) -> Iterator[None]:
+        self._store.check_reach(header.block_number)
+        newer = range(self._head.block_number, header.block_number, -1)
+        with self._ledger.at(self._store.undo(height) for height in newer):
+            yield

@@ -1,0 +1,135 @@
+"""How blocks are made from here on: chosen by whoever runs the chain, and gone with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.next_block import NextBlock
+from evm_dex.errors import TransactionRejected
+from precompiles.types import Address
+
+
+class Impersonation:
+    """Accounts whose transactions need no signature: none, some, or all."""
+
+    def __init__(self) -> None:
+        self._everyone = False
+        self._accounts: set[Address] = set()
+
+    def __contains__(self, address: Address) -> bool:
+        return self._everyone or address in self._accounts
+
+    def add(self, address: Address) -> None:
+        """Take an account's transactions without its signature."""
+        self._accounts.add(address)
+
+    def remove(self, address: Address) -> None:
+        """Ask for the account's signature again."""
+        self._accounts.discard(address)
+
+    def set_everyone(self, on: bool) -> None:
+        """Take every account's transactions without a signature, or only those added."""
+        self._everyone = on
+
+    def clear(self) -> None:
+        """Ask for every account's signature again."""
+        self._everyone = False
+        self._accounts.clear()
+
+    @contextmanager
+    def of(self, address: Address) -> Iterator[None]:
+        """Impersonate an account inside the context."""
+        before = address in self._accounts
+        self._accounts.add(address)
+        try:
+            yield
+        finally:
+            if not before:
+                self._accounts.discard(address)
+
+    def check(self, transaction: Transaction) -> None:
+        """Raise TransactionRejected for an unsigned one of an account that is not impersonated."""
+        if not transaction.is_signed and transaction.sender not in self:
+            raise TransactionRejected(
+                f"not signed, and 0x{transaction.sender.hex()} is not impersonated: sign it, or "
+                "call impersonate() first"
+            )
+
+
+class ChainSettings:
+    """Settings of one chain, each changed by its own operation."""
+
+    def __init__(self, *, automine: bool, keep_limit: int) -> None:
+        self._automine = automine
+        self._keep_limit = keep_limit
+        self._interval = 1
+        self._next_block = NextBlock()
+        self._impersonation = Impersonation()
+
+    @property
+    def automine(self) -> bool:
+        """Whether each transaction gets a block of its own at once."""
+        return self._automine
+
+    @property
+    def keep_limit(self) -> int:
+        """How many triggers and liquidations the keeper fires at most per block; 0: no keeper."""
+        return self._keep_limit
+
+    @property
+    def interval(self) -> int:
+        """Seconds of block time from block to block."""
+        return self._interval
+
+    @property
+    def next_block(self) -> NextBlock:
+        """Fields of the next block's header that were chosen by hand."""
+        return self._next_block
+
+    @property
+    def impersonation(self) -> Impersonation:
+        """Accounts whose transactions need no signature."""
+        return self._impersonation
+
+    def set_automine(self, on: bool) -> None:
+        """Give each transaction a block of its own at once, or let them wait."""
+        self._automine = on
+
+    def set_keep_limit(self, limit: int) -> None:
+        """Choose how much the keeper does per block. Raise ValueError for less than 0."""
+        if limit < 0:
+            raise ValueError(f"keep_limit must be 0 or more, got {limit}: 0 means no keeper")
+        self._keep_limit = limit
+
+    def set_interval(self, seconds: int) -> None:
+        """Choose the block time between blocks. Raise ValueError for less than a second."""
+        if seconds < 1:
+            raise ValueError(f"interval must be at least 1 second, got {seconds}")
+        self._interval = seconds
+
+    def choose_next(self, **fields: int | bytes) -> None:
+        """Choose fields of the next block's header; see `NextBlock`."""
+        self._next_block = self._next_block.choose(**fields)
+
+    def replace_next(self, next_block: NextBlock) -> None:
+        """Forget what was chosen for the next block, and choose this instead."""
+        self._next_block = next_block
+
+    @contextmanager
+    def automining(self, on: bool) -> Iterator[None]:
+        """Set `automine` inside the context."""
+        before = self._automine
+        self._automine = on
+        try:
+            yield
+        finally:
+            self._automine = before
+
+    def reset(self) -> None:
+        """Automine, one second between blocks, nobody impersonated, nothing chosen."""
+        self._automine = True
+        self._interval = 1
+        self._next_block = NextBlock()
+        self._impersonation.clear()
