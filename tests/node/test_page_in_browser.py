@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 import evm_dex
 from tests.node.browser import Page, browser
 from tests.node.served import OTHER, OWNER, served
-from tests.node.test_command import running
+from tests.cli.test_node_command import running
 from tests.node.trading import ask, trade
 
 pytestmark = pytest.mark.xdist_group("browser")
