@@ -72,7 +72,7 @@ class Node:
 
 def own(directory: Path) -> Command:
     """Our node, on disk."""
-    return Command((*_OWN, "--db", str(directory / "chain")), directory)
+    return Command((*_OWN, "--chain", str(directory / "chain")), directory)
 
 
 def peers(directory: Path) -> dict[str, Command]:

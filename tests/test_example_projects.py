@@ -13,6 +13,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", ["vault"])
 def test_the_tests_of_a_project_pass(project: str) -> None:
     """Node and solc must be there: `make contracts-deps`."""

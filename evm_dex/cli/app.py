@@ -1,12 +1,7 @@
-"""All commands in one list; each lives in the module of its subject.
-
-A new one is a function in such a module and a line below.
-"""
+"""The list of all commands; each is a function in the module of its subject."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -17,71 +12,70 @@ from evm_dex.cli import checkpoint_commands as checkpoint
 from evm_dex.cli import history_commands as history
 from evm_dex.cli import node_command as node
 from evm_dex.cli import prune_command as prune
-from evm_dex.cli import verify_commands as proving
+from evm_dex.cli import verify_commands as verification
+from evm_dex.cli.command import SecondWordCommand, add_command, layout
 
 _HELP = """A Python test chain with a durable on-chain order book.
 
-Begin with the main job, then look at the chain it leaves:
+Run the demo, then look at the chain that it leaves:
 
   evm-dex demo
+  evm-dex check --chain demo-data/chain
+  evm-dex book WETH --chain demo-data/chain
+  evm-dex positions WETH --chain demo-data/chain
+  evm-dex checkpoint list --chain demo-data/chain
 
-  evm-dex check demo-data/chain
+Serve a chain to ethers, viem, web3.py, cast and forge:
 
-  evm-dex book demo-data/chain WETH
+  evm-dex node --chain my-chain
 
-  evm-dex positions demo-data/chain WETH
+Replay recorded order flow:
 
-  evm-dex checkpoint list demo-data/chain
+  evm-dex replay messages.csv --book orderbook.csv --chain my-chain
 
-Or serve one to ethers, viem, web3.py, cast and forge:
-
-  evm-dex node --db my-chain
-
-Or send order flow of your own:
-
-  evm-dex replay --format lobster messages.csv --book orderbook.csv --path my-chain
+`evm-dex COMMAND --help` has examples of each command.
 """
 
-app = typer.Typer(
-    help=_HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-checkpoints = typer.Typer(help=checkpoint.HELP, no_args_is_help=True, add_completion=False)
-histories = typer.Typer(help=history.HELP, no_args_is_help=True, add_completion=False)
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(
+        help=layout(text),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich would double the time until the help is there
+        context_settings={"max_content_width": 100},
+    )
 
 
-def _add(group: typer.Typer, command: Callable[..., None], name: str | None = None) -> None:
-    """Its help is its docstring, whose paragraphs are wrapped to whatever the terminal has."""
-    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
-    text = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
-    group.command(name, help=text)(command)
+app = _group(_HELP)
+checkpoints = _group(checkpoint.HELP)
+histories = _group(history.HELP)
 
-
-_add(app, chain.demo)
-_add(app, node.node)
-_add(app, chain.replay)
-_add(app, chain.check)
-_add(app, chain.book)
-_add(app, chain.positions)
-_add(app, prune.prune)
+add_command(app, chain.demo)
+add_command(app, node.node)
+add_command(app, chain.replay)
+add_command(app, chain.check)
+add_command(app, chain.book)
+add_command(app, chain.positions)
+add_command(app, prune.prune)
 app.add_typer(checkpoints, name="checkpoint")
 app.add_typer(histories, name="history")
 
-_add(checkpoints, checkpoint.list_all, "list")
-_add(checkpoints, checkpoint.create)
-_add(checkpoints, proving.verify)
-_add(checkpoints, proving.diff)
-_add(checkpoints, checkpoint.restore)
-_add(checkpoints, checkpoint.pin)
-_add(checkpoints, checkpoint.unpin)
-_add(checkpoints, checkpoint.prune)
-_add(checkpoints, archive.export)
-_add(checkpoints, archive.import_, "import")
+add_command(checkpoints, checkpoint.list_all, "list")
+add_command(checkpoints, checkpoint.create)
+add_command(checkpoints, verification.verify)
+add_command(checkpoints, verification.diff)
+add_command(checkpoints, checkpoint.restore)
+add_command(checkpoints, checkpoint.pin)
+add_command(checkpoints, checkpoint.unpin)
+add_command(checkpoints, checkpoint.remove)
+add_command(checkpoints, checkpoint.remove, "prune", hidden=True)  # its former name
+add_command(checkpoints, archive.export)
+add_command(checkpoints, archive.import_, "import", cls=SecondWordCommand)
 
-for told in history.COMMANDS:
-    _add(histories, told)
+for query in history.COMMANDS:
+    add_command(histories, query)
 
 
 def _show_version(asked: bool) -> None:
@@ -101,7 +95,7 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """What comes before a command."""
+    """Options that come before a command."""
     del version  # its callback has answered
 
 

@@ -1,4 +1,4 @@
-"""Commands that take a chain's whole state out into one file, and make a chain from one."""
+"""Commands that export a chain's whole state to one file, and import it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import typer
 
 from evm_dex.cli.shared import (
     AsJson,
-    ChainPath,
-    explained,
+    ChainDirectory,
     print_json,
+    report_errors,
     require,
-    tell_if_held,
+    warn_if_locked,
 )
 from evm_dex.terminal.console import console, escape, progress_bars
 from evm_dex.terminal.tables import plain_table, table_name
@@ -26,22 +26,33 @@ if TYPE_CHECKING:
     from checkpoint.archive import Summary
     from checkpoint.store import Progress as Report
 
-_Target = Annotated[Path, typer.Argument(help="The file to make.", show_default=False)]
+_Target = Annotated[Path, typer.Argument(help="File to create.", show_default=False)]
 _Height = Annotated[
-    int | None, typer.Option(min=0, help="Of a checkpoint.", show_default="the head")
+    int | None,
+    typer.Option(
+        min=0, metavar="N", help="Height of the checkpoint to export.", show_default="the head"
+    ),
 ]
-_Head = Annotated[bool, typer.Option("--head", help="The head as it is now, as without --height.")]
-_Archive = Annotated[Path, typer.Argument(help="A file that was exported.", show_default=False)]
-_New = Annotated[Path, typer.Argument(help="A new or empty directory.", show_default=False)]
+_Head = Annotated[bool, typer.Option("--head", help="Export the head (the default).")]
+_Archive = Annotated[Path, typer.Argument(help="Archive to import.", show_default=False)]
+_NewChain = Annotated[
+    Path,
+    typer.Option(
+        "--chain",
+        metavar="DIR",
+        help="Directory of the new chain; must be empty or not exist.",
+        show_default=False,
+    ),
+]
 _BlockHash = Annotated[
     str | None,
-    typer.Option(help="The block it must be the state of; refused otherwise.", show_default=False),
+    typer.Option(metavar="HASH", help="Refuse an archive of any other block.", show_default=False),
 ]
 _HASH_BYTES = 32
 
 
 class ArchiveFormat(StrEnum):
-    """What an export is for."""
+    """Formats of an export."""
 
     ARCHIVE = "archive"
     JSONL = "jsonl"
@@ -49,26 +60,26 @@ class ArchiveFormat(StrEnum):
 
 _Format = Annotated[
     ArchiveFormat,
-    typer.Option("--format", help="archive can be imported; jsonl is for reading by other tools."),
+    typer.Option("--format", help="archive is compact; jsonl is for other tools."),
 ]
 
 
 def export(
-    path: ChainPath,
+    chain: ChainDirectory,
     target: _Target,
     height: _Height = None,
     head: _Head = False,
     form: _Format = ArchiveFormat.ARCHIVE,
     as_json: AsJson = False,
 ) -> None:
-    """Write the whole state of a chain into one file; works while the chain is running.
+    """Export the whole state of a chain to one file.
 
-    evm-dex checkpoint export my-chain my-chain.evmdex
+      evm-dex checkpoint export my-chain.evmdex --chain my-chain
+      evm-dex checkpoint export state.jsonl --format jsonl --height 12000 --chain my-chain
 
-    evm-dex checkpoint export my-chain state.jsonl --height 12000 --format jsonl
-
-    Accounts, code, storage, every row of the exchange, and the blocks a chain needs to go on; all
-    of it proven by the block's hash on the way. The same state gives the same bytes.
+    The file has accounts, code, storage, every row of the exchanges, and the blocks that the
+    chain needs to continue. All of it is proven against the block's hash on the way. The same
+    state always gives the same bytes. Works while the chain is running.
     """
     from checkpoint import archive  # noqa: PLC0415 - loads the database
     from evm_dex.chain.block_proof import inspect_block  # noqa: PLC0415 - loads the whole chain
@@ -77,36 +88,36 @@ def export(
         raise typer.BadParameter("give --height or --head, not both")
     work = archive.export_archive if form is ArchiveFormat.ARCHIVE else archive.export_json_lines
     started = time.monotonic()
-    with explained():
+    with report_errors():
         if height is None:
-            tell_if_held(require(path))
+            warn_if_locked(require(chain))
         with _bar("Exporting") as progress:
             summary = work(
-                require(path), target, inspect=inspect_block, height=height, progress=progress
+                require(chain), target, inspect=inspect_block, height=height, progress=progress
             )
     _tell("Exported", target, summary, target, time.monotonic() - started, as_json)
 
 
 def import_(
-    archive: _Archive, path: _New, block_hash: _BlockHash = None, as_json: AsJson = False
+    archive: _Archive, chain: _NewChain, block_hash: _BlockHash = None, as_json: AsJson = False
 ) -> None:
-    """Make a chain from an archive, proving every account and row by the block's hash.
+    """Create a chain from an archive, proven against its block hash.
 
-    evm-dex checkpoint import my-chain.evmdex elsewhere
+      evm-dex checkpoint import my-chain.evmdex --chain elsewhere
+      evm-dex checkpoint import received.evmdex --chain elsewhere --block-hash 0x69558028…
 
-    evm-dex checkpoint import from-somebody.evmdex elsewhere --block-hash 0x69558028…
-
-    The chain appears when all of it is proven and on disk; after a kill, run it again.
+    The chain appears only when every account and row is proven and on disk. If the command is
+    interrupted, run it again.
     """
     from checkpoint.archive import import_archive  # noqa: PLC0415 - loads the database
     from evm_dex.chain.block_proof import inspect_block  # noqa: PLC0415 - loads the whole chain
 
     expected, started = _hash(block_hash), time.monotonic()
-    with explained(), _bar("Importing") as progress:
+    with report_errors(), _bar("Importing") as progress:
         summary = import_archive(
-            archive, path, inspect=inspect_block, block_hash=expected, progress=progress
+            archive, chain, inspect=inspect_block, block_hash=expected, progress=progress
         )
-    _tell("Imported", path, summary, archive, time.monotonic() - started, as_json)
+    _tell("Imported", chain, summary, archive, time.monotonic() - started, as_json)
 
 
 def _hash(text: str | None) -> bytes | None:
@@ -117,13 +128,13 @@ def _hash(text: str | None) -> bytes | None:
     except ValueError:
         value = b""
     if len(value) != _HASH_BYTES:
-        raise typer.BadParameter(f"{text!r} is no block hash: 64 hex digits, with or without 0x")
+        raise typer.BadParameter(f"must be a block hash of 64 hex digits, got {text!r}")
     return value
 
 
 @contextmanager
 def _bar(description: str) -> Iterator[Report]:
-    """A bar that fills where it is known how much there is, and moves where it is not."""
+    """Show a progress bar, which only moves while the total is unknown."""
     with progress_bars() as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total or None)

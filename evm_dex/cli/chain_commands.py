@@ -1,4 +1,4 @@
-"""Commands that open a chain: the demo, replaying order flow, checking it, showing its book."""
+"""Commands on a chain: the demo, replaying order flow, checking the state, showing the book."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import evm_dex
 from evm_dex.blocks.addresses import checksum
 from evm_dex.cli.shared import (
     AsJson,
-    ChainPath,
-    explained,
-    looking_at,
+    ChainDirectory,
+    open_readonly,
     print_json,
+    report_errors,
     row_progress,
 )
 from evm_dex.client.market_lookup import perp_market, spot_market
@@ -39,48 +39,65 @@ _IN_MEMORY = Path("memory")
 
 
 class FlowFormat(StrEnum):
-    """Where order flow comes from."""
+    """Sources of order flow."""
 
     LOBSTER = "lobster"
     GENERATED = "generated"
 
 
 def demo(
-    path: Annotated[Path, typer.Option(help="Directory to work in.")] = Path("demo-data"),
-    blocks: Annotated[int, typer.Option(min=50, help="Blocks before the kill.")] = 240,
-    seed: Annotated[int, typer.Option(help="Of the order flow.")] = 1,
+    path: Annotated[Path, typer.Option(metavar="DIR", help="Directory to work in.")] = Path(
+        "demo-data"
+    ),
+    blocks: Annotated[
+        int, typer.Option(min=50, metavar="N", help="Number of blocks before the kill.")
+    ] = 240,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the order flow.")] = 1,
 ) -> None:
-    """Trade on disk, checkpoint, kill the process hard, reopen, restore, and prove it all.
+    """Trade, checkpoint, kill the process, reopen, restore, prove.
 
-    evm-dex demo --path my-demo --blocks 500 --seed 7
+      evm-dex demo
+      evm-dex demo --path my-demo --blocks 500 --seed 7
 
-    The directory is emptied first if an earlier demo made it; anything else is left alone.
+    Empties the directory if an earlier demo created it, and refuses any other that has files.
     """
     from evm_dex.cli.demo import DemoError, run  # noqa: PLC0415 - loads the whole chain
 
-    with explained(DemoError):
+    with report_errors(DemoError):
         run(path, blocks=blocks, seed=seed, console=console())
 
 
 def replay(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Message files.", show_default=False)
+        list[Path] | None,
+        typer.Argument(metavar="FILES", help="LOBSTER message files.", show_default=False),
     ] = None,
-    flow_format: Annotated[FlowFormat, typer.Option("--format")] = FlowFormat.LOBSTER,
+    flow_format: Annotated[
+        FlowFormat, typer.Option("--format", help="Source of the order flow.")
+    ] = FlowFormat.LOBSTER,
     book: Annotated[
-        Path | None, typer.Option(help="Order book file, whose first row the book begins with.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="LOBSTER order book file; its first row is the book to start from."
+        ),
     ] = None,
-    path: Annotated[
-        Path, typer.Option(help="Directory of a chain on disk, made if need be, or memory.")
+    chain: Annotated[
+        Path,
+        typer.Option(
+            "--chain", metavar="DIR", help="Directory of the chain, created if missing; or memory."
+        ),
     ] = _IN_MEMORY,
-    count: Annotated[int, typer.Option(help="Instructions to generate.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of generated flow.")] = 1,
+    count: Annotated[
+        int, typer.Option(metavar="N", help="Number of instructions to generate.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of generated order flow.")] = 1,
 ) -> None:
-    """Send order flow through the exchange, one transaction each.
+    """Replay order flow on the spot exchange, a transaction each.
 
-    evm-dex replay --format lobster messages.csv --book orderbook.csv
+      evm-dex replay messages.csv --book orderbook.csv
+      evm-dex replay --format generated --count 5000 --chain my-chain
 
-    evm-dex replay --format generated --count 5000 --path my-chain
+    Message and order book files are those of LOBSTER (lobsterdata.com).
     """
     from evm_dex.replay import lobster  # noqa: PLC0415 - loads the whole chain
     from evm_dex.replay.generator import generate  # noqa: PLC0415 - as above
@@ -88,9 +105,11 @@ def replay(
     from evm_dex.replay.runner import ReplayError  # noqa: PLC0415 - as above
 
     if flow_format is FlowFormat.GENERATED and (files or book):
-        raise typer.BadParameter("generated flow reads no files; --format lobster does")
-    store = None if path == _IN_MEMORY else path
-    with explained(lobster.LobsterError, ReplayError):
+        raise typer.BadParameter(
+            "--format generated reads no files: leave them out, or use --format lobster"
+        )
+    store = None if chain == _IN_MEMORY else chain
+    with report_errors(lobster.LobsterError, ReplayError):
         flow: list[Instruction | None] = []
         if flow_format is FlowFormat.GENERATED:
             flow += islice(generate(seed), count)
@@ -99,7 +118,7 @@ def replay(
             return
         messages = [message for file in files or [] for message in lobster.read_messages(file)]
         if not messages:
-            raise lobster.LobsterError("no messages: give at least one message file")
+            raise lobster.LobsterError("there are no messages: give at least one message file")
         if book is not None:
             flow += lobster.opening(lobster.read_book(book)[0], messages[0])
         flow += lobster.instructions(messages)
@@ -125,16 +144,16 @@ def _replay(dex: Dex, symbol: str, flow: list[Instruction | None]) -> None:
     console().print(book_table(dex, asset, symbol))
 
 
-def check(path: ChainPath, as_json: AsJson = False) -> None:
-    """Prove every row against the head's block, and hold all invariants against them.
+def check(chain: ChainDirectory, as_json: AsJson = False) -> None:
+    """Prove every row against the head block, and check invariants.
 
-    evm-dex check my-chain && echo sound
+      evm-dex check --chain my-chain && echo sound
 
-    Works while another process runs the chain: reads beside it.
+    Exits with 1 if anything is wrong. Works while the chain is running.
     """
     from checkpoint.verify import verify_store as prove_rows  # noqa: PLC0415 - loads the database
 
-    with explained(), looking_at(path) as dex, row_progress() as progress:
+    with report_errors(), open_readonly(chain) as dex, row_progress() as progress:
         report = prove_rows(dex.store, progress)
         violations = dex.self_check()
         head, counts, repairs = dex.head, dex.counts(), dex.repairs
@@ -160,21 +179,26 @@ def check(path: ChainPath, as_json: AsJson = False) -> None:
 
 
 def book(
-    path: ChainPath,
     symbol: Annotated[
-        str, typer.Argument(help="Token whose market to show: WETH, or its address.")
+        str, typer.Argument(help="Symbol or address of the market, for example WETH.")
     ],
-    levels: Annotated[int, typer.Option(min=1, max=100, help="On each side.")] = 10,
-    perp: Annotated[bool, typer.Option("--perp", help="Of the perpetual market.")] = False,
+    chain: ChainDirectory,
+    levels: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="Number of price levels on each side.")
+    ] = 10,
+    perp: Annotated[
+        bool, typer.Option("--perp", help="Show the perpetual market instead of the spot market.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a market's order book.
 
-    evm-dex book my-chain WETH --levels 20
+      evm-dex book WETH --chain my-chain
+      evm-dex book WETH --perp --levels 20 --chain my-chain
 
-    evm-dex book my-chain WETH --perp
+    Works while the chain is running.
     """
-    with explained(), looking_at(path) as dex:
+    with report_errors(), open_readonly(chain) as dex:
         market = perp_market(dex, symbol) if perp else spot_market(dex, symbol)
         if as_json:
             depth = (dex.perp if perp else dex.spot).call("getDepth", market, levels)
@@ -189,20 +213,24 @@ def book(
 
 
 def _texts(levels: Iterable[tuple[int, int]]) -> list[list[str]]:
-    """Price and amount of each, as text: they may have more digits than other programs' numbers."""
+    """Return price and amount as text, since JSON readers may round numbers of that many digits."""
     return [[str(price), str(amount)] for price, amount in levels]
 
 
 def positions(
-    path: ChainPath,
-    symbol: Annotated[str, typer.Argument(help="Perpetual market: its name or address.")],
+    symbol: Annotated[
+        str, typer.Argument(help="Symbol or address of a perpetual market, for example WETH.")
+    ],
+    chain: ChainDirectory,
     as_json: AsJson = False,
 ) -> None:
     """Show the open positions of a perpetual market.
 
-    evm-dex positions my-chain WETH
+      evm-dex positions WETH --chain my-chain
+
+    Works while the chain is running.
     """
-    with explained(), looking_at(path) as dex:
+    with report_errors(), open_readonly(chain) as dex:
         market = perp_market(dex, symbol)
         if as_json:
             amounts = ("size", "entryPrice", "pnl", "liquidationPrice")

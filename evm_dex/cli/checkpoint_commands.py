@@ -1,4 +1,4 @@
-"""Commands that make, keep, list and remove checkpoints, and go back to one."""
+"""Commands that create, list, pin, remove and restore checkpoints."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import typer
 
 from evm_dex.cli.shared import (
     AsJson,
-    ChainPath,
+    ChainDirectory,
+    DryRun,
     Height,
-    existing,
-    explained,
     height_of,
+    open_exclusive,
     print_json,
+    report_errors,
     require,
     row_progress,
 )
@@ -24,35 +25,34 @@ from evm_dex.terminal.tables import checkpoint_rows_table, checkpoints_table, ta
 if TYPE_CHECKING:
     from checkpoint.manifest import CheckpointInfo
 
-HELP = """Checkpoints of a chain on disk: kept states that can be proven and gone back to.
+HELP = """Create, verify, compare, restore and export checkpoints.
 
-See what there is, and prove it against the blocks' hashes:
+A checkpoint is the whole state of a chain at one block, kept on disk.
 
-  evm-dex checkpoint list my-chain
+List the checkpoints, and prove each against its block hash:
 
-  evm-dex checkpoint verify my-chain --all --deep
+  evm-dex checkpoint list --chain my-chain
+  evm-dex checkpoint verify --all --deep --chain my-chain
 
-Keep one for good, make another, drop the oldest:
+Create one, keep one for good, remove the oldest:
 
-  evm-dex checkpoint pin my-chain 12000
+  evm-dex checkpoint create --chain my-chain
+  evm-dex checkpoint pin 12000 --chain my-chain
+  evm-dex checkpoint remove --keep 3 --dry-run --chain my-chain
 
-  evm-dex checkpoint create my-chain
+Show every row that changed since:
 
-  evm-dex checkpoint prune my-chain --keep 3 --dry-run
+  evm-dex checkpoint diff 12000 head --chain my-chain
 
-What happened since, row by row:
+Restore one in place, or as a new chain:
 
-  evm-dex checkpoint diff my-chain 12000 head
+  evm-dex checkpoint restore 12000 --chain my-chain
+  evm-dex checkpoint restore 12000 --to what-if --chain my-chain
 
-Go back, here or in a new chain beside this one:
+Export the whole state to one file, and create a chain from it:
 
-  evm-dex checkpoint restore my-chain 12000 --to what-if
-
-Take the whole state elsewhere in one file, and make a chain of it there:
-
-  evm-dex checkpoint export my-chain my-chain.evmdex
-
-  evm-dex checkpoint import my-chain.evmdex elsewhere
+  evm-dex checkpoint export my-chain.evmdex --chain my-chain
+  evm-dex checkpoint import my-chain.evmdex --chain elsewhere
 
 list, verify, diff, pin, unpin, export and restore --to work while the chain is running.
 """
@@ -61,27 +61,34 @@ _Kept = Annotated[
     int | None,
     typer.Option(
         min=1,
-        show_default=False,
-        help="How many of the newest to keep; by default as many as the chain keeps by itself.",
+        metavar="N",
+        show_default="as the chain keeps by itself",
+        help="Number of checkpoints to keep.",
     ),
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 _Target = Annotated[
     Path | None,
-    typer.Option(help="A new chain in an empty or new directory; this one stays as it is."),
+    typer.Option(
+        metavar="DIR",
+        help="Create a new chain here instead; must be empty or not exist.",
+        show_default=False,
+    ),
 ]
 
 
-def list_all(path: ChainPath, as_json: AsJson = False) -> None:
-    """What can be restored, and what it takes on disk; works while the chain is running.
+def list_all(chain: ChainDirectory, as_json: AsJson = False) -> None:
+    """List the checkpoints with their rows and their size on disk.
 
-    Bytes under `own` are freed when the checkpoint goes; those under `shared` are in files that
-    the live chain or other checkpoints have too.
+      evm-dex checkpoint list --chain my-chain
+      evm-dex checkpoint list --json --chain my-chain
+
+    Removing a checkpoint frees the bytes under `own`; those under `shared` are in files that the
+    live chain or other checkpoints also use. Works while the chain is running.
     """
     from checkpoint.manifest import list_checkpoints  # noqa: PLC0415 - loads the database
 
-    with explained():
-        found = list_checkpoints(require(path))
+    with report_errors():
+        found = list_checkpoints(require(chain))
     if as_json:
         print_json([_as_json(info) for info in found])
         return
@@ -94,43 +101,51 @@ def list_all(path: ChainPath, as_json: AsJson = False) -> None:
         console().print(checkpoint_rows_table(found))
 
 
-def create(path: ChainPath, as_json: AsJson = False) -> None:
-    """Make a checkpoint of the head now.
+def create(chain: ChainDirectory, as_json: AsJson = False) -> None:
+    """Create a checkpoint of the head.
 
-    evm-dex checkpoint create my-chain
+      evm-dex checkpoint create --chain my-chain
+
+    The chain must not be running.
     """
-    with explained(), existing(path) as dex:
+    with report_errors(), open_exclusive(chain) as dex:
         info = dex.create_checkpoint()
     _report(info, f"checkpoint of block {info.height} at {info.path}", as_json)
 
 
-def pin(path: ChainPath, height: Height, as_json: AsJson = False) -> None:
-    """Keep a checkpoint from being pruned; works while the chain is running.
+def pin(height: Height, chain: ChainDirectory, as_json: AsJson = False) -> None:
+    """Pin a checkpoint, so that it is never removed.
 
-    evm-dex checkpoint pin my-chain 12000
+      evm-dex checkpoint pin 12000 --chain my-chain
+
+    Works while the chain is running.
     """
-    _set_pinned(path, height, True, as_json)
+    _set_pinned(chain, height, True, as_json)
 
 
-def unpin(path: ChainPath, height: Height, as_json: AsJson = False) -> None:
-    """Let a checkpoint be pruned again; works while the chain is running.
+def unpin(height: Height, chain: ChainDirectory, as_json: AsJson = False) -> None:
+    """Unpin a checkpoint, so that it can be removed again.
 
-    evm-dex checkpoint unpin my-chain 12000
+      evm-dex checkpoint unpin 12000 --chain my-chain
+
+    Works while the chain is running.
     """
-    _set_pinned(path, height, False, as_json)
+    _set_pinned(chain, height, False, as_json)
 
 
-def prune(
-    path: ChainPath, keep: _Kept = None, dry_run: _DryRun = False, as_json: AsJson = False
+def remove(
+    chain: ChainDirectory, keep: _Kept = None, dry_run: DryRun = False, as_json: AsJson = False
 ) -> None:
-    """Remove all but the newest checkpoints; pinned ones stay and are not counted.
+    """Remove all but the newest checkpoints.
 
-    evm-dex checkpoint prune my-chain --keep 3 --dry-run
+      evm-dex checkpoint remove --keep 3 --dry-run --chain my-chain
+
+    Pinned checkpoints stay and are not counted. The chain must not be running.
     """
     from checkpoint import manager  # noqa: PLC0415 - loads the database
 
-    with explained():
-        gone = manager.prune_checkpoints(require(path), keep, dry_run=dry_run)
+    with report_errors():
+        gone = manager.prune_checkpoints(require(chain), keep, dry_run=dry_run)
     if as_json:
         print_json({"removed": [info.height for info in gone], "dry_run": dry_run})
         return
@@ -141,36 +156,36 @@ def prune(
 
 
 def restore(
-    path: ChainPath, height: Height = "latest", to: _Target = None, as_json: AsJson = False
+    chain: ChainDirectory, height: Height = "latest", to: _Target = None, as_json: AsJson = False
 ) -> None:
-    """Make a checkpoint the live store, or a new chain of its own, after proving it.
+    """Restore a checkpoint in place, or as a new chain.
 
-    evm-dex checkpoint restore my-chain 12000
+      evm-dex checkpoint restore 12000 --chain my-chain
+      evm-dex checkpoint restore 12000 --to what-if --chain my-chain
 
-    evm-dex checkpoint restore my-chain 12000 --to what-if
-
-    A kill at any moment leaves the old state or the new one; then run it again.
+    The checkpoint is proven first. If the command is interrupted, the chain has the old state or
+    the new one: run it again. With --to it works while the chain is running.
     """
     from checkpoint import restore as restoring  # noqa: PLC0415 - loads the database
 
     wanted = height_of(height)
-    with explained(), row_progress() as progress:
+    with report_errors(), row_progress() as progress:
         if to is None:
-            info = restoring.restore(require(path), wanted, progress=progress)
+            info = restoring.restore(require(chain), wanted, progress=progress)
         else:
-            info = restoring.restore_to(require(path), to, wanted, progress=progress)
+            info = restoring.restore_to(require(chain), to, wanted, progress=progress)
     where = "" if to is None else f" to {to}"
     _report(info, f"restored block {info.height}{where}", as_json)
 
 
-def _set_pinned(path: Path, height: str, pinned: bool, as_json: bool) -> None:
+def _set_pinned(chain: Path, height: str, pinned: bool, as_json: bool) -> None:
     from checkpoint.manager import set_pinned  # noqa: PLC0415 - loads the database
     from checkpoint.manifest import read_checkpoint  # noqa: PLC0415 - as above
     from checkpoint.restore import choose_checkpoint  # noqa: PLC0415 - as above
 
     wanted = height_of(height)
-    with explained():
-        info = choose_checkpoint(require(path), wanted)
+    with report_errors():
+        info = choose_checkpoint(require(chain), wanted)
         set_pinned(info, pinned)
     done = "pinned" if pinned else "no longer pinned"
     _report(read_checkpoint(info.path), f"block {info.height} is {done}", as_json)

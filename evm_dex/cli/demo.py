@@ -163,7 +163,7 @@ def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
     _step(console, f"Went on to block {height} with the same transactions: the same state roots.")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s. Look around:")
     command = "evm-dex" if shutil.which("evm-dex") else sys.argv[0]
-    looks = ("check", str(chain)), ("book", str(chain), "WETH")
+    looks = ("check", "--chain", str(chain)), ("book", "WETH", "--chain", str(chain))
     look = "\n".join(f"  {shlex.join((command, *arguments))}" for arguments in looks)
     console.print(look, highlight=False, markup=False, soft_wrap=True)
 
@@ -171,10 +171,13 @@ def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
 def _prepare(path: Path) -> None:
     """An empty directory; what an earlier run left there is removed, nothing else is."""
     if path.exists() and not path.is_dir():
-        raise DemoError(f"{path} is a file; choose another --path")
+        raise DemoError(f"--path must be a directory, got the file {path}: choose another")
     if path.exists() and any(path.iterdir()):
         if not (path / _MARK).exists():
-            raise DemoError(f"{path} holds something else; choose another --path")
+            raise DemoError(
+                f"--path must be empty or an earlier demo's, got {path} with other files: "
+                "choose another"
+            )
         shutil.rmtree(path)
     path.mkdir(parents=True, exist_ok=True)
     (path / _MARK).touch()

@@ -1,4 +1,4 @@
-"""Commands about the order history: its service, and the questions it answers."""
+"""Commands of the order history: its service, and queries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.shared import AsJson, explained, listening, print_json, require
+from evm_dex.cli.shared import AsJson, ChainDirectory, listening, print_json, report_errors, require
 from evm_dex.terminal.console import console, errors
 
 if TYPE_CHECKING:
@@ -21,15 +21,26 @@ if TYPE_CHECKING:
     from evm_dex.history.rebuild import Progress
     from evm_dex.history.stores.history_store import HistoryStore
 
-HELP = """The history of all orders, in tables one can ask.
+HELP = """Keep the history of all orders in a database, and query it.
 
-Beside a chain (running with a feed, or at rest):
+Fill a database from a chain, and answer queries over HTTP:
 
   evm-dex history serve --chain my-chain --store sqlite:history.db --http 8546
 
-  evm-dex history orders 0xf39F…2266 --store sqlite:history.db
+Or follow a running chain without delay:
 
+  evm-dex node --chain my-chain --history-feed 8600
+  evm-dex history serve --feed tcp://127.0.0.1:8600 --store sqlite:history.db
+
+Query the database:
+
+  evm-dex history orders 0xf39F…2266 --store sqlite:history.db
   evm-dex history order 17 --store sqlite:history.db --json
+
+Check it against the chain, or fill it anew:
+
+  evm-dex history verify --store sqlite:history.db --chain my-chain
+  evm-dex history rebuild --store sqlite:history.db --chain my-chain
 """
 
 _WIDTH = 240
@@ -37,24 +48,42 @@ _LARGEST = 2**63 - 1
 _Store = Annotated[
     str,
     typer.Option(
-        help="Where the history is kept: sqlite:PATH or cql://HOST:PORT/KEYSPACE.",
+        metavar="STORE",
+        help="Database of the history: sqlite:PATH or cql://HOST:PORT/KEYSPACE.",
         show_default=False,
     ),
 ]
 _Chain = Annotated[
     Path | None,
-    typer.Option(help="Read the outbox of the chain at this path.", show_default=False),
+    typer.Option(
+        "--chain", metavar="DIR", help="Directory of the chain to read from.", show_default=False
+    ),
 ]
 _FeedAddress = Annotated[
     str | None,
-    typer.Option("--feed", help="Read from a running chain: tcp://HOST:PORT.", show_default=False),
+    typer.Option(
+        "--feed",
+        metavar="ADDRESS",
+        help="Feed of a running chain to read from: tcp://HOST:PORT.",
+        show_default=False,
+    ),
 ]
-_User = Annotated[str, typer.Argument(help="Address of an account.", show_default=False)]
-_Market = Annotated[str | None, typer.Option(help="Only of this market.", show_default=False)]
-_Exchange = Annotated[str | None, typer.Option(help="spot or perp.", show_default=False)]
-_Limit = Annotated[int, typer.Option(min=1, max=1_000, help="Lines at most.")]
+_User = Annotated[str, typer.Argument(help="Address of the user.", show_default=False)]
+_Market = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Show only this market.", show_default=False)
+]
+_Exchange = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Show only this exchange: spot or perp.", show_default=False),
+]
+_Limit = Annotated[
+    int, typer.Option(min=1, max=1_000, metavar="N", help="Maximum number of lines.")
+]
 _Before = Annotated[
-    str | None, typer.Option(help="Go on behind a page: what its end says.", show_default=False)
+    str | None,
+    typer.Option(
+        metavar="CURSOR", help="Continue after the page that ended with it.", show_default=False
+    ),
 ]
 
 
@@ -65,20 +94,29 @@ def serve(
     http: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Answer questions at this port; 0: any.", show_default=False
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Port for queries over HTTP and WebSocket; 0 for any free one.",
+            show_default="none",
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
-    name: Annotated[str, typer.Option(help="What the chain knows this consumer as.")] = "history",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of this consumer at the chain.")
+    ] = "history",
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every batch.")] = False,
 ) -> None:
-    """Carry the chain's outbox into a store, for as long as it runs.
+    """Copy the chain's order events into a store, until stopped.
 
-    evm-dex history serve --feed tcp://127.0.0.1:8600 --store sqlite:history.db --http 8546
+      evm-dex history serve --feed tcp://127.0.0.1:8600 --store sqlite:history.db --http 8546
+      evm-dex history serve --chain my-chain --store sqlite:history.db
 
-    Goes on where it was, after any crash. Logs are JSON lines on stderr. With --feed it follows a
-    chain that another process runs, without delay; with --chain it looks at the chain's files
-    every second.
+    Continues where it stopped, after a crash too. Writes its log to stderr as JSON lines. With
+    --feed it follows a running chain without delay; with --chain it reads the chain's files every
+    second.
     """
     import asyncio  # noqa: PLC0415 - only here
 
@@ -104,18 +142,27 @@ def orders(
     store: _Store,
     market: _Market = None,
     exchange: _Exchange = None,
-    history: Annotated[bool, typer.Option("--history", help="All changes instead.")] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show every change of all orders instead.")
+    ] = False,
     status: Annotated[
         str | None,
-        typer.Option(help="With --history: changes that led to it.", show_default=False),
+        typer.Option(
+            metavar="STATUS",
+            help="With --history: show only changes to this status.",
+            show_default=False,
+        ),
     ] = None,
     limit: _Limit = 100,
     before: _Before = None,
     as_json_: AsJson = False,
 ) -> None:
-    """A user's open orders, or with --history every change of all of them, newest first.
+    """Show a user's open orders, or every change of all orders.
 
-    evm-dex history orders 0xf39F…2266 --store sqlite:history.db --history --status filled
+      evm-dex history orders 0xf39F…2266 --store sqlite:history.db
+      evm-dex history orders 0xf39F…2266 --store sqlite:history.db --history --status filled
+
+    Newest first.
     """
     from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
 
@@ -134,12 +181,12 @@ def orders(
 
 def order(
     order_id: Annotated[
-        int, typer.Argument(min=1, max=_LARGEST, help="Id of an order.", show_default=False)
+        int, typer.Argument(min=1, max=_LARGEST, help="Id of the order.", show_default=False)
     ],
     store: _Store,
     as_json_: AsJson = False,
 ) -> None:
-    """One order with all its changes and fills.
+    """Show one order with all its changes and fills.
 
     evm-dex history order 17 --store sqlite:history.db
     """
@@ -148,7 +195,7 @@ def order(
     with _asking(store) as kept:
         found = answers.whole_order(kept, order_id)
         if found is None:
-            raise answers.BadQuestion(f"the history knows nothing of order {order_id}")
+            raise answers.BadQuestion(f"the history has no order {order_id}")
         _show(found, "changes", as_json_)
 
 
@@ -161,7 +208,7 @@ def fills(
     before: _Before = None,
     as_json_: AsJson = False,
 ) -> None:
-    """A user's fills, newest first.
+    """Show a user's fills, newest first.
 
     evm-dex history fills 0xf39F…2266 --store sqlite:history.db --exchange perp
     """
@@ -174,7 +221,7 @@ def fills(
 
 
 def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
-    """A user's totals by market.
+    """Show a user's statistics by market.
 
     evm-dex history stats 0xf39F…2266 --store sqlite:history.db
     """
@@ -192,10 +239,13 @@ def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
 
 def stream(
     store: _Store,
-    after: Annotated[int, typer.Option(min=0, max=_LARGEST, help="Begin behind this event.")] = 0,
+    after: Annotated[
+        int,
+        typer.Option(min=0, max=_LARGEST, metavar="EVENT", help="Id of the event to start after."),
+    ] = 0,
     limit: _Limit = 100,
 ) -> None:
-    """All updates in their order, one JSON document per line.
+    """Print all order updates in order, a JSON document per line.
 
     evm-dex history stream --store sqlite:history.db --after 1000
     """
@@ -208,12 +258,14 @@ def stream(
 
 def verify(
     store: _Store,
-    chain: Annotated[Path, typer.Option(help="The chain.", show_default=False)],
+    chain: ChainDirectory,
     as_json_: AsJson = False,
 ) -> None:
-    """Hold every table against the chain's own rows; the chain may be running.
+    """Check every table against the chain's own rows.
 
-    evm-dex history verify --store sqlite:history.db --chain my-chain
+      evm-dex history verify --store sqlite:history.db --chain my-chain
+
+    Exits with 1 if anything differs. Works while the chain is running.
     """
     from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
     from evm_dex.history.verify_history import verify as differences_of  # noqa: PLC0415 - as above
@@ -230,7 +282,7 @@ def verify(
         for difference in differences:
             errors().print(f"[red]differs:[/] {difference}", highlight=False, soft_wrap=True)
         if not differences:
-            console().print("The history is what the chain's rows say.")
+            console().print("The history agrees with the chain's rows.")
     if differences:
         raise typer.Exit(1)
 
@@ -242,22 +294,25 @@ def rebuild(
     stream_of: Annotated[
         str | None,
         typer.Option(
-            "--from", help="A store whose stream has what was pruned.", show_default=False
+            "--from",
+            metavar="STORE",
+            help="Another store, for events that the chain has already removed.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Empty a store and fill it again from event 1 on.
+    """Empty a store, and fill it again from the first event on.
 
-    evm-dex history rebuild --store sqlite:history.db --chain my-chain
+      evm-dex history rebuild --store sqlite:history.db --chain my-chain
+      evm-dex history rebuild --store sqlite:new.db --from sqlite:history.db --chain my-chain
 
-    From the chain's outbox; from the stream of another store; or from both, where the outbox was
-    pruned.
+    Reads the chain, another store, or both where the chain has already removed old events.
     """
     from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.rebuild import rebuild as fill  # noqa: PLC0415 - loads the feed
     from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - as above
 
-    with _following(), explained(ValueError):
+    with _following(), report_errors(ValueError):
         if stream_of == store:
             raise BadQuestion("--from must be another store than --store")
         source = _feed(chain, feed) if chain or feed else None
@@ -268,27 +323,35 @@ def rebuild(
 
 
 def consumers(
-    path: Annotated[Path, typer.Argument(help="Directory of a chain.", show_default=False)],
+    chain: ChainDirectory,
     forget: Annotated[
-        str | None, typer.Option(help="Let the outbox go on without this one.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Remove this consumer, so that nothing is kept for it.",
+            show_default=False,
+        ),
     ] = None,
     as_json_: AsJson = False,
 ) -> None:
-    """Who reads the outbox, and how far each is; events they need are not pruned.
+    """List the consumers of order events, and how far each has read.
 
-    evm-dex history consumers my-chain
+      evm-dex history consumers --chain my-chain
+      evm-dex history consumers --forget history --chain my-chain
+
+    The chain keeps every event that a listed consumer has not read.
     """
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
     from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - as above
     from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
     from evm_dex.orderlog import cursors as registered  # noqa: PLC0415 - as above
 
-    with explained(BadQuestion):
+    with report_errors(BadQuestion):
         if forget is not None:
-            with closing(RocksStore(require(path))) as store:
+            with closing(RocksStore(require(chain))) as store:
                 if not registered.forget(store, forget):
                     raise BadQuestion(f"no consumer {forget!r} is registered")
-        with closing(ReadOnlyStore(require(path))) as looked_at:
+        with closing(ReadOnlyStore(require(chain))) as looked_at:
             known = registered.cursors(looked_at)
     if as_json_:
         print_json(known)
@@ -300,38 +363,38 @@ def consumers(
 
 
 def _feed(chain: Path | None, address: str | None) -> Feed:
-    """The one source that was given. Raises BadQuestion."""
+    """Open the one source that was given. Raises BadQuestion."""
     from evm_dex.history.feed_client import ChainFeed, RemoteFeed  # noqa: PLC0415 - loads zmq
     from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
 
     if (chain is None) == (address is None):
-        raise BadQuestion("give either --chain PATH or --feed tcp://HOST:PORT")
+        raise BadQuestion("give either --chain DIR or --feed tcp://HOST:PORT")
     if chain is not None:
         return ChainFeed(require(chain))
     assert address is not None, "one of them is given"
     if not address.startswith("tcp://") or not address.rpartition(":")[2].isdecimal():
-        raise BadQuestion(f"{address!r} is no feed: write tcp://HOST:PORT")
+        raise BadQuestion(f"--feed must be tcp://HOST:PORT, got {address!r}")
     return RemoteFeed(address)
 
 
 @contextmanager
 def _following() -> Iterator[None]:
-    """What can go wrong with a feed and the store it goes into is explained."""
+    """Report errors of a feed and of the store it fills."""
     from evm_dex.history.feed import FeedRefused, FeedUnavailable  # noqa: PLC0415 - loads the chain
 
-    with _explained(), explained(FeedRefused, FeedUnavailable):
+    with _explained(), report_errors(FeedRefused, FeedUnavailable):
         yield
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What can go wrong with a store and a question is explained."""
+    """Report errors of a store and of a query."""
     from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.stores import history_store, open_store  # noqa: PLC0415 - as above
     from evm_dex.orderlog.order_update import UnknownUpdate  # noqa: PLC0415 - as above
 
     expected = (history_store.StoreBroken, history_store.StoreUnavailable, open_store.UnknownStore)
-    with explained(BadQuestion, UnknownUpdate, *expected):
+    with report_errors(BadQuestion, UnknownUpdate, *expected):
         yield
 
 

@@ -1,4 +1,4 @@
-"""The command that serves a chain to other programs."""
+"""The command that serves a chain over JSON-RPC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.shared import explained, listening
+from evm_dex.cli.shared import listening, report_errors
 from evm_dex.terminal.console import console, errors, escape
 
 if TYPE_CHECKING:
@@ -21,41 +21,131 @@ if TYPE_CHECKING:
 
 _ETHER = 10**18
 
-Host = Annotated[str, typer.Option(help="Address to listen on; others than this machine's may "
-                                        "then reach it.")]  # fmt: skip
-Port = Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 for any free one.")]
-Db = Annotated[Path | None, typer.Option("--db", help="Directory of a chain on disk, made if "
-                                         "need be.", show_default="in memory")]  # fmt: skip
-GenesisPath = Annotated[Path | None, typer.Option("--genesis", help="TOML or JSON file for a new "
-                                                  "chain.", show_default=False)]  # fmt: skip
-Accounts = Annotated[int, typer.Option("--accounts", "-a", min=1, max=1000, help="How many.")]
-Mnemonic = Annotated[str, typer.Option("--mnemonic", "-m", help="That the accounts come from.",
-                                       show_default="test test … junk")]  # fmt: skip
-Balance = Annotated[int, typer.Option(min=0, help="Ether of each account of a new chain.")]
-BlockTime = Annotated[float | None, typer.Option("--block-time", "-b", min=0.01, help="Seconds "
-                      "from block to block, instead of one per transaction.")]  # fmt: skip
-NoMining = Annotated[bool, typer.Option("--no-mining", help="Only make blocks when asked to.")]
-ChainId = Annotated[int | None, typer.Option(min=1, help="Of a new chain.", show_default="31337")]
-GasLimit = Annotated[int | None, typer.Option(min=1_000_000, help="Of a new chain's blocks.",
-                                              show_default="30000000")]  # fmt: skip
-Interval = Annotated[int | None, typer.Option("--checkpoint-interval", min=1, help="Blocks "
-                     "between checkpoints.", show_default="as before; first 1000")]  # fmt: skip
-KeepLimit = Annotated[int, typer.Option(min=0, help="Triggers and liquidations the keeper does "
-                                        "at the beginning of a block; 0 for none.")]  # fmt: skip
-Cors = Annotated[list[str] | None, typer.Option(help="Origin whose pages may ask, or *; can be "
-                                                "repeated.", show_default="none")]  # fmt: skip
-NoCheats = Annotated[bool, typer.Option("--no-cheats", help="Without the methods only a test "
-                                        "chain has.")]  # fmt: skip
-HistoryFeed = Annotated[int | None, typer.Option(min=1, max=65534, help="Port from which order "
-                        "histories are fed, see evm-dex history; news at the next one.",
-                        show_default="none")]  # fmt: skip
-Silent = Annotated[bool, typer.Option("--silent", "-q", help="Print nothing but errors.")]
+Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all interfaces.")
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port", "-p", min=0, max=65535, metavar="PORT", help="Port; 0 for any free one."
+    ),
+]
+Chain = Annotated[
+    Path | None,
+    typer.Option(
+        "--chain",
+        metavar="DIR",
+        help="Directory of the chain, created if missing.",
+        show_default="in memory",
+    ),
+]
+GenesisPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--genesis",
+        metavar="FILE",
+        help="Genesis file of a new chain, in TOML or JSON.",
+        show_default=False,
+    ),
+]
+Accounts = Annotated[
+    int,
+    typer.Option(
+        "--accounts",
+        "-a",
+        min=1,
+        max=1000,
+        metavar="N",
+        help="Number of accounts to create and fund.",
+    ),
+]
+Mnemonic = Annotated[
+    str,
+    typer.Option(
+        "--mnemonic",
+        "-m",
+        metavar="WORDS",
+        help="BIP-39 phrase to derive the accounts from.",
+        show_default="test test … junk",
+    ),
+]
+Balance = Annotated[
+    int,
+    typer.Option(min=0, metavar="ETHER", help="Balance of each account of a new chain, in ether."),
+]
+BlockTime = Annotated[
+    float | None,
+    typer.Option(
+        "--block-time",
+        "-b",
+        min=0.01,
+        metavar="SECONDS",
+        help="Seconds between blocks.",
+        show_default="a block per transaction",
+    ),
+]
+NoMining = Annotated[
+    bool, typer.Option("--no-mining", help="Make no blocks by itself; mine with evm_mine.")
+]
+ChainId = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Chain id of a new chain.", show_default="31337"),
+]
+GasLimit = Annotated[
+    int | None,
+    typer.Option(
+        min=1_000_000,
+        metavar="GAS",
+        help="Gas limit of a new chain's blocks.",
+        show_default="30000000",
+    ),
+]
+Interval = Annotated[
+    int | None,
+    typer.Option(
+        "--checkpoint-interval",
+        min=1,
+        metavar="N",
+        help="Number of blocks between checkpoints.",
+        show_default="as before; at first 1000",
+    ),
+]
+KeepLimit = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Triggers and liquidations that the keeper may execute per block; 0 for no keeper.",
+    ),
+]
+Cors = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ORIGIN",
+        help="Origin of web pages that may send requests, or *; can be repeated.",
+        show_default="none",
+    ),
+]
+NoCheats = Annotated[
+    bool, typer.Option("--no-cheats", help="Serve only the methods of a real chain.")
+]
+HistoryFeed = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=65534,
+        metavar="PORT",
+        help="Serve order events to `evm-dex history serve --feed` here and at the next port.",
+        show_default="none",
+    ),
+]
+Silent = Annotated[bool, typer.Option("--silent", "-q", help="Print only errors.")]
 
 
 def node(
     host: Host = "127.0.0.1",
     port: Port = 8545,
-    db: Db = None,
+    chain: Chain = None,
     genesis: GenesisPath = None,
     accounts: Accounts = 10,
     mnemonic: Mnemonic = "",
@@ -71,25 +161,29 @@ def node(
     history_feed: HistoryFeed = None,
     silent: Silent = False,
 ) -> None:
-    """Serve a chain over JSON-RPC, by HTTP and WebSocket; what ethers, viem and web3.py speak.
+    """Serve a chain over JSON-RPC, by HTTP and WebSocket.
 
-    evm-dex node
+      evm-dex node
+      evm-dex node --chain my-chain --block-time 2 --port 9545
+      evm-dex node --chain my-chain --keep-limit 100 --history-feed 8600
 
-    evm-dex node --db my-chain --block-time 2 --port 9545
-
-    Options have the names they have in anvil. Ends cleanly by Ctrl-C, with all blocks on disk.
+    ethers, viem, web3.py, cast and forge connect to http://127.0.0.1:8545; in a browser that is a
+    page with the order books. Options are named as in anvil where they mean the same. Stop it
+    with Ctrl-C: every block is on disk.
     """
     import asyncio  # noqa: PLC0415 - no other command serves
 
     if no_mining and block_time is not None:
-        raise typer.BadParameter("--no-mining and --block-time contradict each other: give one")
+        raise typer.BadParameter(
+            "--no-mining and --block-time contradict each other: give only one"
+        )
 
-    with explained(ValueError), ExitStack() as opened:
+    with report_errors(ValueError), ExitStack() as opened:
         with loading():
             from evm_dex.node.node_config import Setup  # noqa: PLC0415 - loads the whole chain
 
             setup = Setup(
-                path=db,
+                path=chain,
                 genesis=genesis,
                 accounts=accounts,
                 mnemonic=mnemonic,
@@ -111,7 +205,7 @@ def node(
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """What is loaded stays: looking for garbage in it would be a tenth of the time it takes."""
+    """Load without garbage collection, which would take a tenth of the time and find nothing."""
     gc.disable()
     try:
         yield
@@ -122,7 +216,7 @@ def loading() -> Iterator[None]:
 
 @contextmanager
 def _fed(dex: Dex, port: int | None) -> Iterator[None]:
-    """Order histories of other processes may read the chain's outbox meanwhile."""
+    """Serve the chain's outbox to order histories of other processes."""
     if port is None:
         yield
         return

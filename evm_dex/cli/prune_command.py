@@ -1,4 +1,4 @@
-"""The command that gives back the disk old states take."""
+"""The command that frees the disk space of old states."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import typer
 
 from evm_dex.cli.shared import (
     AsJson,
-    ChainPath,
-    explained,
+    ChainDirectory,
+    DryRun,
     print_json,
+    report_errors,
     require,
 )
 from evm_dex.terminal.console import console, progress_bars
@@ -26,35 +27,36 @@ _KeepStates = Annotated[
     int | None,
     typer.Option(
         min=1,
-        show_default=False,
-        help="How many of the last blocks' states to keep; by default all one can go back to.",
+        metavar="N",
+        show_default="as far as a rollback can go",
+        help="Number of newest blocks whose states to keep.",
     ),
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 
 
 def prune(
-    path: ChainPath,
+    chain: ChainDirectory,
     keep_states: _KeepStates = None,
-    dry_run: _DryRun = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove states too old to go back to, and give their disk back; proves the head unchanged.
+    """Remove old states, and free their disk space.
 
-    evm-dex prune my-chain --dry-run
+      evm-dex prune --dry-run --chain my-chain
+      evm-dex prune --keep-states 128 --chain my-chain
 
-    evm-dex prune my-chain --keep-states 128
+    Removes trie nodes and code that no kept state needs, the undo rows of those states, and
+    checkpoints beyond the number that the chain keeps. Blocks, transactions, receipts and logs
+    stay, and so do the states of the genesis and the head, which is proven unchanged.
 
-    What goes: trie nodes and code that no kept state needs, undo rows below the window, and
-    checkpoints beyond those the chain keeps. Blocks, transactions, receipts and logs stay, and so
-    do the states of the genesis and the head. The chain must not be running. It can be
-    interrupted at any moment and run again. Disk that checkpoints share is free when they go.
+    The chain must not be running. If the command is interrupted, run it again. Space that
+    checkpoints share is free when they are removed.
     """
     from checkpoint.pruning import prune_states  # noqa: PLC0415 - loads the database
 
-    with explained(), _phases() as progress:
+    with report_errors(), _phases() as progress:
         report = prune_states(
-            require(path), keep_states=keep_states, dry_run=dry_run, progress=progress
+            require(chain), keep_states=keep_states, dry_run=dry_run, progress=progress
         )
     if as_json:
         sizes = {"before": asdict(report.before), "after": asdict(report.after)}
@@ -81,7 +83,7 @@ def _print(report: PruneReport, dry_run: bool) -> None:
 
 @contextmanager
 def _phases() -> Iterator[Callable[[str, int, int], None]]:
-    """One bar that is named for what is being done."""
+    """Show one progress bar, named after the current phase."""
     with progress_bars() as progress:
         task = progress.add_task("Opening", total=None)
 

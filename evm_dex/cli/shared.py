@@ -1,4 +1,4 @@
-"""What the commands share: where they print, how they open a chain, how they explain."""
+"""Options and helpers of several commands: opening a chain, reporting errors, progress."""
 
 from __future__ import annotations
 
@@ -22,55 +22,57 @@ from precompiles.ledger.storage import UntrustedStorage
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
 
-ChainPath = Annotated[
-    Path, typer.Argument(help="Directory of a chain on disk.", show_default=False)
+ChainDirectory = Annotated[
+    Path,
+    typer.Option("--chain", metavar="DIR", help="Directory of the chain.", show_default=False),
 ]
-Height = Annotated[str, typer.Argument(help="A height, or latest.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON for other programs.")]
+Height = Annotated[str, typer.Argument(help="Height of a checkpoint, or latest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")]
 
-_NO_LISTENING = (EACCES, EADDRINUSE, EADDRNOTAVAIL)
+_CANNOT_LISTEN = (EACCES, EADDRINUSE, EADDRNOTAVAIL)
 _MEANWHILE = (
-    ". Meanwhile these work beside it: check, book, positions, history verify, checkpoint list, "
-    "verify, diff, export, pin, unpin and restore --to"
+    ". These commands work while a chain is running: check, book, positions, history verify, "
+    "checkpoint list, verify, diff, export, pin, unpin and restore --to"
 )
 
 
 def height_of(text: str, others: str = "latest") -> int | None:
-    """The height somebody typed; None for the latest checkpoint. Raises BadParameter.
+    """Parse a height; None means the latest checkpoint. Raises BadParameter.
 
-    `others` are the words that the command takes instead.
+    `others` names the words that the command accepts instead of a height.
     """
     if text != "latest" and not (text.isascii() and text.isdecimal()):
-        raise typer.BadParameter(f"{text!r} is neither a height nor {others}")
+        raise typer.BadParameter(f"must be a height or {others}, got {text!r}")
     return None if text == "latest" else int(text)
 
 
 def print_json(content: object) -> None:
-    """For other programs."""
+    """Print a result as one line of JSON."""
     typer.echo(json.dumps(content))
 
 
 @contextmanager
 def row_progress(description: str = "Verifying") -> Iterator[Callable[[int, int], None]]:
-    """A bar for work that tells how many rows of how many it has done."""
+    """Show a progress bar; call what is yielded with the rows done and their total."""
     with progress_bars() as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def require(path: Path) -> Path:
-    """A path that has a chain, so that a mistyped one is not made into an empty chain.
+    """Return the path if there is a chain, so that a typo does not create an empty one.
 
-    One whose database is gone has checkpoints still, to be listed and restored.
+    A chain that lost its database may still have checkpoints to list and restore.
     """
     if not (path / "db").is_dir() and not (path / "checkpoints").is_dir():
-        raise ChainError(f"there is no chain at {path}; `evm-dex node --db {path}` makes one")
+        raise ChainError(f"there is no chain at {path}: `evm-dex node --chain {path}` creates one")
     return path
 
 
 @contextmanager
-def existing(path: Path) -> Iterator[Dex]:
-    """A chain to change. Raises StoreLocked while another process holds it."""
+def open_exclusive(path: Path) -> Iterator[Dex]:
+    """Open a chain to change it. Raises StoreLocked while another process holds it."""
     require(path)
     with ExitStack() as stack:
         with errors().status("Opening the chain …"):
@@ -79,51 +81,51 @@ def existing(path: Path) -> Iterator[Dex]:
 
 
 @contextmanager
-def looking_at(path: Path) -> Iterator[Dex]:
-    """A chain to look at, also while another process holds it."""
+def open_readonly(path: Path) -> Iterator[Dex]:
+    """Open a chain to read it, also while another process holds it."""
     with ExitStack() as stack:
         try:
-            dex = stack.enter_context(existing(path))
+            dex = stack.enter_context(open_exclusive(path))
         except StoreLocked as held:
-            tell_holder(held)
-            with errors().status("Reading beside it …"):
+            warn_locked(held)
+            with errors().status("Reading the chain …"):
                 dex = stack.enter_context(evm_dex.open_beside(path))
         yield dex
 
 
-def tell_if_held(path: Path) -> None:
-    """The same for what is read beside in any case."""
+def warn_if_locked(path: Path) -> None:
+    """Warn if another process holds the chain, for commands that never open it themselves."""
     from checkpoint.lock import holder_of  # noqa: PLC0415 - loads the database
 
     held = holder_of(path / "lock")
     if held is not None:
-        tell_holder(held)
+        warn_locked(held)
 
 
-def tell_holder(held: StoreLocked) -> None:
-    """Say, beside the output, that what follows is read beside another process."""
-    said = f"held by {escape(held.holder)}; reading beside it"
+def warn_locked(held: StoreLocked) -> None:
+    """Say on stderr that the chain is read while another process holds it."""
+    said = f"held by {escape(held.holder)}; reading it meanwhile"
     errors().print(said, style="yellow", highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def listening(host: str, port: int, option: str) -> Iterator[None]:
-    """Why nothing can listen there, and what to do. Raises ChainError."""
+    """Turn a failure to listen into a ChainError that says what to change."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_LISTENING and not isinstance(error, gaierror):
+        if error.errno not in _CANNOT_LISTEN and not isinstance(error, gaierror):
             raise
         why = error.strerror or str(error)
-        if error.errno in _NO_LISTENING:  # whose texts from asyncio vary between Pythons
+        if error.errno in _CANNOT_LISTEN:  # whose texts from asyncio vary between Pythons
             why = os.strerror(error.errno)
         said = f"can't listen at {host}:{port}: {why.lower()}; choose another {option} or --host"
         raise ChainError(said) from None
 
 
 @contextmanager
-def explained(*expected: type[Exception]) -> Iterator[None]:
-    """What can go wrong becomes one line, not a traceback."""
+def report_errors(*expected: type[Exception]) -> Iterator[None]:
+    """Print errors of the store, the chain and the disk as one line, and exit with 1."""
     kinds: tuple[type[Exception], ...] = (StoreError, ChainError, UntrustedStorage, OSError)
     try:
         yield

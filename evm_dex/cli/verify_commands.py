@@ -1,4 +1,4 @@
-"""Commands that read checkpoints and the head: proving them, and what differs between two."""
+"""Commands that verify checkpoints and the head, and compare two states."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import typer
 from checkpoint.errors import StoreError
 from evm_dex.cli.shared import (
     AsJson,
-    ChainPath,
+    ChainDirectory,
     Height,
-    explained,
     height_of,
     print_json,
+    report_errors,
     require,
     row_progress,
-    tell_if_held,
+    warn_if_locked,
 )
 from evm_dex.terminal.console import console, escape
 from evm_dex.terminal.tables import difference_table, table_name
@@ -32,21 +32,28 @@ if TYPE_CHECKING:
     from precompiles.ledger.storage import RowChange
 
 _Progress = Callable[[int, int], None]
-_All = Annotated[bool, typer.Option("--all", help="Every checkpoint there is.")]
-_Head = Annotated[bool, typer.Option("--head", help="The live store instead of a checkpoint.")]
+_All = Annotated[bool, typer.Option("--all", help="Verify every checkpoint.")]
+_Head = Annotated[
+    bool, typer.Option("--head", help="Verify the live store instead of a checkpoint.")
+]
 _Deep = Annotated[
     bool,
     typer.Option(
-        "--deep", help="Also decode every row, hold indexes and invariants, walk the state."
+        "--deep",
+        help="Also decode every row, check indexes and invariants, and walk the state trie.",
     ),
 ]
-_At = Annotated[str | None, typer.Option("--height", help="The same as HEIGHT.")]
-_Limit = Annotated[int, typer.Option(min=0, help="Rows to show; all are counted.")]
-_Side = Annotated[str, typer.Argument(help="A height, latest, or head.", show_default=False)]
+_At = Annotated[str | None, typer.Option("--height", hidden=True)]
+_Limit = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Number of rows to show; all are counted.")
+]
+_Side = Annotated[
+    str, typer.Argument(help="Height of a checkpoint, latest, or head.", show_default=False)
+]
 
 
 def verify(
-    path: ChainPath,
+    chain: ChainDirectory,
     height: Height = "latest",
     at: _At = None,
     every: _All = False,
@@ -54,29 +61,29 @@ def verify(
     deep: _Deep = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove a checkpoint without touching anything; works while the chain is running.
+    """Prove a checkpoint against its block hash.
 
-    evm-dex checkpoint verify my-chain 12000
+      evm-dex checkpoint verify 12000 --chain my-chain
+      evm-dex checkpoint verify --all --deep --chain my-chain
 
-    evm-dex checkpoint verify my-chain --all --deep
-
-    Its files against its manifest, then rows → digest → storage slot → state root → header →
-    block hash; names the first thing that differs.
+    Checks the files against the manifest, then rows → digest → storage slot → state root →
+    header → block hash, and names the first difference. Changes nothing. Exits with 1 if anything
+    is wrong. Works while the chain is running.
     """
     from checkpoint.manifest import list_checkpoints  # noqa: PLC0415 - loads the database
     from checkpoint.restore import choose_checkpoint  # noqa: PLC0415 - as above
 
     wanted = height_of(at or height)
     results: list[dict[str, object]] = []
-    with explained(), row_progress() as progress:
+    with report_errors(), row_progress() as progress:
         if head:
-            tell_if_held(path)
-            results.append(_prove_head(require(path), deep, progress))
+            warn_if_locked(chain)
+            results.append(_prove_head(require(chain), deep, progress))
         else:
             chosen = (
-                list_checkpoints(require(path))
+                list_checkpoints(require(chain))
                 if every
-                else (choose_checkpoint(require(path), wanted),)
+                else (choose_checkpoint(require(chain), wanted),)
             )
             results += [_prove(info, deep, progress) for info in chosen]
     _show_results(results, deep, as_json)
@@ -84,13 +91,14 @@ def verify(
 
 
 def diff(
-    path: ChainPath, old: _Side, new: _Side, limit: _Limit = 20, as_json: AsJson = False
+    old: _Side, new: _Side, chain: ChainDirectory, limit: _Limit = 20, as_json: AsJson = False
 ) -> None:
-    """What changed between two states, row by row; works while the chain is running.
+    """Show every row that differs between two states.
 
-    evm-dex checkpoint diff my-chain 12000 13000
+      evm-dex checkpoint diff 12000 13000 --chain my-chain
+      evm-dex checkpoint diff latest head --limit 100 --chain my-chain
 
-    evm-dex checkpoint diff my-chain latest head --limit 100
+    Works while the chain is running.
     """
     from checkpoint import diff as diffing  # noqa: PLC0415 - loads the database
     from checkpoint.snapshot_source import open_snapshot  # noqa: PLC0415 - as above
@@ -98,9 +106,9 @@ def diff(
     counts: dict[int, Counts] = {}
     shown: list[RowChange] = []
     with (
-        explained(),
-        open_snapshot(require(path), _side(path, old)) as before,
-        open_snapshot(path, _side(path, new)) as after,
+        report_errors(),
+        open_snapshot(require(chain), _side(chain, old)) as before,
+        open_snapshot(chain, _side(chain, new)) as after,
         row_progress("Comparing") as progress,
     ):
         for change in diffing.differing_rows(before, after, progress):
@@ -167,13 +175,13 @@ def _show_results(results: list[dict[str, object]], deep: bool, as_json: bool) -
 
 
 def _side(path: Path, text: str) -> int | None:
-    """A height; None for the head."""
+    """Return the height of a checkpoint; None for the head."""
     from checkpoint.restore import choose_checkpoint  # noqa: PLC0415 - loads the database
 
     if text == "head":
-        tell_if_held(path)
+        warn_if_locked(path)
         return None
-    wanted = height_of(text, "latest nor head")
+    wanted = height_of(text, "latest or head")
     return choose_checkpoint(path, None).height if wanted is None else wanted
 
 

@@ -92,7 +92,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if asked is not None and asked != kept[name]:
                 raise ValueError(
                     f"--{name} {asked} is for a new chain, the one at {self.path} was begun with "
-                    f"{kept[name]}: leave it out, or choose another --db"
+                    f"{kept[name]}: leave it out, or choose another --chain"
                 )
 
     @cached_property

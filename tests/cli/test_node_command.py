@@ -49,7 +49,7 @@ def ask(url: str, method: str, *params: Any) -> Any:
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_and_started_again_it_has_all_it_had(tmp_path: Path, stop: int) -> None:
-    options = ("--db", str(tmp_path / "chain"))
+    options = ("--chain", str(tmp_path / "chain"))
     with running(*options, stop=stop) as (url, _):
         sent = ask(url, "eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x5"})
         head = ask(url, "eth_getBlockByNumber", "latest", False)

@@ -13,12 +13,12 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 import evm_dex
+from tests.cli.test_node_command import running
 from tests.node.browser import Page, browser
 from tests.node.served import OTHER, OWNER, served
-from tests.cli.test_node_command import running
 from tests.node.trading import ask, trade
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 WETH = 10**18
 USDC = 10**6
 MINUS = "\N{MINUS SIGN}"

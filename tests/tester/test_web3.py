@@ -12,6 +12,8 @@ import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.clients.running import ROOT, skip_without
 
 SOURCES = ROOT / ".web3"
@@ -39,6 +41,7 @@ def outcomes(backend: str, report: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_case_ends_as_on_the_stock_backend(tmp_path: Path) -> None:
     skip_without(SOURCES / FILE, "web3.py's own test file", "web3")
     with ThreadPoolExecutor() as at_once:

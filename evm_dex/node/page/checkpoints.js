@@ -8,7 +8,7 @@ export function showCheckpoints(checkpoints) {
   if (!checkpoints.length) {
     showEmpty(body,
       "No checkpoints. A chain on disk makes one every so many blocks:",
-      "evm-dex node --db my-chain \\\n    --checkpoint-interval 100");
+      "evm-dex node --chain my-chain \\\n    --checkpoint-interval 100");
     return;
   }
   const columns = [

@@ -165,4 +165,4 @@ def test_commands_that_need_the_lock_name_its_holder_and_what_works(
         dex.mine()
         told = run("checkpoint", command, tmp_path, code=1)[1].replace("\n", " ")
         assert f"is in use by process {os.getpid()} (" in told
-        assert "Meanwhile these work beside it: check, book, positions" in told
+        assert "These commands work while a chain is running: check, book, positions" in told
