@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from precompiles.types import Address
 
@@ -36,6 +36,9 @@ class CallContext(Protocol):
 
     def gas_remaining(self) -> int:
         """Gas that could still be charged."""
+
+    def lose(self, reason: str) -> NoReturn:
+        """Fail the frame with all its gas gone and no output; `reason` is for people."""
 
     def emit(self, topics: tuple[int, ...], data: bytes) -> None:
         """Append an event log under the precompile's address; topics are 256-bit words."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from precompiles.context import OutOfGas
 from precompiles.errors import ContractError
@@ -42,6 +43,11 @@ class StandaloneContext:
     def gas_remaining(self) -> int:
         """Gas left."""
         return self.gas
+
+    def lose(self, reason: str) -> NoReturn:
+        """Lose all gas."""
+        self.gas = 0
+        raise OutOfGas(reason)
 
     def emit(self, topics: tuple[int, ...], data: bytes) -> None:
         """Keep a log."""

@@ -65,6 +65,7 @@ MAY_IMPORT = {
     ),
     "precompiles.spot": (*SHARED, "precompiles.spot"),
     "precompiles.perp": (*SHARED, "precompiles.perp"),
+    "precompiles.hyper": (*SHARED, "precompiles.spot", "precompiles.perp", "precompiles.hyper"),
     "precompiles": ("precompiles",),
     "checkpoint.trie": ("checkpoint.trie", "checkpoint.errors", "checkpoint.families"),
     "checkpoint.rocks": (*STORE, "checkpoint.rocks"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from eth.abc import ComputationAPI
-from eth.exceptions import Revert
+from eth.exceptions import Revert, VMError
 from eth.vm.forks.prague.opcodes import PRAGUE_OPCODES
 from eth.vm.opcode_values import CALL
 
@@ -17,6 +17,10 @@ from precompiles.types import Address
 
 _CALL = PRAGUE_OPCODES[CALL]
 _ALL_GAS = 2**256 - 1
+
+
+class PrecompileError(VMError):
+    """A precompile has no answer; its frame fails with all the gas gone."""
 
 
 class Precompile(Protocol):
@@ -60,6 +64,10 @@ class ComputationContext:
     def gas_remaining(self) -> int:
         """Gas that could still be charged."""
         return self._computation.get_gas_remaining()
+
+    def lose(self, reason: str) -> NoReturn:
+        """Fail the frame."""
+        raise PrecompileError(reason)
 
     def emit(self, topics: tuple[int, ...], data: bytes) -> None:
         """Append an event log under the precompile's address."""

@@ -15,6 +15,7 @@ from precompiles.engine.book import OrderBook
 from precompiles.engine.journal import Journal
 from precompiles.ledger.block_changes import collect_changes
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
+from precompiles.ledger.hyper.tables import CoreTables
 from precompiles.ledger.live_orders import LiveOrders
 from precompiles.ledger.perp.records import PerpOrder, Position
 from precompiles.ledger.perp.tables import PerpTables
@@ -65,6 +66,7 @@ class Ledger:
         self.live: LiveOrders[Order] = LiveOrders(journal, lambda _order_id: False)
         self.orders.index = self.live.changed
         self.perp = PerpTables(journal)
+        self.core = CoreTables(journal)
         tables: tuple[Table[Any, Any], ...] = (
             self.settings,
             self.counters,
@@ -73,6 +75,7 @@ class Ledger:
             self.balances,
             self.orders,
             *self.perp.tables,
+            *self.core.tables,
         )
         self.tables: dict[int, Table[Any, Any]] = {table.number: table for table in tables}
         self.commitment = EMPTY_COMMITMENT

@@ -35,6 +35,14 @@ class TableNumber(IntEnum):
     POSITIONS = 22
     PERP_ORDERS = 23
     TRIGGERS = 24
+    CORE_SETTINGS = 32
+    CORE_USERS = 33
+    CORE_TOKENS = 34
+    CORE_PAIRS = 35
+    CORE_PERPS = 36
+    CORE_DELAYED = 37
+    CORE_OUTGOING = 38
+    CORE_LAST_PRICES = 39
 
 
 KeyT = TypeVar("KeyT", int, bytes)

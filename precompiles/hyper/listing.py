@@ -1,0 +1,155 @@
+"""Beginning HyperCore, and listing tokens, spot pairs and perpetuals on it.
+
+The units are such that every price and size on Hyperliquid's grid converts exactly (`units.py`);
+the grid itself is checked where an action comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from precompiles.engine.grid import SPOT_DECIMALS
+from precompiles.hyper.system_addresses import (
+    FEES,
+    ORACLE,
+    USDC,
+    collateral_address,
+    perp_address,
+    token_address,
+)
+from precompiles.hyper.units import COLLATERAL_DECIMALS, power_of_ten
+from precompiles.ledger.hyper.records import (
+    CorePair,
+    CorePerp,
+    CoreSettings,
+    CoreToken,
+)
+from precompiles.ledger.ledger import Ledger
+from precompiles.perp import markets as perp_markets
+from precompiles.perp.execution import Execution as PerpExecution
+from precompiles.perp.oracle import set_price
+from precompiles.spot import markets as spot_markets
+from precompiles.spot.execution import Execution
+from precompiles.types import MAX_LEVERAGE, SelfTradePrevention
+
+SPOT_MAKER_FEE, SPOT_TAKER_FEE = 40, 70
+PERP_MAKER_FEE, PERP_TAKER_FEE = 15, 45
+"""Hundred-thousandths, of the lowest volume tier."""
+MINIMUM_ORDER = 10
+"""Of the quote or the collateral."""
+PRICE_BAND = 80_000
+"""Hundred-thousandths from the mark, either way."""
+PARTIAL_LIQUIDATION = 100_000
+COOLDOWN = 30
+MAX_SIZE_DECIMALS = 6
+"""A perpetual's, whose prices have 6 less so many decimals."""
+
+
+class InvalidListing(ValueError):  # noqa: N818 - says what it is
+    """Something can't be listed; `field` is what to change."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}")
+        self.field = field
+        self.expected = expected
+
+
+def begin(ledger: Ledger, settings: CoreSettings, owner: PerpExecution) -> None:
+    """Make HyperCore be there; the owner of the exchanges does."""
+    ledger.core.settings = settings
+    perp_markets.set_collateral(ledger, owner, collateral_address(0))
+
+
+def list_token(ledger: Ledger, token: CoreToken) -> None:
+    """Raises InvalidListing for a doubled index or impossible decimals (HIP-1)."""
+    if ledger.core.token(token.index):
+        raise InvalidListing("index", f"one that no other token has, got {token.index}")
+    if not 0 <= token.size_decimals <= token.wei_decimals <= 18:
+        raise InvalidListing(
+            "wei_decimals",
+            f"size_decimals to 18, got {token.wei_decimals} with {token.size_decimals}",
+        )
+    if token.index != USDC and token.size_decimals + 5 > token.wei_decimals:
+        raise InvalidListing("wei_decimals", "at least size_decimals + 5")
+    if not -2 <= token.evm_extra_decimals <= 18:
+        raise InvalidListing("evm_extra_decimals", f"-2 to 18, got {token.evm_extra_decimals}")
+    ledger.core.put_token(token)
+
+
+def list_pair(ledger: Ledger, pair: CorePair, owner: Execution) -> None:
+    """Raises InvalidListing for a doubled index, a token that is not there, or a base twice."""
+    core, settings = ledger.core, ledger.core.settings
+    assert settings is not None, "HyperCore has begun"
+    if core.pair(pair.index):
+        raise InvalidListing("index", f"one that no other pair has, got {pair.index}")
+    base, quote = core.token(pair.base), core.token(pair.quote)
+    if base is None or quote is None or base is quote:
+        field = "quote" if base else "base"
+        raise InvalidListing(field, f"a listed token, two in all, got {getattr(pair, field)}")
+    if any(other.base == pair.base for other in core.pairs):
+        raise InvalidListing("base", "a token that is the base of no other pair")
+    if quote.wei_decimals < SPOT_DECIMALS - base.size_decimals:
+        raise InvalidListing(
+            "quote", f"a token of at least {SPOT_DECIMALS - base.size_decimals} wei_decimals"
+        )
+    core.put_pair(pair)
+    spot_markets.list_market(
+        ledger,
+        owner,
+        asset=token_address(settings, pair.base),
+        quote=token_address(settings, pair.quote),
+        base_unit=10**base.wei_decimals,
+        tick=1,
+        lot=10 ** (base.wei_decimals - base.size_decimals),
+        maker_fee=SPOT_MAKER_FEE,
+        taker_fee=SPOT_TAKER_FEE,
+        self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
+        fee_recipient=FEES,
+    )
+
+
+def list_perp(
+    ledger: Ledger,
+    perp: CorePerp,
+    tiers: Sequence[tuple[int, int]],
+    price: int,
+    impact_notional: int,
+    owner: PerpExecution,
+) -> None:
+    """`tiers` are (lower bound in collateral, leverage); price and bounds have six decimals.
+
+    Raises InvalidListing for a doubled number or what is no margin table.
+    """
+    if ledger.core.perp(perp.perp_id):
+        raise InvalidListing("index", f"one that no other perpetual has, got {perp.perp_id}")
+    if not 0 <= perp.size_decimals <= MAX_SIZE_DECIMALS:
+        raise InvalidListing("size_decimals", f"0 to {MAX_SIZE_DECIMALS}, got {perp.size_decimals}")
+    if not all(0 < leverage <= MAX_LEVERAGE for _, leverage in tiers):
+        raise InvalidListing("tiers", f"leverages of 1 to {MAX_LEVERAGE}")
+    asset, usd = perp_address(perp.perp_id), 10**COLLATERAL_DECIMALS
+    ledger.core.put_perp(perp)
+    perp_markets.list_market(
+        ledger, owner, asset, 10**perp.size_decimals, 1, 1, tiers[0][1], ORACLE
+    )
+    perp_markets.change_market(
+        ledger,
+        owner,
+        asset,
+        "genesis",
+        tiers=perp_markets.stored_tiers(tiers),
+        maker_fee=PERP_MAKER_FEE,
+        taker_fee=PERP_TAKER_FEE,
+        fee_recipient=FEES,
+        max_price_age=perp_markets.MAX_SECONDS,
+        minimum_notional=MINIMUM_ORDER * usd,
+        price_band=PRICE_BAND,
+        partial_notional=PARTIAL_LIQUIDATION * usd,
+        cooldown=COOLDOWN,
+        impact_notional=impact_notional * usd,
+    )
+    set_price(ledger, owner.acting_for(ORACLE), asset, price, 0)
+
+
+def minimum_order(quote: CoreToken) -> int:
+    """The least an order of a spot pair is worth, in wei of its quote."""
+    return MINIMUM_ORDER * power_of_ten(quote.wei_decimals)

@@ -1,0 +1,254 @@
+"""What each read precompile answers, from the ledger as it is.
+
+Within the users' transactions of a block the ledger stands still, so what they see is HyperCore
+as the block was begun. What has no engine here answers as for an account that never used it.
+Source of inputs and outputs: the published L1Read interface and recorded answers of the chain.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from precompiles.engine.mark import book_median
+from precompiles.engine.rounding import divide_up
+from precompiles.hyper import words
+from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
+from precompiles.hyper.system_addresses import perp_address, token_address
+from precompiles.hyper.units import read_perp_price, read_spot_price
+from precompiles.hyper.words import ReadFailed, i64, struct, u64
+from precompiles.ledger.hyper.records import CorePair, CorePerp, CoreSettings, CoreToken
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp.records import PerpPrices, Position
+from precompiles.perp.accounts import cross_health, funding_due, position_health
+from precompiles.perp.clock import prices_at
+from precompiles.types import Address
+
+L1_BLOCKS_PER_SECOND = 14
+"""HyperCore's own pace, as observed in 2026."""
+_NO_QUESTION = 2**32 - 1
+_BASE_BORROW_RATE = 500
+"""Basis points a year of a loan while the reserve is hardly used."""
+
+
+class View(NamedTuple):
+    """The ledger at a block time, as one read sees it."""
+
+    ledger: Ledger
+    settings: CoreSettings
+    now: int
+
+    def perp(self, number: int) -> CorePerp:
+        """Raises ReadFailed."""
+        perp = self.ledger.core.perp(number)
+        if perp is None:
+            raise ReadFailed(f"there is no perpetual {number}")
+        return perp
+
+    def pair(self, index: int) -> CorePair:
+        """Raises ReadFailed."""
+        pair = self.ledger.core.pair(index)
+        if pair is None:
+            raise ReadFailed(f"there is no spot pair {index}")
+        return pair
+
+    def token(self, index: int) -> CoreToken:
+        """Raises ReadFailed."""
+        token = self.ledger.core.token(index)
+        if token is None:
+            raise ReadFailed(f"there is no token {index}")
+        return token
+
+    def prices(self, perp: CorePerp) -> PerpPrices:
+        """A perpetual's prices at the block's time."""
+        market = self.ledger.perp.markets.rows[perp_address(perp.perp_id)]
+        return prices_at(self.ledger, market, self.now)
+
+    def token_address(self, index: int) -> Address:
+        """What the ledger knows a token by."""
+        return token_address(self.settings, index)
+
+
+def position(view: View, user: Address, number: int) -> bytes:
+    """Signed size, entry notional, cash behind an isolated one, leverage, whether isolated."""
+    view.perp(number)
+    asset = perp_address(number)
+    found = view.ledger.perp.netting_position(user, asset)
+    if found is None:
+        chosen = view.ledger.perp.leverages.get(asset + user)
+        leverage, is_isolated = (chosen.leverage, not chosen.is_cross) if chosen else (0, False)
+        return u64(0) * 3 + u64(leverage) + u64(is_isolated)
+    cash = found.cash if found.has_own_cash else 0
+    return (
+        i64(found.size)
+        + u64(found.entry_notional)
+        + i64(cash)
+        + u64(found.leverage)
+        + u64(found.has_own_cash)
+    )
+
+
+def spot_balance(view: View, user: Address, index: int) -> bytes:
+    """Total, hold, and what it was bought for."""
+    view.token(index)
+    balance = view.ledger.balance(user, view.token_address(index))
+    return u64(balance.total) + u64(balance.hold) + u64(0)
+
+
+def user_vault_equity(view: View, user: Address, vault: Address) -> bytes:
+    """Of a vault, of which there are none."""
+    del view, user
+    raise ReadFailed(f"there is no vault 0x{vault.hex()}")
+
+
+def withdrawable(view: View, user: Address) -> bytes:
+    """What may leave the first perpetuals dex."""
+    return u64(max(0, cross_health(view.ledger, user, view.now).removable))
+
+
+def delegations(view: View, user: Address) -> bytes:
+    """None."""
+    del view, user
+    return u64(32) + words.array(())
+
+
+def delegator_summary(view: View, user: Address) -> bytes:
+    """Of an account without stake."""
+    del view, user
+    return u64(0) * 4
+
+
+def mark_price(view: View, number: int) -> bytes:
+    """With 6 - szDecimals decimals."""
+    perp = view.perp(number)
+    return u64(read_perp_price(view.prices(perp).mark, perp.size_decimals))
+
+
+def oracle_price(view: View, number: int) -> bytes:
+    """With 6 - szDecimals decimals."""
+    perp = view.perp(number)
+    return u64(read_perp_price(view.prices(perp).oracle, perp.size_decimals))
+
+
+def spot_price(view: View, index: int) -> bytes:
+    """The median of best bid, best ask and last trade, or the last trade of a one-sided book."""
+    pair = view.pair(index)
+    bid, ask = view.ledger.book(view.token_address(pair.base)).best_prices()
+    last = view.ledger.core.last_price(index)
+    return u64(_read_spot(view, pair, book_median(bid, ask, last) if bid and ask else last))
+
+
+def l1_block_number(view: View) -> bytes:
+    """HyperCore's block, which goes on with block time."""
+    elapsed = view.now - view.settings.l1_time
+    return u64(view.settings.l1_block + L1_BLOCKS_PER_SECOND * elapsed)
+
+
+def perp_asset_info(view: View, number: int) -> bytes:
+    """Coin, margin table, decimals of sizes, leverage, and whether it is isolated only."""
+    perp = view.perp(number)
+    market = view.ledger.perp.markets.rows[perp_address(number)]
+    return struct(
+        (words.text(perp.coin),),
+        u64(perp.margin_table),
+        u64(perp.size_decimals),
+        u64(market.max_leverage),
+        u64(perp.only_isolated),
+    )
+
+
+def spot_info(view: View, index: int) -> bytes:
+    """Name, base and quote."""
+    pair = view.pair(index)
+    return struct((words.text(pair.name),), u64(pair.base) + u64(pair.quote))
+
+
+def token_info(view: View, index: int) -> bytes:
+    """Name, pairs, fee share, deployer, linked contract, and decimals."""
+    token = view.token(index)
+    pairs = [u64(pair.index) for pair in view.ledger.core.pairs if index in (pair.base, pair.quote)]
+    return struct(
+        (words.text(token.name),),
+        (words.array(pairs),),
+        u64(token.deployer_fee_share),
+        words.address(token.deployer),
+        words.address(token.evm_contract),
+        u64(token.size_decimals),
+        u64(token.wei_decimals),
+        i64(token.evm_extra_decimals),
+    )
+
+
+def token_supply(view: View, index: int) -> bytes:
+    """Maximum, total and circulating supply, future emissions, and who holds the difference."""
+    token = view.token(index)
+    total = view.ledger.token_total(view.token_address(index))
+    return struct(u64(token.max_supply), u64(total), u64(total), u64(0), (words.array(()),))
+
+
+def best_prices(view: View, asset: int) -> bytes:
+    """Best bid and ask; 0 where a side is empty."""
+    found = parse_asset_id(asset)
+    if found is None or found.kind is AssetKind.OUTCOME:
+        raise ReadFailed(f"there is no asset {asset}")
+    if found.kind is AssetKind.SPOT:
+        pair = view.pair(found.number)
+        prices = view.ledger.book(view.token_address(pair.base)).best_prices()
+        return b"".join(u64(_read_spot(view, pair, price)) for price in prices)
+    perp = view.perp(perp_id(found))
+    prices = view.ledger.perp.book(perp_address(perp.perp_id)).best_prices()
+    return b"".join(u64(read_perp_price(price, perp.size_decimals)) for price in prices)
+
+
+def account_margin_summary(view: View, dex: int, user: Address) -> bytes:
+    """Account value, margin in use, notional of positions, and cash without them."""
+    if dex != 0:
+        raise ReadFailed(f"there is no perpetuals dex {dex}")
+    perp = view.ledger.perp
+    value = raw = perp.cash(user)
+    margin = notional = 0
+    for found in _positions(view.ledger, user):
+        market = perp.markets.rows[found.asset]
+        health = position_health(view.ledger, found, view.now)
+        cash = found.cash + funding_due(market, prices_at(view.ledger, market, view.now), found)
+        value += health.equity
+        raw += cash
+        notional += health.notional
+        used = divide_up(health.notional, found.leverage)
+        margin += max(0, health.equity) if found.has_own_cash else used
+    return i64(value) + u64(margin) + u64(notional) + i64(raw)
+
+
+def core_user_exists(view: View, user: Address) -> bytes:
+    """Whether it ever received anything."""
+    return u64(view.ledger.core.user(user) is not None)
+
+
+def borrow_lend_user_state(view: View, user: Address, index: int) -> bytes:
+    """Nobody has a loan, and the chain has no answer for those who never had one."""
+    view.token(index)
+    raise ReadFailed(f"0x{user.hex()} never borrowed or lent token {index}")
+
+
+def borrow_lend_reserve_state(view: View, index: int) -> bytes:
+    """A reserve that nobody uses."""
+    view.token(index)
+    return u64(_BASE_BORROW_RATE) + u64(0) * 7
+
+
+def outcome_status(view: View, outcome: int) -> bytes:
+    """Never there."""
+    del view, outcome
+    return u64(0) + u64(0) + u64(_NO_QUESTION)
+
+
+def _positions(ledger: Ledger, user: Address) -> list[Position]:
+    """An account's netting positions, by market."""
+    perps = (
+        ledger.perp.netting_position(user, asset) for asset in sorted(ledger.perp.markets.rows)
+    )
+    return [found for found in perps if found is not None]
+
+
+def _read_spot(view: View, pair: CorePair, price: int) -> int:
+    base, quote = view.token(pair.base), view.token(pair.quote)
+    return read_spot_price(price, quote.wei_decimals, base.size_decimals)

@@ -1,0 +1,49 @@
+"""Addresses that stand for something on HyperCore.
+
+The ledger keeps a token's balances under its system address, where the EVM's side of a linked
+token is held too.
+"""
+
+from __future__ import annotations
+
+from precompiles.ledger.hyper.records import CoreSettings
+from precompiles.types import Address
+
+CORE_WRITER = Address(b"\x33" * 20)
+HYPE_SYSTEM = Address(b"\x22" * 20)
+WHYPE = Address(b"\x55" * 20)
+FEES = Address(b"\xfe" * 20)
+"""Whose the fees of trades are."""
+ORACLE = Address(b"\x08" * 20)
+"""In whose name oracle prices are set; it has no key."""
+USDC = 0
+"""Index of the token that perpetuals are settled in."""
+_TOKEN, _PERP, _COLLATERAL = 0x20, 0x21, 0x23
+
+
+def token_address(settings: CoreSettings, index: int) -> Address:
+    """The system address of a token."""
+    return HYPE_SYSTEM if index == settings.hype else _numbered(_TOKEN, index)
+
+
+def token_of_address(settings: CoreSettings, address: Address) -> int | None:
+    """The index of the token whose system address this would be; None for other addresses."""
+    if address == HYPE_SYSTEM:
+        return settings.hype
+    index = int.from_bytes(address[1:], "big")
+    is_numbered = address[0] == _TOKEN and index >> 64 == 0 and index != settings.hype
+    return index if is_numbered else None
+
+
+def perp_address(perp_id: int) -> Address:
+    """What the exchange knows a perpetual's market by; no account has it."""
+    return _numbered(_PERP, perp_id)
+
+
+def collateral_address(dex: int) -> Address:
+    """What the exchange knows a dex's collateral by; no account has it."""
+    return _numbered(_COLLATERAL, dex)
+
+
+def _numbered(first: int, index: int) -> Address:
+    return Address(bytes((first,)) + index.to_bytes(19, "big"))

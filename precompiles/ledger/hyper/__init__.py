@@ -1,0 +1,1 @@
+"""HyperCore in the ledger: what it is made of, and what waits there."""

@@ -1,0 +1,106 @@
+"""The records of HyperCore that neither exchange has: tokens, pairs, users, and what waits.
+
+Balances, orders and positions are the exchanges' own. `wei` are smallest units of a token there.
+"""
+
+from __future__ import annotations
+
+from precompiles.ledger.record import Amount, DeclaredRecord, declared
+from precompiles.types import ZERO_ADDRESS, Address
+
+
+@declared
+class CoreSettings(DeclaredRecord, frozen=True, gc=False):
+    """Facts about HyperCore as a whole; where there is no such row, there is no HyperCore."""
+
+    order_delay: int
+    """Seconds that orders and vault transfers wait."""
+    l1_block: int
+    """Number of HyperCore's block at `l1_time`."""
+    l1_time: int
+    """Block time in seconds."""
+    hype: int
+    """Index of the token that gas is paid in on the EVM."""
+
+
+@declared
+class CoreToken(DeclaredRecord, frozen=True, gc=False):
+    """A token of the spot wallet."""
+
+    index: int
+    name: str
+    size_decimals: int
+    wei_decimals: int
+    evm_extra_decimals: int
+    """Decimals on the EVM less `wei_decimals`."""
+    evm_contract: Address
+    """The zero address where none is linked."""
+    deployer: Address
+    deployer_fee_share: int
+    max_supply: Amount
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it has an ERC-20 on the EVM."""
+        return self.evm_contract != ZERO_ADDRESS
+
+
+@declared
+class CorePair(DeclaredRecord, frozen=True, gc=False):
+    """A spot pair, by the indexes of its tokens."""
+
+    index: int
+    name: str
+    base: int
+    quote: int
+
+
+@declared
+class LastPrice(DeclaredRecord, frozen=True, gc=False):
+    """What a spot pair was last traded at."""
+
+    price: Amount
+    """Quote for one whole base."""
+
+
+@declared
+class CorePerp(DeclaredRecord, frozen=True, gc=False):
+    """A perpetual, beside the rules of its market."""
+
+    perp_id: int
+    """dex * 10,000 + index."""
+    coin: str
+    size_decimals: int
+    margin_table: int
+    only_isolated: bool
+
+
+@declared
+class CoreUser(DeclaredRecord, frozen=True, gc=False):
+    """An account that exists on HyperCore."""
+
+    is_activated: bool
+    """Whether the fee of a new account was paid for it."""
+    uses_big_blocks: bool
+
+
+@declared
+class DelayedAction(DeclaredRecord, frozen=True, gc=False):
+    """An action that waits for its time; its key is when, then its sequence number."""
+
+    sequence: int
+    user: Address
+    data: bytes
+    """As it was sent."""
+    source: bytes
+    """Hash of the EVM transaction that sent it."""
+
+
+@declared
+class Outgoing(DeclaredRecord, frozen=True, gc=False):
+    """A transfer to the EVM that waits for the next block."""
+
+    token: int
+    user: Address
+    amount: Amount
+    """In the EVM's smallest units."""

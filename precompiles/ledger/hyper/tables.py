@@ -1,0 +1,137 @@
+"""The tables of HyperCore and the indexes over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from precompiles.engine.journal import Journal
+from precompiles.ledger.hyper.records import (
+    CorePair,
+    CorePerp,
+    CoreSettings,
+    CoreToken,
+    CoreUser,
+    DelayedAction,
+    LastPrice,
+    Outgoing,
+)
+from precompiles.ledger.table import BytesKey, Table, TableNumber
+from precompiles.types import Address
+
+_ONLY = b"\x00"
+_INDEX_BYTES = 8
+
+
+def index_key(index: int) -> bytes:
+    """The key of what is numbered."""
+    return index.to_bytes(_INDEX_BYTES, "big")
+
+
+def due_key(due: int, sequence: int) -> bytes:
+    """The key of what waits for a time: by time, then in the order in which it came."""
+    return index_key(due) + index_key(sequence)
+
+
+class CoreTables:
+    """The part of a ledger that HyperCore has beside the exchanges."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._settings: Table[bytes, CoreSettings] = Table(
+            TableNumber.CORE_SETTINGS, BytesKey(1), CoreSettings.decode, journal
+        )
+        self._users: Table[bytes, CoreUser] = Table(
+            TableNumber.CORE_USERS, BytesKey(20), CoreUser.decode, journal
+        )
+        self._tokens: Table[bytes, CoreToken] = Table(
+            TableNumber.CORE_TOKENS, BytesKey(_INDEX_BYTES), CoreToken.decode, journal
+        )
+        self._pairs: Table[bytes, CorePair] = Table(
+            TableNumber.CORE_PAIRS, BytesKey(_INDEX_BYTES), CorePair.decode, journal
+        )
+        self._last_prices: Table[bytes, LastPrice] = Table(
+            TableNumber.CORE_LAST_PRICES, BytesKey(_INDEX_BYTES), LastPrice.decode, journal
+        )
+        self._perps: Table[bytes, CorePerp] = Table(
+            TableNumber.CORE_PERPS, BytesKey(_INDEX_BYTES), CorePerp.decode, journal
+        )
+        self.delayed: Table[bytes, DelayedAction] = Table(
+            TableNumber.CORE_DELAYED, BytesKey(2 * _INDEX_BYTES), DelayedAction.decode, journal
+        )
+        self.outgoing: Table[bytes, Outgoing] = Table(
+            TableNumber.CORE_OUTGOING, BytesKey(_INDEX_BYTES), Outgoing.decode, journal
+        )
+        self.tables: tuple[Table[Any, Any], ...] = (
+            self._settings,
+            self._users,
+            self._tokens,
+            self._pairs,
+            self._perps,
+            self.delayed,
+            self.outgoing,
+            self._last_prices,
+        )
+
+    @property
+    def settings(self) -> CoreSettings | None:
+        """None where the chain has no HyperCore."""
+        return self._settings.get(_ONLY)
+
+    @settings.setter
+    def settings(self, settings: CoreSettings) -> None:
+        self._settings.put(_ONLY, settings)
+
+    def user(self, user: Address) -> CoreUser | None:
+        """An account of HyperCore; None for one that never received anything."""
+        return self._users.get(user)
+
+    def put_user(self, user: Address, record: CoreUser) -> None:
+        """Make an account exist, or change it."""
+        self._users.put(user, record)
+
+    def token(self, index: int) -> CoreToken | None:
+        """A token by index."""
+        return self._tokens.get(index_key(index)) if index >> 64 == 0 else None
+
+    def put_token(self, token: CoreToken) -> None:
+        """List a token, or change it."""
+        self._tokens.put(index_key(token.index), token)
+
+    @property
+    def tokens(self) -> list[CoreToken]:
+        """All tokens by index."""
+        return [record for _, record in sorted(self._tokens.rows.items())]
+
+    def pair(self, index: int) -> CorePair | None:
+        """A spot pair by index."""
+        return self._pairs.get(index_key(index))
+
+    def put_pair(self, pair: CorePair) -> None:
+        """List a spot pair."""
+        self._pairs.put(index_key(pair.index), pair)
+
+    @property
+    def pairs(self) -> list[CorePair]:
+        """All spot pairs by index."""
+        return [record for _, record in sorted(self._pairs.rows.items())]
+
+    def last_price(self, pair: int) -> int:
+        """What a pair was last traded at, in quote for one whole base; 0 before that."""
+        record = self._last_prices.get(index_key(pair))
+        return record.price if record else 0
+
+    def put_last_price(self, pair: int, price: int) -> None:
+        """A pair was traded."""
+        self._last_prices.put(index_key(pair), LastPrice(price))
+
+    def perp(self, perp_id: int) -> CorePerp | None:
+        """A perpetual by the number that reads take."""
+        return self._perps.get(index_key(perp_id))
+
+    def put_perp(self, perp: CorePerp) -> None:
+        """List a perpetual."""
+        self._perps.put(index_key(perp.perp_id), perp)
+
+    @property
+    def perps(self) -> list[CorePerp]:
+        """All perpetuals by number."""
+        return [record for _, record in sorted(self._perps.rows.items())]
