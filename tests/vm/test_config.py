@@ -45,7 +45,7 @@ def test_a_step_hook_runs_every_opcode_of_all_frames_once() -> None:
 
 
 def test_a_state_under_another_configuration_has_the_same_accounts() -> None:
-    state = World().chain.state
+    state = World().chain._sealer.state
     address = b"\x42" * 20
     other = state.under(msgspec.structs.replace(MINING, validates=False))
     other.set_balance(address, 7)
