@@ -7,16 +7,25 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evm_dex.cli.history_options import (
+    Before,
+    Exchange,
+    FeedAddress,
+    Limit,
+    Market,
+    OptionalChain,
+    StoreName,
+    User,
+    open_feed,
+)
 from evm_dex.cli.shared import AsJson, ChainDirectory, listening, print_json, report_errors, require
 from evm_dex.terminal.console import console, errors
 
 if TYPE_CHECKING:
-    from evm_dex.history.feed import Feed
     from evm_dex.history.queries import Document
     from evm_dex.history.rebuild import Progress
     from evm_dex.history.stores.history_store import HistoryStore
@@ -45,52 +54,12 @@ Check it against the chain, or fill it anew:
 
 _WIDTH = 240
 _LARGEST = 2**63 - 1
-_Store = Annotated[
-    str,
-    typer.Option(
-        metavar="STORE",
-        help="Database of the history: sqlite:PATH or cql://HOST:PORT/KEYSPACE.",
-        show_default=False,
-    ),
-]
-_Chain = Annotated[
-    Path | None,
-    typer.Option(
-        "--chain", metavar="DIR", help="Directory of the chain to read from.", show_default=False
-    ),
-]
-_FeedAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--feed",
-        metavar="ADDRESS",
-        help="Feed of a running chain to read from: tcp://HOST:PORT.",
-        show_default=False,
-    ),
-]
-_User = Annotated[str, typer.Argument(help="Address of the user.", show_default=False)]
-_Market = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Show only this market.", show_default=False)
-]
-_Exchange = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Show only this exchange: spot or perp.", show_default=False),
-]
-_Limit = Annotated[
-    int, typer.Option(min=1, max=1_000, metavar="N", help="Maximum number of lines.")
-]
-_Before = Annotated[
-    str | None,
-    typer.Option(
-        metavar="CURSOR", help="Continue after the page that ended with it.", show_default=False
-    ),
-]
 
 
 def serve(
-    store: _Store,
-    chain: _Chain = None,
-    feed: _FeedAddress = None,
+    store: StoreName,
+    chain: OptionalChain = None,
+    feed: FeedAddress = None,
     http: Annotated[
         int | None,
         typer.Option(
@@ -129,7 +98,7 @@ def serve(
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     with _following():
-        source = _feed(chain, feed)
+        source = open_feed(chain, feed)
         with closing(open_store(store)) as kept:
             reader = None if http is None else open_store(store, read_only=True)
             service = Service(source, kept, name=name)
@@ -138,10 +107,10 @@ def serve(
 
 
 def orders(
-    user: _User,
-    store: _Store,
-    market: _Market = None,
-    exchange: _Exchange = None,
+    user: User,
+    store: StoreName,
+    market: Market = None,
+    exchange: Exchange = None,
     history: Annotated[
         bool, typer.Option("--history", help="Show every change of all orders instead.")
     ] = False,
@@ -153,8 +122,8 @@ def orders(
             show_default=False,
         ),
     ] = None,
-    limit: _Limit = 100,
-    before: _Before = None,
+    limit: Limit = 100,
+    before: Before = None,
     as_json_: AsJson = False,
 ) -> None:
     """Show a user's open orders, or every change of all orders.
@@ -183,7 +152,7 @@ def order(
     order_id: Annotated[
         int, typer.Argument(min=1, max=_LARGEST, help="Id of the order.", show_default=False)
     ],
-    store: _Store,
+    store: StoreName,
     as_json_: AsJson = False,
 ) -> None:
     """Show one order with all its changes and fills.
@@ -200,12 +169,12 @@ def order(
 
 
 def fills(
-    user: _User,
-    store: _Store,
-    market: _Market = None,
-    exchange: _Exchange = None,
-    limit: _Limit = 100,
-    before: _Before = None,
+    user: User,
+    store: StoreName,
+    market: Market = None,
+    exchange: Exchange = None,
+    limit: Limit = 100,
+    before: Before = None,
     as_json_: AsJson = False,
 ) -> None:
     """Show a user's fills, newest first.
@@ -220,7 +189,7 @@ def fills(
         _show(answers.page(found, limit), "updates", as_json_)
 
 
-def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
+def stats(user: User, store: StoreName, as_json_: AsJson = False) -> None:
     """Show a user's statistics by market.
 
     evm-dex history stats 0xf39F…2266 --store sqlite:history.db
@@ -238,12 +207,12 @@ def stats(user: _User, store: _Store, as_json_: AsJson = False) -> None:
 
 
 def stream(
-    store: _Store,
+    store: StoreName,
     after: Annotated[
         int,
         typer.Option(min=0, max=_LARGEST, metavar="EVENT", help="Id of the event to start after."),
     ] = 0,
-    limit: _Limit = 100,
+    limit: Limit = 100,
 ) -> None:
     """Print all order updates in order, a JSON document per line.
 
@@ -257,7 +226,7 @@ def stream(
 
 
 def verify(
-    store: _Store,
+    store: StoreName,
     chain: ChainDirectory,
     as_json_: AsJson = False,
 ) -> None:
@@ -288,9 +257,9 @@ def verify(
 
 
 def rebuild(
-    store: _Store,
-    chain: _Chain = None,
-    feed: _FeedAddress = None,
+    store: StoreName,
+    chain: OptionalChain = None,
+    feed: FeedAddress = None,
     stream_of: Annotated[
         str | None,
         typer.Option(
@@ -315,7 +284,7 @@ def rebuild(
     with _following(), report_errors(ValueError):
         if stream_of == store:
             raise BadQuestion("--from must be another store than --store")
-        source = _feed(chain, feed) if chain or feed else None
+        source = open_feed(chain, feed) if chain or feed else None
         older = None if stream_of is None else open_store(stream_of, read_only=True)
         with closing(open_store(store)) as kept, _counting("Taking in events") as count:
             last = fill(kept, source, older, count)
@@ -360,21 +329,6 @@ def consumers(
     else:
         for name, event_id in sorted(known.items()):
             console().print(f"{name}: event {event_id}", highlight=False)
-
-
-def _feed(chain: Path | None, address: str | None) -> Feed:
-    """Open the one source that was given. Raises BadQuestion."""
-    from evm_dex.history.feed_client import ChainFeed, RemoteFeed  # noqa: PLC0415 - loads zmq
-    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
-
-    if (chain is None) == (address is None):
-        raise BadQuestion("give either --chain DIR or --feed tcp://HOST:PORT")
-    if chain is not None:
-        return ChainFeed(require(chain))
-    assert address is not None, "one of them is given"
-    if not address.startswith("tcp://") or not address.rpartition(":")[2].isdecimal():
-        raise BadQuestion(f"--feed must be tcp://HOST:PORT, got {address!r}")
-    return RemoteFeed(address)
 
 
 @contextmanager
