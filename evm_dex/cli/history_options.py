@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evm_dex.cli.shared import require
+
 if TYPE_CHECKING:
     from evm_dex.history.feed import Feed
 
