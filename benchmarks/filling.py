@@ -7,8 +7,8 @@ from random import Random
 from checkpoint.head import Head
 from checkpoint.store_batch import BlockBatch
 from evm_dex.client.dex import Dex
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.spot.execution import Execution
 from precompiles.spot.funds import credit
 from precompiles.spot.placing import OrderRequest, place
 from precompiles.types import Address
@@ -27,17 +27,15 @@ def fill(dex: Dex, asset: Address, orders: int) -> None:
 def _place(ledger: Ledger, asset: Address, first: int, count: int) -> None:
     random = Random(first)
     owner = Address((first // _SHARE + 1).to_bytes(20, "big"))
-    execution = Execution(owner, 0, lambda _gas: None)
-    quote = ledger.markets.rows[asset].quote
+    execution = Execution(ledger, owner, 0)
+    quote = ledger.spot.markets.rows[asset].quote
     for token in (asset, quote):
-        credit(ledger, execution, owner, token, 10**24)
+        credit(execution, owner, token, 10**24)
     for _ in range(count):
         is_buy = bool(random.getrandbits(1))
         distance = random.randint(1, 10_000)
         price = 3_000 * USDC + (-distance if is_buy else distance) * 10_000
-        place(
-            ledger, execution, OrderRequest(asset, random.randint(1, 100) * 10**14, price, is_buy)
-        )
+        place(execution, OrderRequest(asset, random.randint(1, 100) * 10**14, price, is_buy))
 
 
 def _commit(dex: Dex) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import evm_dex
 from benchmarks.harness import Result, measure
+from precompiles.execution import Execution
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral, markets, oracle, positions
 from precompiles.perp.accounts import cross_health
-from precompiles.perp.execution import Execution
 from precompiles.perp.keeping import keep
 from precompiles.types import Address
 from tests.precompiles.dict_storage import DictStorage
@@ -69,7 +69,7 @@ def _exchange(listed: int) -> tuple[Ledger, Execution, list[Address]]:
     """An exchange with priced markets."""
     ledger = get_precompiles_with_storage(DictStorage()).ledger
     ledger.set_owner(_OWNER)
-    execution = Execution(_OWNER, 1, 1_000, lambda _: None, lambda: 10**12)
+    execution = Execution(ledger, _OWNER, 1, 1_000)
     markets.set_collateral(ledger, execution, _COLLATERAL)
     assets = [Address((index + 1).to_bytes(20, "big")) for index in range(listed)]
     for asset in assets:

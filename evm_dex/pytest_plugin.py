@@ -121,7 +121,7 @@ def dex_markets(dex: Dex) -> DexMarkets:
         if symbol not in dex.tokens:
             dex.cheats.deploy_token(symbol, decimals)
     weth, usdc = dex.tokens["WETH"], dex.tokens["USDC"]
-    if weth.raw_address not in dex.chain.ledger.markets.rows:
+    if weth.raw_address not in dex.chain.ledger.spot.markets.rows:
         dex.cheats.list_market("WETH", "USDC")
     if weth.raw_address not in dex.chain.ledger.perp.markets.rows:
         dex.cheats.set_collateral("USDC")

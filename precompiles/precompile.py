@@ -1,4 +1,4 @@
-"""What every precompile does before and after the work: gas, rules of the call, encoding."""
+"""Steps of every call into a precompile: gas, call rules, decoding, execution, logs, encoding."""
 
 from __future__ import annotations
 
@@ -10,16 +10,27 @@ from precompiles.abi.method import Method, declared_methods
 from precompiles.context import CallContext
 from precompiles.errors import (
     DelegateCallNotAllowed,
+    LimitTooLarge,
     MalformedCalldata,
     ReentrantCall,
     StaticCallNotAllowed,
     UnknownMethod,
     ValueNotAccepted,
 )
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
 UNKNOWN_METHOD_GAS = 1_000
+MAX_DEPTH_LEVELS = 100
+MAX_BATCH = 100
+MAX_PAGE = 100
+
+
+def check_limit(value: int, limit: int) -> None:
+    """Bound what one call asks for. Raises LimitTooLarge."""
+    if value > limit:
+        raise LimitTooLarge(value, limit)
 
 
 class ReentrancyGuard:
@@ -54,8 +65,8 @@ class Precompile:
     def run(self, context: CallContext, calldata: bytes) -> bytes:
         """Execute one call and return its ABI-encoded outputs.
 
-        Raises ContractError for the caller's mistakes and lets the context's out-of-gas through.
-        Whoever calls then takes the journal back to where it was before.
+        Raises ContractError for the caller's mistakes and lets the context's out-of-gas through;
+        then the caller of `run` reverts the journal to where it was before.
         """
         selector = calldata[:4]
         found = self._functions.get(selector)
@@ -69,18 +80,21 @@ class Precompile:
             inputs = declared.inputs.decode(calldata, base=4)
         except Malformed as error:
             raise MalformedCalldata(error.offset) from error
+        execution = Execution.of_call(self.ledger, context)
         if declared.signature.is_view:
-            outputs = function(context, *inputs)
+            outputs = function(execution, *inputs)
         else:
             self.guard.is_closed = True
             try:
-                outputs = function(context, *inputs)
+                outputs = function(execution, *inputs)
+                for event in execution.events:
+                    context.emit(*event.encode())
             finally:
                 self.guard.is_closed = False
         return declared.outputs.encode(outputs if isinstance(outputs, tuple) else (outputs,))
 
     def _check_rules(self, context: CallContext, declared: Method) -> None:
-        """A precompile acts in its own name, changes nothing in a static call, keeps no gifts."""
+        """Refuse delegate calls, unwanted value, and changes in a static or reentrant call."""
         signature = declared.signature
         if context.is_delegate:
             raise DelegateCallNotAllowed

@@ -52,6 +52,10 @@ class TimeInForce(IntEnum):
     """Add liquidity only: rests without filling or the call reverts."""
 
 
+TIMES_IN_FORCE = tuple(TimeInForce)
+"""By value."""
+
+
 class SelfTradePrevention(IntEnum):
     """What happens when an order would fill against one of the same owner."""
 

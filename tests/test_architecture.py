@@ -19,11 +19,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("precompiles", "checkpoint", "evm_dex")
 
-# What an exchange stands on; neither knows the other.
-SHARED = (
-    "precompiles.abi", "precompiles.context", "precompiles.engine", "precompiles.errors",
-    "precompiles.ledger", "precompiles.limits", "precompiles.orders", "precompiles.ownership",
-    "precompiles.precompile", "precompiles.tokens", "precompiles.types",
+# What a call into an exchange goes through, in order: each may import those before it.
+CALL = (
+    "precompiles.types", "precompiles.abi", "precompiles.errors", "precompiles.context",
+    "precompiles.tokens", "precompiles.engine", "precompiles.ledger", "precompiles.execution",
+    "precompiles.precompile", "precompiles.orders",
 )  # fmt: skip
 
 # A store, whatever it is kept on; and what is made of stores, on which archives stand.
@@ -50,22 +50,13 @@ BELOW = {room: (*ROOMS[: at + 1], "checkpoint", "precompiles") for at, room in e
 
 # A module may import what its own row names; the longest matching prefix decides.
 MAY_IMPORT = {
-    "precompiles.types": (),
-    "precompiles.context": ("precompiles.types",),
+    **{room: CALL[: at + 1] for at, room in enumerate(CALL)},
     "precompiles.engine": ("precompiles.engine", "precompiles.types"),
     "precompiles.ledger": ("precompiles.ledger", "precompiles.engine", "precompiles.types"),
-    "precompiles.abi": ("precompiles.abi",),
-    "precompiles.errors": ("precompiles.abi", "precompiles.errors"),
-    "precompiles.orders": (
-        "precompiles.orders",
-        "precompiles.ledger",
-        "precompiles.engine",
-        "precompiles.errors",
-        "precompiles.types",
-    ),
-    "precompiles.spot": (*SHARED, "precompiles.spot"),
-    "precompiles.perp": (*SHARED, "precompiles.perp"),
-    "precompiles.hyper": (*SHARED, "precompiles.spot", "precompiles.perp", "precompiles.hyper"),
+    # Neither exchange knows the other.
+    "precompiles.spot": (*CALL, "precompiles.spot"),
+    "precompiles.perp": (*CALL, "precompiles.perp"),
+    "precompiles.hyper": (*CALL, "precompiles.spot", "precompiles.perp", "precompiles.hyper"),
     "precompiles": ("precompiles",),
     "checkpoint.trie": ("checkpoint.trie", "checkpoint.errors", "checkpoint.families"),
     "checkpoint.rocks": (*STORE, "checkpoint.rocks"),
@@ -160,6 +151,7 @@ RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "checkpoint.trie.walk", "from checkpoint.store import Store"),
     (layers_run_one_way, "checkpoint.rocks.database", "from checkpoint.manager import prune"),
     (layers_run_one_way, "precompiles.perp.filling", "from precompiles.spot import settlement"),
+    (layers_run_one_way, "precompiles.orders.lifecycle", "from precompiles.spot import settlement"),
     (layers_run_one_way, "evm_dex.chain.chain", "from evm_dex.client.dex import Dex"),
     (layers_run_one_way, "evm_dex.node.node", "from evm_dex.tester import Backend"),
     (only_the_chain_changes_the_chain, "evm_dex.node.node", "node.chain.interval = 5"),

@@ -116,16 +116,16 @@ def test_a_block_with_a_cheat_is_refused_by_another_node_by_name(dex: evm_dex.De
 
 def test_a_change_that_fails_leaves_state_and_ledger_as_they_were(dex: evm_dex.Dex) -> None:
     user, weth = to_address(dex.accounts[0]), dex.tokens["WETH"].raw_address
-    before = dex.head.hash, dex.chain.ledger.balance(user, weth)
+    before = dex.head.hash, dex.chain.ledger.spot.balance(user, weth)
 
     def change(state: State) -> None:
         state.set_balance(STRANGER, 5)
-        dex.chain.ledger.change_balance(user, weth, total=5)
+        dex.chain.ledger.spot.change_balance(user, weth, total=5)
         raise ArithmeticError
 
     with pytest.raises(ArithmeticError):
         dex.chain.write_state(change)
-    assert (dex.head.hash, dex.chain.ledger.balance(user, weth)) == before
+    assert (dex.head.hash, dex.chain.ledger.spot.balance(user, weth)) == before
     assert dex.balance(STRANGER) == 0
     dex.cheats.set_balance(STRANGER, 1)
     assert dex.self_check() == []
@@ -398,10 +398,10 @@ def test_whatever_is_dealt_the_exchanges_hold_what_they_owe_and_it_can_be_taken_
                 if free:
                     assert dex.spot.send("withdraw", token, free, sender=user).succeeded
         ledger = dex.chain.ledger
-        assert dex.balance(SPOT_ADDRESS) == ledger.token_total(NATIVE_COIN)
+        assert dex.balance(SPOT_ADDRESS) == ledger.spot.token_total(NATIVE_COIN)
         for token in dex.tokens.values():
             held = token.call("balanceOf", SPOT_ADDRESS)
-            assert held == ledger.token_total(token.raw_address)
+            assert held == ledger.spot.token_total(token.raw_address)
         held = dex.tokens["USDC"].call("balanceOf", PERP_ADDRESS)
         assert held == ledger.perp.fund.collateral_total
         assert dex.self_check() == []

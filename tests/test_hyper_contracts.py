@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from eth_abi import encode
+from eth_abi.abi import encode
 
 import evm_dex
 from evm_dex.abi.artifact import code_of, load_artifact

@@ -32,7 +32,7 @@ from precompiles.types import (
 
 def spot_market(ledger: Ledger, market: Market) -> Json:
     """A spot market and its best prices."""
-    bid, ask = ledger.book(market.asset).best_prices()
+    bid, ask = ledger.spot.book(market.asset).best_prices()
     return {
         "asset": data(market.asset),
         "quote": data(market.quote),
@@ -157,7 +157,7 @@ def account(ledger: Ledger, user: Address, tokens: Iterable[bytes], now: int) ->
     """What a user has on both exchanges."""
     balances = {}
     for token in tokens:
-        balance = ledger.balances.get(token + user)
+        balance = ledger.spot.balances.get(token + user)
         if balance is not None:
             balances[data(token)] = {
                 "available": str(balance.available),

@@ -87,18 +87,18 @@ def is_row_of(order: OrderUpdate, rows: Rows) -> bool:
         value = rows.get((TableNumber.ORDERS, key))
         if value is None:
             return False
-        row = spot = Order.decode(value)
-        rest: tuple[object, ...] = (spot.filled_quote, OrderKind.LIMIT, False)
+        row = Order.decode(value)
+        rest: tuple[object, ...] = (OrderKind.LIMIT, False)
     else:
         value = rows.get((TableNumber.PERP_ORDERS, key))
         if value is None or rows.get((TableNumber.TRIGGERS, key)):
             return False
         row = perp = PerpOrder.decode(value)
-        rest = (perp.filled_notional, perp.kind, perp.reduce_only)
+        rest = (perp.kind, perp.reduce_only)
     said = (row.owner, row.asset, row.is_buy, row.price, row.amount, row.filled, row.status)
     known = (order.user, order.market, order.is_buy, order.price, order.quantity)
     return (
-        (*said, row.reason, row.time_in_force, row.client_order_id, *rest)
+        (*said, row.reason, row.time_in_force, row.client_order_id, row.filled_quote, *rest)
         == (
             *(*known, order.filled_quantity, order.status, order.reason, order.time_in_force),
             *(order.client_order_id, order.filled_quote, order.order_type, order.reduce_only),
@@ -110,13 +110,12 @@ def is_row_of(order: OrderUpdate, rows: Rows) -> bool:
 
 def of_order(exchange: Exchange, order: Order | PerpOrder, base_unit: BaseUnit) -> OrderUpdate:
     """An order of either exchange."""
-    filled_quote = order.filled_quote if isinstance(order, Order) else order.filled_notional
     perp: dict[str, Any] = {}
     if isinstance(order, PerpOrder):
         perp = {"order_type": order.kind, "reduce_only": order.reduce_only}
     average = 0
     if order.filled:
-        average = average_price(filled_quote, order.filled, base_unit(exchange, order.asset))
+        average = average_price(order.filled_quote, order.filled, base_unit(exchange, order.asset))
     return OrderUpdate(
         event_id=0,
         kind=Kind.PLACED,
@@ -131,7 +130,7 @@ def of_order(exchange: Exchange, order: Order | PerpOrder, base_unit: BaseUnit) 
         price=order.price,
         quantity=order.amount,
         filled_quantity=order.filled,
-        filled_quote=filled_quote,
+        filled_quote=order.filled_quote,
         average_price=average,
         reason=order.reason,
         block_number=0,

@@ -181,7 +181,9 @@ class Outbox:
                 yield replace(order, kind=Kind.FOUND, **place)
 
     def _base_unit(self, exchange: Exchange, market: Address) -> int:
-        table = self._ledger.markets if exchange == Exchange.SPOT else self._ledger.perp.markets
+        table = (
+            self._ledger.spot.markets if exchange == Exchange.SPOT else self._ledger.perp.markets
+        )
         return table.rows[market].base_unit
 
 

@@ -25,6 +25,7 @@ from evm_dex.orderlog.order_rows import (
 from evm_dex.orderlog.order_status import Status, check_move
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
 from evm_dex.orderlog.totals import NOTHING
+from precompiles.orders.events import OrderClosed, OrderReduced, Trade
 from precompiles.perp import events as perp
 from precompiles.spot import events as spot
 from precompiles.types import CloseReason, OrderKind, TimeInForce
@@ -128,7 +129,7 @@ class Recording:
 
     def _take(self, exchange: Exchange, event: OrderEvent, where: dict[str, Any]) -> None:
         match event:
-            case spot.Trade() | perp.Trade():
+            case Trade():
                 if event.maker_order_id:  # 0 where the liquidity vault is the maker
                     self._trade(event, where, is_maker=True)
                 self._trade(event, where, is_maker=False)
@@ -136,11 +137,10 @@ class Recording:
                 self._place(exchange, event, where)
             case perp.TriggerPlaced():
                 self._place_trigger(event, where)
-            case spot.OrderReduced() | perp.OrderReduced():
-                quantity = event.amount if isinstance(event, spot.OrderReduced) else event.size
+            case OrderReduced():
                 order = self._need(event.order_id)
-                self._change(order, Kind.REDUCED, where, quantity=quantity, **_NO_FILL)
-            case spot.OrderClosed() | perp.OrderClosed():
+                self._change(order, Kind.REDUCED, where, quantity=event.amount, **_NO_FILL)
+            case OrderClosed():
                 self._close(event, where)
             case perp.TriggerFired():
                 self._change(self._need(event.order_id), Kind.TRIGGER_FIRED, where, **_NO_FILL)
@@ -151,9 +151,6 @@ class Recording:
         event: spot.OrderPlaced | perp.OrderPlaced,
         where: dict[str, Any],
     ) -> None:
-        fields: dict[str, Any] = {}
-        if isinstance(event, perp.OrderPlaced):
-            fields = {"order_type": OrderKind(event.kind), "reduce_only": bool(event.reduce_only)}
         waiting = self._known(event.order_id)
         check_move(waiting.status if waiting else None, Status.NEW, event.order_id)
         self._put(
@@ -164,13 +161,14 @@ class Recording:
                 order_id=event.order_id,
                 client_order_id=event.client_order_id,
                 user=event.user,
-                market=event.asset if isinstance(event, spot.OrderPlaced) else event.market,
-                is_buy=bool(event.is_buy),
+                market=event.market,
+                is_buy=event.is_buy,
+                order_type=OrderKind(event.kind),
                 time_in_force=TimeInForce(event.time_in_force),
+                reduce_only=event.reduce_only,
                 status=Status.NEW,
                 price=event.price,
-                quantity=event.amount if isinstance(event, spot.OrderPlaced) else event.size,
-                **fields,
+                quantity=event.amount,
                 **where,
             )
         )
@@ -186,26 +184,21 @@ class Recording:
                 client_order_id=event.client_order_id,
                 user=event.user,
                 market=event.market,
-                is_buy=bool(event.is_buy),
+                is_buy=event.is_buy,
                 order_type=OrderKind.TRIGGER,
                 time_in_force=TimeInForce.GTC if event.limit_price else TimeInForce.IOC,
-                reduce_only=bool(event.reduce_only),
+                reduce_only=event.reduce_only,
                 status=Status.UNTRIGGERED,
                 price=event.limit_price,
                 trigger_price=event.trigger_price,
-                quantity=event.size,
+                quantity=event.amount,
                 **where,
             )
         )
 
-    def _trade(
-        self, event: spot.Trade | perp.Trade, where: dict[str, Any], *, is_maker: bool
-    ) -> None:
+    def _trade(self, event: Trade, where: dict[str, Any], *, is_maker: bool) -> None:
         order = self._need(event.maker_order_id if is_maker else event.taker_order_id)
-        if isinstance(event, spot.Trade):
-            amount, quote = event.amount, event.quote_amount
-        else:
-            amount, quote = event.size, event.notional
+        amount, quote = event.amount, event.quote_amount
         filled, filled_quote = order.filled_quantity + amount, order.filled_quote + quote
         status = Status.FILLED if filled == order.quantity else Status.PARTIALLY_FILLED
         base_unit = self._base_unit(order.exchange, order.market)
@@ -226,7 +219,7 @@ class Recording:
             fee=event.maker_fee if is_maker else event.taker_fee,
         )
 
-    def _close(self, event: spot.OrderClosed | perp.OrderClosed, where: dict[str, Any]) -> None:
+    def _close(self, event: OrderClosed, where: dict[str, Any]) -> None:
         status, reason = Status(event.status), CloseReason(event.reason)
         order = self._need(event.order_id)
         check_move(order.status, status, order.order_id)

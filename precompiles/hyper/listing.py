@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from precompiles.engine.grid import SPOT_DECIMALS
+from precompiles.execution import Execution
 from precompiles.hyper.system_addresses import (
     FEES,
     ORACLE,
@@ -26,10 +27,8 @@ from precompiles.ledger.hyper.records import (
 )
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import markets as perp_markets
-from precompiles.perp.execution import Execution as PerpExecution
 from precompiles.perp.oracle import set_price
 from precompiles.spot import markets as spot_markets
-from precompiles.spot.execution import Execution
 from precompiles.types import MAX_LEVERAGE, SelfTradePrevention
 
 SPOT_MAKER_FEE, SPOT_TAKER_FEE = 40, 70
@@ -54,7 +53,7 @@ class InvalidListing(ValueError):  # noqa: N818 - says what it is
         self.expected = expected
 
 
-def begin(ledger: Ledger, settings: CoreSettings, owner: PerpExecution) -> None:
+def begin(ledger: Ledger, settings: CoreSettings, owner: Execution) -> None:
     """Make HyperCore be there; the owner of the exchanges does."""
     ledger.core.settings = settings
     perp_markets.set_collateral(ledger, owner, collateral_address(0))
@@ -94,7 +93,6 @@ def list_pair(ledger: Ledger, pair: CorePair, owner: Execution) -> None:
         )
     core.put_pair(pair)
     spot_markets.list_market(
-        ledger,
         owner,
         asset=token_address(settings, pair.base),
         quote=token_address(settings, pair.quote),
@@ -114,7 +112,7 @@ def list_perp(
     tiers: Sequence[tuple[int, int]],
     price: int,
     impact_notional: int,
-    owner: PerpExecution,
+    owner: Execution,
 ) -> None:
     """`tiers` are (lower bound in collateral, leverage); price and bounds have six decimals.
 

@@ -1,22 +1,23 @@
-"""What is derived from an exchange's live orders: books, who has which, and client ids.
+"""Indexes over an exchange's live orders: books, ids by owner, and client ids.
 
-Indexes over an order table, changed through the journal in one place, never stored.
+They follow an order table, are changed through the journal in one place, and are never stored.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, Protocol, TypeVar
+
+from sortedcontainers import SortedList
 
 from precompiles.engine.book import OrderBook, RestingOrder
 from precompiles.engine.journal import Journal
-from precompiles.ledger.table import ClientOrderIds, OpenOrders
 from precompiles.types import Address
 
 
-class Waiting(Protocol):
-    """What has an owner, and may have a client id, as long as it lives."""
+class Open(Protocol):
+    """A row with an owner and perhaps a client id: a resting order or a waiting trigger."""
 
     @property
     def id(self) -> int: ...
@@ -26,7 +27,7 @@ class Waiting(Protocol):
     def client_order_id(self) -> int: ...
 
 
-class LiveOrder(RestingOrder, Waiting, Protocol):
+class LiveOrder(RestingOrder, Open, Protocol):
     """An order as its exchange's table has it."""
 
     @property
@@ -42,11 +43,82 @@ class LiveOrder(RestingOrder, Waiting, Protocol):
 LiveOrderT = TypeVar("LiveOrderT", bound=LiveOrder)
 
 
+class ClientOrderIds:
+    """Ids of live orders by (owner, client order id)."""
+
+    __slots__ = ("ids", "journal")
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.ids: dict[tuple[Address, int], int] = {}
+
+    def set(self, key: tuple[Address, int], order_id: int | None) -> None:
+        """Let a client order id name a live order, or none."""
+        self.journal.record(self, key, self.ids.get(key))
+        self.undo(key, order_id)
+
+    def undo(self, subject: tuple[Address, int], before: int | None) -> None:
+        if before is None:
+            self.ids.pop(subject, None)
+        else:
+            self.ids[subject] = before
+
+
+class OpenOrders:
+    """Ids of live orders by owner, ascending."""
+
+    __slots__ = ("journal", "owners")
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.owners: dict[Address, SortedList[int]] = {}
+
+    def of(self, owner: Address) -> SortedList[int]:
+        """Return an owner's live orders, by ascending id; do not change the list."""
+        return self.owners.get(owner) or SortedList()
+
+    def page(self, owner: Address, after: int, limit: int) -> list[int]:
+        """Return up to `limit` of an owner's live orders with an id above `after`, ascending."""
+        order_ids = self.of(owner)
+        start = order_ids.bisect_right(after)
+        return list(order_ids[start : start + limit])
+
+    def add(self, owner: Address, order_id: int) -> None:
+        """Add an order that became live."""
+        self.journal.record(self, (owner, order_id), False)
+        self._add(owner, order_id)
+
+    def discard(self, owner: Address, order_id: int) -> None:
+        """Remove an order that ended."""
+        self.journal.record(self, (owner, order_id), True)
+        self._discard(owner, order_id)
+
+    def load(self, owners: Mapping[Address, list[int]]) -> None:
+        """Take in all live orders at once, at start-up."""
+        self.owners = {owner: SortedList(ids) for owner, ids in owners.items()}
+
+    def undo(self, subject: tuple[Address, int], before: bool) -> None:
+        """Restore whether the order was live."""
+        (self._add if before else self._discard)(*subject)
+
+    def _add(self, owner: Address, order_id: int) -> None:
+        ids = self.owners.get(owner)
+        if ids is None:
+            ids = self.owners[owner] = SortedList()
+        ids.add(order_id)
+
+    def _discard(self, owner: Address, order_id: int) -> None:
+        ids = self.owners[owner]
+        ids.remove(order_id)
+        if not ids:
+            del self.owners[owner]
+
+
 class LiveOrders(Generic[LiveOrderT]):
     """The books of an exchange, and its live orders by owner and by client id."""
 
     def __init__(self, journal: Journal, lives_on: Callable[[int], bool]) -> None:
-        """`lives_on` tells of an id whose row went whether another table has it now."""
+        """`lives_on` says of an id whose row went whether another table has it now."""
         self._journal = journal
         self._lives_on = lives_on
         self.books: dict[bytes, OrderBook[LiveOrderT]] = {}
@@ -54,7 +126,7 @@ class LiveOrders(Generic[LiveOrderT]):
         self.by_client_id = ClientOrderIds(journal)
 
     def book(self, asset: bytes) -> OrderBook[LiveOrderT]:
-        """The book of a market; an index, so one that has no orders says nothing."""
+        """Return the book of a market, created where there is none."""
         book = self.books.get(asset)
         if book is None:
             book = self.books[asset] = OrderBook(self._journal)
@@ -70,21 +142,21 @@ class LiveOrders(Generic[LiveOrderT]):
         elif was_active:
             assert before is not None
             self.book(before.asset).remove(before.id)
-            self.forget(before)
+            self.remove(before)
         elif is_active:
             assert after is not None
             self.book(after.asset).insert(after)
-            self.remember(after)
+            self.add(after)
 
-    def remember(self, row: Waiting) -> None:
-        """Something of an owner's lives."""
+    def add(self, row: Open) -> None:
+        """Index a row that became live by owner and client id."""
         if row.id not in self.by_owner.of(row.owner):
             self.by_owner.add(row.owner, row.id)
         if row.client_order_id:
             self.by_client_id.set((row.owner, row.client_order_id), row.id)
 
-    def forget(self, row: Waiting) -> None:
-        """It does no longer.
+    def remove(self, row: Open) -> None:
+        """Remove a row that ended.
 
         Rows may be restored in any order: another table may have the id already, and the client
         id may name the one that had it before.
@@ -96,8 +168,8 @@ class LiveOrders(Generic[LiveOrderT]):
         if self.by_client_id.ids.get(name) == row.id:
             self.by_client_id.set(name, None)
 
-    def load(self, orders: Iterable[LiveOrderT], waiting: Iterable[Waiting] = ()) -> None:
-        """Take in all live orders at start-up, by ascending id, and what else waits."""
+    def load(self, orders: Iterable[LiveOrderT], waiting: Iterable[Open] = ()) -> None:
+        """Take in all live orders at start-up, by ascending id, and all waiting triggers."""
         by_market: defaultdict[bytes, list[LiveOrderT]] = defaultdict(list)
         by_owner: defaultdict[Address, list[int]] = defaultdict(list)
         names = self.by_client_id.ids
@@ -115,6 +187,6 @@ class LiveOrders(Generic[LiveOrderT]):
         self.by_owner.load(by_owner)
 
     def clear(self) -> None:
-        """Let go of the books' memory, which is linked in circles the collector skips."""
+        """Free the books' memory, which is linked in cycles that the collector skips."""
         for book in self.books.values():
             book.clear()

@@ -1,52 +1,36 @@
-"""The stored form of records.
+"""Records, and their stored form, which follows from their annotations.
 
-A stored value is a version byte, then a msgpack array; amounts are minimal big-endian bytes,
-since they outgrow 64 bits. A version byte from another format is refused, never guessed at.
+A stored value is a version byte, then a msgpack array of the fields; amounts are minimal
+big-endian bytes, since they outgrow 64 bits. A version byte from another format is refused, never
+guessed at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import GenericAlias
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from precompiles.ledger.storage import UntrustedStorage
+from precompiles.types import Address, CloseReason, OrderStatus, TimeInForce
 
 VERSION = 1
 _PREFIX = bytes((VERSION,))
+_LAST_ACTIVE = OrderStatus.PARTIALLY_FILLED
 _encode = msgspec.msgpack.Encoder().encode
-_T = TypeVar("_T")
 
-
-class Record(Protocol):
-    """A row's value in memory."""
-
-    def encode(self) -> bytes:
-        """The stored form: the same bytes for the same record, on every machine."""
-
-
-def pack(fields: tuple[object, ...]) -> bytes:
-    """The stored form of fields that msgpack knows."""
-    return _PREFIX + _encode(fields)
-
-
-def unpack(decoder: msgspec.msgpack.Decoder[_T], value: bytes) -> _T:
-    """The fields of a stored value. Raises UntrustedStorage."""
-    if value[:1] != _PREFIX:
-        raise UntrustedStorage(
-            f"row of version {value[0] if value else 'none'}, this program reads version {VERSION}"
-        )
-    try:
-        return decoder.decode(value[1:])
-    except msgspec.MsgspecError as error:
-        raise UntrustedStorage(f"row does not decode: {error}") from error
+Amount = Annotated[int, "unsigned"]
+"""A field of at least zero that may outgrow 64 bits."""
+Signed = Annotated[int, "signed"]
+"""A field of either sign that may outgrow 64 bits."""
 
 
 def shrink(number: int) -> bytes:
-    """An unsigned number in as few bytes as it needs."""
+    """Encode an unsigned number in as few bytes as it needs."""
     return number.to_bytes((number.bit_length() + 7) >> 3, "big")
 
 
@@ -54,72 +38,104 @@ grow = int.from_bytes
 
 
 def shrink_signed(number: int) -> bytes:
-    """A number in two's complement, in as few bytes as it needs; zero needs none."""
+    """Encode a number in two's complement, in as few bytes as it needs; zero needs none."""
     # ~n has as many significant bits as n where n is negative, and a sign bit comes on top.
     bits = (number if number >= 0 else ~number).bit_length() + 1
     return number.to_bytes((bits + 7) >> 3, "big", signed=True) if number else b""
 
 
 def grow_signed(stored: bytes) -> int:
-    """What `shrink_signed` made small."""
+    """Decode what `shrink_signed` encoded."""
     return int.from_bytes(stored, "big", signed=True)
 
 
-Amount = Annotated[int, "unsigned"]
-"""A field of at least zero that may outgrow 64 bits."""
-Signed = Annotated[int, "signed"]
-"""A field of either sign that may outgrow 64 bits."""
-
-_CONVERSIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+_CONVERSIONS: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], int]]] = {
     "unsigned": (shrink, grow),
     "signed": (shrink_signed, grow_signed),
 }
 
+RecordT = TypeVar("RecordT", bound="Record")
 
-class DeclaredRecord(Struct, frozen=True, gc=False):
-    """A record whose stored form follows from its annotations: one array element per field."""
 
-    _stored: ClassVar[tuple[tuple[str, Callable[[Any], Any] | None], ...]]
-    _restored: ClassVar[tuple[tuple[int, Callable[[Any], Any]], ...]]
+class Record(Struct, frozen=True, gc=False):
+    """A row's value. Records are values: a change is a new record put in its table."""
+
+    _stored: ClassVar[tuple[tuple[int, Callable[[Any], bytes]], ...]]
+    _restored: ClassVar[tuple[tuple[int, Callable[[bytes], int]], ...]]
     _decoder: ClassVar[msgspec.msgpack.Decoder[Any]]
 
+    def __init_subclass__(cls) -> None:
+        hints = get_type_hints(cls, include_extras=True)
+        kinds = [hint for hint in hints.values() if get_origin(hint) is not ClassVar]
+        converted = {
+            place: _CONVERSIONS[get_args(kind)[1]]
+            for place, kind in enumerate(kinds)
+            if get_origin(kind) is Annotated
+        }
+        cls._stored = tuple((place, to_bytes) for place, (to_bytes, _) in converted.items())
+        cls._restored = tuple((place, from_bytes) for place, (_, from_bytes) in converted.items())
+        stored = tuple(bytes if place in converted else kind for place, kind in enumerate(kinds))
+        cls._decoder = msgspec.msgpack.Decoder(GenericAlias(tuple, stored))
+
     def encode(self) -> bytes:
-        """The stored form."""
-        return pack(
-            tuple(
-                getattr(self, name) if convert is None else convert(getattr(self, name))
-                for name, convert in self._stored
-            )
-        )
+        """Return the stored form: the same bytes for the same record, on every machine."""
+        fields = list(astuple(self))
+        for place, convert in self._stored:
+            fields[place] = convert(fields[place])
+        return _PREFIX + _encode(fields)
 
     @classmethod
-    def decode(cls: type[_RecordT], value: bytes) -> _RecordT:
-        """The record of a stored value. Raises UntrustedStorage."""
-        fields = list(unpack(cls._decoder, value))
-        for index, convert in cls._restored:
-            fields[index] = convert(fields[index])
+    def decode(cls: type[RecordT], value: bytes) -> RecordT:
+        """Return the record of a stored value. Raises UntrustedStorage."""
+        if value[:1] != _PREFIX:
+            found = value[0] if value else "none"
+            raise UntrustedStorage(f"row of version {found}, this program reads version {VERSION}")
+        try:
+            fields = list(cls._decoder.decode(value[1:]))
+        except msgspec.MsgspecError as error:
+            raise UntrustedStorage(f"row does not decode: {error}") from error
+        for place, convert in cls._restored:
+            fields[place] = convert(fields[place])
         return cls(*fields)
 
 
-_RecordT = TypeVar("_RecordT", bound=DeclaredRecord)
+class Settings(Record, frozen=True):
+    """Facts about both exchanges."""
+
+    owner: Address
+    """Account that may list markets."""
 
 
-def declared(cls: type[_RecordT]) -> type[_RecordT]:
-    """Work out a record's stored form, once, when its class is made."""
-    hints = get_type_hints(cls, include_extras=True)
-    kinds: list[Any] = []
-    stored: list[tuple[str, Callable[[Any], Any] | None]] = []
-    restored: list[tuple[int, Callable[[Any], Any]]] = []
-    for index, name in enumerate(cls.__struct_fields__):
-        hint = hints[name]
-        if get_origin(hint) is Annotated:
-            to_stored, from_stored = _CONVERSIONS[get_args(hint)[1]]
-            kinds.append(bytes)
-            stored.append((name, to_stored))
-            restored.append((index, from_stored))
-        else:
-            kinds.append(hint)
-            stored.append((name, None))
-    cls._stored, cls._restored = tuple(stored), tuple(restored)
-    cls._decoder = msgspec.msgpack.Decoder(GenericAlias(tuple, tuple(kinds)))
-    return cls
+class Counter(Record, frozen=True):
+    """Next unused id of its kind."""
+
+    next_id: int
+
+
+class OrderRecord(Record, frozen=True):
+    """What an order of either exchange has, from its placing to long after its end."""
+
+    id: int
+    owner: Address
+    asset: Address
+    is_buy: bool
+    price: Amount
+    """Quote units (on the perpetuals exchange: collateral) per base unit of the market."""
+    amount: Amount
+    """Base units asked for, filled ones included."""
+    filled: Amount
+    filled_quote: Amount
+    """Quote units exchanged for what is filled, fees not deducted."""
+    status: OrderStatus
+    reason: CloseReason
+    time_in_force: TimeInForce
+
+    @property
+    def remaining(self) -> int:
+        """Base units not filled; stays what it was when the order ended unfilled."""
+        return self.amount - self.filled
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the order rests in the book."""
+        return self.status <= _LAST_ACTIVE

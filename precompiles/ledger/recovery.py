@@ -57,7 +57,7 @@ def open_ledger(storage: RowStorage) -> tuple[Ledger, RecoveryReport]:
     ledger.journal.clear()
     ledger.commitment = claimed
     names = {TableNumber(table).name.lower(): count for table, count in found.counts.items()}
-    active = set(ledger.orders.rows)
+    active = set(ledger.spot.orders.rows)
     return ledger, RecoveryReport(names, len(active), _index_repairs(ledger, storage))
 
 
@@ -95,7 +95,7 @@ def _compare(claimed: Commitment, found: Commitment) -> None:
 
 
 def _index_repairs(ledger: Ledger, storage: RowStorage) -> dict[bytes, bool]:
-    encode = ledger.orders.codec.encode
-    active = {encode(order_id) for order_id in ledger.orders.rows}
+    encode = ledger.spot.orders.codec.encode
+    active = {encode(order_id) for order_id in ledger.spot.orders.rows}
     indexed = set(storage.active_orders())
     return {key: key in active for key in sorted(active ^ indexed)}

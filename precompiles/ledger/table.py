@@ -6,19 +6,16 @@ is the id itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Generic, Protocol, TypeVar
 
-from sortedcontainers import SortedList
-
 from precompiles.engine.journal import Journal
-from precompiles.ledger.record import Record
-from precompiles.types import Address
+from precompiles.ledger.record import RecordT
 
 
 class TableNumber(IntEnum):
-    """The first byte of a stored row's key. Numbers are never reused."""
+    """First byte of a stored row's key. Numbers are never reused."""
 
     SETTINGS = 1
     COUNTERS = 2
@@ -46,11 +43,10 @@ class TableNumber(IntEnum):
 
 
 KeyT = TypeVar("KeyT", int, bytes)
-RecordT = TypeVar("RecordT", bound=Record)
 
 
 class KeyCodec(Protocol[KeyT]):
-    """How a table's keys are stored."""
+    """Stored form of a table's keys."""
 
     width: int
 
@@ -85,16 +81,16 @@ class IdKey:
 
 
 def always(_record: object) -> bool:
-    """For tables whose rows all stay in memory."""
+    """Keep every row in memory."""
     return True
 
 
 class Table(Generic[KeyT, RecordT]):
     """The rows of one kind, in memory.
 
-    `is_live` tells which rows stay in memory when their block is over; the others are read back
-    from storage when asked for. `index` hears of each change that is made through the journal, in
-    order to make its own through it; `watch` hears of every change, those taken back included.
+    `is_live` selects the rows that stay in memory after their block; the others are read back
+    from storage on demand. `index` is told of each change made through the journal, and makes its
+    own changes through the journal too; `watch` is told of every change, undone ones included.
     """
 
     __slots__ = ("codec", "decode", "index", "is_live", "journal", "number", "rows", "watch")
@@ -103,7 +99,7 @@ class Table(Generic[KeyT, RecordT]):
         self,
         number: TableNumber,
         codec: KeyCodec[KeyT],
-        decode: Callable[[bytes], RecordT],
+        record: type[RecordT],
         journal: Journal,
         is_live: Callable[[RecordT], bool] = always,
     ) -> None:
@@ -112,98 +108,30 @@ class Table(Generic[KeyT, RecordT]):
         self.index: Callable[[RecordT | None, RecordT | None], None] | None = None
         self.watch: Callable[[KeyT, RecordT | None, RecordT | None], None] | None = None
         self.codec: KeyCodec[KeyT] = codec
-        self.decode = decode
+        self.decode: Callable[[bytes], RecordT] = record.decode
         self.journal = journal
         self.rows: dict[KeyT, RecordT] = {}
 
     def get(self, key: KeyT) -> RecordT | None:
-        """The record of a key, or None."""
+        """Return the record of a key, or None."""
         return self.rows.get(key)
 
     def put(self, key: KeyT, record: RecordT | None) -> None:
         """Set a row, or delete it with None."""
         before = self.rows.get(key)
         self.journal.record(self, key, before)
-        self.undo(key, record)
+        self._assign(key, record)
         if self.index is not None:
             self.index(before, record)
 
     def undo(self, subject: KeyT, before: RecordT | None) -> None:
-        """Set a row back to what it was."""
+        """Set a row back to an earlier value."""
+        self._assign(subject, before)
+
+    def _assign(self, key: KeyT, record: RecordT | None) -> None:
         if self.watch is not None:
-            self.watch(subject, self.rows.get(subject), before)
-        if before is None:
-            self.rows.pop(subject, None)
+            self.watch(key, self.rows.get(key), record)
+        if record is None:
+            self.rows.pop(key, None)
         else:
-            self.rows[subject] = before
-
-
-class ClientOrderIds:
-    """Live orders by (owner, client order id)."""
-
-    __slots__ = ("ids", "journal")
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-        self.ids: dict[tuple[Address, int], int] = {}
-
-    def set(self, key: tuple[Address, int], order_id: int | None) -> None:
-        """Let a client order id name a live order, or none."""
-        self.journal.record(self, key, self.ids.get(key))
-        self.undo(key, order_id)
-
-    def undo(self, subject: tuple[Address, int], before: int | None) -> None:
-        if before is None:
-            self.ids.pop(subject, None)
-        else:
-            self.ids[subject] = before
-
-
-class OpenOrders:
-    """Ids of live orders by owner, ascending."""
-
-    __slots__ = ("journal", "owners")
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-        self.owners: dict[Address, SortedList[int]] = {}
-
-    def of(self, owner: Address) -> SortedList[int]:
-        """An owner's live orders, by ascending id; not to be changed."""
-        return self.owners.get(owner) or SortedList()
-
-    def page(self, owner: Address, after: int, limit: int) -> list[int]:
-        """Up to `limit` of an owner's live orders with an id above `after`, ascending."""
-        order_ids = self.of(owner)
-        start = order_ids.bisect_right(after)
-        return list(order_ids[start : start + limit])
-
-    def add(self, owner: Address, order_id: int) -> None:
-        """An order became live."""
-        self.journal.record(self, (owner, order_id), False)
-        self._add(owner, order_id)
-
-    def discard(self, owner: Address, order_id: int) -> None:
-        """An order ended."""
-        self.journal.record(self, (owner, order_id), True)
-        self._discard(owner, order_id)
-
-    def load(self, owners: Mapping[Address, list[int]]) -> None:
-        """Take in all live orders at once, at start-up."""
-        self.owners = {owner: SortedList(ids) for owner, ids in owners.items()}
-
-    def undo(self, subject: tuple[Address, int], before: bool) -> None:
-        """Restore whether the order was live."""
-        (self._add if before else self._discard)(*subject)
-
-    def _add(self, owner: Address, order_id: int) -> None:
-        ids = self.owners.get(owner)
-        if ids is None:
-            ids = self.owners[owner] = SortedList()
-        ids.add(order_id)
-
-    def _discard(self, owner: Address, order_id: int) -> None:
-        ids = self.owners[owner]
-        ids.remove(order_id)
-        if not ids:
-            del self.owners[owner]
+            self.rows[key] = record

@@ -19,10 +19,10 @@ from precompiles.engine.margin import (
 )
 from precompiles.engine.position import entry_price
 from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
 from precompiles.perp.clock import prices_at
-from precompiles.perp.execution import Execution
 from precompiles.perp.markets import tiers_of
 from precompiles.perp.oracle import require_fresh
 from precompiles.types import Address, PositionKind

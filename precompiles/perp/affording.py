@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket
 from precompiles.perp.accounts import charged_health, position_health
-from precompiles.perp.execution import Execution
 from precompiles.types import Address
 
 

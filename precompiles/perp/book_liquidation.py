@@ -10,8 +10,10 @@ from precompiles.engine.amounts import fee
 from precompiles.engine.liquidation import bankruptcy_price
 from precompiles.engine.rounding import divide_down
 from precompiles.errors import LiquidationCoolingDown
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
+from precompiles.orders.events import OrderClosed
 from precompiles.perp.accounts import (
     Health,
     charged_health,
@@ -19,8 +21,7 @@ from precompiles.perp.accounts import (
     equity_of,
     position_health,
 )
-from precompiles.perp.events import Liquidated, OrderClosed, OrderPlaced
-from precompiles.perp.execution import Execution
+from precompiles.perp.events import Liquidated, OrderPlaced
 from precompiles.perp.filling import MOST_MAKERS, take
 from precompiles.perp.insurance import pay_in
 from precompiles.perp.placing import OrderRequest, new_order
@@ -74,9 +75,9 @@ def sell_on_book(
         return None
     if is_partial:
         _cool_down(ledger, execution, market, position.id)
-    _charge_fee(ledger, execution, market, position, order.filled_notional, paid_out)
+    _charge_fee(ledger, execution, market, position, order.filled_quote, paid_out)
     sweep(ledger, execution, market)
-    price = divide_down(order.filled_notional * market.base_unit, order.filled)
+    price = divide_down(order.filled_quote * market.base_unit, order.filled)
     left = equity_left(ledger, execution, market, position)
     execution.events.append(
         Liquidated(

@@ -32,10 +32,10 @@ from precompiles.engine.mark import (
     mark_price,
 )
 from precompiles.engine.rounding import divide_down, floor_divide
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
 from precompiles.perp.events import FundingSettled
-from precompiles.perp.execution import Execution
 
 IMPACT_LEVELS = 100
 """Price levels that are looked at to sample the premium; what they do not fill counts as none."""

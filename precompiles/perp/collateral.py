@@ -14,12 +14,13 @@ from precompiles.errors import (
     NotIsolated,
     PositionIsOpen,
 )
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage, Position
+from precompiles.orders.events import Deposit, Withdrawal
 from precompiles.perp.accounts import charged_health, position_health, require_fresh_account
 from precompiles.perp.clock import touch
-from precompiles.perp.events import Deposit, LeverageSet, MarginChanged, Withdrawal
-from precompiles.perp.execution import Execution
+from precompiles.perp.events import LeverageSet, MarginChanged
 from precompiles.perp.insurance import pay_in
 from precompiles.perp.market_orders import require_own
 from precompiles.perp.markets import require_collateral, require_market

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from precompiles.engine.deleveraging import rank
 from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, Position
 from precompiles.perp.accounts import HEALTH_GAS, unit_health
 from precompiles.perp.events import Deleveraged
-from precompiles.perp.execution import Execution
 from precompiles.perp.insurance import cover
 from precompiles.perp.positions import reduce
 from precompiles.types import Address, PositionStatus

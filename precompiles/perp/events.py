@@ -1,31 +1,39 @@
-"""What happens on the perpetuals exchange, field by field as contracts see it in the logs."""
+"""Events of the perpetuals exchange."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from precompiles.abi.event import Event
+from precompiles.abi.event import (
+    AddressField,
+    BoolField,
+    Bytes32,
+    Event,
+    Indexed,
+    Int256,
+    Uint8,
+    Uint128,
+    Uint256,
+)
 from precompiles.ledger.perp.records import PerpOrder, Trigger
-from precompiles.types import Address
+from precompiles.orders.events import SHARED_EVENTS
 
 
-class OrderPlaced(NamedTuple):
+class OrderPlaced(Event, frozen=True):
     """An order was accepted."""
 
-    order_id: int
-    user: Address
-    market: Address
-    size: int
-    price: int
-    is_buy: bool
-    time_in_force: int
-    kind: int
-    reduce_only: bool
-    client_order_id: int
+    order_id: Indexed[Uint256]
+    user: Indexed[AddressField]
+    market: Indexed[AddressField]
+    amount: Uint256
+    price: Uint256
+    is_buy: BoolField
+    time_in_force: Uint8
+    kind: Uint8
+    reduce_only: BoolField
+    client_order_id: Uint128
 
     @classmethod
     def of(cls, order: PerpOrder) -> OrderPlaced:
-        """The event of an order as it was asked for."""
+        """Return the event of an order as it was asked for."""
         return cls(
             order.id,
             order.owner,
@@ -40,85 +48,23 @@ class OrderPlaced(NamedTuple):
         )
 
 
-class Trade(NamedTuple):
-    """A maker and a taker changed positions; this is the change of both their orders.
-
-    Maker order 0: the market's liquidity vault filled it.
-    """
-
-    market: Address
-    maker: Address
-    taker: Address
-    trade_id: int
-    maker_order_id: int
-    taker_order_id: int
-    price: int
-    size: int
-    notional: int
-    maker_fee: int
-    taker_fee: int
-    taker_is_buy: bool
-    maker_remaining: int
-    taker_remaining: int
-
-
-class OrderClosed(NamedTuple):
-    """An order ended in any way but a fill."""
-
-    order_id: int
-    user: Address
-    market: Address
-    status: int
-    reason: int
-    filled: int
-    remaining: int
-
-    @classmethod
-    def of(cls, order: PerpOrder) -> OrderClosed:
-        """The event of an order that has ended."""
-        return cls(
-            order.id,
-            order.owner,
-            order.asset,
-            order.status,
-            order.reason,
-            order.filled,
-            order.remaining,
-        )
-
-
-class OrderReduced(NamedTuple):
-    """An order got smaller and kept its place."""
-
-    order_id: int
-    user: Address
-    market: Address
-    size: int
-    remaining: int
-
-    @classmethod
-    def of(cls, order: PerpOrder) -> OrderReduced:
-        """The event of an order after it got smaller."""
-        return cls(order.id, order.owner, order.asset, order.amount, order.remaining)
-
-
-class TriggerPlaced(NamedTuple):
+class TriggerPlaced(Event, frozen=True):
     """An order waits for the mark price."""
 
-    order_id: int
-    user: Address
-    market: Address
-    size: int
-    trigger_price: int
-    limit_price: int
-    is_buy: bool
-    is_take_profit: bool
-    reduce_only: bool
-    client_order_id: int
+    order_id: Indexed[Uint256]
+    user: Indexed[AddressField]
+    market: Indexed[AddressField]
+    amount: Uint256
+    trigger_price: Uint256
+    limit_price: Uint256
+    is_buy: BoolField
+    is_take_profit: BoolField
+    reduce_only: BoolField
+    client_order_id: Uint128
 
     @classmethod
     def of(cls, trigger: Trigger) -> TriggerPlaced:
-        """The event of a trigger as it was asked for."""
+        """Return the event of a trigger as it was asked for."""
         return cls(
             trigger.id,
             trigger.owner,
@@ -133,211 +79,134 @@ class TriggerPlaced(NamedTuple):
         )
 
 
-class TriggerFired(NamedTuple):
+class TriggerFired(Event, frozen=True):
     """The mark price reached a trigger, and it became an order."""
 
-    order_id: int
-    mark_price: int
+    order_id: Indexed[Uint256]
+    mark_price: Uint256
 
 
-class PositionChanged(NamedTuple):
+class PositionChanged(Event, frozen=True):
     """A position was opened, changed, or (size 0) ended."""
 
-    position_id: int
-    user: Address
-    market: Address
-    size: int
-    entry_notional: int
-    realized_pnl: int
-    funding: int
-    kind: int
-    status: int
+    position_id: Indexed[Uint256]
+    user: Indexed[AddressField]
+    market: Indexed[AddressField]
+    size: Int256
+    entry_notional: Uint256
+    realized_pnl: Int256
+    funding: Int256
+    kind: Uint8
+    status: Uint8
 
 
-class Liquidated(NamedTuple):
+class Liquidated(Event, frozen=True):
     """A position, or part of it, was taken from its owner."""
 
-    position_id: int
-    user: Address
-    liquidator: Address
-    size: int
-    price: int
-    stage: int
-    remaining_equity: int
+    position_id: Indexed[Uint256]
+    user: Indexed[AddressField]
+    liquidator: Indexed[AddressField]
+    size: Uint256
+    price: Uint256
+    stage: Uint8
+    remaining_equity: Int256
 
 
-class Deleveraged(NamedTuple):
+class Deleveraged(Event, frozen=True):
     """A position was closed against one that went bankrupt."""
 
-    position_id: int
-    bankrupt_position_id: int
-    size: int
-    notional: int
+    position_id: Indexed[Uint256]
+    bankrupt_position_id: Indexed[Uint256]
+    size: Uint256
+    notional: Uint256
 
 
-class InsuranceChanged(NamedTuple):
+class InsuranceChanged(Event, frozen=True):
     """Money came into the insurance fund or was paid from it."""
 
-    change: int
-    fund: int
-    deficit: int
+    change: Int256
+    fund: Uint256
+    deficit: Uint256
 
 
-class MarginChanged(NamedTuple):
-    """Collateral was added to a position of its own, or taken out."""
+class MarginChanged(Event, frozen=True):
+    """Collateral was added to an isolated position, or taken out."""
 
-    position_id: int
-    change: int
-
-
-class LeverageSet(NamedTuple):
-    """How an account wants to trade a market."""
-
-    user: Address
-    market: Address
-    leverage: int
-    is_cross: bool
+    position_id: Indexed[Uint256]
+    change: Int256
 
 
-class OraclePriceSet(NamedTuple):
-    """The feeder gave a price."""
+class LeverageSet(Event, frozen=True):
+    """An account chose leverage and margin mode for a market."""
 
-    market: Address
-    oracle_price: int
-    mark_price: int
+    user: Indexed[AddressField]
+    market: Indexed[AddressField]
+    leverage: Uint256
+    is_cross: BoolField
 
 
-class FundingSettled(NamedTuple):
+class OraclePriceSet(Event, frozen=True):
+    """The feeder set a price."""
+
+    market: Indexed[AddressField]
+    oracle_price: Uint256
+    mark_price: Uint256
+
+
+class FundingSettled(Event, frozen=True):
     """One or more hours ended; `rate` is that of the last."""
 
-    market: Address
-    rate: int
-    funding_index: int
-    hours_settled: int
+    market: Indexed[AddressField]
+    rate: Int256
+    index: Int256
+    hours_settled: Uint256
 
 
-class Deposit(NamedTuple):
-    """Collateral came in."""
-
-    user: Address
-    token: Address
-    amount: int
-
-
-class Withdrawal(NamedTuple):
-    """Collateral went out."""
-
-    user: Address
-    token: Address
-    amount: int
-
-
-class MarketListed(NamedTuple):
+class MarketListed(Event, frozen=True):
     """A market can be traded once it has a price."""
 
-    market: Address
-    base_unit: int
-    tick: int
-    lot: int
-    max_leverage: int
-    feeder: Address
+    market: Indexed[AddressField]
+    base_unit: Uint256
+    tick: Uint256
+    lot: Uint256
+    max_leverage: Uint256
+    feeder: AddressField
 
 
-class MarketChanged(NamedTuple):
+class MarketChanged(Event, frozen=True):
     """A rule of a market changed; `what` names the group of settings."""
 
-    market: Address
-    what: bytes
+    market: Indexed[AddressField]
+    what: Bytes32
 
 
-class CollateralSet(NamedTuple):
+class CollateralSet(Event, frozen=True):
     """The token that margin is in was chosen."""
 
-    token: Address
+    token: Indexed[AddressField]
 
 
-class BackstopSet(NamedTuple):
-    """Who takes over what the book does not."""
+class BackstopSet(Event, frozen=True):
+    """The account that takes over positions the book cannot absorb was chosen."""
 
-    account: Address
+    account: Indexed[AddressField]
 
 
-PerpEvent = (
-    OrderPlaced
-    | Trade
-    | OrderClosed
-    | OrderReduced
-    | TriggerPlaced
-    | TriggerFired
-    | PositionChanged
-    | Liquidated
-    | Deleveraged
-    | InsuranceChanged
-    | MarginChanged
-    | LeverageSet
-    | OraclePriceSet
-    | FundingSettled
-    | Deposit
-    | Withdrawal
-    | MarketListed
-    | MarketChanged
-    | CollateralSet
-    | BackstopSet
+EVENTS: tuple[type[Event], ...] = (
+    *SHARED_EVENTS,
+    OrderPlaced,
+    TriggerPlaced,
+    TriggerFired,
+    PositionChanged,
+    Liquidated,
+    Deleveraged,
+    InsuranceChanged,
+    MarginChanged,
+    LeverageSet,
+    OraclePriceSet,
+    FundingSettled,
+    MarketListed,
+    MarketChanged,
+    CollateralSet,
+    BackstopSet,
 )
-
-_ORDER = "uint256 indexed orderId,address indexed user,address indexed market"
-
-ABI_EVENTS: dict[type[PerpEvent], Event] = {
-    OrderPlaced: Event(
-        f"OrderPlaced({_ORDER},uint256 size,uint256 price,bool isBuy,uint8 timeInForce,"
-        "uint8 kind,bool reduceOnly,uint128 clientOrderId)"
-    ),
-    Trade: Event(
-        "Trade(address indexed market,address indexed maker,address indexed taker,"
-        "uint256 tradeId,uint256 makerOrderId,uint256 takerOrderId,uint256 price,uint256 size,"
-        "uint256 notional,uint256 makerFee,uint256 takerFee,bool takerIsBuy,"
-        "uint256 makerRemaining,uint256 takerRemaining)"
-    ),
-    OrderClosed: Event(
-        f"OrderClosed({_ORDER},uint8 status,uint8 reason,uint256 filled,uint256 remaining)"
-    ),
-    OrderReduced: Event(f"OrderReduced({_ORDER},uint256 size,uint256 remaining)"),
-    TriggerPlaced: Event(
-        f"TriggerPlaced({_ORDER},uint256 size,uint256 triggerPrice,uint256 limitPrice,"
-        "bool isBuy,bool isTakeProfit,bool reduceOnly,uint128 clientOrderId)"
-    ),
-    TriggerFired: Event("TriggerFired(uint256 indexed orderId,uint256 markPrice)"),
-    PositionChanged: Event(
-        "PositionChanged(uint256 indexed positionId,address indexed user,address indexed market,"
-        "int256 size,uint256 entryNotional,int256 realizedPnl,int256 funding,uint8 kind,"
-        "uint8 status)"
-    ),
-    Liquidated: Event(
-        "Liquidated(uint256 indexed positionId,address indexed user,address indexed liquidator,"
-        "uint256 size,uint256 price,uint8 stage,int256 remainingEquity)"
-    ),
-    Deleveraged: Event(
-        "Deleveraged(uint256 indexed positionId,uint256 indexed bankruptPositionId,"
-        "uint256 size,uint256 notional)"
-    ),
-    InsuranceChanged: Event("InsuranceChanged(int256 change,uint256 fund,uint256 deficit)"),
-    MarginChanged: Event("MarginChanged(uint256 indexed positionId,int256 change)"),
-    LeverageSet: Event(
-        "LeverageSet(address indexed user,address indexed market,uint256 leverage,bool isCross)"
-    ),
-    OraclePriceSet: Event(
-        "OraclePriceSet(address indexed market,uint256 oraclePrice,uint256 markPrice)"
-    ),
-    FundingSettled: Event(
-        "FundingSettled(address indexed market,int256 rate,int256 index,uint256 hoursSettled)"
-    ),
-    Deposit: Event("Deposit(address indexed user,address indexed token,uint256 amount)"),
-    Withdrawal: Event("Withdrawal(address indexed user,address indexed token,uint256 amount)"),
-    MarketListed: Event(
-        "MarketListed(address indexed market,uint256 baseUnit,uint256 tick,uint256 lot,"
-        "uint256 maxLeverage,address feeder)"
-    ),
-    MarketChanged: Event("MarketChanged(address indexed market,bytes32 what)"),
-    CollateralSet: Event("CollateralSet(address indexed token)"),
-    BackstopSet: Event("BackstopSet(address indexed account)"),
-}

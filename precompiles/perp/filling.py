@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from precompiles.engine.amounts import fee, quote_amount
 from precompiles.engine.matching import Fill, SelfMatch, match
 from precompiles.errors import NoOraclePrice, PositionBankrupt, StalePrice
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder
-from precompiles.orders.savepoint import go_back, point
+from precompiles.orders.events import Trade
+from precompiles.orders.lifecycle import filled
 from precompiles.perp.accounts import require_fresh_account
 from precompiles.perp.affording import charge_fee, missing_margin, standing
-from precompiles.perp.closing import close, reduce_order
-from precompiles.perp.events import OrderReduced, Trade
-from precompiles.perp.execution import Execution
+from precompiles.perp.orders import perp_orders
 from precompiles.perp.positions import net, reducible, sweep
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
 
@@ -70,32 +70,23 @@ def take(
             break
         execution.charge(MATCH_GAS)
         if isinstance(met, SelfMatch):
-            taker = _prevent(ledger, execution, taker, met)
+            taker = perp_orders.prevent_self_trade(execution, taker, met)
             continue
         amount = min(met.amount, _fillable(ledger, market, met.maker))
         if amount == 0:
-            close(ledger, execution, met.maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
+            perp_orders.end(execution, met.maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
             continue
         traded = _fill(
             ledger, execution, market, taker, Fill(met.maker, amount), change_taker, rate
         )
         if traded is None:
             reason = CloseReason.INSUFFICIENT_MARGIN
-            close(ledger, execution, met.maker, OrderStatus.CANCELLED, reason)
+            perp_orders.end(execution, met.maker, OrderStatus.CANCELLED, reason)
             continue
         has_grown = has_grown or traded.has_grown
         taker = filled(taker, amount, traded.notional)
         _drop_surplus(ledger, execution, market, met.maker.id)
     return Taken(taker, has_grown)
-
-
-def filled(order: PerpOrder, amount: int, notional: int) -> PerpOrder:
-    """An order after `amount` more was filled for `notional`."""
-    total = order.filled + amount
-    status = OrderStatus.FILLED if total == order.amount else OrderStatus.PARTIALLY_FILLED
-    return replace(
-        order, filled=total, filled_notional=order.filled_notional + notional, status=status
-    )
 
 
 class Offer(NamedTuple):
@@ -134,12 +125,12 @@ def trade(
     None, with nothing changed, where the maker cannot afford it or, once its side is done, it is
     not acceptable. The taker's margin is left to the caller.
     """
-    start = point(ledger, execution)
+    start = execution.savepoint()
     notional = quote_amount(amount=offer.amount, price=offer.price, base_unit=market.base_unit)
     bought = -offer.amount if taker.is_buy else offer.amount
     maker_fee = _change_maker(ledger, execution, market, offer.maker, bought, notional)
     if maker_fee is None or not is_acceptable():
-        go_back(ledger, execution, start)
+        execution.rollback(start)
         return None
     has_grown = change_taker(-bought, notional)
     paid = charge_fee(
@@ -153,8 +144,8 @@ def trade(
         maker_order_id=offer.order_id,
         taker_order_id=taker.id,
         price=offer.price,
-        size=offer.amount,
-        notional=notional,
+        amount=offer.amount,
+        quote_amount=notional,
         maker_fee=maker_fee,
         taker_fee=paid,
         taker_is_buy=taker.is_buy,
@@ -238,24 +229,4 @@ def _drop_surplus(ledger: Ledger, execution: Execution, market: PerpMarket, orde
     """Cancel what is left of a maker that has reduced all it could."""
     maker = ledger.perp.orders.rows[order_id]
     if maker.is_active and _fillable(ledger, market, maker) == 0:
-        close(ledger, execution, maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
-
-
-def _prevent(
-    ledger: Ledger,
-    execution: Execution,
-    taker: PerpOrder,
-    met: SelfMatch[PerpOrder],
-) -> PerpOrder:
-    """Carry out a prevented self-trade and return the taker after it."""
-    maker = met.maker
-    if met.maker_expires:
-        close(ledger, execution, maker, OrderStatus.EXPIRED, CloseReason.SELF_TRADE)
-    elif met.amount:
-        reduce_order(ledger, execution, maker, maker.amount - met.amount)
-    if met.taker_expires:
-        return replace(taker, status=OrderStatus.EXPIRED, reason=CloseReason.SELF_TRADE)
-    if met.amount:
-        taker = replace(taker, amount=taker.amount - met.amount)
-        execution.events.append(OrderReduced.of(taker))
-    return taker
+        perp_orders.end(execution, maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)

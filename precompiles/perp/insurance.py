@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp.events import InsuranceChanged
-from precompiles.perp.execution import Execution
 
 
 def pay_in(ledger: Ledger, execution: Execution, amount: int) -> None:

@@ -6,7 +6,10 @@ from precompiles.perp.methods.account_methods import AccountMethods
 from precompiles.perp.methods.market_methods import MarketMethods
 from precompiles.perp.methods.order_methods import OrderMethods
 from precompiles.perp.methods.position_methods import PositionMethods
+from precompiles.types import PERP_ADDRESS
 
 
 class Perp(OrderMethods, PositionMethods, AccountMethods, MarketMethods):
-    """IPerp."""
+    """The perpetuals exchange, IPerp."""
+
+    address = PERP_ADDRESS

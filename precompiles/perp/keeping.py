@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.indexes import Alarm, unit_key
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
@@ -15,7 +16,6 @@ from precompiles.perp.accounts import (
     unit_health,
 )
 from precompiles.perp.clock import prices_at, touch
-from precompiles.perp.execution import Execution
 from precompiles.perp.liquidation import LIQUIDATE_GAS, is_liquidatable_now, liquidate
 from precompiles.perp.markets import listed_markets
 from precompiles.perp.oracle import is_fresh

@@ -13,9 +13,9 @@ from precompiles.errors import (
     PositionBankrupt,
     PositionHealthy,
 )
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, Position
-from precompiles.orders.savepoint import go_back, point
 from precompiles.perp.accounts import (
     HEALTH_GAS,
     Health,
@@ -29,7 +29,6 @@ from precompiles.perp.book_liquidation import Stage, equity_left, is_partial_fir
 from precompiles.perp.clock import prices_at, touch
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated
-from precompiles.perp.execution import Execution
 from precompiles.perp.insurance import pay_out
 from precompiles.perp.market_orders import require_open
 from precompiles.perp.oracle import is_fresh, require_fresh
@@ -151,14 +150,14 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
     backstop, owner = ledger.perp.settings.backstop, unit[0].owner
     if backstop in (ZERO_ADDRESS, owner):
         return False
-    before = point(ledger, execution)
+    before = execution.savepoint()
     cash_before = ledger.perp.cash(owner) if unit[0].has_own_cash else 0
     try:
         for position in unit:
             market = ledger.perp.markets.rows[position.asset]
             take_over(ledger, execution, market, position, backstop)
     except PositionBankrupt:  # the backstop's own position, which this would have closed
-        go_back(ledger, execution, before)
+        execution.rollback(before)
         return False
     cash = max(0, ledger.perp.cash(owner) - cash_before)
     ledger.perp.change_cash(owner, -cash)
@@ -172,5 +171,5 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
         for position in taken
     ):
         return True
-    go_back(ledger, execution, before)
+    execution.rollback(before)
     return False

@@ -17,8 +17,10 @@ from precompiles.errors import (
     PositionNotFound,
     PositionNotOpen,
 )
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
+from precompiles.orders.lifecycle import filled
 from precompiles.perp.accounts import (
     charged_health,
     is_in_danger,
@@ -28,14 +30,7 @@ from precompiles.perp.accounts import (
 from precompiles.perp.affording import missing_margin, standing
 from precompiles.perp.clock import touch
 from precompiles.perp.events import OrderPlaced
-from precompiles.perp.execution import Execution
-from precompiles.perp.filling import (
-    ChangeTaker,
-    Offer,
-    filled,
-    take,
-    trade,
-)
+from precompiles.perp.filling import ChangeTaker, Offer, take, trade
 from precompiles.perp.markets import check_amount, require_market, tiers_of
 from precompiles.perp.oracle import require_fresh
 from precompiles.perp.placing import OrderRequest, check_open_interest, new_order
@@ -86,7 +81,7 @@ def open_position(
         is_buy=is_long,
         change_taker=lambda _delta, _notional: True,
     )
-    notional = filled_order.filled_notional
+    notional = filled_order.filled_quote
     maintenance = maintenance_margin(notional, tiers_of(market))
     if 2 * maintenance > initial_margin(notional, leverage):
         raise InvalidLeverage(leverage, notional // (2 * maintenance))

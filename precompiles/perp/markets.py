@@ -21,13 +21,12 @@ from precompiles.errors import (
     PriceZero,
     UnknownMarket,
 )
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket
 from precompiles.ledger.record import grow, shrink
-from precompiles.ownership import require_owner
 from precompiles.perp.clock import touch
 from precompiles.perp.events import BackstopSet, CollateralSet, MarketChanged, MarketListed
-from precompiles.perp.execution import Execution
 from precompiles.types import (
     FEE_DENOMINATOR,
     MAX_AMOUNT,
@@ -52,7 +51,7 @@ def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None
 
     Raises NotExchangeOwner, CollateralAlreadySet, or InvalidMarket for what is no ERC-20.
     """
-    require_owner(ledger, execution.caller)
+    execution.require_owner()
     settings = ledger.perp.settings
     if settings.collateral != ZERO_ADDRESS:
         raise CollateralAlreadySet(settings.collateral)
@@ -64,7 +63,7 @@ def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None
 
 def set_backstop(ledger: Ledger, execution: Execution, account: Address) -> None:
     """Choose who takes over positions that the book does not; the zero address for nobody."""
-    require_owner(ledger, execution.caller)
+    execution.require_owner()
     ledger.perp.settings = replace(ledger.perp.settings, backstop=account)
     execution.events.append(BackstopSet(account))
 
@@ -83,7 +82,7 @@ def list_market(
 
     Raises NotExchangeOwner, CollateralNotSet, MarketExists, or InvalidMarket naming the field.
     """
-    require_owner(ledger, execution.caller)
+    execution.require_owner()
     require_collateral(ledger)
     if ledger.perp.markets.get(asset):
         raise MarketExists(asset)
@@ -124,7 +123,7 @@ def change_market(
     `what` is the method of the interface that did, for the log. Raises NotExchangeOwner,
     UnknownMarket, or InvalidMarket naming the field.
     """
-    require_owner(ledger, execution.caller)
+    execution.require_owner()
     market = require_market(ledger, asset)
     # What was sampled until now followed the old rules.
     touch(ledger, execution, market)

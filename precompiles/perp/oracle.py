@@ -6,11 +6,11 @@ from msgspec.structs import replace
 
 from precompiles.engine.mark import BASIS_PERIOD, BOOK_PERIOD, FIXED
 from precompiles.errors import AmountTooLarge, NoOraclePrice, NotFeeder, PriceZero, StalePrice
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices
 from precompiles.perp.clock import marked, touch
 from precompiles.perp.events import OraclePriceSet
-from precompiles.perp.execution import Execution
 from precompiles.perp.markets import require_market
 from precompiles.types import MAX_PERP_VALUE, Address
 

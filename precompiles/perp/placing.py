@@ -16,7 +16,6 @@ from precompiles.engine.rounding import divide_down, divide_up
 from precompiles.errors import (
     BelowMinimumNotional,
     CannotFillCompletely,
-    ClientOrderIdInUse,
     InsufficientMargin,
     InvalidTimeInForce,
     OpenInterestTooLarge,
@@ -24,28 +23,28 @@ from precompiles.errors import (
     WouldNotReduce,
     WouldTakeLiquidity,
 )
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
+from precompiles.orders.events import OrderClosed
 from precompiles.perp.accounts import charged_health, require_fresh_account
 from precompiles.perp.affording import Standing, missing_margin, standing
 from precompiles.perp.clock import touch
-from precompiles.perp.events import OrderClosed, OrderPlaced
-from precompiles.perp.execution import Execution
+from precompiles.perp.events import OrderPlaced
 from precompiles.perp.filling import take
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_fresh, require_price
+from precompiles.perp.orders import perp_orders
 from precompiles.perp.positions import net, preference, reducible
 from precompiles.types import (
     FEE_DENOMINATOR,
+    TIMES_IN_FORCE,
     Address,
     CloseReason,
     OrderKind,
     OrderStatus,
     TimeInForce,
 )
-
-PLACE_GAS = 50_000
-_TIMES_IN_FORCE = tuple(TimeInForce)
 
 
 class OrderRequest(NamedTuple):
@@ -77,7 +76,7 @@ def place(
     breaks.
     """
     market = require_market(ledger, request.asset)
-    _check_form(ledger, execution.caller, market, request)
+    _check_form(execution, market, request)
     prices = touch(ledger, execution, market)
     _check_rules(ledger, execution, market, prices, request)
     order = new_order(ledger, execution, request, order_id=order_id, kind=kind)
@@ -116,10 +115,10 @@ def new_order(
         price=request.price,
         amount=request.amount,
         filled=0,
-        filled_notional=0,
+        filled_quote=0,
         status=OrderStatus.NEW,
         reason=CloseReason.NONE,
-        time_in_force=_TIMES_IN_FORCE[request.time_in_force],
+        time_in_force=TIMES_IN_FORCE[request.time_in_force],
         kind=kind,
         reduce_only=request.reduce_only,
         client_order_id=request.client_order_id,
@@ -134,20 +133,13 @@ def check_open_interest(ledger: Ledger, market: PerpMarket) -> None:
         raise OpenInterestTooLarge(open_interest, market.max_open_interest)
 
 
-def check_client_order_id(ledger: Ledger, user: Address, client_order_id: int) -> None:
-    """Raises ClientOrderIdInUse when one of the user's live orders or triggers has it."""
-    in_use = ledger.perp.live.by_client_id.ids.get((user, client_order_id))
-    if in_use is not None:
-        raise ClientOrderIdInUse(client_order_id, in_use)
-
-
-def _check_form(ledger: Ledger, caller: Address, market: PerpMarket, request: OrderRequest) -> None:
+def _check_form(execution: Execution, market: PerpMarket, request: OrderRequest) -> None:
     """What can be told from the order alone."""
-    if request.time_in_force >= len(_TIMES_IN_FORCE):
+    if request.time_in_force >= len(TIMES_IN_FORCE):
         raise InvalidTimeInForce(request.time_in_force)
     check_amount(market, request.amount)
     check_price(market, request.price)
-    check_client_order_id(ledger, caller, request.client_order_id)
+    perp_orders.check_client_order_id(execution, request.client_order_id)
 
 
 def _check_rules(

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from precompiles.engine.margin import initial_margin
 from precompiles.engine.position import Change, Exposure, apply_fill
 from precompiles.errors import PositionBankrupt
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage, PerpMarket, PerpPrices, Position
 from precompiles.perp.accounts import funding_due
 from precompiles.perp.clock import prices_at
 from precompiles.perp.events import PositionChanged
-from precompiles.perp.execution import Execution
 from precompiles.perp.insurance import cover, pay_in
 from precompiles.types import Address, PositionKind, PositionStatus
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from precompiles.errors import ContractError, InvalidTrigger
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, Trigger
-from precompiles.orders.savepoint import go_back, point
 from precompiles.perp.clock import touch
-from precompiles.perp.closing import end_trigger
 from precompiles.perp.events import TriggerFired, TriggerPlaced
-from precompiles.perp.execution import Execution
 from precompiles.perp.filling import MOST_MAKERS
 from precompiles.perp.market_orders import slipped
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_price
-from precompiles.perp.placing import OrderRequest, check_client_order_id, place
+from precompiles.perp.orders import end_trigger, perp_orders
+from precompiles.perp.placing import OrderRequest, place
 from precompiles.perp.positions import reducible
 from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, TimeInForce
 
@@ -47,7 +46,7 @@ def place_trigger(ledger: Ledger, execution: Execution, request: TriggerRequest)
     check_price(market, request.trigger_price)
     if request.limit_price:
         check_price(market, request.limit_price)
-    check_client_order_id(ledger, execution.caller, request.client_order_id)
+    perp_orders.check_client_order_id(execution, request.client_order_id)
     prices = touch(ledger, execution, market)
     require_price(market, prices)
     trigger = Trigger(
@@ -85,7 +84,7 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
         amount = min(amount, closing)
         if amount == 0:
             status, reason = OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY
-            end_trigger(ledger, execution, trigger, status, reason)
+            end_trigger(execution, trigger, status, reason)
             return
     request = OrderRequest(
         trigger.asset,
@@ -96,7 +95,7 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
         trigger.reduce_only,
         trigger.client_order_id,
     )
-    before = point(ledger, execution)
+    before = execution.savepoint()
     ledger.perp.triggers.put(trigger.id, None)
     acting = execution.acting_for(trigger.owner)
     try:
@@ -109,8 +108,8 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
             most_makers=MOST_MAKERS,
         )
     except ContractError:
-        go_back(ledger, execution, before)
-        end_trigger(ledger, execution, trigger, OrderStatus.REJECTED, CloseReason.NONE)
+        execution.rollback(before)
+        end_trigger(execution, trigger, OrderStatus.REJECTED, CloseReason.NONE)
 
 
 def _market_price(market: PerpMarket, mark: int, *, is_buy: bool) -> int:

@@ -1,29 +1,46 @@
-"""What happens on the spot exchange, field by field as contracts see it in the logs."""
+"""Events of the spot exchange."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from precompiles.abi.event import Event
+from precompiles.abi.event import (
+    AddressField,
+    BoolField,
+    Event,
+    Indexed,
+    Uint8,
+    Uint128,
+    Uint256,
+)
 from precompiles.ledger.spot.records import Market, Order
-from precompiles.types import Address
+from precompiles.orders.events import SHARED_EVENTS
+from precompiles.types import OrderKind
 
 
-class OrderPlaced(NamedTuple):
+class OrderPlaced(Event, frozen=True):
     """An order was accepted."""
 
-    order_id: int
-    user: Address
-    asset: Address
-    amount: int
-    price: int
-    is_buy: bool
-    time_in_force: int
-    client_order_id: int
+    order_id: Indexed[Uint256]
+    user: Indexed[AddressField]
+    market: Indexed[AddressField]
+    amount: Uint256
+    price: Uint256
+    is_buy: BoolField
+    time_in_force: Uint8
+    client_order_id: Uint128
+
+    @property
+    def kind(self) -> OrderKind:
+        """Limit, as every spot order."""
+        return OrderKind.LIMIT
+
+    @property
+    def reduce_only(self) -> bool:
+        """False: there are no positions on spot."""
+        return False
 
     @classmethod
     def of(cls, order: Order) -> OrderPlaced:
-        """The event of an order as it was asked for."""
+        """Return the event of an order as it was asked for."""
         return cls(
             order.id,
             order.owner,
@@ -36,105 +53,30 @@ class OrderPlaced(NamedTuple):
         )
 
 
-class Trade(NamedTuple):
-    """A maker and a taker exchanged tokens; this is the change of both their orders."""
-
-    asset: Address
-    maker: Address
-    taker: Address
-    trade_id: int
-    maker_order_id: int
-    taker_order_id: int
-    price: int
-    amount: int
-    quote_amount: int
-    maker_fee: int
-    taker_fee: int
-    taker_is_buy: bool
-    maker_remaining: int
-    taker_remaining: int
-
-
-class OrderClosed(NamedTuple):
-    """An order ended in any way but a fill."""
-
-    order_id: int
-    user: Address
-    asset: Address
-    status: int
-    reason: int
-    filled: int
-    remaining: int
-
-    @classmethod
-    def of(cls, order: Order) -> OrderClosed:
-        """The event of an order that has ended."""
-        return cls(
-            order.id,
-            order.owner,
-            order.asset,
-            order.status,
-            order.reason,
-            order.filled,
-            order.remaining,
-        )
-
-
-class OrderReduced(NamedTuple):
-    """An order got smaller and kept its place."""
-
-    order_id: int
-    user: Address
-    asset: Address
-    amount: int
-    remaining: int
-
-    @classmethod
-    def of(cls, order: Order) -> OrderReduced:
-        """The event of an order after it got smaller."""
-        return cls(order.id, order.owner, order.asset, order.amount, order.remaining)
-
-
-class OrderReplaced(NamedTuple):
+class OrderReplaced(Event, frozen=True):
     """An order was cancelled in favour of a new one."""
 
-    order_id: int
-    new_order_id: int
-    user: Address
+    order_id: Indexed[Uint256]
+    new_order_id: Indexed[Uint256]
+    user: Indexed[AddressField]
 
 
-class Deposit(NamedTuple):
-    """Tokens came in."""
-
-    user: Address
-    token: Address
-    amount: int
-
-
-class Withdrawal(NamedTuple):
-    """Tokens went out."""
-
-    user: Address
-    token: Address
-    amount: int
-
-
-class MarketListed(NamedTuple):
+class MarketListed(Event, frozen=True):
     """An asset can be traded."""
 
-    asset: Address
-    quote: Address
-    base_unit: int
-    tick: int
-    lot: int
-    maker_fee: int
-    taker_fee: int
-    self_trade_prevention: int
-    fee_recipient: Address
+    asset: Indexed[AddressField]
+    quote: Indexed[AddressField]
+    base_unit: Uint256
+    tick: Uint256
+    lot: Uint256
+    maker_fee: Uint256
+    taker_fee: Uint256
+    self_trade_prevention: Uint8
+    fee_recipient: AddressField
 
     @classmethod
     def of(cls, market: Market) -> MarketListed:
-        """The event of a market as it was opened."""
+        """Return the event of a new market."""
         return cls(
             market.asset,
             market.quote,
@@ -148,55 +90,17 @@ class MarketListed(NamedTuple):
         )
 
 
-class OwnershipTransferred(NamedTuple):
-    """The exchange has another owner."""
+class OwnershipTransferred(Event, frozen=True):
+    """The exchanges have another owner."""
 
-    previous_owner: Address
-    new_owner: Address
+    previous_owner: Indexed[AddressField]
+    new_owner: Indexed[AddressField]
 
 
-SpotEvent = (
-    OrderPlaced
-    | Trade
-    | OrderClosed
-    | OrderReduced
-    | OrderReplaced
-    | Deposit
-    | Withdrawal
-    | MarketListed
-    | OwnershipTransferred
+EVENTS: tuple[type[Event], ...] = (
+    *SHARED_EVENTS,
+    OrderPlaced,
+    OrderReplaced,
+    MarketListed,
+    OwnershipTransferred,
 )
-
-ABI_EVENTS: dict[type[SpotEvent], Event] = {
-    OrderPlaced: Event(
-        "OrderPlaced(uint256 indexed orderId,address indexed user,address indexed asset,"
-        "uint256 amount,uint256 price,bool isBuy,uint8 timeInForce,uint128 clientOrderId)"
-    ),
-    Trade: Event(
-        "Trade(address indexed asset,address indexed maker,address indexed taker,"
-        "uint256 tradeId,uint256 makerOrderId,uint256 takerOrderId,uint256 price,uint256 amount,"
-        "uint256 quoteAmount,uint256 makerFee,uint256 takerFee,bool takerIsBuy,"
-        "uint256 makerRemaining,uint256 takerRemaining)"
-    ),
-    OrderClosed: Event(
-        "OrderClosed(uint256 indexed orderId,address indexed user,address indexed asset,"
-        "uint8 status,uint8 reason,uint256 filled,uint256 remaining)"
-    ),
-    OrderReduced: Event(
-        "OrderReduced(uint256 indexed orderId,address indexed user,address indexed asset,"
-        "uint256 amount,uint256 remaining)"
-    ),
-    OrderReplaced: Event(
-        "OrderReplaced(uint256 indexed orderId,uint256 indexed newOrderId,address indexed user)"
-    ),
-    Deposit: Event("Deposit(address indexed user,address indexed token,uint256 amount)"),
-    Withdrawal: Event("Withdrawal(address indexed user,address indexed token,uint256 amount)"),
-    MarketListed: Event(
-        "MarketListed(address indexed asset,address indexed quote,uint256 baseUnit,uint256 tick,"
-        "uint256 lot,uint256 makerFee,uint256 takerFee,uint8 selfTradePrevention,"
-        "address feeRecipient)"
-    ),
-    OwnershipTransferred: Event(
-        "OwnershipTransferred(address indexed previousOwner,address indexed newOwner)"
-    ),
-}

@@ -6,80 +6,64 @@ in.
 
 from __future__ import annotations
 
-from precompiles.context import CallContext
 from precompiles.errors import AmountTooLarge, AmountZero, TokenCallFailed
-from precompiles.ledger.ledger import Ledger
-from precompiles.spot.events import Deposit, Withdrawal
-from precompiles.spot.execution import Execution
+from precompiles.execution import Execution
+from precompiles.orders.events import Deposit, Withdrawal
 from precompiles.spot.settlement import require_available
 from precompiles.tokens import pull, push
 from precompiles.types import MAX_AMOUNT, NATIVE_COIN, Address
 
 
-def deposit(
-    ledger: Ledger,
-    execution: Execution,
-    context: CallContext,
-    here: Address,
-    token: Address,
-    amount: int,
-) -> None:
+def deposit(execution: Execution, here: Address, token: Address, amount: int) -> None:
     """Pull `amount` of an ERC-20 from the caller, who has approved the precompile at `here`.
 
     Raises AmountZero, AmountTooLarge, TokenCallFailed, or TokenAmountMismatch when the token
     moved another amount than it was asked to (a fee on transfer, say).
     """
-    _check_deposit(ledger, token, amount)
-    pull(context, token, execution.caller, here, amount)
-    credit(ledger, execution, execution.caller, token, amount)
+    _check_deposit(execution, token, amount)
+    pull(execution.call, token, execution.caller, here, amount)
+    credit(execution, execution.caller, token, amount)
 
 
-def deposit_native(ledger: Ledger, execution: Execution, value: int) -> None:
-    """Credit the coins that came with the call. Raises AmountZero or AmountTooLarge."""
-    _check_deposit(ledger, NATIVE_COIN, value)
-    credit(ledger, execution, execution.caller, NATIVE_COIN, value)
+def deposit_native(execution: Execution) -> int:
+    """Credit and return the coins that came with the call. Raises AmountZero or AmountTooLarge."""
+    value = execution.call.value
+    _check_deposit(execution, NATIVE_COIN, value)
+    credit(execution, execution.caller, NATIVE_COIN, value)
+    return value
 
 
-def withdraw(
-    ledger: Ledger,
-    execution: Execution,
-    context: CallContext,
-    here: Address,
-    token: Address,
-    amount: int,
-) -> None:
+def withdraw(execution: Execution, here: Address, token: Address, amount: int) -> None:
     """Send `amount` of the caller's available tokens to it.
 
     Raises AmountZero, InsufficientBalance, TokenCallFailed or TokenAmountMismatch.
     """
     if amount == 0:
         raise AmountZero
-    user = execution.caller
-    require_available(ledger, user, token, amount)
-    ledger.change_balance(user, token, total=-amount)
-    ledger.change_token_total(token, -amount)
-    execution.events.append(Withdrawal(user, token, amount))
+    user, spot = execution.caller, execution.ledger.spot
+    require_available(execution.ledger, user, token, amount)
+    spot.change_balance(user, token, total=-amount)
+    spot.change_token_total(token, -amount)
+    execution.emit(Withdrawal(user, token, amount))
     if token == NATIVE_COIN:
-        success, _ = context.call(user, amount, b"")
+        success, _ = execution.call.call(user, amount, b"")
         if not success:
             raise TokenCallFailed(token)
         return
-    push(context, token, here, user, amount)
+    push(execution.call, token, here, user, amount)
 
 
-def credit(
-    ledger: Ledger, execution: Execution, user: Address, token: Address, amount: int
-) -> None:
+def credit(execution: Execution, user: Address, token: Address, amount: int) -> None:
     """Book tokens that the precompile has received for `user`."""
-    ledger.change_balance(user, token, total=amount)
-    ledger.change_token_total(token, amount)
-    execution.events.append(Deposit(user, token, amount))
+    execution.ledger.spot.change_balance(user, token, total=amount)
+    execution.ledger.spot.change_token_total(token, amount)
+    execution.emit(Deposit(user, token, amount))
 
 
-def _check_deposit(ledger: Ledger, token: Address, amount: int) -> None:
-    """The sum over all accounts stays within 128 bits, so no balance can ever outgrow them."""
+def _check_deposit(execution: Execution, token: Address, amount: int) -> None:
+    """Keep the sum over all accounts within 128 bits, so that no balance can outgrow them."""
     if amount == 0:
         raise AmountZero
-    total = ledger.token_total(token)
+    total = execution.ledger.spot.token_total(token)
     if total + amount > MAX_AMOUNT:
         raise AmountTooLarge(amount, MAX_AMOUNT - total)

@@ -12,11 +12,10 @@ from precompiles.errors import (
     PriceZero,
     UnknownMarket,
 )
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.spot.records import Market
-from precompiles.ownership import require_owner
 from precompiles.spot.events import MarketListed, OwnershipTransferred
-from precompiles.spot.execution import Execution
 from precompiles.types import (
     MAX_AMOUNT,
     MAX_FEE_RATE,
@@ -27,7 +26,6 @@ from precompiles.types import (
 
 
 def list_market(
-    ledger: Ledger,
     execution: Execution,
     *,
     asset: Address,
@@ -44,14 +42,15 @@ def list_market(
 
     Raises NotExchangeOwner, MarketExists, or InvalidMarket naming the field.
     """
-    require_owner(ledger, execution.caller)
-    if ledger.markets.get(asset):
+    execution.require_owner()
+    markets = execution.ledger.spot.markets
+    if markets.get(asset):
         raise MarketExists(asset)
     if self_trade_prevention > max(SelfTradePrevention):
         raise _invalid("selfTradePrevention")
     market = Market(
         asset,
-        len(ledger.markets.rows),
+        len(markets.rows),
         quote,
         base_unit,
         tick,
@@ -62,27 +61,32 @@ def list_market(
         fee_recipient,
     )
     _check_market(market)
-    ledger.markets.put(asset, market)
-    execution.events.append(MarketListed.of(market))
+    markets.put(asset, market)
+    execution.emit(MarketListed.of(market))
 
 
-def transfer_ownership(ledger: Ledger, execution: Execution, new_owner: Address) -> None:
-    """Hand the exchange over; only its owner may. Raises NotExchangeOwner."""
-    previous = require_owner(ledger, execution.caller)
-    ledger.set_owner(new_owner)
-    execution.events.append(OwnershipTransferred(previous, new_owner))
+def transfer_ownership(execution: Execution, new_owner: Address) -> None:
+    """Hand the exchanges over; only their owner may. Raises NotExchangeOwner."""
+    previous = execution.require_owner()
+    execution.ledger.set_owner(new_owner)
+    execution.emit(OwnershipTransferred(previous, new_owner))
+
+
+def listed_markets(ledger: Ledger) -> list[Market]:
+    """Return all markets in the order of listing."""
+    return sorted(ledger.spot.markets.rows.values(), key=lambda market: market.number)
 
 
 def require_market(ledger: Ledger, asset: Address) -> Market:
-    """The market of an asset, or UnknownMarket."""
-    market = ledger.markets.get(asset)
+    """Return the market of an asset. Raises UnknownMarket."""
+    market = ledger.spot.markets.get(asset)
     if market is None:
         raise UnknownMarket(asset)
     return market
 
 
 def check_grid(market: Market, amount: int, price: int) -> None:
-    """Amount and price must be positive, within limits, and on the market's grid."""
+    """Check that amount and price are positive, within limits, and on the market's grid."""
     if amount == 0:
         raise AmountZero
     if price == 0:
@@ -96,7 +100,7 @@ def check_grid(market: Market, amount: int, price: int) -> None:
 
 
 def check_size(value: int) -> None:
-    """Nothing beyond 128 bits: an error, not a wrap."""
+    """Refuse values beyond 128 bits. Raises AmountTooLarge."""
     if value > MAX_AMOUNT:
         raise AmountTooLarge(value, MAX_AMOUNT)
 

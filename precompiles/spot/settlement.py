@@ -12,7 +12,7 @@ from precompiles.types import Address
 
 
 class Settlement(NamedTuple):
-    """What a fill moved."""
+    """Amounts that a fill moved."""
 
     quote_amount: int
     maker_fee: int
@@ -22,12 +22,12 @@ class Settlement(NamedTuple):
 
 
 def spent_token(market: Market, *, is_buy: bool) -> Address:
-    """The token an order of that side pays with."""
+    """Return the token an order of that side pays with."""
     return market.quote if is_buy else market.asset
 
 
 def lock_of(market: Market, order: Order, remaining: int) -> int:
-    """What `order` keeps on hold while `remaining` is unfilled."""
+    """Return what `order` keeps on hold while `remaining` is unfilled."""
     return locked_amount(
         is_buy=order.is_buy, remaining=remaining, price=order.price, base_unit=market.base_unit
     )
@@ -35,14 +35,15 @@ def lock_of(market: Market, order: Order, remaining: int) -> int:
 
 def require_available(ledger: Ledger, user: Address, token: Address, needed: int) -> None:
     """Raises InsufficientBalance unless `user` can spend `needed` of `token`."""
-    available = ledger.balance(user, token).available
+    available = ledger.spot.balance(user, token).available
     if available < needed:
         raise InsufficientBalance(token, available, needed)
 
 
-def change_hold(ledger: Ledger, market: Market, order: Order, before: int, after: int) -> None:
+def change_hold(ledger: Ledger, order: Order, before: int, after: int) -> None:
     """Adjust an order's lock to a remaining amount that went from `before` to `after`."""
-    ledger.change_balance(
+    market = ledger.spot.markets.rows[order.asset]
+    ledger.spot.change_balance(
         order.owner,
         spent_token(market, is_buy=order.is_buy),
         hold=lock_of(market, order, after) - lock_of(market, order, before),
@@ -55,6 +56,7 @@ def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount:
     The maker pays from its lock, the taker from what is available. Each side's fee is taken
     from what it receives, rounded up, and credited to the market's fee recipient.
     """
+    change = ledger.spot.change_balance
     quote = quote_amount(amount=amount, price=maker.price, base_unit=market.base_unit)
     released = lock_of(market, maker, maker.remaining) - lock_of(
         market, maker, maker.remaining - amount
@@ -64,10 +66,10 @@ def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount:
     else:
         maker_token, maker_pays, taker_token, taker_pays = market.asset, amount, market.quote, quote
     maker_fee, taker_fee = fee(taker_pays, market.maker_fee), fee(maker_pays, market.taker_fee)
-    ledger.change_balance(maker.owner, maker_token, total=-maker_pays, hold=-released)
-    ledger.change_balance(taker, taker_token, total=-taker_pays)
-    ledger.change_balance(maker.owner, taker_token, total=taker_pays - maker_fee)
-    ledger.change_balance(taker, maker_token, total=maker_pays - taker_fee)
-    ledger.change_balance(market.fee_recipient, taker_token, total=maker_fee)
-    ledger.change_balance(market.fee_recipient, maker_token, total=taker_fee)
+    change(maker.owner, maker_token, total=-maker_pays, hold=-released)
+    change(taker, taker_token, total=-taker_pays)
+    change(maker.owner, taker_token, total=taker_pays - maker_fee)
+    change(taker, maker_token, total=maker_pays - taker_fee)
+    change(market.fee_recipient, taker_token, total=maker_fee)
+    change(market.fee_recipient, maker_token, total=taker_fee)
     return Settlement(quote, maker_fee, taker_fee)

@@ -63,14 +63,14 @@ class ScriptedPrecompile:
             context.emit((1, 2), rest)
             return b""
         context.charge(WRITE_GAS)
-        self.ledger.change_balance(context.caller, TOKEN, total=rest[0])
+        self.ledger.spot.change_balance(context.caller, TOKEN, total=rest[0])
         if command == ADD_AND_REVERT:
             raise AmountZero
         if command == ADD_AND_FAIL:
             raise Bug
         if command == EXHAUST:
             context.charge(context.gas_remaining() + 1)
-        return word(self.ledger.balance(context.caller, TOKEN).total)
+        return word(self.ledger.spot.balance(context.caller, TOKEN).total)
 
 
 def word(value: int) -> bytes:
@@ -152,7 +152,7 @@ class World:
 
     def balance(self, user: Address | None = None) -> int:
         """What the scripted precompile has noted for a user; account 0 by default."""
-        return self.ledger.balance(user or self.account.address, TOKEN).total
+        return self.ledger.spot.balance(user or self.account.address, TOKEN).total
 
 
 def state_of_everything(world: World) -> tuple[Any, ...]:

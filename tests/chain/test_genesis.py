@@ -83,9 +83,9 @@ def test_block_0_holds_what_the_file_says(tmp_path: Path) -> None:
     assert state.get_nonce(SPOT_ADDRESS) == 1
     assert state.get_code(SPOT_ADDRESS) == b"\xfe"
     btc = token_address("BTC")
-    assert ledger.balance(accounts[2], btc).total == 10
-    assert ledger.balance(accounts[2], NATIVE_COIN).total == 20
-    markets = list(ledger.markets.rows.values())
+    assert ledger.spot.balance(accounts[2], btc).total == 10
+    assert ledger.spot.balance(accounts[2], NATIVE_COIN).total == 20
+    markets = list(ledger.spot.markets.rows.values())
     assert [(m.asset, m.base_unit, m.tick, m.lot) for m in markets] == [
         (btc, 10**8, 5, 100),
         (NATIVE_COIN, 10**18, 1, 1),
@@ -200,4 +200,4 @@ def test_the_default_genesis_is_sound_and_its_deposits_are_backed() -> None:
     chain = open_chain(MemoryStore())
     genesis = resolve_genesis(default_genesis_file())
     assert check(chain.ledger) == []
-    assert {market.asset for market in genesis.markets} == set(chain.ledger.markets.rows)
+    assert {market.asset for market in genesis.markets} == set(chain.ledger.spot.markets.rows)

@@ -21,7 +21,7 @@ def test_rows_the_state_does_not_commit_to_are_refused() -> None:
     """Rows, counts and head record agree with each other, but the block is about other rows."""
     world = World()
     world.send(SPOT_ADDRESS, ADD + b"\x01")
-    world.ledger.change_balance(world.account.address, TOKEN, total=100)
+    world.ledger.spot.change_balance(world.account.address, TOKEN, total=100)
     changes = world.ledger.seal()
     head = world.store.head()
     assert head is not None

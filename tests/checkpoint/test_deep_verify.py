@@ -18,7 +18,8 @@ from checkpoint.trie.mark import mark_state
 from checkpoint.verify import verify_store
 from precompiles.ledger.block_changes import commit
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.spot.records import Balance, Counter, Order
+from precompiles.ledger.record import Counter
+from precompiles.ledger.spot.records import Balance, Order
 from precompiles.ledger.storage import LedgerChanges, RowChange
 from precompiles.ledger.table import TableNumber
 

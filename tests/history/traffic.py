@@ -9,6 +9,7 @@ import evm_dex
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.contract import Contract
 from evm_dex.client.dex import Dex
+from precompiles.ledger.table import TableNumber
 from precompiles.types import MAX_LEVERAGE
 
 WETH, USDC = 10**18, 10**6
@@ -93,7 +94,7 @@ class Traffic:
 
     def replace(self) -> None:
         """A live order of its owner's: smaller at its price, or at another one."""
-        live = [order for _, order in sorted(self.dex.chain.ledger.orders.rows.items())]
+        live = [order for _, order in sorted(self.dex.chain.ledger.spot.orders.rows.items())]
         if not live:
             return
         order = self.random.choice(live)
@@ -120,7 +121,7 @@ class Traffic:
 
     def order_id(self) -> int:
         """Of one of the last hundred orders, probably."""
-        counter = self.dex.chain.ledger.counters.get(b"\x01")
+        counter = self.dex.chain.ledger.tables[TableNumber.COUNTERS].get(b"\x01")
         newest = counter.next_id if counter else 1
         return self.random.randint(max(1, newest - 100), newest)
 

@@ -129,15 +129,15 @@ MEANINGFUL = {
 def state(ledger: Ledger) -> list[Any]:
     """Every row and index."""
     perp = ledger.perp
-    books: list[OrderBook[Any]] = [*ledger.live.books.values(), *perp.live.books.values()]
-    owners = [ledger.live.by_owner.owners, perp.live.by_owner.owners]
+    books: list[OrderBook[Any]] = [*ledger.spot.live.books.values(), *perp.live.books.values()]
+    owners = [ledger.spot.live.by_owner.owners, perp.live.by_owner.owners]
     positions, triggers = perp.open_positions, perp.waiting_triggers
     by_key = (positions.cross.ids, positions.by_owner.ids, positions.by_market.ids)
     return [
         [dict(table.rows) for table in ledger.tables.values()],
         [book.depth(1_000) for book in books if book.nodes],
         [{owner: list(ids) for owner, ids in several.items()} for several in owners],
-        [dict(ledger.live.by_client_id.ids), dict(perp.live.by_client_id.ids)],
+        [dict(ledger.spot.live.by_client_id.ids), dict(perp.live.by_client_id.ids)],
         [{key: list(ids) for key, ids in index.items()} for index in by_key],
         [dict(positions.netting), dict(triggers.rising), dict(triggers.falling)],
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from precompiles.execution import Execution
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.ledger import Ledger
 from precompiles.precompile import Precompile
-from precompiles.spot.execution import Execution
 from precompiles.spot.funds import credit
 from precompiles.types import NATIVE_COIN, SPOT_ADDRESS, Address
 from tests.precompiles.client import send
@@ -43,7 +43,7 @@ def open_world(storage: DictStorage) -> World:
 
 def fund(ledger: Ledger, user: Address, token: Address, amount: int) -> None:
     """Give tokens to a user."""
-    credit(ledger, Execution(user, 0, lambda _: None), user, token, amount)
+    credit(Execution(ledger, user, 0), user, token, amount)
 
 
 def new_world(*markets: tuple[object, ...]) -> World:

@@ -21,10 +21,9 @@ from evm_dex.chain.sealing import SealedBlock
 from evm_dex.evm.ledger_digest import write_commitment
 from evm_dex.evm.machine import Machine, State
 from evm_dex.evm.trie_db import NodeBuffer
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral, insurance, markets, oracle
-from precompiles.perp.execution import Execution as PerpExecution
-from precompiles.spot.execution import Execution
 from precompiles.spot.funds import credit
 from precompiles.spot.markets import list_market
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
@@ -69,19 +68,16 @@ def write_genesis(
 
 def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
     ledger.set_owner(genesis.owner)
-    owner = Execution(genesis.owner, 0, lambda _: None)
+    owner = Execution(ledger, genesis.owner, 0, genesis.timestamp)
     for market in genesis.markets:
-        list_market(ledger, owner, **msgspec.structs.asdict(market))
+        list_market(owner, **msgspec.structs.asdict(market))
     for deposit in genesis.deposits:
-        credit(ledger, owner, deposit.user, deposit.token, deposit.amount)
+        credit(owner, deposit.user, deposit.token, deposit.amount)
     if genesis.perp is not None:
-        owner_of_perp = PerpExecution(
-            genesis.owner, 0, genesis.timestamp, lambda _: None, lambda: genesis.gas_limit
-        )
-        _fill_perp(ledger, genesis.perp, owner_of_perp)
+        _fill_perp(ledger, genesis.perp, owner)
 
 
-def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: PerpExecution) -> None:
+def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: Execution) -> None:
     markets.set_collateral(ledger, owner, perp.collateral)
     markets.set_backstop(ledger, owner, perp.backstop)
     for market in perp.markets:

@@ -17,10 +17,9 @@ from evm_dex.client.contract import Contract
 from evm_dex.errors import CallFailed, CheatRefused
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Call
+from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral
-from precompiles.perp.execution import Execution as PerpExecution
-from precompiles.spot.execution import Execution
 from precompiles.spot.funds import credit
 from precompiles.types import (
     MAX_AMOUNT,
@@ -65,13 +64,13 @@ class BalanceCheats:
         The exchange's own tokens grow by as much. Raises CheatRefused.
         """
         address, account, ledger = self.token(token), to_address(user), self._chain.ledger
-        _check_room(amount, MAX_AMOUNT - ledger.token_total(address))
+        _check_room(amount, MAX_AMOUNT - ledger.spot.token_total(address))
         back = self._backing(address, SPOT_ADDRESS, amount)
-        execution = Execution(account, self._chain.head.block_number + 1, lambda _: None)
+        block_number = self._chain.head.block_number + 1
 
         def change(state: State, ledger: Ledger) -> None:
             back(state)
-            credit(ledger, execution, account, address, amount)
+            credit(Execution(ledger, account, block_number), account, address, amount)
 
         return self._chain.write_rows(change)
 
@@ -87,12 +86,10 @@ class BalanceCheats:
         _check_room(amount, MAX_AMOUNT - ledger.perp.fund.collateral_total)
         back = self._backing(token, PERP_ADDRESS, amount)
         head = self._chain.head
-        execution = PerpExecution(
-            account, head.block_number + 1, head.timestamp, lambda _: None, lambda: head.gas_limit
-        )
 
         def change(state: State, ledger: Ledger) -> None:
             back(state)
+            execution = Execution(ledger, account, head.block_number + 1, head.timestamp)
             collateral.credit(ledger, execution, account, amount)
 
         return self._chain.write_rows(change)

@@ -84,7 +84,7 @@ def _looking(node: Node, block: Block) -> Iterator[tuple[Ledger, int]]:
 def markets(node: Node, block: Block = "latest") -> Markets:
     """Every market of both exchanges with its prices, and symbol and decimals of its tokens."""
     with _looking(node, block) as (ledger, now):
-        spot = sorted(ledger.markets.rows.values(), key=lambda market: market.number)
+        spot = sorted(ledger.spot.markets.rows.values(), key=lambda market: market.number)
         perp = listed_markets(ledger)
         symbols = {} if node.dex is None else {v: k for k, v in node.dex.perp_markets.items()}
         listed = [
@@ -92,7 +92,7 @@ def markets(node: Node, block: Block = "latest") -> Markets:
             for market in perp
         ]
         addresses = {token for market in spot for token in (market.asset, market.quote)}
-        addresses |= {market.asset for market in perp if market.asset in ledger.tokens.rows}
+        addresses |= {market.asset for market in perp if market.asset in ledger.spot.tokens.rows}
         if perp:
             addresses.add(ledger.perp.settings.collateral)
         found = [exchange.spot_market(ledger, market) for market in spot]
@@ -108,7 +108,7 @@ def depth(
     asset = _market(node, where, market)
     with _looking(node, block) as (ledger, _):
         _require_market(ledger, where, asset)
-        book = ledger.book(asset) if where == "spot" else ledger.perp.book(asset)
+        book = ledger.spot.book(asset) if where == "spot" else ledger.perp.book(asset)
         return exchange.depth(book, levels)
 
 
@@ -117,7 +117,7 @@ def order(node: Node, where: Exchange, order_id: Quantity, block: Block = "lates
     """An order by id, live, waiting for its trigger, or ended."""
     with _looking(node, block) as (ledger, _):
         found = (
-            ledger.order(order_id)
+            ledger.spot_order(order_id)
             if where == "spot"
             else ledger.perp.triggers.get(order_id) or ledger.perp_order(order_id)
         )
@@ -133,8 +133,8 @@ def open_orders(
     """A user's live orders and waiting triggers, newest first."""
     with _looking(node, block) as (ledger, _):
         if where == "spot":
-            ids = list(ledger.live.by_owner.of(user))[-count:]
-            return [exchange.order(ledger.orders.rows[i]) for i in reversed(ids)]
+            ids = list(ledger.spot.live.by_owner.of(user))[-count:]
+            return [exchange.order(ledger.spot.orders.rows[i]) for i in reversed(ids)]
         perp = ledger.perp
         ids = list(perp.live.by_owner.of(user))[-count:]
         return [exchange.order(perp.triggers.get(i) or perp.orders.rows[i]) for i in reversed(ids)]
@@ -195,7 +195,7 @@ def positions(node: Node, user: HexAddress, block: Block = "latest") -> Position
 def account(node: Node, user: HexAddress, block: Block = "latest") -> AccountObject:
     """A user's balances on the spot exchange, and collateral and margin on the perpetual one."""
     with _looking(node, block) as (ledger, now):
-        return exchange.account(ledger, user, sorted(ledger.tokens.rows), now)
+        return exchange.account(ledger, user, sorted(ledger.spot.tokens.rows), now)
 
 
 @rpc("dex_checkpoints")
@@ -265,7 +265,7 @@ def _market(node: Node, where: str, named: Address | str) -> Address:
 
 
 def _require_market(ledger: Ledger, where: str, market: Address) -> None:
-    listed = ledger.markets.rows if where == "spot" else ledger.perp.markets.rows
+    listed = ledger.spot.markets.rows if where == "spot" else ledger.perp.markets.rows
     if market not in listed:
         raise failed(f"no {where} market {data(market)}: see dex_markets")
 

@@ -5,12 +5,11 @@ Balances, orders and positions are the exchanges' own. `wei` are smallest units 
 
 from __future__ import annotations
 
-from precompiles.ledger.record import Amount, DeclaredRecord, declared
+from precompiles.ledger.record import Amount, Record
 from precompiles.types import ZERO_ADDRESS, Address
 
 
-@declared
-class CoreSettings(DeclaredRecord, frozen=True, gc=False):
+class CoreSettings(Record, frozen=True):
     """Facts about HyperCore as a whole; where there is no such row, there is no HyperCore."""
 
     order_delay: int
@@ -23,8 +22,7 @@ class CoreSettings(DeclaredRecord, frozen=True, gc=False):
     """Index of the token that gas is paid in on the EVM."""
 
 
-@declared
-class CoreToken(DeclaredRecord, frozen=True, gc=False):
+class CoreToken(Record, frozen=True):
     """A token of the spot wallet."""
 
     index: int
@@ -45,8 +43,7 @@ class CoreToken(DeclaredRecord, frozen=True, gc=False):
         return self.evm_contract != ZERO_ADDRESS
 
 
-@declared
-class CorePair(DeclaredRecord, frozen=True, gc=False):
+class CorePair(Record, frozen=True):
     """A spot pair, by the indexes of its tokens."""
 
     index: int
@@ -55,16 +52,14 @@ class CorePair(DeclaredRecord, frozen=True, gc=False):
     quote: int
 
 
-@declared
-class LastPrice(DeclaredRecord, frozen=True, gc=False):
+class LastPrice(Record, frozen=True):
     """What a spot pair was last traded at."""
 
     price: Amount
     """Quote for one whole base."""
 
 
-@declared
-class CorePerp(DeclaredRecord, frozen=True, gc=False):
+class CorePerp(Record, frozen=True):
     """A perpetual, beside the rules of its market."""
 
     perp_id: int
@@ -75,8 +70,7 @@ class CorePerp(DeclaredRecord, frozen=True, gc=False):
     only_isolated: bool
 
 
-@declared
-class CoreUser(DeclaredRecord, frozen=True, gc=False):
+class CoreUser(Record, frozen=True):
     """An account that exists on HyperCore."""
 
     is_activated: bool
@@ -84,8 +78,7 @@ class CoreUser(DeclaredRecord, frozen=True, gc=False):
     uses_big_blocks: bool
 
 
-@declared
-class DelayedAction(DeclaredRecord, frozen=True, gc=False):
+class DelayedAction(Record, frozen=True):
     """An action that waits for its time; its key is when, then its sequence number."""
 
     sequence: int
@@ -96,8 +89,7 @@ class DelayedAction(DeclaredRecord, frozen=True, gc=False):
     """Hash of the EVM transaction that sent it."""
 
 
-@declared
-class Outgoing(DeclaredRecord, frozen=True, gc=False):
+class Outgoing(Record, frozen=True):
     """A transfer to the EVM that waits for the next block."""
 
     token: int

@@ -20,6 +20,8 @@ from precompiles.types import Address
 
 _ONLY = b"\x00"
 _INDEX_BYTES = 8
+_INDEX = BytesKey(_INDEX_BYTES)
+_DUE = BytesKey(2 * _INDEX_BYTES)
 
 
 def index_key(index: int) -> bytes:
@@ -36,30 +38,14 @@ class CoreTables:
     """The part of a ledger that HyperCore has beside the exchanges."""
 
     def __init__(self, journal: Journal) -> None:
-        self._settings: Table[bytes, CoreSettings] = Table(
-            TableNumber.CORE_SETTINGS, BytesKey(1), CoreSettings.decode, journal
-        )
-        self._users: Table[bytes, CoreUser] = Table(
-            TableNumber.CORE_USERS, BytesKey(20), CoreUser.decode, journal
-        )
-        self._tokens: Table[bytes, CoreToken] = Table(
-            TableNumber.CORE_TOKENS, BytesKey(_INDEX_BYTES), CoreToken.decode, journal
-        )
-        self._pairs: Table[bytes, CorePair] = Table(
-            TableNumber.CORE_PAIRS, BytesKey(_INDEX_BYTES), CorePair.decode, journal
-        )
-        self._last_prices: Table[bytes, LastPrice] = Table(
-            TableNumber.CORE_LAST_PRICES, BytesKey(_INDEX_BYTES), LastPrice.decode, journal
-        )
-        self._perps: Table[bytes, CorePerp] = Table(
-            TableNumber.CORE_PERPS, BytesKey(_INDEX_BYTES), CorePerp.decode, journal
-        )
-        self.delayed: Table[bytes, DelayedAction] = Table(
-            TableNumber.CORE_DELAYED, BytesKey(2 * _INDEX_BYTES), DelayedAction.decode, journal
-        )
-        self.outgoing: Table[bytes, Outgoing] = Table(
-            TableNumber.CORE_OUTGOING, BytesKey(_INDEX_BYTES), Outgoing.decode, journal
-        )
+        self._settings = Table(TableNumber.CORE_SETTINGS, BytesKey(1), CoreSettings, journal)
+        self._users = Table(TableNumber.CORE_USERS, BytesKey(20), CoreUser, journal)
+        self._tokens = Table(TableNumber.CORE_TOKENS, _INDEX, CoreToken, journal)
+        self._pairs = Table(TableNumber.CORE_PAIRS, _INDEX, CorePair, journal)
+        self._last_prices = Table(TableNumber.CORE_LAST_PRICES, _INDEX, LastPrice, journal)
+        self._perps = Table(TableNumber.CORE_PERPS, _INDEX, CorePerp, journal)
+        self.delayed = Table(TableNumber.CORE_DELAYED, _DUE, DelayedAction, journal)
+        self.outgoing = Table(TableNumber.CORE_OUTGOING, _INDEX, Outgoing, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,

@@ -7,7 +7,7 @@ in seconds; fees and shares are in hundred-thousandths.
 
 from __future__ import annotations
 
-from precompiles.ledger.record import Amount, DeclaredRecord, Signed, declared
+from precompiles.ledger.record import Amount, OrderRecord, Record, Signed
 from precompiles.types import (
     Address,
     CloseReason,
@@ -16,41 +16,35 @@ from precompiles.types import (
     PositionKind,
     PositionStatus,
     SelfTradePrevention,
-    TimeInForce,
 )
 
-_LAST_ACTIVE = OrderStatus.PARTIALLY_FILLED
 
-
-@declared
-class PerpSettings(DeclaredRecord, frozen=True, gc=False):
+class PerpSettings(Record, frozen=True):
     """Facts about the exchange as a whole."""
 
     collateral: Address
-    """The token that every margin is in."""
+    """Token of all margin."""
     backstop: Address
-    """The account that takes over what the book does not; the zero address for none."""
+    """The account that takes over positions the book cannot absorb; the zero address for none."""
 
 
-@declared
-class PerpFund(DeclaredRecord, frozen=True, gc=False):
-    """What belongs to no single account."""
+class PerpFund(Record, frozen=True):
+    """Collateral that belongs to no single account."""
 
     collateral_total: Amount
     """Deposits less withdrawals: what the precompile holds of the token."""
     insurance: Amount
-    """Pays for bankruptcies before profitable positions do."""
+    """Pays for bankruptcies before profitable positions are deleveraged."""
     deficit: Amount
-    """Losses that nobody could be found to bear; what comes into the insurance pays them first."""
+    """Losses that no account bears; payments into the insurance fund repay them first."""
 
 
-@declared
-class PerpMarket(DeclaredRecord, frozen=True, gc=False):
-    """The rules of one perpetual market; they change by its owner's word alone."""
+class PerpMarket(Record, frozen=True):
+    """Rules of one perpetual market; only the exchange's owner changes them."""
 
     asset: Address
     number: int
-    """Its place in the order of listing, from 0."""
+    """Place in the order of listing, from 0."""
     base_unit: Amount
     tick: Amount
     lot: Amount
@@ -62,11 +56,11 @@ class PerpMarket(DeclaredRecord, frozen=True, gc=False):
     fee_recipient: Address
     self_trade_prevention: SelfTradePrevention
     feeder: Address
-    """The one account whose prices count."""
+    """The account that sets prices."""
     max_price_age: int
     """Seconds."""
     max_slippage: int
-    """How far from mark an order without a price may trade."""
+    """Largest distance from mark at which a market order may trade."""
     partial_notional: Amount
     """Positions above it are liquidated in part first; 0 for none."""
     cooldown: int
@@ -75,9 +69,9 @@ class PerpMarket(DeclaredRecord, frozen=True, gc=False):
     """0 for no limit."""
     minimum_notional: Amount
     price_band: int
-    """How far from mark an order may be priced; 0 for no limit."""
+    """Largest distance from mark of a limit price; 0 for no limit."""
     impact_notional: Amount
-    """What is filled on the book to sample the premium; 0 samples none."""
+    """Notional of the impact price that samples the premium; 0 takes no samples."""
     vault: Address
     """The account that fills at mark what the book cannot; the zero address for none."""
     vault_limit: Amount
@@ -87,21 +81,20 @@ class PerpMarket(DeclaredRecord, frozen=True, gc=False):
 
     @property
     def max_leverage(self) -> int:
-        """That of the first tier."""
+        """Leverage of the first tier."""
         return self.tiers[0][1]
 
 
-@declared
-class PerpPrices(DeclaredRecord, frozen=True, gc=False):
-    """What moves with time and trading in one market."""
+class PerpPrices(Record, frozen=True):
+    """State of one market that moves with time and trading."""
 
     time: int
-    """Up to when funding and averages are worked out."""
+    """Block time up to which funding and averages are accrued."""
     oracle: Amount
     """0 before the first price."""
     oracle_time: int
     external: Amount
-    """The price elsewhere, as the feeder gave it with the oracle's; 0 for none."""
+    """Price on other perpetual markets, set together with the oracle price; 0 for none."""
     mark: Amount
     last_trade: Amount
     basis_numerator: Signed
@@ -111,19 +104,18 @@ class PerpPrices(DeclaredRecord, frozen=True, gc=False):
     """Average of the book's median price."""
     book_denominator: Amount
     premium_sum: Signed
-    """Of the samples since the last hour."""
+    """Sum of the samples since the last full hour."""
     premium_count: int
     funding_index: Signed
     last_rate: Signed
     open_interest: Amount
     """Sum of the long sizes."""
     funding_pool: Signed
-    """What settled positions paid and have not received yet."""
+    """Funding paid by settled positions and not yet received by others."""
 
 
-@declared
-class PerpAccount(DeclaredRecord, frozen=True, gc=False):
-    """The collateral that is not set apart for a single position.
+class PerpAccount(Record, frozen=True):
+    """Collateral that is not set apart for a single position.
 
     Buying takes the notional from it and selling adds it, so it may be negative while positions
     are worth more.
@@ -132,16 +124,14 @@ class PerpAccount(DeclaredRecord, frozen=True, gc=False):
     cash: Signed
 
 
-@declared
-class Leverage(DeclaredRecord, frozen=True, gc=False):
-    """How an account wants to trade one market."""
+class Leverage(Record, frozen=True):
+    """Leverage and margin mode that an account chose for one market."""
 
     leverage: int
     is_cross: bool
 
 
-@declared
-class Position(DeclaredRecord, frozen=True, gc=False):
+class Position(Record, frozen=True):
     """One position, from its first fill to long after its end.
 
     When it has ended, size and entry are those it had last.
@@ -155,22 +145,22 @@ class Position(DeclaredRecord, frozen=True, gc=False):
     size: Signed
     """Positive for long, negative for short."""
     entry_notional: Amount
-    """What its present size was bought or sold for."""
+    """Notional for which the present size was bought or sold."""
     leverage: int
     cash: Signed
-    """Its own collateral, less what it bought, plus what it sold; 0 for a cross position."""
+    """Own collateral, less purchases, plus sales; 0 for a cross position."""
     funding_index: Signed
-    """The market's, when funding was last settled."""
+    """The market's index when funding was last settled."""
     cooldown_until: int
-    """0 unless it was liquidated in part."""
+    """0 unless the position was liquidated in part."""
     realized_pnl: Signed
-    """Price gains of what was closed, without fees and funding."""
+    """Price gains of the closed parts, without fees and funding."""
     block_number: int
-    """The block in which it was opened."""
+    """Block in which the position was opened."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it still has its size."""
+        """Whether the position still has a size."""
         return self.status == PositionStatus.OPEN
 
     @property
@@ -179,7 +169,7 @@ class Position(DeclaredRecord, frozen=True, gc=False):
 
     @property
     def has_own_cash(self) -> bool:
-        """Whether its collateral is set apart from the account's."""
+        """Whether collateral is set apart for the position."""
         return self.kind != PositionKind.CROSS
 
     @property
@@ -188,39 +178,16 @@ class Position(DeclaredRecord, frozen=True, gc=False):
         return self.cash + self.entry_notional if self.is_long else self.cash - self.entry_notional
 
 
-@declared
-class PerpOrder(DeclaredRecord, frozen=True, gc=False):
+class PerpOrder(OrderRecord, frozen=True):
     """One order on the perpetuals exchange."""
 
-    id: int
-    owner: Address
-    asset: Address
-    is_buy: bool
-    price: Amount
-    amount: Amount
-    filled: Amount
-    filled_notional: Amount
-    status: OrderStatus
-    reason: CloseReason
-    time_in_force: TimeInForce
     kind: OrderKind
     reduce_only: bool
     client_order_id: Amount
     block_number: int
 
-    @property
-    def remaining(self) -> int:
-        """What is not filled; stays what it was when the order ended unfilled."""
-        return self.amount - self.filled
 
-    @property
-    def is_active(self) -> bool:
-        """Whether it rests in the book."""
-        return self.status <= _LAST_ACTIVE
-
-
-@declared
-class Trigger(DeclaredRecord, frozen=True, gc=False):
+class Trigger(Record, frozen=True):
     """An order that waits for the mark price; once fired or cancelled it is a `PerpOrder`."""
 
     id: int
@@ -237,10 +204,31 @@ class Trigger(DeclaredRecord, frozen=True, gc=False):
     block_number: int
 
     @property
+    def price(self) -> int:
+        """Limit price of the order it becomes."""
+        return self.limit_price
+
+    @property
+    def filled(self) -> int:
+        return 0
+
+    @property
+    def remaining(self) -> int:
+        return self.amount
+
+    @property
+    def status(self) -> OrderStatus:
+        return OrderStatus.UNTRIGGERED
+
+    @property
+    def reason(self) -> CloseReason:
+        return CloseReason.NONE
+
+    @property
     def fires_above(self) -> bool:
-        """Whether it waits for the mark to rise: a stop that buys, a take-profit that sells."""
+        """Whether it waits for a rising mark: a stop that buys, a take-profit that sells."""
         return self.is_buy != self.is_take_profit
 
     def is_due(self, mark: int) -> bool:
-        """Whether it fires at a mark price."""
+        """Whether the trigger fires at a mark price."""
         return mark >= self.trigger_price if self.fires_above else mark <= self.trigger_price

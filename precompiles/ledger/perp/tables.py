@@ -1,4 +1,4 @@
-"""The tables of the perpetuals exchange and the indexes over them."""
+"""Tables of the perpetuals exchange, and the indexes over them."""
 
 from __future__ import annotations
 
@@ -33,36 +33,23 @@ _NO_FUND = PerpFund(0, 0, 0)
 
 
 class PerpTables:
-    """The perpetuals part of a ledger: rows, books, and who has what."""
+    """The perpetuals part of a ledger: rows, cash, and books."""
 
     def __init__(self, journal: Journal) -> None:
-        self._settings: Table[bytes, PerpSettings] = Table(
-            TableNumber.PERP_SETTINGS, BytesKey(1), PerpSettings.decode, journal
+        self._settings = Table(TableNumber.PERP_SETTINGS, BytesKey(1), PerpSettings, journal)
+        self._fund = Table(TableNumber.PERP_FUND, BytesKey(1), PerpFund, journal)
+        self.markets = Table(TableNumber.PERP_MARKETS, BytesKey(20), PerpMarket, journal)
+        self.prices = Table(TableNumber.PERP_PRICES, BytesKey(20), PerpPrices, journal)
+        self.accounts = Table(TableNumber.PERP_ACCOUNTS, BytesKey(20), PerpAccount, journal)
+        self.leverages = Table(TableNumber.PERP_LEVERAGES, BytesKey(40), Leverage, journal)
+        """By market, then account."""
+        self.positions = Table(
+            TableNumber.POSITIONS, IdKey(), Position, journal, lambda row: row.is_open
         )
-        self._fund: Table[bytes, PerpFund] = Table(
-            TableNumber.PERP_FUND, BytesKey(1), PerpFund.decode, journal
+        self.orders = Table(
+            TableNumber.PERP_ORDERS, IdKey(), PerpOrder, journal, lambda row: row.is_active
         )
-        self.markets: Table[bytes, PerpMarket] = Table(
-            TableNumber.PERP_MARKETS, BytesKey(20), PerpMarket.decode, journal
-        )
-        self.prices: Table[bytes, PerpPrices] = Table(
-            TableNumber.PERP_PRICES, BytesKey(20), PerpPrices.decode, journal
-        )
-        self.accounts: Table[bytes, PerpAccount] = Table(
-            TableNumber.PERP_ACCOUNTS, BytesKey(20), PerpAccount.decode, journal
-        )
-        self.leverages: Table[bytes, Leverage] = Table(
-            TableNumber.PERP_LEVERAGES, BytesKey(40), Leverage.decode, journal
-        )
-        self.positions: Table[int, Position] = Table(
-            TableNumber.POSITIONS, IdKey(), Position.decode, journal, lambda row: row.is_open
-        )
-        self.orders: Table[int, PerpOrder] = Table(
-            TableNumber.PERP_ORDERS, IdKey(), PerpOrder.decode, journal, lambda row: row.is_active
-        )
-        self.triggers: Table[int, Trigger] = Table(
-            TableNumber.TRIGGERS, IdKey(), Trigger.decode, journal
-        )
+        self.triggers = Table(TableNumber.TRIGGERS, IdKey(), Trigger, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._fund,
@@ -80,7 +67,7 @@ class PerpTables:
         self.waiting_triggers = TriggerIndex()
         self.watchlist = Watchlist()
         self.moved_on: dict[bytes, PerpPrices] = {}
-        """By market: its prices at a later time, until a row that they follow from changes."""
+        """By market: prices projected to a later time, until a row they depend on changes."""
         self.orders.index = self.live.changed
         self.triggers.index = self._index_trigger
         self.orders.watch = self._order_changed
@@ -109,7 +96,7 @@ class PerpTables:
         self._fund.put(_ONLY, fund)
 
     def cash(self, user: Address) -> int:
-        """An account's collateral that is not set apart; may be negative."""
+        """Return an account's collateral that is not set apart; may be negative."""
         account = self.accounts.get(user)
         return account.cash if account else 0
 
@@ -120,16 +107,16 @@ class PerpTables:
             self.accounts.put(user, PerpAccount(cash) if cash else None)
 
     def netting_position(self, user: Address, asset: Address) -> Position | None:
-        """The one position of an account that its orders in a market change."""
+        """Return the position that an account's orders in a market change, or None."""
         position_id = self.open_positions.netting.get((user, asset))
         return None if position_id is None else self.positions.rows[position_id]
 
     def book(self, asset: bytes) -> OrderBook[PerpOrder]:
-        """The book of a market."""
+        """Return the book of a market."""
         return self.live.book(asset)
 
     def index_loaded(self) -> None:
-        """Build every index from the rows that were loaded, by ascending id."""
+        """Build every index from the loaded rows, by ascending id."""
         self.live.load(self.orders.rows.values(), self.triggers.rows.values())
         for trigger in self.triggers.rows.values():
             self.waiting_triggers.changed(trigger.id, None, trigger)
@@ -141,7 +128,7 @@ class PerpTables:
     ) -> None:
         self.open_positions.changed(position_id, before, after)
         row = after or before
-        if row is not None:  # An ended one that is looked back beyond is not in memory.
+        if row is not None:  # An ended row is not in memory when a view goes back beyond it.
             self.watchlist.touch(unit_key(row))
 
     def _account_changed(
@@ -152,7 +139,7 @@ class PerpTables:
     def _prices_changed(
         self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None
     ) -> None:
-        """Funding changes what positions are worth; a mark price alone is what alarms are for."""
+        """Touch all positions after funding; a mark price alone is what alarms are for."""
         self.moved_on.pop(asset, None)
         if before and after and before.funding_index != after.funding_index:
             self._touch_all(asset)
@@ -166,9 +153,9 @@ class PerpTables:
     def _order_changed(
         self, _order_id: int, before: PerpOrder | None, after: PerpOrder | None
     ) -> None:
-        """A resting order is part of the book, which the mark price and funding follow."""
+        """Drop projected prices, since mark price and funding follow the book."""
         row = after or before
-        if row is not None:  # An ended one that is looked back beyond is not in memory.
+        if row is not None:  # An ended row is not in memory when a view goes back beyond it.
             self.moved_on.pop(row.asset, None)
 
     def _touch_all(self, asset: bytes) -> None:
@@ -177,11 +164,11 @@ class PerpTables:
 
     def _index_trigger(self, before: Trigger | None, after: Trigger | None) -> None:
         if before is None and after is not None:
-            self.live.remember(after)
+            self.live.add(after)
         elif before is not None and after is None:
-            self.live.forget(before)
+            self.live.remove(before)
 
     def _lives_on(self, order_id: int) -> bool:
-        """A trigger that fired lives on as an order, and the other way round where rows go back."""
+        """Whether an id is live: firing and rollback move it between triggers and orders."""
         order = self.orders.get(order_id)
         return order_id in self.triggers.rows or (order is not None and order.is_active)

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from precompiles.abi.method import method
-from precompiles.context import CallContext
+from precompiles.execution import Execution
 from precompiles.perp import collateral
 from precompiles.perp.accounts import HEALTH_GAS, cross_health
 from precompiles.perp.markets import require_market
-from precompiles.perp.methods.base import Shell
 from precompiles.perp.positions import preference
+from precompiles.precompile import Precompile
 from precompiles.types import Address
 
 
-class AccountMethods(Shell):
+class AccountMethods(Precompile):
     """Accounts by address."""
 
     @method("deposit(uint256 amount) returns (uint256 credited)", gas=60_000)
-    def deposit(self, context: CallContext, amount: int) -> int:
+    def deposit(self, execution: Execution, amount: int) -> int:
         """Collateral that the caller has approved."""
-        with self.doing(context) as execution:
-            collateral.deposit(self.ledger, execution, context, self.address, amount)
+        collateral.deposit(self.ledger, execution, execution.call, self.address, amount)
         return amount
 
     @method("withdraw(uint256 amount) returns (bool)", gas=60_000)
-    def withdraw(self, context: CallContext, amount: int) -> bool:
+    def withdraw(self, execution: Execution, amount: int) -> bool:
         """Collateral that nothing needs, to the caller."""
-        with self.doing(context) as execution:
-            collateral.withdraw(self.ledger, execution, context, self.address, amount)
+        collateral.withdraw(self.ledger, execution, execution.call, self.address, amount)
         return True
 
     @method("fundInsurance(uint256 amount) returns (bool)", gas=20_000)
-    def fund_insurance(self, context: CallContext, amount: int) -> bool:
+    def fund_insurance(self, execution: Execution, amount: int) -> bool:
         """A gift to the insurance fund."""
-        with self.doing(context) as execution:
-            collateral.fund_insurance(self.ledger, execution, amount)
+        collateral.fund_insurance(self.ledger, execution, amount)
         return True
 
     @method(
@@ -41,11 +38,10 @@ class AccountMethods(Shell):
         gas=20_000,
     )
     def set_leverage(
-        self, context: CallContext, market: Address, leverage: int, is_cross: bool
+        self, execution: Execution, market: Address, leverage: int, is_cross: bool
     ) -> bool:
         """For the caller's orders in a market."""
-        with self.doing(context) as execution:
-            collateral.set_leverage(self.ledger, execution, market, leverage, is_cross=is_cross)
+        collateral.set_leverage(self.ledger, execution, market, leverage, is_cross=is_cross)
         return True
 
     @method(
@@ -53,10 +49,9 @@ class AccountMethods(Shell):
         gas=3_000,
     )
     def get_leverage(
-        self, context: CallContext, user: Address, market: Address
+        self, execution: Execution, user: Address, market: Address
     ) -> tuple[int, bool]:
         """What the user chose, or the default."""
-        del context
         chosen = preference(self.ledger, user, require_market(self.ledger, market))
         return chosen.leverage, chosen.is_cross
 
@@ -65,11 +60,11 @@ class AccountMethods(Shell):
         "uint256 maintenanceMargin,uint256 withdrawable,uint256[] positionIds)",
         gas=10_000,
     )
-    def get_account(self, context: CallContext, user: Address) -> tuple[object, ...]:
+    def get_account(self, execution: Execution, user: Address) -> tuple[object, ...]:
         """The cross account; `positionIds` are all that are open, with their own cash or not."""
         ids = self.ledger.perp.open_positions.by_owner.of(user)
-        context.charge(HEALTH_GAS * len(ids))
-        health = cross_health(self.ledger, user, context.timestamp)
+        execution.charge(HEALTH_GAS * len(ids))
+        health = cross_health(self.ledger, user, execution.now)
         return (
             self.ledger.perp.cash(user),
             health.equity,
@@ -80,14 +75,12 @@ class AccountMethods(Shell):
         )
 
     @method("collateral() view returns (address token)", gas=2_000)
-    def collateral(self, context: CallContext) -> Address:
+    def collateral(self, execution: Execution) -> Address:
         """The zero address before it is set."""
-        del context
         return self.ledger.perp.settings.collateral
 
     @method("getInsurance() view returns (uint256 fund,uint256 deficit)", gas=2_000)
-    def get_insurance(self, context: CallContext) -> tuple[int, int]:
+    def get_insurance(self, execution: Execution) -> tuple[int, int]:
         """What is there for bankruptcies, and what was too much for it."""
-        del context
         fund = self.ledger.perp.fund
         return fund.insurance, fund.deficit

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from precompiles.abi.method import method
-from precompiles.context import CallContext
 from precompiles.engine.funding import FUNDING_SECONDS
-from precompiles.limits import MAX_PAGE, check_limit
+from precompiles.execution import Execution
 from precompiles.perp import markets, oracle
 from precompiles.perp.clock import prices_at
 from precompiles.perp.markets import require_market, tiers_of
-from precompiles.perp.methods.base import Shell
 from precompiles.perp.oracle import require_price
+from precompiles.precompile import MAX_PAGE, Precompile, check_limit
 from precompiles.types import Address, SelfTradePrevention
 
 _SET = 30_000
 _PRICE = 40_000
 
 
-class MarketMethods(Shell):
+class MarketMethods(Precompile):
     """Markets by address of what is traded."""
 
     # Prices
 
     @method("getMarkPrice(address market) view returns (uint256 price)", gas=3_000)
-    def get_mark_price(self, context: CallContext, market: Address) -> int:
+    def get_mark_price(self, execution: Execution, market: Address) -> int:
         """Of now. Raises NoOraclePrice before the first price."""
         rules = require_market(self.ledger, market)
-        prices = prices_at(self.ledger, rules, context.timestamp)
+        prices = prices_at(self.ledger, rules, execution.now)
         require_price(rules, prices)
         return prices.mark
 
     @method("setOraclePrice(address market,uint256 price) returns (uint256 markPrice)", gas=_PRICE)
-    def set_oracle_price(self, context: CallContext, market: Address, price: int) -> int:
+    def set_oracle_price(self, execution: Execution, market: Address, price: int) -> int:
         """Only by the market's feeder."""
-        return self._set_price(context, market, price, 0)
+        return self._set_price(execution, market, price, 0)
 
     @method(
         "setOraclePrices(address market,uint256 oraclePrice,uint256 externalPrice)"
@@ -41,20 +40,20 @@ class MarketMethods(Shell):
         gas=_PRICE,
     )
     def set_oracle_prices(
-        self, context: CallContext, market: Address, price: int, external: int
+        self, execution: Execution, market: Address, price: int, external: int
     ) -> int:
         """With the price on other perpetual markets."""
-        return self._set_price(context, market, price, external)
+        return self._set_price(execution, market, price, external)
 
     @method(
         "getOracle(address market) view returns (uint256 price,uint256 updatedAt,"
         "uint256 externalPrice,address feeder,uint256 maxAge)",
         gas=5_000,
     )
-    def get_oracle(self, context: CallContext, market: Address) -> tuple[object, ...]:
+    def get_oracle(self, execution: Execution, market: Address) -> tuple[object, ...]:
         """The last price and who may give the next."""
         rules = require_market(self.ledger, market)
-        prices = prices_at(self.ledger, rules, context.timestamp)
+        prices = prices_at(self.ledger, rules, execution.now)
         return (
             prices.oracle,
             prices.oracle_time,
@@ -68,11 +67,11 @@ class MarketMethods(Shell):
         "int256 premiumSum,uint256 premiumCount,uint256 nextFundingTime)",
         gas=5_000,
     )
-    def get_funding(self, context: CallContext, market: Address) -> tuple[int, ...]:
+    def get_funding(self, execution: Execution, market: Address) -> tuple[int, ...]:
         """Rates in parts of 10**12; the index in collateral per base unit, times 10**18."""
         rules = require_market(self.ledger, market)
-        prices = prices_at(self.ledger, rules, context.timestamp)
-        hour = context.timestamp // FUNDING_SECONDS + 1
+        prices = prices_at(self.ledger, rules, execution.now)
+        hour = execution.now // FUNDING_SECONDS + 1
         return (
             prices.last_rate,
             prices.funding_index,
@@ -82,10 +81,10 @@ class MarketMethods(Shell):
         )
 
     @method("getOpenInterest(address market) view returns (uint256 size)", gas=3_000)
-    def get_open_interest(self, context: CallContext, market: Address) -> int:
+    def get_open_interest(self, execution: Execution, market: Address) -> int:
         """Sum of the long sizes, which is that of the short ones."""
         rules = require_market(self.ledger, market)
-        return prices_at(self.ledger, rules, context.timestamp).open_interest
+        return prices_at(self.ledger, rules, execution.now).open_interest
 
     # Rules
 
@@ -95,9 +94,8 @@ class MarketMethods(Shell):
         "address feeRecipient,uint8 selfTradePrevention,address vault,uint256 vaultLimit)",
         gas=5_000,
     )
-    def get_market(self, context: CallContext, market: Address) -> tuple[object, ...]:
+    def get_market(self, execution: Execution, market: Address) -> tuple[object, ...]:
         """What is traded, at what cost, and who stands behind it."""
-        del context
         rules = require_market(self.ledger, market)
         return (
             rules.base_unit,
@@ -119,9 +117,8 @@ class MarketMethods(Shell):
         "uint256 minimumNotional,uint256 priceBand,uint256 impactNotional)",
         gas=5_000,
     )
-    def get_risk(self, context: CallContext, market: Address) -> tuple[int, ...]:
+    def get_risk(self, execution: Execution, market: Address) -> tuple[int, ...]:
         """Limits of a market."""
-        del context
         rules = require_market(self.ledger, market)
         return (
             rules.max_price_age,
@@ -138,39 +135,34 @@ class MarketMethods(Shell):
         "getTiers(address market) view returns ((uint256 lowerBound,uint256 maxLeverage)[] tiers)",
         gas=5_000,
     )
-    def get_tiers(self, context: CallContext, market: Address) -> list[tuple[int, int]]:
+    def get_tiers(self, execution: Execution, market: Address) -> list[tuple[int, int]]:
         """The margin table."""
-        del context
         return list(tiers_of(require_market(self.ledger, market)))
 
     @method("getMarkets(uint256 offset,uint256 limit) view returns (address[] markets)", gas=10_000)
-    def get_markets(self, context: CallContext, offset: int, limit: int) -> list[Address]:
+    def get_markets(self, execution: Execution, offset: int, limit: int) -> list[Address]:
         """In the order of listing."""
-        del context
         check_limit(limit, MAX_PAGE)
         listed = markets.listed_markets(self.ledger)
         return [rules.asset for rules in listed[offset : offset + limit]]
 
     @method("getBackstop() view returns (address account)", gas=2_000)
-    def get_backstop(self, context: CallContext) -> Address:
+    def get_backstop(self, execution: Execution) -> Address:
         """The zero address for nobody."""
-        del context
         return self.ledger.perp.settings.backstop
 
     # Changing the rules, only by the exchange's owner
 
     @method("setCollateral(address token) returns (bool)", gas=_SET)
-    def set_collateral(self, context: CallContext, token: Address) -> bool:
+    def set_collateral(self, execution: Execution, token: Address) -> bool:
         """Once."""
-        with self.doing(context) as execution:
-            markets.set_collateral(self.ledger, execution, token)
+        markets.set_collateral(self.ledger, execution, token)
         return True
 
     @method("setBackstop(address account) returns (bool)", gas=_SET)
-    def set_backstop(self, context: CallContext, account: Address) -> bool:
+    def set_backstop(self, execution: Execution, account: Address) -> bool:
         """Who takes over what the book does not."""
-        with self.doing(context) as execution:
-            markets.set_backstop(self.ledger, execution, account)
+        markets.set_backstop(self.ledger, execution, account)
         return True
 
     @method(
@@ -180,7 +172,7 @@ class MarketMethods(Shell):
     )
     def list_market(
         self,
-        context: CallContext,
+        execution: Execution,
         market: Address,
         base_unit: int,
         tick: int,
@@ -189,10 +181,9 @@ class MarketMethods(Shell):
         feeder: Address,
     ) -> bool:
         """With the usual rules."""
-        with self.doing(context) as execution:
-            markets.list_market(
-                self.ledger, execution, market, base_unit, tick, lot, max_leverage, feeder
-            )
+        markets.list_market(
+            self.ledger, execution, market, base_unit, tick, lot, max_leverage, feeder
+        )
         return True
 
     @method(
@@ -202,7 +193,7 @@ class MarketMethods(Shell):
     )
     def set_fees(
         self,
-        context: CallContext,
+        execution: Execution,
         market: Address,
         maker_fee: int,
         taker_fee: int,
@@ -211,7 +202,7 @@ class MarketMethods(Shell):
     ) -> bool:
         """In hundred-thousandths of the notional."""
         return self._change(
-            context,
+            execution,
             market,
             "setFees",
             maker_fee=maker_fee,
@@ -225,10 +216,10 @@ class MarketMethods(Shell):
         gas=_SET,
     )
     def set_tiers(
-        self, context: CallContext, market: Address, tiers: list[tuple[int, int]]
+        self, execution: Execution, market: Address, tiers: list[tuple[int, int]]
     ) -> bool:
         """The margin table; its first leverage is the market's maximum."""
-        return self._change(context, market, "setTiers", tiers=markets.stored_tiers(tiers))
+        return self._change(execution, market, "setTiers", tiers=markets.stored_tiers(tiers))
 
     @method(
         "setRisk(address market,uint256 maxPriceAge,uint256 maxSlippage,"
@@ -237,7 +228,7 @@ class MarketMethods(Shell):
     )
     def set_risk(
         self,
-        context: CallContext,
+        execution: Execution,
         market: Address,
         max_price_age: int,
         max_slippage: int,
@@ -246,7 +237,7 @@ class MarketMethods(Shell):
     ) -> bool:
         """How old a price may be, how far from mark one trades, and partial liquidation."""
         return self._change(
-            context,
+            execution,
             market,
             "setRisk",
             max_price_age=max_price_age,
@@ -262,7 +253,7 @@ class MarketMethods(Shell):
     )
     def set_limits(
         self,
-        context: CallContext,
+        execution: Execution,
         market: Address,
         max_open_interest: int,
         minimum_notional: int,
@@ -270,7 +261,7 @@ class MarketMethods(Shell):
     ) -> bool:
         """0 switches a limit off."""
         return self._change(
-            context,
+            execution,
             market,
             "setLimits",
             max_open_interest=max_open_interest,
@@ -279,37 +270,35 @@ class MarketMethods(Shell):
         )
 
     @method("setFunding(address market,uint256 impactNotional) returns (bool)", gas=_SET)
-    def set_funding(self, context: CallContext, market: Address, impact_notional: int) -> bool:
+    def set_funding(self, execution: Execution, market: Address, impact_notional: int) -> bool:
         """What is filled on the book to sample the premium."""
-        return self._change(context, market, "setFunding", impact_notional=impact_notional)
+        return self._change(execution, market, "setFunding", impact_notional=impact_notional)
 
     @method("setSelfTradePrevention(address market,uint8 mode) returns (bool)", gas=_SET)
-    def set_self_trade_prevention(self, context: CallContext, market: Address, mode: int) -> bool:
+    def set_self_trade_prevention(self, execution: Execution, market: Address, mode: int) -> bool:
         """What happens when an order meets one of its owner's."""
         if mode > max(SelfTradePrevention):
             raise markets.invalid("mode")
         prevention = SelfTradePrevention(mode)
         return self._change(
-            context, market, "setSelfTradePrevention", self_trade_prevention=prevention
+            execution, market, "setSelfTradePrevention", self_trade_prevention=prevention
         )
 
     @method("setFeeder(address market,address feeder) returns (bool)", gas=_SET)
-    def set_feeder(self, context: CallContext, market: Address, feeder: Address) -> bool:
+    def set_feeder(self, execution: Execution, market: Address, feeder: Address) -> bool:
         """Whose prices count."""
-        return self._change(context, market, "setFeeder", feeder=feeder)
+        return self._change(execution, market, "setFeeder", feeder=feeder)
 
     @method("setVault(address market,address vault,uint256 limit) returns (bool)", gas=_SET)
-    def set_vault(self, context: CallContext, market: Address, vault: Address, limit: int) -> bool:
+    def set_vault(self, execution: Execution, market: Address, vault: Address, limit: int) -> bool:
         """Who fills at mark what the book cannot, up to a notional; zero address: nobody."""
-        return self._change(context, market, "setVault", vault=vault, vault_limit=limit)
+        return self._change(execution, market, "setVault", vault=vault, vault_limit=limit)
 
     # Shared steps
 
-    def _change(self, context: CallContext, market: Address, what: str, **rules: object) -> bool:
-        with self.doing(context) as execution:
-            markets.change_market(self.ledger, execution, market, what, **rules)
+    def _change(self, execution: Execution, market: Address, what: str, **rules: object) -> bool:
+        markets.change_market(self.ledger, execution, market, what, **rules)
         return True
 
-    def _set_price(self, context: CallContext, market: Address, price: int, external: int) -> int:
-        with self.doing(context) as execution:
-            return oracle.set_price(self.ledger, execution, market, price, external)
+    def _set_price(self, execution: Execution, market: Address, price: int, external: int) -> int:
+        return oracle.set_price(self.ledger, execution, market, price, external)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from precompiles.abi.method import method
-from precompiles.context import CallContext
 from precompiles.engine.liquidation import liquidation_price
 from precompiles.engine.position import entry_price, unrealized_pnl
 from precompiles.engine.rounding import divide_down
 from precompiles.errors import PositionNotFound
+from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
 from precompiles.perp import collateral, keeping, liquidation, market_orders
 from precompiles.perp.accounts import (
@@ -20,11 +20,11 @@ from precompiles.perp.accounts import (
 from precompiles.perp.clock import prices_at
 from precompiles.perp.liquidation import LIQUIDATE_GAS
 from precompiles.perp.markets import tiers_of
-from precompiles.perp.methods.base import Shell
+from precompiles.precompile import Precompile
 from precompiles.types import Address, PositionKind
 
 
-class PositionMethods(Shell):
+class PositionMethods(Precompile):
     """Positions by id."""
 
     @method(
@@ -33,50 +33,44 @@ class PositionMethods(Shell):
         gas=100_000,
     )
     def open_position(
-        self, context: CallContext, market: Address, size: int, leverage: int, is_long: bool
+        self, execution: Execution, market: Address, size: int, leverage: int, is_long: bool
     ) -> int:
         """A position of its own, filled at once."""
-        with self.doing(context) as execution:
-            return market_orders.open_position(
-                self.ledger, execution, market, size, leverage, is_long=is_long
-            ).id
+        return market_orders.open_position(
+            self.ledger, execution, market, size, leverage, is_long=is_long
+        ).id
 
     @method("closePosition(uint256 positionId) returns (int256 pnl)", gas=80_000)
-    def close_position(self, context: CallContext, position_id: int) -> int:
+    def close_position(self, execution: Execution, position_id: int) -> int:
         """All of it, at once."""
-        with self.doing(context) as execution:
-            return market_orders.close_position(self.ledger, execution, position_id)
+        return market_orders.close_position(self.ledger, execution, position_id)
 
     @method("liquidate(uint256 positionId) returns (uint256 liquidationPrice)", gas=LIQUIDATE_GAS)
-    def liquidate(self, context: CallContext, position_id: int) -> int:
+    def liquidate(self, execution: Execution, position_id: int) -> int:
         """Anyone may."""
-        with self.doing(context) as execution:
-            return liquidation.liquidate(self.ledger, execution, position_id)
+        return liquidation.liquidate(self.ledger, execution, position_id)
 
     @method("keep(uint256 limit) returns (uint256 done)", gas=20_000)
-    def keep(self, context: CallContext, limit: int) -> int:
+    def keep(self, execution: Execution, limit: int) -> int:
         """Fire due triggers and liquidate what can be."""
-        with self.doing(context) as execution:
-            return keeping.keep(self.ledger, execution, limit)
+        return keeping.keep(self.ledger, execution, limit)
 
     @method(
         "addMargin(uint256 positionId,uint256 amount) returns (bool)",
         gas=20_000,
     )
-    def add_margin(self, context: CallContext, position_id: int, amount: int) -> bool:
+    def add_margin(self, execution: Execution, position_id: int, amount: int) -> bool:
         """To an isolated position."""
-        with self.doing(context) as execution:
-            collateral.add_margin(self.ledger, execution, position_id, amount)
+        collateral.add_margin(self.ledger, execution, position_id, amount)
         return True
 
     @method(
         "removeMargin(uint256 positionId,uint256 amount) returns (bool)",
         gas=20_000,
     )
-    def remove_margin(self, context: CallContext, position_id: int, amount: int) -> bool:
+    def remove_margin(self, execution: Execution, position_id: int, amount: int) -> bool:
         """From an isolated position."""
-        with self.doing(context) as execution:
-            collateral.remove_margin(self.ledger, execution, position_id, amount)
+        collateral.remove_margin(self.ledger, execution, position_id, amount)
         return True
 
     @method(
@@ -84,9 +78,8 @@ class PositionMethods(Shell):
         "uint256 size,uint256 entryPrice,uint256 leverage,bool isLong,bool isOpen)",
         gas=5_000,
     )
-    def get_position(self, context: CallContext, position_id: int) -> tuple[object, ...]:
+    def get_position(self, execution: Execution, position_id: int) -> tuple[object, ...]:
         """Open or ended; an ended one has the size and entry it had last."""
-        del context
         position = self._position(position_id)
         market = self.ledger.perp.markets.rows[position.asset]
         return (
@@ -105,15 +98,15 @@ class PositionMethods(Shell):
         "uint256 liquidationPrice)",
         gas=10_000,
     )
-    def calculate_pnl(self, context: CallContext, position_id: int) -> tuple[int, int, int]:
+    def calculate_pnl(self, execution: Execution, position_id: int) -> tuple[int, int, int]:
         """At the mark price of now; zeros for a position that has ended."""
         position = self._position(position_id)
         if not position.is_open:
             return 0, 0, 0
-        market, prices = self._market(position, context.timestamp)
+        market, prices = self._market(position, execution.now)
         value = divide_down(abs(position.size) * prices.mark, market.base_unit)
         gain = unrealized_pnl(position.size, position.entry_notional, prices.mark, market.base_unit)
-        return value, gain, self._liquidation_price(position, context.timestamp)
+        return value, gain, self._liquidation_price(position, execution.now)
 
     @method(
         "getPositionState(uint256 positionId) view returns (int256 size,uint256 entryNotional,"
@@ -121,20 +114,20 @@ class PositionMethods(Shell):
         "uint256 liquidationPrice,uint8 kind,uint8 status)",
         gas=10_000,
     )
-    def get_position_state(self, context: CallContext, position_id: int) -> tuple[int, ...]:
+    def get_position_state(self, execution: Execution, position_id: int) -> tuple[int, ...]:
         """Everything about an open position; only kind and status of one that has ended."""
         position = self._position(position_id)
         if not position.is_open:
             return 0, 0, 0, 0, 0, 0, 0, position.kind, position.status
-        market, prices = self._market(position, context.timestamp)
+        market, prices = self._market(position, execution.now)
         return (
             position.size,
             position.entry_notional,
             position.margin if position.has_own_cash else 0,
             unrealized_pnl(position.size, position.entry_notional, prices.mark, market.base_unit),
             funding_due(market, prices, position),
-            position_health(self.ledger, position, context.timestamp).maintenance,
-            self._liquidation_price(position, context.timestamp),
+            position_health(self.ledger, position, execution.now).maintenance,
+            self._liquidation_price(position, execution.now),
             position.kind,
             position.status,
         )
@@ -144,21 +137,20 @@ class PositionMethods(Shell):
         "uint256 maintenanceMargin)",
         gas=10_000,
     )
-    def is_liquidatable(self, context: CallContext, position_id: int) -> tuple[bool, int, int]:
+    def is_liquidatable(self, execution: Execution, position_id: int) -> tuple[bool, int, int]:
         """By the position's own collateral, or its account's where it is cross."""
         position = self._position(position_id)
         if not position.is_open:
             return False, 0, 0
-        health = unit_health(self.ledger, position, context.timestamp)
-        danger = is_in_danger(self.ledger, position, context.timestamp)
+        health = unit_health(self.ledger, position, execution.now)
+        danger = is_in_danger(self.ledger, position, execution.now)
         return danger, health.equity, health.maintenance
 
     @method(
         "getPositionId(address user,address market) view returns (uint256 positionId)", gas=3_000
     )
-    def get_position_id(self, context: CallContext, user: Address, market: Address) -> int:
+    def get_position_id(self, execution: Execution, user: Address, market: Address) -> int:
         """The open position that the user's orders change, or 0."""
-        del context
         return self.ledger.perp.open_positions.netting.get((user, market), 0)
 
     def _position(self, position_id: int) -> Position:

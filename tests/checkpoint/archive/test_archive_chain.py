@@ -223,12 +223,12 @@ def _compare_rows(dex: evm_dex.Dex, rows: list[dict[str, Any]]) -> None:
     orders = {row["key"]: row["fields"] for row in rows if row["table"] == "orders"}
     assert len(orders) == dex.counts()["orders"]
     for order_id, fields in orders.items():
-        order = dex.chain.ledger.order(order_id)
+        order = dex.chain.ledger.spot_order(order_id)
         assert order is not None
         assert int(fields["amount"]) == order.amount
         assert fields["owner"] == f"0x{order.owner.hex()}"
         assert fields["status"] == OrderStatus(order.status).name.lower()
-    for token, total in dex.chain.ledger.tokens.rows.items():
+    for token, total in dex.chain.ledger.spot.tokens.rows.items():
         found = sum(
             int(row["fields"]["total"])
             for row in rows

@@ -39,7 +39,7 @@ class Rows:
         if isinstance(row, Trigger):
             self.orders[row.id] = (row.owner, _WAITS, 0, 0)
         else:
-            quote = row.filled_quote if isinstance(row, Order) else row.filled_notional
+            quote = row.filled_quote
             self.orders[row.id] = (row.owner, row.status, row.filled, quote)
         key = (row.owner, exchange, row.asset)
         self._keys[row.id] = (key, row.is_buy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,10 +56,16 @@ PERP_GAS = {
     "setOraclePrice": 40_000,
 }
 PRECOMPILES = {"ISpot": Spot, "IPerp": Perp}
-EVENTS: dict[str, Mapping[Any, Event]] = {
-    "ISpot": spot_events.ABI_EVENTS,
-    "IPerp": perp_events.ABI_EVENTS,
+EVENTS: dict[str, tuple[type[Event], ...]] = {
+    "ISpot": spot_events.EVENTS,
+    "IPerp": perp_events.EVENTS,
 }
+ORDER_EVENTS = {"OrderPlaced", "OrderClosed", "OrderReduced", "TriggerPlaced", "Trade"}
+INTERFACE_WORDS = {
+    "ISpot": {"market": "asset"},
+    "IPerp": {"amount": "size", "quoteAmount": "notional"},
+}
+"""What each interface calls the fields of the order events, where that differs."""
 ERRORS = [error.signature for error in ContractError.known.values()]
 
 
@@ -109,10 +115,19 @@ def test_methods_are_those_of_the_interface(contract: str) -> None:
     assert declared(methods) == compiled(abi_of(contract), "function")
 
 
+def in_words_of(contract: str, signature: Signature) -> Signature:
+    """A declaration of an order event, with its fields named as the interface does."""
+    if signature.name not in ORDER_EVENTS:
+        return signature
+    words = INTERFACE_WORDS[contract]
+    inputs = [replace(field, name=words.get(field.name, field.name)) for field in signature.inputs]
+    return replace(signature, inputs=tuple(inputs))
+
+
 @pytest.mark.parametrize("contract", EVENTS)
 def test_events_are_those_of_the_interface(contract: str) -> None:
     """Also what is indexed."""
-    events = [event.signature for event in EVENTS[contract].values()]
+    events = [in_words_of(contract, event.signature) for event in EVENTS[contract]]
     assert declared(events) == compiled(abi_of(contract), "event")
     assert declared(events) == compiled(abi_of(f"{contract}Events"), "event")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from eth_abi import decode, encode
+from eth_abi.abi import decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,10 +29,9 @@ from tests.precompiles.hyper.world import (
     NOW,
     USD,
     WALLET,
+    execution,
     new_ledger,
-    perp_execution,
     set_mark,
-    spot_execution,
 )
 
 GAS = 1_000_000
@@ -59,8 +58,8 @@ def trading_ledger() -> Ledger:
     ledger = new_ledger()
     for user in (ALICE, BOB):
         ledger.core.put_user(user, CoreUser(True, False))
-        collateral.credit(ledger, perp_execution(), user, 100_000 * USD)
-        funds.credit(ledger, spot_execution(), user, HYPE_SYSTEM, 10**10)
+        collateral.credit(ledger, execution(ledger), user, 100_000 * USD)
+        funds.credit(execution(ledger), user, HYPE_SYSTEM, 10**10)
         ledger.perp.leverages.put(perp_address(BTC) + user, Leverage(20, True))
     orders = (
         (BOB, 50_000, 80_791, False),
@@ -70,11 +69,11 @@ def trading_ledger() -> Ledger:
     )
     for user, size, price, is_buy in orders:
         request = placing.OrderRequest(perp_address(BTC), size, price * USD, is_buy)
-        placing.place(ledger, perp_execution(user), request)
+        placing.place(ledger, execution(ledger, user), request)
     ask = spot_placing.OrderRequest(
         HYPE_SYSTEM, 10**9, 83_200 * 10**5, is_buy=False, time_in_force=TimeInForce.GTC
     )
-    spot_placing.place(ledger, spot_execution(ALICE), ask)
+    spot_placing.place(execution(ledger, ALICE), ask)
     ledger.core.put_last_price(107, 83_191 * 10**5)
     set_mark(ledger, BTC, 80_782 * USD)
     return ledger

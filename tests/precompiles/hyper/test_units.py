@@ -1,4 +1,4 @@
-"""Decimals and grids: tables from Hyperliquid's documentation, and conversions that lose nothing."""
+"""Decimals and grids: tables from Hyperliquid's documentation, and exact conversions."""
 
 from __future__ import annotations
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from precompiles.execution import Execution
 from precompiles.hyper import listing
 from precompiles.hyper.system_addresses import perp_address
 from precompiles.ledger.hyper.records import CorePair, CorePerp, CoreSettings, CoreToken
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.recovery import open_ledger
-from precompiles.perp.execution import Execution as PerpExecution
-from precompiles.spot.execution import Execution
 from precompiles.types import ZERO_ADDRESS, Address
 from tests.precompiles.dict_storage import DictStorage
 
@@ -29,23 +28,19 @@ PAIRS = (CorePair(0, "PURR/USDC", PURR, USDC), CorePair(107, "@107", HYPE, USDC)
 USD = 10**6
 
 
-def perp_execution(user: Address = OWNER, now: int = NOW) -> PerpExecution:
-    return PerpExecution(user, 1, now, lambda _: None, lambda: 10**9)
-
-
-def spot_execution(user: Address = OWNER) -> Execution:
-    return Execution(user, 1, lambda _: None)
+def execution(ledger: Ledger, user: Address = OWNER, now: int = NOW) -> Execution:
+    return Execution(ledger, user, 1, now)
 
 
 def new_ledger() -> Ledger:
     ledger, _ = open_ledger(DictStorage())
     ledger.set_owner(OWNER)
-    owner = perp_execution()
+    owner = execution(ledger)
     listing.begin(ledger, SETTINGS, owner)
     for token in TOKENS:
         listing.list_token(ledger, token)
     for pair in PAIRS:
-        listing.list_pair(ledger, pair, spot_execution())
+        listing.list_pair(ledger, pair, owner)
     btc_tiers = ((0, 40), (150_000_000 * USD, 20))
     btc = CorePerp(BTC, "BTC", 5, 56, False)
     listing.list_perp(ledger, btc, btc_tiers, 80_831_800_000, 20_000, owner)

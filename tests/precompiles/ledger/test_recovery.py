@@ -24,8 +24,9 @@ from precompiles.ledger.perp.records import (
     Position,
     Trigger,
 )
+from precompiles.ledger.record import Counter, Settings
 from precompiles.ledger.recovery import open_ledger
-from precompiles.ledger.spot.records import Balance, Counter, Market, Order, Settings, TokenTotal
+from precompiles.ledger.spot.records import Balance, Market, Order, TokenTotal
 from precompiles.ledger.storage import RowChange, UntrustedStorage
 from precompiles.ledger.table import TableNumber
 from precompiles.types import (
@@ -138,9 +139,9 @@ def test_reopening_finds_everything() -> None:
         n: t.rows for n, t in world.ledger.tables.items()
     }
     assert again.ledger.commitment == world.ledger.commitment
-    assert again.ledger.book(GOLD).depth(9) == world.ledger.book(GOLD).depth(9)
-    assert again.ledger.live.by_client_id.ids == {(BOB, 7): 4}
-    assert set(again.ledger.orders.rows) == {1, 4, 5}
+    assert again.ledger.spot.book(GOLD).depth(9) == world.ledger.spot.book(GOLD).depth(9)
+    assert again.ledger.spot.live.by_client_id.ids == {(BOB, 7): 4}
+    assert set(again.ledger.spot.orders.rows) == {1, 4, 5}
     assert send(again.spot, CAROL, "getOrderStatus", 2).values == (3, 0, 0)
     assert check(again.ledger) == []
     assert send(again.spot, CAROL, "placeOrder", GOLD, 20, 105, True).events[1][5:7] == (4, 6)
@@ -275,10 +276,10 @@ def key(order_id: int) -> bytes:
 def picture(ledger: Ledger) -> list[Any]:
     """Everything in memory."""
     rows: list[Any] = [dict(table.rows) for table in ledger.tables.values()]
-    opened = {owner: list(ids) for owner, ids in ledger.live.by_owner.owners.items()}
-    books = [book.depth(99) for book in ledger.live.books.values()]
-    queues = [[n.order for n in book.nodes.values()] for book in ledger.live.books.values()]
-    named = dict(ledger.live.by_client_id.ids)
+    opened = {owner: list(ids) for owner, ids in ledger.spot.live.by_owner.owners.items()}
+    books = [book.depth(99) for book in ledger.spot.live.books.values()]
+    queues = [[n.order for n in book.nodes.values()] for book in ledger.spot.live.books.values()]
+    named = dict(ledger.spot.live.by_client_id.ids)
     return [*rows, opened, books, [sorted(q, key=lambda o: o.id) for q in queues], named]
 
 

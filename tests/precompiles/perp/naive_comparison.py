@@ -59,7 +59,7 @@ def compare_order(world: PerpWorld, order: NaiveOrder) -> None:
     assert (
         *(found.owner, found.asset, found.amount, found.price, found.is_buy),
         *(found.reduce_only, found.client_order_id, found.time_in_force, found.kind),
-        *(found.filled, found.filled_notional, found.status, found.reason),
+        *(found.filled, found.filled_quote, found.status, found.reason),
     ) == (
         *(order.user, order.market.address, order.amount, order.price, order.is_buy),
         *(order.reduce_only, order.client_id, order.force, order.kind),

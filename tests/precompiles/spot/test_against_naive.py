@@ -449,7 +449,7 @@ class Trading(RuleBasedStateMachine):
     def same_state(self) -> None:
         compare(self.ledger, self.model)
         for token in TOKENS:
-            assert self.ledger.token_total(token) == self.reserves.get(token, 0)
+            assert self.ledger.spot.token_total(token) == self.reserves.get(token, 0)
 
     @rule(user=users, limit=st.integers(0, 5), pick=picks)
     def views_agree(self, user: Address, limit: int, pick: int) -> None:
@@ -486,7 +486,7 @@ def selector_of(refused: Refused) -> bytes:
 def compare(ledger: Ledger, model: NaiveExchange) -> None:
     """Every order, queue, index and balance is the same on both sides, and all invariants hold."""
     for order in model.orders:
-        found = ledger.order(order.id)
+        found = ledger.spot_order(order.id)
         assert found is not None
         assert (
             NaiveOrder(
@@ -496,15 +496,15 @@ def compare(ledger: Ledger, model: NaiveExchange) -> None:
             )
             == order
         )
-    assert ledger.order(len(model.orders) + 1) is None
+    assert ledger.spot_order(len(model.orders) + 1) is None
     for market in model.markets:
-        bids, asks = ledger.book(market.asset).depth(1_000)
+        bids, asks = ledger.spot.book(market.asset).depth(1_000)
         assert bids == model.depth(market.asset, is_buy=True)
         assert asks == model.depth(market.asset, is_buy=False)
     owned = {token + user: total for (token, user), total in model.owned.items() if total}
-    assert {key: row.total for key, row in ledger.balances.rows.items()} == owned
+    assert {key: row.total for key, row in ledger.spot.balances.rows.items()} == owned
     named = {(o.user, o.client_id): o.id for o in model.live_orders() if o.client_id}
-    assert ledger.live.by_client_id.ids == named
+    assert ledger.spot.live.by_client_id.ids == named
     assert check(ledger) == []
 
 

@@ -237,8 +237,8 @@ def test_tokens_are_believed_only_as_far_as_their_balances(
         assert world.ledger.journal.mark() == mark
     else:
         change = 100 if name == "deposit" else -100
-        assert world.ledger.balance(CAROL, GOLD).total == FUNDS + change
-        assert world.ledger.token_total(GOLD) == 3 * FUNDS + change
+        assert world.ledger.spot.balance(CAROL, GOLD).total == FUNDS + change
+        assert world.ledger.spot.token_total(GOLD) == 3 * FUNDS + change
 
 
 @pytest.mark.parametrize("name", ["deposit", "withdraw"])
@@ -290,7 +290,7 @@ def test_coins_that_are_not_taken_stay() -> None:
     world = new_world()
     reply = send(world.spot, CAROL, "withdraw", COIN, 5, contracts=lambda *_: (False, b""))
     assert reply[:2] == ("TokenCallFailed", (COIN,))
-    assert world.ledger.balance(CAROL, COIN).total == FUNDS
+    assert world.ledger.spot.balance(CAROL, COIN).total == FUNDS
 
 
 def test_running_out_of_gas_on_the_way_leaves_nothing() -> None:

@@ -232,5 +232,5 @@ def test_a_fee_recipient_who_trades_is_charged_like_anyone() -> None:
         R COIN = 505 + 0
         """,
     )
-    assert world.ledger.balance(BOB, GOLD) == world.ledger.balance(CAROL, GOLD)
-    assert world.ledger.balance(ALICE, GOLD).total == 999_990
+    assert world.ledger.spot.balance(BOB, GOLD) == world.ledger.spot.balance(CAROL, GOLD)
+    assert world.ledger.spot.balance(ALICE, GOLD).total == 999_990
