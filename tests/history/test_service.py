@@ -45,6 +45,7 @@ from tests.history.model import ModelStore
 from tests.history.store_contract import (
     assert_same,
 )
+from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
 from tests.history.traffic import Traffic, chain
 
 
