@@ -1,4 +1,4 @@
-"""Decimals and grids: tables from Hyperliquid's documentation, and exact conversions."""
+"""Decimals and grids: tables from the documentation, and conversions that lose nothing."""
 
 from __future__ import annotations
 
