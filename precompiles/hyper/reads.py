@@ -90,7 +90,7 @@ def position(view: View, user: Address, number: int) -> bytes:
 def spot_balance(view: View, user: Address, index: int) -> bytes:
     """Total, hold, and what it was bought for."""
     view.token(index)
-    balance = view.ledger.balance(user, view.token_address(index))
+    balance = view.ledger.spot.balance(user, view.token_address(index))
     return u64(balance.total) + u64(balance.hold) + u64(0)
 
 
@@ -132,7 +132,7 @@ def oracle_price(view: View, number: int) -> bytes:
 def spot_price(view: View, index: int) -> bytes:
     """The median of best bid, best ask and last trade, or the last trade of a one-sided book."""
     pair = view.pair(index)
-    bid, ask = view.ledger.book(view.token_address(pair.base)).best_prices()
+    bid, ask = view.ledger.spot.book(view.token_address(pair.base)).best_prices()
     last = view.ledger.core.last_price(index)
     return u64(_read_spot(view, pair, book_median(bid, ask, last) if bid and ask else last))
 
@@ -181,7 +181,7 @@ def token_info(view: View, index: int) -> bytes:
 def token_supply(view: View, index: int) -> bytes:
     """Maximum, total and circulating supply, future emissions, and who holds the difference."""
     token = view.token(index)
-    total = view.ledger.token_total(view.token_address(index))
+    total = view.ledger.spot.token_total(view.token_address(index))
     return struct(u64(token.max_supply), u64(total), u64(total), u64(0), (words.array(()),))
 
 
@@ -192,7 +192,7 @@ def best_prices(view: View, asset: int) -> bytes:
         raise ReadFailed(f"there is no asset {asset}")
     if found.kind is AssetKind.SPOT:
         pair = view.pair(found.number)
-        prices = view.ledger.book(view.token_address(pair.base)).best_prices()
+        prices = view.ledger.spot.book(view.token_address(pair.base)).best_prices()
         return b"".join(u64(_read_spot(view, pair, price)) for price in prices)
     perp = view.perp(perp_id(found))
     prices = view.ledger.perp.book(perp_address(perp.perp_id)).best_prices()

@@ -32,8 +32,9 @@ def execution(ledger: Ledger, user: Address = OWNER, now: int = NOW) -> Executio
     return Execution(ledger, user, 1, now)
 
 
-def new_ledger() -> Ledger:
-    ledger, _ = open_ledger(DictStorage())
+def new_ledger(storage: DictStorage | None = None) -> Ledger:
+    """With nothing in storage yet."""
+    ledger, _ = open_ledger(storage or DictStorage())
     ledger.set_owner(OWNER)
     owner = execution(ledger)
     listing.begin(ledger, SETTINGS, owner)

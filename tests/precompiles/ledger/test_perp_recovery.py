@@ -31,6 +31,7 @@ from precompiles.types import (
     SelfTradePrevention,
     TimeInForce,
 )
+from tests.precompiles.ledger.core_samples import CORE_SAMPLES
 from tests.precompiles.ledger.test_recovery import perp_traded
 from tests.precompiles.perp.invariants import violations
 from tests.precompiles.perp.scenarios import play
@@ -126,6 +127,7 @@ RECORDS: list[type[Record]] = [
     Position,
     PerpOrder,
     Trigger,
+    *(type(record) for record, _ in CORE_SAMPLES),
 ]
 _AMOUNTS = st.one_of(st.integers(0, 300), st.integers(0, 2**260))
 _SIGNED = st.one_of(st.integers(-300, 300), st.integers(-(2**260), 2**260))
@@ -144,6 +146,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         return st.binary(min_size=20, max_size=20).map(Address)
     if hint is bool:
         return st.booleans()
+    if hint in (str, bytes):
+        return st.from_type(hint)
     if hint is int:
         return st.integers(0, 2**64 - 1)
     return st.sampled_from(list(hint))
@@ -165,6 +169,7 @@ def test_what_is_stored_is_what_was_meant(record: Record) -> None:
 
 
 SAMPLES: list[tuple[Record, str]] = [
+    *CORE_SAMPLES,
     (
         PerpSettings(DOLLAR, BOB),
         (
@@ -298,8 +303,8 @@ def test_rows_of_version_1_are_read_and_written_the_same(record: Record, sample:
 
 def test_every_record_has_a_sample() -> None:
     assert {type(record) for record, _ in SAMPLES} == set(RECORDS)
-    perp = {record for record in leaves(Record) if record.__module__.endswith("perp.records")}
-    assert perp == set(RECORDS)
+    homes = ("precompiles.ledger.perp.records", "precompiles.ledger.hyper.records")
+    assert {record for record in leaves(Record) if record.__module__ in homes} == set(RECORDS)
 
 
 def leaves(record: type[Record]) -> list[type[Record]]:

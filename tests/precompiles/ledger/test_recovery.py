@@ -12,6 +12,17 @@ from msgspec.structs import replace as changed
 from precompiles.factory import get_precompile_with_storage
 from precompiles.ledger.checks import check
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
+from precompiles.ledger.hyper.records import (
+    CorePair,
+    CorePerp,
+    CoreSettings,
+    CoreToken,
+    CoreUser,
+    DelayedAction,
+    LastPrice,
+    Outgoing,
+)
+from precompiles.ledger.hyper.tables import due_key, index_key
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import (
     Leverage,
@@ -39,6 +50,7 @@ from precompiles.types import (
 )
 from tests.precompiles.client import PERP, send
 from tests.precompiles.dict_storage import DictStorage
+from tests.precompiles.hyper.world import new_ledger
 from tests.precompiles.perp.scenarios import exchange, play
 from tests.precompiles.perp.world import GOLD as PERP_GOLD
 from tests.precompiles.perp.world import PerpWorld
@@ -83,6 +95,20 @@ def perp_traded() -> PerpWorld:
     return world
 
 
+def core_stored() -> DictStorage:
+    """Rows in every table of HyperCore, two of each but where there is only one."""
+    storage = DictStorage()
+    ledger = new_ledger(storage)
+    core = ledger.core
+    for number, user in enumerate((ALICE, BOB)):
+        core.put_user(user, CoreUser(True, False))
+        core.delayed.put(due_key(9, number), DelayedAction(number, user, b"\x01", bytes(32)))
+        core.outgoing.put(index_key(number), Outgoing(0, user, 5))
+        core.put_last_price(number, 7)
+    storage.apply(ledger.seal())
+    return storage
+
+
 def alter(record: type[Any], **fields: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
     """How to change some fields of a stored row."""
 
@@ -115,13 +141,23 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.POSITIONS: alter(Position, cash=one_more),
     TableNumber.PERP_ORDERS: alter(PerpOrder, price=one_more),
     TableNumber.TRIGGERS: alter(Trigger, trigger_price=one_more),
+    TableNumber.CORE_SETTINGS: alter(CoreSettings, order_delay=one_more),
+    TableNumber.CORE_USERS: alter(CoreUser, uses_big_blocks=lambda _: True),
+    TableNumber.CORE_TOKENS: alter(CoreToken, size_decimals=one_more),
+    TableNumber.CORE_PAIRS: alter(CorePair, quote=one_more),
+    TableNumber.CORE_PERPS: alter(CorePerp, margin_table=one_more),
+    TableNumber.CORE_DELAYED: alter(DelayedAction, sequence=one_more),
+    TableNumber.CORE_OUTGOING: alter(Outgoing, amount=one_more),
+    TableNumber.CORE_LAST_PRICES: alter(LastPrice, price=one_more),
 }
 
 
 def stored(table: int) -> tuple[DictStorage, list[tuple[int, bytes]]]:
     """A storage, and where the rows of one of its tables are."""
-    is_spot = table <= TableNumber.ORDERS
-    storage = traded().storage if is_spot else perp_traded().storage
+    if table >= TableNumber.CORE_SETTINGS:
+        storage = core_stored()
+    else:
+        storage = traded().storage if table <= TableNumber.ORDERS else perp_traded().storage
     return storage, sorted(place for place in storage.values if place[0] == table)
 
 

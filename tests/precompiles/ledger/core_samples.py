@@ -1,0 +1,59 @@
+"""Stored rows of HyperCore's tables, version 1."""
+
+from __future__ import annotations
+
+from precompiles.ledger.hyper.records import (
+    CorePair,
+    CorePerp,
+    CoreSettings,
+    CoreToken,
+    CoreUser,
+    DelayedAction,
+    LastPrice,
+    Outgoing,
+)
+from precompiles.ledger.record import Record
+from precompiles.types import Address
+
+A, B = Address(b"\x0a" * 20), Address(b"\x0b" * 20)
+
+CORE_SAMPLES: list[tuple[Record, str]] = [
+    (
+        CoreSettings(3, 1_176_514_427, 1_700_000_000, 150),
+        ("019403ce46202f7bce6553f100cc96"),
+    ),
+    (
+        CoreToken(150, "HYPE", 2, 8, -2, A, B, 1_000, 10**17),
+        (
+            "0199cc96a4485950450208fec4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac4140b0b0b0b"
+            "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0bcd03e8c408016345785d8a0000"
+        ),
+    ),
+    (
+        CorePair(107, "@107", 150, 0),
+        ("01946ba440313037cc9600"),
+    ),
+    (
+        LastPrice(2**70),
+        ("0191c409400000000000000000"),
+    ),
+    (
+        CorePerp(10_000, "dex:BTC", 5, 56, True),
+        ("0195cd2710a76465783a4254430538c3"),
+    ),
+    (
+        CoreUser(True, False),
+        ("0192c3c2"),
+    ),
+    (
+        DelayedAction(7, A, bytes(4), b"\x01" * 32),
+        (
+            "019407c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac40400000000c42001010101010101"
+            "01010101010101010101010101010101010101010101010101"
+        ),
+    ),
+    (
+        Outgoing(150, A, 2**70),
+        ("0193cc96c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac409400000000000000000"),
+    ),
+]
