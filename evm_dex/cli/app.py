@@ -10,6 +10,7 @@ from evm_dex.cli import archive_commands as archive
 from evm_dex.cli import chain_commands as chain
 from evm_dex.cli import checkpoint_commands as checkpoint
 from evm_dex.cli import history_commands as history
+from evm_dex.cli import history_queries as queries
 from evm_dex.cli import node_command as node
 from evm_dex.cli import prune_command as prune
 from evm_dex.cli import verify_commands as verification
@@ -74,8 +75,15 @@ add_command(checkpoints, checkpoint.remove, "prune", hidden=True)  # its former 
 add_command(checkpoints, archive.export)
 add_command(checkpoints, archive.import_, "import", cls=SecondWordCommand)
 
-for query in history.COMMANDS:
-    add_command(histories, query)
+add_command(histories, history.serve)
+add_command(histories, queries.orders)
+add_command(histories, queries.order)
+add_command(histories, queries.fills)
+add_command(histories, queries.stats)
+add_command(histories, queries.stream)
+add_command(histories, history.verify)
+add_command(histories, history.rebuild)
+add_command(histories, history.consumers)
 
 
 def _show_version(asked: bool) -> None:

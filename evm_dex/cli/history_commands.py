@@ -1,34 +1,23 @@
-"""Commands of the order history: its service, and queries."""
+"""Commands that fill an order history and check it."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.history_options import (
-    Before,
-    Exchange,
-    FeedAddress,
-    Limit,
-    Market,
-    OptionalChain,
-    StoreName,
-    User,
-    open_feed,
-)
+from evm_dex.cli.history_queries import StoreAddress, open_history, report_store_errors
 from evm_dex.cli.shared import AsJson, ChainDirectory, listening, print_json, report_errors, require
 from evm_dex.terminal.console import console, errors
 
 if TYPE_CHECKING:
-    from evm_dex.history.queries import Document
+    from evm_dex.history.feed import Feed
     from evm_dex.history.rebuild import Progress
-    from evm_dex.history.stores.history_store import HistoryStore
 
 HELP = """Keep the history of all orders in a database, and query it.
 
@@ -52,14 +41,27 @@ Check it against the chain, or fill it anew:
   evm-dex history rebuild --store sqlite:history.db --chain my-chain
 """
 
-_WIDTH = 240
-_LARGEST = 2**63 - 1
+_Chain = Annotated[
+    Path | None,
+    typer.Option(
+        "--chain", metavar="DIR", help="Directory of the chain to read from.", show_default=False
+    ),
+]
+_FeedAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--feed",
+        metavar="ADDRESS",
+        help="Feed of a running chain to read from: tcp://HOST:PORT.",
+        show_default=False,
+    ),
+]
 
 
 def serve(
-    store: StoreName,
-    chain: OptionalChain = None,
-    feed: FeedAddress = None,
+    store: StoreAddress,
+    chain: _Chain = None,
+    feed: _FeedAddress = None,
     http: Annotated[
         int | None,
         typer.Option(
@@ -98,7 +100,7 @@ def serve(
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     with _following():
-        source = open_feed(chain, feed)
+        source = _feed(chain, feed)
         with closing(open_store(store)) as kept:
             reader = None if http is None else open_store(store, read_only=True)
             service = Service(source, kept, name=name)
@@ -106,127 +108,8 @@ def serve(
                 asyncio.run(service.run(reader, host=host, port=http or 0, started=_tell_port))
 
 
-def orders(
-    user: User,
-    store: StoreName,
-    market: Market = None,
-    exchange: Exchange = None,
-    history: Annotated[
-        bool, typer.Option("--history", help="Show every change of all orders instead.")
-    ] = False,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STATUS",
-            help="With --history: show only changes to this status.",
-            show_default=False,
-        ),
-    ] = None,
-    limit: Limit = 100,
-    before: Before = None,
-    as_json_: AsJson = False,
-) -> None:
-    """Show a user's open orders, or every change of all orders.
-
-      evm-dex history orders 0xf39F…2266 --store sqlite:history.db
-      evm-dex history orders 0xf39F…2266 --store sqlite:history.db --history --status filled
-
-    Newest first.
-    """
-    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
-
-    fields = _given(
-        user=user, market=market, exchange=exchange, status=status, before=before, limit=str(limit)
-    )
-    with _asking(store) as kept:
-        asked = answers.question(fields)
-        if history:
-            _show(answers.page(kept.history(asked), limit), "updates", as_json_)
-            return
-        assert asked.user is not None, "it is an argument"
-        found = kept.open_orders(asked.user, exchange=asked.exchange, market=asked.market)
-        _show(answers.orders(found), "orders", as_json_)
-
-
-def order(
-    order_id: Annotated[
-        int, typer.Argument(min=1, max=_LARGEST, help="Id of the order.", show_default=False)
-    ],
-    store: StoreName,
-    as_json_: AsJson = False,
-) -> None:
-    """Show one order with all its changes and fills.
-
-    evm-dex history order 17 --store sqlite:history.db
-    """
-    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
-
-    with _asking(store) as kept:
-        found = answers.whole_order(kept, order_id)
-        if found is None:
-            raise answers.BadQuestion(f"the history has no order {order_id}")
-        _show(found, "changes", as_json_)
-
-
-def fills(
-    user: User,
-    store: StoreName,
-    market: Market = None,
-    exchange: Exchange = None,
-    limit: Limit = 100,
-    before: Before = None,
-    as_json_: AsJson = False,
-) -> None:
-    """Show a user's fills, newest first.
-
-    evm-dex history fills 0xf39F…2266 --store sqlite:history.db --exchange perp
-    """
-    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
-
-    fields = _given(user=user, market=market, exchange=exchange, before=before, limit=str(limit))
-    with _asking(store) as kept:
-        found = kept.fills(answers.question(fields))
-        _show(answers.page(found, limit), "updates", as_json_)
-
-
-def stats(user: User, store: StoreName, as_json_: AsJson = False) -> None:
-    """Show a user's statistics by market.
-
-    evm-dex history stats 0xf39F…2266 --store sqlite:history.db
-    """
-    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
-
-    with _asking(store) as kept:
-        found = answers.statistics(kept.statistics(answers.address(user)))
-    if as_json_:
-        print_json(found)
-        return
-    from evm_dex.terminal.history_tables import statistics_table  # noqa: PLC0415 - only for people
-
-    console().print(statistics_table(found["statistics"]))
-
-
-def stream(
-    store: StoreName,
-    after: Annotated[
-        int,
-        typer.Option(min=0, max=_LARGEST, metavar="EVENT", help="Id of the event to start after."),
-    ] = 0,
-    limit: Limit = 100,
-) -> None:
-    """Print all order updates in order, a JSON document per line.
-
-    evm-dex history stream --store sqlite:history.db --after 1000
-    """
-    from evm_dex.orderlog.order_update import as_json  # noqa: PLC0415 - loads what a store needs
-
-    with _asking(store) as kept:
-        for update in kept.stream(after, limit):
-            typer.echo(json.dumps(as_json(update)))
-
-
 def verify(
-    store: StoreName,
+    store: StoreAddress,
     chain: ChainDirectory,
     as_json_: AsJson = False,
 ) -> None:
@@ -240,7 +123,7 @@ def verify(
     from evm_dex.history.verify_history import verify as differences_of  # noqa: PLC0415 - as above
 
     with (
-        _asking(store) as kept,
+        open_history(store) as kept,
         closing(ReadOnlyStore(require(chain))) as rows,
         _counting("Looking at orders") as count,
     ):
@@ -257,9 +140,9 @@ def verify(
 
 
 def rebuild(
-    store: StoreName,
-    chain: OptionalChain = None,
-    feed: FeedAddress = None,
+    store: StoreAddress,
+    chain: _Chain = None,
+    feed: _FeedAddress = None,
     stream_of: Annotated[
         str | None,
         typer.Option(
@@ -284,7 +167,7 @@ def rebuild(
     with _following(), report_errors(ValueError):
         if stream_of == store:
             raise BadQuestion("--from must be another store than --store")
-        source = open_feed(chain, feed) if chain or feed else None
+        source = _feed(chain, feed) if chain or feed else None
         older = None if stream_of is None else open_store(stream_of, read_only=True)
         with closing(open_store(store)) as kept, _counting("Taking in events") as count:
             last = fill(kept, source, older, count)
@@ -331,33 +214,28 @@ def consumers(
             console().print(f"{name}: event {event_id}", highlight=False)
 
 
+def _feed(chain: Path | None, address: str | None) -> Feed:
+    """Open the one source that was given. Raises BadQuestion."""
+    from evm_dex.history.feed_client import ChainFeed, RemoteFeed  # noqa: PLC0415 - loads zmq
+    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
+
+    if (chain is None) == (address is None):
+        raise BadQuestion("give either --chain DIR or --feed tcp://HOST:PORT")
+    if chain is not None:
+        return ChainFeed(require(chain))
+    assert address is not None, "one of them is given"
+    if not address.startswith("tcp://") or not address.rpartition(":")[2].isdecimal():
+        raise BadQuestion(f"--feed must be tcp://HOST:PORT, got {address!r}")
+    return RemoteFeed(address)
+
+
 @contextmanager
 def _following() -> Iterator[None]:
     """Report errors of a feed and of the store it fills."""
     from evm_dex.history.feed import FeedRefused, FeedUnavailable  # noqa: PLC0415 - loads the chain
 
-    with _explained(), report_errors(FeedRefused, FeedUnavailable):
+    with report_store_errors(), report_errors(FeedRefused, FeedUnavailable):
         yield
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Report errors of a store and of a query."""
-    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
-    from evm_dex.history.stores import history_store, open_store  # noqa: PLC0415 - as above
-    from evm_dex.orderlog.order_update import UnknownUpdate  # noqa: PLC0415 - as above
-
-    expected = (history_store.StoreBroken, history_store.StoreUnavailable, open_store.UnknownStore)
-    with report_errors(BadQuestion, UnknownUpdate, *expected):
-        yield
-
-
-@contextmanager
-def _asking(address: str) -> Iterator[HistoryStore]:
-    from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - loads the stores
-
-    with _explained(), closing(open_store(address, read_only=True)) as store:
-        yield store
 
 
 @contextmanager
@@ -366,30 +244,6 @@ def _counting(what: str) -> Iterator[Progress]:
         yield lambda count: status.update(f"{what}: {count:,}")
 
 
-def _given(**fields: str | None) -> dict[str, str]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _show(found: Document, rows: str, as_json_: bool) -> None:
-    if as_json_:
-        print_json(found)
-        return
-    from rich.console import Console  # noqa: PLC0415 - only for people
-
-    from evm_dex.terminal.history_tables import updates_table  # noqa: PLC0415 - as above
-
-    # Whole amounts, however narrow the terminal: it wraps what does not fit.
-    Console(width=_WIDTH).print(updates_table(found[rows]))
-    if found.get("next"):
-        console().print(f"More: --before {found['next']}", highlight=False)
-
-
 def _tell_port(port: int | None) -> None:
     if port is not None:
         typer.echo(f"http://127.0.0.1:{port}")
-
-
-Command = Callable[..., None]
-COMMANDS: tuple[Command, ...] = (
-    *(serve, orders, order, fills, stats, stream, verify, rebuild, consumers),
-)

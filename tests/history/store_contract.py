@@ -21,19 +21,10 @@ from evm_dex.history.stores.history_store import (
     Question,
 )
 from evm_dex.orderlog.order_update import Kind, OrderUpdate, fingerprint
-from tests.history.flow import GENESIS_TIME, MARKETS, USERS, Flow, batches
+from tests.history.flow import GENESIS_TIME, MARKETS, USERS, batches
 from tests.history.model import ModelStore
 
 OpenStore = Callable[[], HistoryStore]
-EVENTS = 700
-
-
-@pytest.fixture(scope="session")
-def events() -> list[OrderUpdate]:
-    """A flow with every kind of update, over more than a month of block time."""
-    flow = Flow(seed=20, seconds_per_block=40_000).make(EVENTS)
-    assert {event.kind for event in flow} == set(Kind) - {Kind.GAP, Kind.FOUND}
-    return flow
 
 
 def assert_same(store: HistoryStore, model: HistoryStore) -> None:

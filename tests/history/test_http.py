@@ -29,7 +29,6 @@ from evm_dex.orderlog.order_update import OrderUpdate, as_json
 from tests.history.flow import MARKETS, USERS
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
-from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
 from tests.history.test_service import ListFeed
 from tests.history.traffic import Traffic, chain
 

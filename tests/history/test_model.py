@@ -13,7 +13,6 @@ from tests.history.store_contract import (
     OpenStore,
     StoreContract,
 )
-from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
 
 
 class TestModel(StoreContract):

@@ -42,10 +42,7 @@ from evm_dex.orderlog.order_update import OrderUpdate, decode, encode, fingerpri
 from evm_dex.orderlog.outbox import OutboxState
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
-from tests.history.store_contract import (
-    assert_same,
-)
-from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
+from tests.history.store_contract import assert_same
 from tests.history.traffic import Traffic, chain
 
 
@@ -395,7 +392,9 @@ def test_commands_answer_from_a_store(tmp_path: Path) -> None:
     volume = sum(int(fill["last_quote"]) for fill in fills)
     assert volume == sum(int(total["volume"]) for total in totals)
     assert len(history("stream", *at, "--limit", "5").splitlines()) == 5
-    assert "what the chain's rows say" in history("verify", *at, "--chain", str(tmp_path / "chain"))
+    assert "agrees with the chain's rows" in history(
+        "verify", *at, "--chain", str(tmp_path / "chain")
+    )
     assert "Orders" in history("orders", user, *at)
     assert "volume" in history("stats", user, *at)
     assert "no consumer is registered" in history("consumers", str(tmp_path / "chain"))
@@ -405,7 +404,7 @@ def test_commands_say_what_to_write_instead(tmp_path: Path) -> None:
     for arguments, said in (
         (("orders", "0x12", "--store", "sqlite:none"), "there is no history at none"),
         (("orders", "x", "--store", "mongo:x"), "give sqlite:PATH or cql"),
-        (("serve", "--store", f"sqlite:{tmp_path / 'h'}"), "give either --chain PATH or --feed"),
+        (("serve", "--store", f"sqlite:{tmp_path / 'h'}"), "give either --chain DIR or --feed"),
         (("order", "7", "--store", f"sqlite:{tmp_path / 'h'}"), "knows nothing of order 7"),
     ):
         SqliteStore(tmp_path / "h").close()

@@ -24,7 +24,6 @@ from tests.history.store_contract import (
     StoreContract,
     assert_same,
 )
-from tests.history.store_contract import events as events  # noqa: PLC0414 - a fixture, for pytest
 
 
 class TestSqlite(StoreContract):

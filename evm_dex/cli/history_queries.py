@@ -1,0 +1,203 @@
+"""Commands that query an order history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evm_dex.cli.shared import AsJson, print_json, report_errors
+from evm_dex.terminal.console import console
+
+if TYPE_CHECKING:
+    from evm_dex.history.queries import Document
+    from evm_dex.history.stores.history_store import HistoryStore
+
+_WIDTH = 240
+_LARGEST = 2**63 - 1
+StoreAddress = Annotated[
+    str,
+    typer.Option(
+        metavar="STORE",
+        help="Database of the history: sqlite:PATH or cql://HOST:PORT/KEYSPACE.",
+        show_default=False,
+    ),
+]
+_User = Annotated[str, typer.Argument(help="Address of the user.", show_default=False)]
+_Market = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Show only this market.", show_default=False)
+]
+_Exchange = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Show only this exchange: spot or perp.", show_default=False),
+]
+_Limit = Annotated[
+    int, typer.Option(min=1, max=1_000, metavar="N", help="Maximum number of lines.")
+]
+_Before = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CURSOR", help="Continue after the page that ended with it.", show_default=False
+    ),
+]
+
+
+def orders(
+    user: _User,
+    store: StoreAddress,
+    market: _Market = None,
+    exchange: _Exchange = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show every change of all orders instead.")
+    ] = False,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            help="With --history: show only changes to this status.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: _Limit = 100,
+    before: _Before = None,
+    as_json_: AsJson = False,
+) -> None:
+    """Show a user's open orders, or every change of all orders.
+
+      evm-dex history orders 0xf39F…2266 --store sqlite:history.db
+      evm-dex history orders 0xf39F…2266 --store sqlite:history.db --history --status filled
+
+    Newest first.
+    """
+    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
+
+    fields = _given(
+        user=user, market=market, exchange=exchange, status=status, before=before, limit=str(limit)
+    )
+    with open_history(store) as kept:
+        asked = answers.question(fields)
+        if history:
+            _show(answers.page(kept.history(asked), limit), "updates", as_json_)
+            return
+        assert asked.user is not None, "it is an argument"
+        found = kept.open_orders(asked.user, exchange=asked.exchange, market=asked.market)
+        _show(answers.orders(found), "orders", as_json_)
+
+
+def order(
+    order_id: Annotated[
+        int, typer.Argument(min=1, max=_LARGEST, help="Id of the order.", show_default=False)
+    ],
+    store: StoreAddress,
+    as_json_: AsJson = False,
+) -> None:
+    """Show one order with all its changes and fills.
+
+    evm-dex history order 17 --store sqlite:history.db
+    """
+    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
+
+    with open_history(store) as kept:
+        found = answers.whole_order(kept, order_id)
+        if found is None:
+            raise answers.BadQuestion(f"the history has no order {order_id}")
+        _show(found, "changes", as_json_)
+
+
+def fills(
+    user: _User,
+    store: StoreAddress,
+    market: _Market = None,
+    exchange: _Exchange = None,
+    limit: _Limit = 100,
+    before: _Before = None,
+    as_json_: AsJson = False,
+) -> None:
+    """Show a user's fills, newest first.
+
+    evm-dex history fills 0xf39F…2266 --store sqlite:history.db --exchange perp
+    """
+    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
+
+    fields = _given(user=user, market=market, exchange=exchange, before=before, limit=str(limit))
+    with open_history(store) as kept:
+        found = kept.fills(answers.question(fields))
+        _show(answers.page(found, limit), "updates", as_json_)
+
+
+def stats(user: _User, store: StoreAddress, as_json_: AsJson = False) -> None:
+    """Show a user's statistics by market.
+
+    evm-dex history stats 0xf39F…2266 --store sqlite:history.db
+    """
+    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
+
+    with open_history(store) as kept:
+        found = answers.statistics(kept.statistics(answers.address(user)))
+    if as_json_:
+        print_json(found)
+        return
+    from evm_dex.terminal.history_tables import statistics_table  # noqa: PLC0415 - only for people
+
+    console().print(statistics_table(found["statistics"]))
+
+
+def stream(
+    store: StoreAddress,
+    after: Annotated[
+        int,
+        typer.Option(min=0, max=_LARGEST, metavar="EVENT", help="Id of the event to start after."),
+    ] = 0,
+    limit: _Limit = 100,
+) -> None:
+    """Print all order updates in order, a JSON document per line.
+
+    evm-dex history stream --store sqlite:history.db --after 1000
+    """
+    from evm_dex.orderlog.order_update import as_json  # noqa: PLC0415 - loads what a store needs
+
+    with open_history(store) as kept:
+        for update in kept.stream(after, limit):
+            typer.echo(json.dumps(as_json(update)))
+
+
+@contextmanager
+def report_store_errors() -> Iterator[None]:
+    """Report errors of a store and of a query."""
+    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.stores import history_store, open_store  # noqa: PLC0415 - as above
+    from evm_dex.orderlog.order_update import UnknownUpdate  # noqa: PLC0415 - as above
+
+    expected = (history_store.StoreBroken, history_store.StoreUnavailable, open_store.UnknownStore)
+    with report_errors(BadQuestion, UnknownUpdate, *expected):
+        yield
+
+
+@contextmanager
+def open_history(address: str) -> Iterator[HistoryStore]:
+    """Open a store to query it, and report its errors."""
+    from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - loads the stores
+
+    with report_store_errors(), closing(open_store(address, read_only=True)) as store:
+        yield store
+
+
+def _given(**fields: str | None) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _show(found: Document, rows: str, as_json_: bool) -> None:
+    if as_json_:
+        print_json(found)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for people
+
+    from evm_dex.terminal.history_tables import updates_table  # noqa: PLC0415 - as above
+
+    # Whole amounts, however narrow the terminal: it wraps what does not fit.
+    Console(width=_WIDTH).print(updates_table(found[rows]))
+    if found.get("next"):
+        console().print(f"More: --before {found['next']}", highlight=False)
