@@ -405,7 +405,7 @@ def test_commands_say_what_to_write_instead(tmp_path: Path) -> None:
         (("orders", "0x12", "--store", "sqlite:none"), "there is no history at none"),
         (("orders", "x", "--store", "mongo:x"), "give sqlite:PATH or cql"),
         (("serve", "--store", f"sqlite:{tmp_path / 'h'}"), "give either --chain DIR or --feed"),
-        (("order", "7", "--store", f"sqlite:{tmp_path / 'h'}"), "knows nothing of order 7"),
+        (("order", "7", "--store", f"sqlite:{tmp_path / 'h'}"), "the history has no order 7"),
     ):
         SqliteStore(tmp_path / "h").close()
         assert said in history(*arguments, fails=True)

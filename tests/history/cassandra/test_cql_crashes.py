@@ -20,7 +20,7 @@ from evm_dex.orderlog.order_update import OrderUpdate
 from tests.history.cassandra.server import Server
 from tests.history.flow import USERS, Flow, batches
 from tests.history.model import ModelStore
-from tests.history.store_contract import assert_same, events
+from tests.history.store_contract import assert_same
 
 _FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")

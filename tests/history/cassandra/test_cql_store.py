@@ -9,7 +9,7 @@ from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from tests.history.model import ModelStore
-from tests.history.store_contract import OpenStore, StoreContract, assert_same, events
+from tests.history.store_contract import OpenStore, StoreContract, assert_same
 
 _FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")

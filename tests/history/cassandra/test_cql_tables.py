@@ -19,7 +19,7 @@ from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from tests.history.flow import USERS, Flow
 from tests.history.model import ModelStore
-from tests.history.store_contract import assert_same, events
+from tests.history.store_contract import assert_same
 
 _FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")
