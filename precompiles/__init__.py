@@ -1,1 +1,1 @@
-"""What a contract can do on the exchange, with no EVM, store or clock in it."""
+"""The exchanges as precompiles: rules, ledger and ABI, without EVM, store or clock."""

@@ -1,4 +1,4 @@
-"""What a precompile may ask of whoever calls it."""
+"""The call context: what a precompile may ask of its caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class OutOfGas(Exception):  # noqa: N818 - the EVM's own name for it
 
 
 class CallContext(Protocol):
-    """One call into a precompile: who calls, under which rules, and the ways out.
+    """One call into a precompile: its caller, its rules, and the ways out.
 
     The EVM adapter implements it on a py-evm computation; `StandaloneContext`
     implements it with no EVM at all.
@@ -23,7 +23,7 @@ class CallContext(Protocol):
     """Wei sent along; already credited to the precompile's account."""
     is_static: bool
     is_delegate: bool
-    """Whether the code runs in another account's name (DELEGATECALL, CALLCODE)."""
+    """Whether the code runs as another account (DELEGATECALL, CALLCODE)."""
     block_number: int
     timestamp: int
     """Block time in seconds."""
@@ -35,7 +35,7 @@ class CallContext(Protocol):
         """
 
     def gas_remaining(self) -> int:
-        """Gas that could still be charged."""
+        """Return the gas that could still be charged."""
 
     def lose(self, reason: str) -> NoReturn:
         """Fail the frame with all its gas gone and no output; `reason` is for people."""
@@ -44,9 +44,9 @@ class CallContext(Protocol):
         """Append an event log under the precompile's address; topics are 256-bit words."""
 
     def call(self, to: Address, value: int, calldata: bytes) -> tuple[bool, bytes]:
-        """Call another contract in the precompile's name: (success, returned bytes).
+        """Call another contract as the precompile: (success, returned bytes).
 
-        A failed call has left no trace. All remaining gas but 1/64 goes with it (EIP-150).
+        A failed call leaves no trace. All remaining gas but 1/64 goes with it (EIP-150).
         """
 
     def has_code(self, address: Address) -> bool:

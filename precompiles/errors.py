@@ -1,4 +1,4 @@
-"""The caller's mistakes, as Solidity custom errors with the numbers that explain them.
+"""Custom errors of the interfaces: the caller's mistakes, with the numbers that explain them.
 
 Each class is one error of the interface; its positional values are the error's fields.
 """
@@ -12,7 +12,7 @@ from precompiles.abi.signature import Signature, parse
 
 
 class ContractError(Exception):
-    """A call that reverts. Subclasses name one custom error each."""
+    """A call that reverts; each subclass is one custom error."""
 
     declaration: ClassVar[str]
     signature: ClassVar[Signature]
@@ -27,7 +27,7 @@ class ContractError(Exception):
         cls.known[cls.signature.selector] = cls
 
     def __init__(self, *values: Any) -> None:
-        """`values` are the error's fields, in order."""
+        """Take the error's fields, in order."""
         assert len(values) == len(self.signature.inputs)
         super().__init__(*values)
         self.values = values
@@ -38,7 +38,7 @@ class ContractError(Exception):
         return f"{self.signature.name}({', '.join(shown)})"
 
     def encode(self) -> bytes:
-        """Revert data: selector and fields."""
+        """Encode the revert data: selector and fields."""
         return self.signature.selector + self.layout.encode(self.values)
 
 

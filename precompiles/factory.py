@@ -1,4 +1,4 @@
-"""Precompiles over a storage: the one way to get them.
+"""Precompiles over a storage.
 
 spot = get_precompile_with_storage(SPOT_ADDRESS, storage)
 output = spot.run(context, calldata)
@@ -30,7 +30,7 @@ class Precompiles:
 
 
 def get_precompiles_with_storage(storage: RowStorage) -> Precompiles:
-    """Restore the ledger from `storage` and put every precompile on it.
+    """Restore the ledger from `storage`, and create every precompile on it.
 
     Raises UntrustedStorage when the rows are not the state their commitment names.
     """
@@ -40,13 +40,13 @@ def get_precompiles_with_storage(storage: RowStorage) -> Precompiles:
 
 
 def get_precompile_with_storage(address: Address, storage: RowStorage) -> Precompile:
-    """The precompile at `address`, with its state restored from `storage`.
+    """Return the precompile at `address`, with its state restored from `storage`.
 
     Raises UntrustedStorage when the rows are not the state their commitment names, and KeyError
-    for an address that has no precompile. Two precompiles that shall see each other's changes
-    come from one call of `get_precompiles_with_storage`.
+    for an address that has no precompile. To let two precompiles see each other's changes,
+    take both from one call of `get_precompiles_with_storage`.
     """
     if address not in {cls.address for cls in PRECOMPILES}:
         known = ", ".join(f"0x{cls.address.hex()} ({cls.__name__})" for cls in PRECOMPILES)
-        raise KeyError(f"no precompile at 0x{address.hex()}; there are {known}")
+        raise KeyError(f"no precompile at 0x{address.hex()}: address must be one of {known}")
     return get_precompiles_with_storage(storage).by_address[address]

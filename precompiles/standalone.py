@@ -1,4 +1,4 @@
-"""Calling a precompile with no EVM at all: a context, calldata in, bytes out."""
+"""Call a precompile without an EVM: a context, calldata in, bytes out."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TokenCall = Callable[[Address, int, bytes], tuple[bool, bytes]]
 
 
 def no_contracts(to: Address, value: int, calldata: bytes) -> tuple[bool, bytes]:
-    """A world in which every call to a contract fails and every payment succeeds."""
+    """Answer as a world without contracts: calls fail, payments succeed."""
     del to
     return value > 0 and not calldata, b""
 
 
 @dataclass(slots=True)
 class StandaloneContext:
-    """A call context kept in plain fields; `logs` and `gas` tell afterwards what happened."""
+    """A call context of plain fields; `logs` and `gas` show afterwards what happened."""
 
     caller: Address
     value: int = 0
@@ -35,13 +35,13 @@ class StandaloneContext:
     logs: list[tuple[tuple[int, ...], bytes]] = field(default_factory=list)
 
     def charge(self, gas: int) -> None:
-        """Take gas; raises OutOfGas."""
+        """Take gas. Raises OutOfGas."""
         if gas > self.gas:
             raise OutOfGas
         self.gas -= gas
 
     def gas_remaining(self) -> int:
-        """Gas left."""
+        """Return the gas left."""
         return self.gas
 
     def lose(self, reason: str) -> NoReturn:
@@ -50,7 +50,7 @@ class StandaloneContext:
         raise OutOfGas(reason)
 
     def emit(self, topics: tuple[int, ...], data: bytes) -> None:
-        """Keep a log."""
+        """Append a log."""
         self.logs.append((topics, data))
 
     def call(self, to: Address, value: int, calldata: bytes) -> tuple[bool, bytes]:
@@ -58,14 +58,14 @@ class StandaloneContext:
         return self.contracts(to, value, calldata)
 
     def has_code(self, address: Address) -> bool:
-        """Without an EVM, whoever answers calls counts as a contract."""
+        """Treat every address as a contract where `contracts` answers calls."""
         del address
         return self.contracts is not no_contracts
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call came to."""
+    """Result of a call."""
 
     success: bool
     output: bytes
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def call(precompile: Precompile, context: StandaloneContext, calldata: bytes) -> Outcome:
-    """Run one call; when it fails, everything it did to the ledger is taken back."""
+    """Run one call; a failed one leaves the ledger unchanged."""
     journal = precompile.ledger.journal
     mark = journal.mark()
     try:

@@ -1,7 +1,4 @@
-"""ERC-20 tokens coming in and going out.
-
-What a token says it did is checked against the balances it reports.
-"""
+"""Transfers of ERC-20 tokens, each checked against the balances that the token reports."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ def push(context: CallContext, token: Address, here: Address, to: Address, amoun
 
 
 def _call_token(context: CallContext, token: Address, selector: bytes, inputs: bytes) -> None:
-    """Call a token that returns true, or nothing as some do; anything else is a failure."""
+    """Call a token that must return true, or nothing as some do."""
     if not context.has_code(token):
         raise TokenCallFailed(token)
     success, output = context.call(token, 0, selector + inputs)

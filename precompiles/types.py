@@ -1,4 +1,4 @@
-"""The vocabulary shared by every layer: addresses, limits, and the enums contracts see.
+"""Vocabulary of every layer: addresses, limits, and the enums of the ABI.
 
 Enum values are part of the ABI (they cross it as `uint8`) and of the stored rows,
 so they never change meaning; new members go at the end.
@@ -10,18 +10,18 @@ from enum import IntEnum
 from typing import NewType
 
 Address = NewType("Address", bytes)
-"""Twenty bytes, as the EVM knows an account."""
+"""An account of the EVM, 20 bytes."""
 
 SPOT_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D01"))
 PERP_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D02"))
 
 LEDGER_ADDRESS = SPOT_ADDRESS
-"""The account whose storage commits to the ledger that all precompiles share."""
+"""The account whose storage commits to the shared ledger."""
 COMMITMENT_SLOT = 0
-"""The storage slot of that account which holds the digest of all ledger rows."""
+"""Storage slot of that account with the digest of all ledger rows."""
 
 NATIVE_COIN = Address(bytes.fromhex("EeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"))
-"""Stands for the chain's own coin wherever a token address is expected (ERC-7528)."""
+"""The chain's own coin wherever a token address is expected (ERC-7528)."""
 
 ZERO_ADDRESS = Address(bytes(20))
 
@@ -32,15 +32,15 @@ MAX_ID = 2**64 - 1
 FEE_DENOMINATOR = 100_000
 """Fees are given in hundred-thousandths of the amount received."""
 MAX_FEE_RATE = 10_000
-"""Ten percent: no market may charge more."""
+"""Highest fee of a market: ten percent."""
 MAX_PERP_VALUE = 2**112 - 1
-"""Largest size and price on the perpetuals exchange: what is made of them fits 256 bits."""
+"""Largest size and price on the perpetuals exchange; their products fit 256 bits."""
 MAX_LEVERAGE = 50
-"""No perpetual market may offer more."""
+"""Highest leverage of a perpetual market."""
 
 
 class TimeInForce(IntEnum):
-    """How long an order may wait for its fills."""
+    """Time in force of an order."""
 
     GTC = 0
     """Good till cancelled: what does not fill rests in the book."""
@@ -57,7 +57,7 @@ TIMES_IN_FORCE = tuple(TimeInForce)
 
 
 class SelfTradePrevention(IntEnum):
-    """What happens when an order would fill against one of the same owner."""
+    """Policy for an order that would fill against one of the same owner."""
 
     EXPIRE_MAKER = 0
     EXPIRE_TAKER = 1
@@ -69,7 +69,7 @@ class SelfTradePrevention(IntEnum):
 
 
 class OrderStatus(IntEnum):
-    """Where an order is in its life; zero is never stored."""
+    """Status of an order; zero is never stored."""
 
     NEW = 1
     PARTIALLY_FILLED = 2
@@ -78,7 +78,7 @@ class OrderStatus(IntEnum):
     REJECTED = 5
     EXPIRED = 6
     UNTRIGGERED = 7
-    """Waits for its trigger, outside the book."""
+    """Waiting for its trigger, outside the book."""
 
     @property
     def is_active(self) -> bool:
@@ -87,7 +87,7 @@ class OrderStatus(IntEnum):
 
 
 class CloseReason(IntEnum):
-    """Why an order left the book unfilled; NONE while it is active or when it filled."""
+    """Reason an order closed unfilled; NONE while it is active or when it filled."""
 
     NONE = 0
     USER_CANCELLED = 1
@@ -101,7 +101,7 @@ class CloseReason(IntEnum):
 
 
 class OrderKind(IntEnum):
-    """How an order on the perpetuals exchange came about."""
+    """Origin of an order on the perpetuals exchange."""
 
     LIMIT = 0
     TRIGGER = 1
@@ -111,18 +111,18 @@ class OrderKind(IntEnum):
 
 
 class PositionKind(IntEnum):
-    """Which collateral stands behind a position."""
+    """Collateral behind a position."""
 
     CROSS = 0
-    """All of the account's; one such position per market."""
+    """All of the account's collateral; one such position per market."""
     ISOLATED = 1
-    """Its own; one netting position per market, cross or isolated."""
+    """Its own collateral; one netting position per market, cross or isolated."""
     STANDALONE = 2
-    """Its own; made by `openPosition`, never netted with another."""
+    """Its own collateral; opened by `openPosition`, never netted with another."""
 
 
 class PositionStatus(IntEnum):
-    """Where a position is in its life; zero is never stored."""
+    """Status of a position; zero is never stored."""
 
     OPEN = 1
     CLOSED = 2

@@ -1,4 +1,4 @@
-"""The part of the contract ABI that the precompiles speak: flat values, and flat lists of them.
+"""The part of the contract ABI that the precompiles use: flat values, and flat lists of them.
 
 Types: static values (`address`, `bool`, `uintN`, `int256`, `bytesN`), dynamic arrays of those, and
 dynamic arrays of static structs. No nesting beyond that, so calldata cannot expand to more than
@@ -21,7 +21,7 @@ _to_number = int.from_bytes
 
 
 class Malformed(Exception):  # noqa: N818 - says what the data is
-    """Calldata is not an encoding of the declared types; `offset` is the byte that shows it."""
+    """Calldata that does not encode the declared types; `offset` is the first wrong byte."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"malformed at byte {offset}")
@@ -29,19 +29,19 @@ class Malformed(Exception):  # noqa: N818 - says what the data is
 
 
 Decoder = Callable[[bytes, int], Any]
-"""The value of the complete word at an offset. Raises Malformed where the word is dirty."""
+"""Decodes the complete word at an offset. Raises Malformed where the word is dirty."""
 Encoder = Callable[[Any], bytes]
-"""One word; the value must fit, which is the programmer's duty."""
+"""Encodes one word; the caller has made sure that the value fits."""
 
 
 class StaticType:
-    """A type that takes one word; how it is converted is chosen once, as calls are many."""
+    """A type that takes one word; its conversions are chosen once, since calls are many."""
 
     __slots__ = ("decode", "encode", "name")
 
     def __init__(self, name: str) -> None:
         found = re.fullmatch(r"(uint|int|bytes|address|bool)(\d*)", name)
-        assert found, f"{name} is not a type the precompiles speak"
+        assert found, f"{name} must be uintN, int256, bytesN, address or bool"
         kind, size = found.groups()
         assert kind != "int" or size in ("", "256")
         self.name = name
@@ -143,7 +143,7 @@ class ListType:
         self.fields = tuple(StaticType(field) for field in names)
 
     def decode(self, data: bytes, head: int, base: int) -> list[Any]:
-        """The elements of the array whose offset, relative to `base`, is at `head`."""
+        """Return the elements of the array whose offset, relative to `base`, is at `head`."""
         start = base + _length(data, head)
         count = _length(data, start)
         stride = WORD * len(self.fields)
@@ -153,7 +153,7 @@ class ListType:
         return [self._element(data, first + index * stride) for index in range(count)]
 
     def encode(self, values: Sequence[Any]) -> bytes:
-        """Length and elements."""
+        """Encode length and elements."""
         parts = [len(values).to_bytes(WORD, "big")]
         for value in values:
             row = value if self.is_struct else (value,)
@@ -184,7 +184,7 @@ class Layout:
         self._is_static = all(isinstance(kind, StaticType) for kind in self.types)
 
     def decode(self, data: bytes, base: int = 0) -> list[Any]:
-        """Values encoded in `data` from byte `base` on. Raises Malformed."""
+        """Decode the values in `data` from byte `base` on. Raises Malformed."""
         end = base + self._size
         if len(data) < end:
             raise Malformed(len(data))
@@ -196,7 +196,7 @@ class Layout:
         ]
 
     def encode(self, values: Sequence[Any]) -> bytes:
-        """The encoding of `values`, one for each type."""
+        """Encode `values`, one for each type."""
         if self._is_static:
             return b"".join(
                 [kind.encode(value) for kind, value in zip(self.types, values, strict=True)]
@@ -215,7 +215,7 @@ class Layout:
 
 
 def _length(data: bytes, offset: int) -> int:
-    """A word that counts bytes or elements, so it cannot exceed the data's own size."""
+    """Decode a word that counts bytes or elements, so it cannot exceed the data's own size."""
     word = data[offset : offset + WORD]
     number = _to_number(word, "big")
     if len(word) < WORD or number > len(data):

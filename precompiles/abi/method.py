@@ -1,4 +1,4 @@
-"""A method is declared once: signature, gas, and the Python function behind it."""
+"""Methods, declared once: signature, gas, and the Python function behind it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What a call needs to know before it runs."""
+    """Declaration of a method: what a call needs before it runs."""
 
     signature: Signature
     gas: int
-    """Charged before anything is looked at; the function may charge more as it goes."""
+    """Charged before the call is decoded; the function may charge more."""
     inputs: Layout
     outputs: Layout
     attribute: str
@@ -29,7 +29,7 @@ class Method:
 def method(declaration: str, *, gas: int) -> Callable[[FunctionT], FunctionT]:
     """Declare the decorated function as the method of that Solidity signature.
 
-    It is called with the call context and the decoded inputs, and returns the output, or a tuple
+    It is called with the execution and the decoded inputs, and returns the output, or a tuple
     of outputs where there are several.
     """
 
@@ -52,7 +52,7 @@ def method(declaration: str, *, gas: int) -> Callable[[FunctionT], FunctionT]:
 
 
 def declared_methods(cls: type) -> dict[bytes, Method]:
-    """All methods of a class and its bases, by selector."""
+    """Return all methods of a class and its bases, by selector."""
     methods: dict[bytes, Method] = {}
     for base in cls.__mro__:
         for attribute in vars(base).values():

@@ -1,4 +1,4 @@
-"""Signatures as they stand in a Solidity interface, taken apart once.
+"""Parse signatures as they stand in a Solidity interface.
 
 `name(type name,…) [view] [payable] [returns (type name,…)]`, with `indexed` allowed in events
 and structs written as `(type name,…)[] name`.
@@ -36,22 +36,22 @@ class Signature:
 
     @property
     def canonical(self) -> str:
-        """Name and input types: what is hashed."""
+        """Name and input types, the text that is hashed."""
         return f"{self.name}({','.join(parameter.type for parameter in self.inputs)})"
 
     @property
     def topic(self) -> bytes:
-        """The 32 bytes that name an event."""
+        """Hash that names an event, 32 bytes."""
         return keccak(self.canonical.encode())
 
     @property
     def selector(self) -> bytes:
-        """The 4 bytes that name a method or an error."""
+        """First 4 bytes of the hash, which name a method or an error."""
         return self.topic[:4]
 
 
 def parse(text: str) -> Signature:
-    """Take a signature apart; a mistake in it is the programmer's."""
+    """Parse a signature; a mistake in it fails an assertion."""
     text = re.sub(r"\s+", " ", text.strip())
     opening = text.index("(")
     closing = _closing(text, opening)

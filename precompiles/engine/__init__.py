@@ -1,1 +1,1 @@
-"""Pure rules: the order book, matching, amounts, and the journal that undoes changes."""
+"""Pure rules: order book, matching, amounts, margin, funding, and the undo journal."""

@@ -1,4 +1,4 @@
-"""What an order locks and what a fill moves, in the smallest units of each token.
+"""Amounts that an order locks and a fill moves, in the smallest units of each token.
 
 A price is the number of quote units for one base unit (`base_unit` smallest units of the
 base token). Where `lot * tick` is a multiple of `base_unit` nothing here ever rounds.
@@ -11,7 +11,7 @@ from precompiles.types import FEE_DENOMINATOR
 
 
 def locked_amount(*, is_buy: bool, remaining: int, price: int, base_unit: int) -> int:
-    """What an active order keeps on hold for its unfilled `remaining`.
+    """Return what an active order keeps on hold for its unfilled `remaining`.
 
     A sell locks base, exactly. A buy locks quote, rounded up. Because
     `ceil(a + b) - ceil(b) >= floor(a)`, shrinking `remaining` by a fill at the order's price
@@ -21,7 +21,7 @@ def locked_amount(*, is_buy: bool, remaining: int, price: int, base_unit: int) -
 
 
 def quote_amount(*, amount: int, price: int, base_unit: int) -> int:
-    """Quote paid for a fill of `amount` base at `price`, rounded down.
+    """Return the quote paid for a fill of `amount` base at `price`, rounded down.
 
     Buyer and seller see the same number, so a trade neither creates nor destroys quote.
     """
@@ -29,7 +29,7 @@ def quote_amount(*, amount: int, price: int, base_unit: int) -> int:
 
 
 def fee(amount: int, rate: int) -> int:
-    """Fee on a received `amount`, in the same token, rounded up.
+    """Return the fee on a received `amount`, in the same token, rounded up.
 
     `rate` in hundred-thousandths, at most MAX_FEE_RATE, so the fee never exceeds the amount.
     """

@@ -5,8 +5,8 @@ appears or disappears) and the best level; per level a doubly linked queue in or
 The key is the price for asks and its negative for bids, so the lowest key is the best on both
 sides and one code path serves both.
 
-A removed node keeps its neighbours. Undo runs in reverse order, so when a removal is taken
-back its neighbours are next to each other again and the node returns to its exact place in
+A removed node keeps its neighbours. Undo runs in reverse order, so when a removal is undone
+its neighbours are next to each other again and the node returns to its exact place in
 constant time (Knuth, "Dancing Links", 2000).
 """
 
@@ -23,7 +23,7 @@ from precompiles.engine.journal import Journal
 
 
 class RestingOrder(Protocol):
-    """What the book needs to know of an order. Orders are values: a change is a new object."""
+    """An order as the book sees it. Orders are values: a change is a new object."""
 
     @property
     def id(self) -> int: ...
@@ -51,7 +51,7 @@ class Level(Struct, Generic[OrderT], gc=False, eq=False):
     tail: Node[OrderT] | None = None
 
     def count(self) -> int:
-        """How many orders wait here; a walk along the queue."""
+        """Count the orders, by a walk along the queue."""
         count, node = 0, self.head
         while node is not None:
             count, node = count + 1, node.next
@@ -83,7 +83,7 @@ class Side(Generic[OrderT]):
         return (self.levels[key] for key in self.keys)
 
     def level_at(self, price: int) -> Level[OrderT]:
-        """The level of a price, made if there is none."""
+        """Return the level of a price, created where there is none."""
         key = self.sign * price
         level = self.levels.get(key)
         if level is None:
@@ -92,7 +92,7 @@ class Side(Generic[OrderT]):
         return level
 
     def link(self, node: Node[OrderT]) -> None:
-        """Put a node between the neighbours it names."""
+        """Insert a node between the neighbours it names."""
         level = node.level
         if level.head is None and self.levels.get(level.key) is not level:
             self._show(level)
@@ -107,7 +107,7 @@ class Side(Generic[OrderT]):
         level.size += node.order.remaining
 
     def unlink(self, node: Node[OrderT]) -> None:
-        """Take a node out; it keeps naming its neighbours."""
+        """Remove a node; it keeps naming its neighbours."""
         level = node.level
         if node.previous is None:
             level.head = node.next
@@ -122,7 +122,7 @@ class Side(Generic[OrderT]):
             self._hide(level)
 
     def crosses(self, price: int) -> bool:
-        """Whether an incoming order of the other side at `price` would meet this side."""
+        """Whether an order of the other side at `price` would meet this side."""
         return self.best is not None and self.best.key <= self.sign * price
 
     def _show(self, level: Level[OrderT]) -> None:
@@ -150,14 +150,14 @@ class OrderBook(Generic[OrderT]):
         self.journal = journal
 
     def side(self, *, is_buy: bool) -> Side[OrderT]:
-        """The side on which such orders rest."""
+        """Return the side on which such orders rest."""
         return self.bids if is_buy else self.asks
 
     def insert(self, order: OrderT) -> None:
         """Add an order behind all older ones at its price.
 
-        Constant time for the newest id, which every placed order has; time travel puts older
-        ones back where they stood.
+        Constant time for the newest id, which every placed order has; rollbacks put older ones
+        back in their place.
         """
         assert order.id not in self.nodes, "an order rests once"
         side = self.side(is_buy=order.is_buy)
@@ -192,13 +192,13 @@ class OrderBook(Generic[OrderT]):
             side.best = side.levels[side.keys[0]] if side.keys else None
 
     def remove(self, order_id: int) -> None:
-        """Take an order out, in constant time."""
+        """Remove an order, in constant time."""
         node = self.nodes.pop(order_id)
         self.side(is_buy=node.order.is_buy).unlink(node)
         self.journal.record(self, node, node)
 
     def update(self, order: OrderT) -> None:
-        """Let an order stand for its newer value at the same place: same side, same price."""
+        """Replace an order by its newer value in its place: same side, same price."""
         node = self.nodes[order.id]
         before = node.order
         assert order.price == before.price
@@ -208,7 +208,7 @@ class OrderBook(Generic[OrderT]):
         self.journal.record(self, node, before)
 
     def undo(self, subject: Node[OrderT], before: OrderT | Node[OrderT] | None) -> None:
-        """Take back an insertion (None), a removal (the node) or an update (the old order)."""
+        """Undo an insertion (None), a removal (the node) or an update (the old order)."""
         if before is None:
             del self.nodes[subject.order.id]
             self.side(is_buy=subject.order.is_buy).unlink(subject)
@@ -221,19 +221,19 @@ class OrderBook(Generic[OrderT]):
             subject.order = before
 
     def best_prices(self) -> tuple[int, int]:
-        """Best bid and best ask; 0 where a side is empty."""
+        """Return best bid and best ask; 0 where a side is empty."""
         bid, ask = self.bids.best, self.asks.best
         return (bid.price if bid else 0, ask.price if ask else 0)
 
     def depth(self, levels: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Up to `levels` (price, size) pairs of bids and of asks, best first."""
+        """Return up to `levels` (price, size) pairs of bids and of asks, best first."""
         return (
             [(level.price, level.size) for level in islice(self.bids, levels)],
             [(level.price, level.size) for level in islice(self.asks, levels)],
         )
 
     def depth_columns(self, levels: int) -> tuple[list[int], list[int], list[int], list[int]]:
-        """The same as bid prices, bid sizes, ask prices, ask sizes."""
+        """Return `depth` as bid prices, bid sizes, ask prices, ask sizes."""
         bids, asks = self.depth(levels)
         return (
             [price for price, _ in bids],
@@ -243,7 +243,7 @@ class OrderBook(Generic[OrderT]):
         )
 
     def clear(self) -> None:
-        """Break the links between nodes, which the collector does not follow, and forget all."""
+        """Empty the book, and break the nodes' links, which the collector does not follow."""
         for node in self.nodes.values():
             node.previous = node.next = None
         for side in (self.bids, self.asks):

@@ -30,7 +30,7 @@ HOURS_OF_RATE = 8
 def impact_price(
     levels: Iterable[tuple[int, int]], notional: int, base_unit: int, *, round_up: bool = False
 ) -> int:
-    """Average price of trading `notional` collateral into `levels` of (price, size), best first.
+    """Price of trading `notional` collateral into `levels` of (price, size), best first.
 
     The last level is used in part, exactly; the one division at the end rounds down (the bids'
     side) or with `round_up` up (the asks' side). 0 where the levels hold less than `notional`,
@@ -73,7 +73,7 @@ def hourly_rate(
     damping: int = DAMPING,
     maximum: int = MAX_HOURLY_RATE,
 ) -> int:
-    """The rate of an hour from the sum of its samples; without samples the premium is 0.
+    """Return the rate of an hour from the sum of its samples; 0 premium without samples.
 
     The mean and the eighth are truncated; then the rate is capped to +-`maximum`. Other venues have
     other constants.
@@ -84,15 +84,15 @@ def hourly_rate(
 
 
 def index_step(oracle: int, rate: int) -> int:
-    """What one hour at `rate` adds to the index: `oracle * rate`, truncated, times INDEX_SCALE."""
+    """Return an hour's addition to the index: `oracle * rate`, truncated, times INDEX_SCALE."""
     return truncate_divide(oracle * rate * INDEX_SCALE, RATE_SCALE)
 
 
 def funding_change(size: int, index_change: int, base_unit: int) -> int:
-    """An account's change in collateral since `index_change`, rounded toward minus infinity."""
+    """Return an account's change in collateral over `index_change`, rounded down."""
     return floor_divide(-size * index_change, INDEX_SCALE * base_unit)
 
 
 def funding_payment(size: int, oracle: int, rate: int, base_unit: int) -> int:
-    """An account's change for one payment: `-size * oracle * rate`, toward minus infinity."""
+    """Return an account's change for one payment: `-size * oracle * rate`, rounded down."""
     return floor_divide(-size * oracle * rate, RATE_SCALE * base_unit)

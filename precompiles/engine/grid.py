@@ -1,7 +1,7 @@
 """Hyperliquid's grid of prices and sizes, on integers scaled by a power of ten.
 
-A number x is given as `x * 10**scale`. Elsewhere a market's tick and lot say what is valid;
-this is the profile for tools that speak that venue's decimals.
+A number x is given as `x * 10**scale`. The exchanges use a market's tick
+and lot instead; this grid is for that venue's interfaces.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ SPOT_DECIMALS = 8
 
 
 def price_decimals(size_decimals: int, *, is_spot: bool = False) -> int:
-    """Most decimals of a price in a market whose sizes have `size_decimals`; never below 0."""
+    """Return the most decimals of a price where sizes have `size_decimals`; never below 0."""
     return max(0, (SPOT_DECIMALS if is_spot else PERPETUAL_DECIMALS) - size_decimals)
 
 
 def is_valid_price(price: int, scale: int, size_decimals: int, *, is_spot: bool = False) -> bool:
-    """At most five significant figures and `price_decimals` decimals; integers always."""
+    """Check five significant figures and `price_decimals` decimals; integers are always valid."""
     if price <= 0:
         return False
     digits, decimals = price, scale
@@ -33,5 +33,5 @@ def is_valid_price(price: int, scale: int, size_decimals: int, *, is_spot: bool 
 
 
 def is_valid_size(size: int, scale: int, size_decimals: int) -> bool:
-    """Above 0, and a multiple of 10**-size_decimals."""
+    """Check that a size is above 0 and a multiple of 10**-size_decimals."""
     return size > 0 and (scale <= size_decimals or size % 10 ** (scale - size_decimals) == 0)

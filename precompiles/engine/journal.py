@@ -1,4 +1,4 @@
-"""The one undo journal: every change to ledger state can be taken back in reverse order.
+"""The undo journal: every change to ledger state can be undone in reverse order.
 
 A mark is the journal's length. There is no other undo code: a reverted frame, an
 out-of-gas, an `eth_call` and an estimate all end in `revert`.
@@ -13,7 +13,7 @@ class Journaled(Protocol):
     """A structure whose changes go through the journal."""
 
     def undo(self, subject: Any, before: Any) -> None:  # each structure has its own entry types
-        """Take back one change, exactly; later changes were taken back already."""
+        """Undo one change, exactly; later changes were undone already."""
 
 
 class Journal:
@@ -25,15 +25,15 @@ class Journal:
         self.entries: list[tuple[Journaled, Any, Any]] = []
 
     def mark(self) -> int:
-        """A point that `revert` can return to."""
+        """Return a point that `revert` can go back to."""
         return len(self.entries)
 
     def record(self, structure: Journaled, subject: object, before: object) -> None:
-        """Note a change that is being made."""
+        """Record a change that is being made."""
         self.entries.append((structure, subject, before))
 
     def revert(self, mark: int) -> None:
-        """Take back every change made since `mark`."""
+        """Undo every change made since `mark`."""
         entries = self.entries
         assert 0 <= mark <= len(entries), "a mark from another block"
         while len(entries) > mark:
@@ -41,5 +41,5 @@ class Journal:
             structure.undo(subject, before)
 
     def clear(self) -> None:
-        """Forget how to undo: what happened so far is the new starting point."""
+        """Drop all entries: the present state is the new starting point."""
         self.entries.clear()

@@ -1,4 +1,4 @@
-"""Whom an incoming order meets, in price-time order. Pure: it reads the book and says so."""
+"""Matching: the resting orders that an incoming order meets, in price-time order."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Fill(NamedTuple, Generic[OrderT]):
 
 
 class SelfMatch(NamedTuple, Generic[OrderT]):
-    """The incoming order met one of its own owner's, and no trade happens.
+    """The incoming order met one of the same owner, and no trade happens.
 
-    Both shrink by `amount` (DECREMENT only, else 0); who has nothing left, or is told to,
-    expires.
+    Both shrink by `amount` (DECREMENT only, else 0); an order expires when it has nothing left,
+    or by the policy.
     """
 
     maker: OrderT
@@ -32,10 +32,10 @@ class SelfMatch(NamedTuple, Generic[OrderT]):
 def match(
     side: Side[OrderT], *, price: int, amount: int, owner: bytes, prevention: SelfTradePrevention
 ) -> Iterator[Fill[OrderT] | SelfMatch[OrderT]]:
-    """Meet the orders of `side` up to `price` until `amount` is used up, best and oldest first.
+    """Yield what an order meets on `side`, best and oldest first, until `amount` is used up.
 
     `amount` and `price` are those of the incoming order. The book must not change while the
-    iteration runs; the caller applies what it learned afterwards.
+    iteration runs; the caller applies the results afterwards.
     """
     limit = side.sign * price
     for level in side:
@@ -62,7 +62,7 @@ def match(
 def _prevent(
     maker: OrderT, amount: int, shared: int, prevention: SelfTradePrevention
 ) -> SelfMatch[OrderT]:
-    """What becomes of two orders of one owner."""
+    """Return the outcome for two orders of one owner."""
     if prevention is SelfTradePrevention.DECREMENT:
         return SelfMatch(
             maker,

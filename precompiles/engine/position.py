@@ -1,4 +1,4 @@
-"""What a fill makes of a position: its size, what it was entered for, and the profit realised.
+"""Effect of a fill on a position: size, entry notional, and realized profit.
 
 The entry is kept as a notional (collateral), not as a price, so averaging loses nothing. Sizes
 are signed (long above 0), notionals are not. For every fill, exactly:
@@ -23,7 +23,7 @@ class Exposure(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A fill's effect, in collateral but for `closed_size`: none of the parts is negative."""
+    """Effect of a fill, in collateral but for `closed_size`: none of the parts is negative."""
 
     exposure: Exposure
     realized_pnl: int
@@ -34,7 +34,7 @@ class Change(NamedTuple):
 
 
 def apply_fill(exposure: Exposure, amount_signed: int, notional: int) -> Change:
-    """The position after buying (above 0) or selling `amount_signed` for `notional` collateral.
+    """Return the effect of buying (above 0) or selling `amount_signed` for `notional` collateral.
 
     Growing adds the notional to the entry. Shrinking takes the closed share out of the entry,
     truncated, and all of it at the end. A fill past zero closes first: the closing share of the
@@ -57,12 +57,12 @@ def apply_fill(exposure: Exposure, amount_signed: int, notional: int) -> Change:
 
 
 def entry_price(size: int, entry_notional: int, base_unit: int) -> int:
-    """Average entry price in collateral for `base_unit` size units, rounded down; `size` not 0."""
+    """Return the average entry price for `base_unit` size units, rounded down; `size` not 0."""
     return divide_down(entry_notional * base_unit, abs(size))
 
 
 def unrealized_pnl(size: int, entry_notional: int, mark: int, base_unit: int) -> int:
-    """Profit at `mark` in collateral: value less entry for longs, entry less value for shorts.
+    """Return the profit at `mark`: value less entry for longs, entry less value for shorts.
 
     The value `|size| * mark / base_unit` is truncated, as the position's holder sees it; margin
     uses `margin.position_value`, which rounds against the account.
@@ -72,7 +72,7 @@ def unrealized_pnl(size: int, entry_notional: int, mark: int, base_unit: int) ->
 
 
 def average_entry(entry: int, size: int, price: int, amount: int) -> int:
-    """Entry price after adding `amount` at `price` to `|size|` at `entry`, rounded down.
+    """Return the entry price after adding `amount` at `price`, rounded down.
 
     For published examples in plain prices: `(entry * |size| + price * amount) / (|size| +
     amount)`; `amount` has no sign.

@@ -1,4 +1,4 @@
-"""From the journal of a block to its change set and commitment."""
+"""Change set and commitment of a block, collected from its journal."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from precompiles.ledger.table import Table
 def collect_changes(
     journal: Journal, tables: Mapping[int, Table[Any, Any]], commitment: Commitment
 ) -> LedgerChanges:
-    """Reduce a journal to one change per row, and the commitment after them.
+    """Reduce a journal to one change per row, and the commitment after the changes.
 
-    The first entry of a row tells its value before the block, the table its value now.
-    Rows that came back to where they were are left out.
+    The first entry of a row has its value before the block, the table its value now.
+    Rows that are back at their earlier value are left out.
     """
     rows: list[RowChange] = []
     activations: dict[bytes, bool] = {}
@@ -44,7 +44,7 @@ def collect_changes(
 def changes_from_rows(
     rows: list[RowChange], tables: Mapping[int, Table[Any, Any]], commitment: Commitment
 ) -> LedgerChanges:
-    """What some changes of stored rows come to, for a way between blocks that nothing journaled."""
+    """Return the changes of stored rows, for a move between blocks without a journal."""
     activations: dict[bytes, bool] = {}
     for row in rows:
         decode = tables[row.table].decode
@@ -56,7 +56,7 @@ def changes_from_rows(
 
 
 def commit(commitment: Commitment, rows: list[RowChange]) -> Commitment:
-    """The commitment after some rows changed."""
+    """Return the commitment after changes of rows."""
     if not rows:
         return commitment
     total = SetHash(commitment.accumulator)
@@ -73,7 +73,7 @@ def _is_active(record: Any) -> bool:
 
 
 def _first_entries(journal: Journal) -> dict[tuple[int, Any], Any]:
-    """Each changed row's value at the start, in the order in which rows were first touched."""
+    """Return each changed row's value at the start, in the order of first change."""
     first: dict[tuple[int, Any], Any] = {}
     for structure, subject, before in journal.entries:
         if isinstance(structure, Table):

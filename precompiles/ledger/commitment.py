@@ -1,4 +1,4 @@
-"""The set hash that ties every ledger row to the block header.
+"""Set hash that ties every ledger row to the block header.
 
 LtHash: each (table, key, value) is expanded to 1024 lanes of 16 bits, and a set of rows is
 the lane-wise sum modulo 2**16. Adding and removing a row costs the same whatever else is
@@ -27,7 +27,7 @@ _CHUNK = 128
 
 
 def expand(table: int, key: bytes, value: bytes) -> bytes:
-    """The 2048 bytes one row contributes.
+    """Return the 2048 bytes one row contributes.
 
     The key's length is part of what is hashed, so no two rows share an input.
     """
@@ -40,29 +40,29 @@ class SetHash:
     __slots__ = ("_lanes",)
 
     def __init__(self, accumulator: bytes = EMPTY_ACCUMULATOR) -> None:
-        """Start from a sum kept earlier; `accumulator` must have 2048 bytes."""
+        """Start from an earlier sum; `accumulator` must have 2048 bytes."""
         assert len(accumulator) == ACCUMULATOR_BYTES
-        import numpy as np  # noqa: PLC0415 - what never adds rows up need not load it
+        import numpy as np  # noqa: PLC0415 - only the set hash needs it
 
         self._lanes = np.frombuffer(accumulator, dtype="<u2").copy()
 
     def add(self, contributions: Iterable[bytes]) -> None:
-        """Add rows, each already expanded."""
+        """Add expanded rows."""
         for block in _sums(contributions):
             self._lanes += block
 
     def remove(self, contributions: Iterable[bytes]) -> None:
-        """Take out rows, each already expanded."""
+        """Remove expanded rows."""
         for block in _sums(contributions):
             self._lanes -= block
 
     def accumulator(self) -> bytes:
-        """The sum so far, 2048 bytes, lanes little-endian."""
+        """Return the sum so far, 2048 bytes, lanes little-endian."""
         return self._lanes.tobytes()
 
 
 def _sums(contributions: Iterable[bytes]) -> Iterable[np.ndarray[tuple[int], np.dtype[np.uint16]]]:
-    """Partial sums over bounded chunks, so that memory stays flat over millions of rows."""
+    """Yield partial sums over bounded chunks, so that memory stays flat over millions of rows."""
     rows = iter(contributions)
     while chunk := list(islice(rows, _CHUNK)):
         yield _sum(chunk)
@@ -80,5 +80,5 @@ EMPTY_COMMITMENT = Commitment(EMPTY_ACCUMULATOR, {})
 
 
 def digest(commitment: Commitment) -> bytes:
-    """The 32 bytes that stand for a commitment in the precompile's storage slot."""
+    """Return the 32 bytes of a commitment in the precompile's storage slot."""
     return blake3(commitment.accumulator).digest()

@@ -113,7 +113,7 @@ class Counter(Record, frozen=True):
 
 
 class OrderRecord(Record, frozen=True):
-    """What an order of either exchange has, from its placing to long after its end."""
+    """An order of either exchange, from its placing to long after its end."""
 
     id: int
     owner: Address

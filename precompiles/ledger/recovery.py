@@ -1,4 +1,4 @@
-"""Opening a ledger from storage: every row read, counted, hashed and indexed, or refused."""
+"""Open a ledger from storage: every row is read, counted, hashed and indexed, or refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from precompiles.ledger.table import TableNumber
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What opening found."""
+    """Result of opening a ledger."""
 
     rows: Mapping[str, int]
     """Rows per table, by table name."""
@@ -23,7 +23,7 @@ class RecoveryReport:
     """Order keys whose entry in the active-order index was wrong, and what it should be."""
 
     def repair_lines(self) -> list[str]:
-        """The repairs in words."""
+        """Describe the repairs, a line each."""
         return [
             f"order {int.from_bytes(key, 'big')} {'is active' if active else 'has ended'}, "
             f"the active-order index said otherwise"

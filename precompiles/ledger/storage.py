@@ -1,4 +1,4 @@
-"""What the ledger asks of whatever keeps its rows, and what it hands over for keeping.
+"""Interface between the ledger and the store that keeps its rows.
 
 Row keys are fixed-width big-endian, so order in a store is order in a table.
 """
@@ -11,12 +11,12 @@ from typing import Protocol
 
 
 class UntrustedStorage(Exception):  # noqa: N818 - says what the storage is
-    """The storage's rows are not the state its commitment claims; nothing was restored."""
+    """The storage's rows are not the state its commitment names; nothing was restored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """What a set of rows adds up to: enough to tell whether a copy of them is the same set."""
+    """Digest of a set of rows: enough to tell whether a copy is the same set."""
 
     accumulator: bytes
     """LtHash of all rows: 1024 little-endian 16-bit lanes, 2048 bytes."""
@@ -36,7 +36,7 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class LedgerChanges:
-    """Everything a block changed in the ledger, for the block batch.
+    """All changes of a block in the ledger, for the block batch.
 
     `rows` come in the order in which they were first touched, which is the same on every machine.
     `activations` maps the key of an order to whether it is active after the block,
@@ -52,16 +52,16 @@ class RowStorage(Protocol):
     """A place where rows are kept between runs. Reading never changes it."""
 
     def commitment(self) -> Commitment | None:
-        """The commitment kept with the rows, or `None` when nothing was ever stored."""
+        """Return the commitment kept with the rows, or `None` when nothing was ever stored."""
 
     def row(self, table: int, key: bytes) -> bytes | None:
-        """One row's value."""
+        """Return one row's value."""
 
     def rows(self, table: int) -> Iterator[tuple[bytes, bytes]]:
-        """All rows of a table, by ascending key. Raises rather than stop early."""
+        """Yield all rows of a table, by ascending key. Raises rather than stop early."""
 
     def tables(self) -> frozenset[int]:
-        """Numbers of the tables that have rows."""
+        """Return the numbers of the tables that have rows."""
 
     def active_orders(self) -> Iterator[bytes]:
-        """Keys in the active-order index, ascending."""
+        """Yield the keys in the active-order index, ascending."""

@@ -1,6 +1,6 @@
-"""What can happen to an order, the same on both exchanges: fill, reduce, cancel, expire.
+"""The life of an order, the same on both exchanges: fill, reduce, cancel, expire.
 
-Each exchange has one `OrderLifecycle`, which says where its orders are and what hangs on them:
+Each exchange has one `OrderLifecycle`, which names its tables and what depends on an order:
 a lock on the owner's balance on spot, a market to bring up to date on the perpetuals exchange.
 """
 
@@ -92,7 +92,7 @@ class OrderLifecycle(ABC, Generic[OrderT]):
         return self.tables(ledger).live.by_client_id.ids.get((user, client_order_id))
 
     def check_client_order_id(self, execution: Execution, client_order_id: int) -> None:
-        """Raises ClientOrderIdInUse when a live order of the caller has that client id."""
+        """Check that no live order of the caller has a client id. Raises ClientOrderIdInUse."""
         in_use = self.id_by_client_id(execution.ledger, execution.caller, client_order_id)
         if in_use is not None:
             raise ClientOrderIdInUse(client_order_id, in_use)

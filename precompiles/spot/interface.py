@@ -74,7 +74,7 @@ class Spot(SharedOrderMethods):
         gas=5_000,
     )
     def get_order(self, execution: Execution, order_id: int) -> tuple[object, ...]:
-        """An order, live or ended."""
+        """Show an order, live or ended."""
         return self.order_fields(order_id)
 
     @method("getBestPrices(address asset) view returns (uint256 bid,uint256 ask)", gas=3_000)
@@ -133,7 +133,7 @@ class Spot(SharedOrderMethods):
         gas=5_000,
     )
     def get_market(self, execution: Execution, asset: Address) -> tuple[object, ...]:
-        """The rules of a market."""
+        """Show the rules of a market."""
         market = markets.require_market(self.ledger, asset)
         return (
             market.quote,
@@ -189,7 +189,7 @@ class Spot(SharedOrderMethods):
 
     @method("owner() view returns (address)", gas=2_000)
     def owner(self, execution: Execution) -> Address:
-        """The account that may list markets."""
+        """Show the account that may list markets."""
         return self.ledger.owner or ZERO_ADDRESS
 
     @method("transferOwnership(address newOwner) returns (bool)", gas=20_000)

@@ -34,7 +34,7 @@ def lock_of(market: Market, order: Order, remaining: int) -> int:
 
 
 def require_available(ledger: Ledger, user: Address, token: Address, needed: int) -> None:
-    """Raises InsufficientBalance unless `user` can spend `needed` of `token`."""
+    """Check that `user` can spend `needed` of `token`. Raises InsufficientBalance."""
     available = ledger.spot.balance(user, token).available
     if available < needed:
         raise InsufficientBalance(token, available, needed)

@@ -1,6 +1,6 @@
-"""Where positions, triggers and endangered accounts are found without a scan.
+"""Indexes that find positions, triggers and endangered accounts without a scan.
 
-All three follow their tables through every change, those taken back included, so they need no
+All three follow their tables through every change, undone ones included, so they need no
 journal of their own.
 """
 
@@ -26,7 +26,7 @@ class _IdsBy:
         self.ids: dict[bytes, SortedList[int]] = {}
 
     def of(self, key: bytes) -> tuple[int, ...]:
-        """The ids of a key, ascending."""
+        """Return the ids of a key, ascending."""
         return tuple(self.ids.get(key, ()))
 
     def add(self, key: bytes, row_id: int) -> None:
@@ -53,7 +53,7 @@ class PositionIndex:
         self.by_market = _IdsBy()
 
     def count(self) -> int:
-        """How many positions are open."""
+        """Count the open positions."""
         return sum(len(ids) for ids in self.by_market.ids.values())
 
     def changed(self, position_id: int, before: Position | None, after: Position | None) -> None:
@@ -131,7 +131,7 @@ class TriggerIndex:
 
 
 def unit_key(position: Position) -> bytes:
-    """What a position is judged together with: its account's cross positions, or nothing else."""
+    """Key of a position's margin group: its account's cross positions, or itself alone."""
     return position.id.to_bytes(8, "big") if position.has_own_cash else position.owner
 
 
@@ -162,7 +162,7 @@ class Watchlist:
         self._alarms: dict[bytes, list[Alarm]] = {}
 
     def touch(self, unit: bytes) -> None:
-        """A unit's rows changed."""
+        """Mark a unit whose rows changed."""
         self.touched.add(unit)
 
     def endangered(self, asset: bytes, mark: int) -> set[bytes]:

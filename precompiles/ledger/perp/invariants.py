@@ -1,4 +1,4 @@
-"""The invariants of the perpetuals exchange, each a function that names what breaks it."""
+"""Invariants of the perpetuals exchange."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def position_indexes_agree(ledger: Ledger) -> Iterator[str]:
 
 
 def debts_have_positions(ledger: Ledger) -> Iterator[str]:
-    """An account below zero has positions whose worth may still make up for it; none is empty."""
+    """Accounts below zero have positions that may make up for it; no account is empty."""
     for user, account in ledger.perp.accounts.rows.items():
         if account.cash == 0:
             yield f"account {user.hex()}: a row without collateral"

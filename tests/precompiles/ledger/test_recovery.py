@@ -193,8 +193,8 @@ def test_the_factory_restores_and_knows_its_addresses() -> None:
     assert send(spot, ALICE, "getBestPrices", GOLD).values == (50, 105)
     perp = get_precompile_with_storage(PERP_ADDRESS, perp_traded().storage)
     assert send(perp, ALICE, "getBestPrices", PERP_GOLD, interface=PERP).values == (0, 1000)
-    known = r"there are 0x0+d01 \(Spot\), 0x0+d02 \(Perp\)"
-    with pytest.raises(KeyError, match=f"no precompile at 0x04.*; {known}"):
+    known = r"address must be one of 0x0+d01 \(Spot\), 0x0+d02 \(Perp\)"
+    with pytest.raises(KeyError, match=f"no precompile at 0x04.*: {known}"):
         get_precompile_with_storage(CAROL, DictStorage())
 
 
