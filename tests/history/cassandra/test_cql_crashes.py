@@ -22,7 +22,6 @@ from tests.history.flow import USERS, Flow, batches
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
 
-_FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")
 Answer = TypeVar("Answer")
 PATIENCE = 60

@@ -11,7 +11,6 @@ from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from tests.history.model import ModelStore
 from tests.history.store_contract import OpenStore, StoreContract, assert_same
 
-_FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")
 
 

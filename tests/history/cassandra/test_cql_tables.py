@@ -21,7 +21,6 @@ from tests.history.flow import USERS, Flow
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
 
-_FIXTURES = (events,)
 pytestmark = pytest.mark.xdist_group("cassandra")
 REMARKS: Step = ("remarks", ("CREATE TABLE IF NOT EXISTS remarks (one int PRIMARY KEY)",))
 BROKEN: Step = ("remarks", (*REMARKS[1], "CREATE TABLE remarks (one int PRIMARY KEY)"))
