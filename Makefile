@@ -20,7 +20,7 @@ $(LOCKED): requirements.lock .ci/python
 	@python=$$(sh .ci/python) && rm -rf $(VENV) && \
 		echo "making an environment in $(VENV) with $$python ..." && "$$python" -m venv $(VENV)
 	@echo "fetching what requirements.lock pins (100 MB, a minute or so) ..."
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
 # Leaves the byte-code of what a node loads, half of the time until it answers. Python itself keeps

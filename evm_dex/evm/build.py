@@ -15,21 +15,15 @@ from eth.abc import (
 )
 from eth.vm.forks.prague import PragueVM
 
-from evm_dex.evm import point_evaluation  # noqa: F401 - lets py-evm's keep what it reads
 from evm_dex.evm.computation import Computation
 from evm_dex.evm.config import MINING, ExecutionConfig
+from evm_dex.evm.ethereum_precompiles import ETHEREUM_PRECOMPILES, RESERVED_ADDRESSES
 from evm_dex.evm.ledger_digest import SealedLedger, seal_ledger
 from evm_dex.evm.machine import State
-from evm_dex.evm.modexp import MODEXP_ADDRESS, modexp
 from evm_dex.evm.precompile_adapter import Precompile, as_py_evm
 from evm_dex.evm.state import DexState
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
-
-RESERVED_ADDRESSES = frozenset(
-    Address(number.to_bytes(20, "big")) for number in (*range(0x01, 0x12), 0x100)
-)
-"""Ethereum's own precompiles up to Prague, and P-256 verification (RIP-7212)."""
 
 
 class AddressTaken(ValueError):  # noqa: N818 - named for what happened, like all errors here
@@ -97,8 +91,7 @@ def build_vm(precompiles: Mapping[Address, Precompile], ledger: SealedLedger) ->
     Raises AddressTaken for an address that Ethereum reserves or that is not the precompile's own.
     """
     functions: dict[Any, Any] = {  # of two NewTypes of bytes named Address
-        **Computation.get_precompiles(),
-        MODEXP_ADDRESS: modexp,
+        **ETHEREUM_PRECOMPILES,
         **_functions(precompiles),
     }
 

@@ -37,9 +37,9 @@ class Deadline:
         """`seconds` from now."""
         self._moment = time.monotonic() + seconds
 
-    def check(self) -> None:
-        """Raise TookTooLong when the moment has passed."""
-        if time.monotonic() > self._moment:
+    def check(self, seconds: float = 0) -> None:
+        """Raise TookTooLong when the moment has passed, or what takes so long would pass it."""
+        if time.monotonic() + seconds > self._moment:
             raise TookTooLong
 
 
@@ -73,6 +73,21 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     def needs_interpreter(self) -> bool:
         """Whether opcodes must run one by one, in the order and place they have in the code."""
         return self.on_step is not None or self.records_calls
+
+
+_PRECOMPILE_GAS_PER_SECOND = 8_000_000
+"""Of the slowest, a map to G2 of BLS12-381, on a slow machine."""
+
+
+def charge(computation: Any, gas: int) -> None:
+    """Take a precompile's gas before it runs; raise TookTooLong where its time is not there.
+
+    Nothing can look at the clock while a precompile runs, so its price stands for its time.
+    """
+    computation.consume_gas(gas, reason="precompile")
+    deadline: Deadline | None = computation.state.config.deadline
+    if deadline is not None:
+        deadline.check(gas / _PRECOMPILE_GAS_PER_SECOND)
 
 
 MINING = ExecutionConfig()

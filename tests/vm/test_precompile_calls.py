@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from checkpoint.memory_store import MemoryStore
-from evm_dex.evm.build import RESERVED_ADDRESSES, AddressTaken, build_vm
+from evm_dex.evm.build import AddressTaken, build_vm
+from evm_dex.evm.ethereum_precompiles import RESERVED_ADDRESSES
 from evm_dex.evm.simulator import Call
 from precompiles.errors import AmountZero
 from precompiles.ledger.recovery import open_ledger
