@@ -1,4 +1,4 @@
-# `make demo` runs the main job, `make test` the tests; both make what they need.
+# `make demo` runs the main job, `make check` the fast tests, `make test` all; each makes what it needs.
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.made-from-lock
@@ -10,7 +10,7 @@ WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
+.PHONY: help demo check test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
 	chromium web3 history-cassandra lock clean
 
 help: ## List the targets
@@ -44,8 +44,11 @@ $(NODE): $(LOCKED) .ci/node.lock
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
 	@$(BIN)/evm-dex demo
 
-test: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## Run the tests
+test: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## Run all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+check: lint ## Style, types and the fast tests, in two minutes; needs no service, npm or browser
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow" --hypothesis-profile check
 
 lint: $(STAMP) ## Style and types
 	@$(BIN)/ruff check .

@@ -183,6 +183,7 @@ SPOILERS: dict[str, tuple[Spoil, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPOILERS)
 def test_an_invalid_block_leaves_everything_as_before(name: str) -> None:
     """The last of thirteen is spoiled: twelve were executed by then."""
@@ -275,6 +276,7 @@ dex.chain.import_blocks(branch)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_leaves_our_branch_or_the_other(tmp_path: Path, moment: str) -> None:
     assert run(KILLED, tmp_path, moment)[0] == -signal.SIGKILL

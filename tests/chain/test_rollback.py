@@ -35,6 +35,7 @@ def grown(blocks: int, dex: Dex | None = None) -> Dex:
     return dex
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", [0, 11, 37, 39, 40])
 def test_a_rollback_leaves_the_chain_as_one_that_never_went_further(back: int) -> None:
     dex, twin = grown(40), grown(back)
@@ -225,6 +226,7 @@ dex.chain.rollback(25)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moment", "height"), [("before", 40), ("after", 25)])
 def test_a_kill_leaves_the_old_head_or_the_new_one(
     tmp_path: Path, moment: str, height: int

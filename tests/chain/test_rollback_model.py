@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -78,6 +79,9 @@ def replayed(blocks: list[Block]) -> Dex:
             dex.send_raw(raw)
         dex.mine(timestamp=timestamp)
     return dex
+
+
+pytestmark = pytest.mark.slow
 
 
 class TimeTravel(RuleBasedStateMachine):

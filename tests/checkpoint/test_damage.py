@@ -270,6 +270,7 @@ def outcome(path: Path, expected: State) -> str:
     return "harmless"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["*.sst", "MANIFEST-*", "CURRENT", "IDENTITY", "OPTIONS-*"])
 def test_damage_to_any_file_is_named_or_harmless(
     original: Path, tmp_path: Path, states: list[State], kind: str

@@ -52,6 +52,7 @@ def kill_at_random(
         return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(STORES))
 @pytest.mark.parametrize("sync", ["never", "block", 3])
 def test_killed_store_is_at_the_last_block_told_or_the_next(

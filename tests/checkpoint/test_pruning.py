@@ -101,6 +101,7 @@ def needed(store: StoreReader, roots: list[bytes]) -> set[bytes]:
     return nodes.read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [None, 1, 3, 1000])
 def test_what_stays_is_what_reading_the_kept_states_reads(tmp_path: Path, keep: int | None) -> None:
     before = everything(grown(tmp_path))
@@ -222,6 +223,7 @@ def test_undo_rows_below_the_window_and_surplus_checkpoints_go(tmp_path: Path) -
         assert open_on(store).rollback(BLOCKS - WINDOW).number == BLOCKS - WINDOW
 
 
+@pytest.mark.slow
 def test_disk_is_given_back(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as store:
         dex = open_on(store, automine=False)
@@ -293,6 +295,7 @@ pruning.prune_states(Path(sys.argv[1]), undo_window=12, progress=lambda *_: None
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [0, 1, 2, 4, 7, 15])
 def test_a_kill_at_any_write_leaves_a_whole_store_that_can_be_pruned(
     tmp_path: Path, write: int

@@ -259,6 +259,7 @@ def test_opening_sorts_out_an_interrupted_restore(
     assert {path.name for path in store_path.iterdir()} == FILES
 
 
+@pytest.mark.slow
 def test_killed_restore_leaves_the_old_state_or_the_new(original: Path, tmp_path: Path) -> None:
     """Killed before every step that changes the disk in turn, until one run survives."""
     context = multiprocessing.get_context("forkserver")

@@ -31,6 +31,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return path, run("demo", "--path", path, "--blocks", 60)
 
 
+@pytest.mark.slow
 def test_the_demo_trades_is_killed_and_proves_that_nothing_is_lost(
     demo: tuple[Path, str],
 ) -> None:

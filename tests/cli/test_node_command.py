@@ -47,6 +47,7 @@ def ask(url: str, method: str, *params: Any) -> Any:
         return json.load(response)["result"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_and_started_again_it_has_all_it_had(tmp_path: Path, stop: int) -> None:
     options = ("--chain", str(tmp_path / "chain"))
@@ -60,6 +61,7 @@ def test_stopped_and_started_again_it_has_all_it_had(tmp_path: Path, stop: int) 
         assert ask(url, "eth_sendTransaction", {"from": OWNER, "to": OTHER}) != sent
 
 
+@pytest.mark.slow
 def test_the_banner_tells_accounts_keys_exchanges_and_where_it_listens() -> None:
     with running("--accounts", "2", "--balance", "7") as (url, banner):
         assert len(ask(url, "eth_accounts")) == 2

@@ -52,6 +52,7 @@ def differences(dex: Dex) -> list[str]:
         return list(verify(dex.store, store))
 
 
+@pytest.mark.slow
 def test_history_of_random_trading_is_what_the_rows_say() -> None:
     """Every order, fill, open order and total, with rollbacks in between; every kind occurs."""
     with chain() as dex:
@@ -215,6 +216,7 @@ def test_a_history_that_was_off_leaves_a_marker(tmp_path: Path) -> None:
         assert [update.kind for update in outbox(dex)].count(Kind.GAP) == 2
 
 
+@pytest.mark.slow
 def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
     """With each block that follows, as on a twin whose history was never off."""
     with chain() as dex, chain() as twin, History(dex) as history, History(twin) as complete:
@@ -233,6 +235,7 @@ def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", [13, 20, 25, 32, 40, 45])
 def test_a_rollback_takes_back_what_was_recorded_and_no_more(back: int) -> None:
     """Recorded are blocks 1 to 20, 31 to 40 and 51 on; 13 is before the history was off first."""

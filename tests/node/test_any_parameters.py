@@ -80,6 +80,7 @@ def node() -> Iterator[Node]:
         yield Node(dex.chain, default_accounts(), dex=dex, limits=limits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [it for it in all_methods() if it not in SLOW])
 def test_whatever_is_asked_is_answered(
     node: Node, caplog: pytest.LogCaptureFixture, name: str

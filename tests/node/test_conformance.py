@@ -30,6 +30,7 @@ def past() -> PastChain:
     return PastChain()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_answer_is_the_one_specified(past: PastChain, path: Path) -> None:
     text, compared = path.read_text(), 0

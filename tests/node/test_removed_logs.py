@@ -82,6 +82,7 @@ ACTIONS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(ACTIONS, max_size=25))
 def test_whoever_follows_has_the_logs_of_the_chain(actions: list[Any]) -> None:
     """Whatever happens, and whenever a filter is asked: added and removed make what there is."""

@@ -171,6 +171,7 @@ PAY = {"from": OWNER, "to": OTHER, "value": "0x1", "maxFeePerGas": hex(5 * GWEI)
 NEXT = {"calls": [PAY]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "parts", "options"),
     [

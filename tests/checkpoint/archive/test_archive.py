@@ -35,6 +35,7 @@ from tests.checkpoint.fake_chain import CHAIN_ID, FakeChain, contents
 from tests.checkpoint.victims import grow
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.integers(min_value=0, max_value=2**32), st.integers(min_value=1, max_value=12))
 def test_what_is_imported_is_what_was_exported_and_exports_to_the_same_bytes(

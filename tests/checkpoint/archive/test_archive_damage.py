@@ -52,6 +52,7 @@ def refused(archive: bytes, tmp_path: Path) -> ArchiveDamaged:
     return caught.value
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_noticed_and_its_section_named(archive: bytes, tmp_path: Path) -> None:
     """In each frame: every byte of its head, and some of its data, of which the last."""
     rng, starts = random.Random(1), frame_starts(archive)
@@ -73,6 +74,7 @@ def test_every_flipped_bit_is_noticed_and_its_section_named(archive: bytes, tmp_
     assert flips > 150
 
 
+@pytest.mark.slow
 def test_every_cut_is_noticed(archive: bytes, tmp_path: Path) -> None:
     """At each boundary, next to it, and inside."""
     rng = random.Random(2)
@@ -84,6 +86,7 @@ def test_every_cut_is_noticed(archive: bytes, tmp_path: Path) -> None:
         assert "ends" in refused(archive[:cut], tmp_path).what
 
 
+@pytest.mark.slow
 def test_frames_left_out_repeated_or_exchanged_are_noticed(archive: bytes, tmp_path: Path) -> None:
     starts = [start for start, _ in frame_starts(archive)] + [len(archive)]
     frames = [archive[a:b] for a, b in pairwise(starts)]
@@ -265,6 +268,7 @@ FORGERIES: tuple[tuple[Change, str], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "message"), FORGERIES)
 def test_a_forged_archive_is_refused_by_what_it_contradicts(
     tmp_path: Path, change: Change, message: str

@@ -91,6 +91,7 @@ def block_zero(accounts: Accounts, rows: Rows) -> BlockBatch:
     return batch
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(ACCOUNTS, ROWS)
 def test_any_state_comes_back_and_exports_to_the_same_bytes(
@@ -113,6 +114,7 @@ def test_any_state_comes_back_and_exports_to_the_same_bytes(
     assert sorted(codes) == sorted({keccak(code) for *_, code, _ in accounts.values() if code})
 
 
+@pytest.mark.slow
 def test_a_store_on_disk_is_exported_while_blocks_are_written(tmp_path: Path) -> None:
     """Each archive is of one block, whichever was the head when its export began."""
     chain, rng = grow(1, 5)

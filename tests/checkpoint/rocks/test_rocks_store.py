@@ -95,6 +95,7 @@ def test_reading_from_many_threads_while_blocks_are_written(store: RocksStore) -
         assert all(500 <= count <= 520 for count in counts)
 
 
+@pytest.mark.slow
 def test_rows_reach_files_and_are_found_there(tmp_path: Path) -> None:
     """More than a write buffer holds, so that some blocks are in files and some in the log."""
     chain = FakeChain()

@@ -84,6 +84,7 @@ def crash(world: PerpWorld, rng: random.Random) -> set[int]:
     return stages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backstop", [BACKSTOP, NOBODY], ids=["backstop", "none"])
 def test_crashes_leave_nobody_in_danger_and_nothing_lost(backstop: Address) -> None:
     """Whatever prices do: once the keeper has nothing to do, no unit is left in danger."""

@@ -402,6 +402,7 @@ class Perpetuals(BothExchanges):
 
 
 @pytest.mark.timeout(1_200)  # making a failure small takes minutes
+@pytest.mark.slow
 def test_no_call_tells_the_exchange_from_a_naive_one() -> None:
     """Over thousands of operations (100,000 and more nightly), nothing differs."""
     Perpetuals.operations = 0

@@ -224,6 +224,7 @@ class Keeping(RuleBasedStateMachine):
         self.world.call(user, *rng.choices(attempts, weights)[0])
 
 
+@pytest.mark.slow
 def test_nothing_that_is_due_is_missed() -> None:
     """Over thousands of steps; and some of it is due."""
     Keeping.found = 0

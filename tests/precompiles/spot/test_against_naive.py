@@ -509,6 +509,7 @@ def compare(ledger: Ledger, model: NaiveExchange) -> None:
 
 
 @pytest.mark.timeout(1_200)  # making a failure small takes minutes
+@pytest.mark.slow
 def test_no_call_tells_the_exchange_from_a_naive_one() -> None:
     """Over thousands of operations (100,000 and more nightly), nothing differs."""
     Trading.operations = 0
