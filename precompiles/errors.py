@@ -81,6 +81,11 @@ class MarketExists(ContractError):
 class InvalidMarket(ContractError):
     declaration = "InvalidMarket(bytes32 field)"
 
+    @classmethod
+    def of(cls, field: str) -> InvalidMarket:
+        """Return the error of a field, by its name in the interface."""
+        return cls(field.encode().ljust(32, b"\0"))
+
 
 class NotExchangeOwner(ContractError):
     declaration = "NotExchangeOwner(address caller,address owner)"

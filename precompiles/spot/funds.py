@@ -9,7 +9,7 @@ from __future__ import annotations
 from precompiles.errors import AmountTooLarge, AmountZero, TokenCallFailed
 from precompiles.execution import Execution
 from precompiles.orders.events import Deposit, Withdrawal
-from precompiles.spot.settlement import require_available
+from precompiles.spot.orders import require_available
 from precompiles.tokens import pull, push
 from precompiles.types import MAX_AMOUNT, NATIVE_COIN, Address
 

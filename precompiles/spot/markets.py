@@ -47,7 +47,7 @@ def list_market(
     if markets.get(asset):
         raise MarketExists(asset)
     if self_trade_prevention > max(SelfTradePrevention):
-        raise _invalid("selfTradePrevention")
+        raise InvalidMarket.of("selfTradePrevention")
     market = Market(
         asset,
         len(markets.rows),
@@ -109,17 +109,13 @@ def _check_market(market: Market) -> None:
     sizes = {"baseUnit": market.base_unit, "tick": market.tick, "lot": market.lot}
     for name, value in sizes.items():
         if not 0 < value <= MAX_AMOUNT:
-            raise _invalid(name)
+            raise InvalidMarket.of(name)
     for name, rate in {"makerFee": market.maker_fee, "takerFee": market.taker_fee}.items():
         if rate > MAX_FEE_RATE:
-            raise _invalid(name)
+            raise InvalidMarket.of(name)
     if market.asset == ZERO_ADDRESS:
-        raise _invalid("asset")
+        raise InvalidMarket.of("asset")
     if market.quote in (ZERO_ADDRESS, market.asset):
-        raise _invalid("quote")
+        raise InvalidMarket.of("quote")
     if market.fee_recipient == ZERO_ADDRESS and (market.maker_fee or market.taker_fee):
-        raise _invalid("feeRecipient")
-
-
-def _invalid(field: str) -> InvalidMarket:
-    return InvalidMarket(field.encode().ljust(32, b"\0"))
+        raise InvalidMarket.of("feeRecipient")

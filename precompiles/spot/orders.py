@@ -1,13 +1,20 @@
-"""Spot orders: each locks what it may spend, until it is filled or ends."""
+"""Spot orders and the balances behind them: locks, releases, and the exchange in a fill.
+
+A live order locks what it may spend, until it is filled or ends.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from precompiles.engine.amounts import fee, locked_amount, quote_amount
+from precompiles.errors import InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.spot.records import Order
+from precompiles.ledger.spot.records import Market, Order
 from precompiles.ledger.spot.tables import SpotTables
 from precompiles.orders.lifecycle import OrderLifecycle
-from precompiles.spot.settlement import change_hold
+from precompiles.types import Address
 
 
 class SpotOrders(OrderLifecycle[Order]):
@@ -24,3 +31,67 @@ class SpotOrders(OrderLifecycle[Order]):
 
 
 spot_orders = SpotOrders()
+
+
+class Settlement(NamedTuple):
+    """Amounts that a fill moved."""
+
+    quote_amount: int
+    maker_fee: int
+    """In the token the maker receives."""
+    taker_fee: int
+    """In the token the taker receives."""
+
+
+def spent_token(market: Market, *, is_buy: bool) -> Address:
+    """Return the token an order of that side pays with."""
+    return market.quote if is_buy else market.asset
+
+
+def lock_of(market: Market, order: Order, remaining: int) -> int:
+    """Return what `order` keeps on hold while `remaining` is unfilled."""
+    return locked_amount(
+        is_buy=order.is_buy, remaining=remaining, price=order.price, base_unit=market.base_unit
+    )
+
+
+def require_available(ledger: Ledger, user: Address, token: Address, needed: int) -> None:
+    """Check that `user` can spend `needed` of `token`. Raises InsufficientBalance."""
+    available = ledger.spot.balance(user, token).available
+    if available < needed:
+        raise InsufficientBalance(token, available, needed)
+
+
+def change_hold(ledger: Ledger, order: Order, before: int, after: int) -> None:
+    """Adjust an order's lock to a remaining amount that went from `before` to `after`."""
+    market = ledger.spot.markets.rows[order.asset]
+    ledger.spot.change_balance(
+        order.owner,
+        spent_token(market, is_buy=order.is_buy),
+        hold=lock_of(market, order, after) - lock_of(market, order, before),
+    )
+
+
+def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount: int) -> Settlement:
+    """Exchange `amount` base for quote at the maker's price.
+
+    The maker pays from its lock, the taker from what is available. Each side's fee is taken
+    from what it receives, rounded up, and credited to the market's fee recipient.
+    """
+    change = ledger.spot.change_balance
+    quote = quote_amount(amount=amount, price=maker.price, base_unit=market.base_unit)
+    released = lock_of(market, maker, maker.remaining) - lock_of(
+        market, maker, maker.remaining - amount
+    )
+    if maker.is_buy:
+        maker_token, maker_pays, taker_token, taker_pays = market.quote, quote, market.asset, amount
+    else:
+        maker_token, maker_pays, taker_token, taker_pays = market.asset, amount, market.quote, quote
+    maker_fee, taker_fee = fee(taker_pays, market.maker_fee), fee(maker_pays, market.taker_fee)
+    change(maker.owner, maker_token, total=-maker_pays, hold=-released)
+    change(taker, taker_token, total=-taker_pays)
+    change(maker.owner, taker_token, total=taker_pays - maker_fee)
+    change(taker, maker_token, total=maker_pays - taker_fee)
+    change(market.fee_recipient, taker_token, total=maker_fee)
+    change(market.fee_recipient, maker_token, total=taker_fee)
+    return Settlement(quote, maker_fee, taker_fee)

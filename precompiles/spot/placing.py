@@ -24,8 +24,13 @@ from precompiles.orders.events import OrderClosed, Trade
 from precompiles.orders.lifecycle import filled
 from precompiles.spot.events import OrderPlaced, OrderReplaced
 from precompiles.spot.markets import check_grid, check_size, require_market
-from precompiles.spot.orders import spot_orders
-from precompiles.spot.settlement import change_hold, require_available, settle, spent_token
+from precompiles.spot.orders import (
+    change_hold,
+    require_available,
+    settle,
+    spent_token,
+    spot_orders,
+)
 from precompiles.types import TIMES_IN_FORCE, Address, CloseReason, OrderStatus, TimeInForce
 
 MATCH_GAS = 30_000
