@@ -1,4 +1,4 @@
-"""Block headers of Prague, and how each follows from its parent.
+"""Block headers of Prague and of HyperEVM, and how each follows from its parent.
 
 Field names are py-evm's, so its functions on headers take these too. No field comes from a
 clock or a random source: the same transactions give the same hashes on every machine.
@@ -17,6 +17,7 @@ from eth.vm.forks.prague.headers import calc_excess_blob_gas_prague
 from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
+from evm_dex.blocks.rules import HYPEREVM, PRAGUE, Rules
 from precompiles.types import ZERO_ADDRESS, Address
 
 _INTEGERS = frozenset(
@@ -52,7 +53,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     blob_gas_used: int = 0
     excess_blob_gas: int = 0
     parent_beacon_block_root: bytes = ZERO_HASH32
-    requests_hash: bytes = EMPTY_SHA256
+    requests_hash: bytes | None = EMPTY_SHA256
+    """None under rules without requests; the list is shorter then."""
 
     def __repr__(self) -> str:
         return f"<Header {self.block_number} 0x{self.hash.hex()}>"
@@ -61,7 +63,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def encoded(self) -> bytes:
         """The RLP list that is hashed."""
         values = [getattr(self, name) for name in Header.__struct_fields__]
-        return rlp.encode([_bytes(value) for value in values])
+        return rlp.encode([_bytes(value) for value in values if value is not None])
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that its block is executed under."""
+        return PRAGUE if self.requests_hash is not None else HYPEREVM
 
     @cached_property
     def hash(self) -> bytes:
@@ -76,7 +83,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The next block's header as it stands before execution.
 
         `timestamp` in seconds; default one after this one's. Raises ValueError when it is not
-        later. Prevrandao is the hash of the parent's hash.
+        later. Prevrandao is the hash of the parent's hash, or zero where nothing is random.
         """
         if timestamp is None:
             timestamp = self.timestamp + 1
@@ -86,6 +93,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 "block time only moves forward"
             )
         parent = cast(BlockHeaderAPI, self)  # they read fields, which have the same names here
+        rules, base_fee = self.rules, calculate_expected_base_fee_per_gas(parent)
         return Header(
             parent_hash=self.hash,
             coinbase=self.coinbase,
@@ -93,9 +101,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             block_number=self.block_number + 1,
             gas_limit=self.gas_limit,
             timestamp=timestamp,
-            mix_hash=keccak(self.hash),
-            base_fee_per_gas=calculate_expected_base_fee_per_gas(parent),
+            mix_hash=keccak(self.hash) if rules.has_randomness else ZERO_HASH32,
+            base_fee_per_gas=max(base_fee, rules.least_base_fee),
             excess_blob_gas=calc_excess_blob_gas_prague(parent),
+            requests_hash=self.requests_hash,
         )
 
 
@@ -104,16 +113,16 @@ _BLOOM_START = 3 + 5 * 33 + 21 + 3
 
 
 def decode_header(encoded: bytes) -> Header:
-    """A header from its RLP. Raises ValueError when it has not the shape of Prague's."""
+    """A header from its RLP. Raises ValueError when it has the shape of neither's."""
     items = rlp.decode(encoded)
     names = Header.__struct_fields__
-    if len(items) != len(names):
+    if len(items) not in (len(names) - 1, len(names)):
         raise ValueError(f"a header of {len(items)} fields; Prague's have {len(names)}")
     values: dict[str, Any] = {
         name: int.from_bytes(item, "big") if name in _INTEGERS else item
-        for name, item in zip(names, items, strict=True)
+        for name, item in zip(names, items, strict=False)
     }
-    return Header(**values)
+    return Header(**{"requests_hash": None, **values})
 
 
 def decode_bloom(encoded: bytes) -> int:

@@ -15,7 +15,7 @@ from eth.vm.forks.prague.transactions import Authorization
 from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
-from evm_dex.blocks.intrinsic_gas import floor_gas, intrinsic_gas
+from evm_dex.blocks.intrinsic_gas import intrinsic_gas
 from evm_dex.blocks.signing import Signer, recover
 from evm_dex.errors import TransactionRejected
 from precompiles.types import Address
@@ -61,8 +61,6 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     blob_versioned_hashes: tuple[bytes, ...] = ()
     authorization_list: tuple[Any, ...] = ()
     intrinsic_gas: int
-    minimum_gas: int
-    """The gas limit it needs to be valid at all: intrinsic gas or EIP-7623's floor."""
     y_parity: int
     r: int
     s: int
@@ -200,7 +198,6 @@ def _build(type_id: int, fields: dict[str, Any], raw: bytes) -> Transaction:
     return Transaction(
         type_id=type_id,
         intrinsic_gas=intrinsic,
-        minimum_gas=max(intrinsic, floor_gas(fields["data"])),
         hash=keccak(raw),
         raw=raw,
         **fields,

@@ -22,6 +22,7 @@ def check_admission(
     """
     problem = (
         _chain_problem(transaction, chain_id)
+        or _type_problem(transaction, next_header)
         or _gas_problem(transaction, next_header)
         or _nonce_problem(transaction, nonce)
         or _funds_problem(transaction, balance)
@@ -36,12 +37,22 @@ def _chain_problem(transaction: Transaction, chain_id: int) -> str | None:
     return None
 
 
+def _type_problem(transaction: Transaction, header: Header) -> str | None:
+    types = header.rules.transaction_types
+    if transaction.type_id in types:
+        return None
+    return (
+        f"transaction type not supported: it is {transaction.type_id}, the chain takes types "
+        f"{min(types)} to {max(types)}"
+    )
+
+
 def _gas_problem(transaction: Transaction, header: Header) -> str | None:
     gas, fee = transaction.gas, transaction.max_fee_per_gas
     if gas > header.gas_limit:
         return f"exceeds block gas limit: gas limit {gas} is above the block's {header.gas_limit}"
-    if gas < transaction.minimum_gas:
-        needed = transaction.minimum_gas
+    needed = header.rules.least_gas(transaction.intrinsic_gas, transaction.data)
+    if gas < needed:
         return f"intrinsic gas too low: gas limit {gas} is below the {needed} it takes at least"
     if fee < header.base_fee_per_gas:
         return (

@@ -15,6 +15,7 @@ from eth.abc import (
 )
 from eth.vm.forks.prague import PragueVM
 
+from evm_dex.blocks.rules import PRAGUE, Rules
 from evm_dex.evm.computation import Computation
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.ethereum_precompiles import ETHEREUM_PRECOMPILES, RESERVED_ADDRESSES
@@ -24,6 +25,8 @@ from evm_dex.evm.precompile_adapter import Precompile, as_py_evm
 from evm_dex.evm.state import DexState
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
+
+_BLS_ADDRESSES = frozenset(number.to_bytes(20, "big") for number in range(0x0B, 0x12))
 
 
 class AddressTaken(ValueError):  # noqa: N818 - named for what happened, like all errors here
@@ -85,13 +88,15 @@ class DexVM(PragueVM):
         return result
 
 
-def build_vm(precompiles: Mapping[Address, Precompile], ledger: SealedLedger) -> type[DexVM]:
-    """A VM class with Prague rules, these precompiles, and this ledger in every snapshot.
+def build_vm(
+    precompiles: Mapping[Address, Precompile], ledger: SealedLedger, rules: Rules = PRAGUE
+) -> type[DexVM]:
+    """A VM class with these precompiles, and this ledger in every snapshot.
 
     Raises AddressTaken for an address that Ethereum reserves or that is not the precompile's own.
     """
     functions: dict[Any, Any] = {  # of two NewTypes of bytes named Address
-        **ETHEREUM_PRECOMPILES,
+        **_ethereum_precompiles(rules),
         **_functions(precompiles),
     }
 
@@ -102,11 +107,20 @@ def build_vm(precompiles: Mapping[Address, Precompile], ledger: SealedLedger) ->
         computation_class = ChainComputation
         journal = ledger.journal
 
+    ChainState.rules = rules
+
     class ChainVM(DexVM):
         _state_class = ChainState
 
     ChainVM.ledger = ledger
     return ChainVM
+
+
+def _ethereum_precompiles(rules: Rules) -> dict[Any, Any]:
+    found = ETHEREUM_PRECOMPILES
+    if rules.has_bls:
+        return dict(found)
+    return {address: it for address, it in found.items() if address not in _BLS_ADDRESSES}
 
 
 def _functions(precompiles: Mapping[Address, Precompile]) -> dict[Address, Any]:

@@ -16,6 +16,7 @@ from eth.vm.forks.prague import PragueVM
 from eth.vm.interrupt import EVMMissingData
 from eth_utils.exceptions import ValidationError
 
+from evm_dex.blocks.rules import Rules
 from evm_dex.evm.config import MINING, ExecutionConfig
 
 
@@ -24,6 +25,10 @@ class State(Protocol):
 
     execution_context: Any
     """The block whose transactions see it."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of its chain."""
 
     @property
     def config(self) -> ExecutionConfig:

@@ -13,7 +13,7 @@ from eth.exceptions import InsufficientFunds
 from eth_utils.exceptions import ValidationError
 
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.intrinsic_gas import GAS_TRANSACTION, floor_gas, intrinsic_gas
+from evm_dex.blocks.intrinsic_gas import GAS_TRANSACTION, intrinsic_gas
 from evm_dex.blocks.transaction import AccessList, Transaction
 from evm_dex.errors import CallFailed, CallRefused, StateMissing
 from evm_dex.evm.block_override import BlockOverride
@@ -144,7 +144,7 @@ class Simulator:
             if problem is not None:
                 raise CallFailed(problem, computation.output if problem == _REVERTED else b"")
             used = most - computation.get_gas_remaining()
-            guess = max(_with_margin(used, _depth(computation)), floor_gas(call.data))
+            guess = state.rules.least_gas(_with_margin(used, _depth(computation)), call.data)
         if guess >= most or self._succeeds(state, call, guess):
             return min(guess, most)
         return self._search(state, call, guess, most)
@@ -224,7 +224,7 @@ class Simulator:
             access_list=call.access_list,
             authorizations=len(call.authorization_list),
         )
-        needed = max(intrinsic, floor_gas(call.data))
+        needed = state.rules.least_gas(intrinsic, call.data)
         if gas < needed:
             raise CallRefused(
                 f"intrinsic gas too low: {gas} is below the {needed} it takes before execution"

@@ -10,6 +10,7 @@ from eth.vm.forks.prague.state import PragueState, PragueTransactionExecutor
 from eth_typing import Hash32
 from eth_utils.logging import get_extended_debug_logger
 
+from evm_dex.blocks.rules import Rules
 from evm_dex.evm.account_db import AccountDatabase
 from evm_dex.evm.config import MINING, ExecutionConfig
 from precompiles.engine.journal import Journal
@@ -27,6 +28,14 @@ class TransactionExecutor(PragueTransactionExecutor):
         if self.vm_state.config.validates:
             super().validate_transaction(transaction)
 
+    def calc_data_floor_gas(  # type: ignore[override] # py-evm's asks nothing of the state
+        self, transaction: SignedTransactionAPI, gas_used: int, gas_refund: int
+    ) -> int:
+        """Gas on top of what was used, where the rules have a floor (EIP-7623)."""
+        if not self.vm_state.rules.has_calldata_floor:
+            return 0
+        return super().calc_data_floor_gas(transaction, gas_used, gas_refund)
+
 
 class DexState(PragueState):
     """Accounts and ledger at one place of the chain, and how executions on them run."""
@@ -35,7 +44,8 @@ class DexState(PragueState):
     transaction_executor_class = TransactionExecutor
     logger = _logger  # py-evm looks it up each time
     journal: Journal
-    """The ledger's; `build_vm` names it."""
+    """The ledger's; `build_vm` names it, as it does the rules."""
+    rules: Rules
 
     def __init__(
         self,
@@ -70,6 +80,10 @@ class DexState(PragueState):
 
     def commit(self, snapshot: Any) -> None:
         """Do nothing: changes stay unless they are reverted."""
+
+    def get_tip(self, transaction: SignedTransactionAPI) -> int:
+        """Wei per gas that the block's coinbase is paid."""
+        return 0 if self.rules.burns_tips else super().get_tip(transaction)
 
     @property
     def blob_base_fee(self) -> int:

@@ -41,6 +41,7 @@ def block_object(header: Header, body: Body, *, full: bool) -> Json:
 
 def header_object(header: Header) -> Json:
     """The fields of a header, as `newHeads` sends them too."""
+    requests = header.requests_hash
     return {
         "hash": data(header.hash),
         "parentHash": data(header.parent_hash),
@@ -63,7 +64,7 @@ def header_object(header: Header) -> Json:
         "blobGasUsed": quantity(header.blob_gas_used),
         "excessBlobGas": quantity(header.excess_blob_gas),
         "parentBeaconBlockRoot": data(header.parent_beacon_block_root),
-        "requestsHash": data(header.requests_hash),
+        **({} if requests is None else {"requestsHash": data(requests)}),
     }
 
 

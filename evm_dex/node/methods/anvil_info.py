@@ -10,8 +10,6 @@ from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import Kind, data, quantity, shaped
 
-_FORK = "prague"
-
 
 @rpc("anvil_nodeInfo")
 def node_info(
@@ -23,7 +21,7 @@ def node_info(
         "currentBlockNumber": quantity(head.block_number),
         "currentBlockTimestamp": head.timestamp,
         "currentBlockHash": data(head.hash),
-        "hardFork": _FORK,
+        "hardFork": head.rules.fork,
         "transactionOrder": "fifo",
         "environment": {
             "baseFee": quantity(following.base_fee_per_gas),

@@ -1,0 +1,60 @@
+"""The rules of execution that a chain may have: Prague's, or HyperEVM's.
+
+HyperEVM is Cancun without blobs, with a floor under the base fee and tips that nobody is paid. A
+header tells which: only Prague's have a requests hash (EIP-7685).
+Source of HyperEVM's: Hyperliquid documentation and recorded headers, receipts and fee histories.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from evm_dex.blocks.intrinsic_gas import floor_gas
+
+_GWEI = 10**9
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between them."""
+
+    fork: str
+    """Of Ethereum, in lower case."""
+    transaction_types: frozenset[int]
+    least_base_fee: int
+    """Wei per gas."""
+    has_calldata_floor: bool
+    """Whether calldata alone sets a least price (EIP-7623)."""
+    has_bls: bool
+    """Whether there are precompiles for BLS12-381 (EIP-2537)."""
+    has_requests: bool
+    """Whether headers commit to requests (EIP-7685)."""
+    has_randomness: bool
+    """Whether prevrandao differs from block to block."""
+    burns_tips: bool
+    """Whether nobody is paid the priority fee."""
+
+    def least_gas(self, intrinsic_gas: int, data: bytes) -> int:
+        """Return the gas limit that a transaction needs to be valid at all."""
+        return max(intrinsic_gas, floor_gas(data)) if self.has_calldata_floor else intrinsic_gas
+
+
+PRAGUE = Rules(
+    fork="prague",
+    transaction_types=frozenset((0, 1, 2, 3, 4)),
+    least_base_fee=0,
+    has_calldata_floor=True,
+    has_bls=True,
+    has_requests=True,
+    has_randomness=True,
+    burns_tips=False,
+)
+HYPEREVM = Rules(
+    fork="cancun",
+    transaction_types=frozenset((0, 1, 2)),
+    least_base_fee=_GWEI // 10,
+    has_calldata_floor=False,
+    has_bls=False,
+    has_requests=False,
+    has_randomness=False,
+    burns_tips=True,
+)
