@@ -140,5 +140,5 @@ def _raw(item: Any) -> bytes:
     return item if isinstance(item, bytes) else rlp.encode(item)
 
 
-def _text(value: int | bytes) -> str:
-    return str(value) if isinstance(value, int) else f"0x{value.hex()}"
+def _text(value: int | bytes | None) -> str:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
