@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from checkpoint.commit_marker import Commit, CommitMarker
 from checkpoint.errors import AlreadyThere
-from checkpoint.layout import StoreLayout, rename, sync_directory
+from checkpoint.layout import StoreLayout, make_directory, rename, sync_directory, sync_file
 from checkpoint.lock import StoreLock
 
 
@@ -30,7 +29,7 @@ def staged_directory(target: Path, step: str) -> Iterator[StoreLayout]:
     target = target.absolute()
     check_vacant(target)
     layout = StoreLayout(target.with_name(f".{target.name}.{step}"))
-    layout.root.mkdir(parents=True, exist_ok=True)
+    make_directory(layout.root)
     with StoreLock(layout.lock):
         try:
             shutil.rmtree(layout.database, ignore_errors=True)
@@ -51,5 +50,4 @@ def write_commit_marker(file: Path, commit: Commit) -> None:
         witness.record(commit)
     finally:
         witness.close()
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
+    sync_file(file)

@@ -17,6 +17,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from checkpoint.layout import sync_directory
+
 MARKER_VERSION = 1
 _SLOT_BYTES = 512
 """One sector each: what a disk writes as a whole."""
@@ -68,6 +70,7 @@ class CommitMarker:
         self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         if os.fstat(self._descriptor).st_size < 2 * _SLOT_BYTES:
             os.pwrite(self._descriptor, bytes(2 * _SLOT_BYTES), 0)
+            sync_directory(file.parent)
 
     def record(self, commit: Commit) -> None:
         """Note a commit that is in the database. Not synced: being behind does no harm."""

@@ -50,6 +50,17 @@ class StoreFailed(StoreError):
     """The disk refused; nothing more is written until the store is opened again."""
 
 
+class StoreMoved(StoreFailed):
+    """The store's directory was moved, removed or replaced while this process holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} must stay where it was opened, but it was moved, removed or replaced: nothing "
+            "more is written; close it and open it where it is now"
+        )
+
+
 class StoreClosed(StoreError):
     """The store was used after `close`."""
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from checkpoint.errors import NotAStore, StoreDamaged
 
+BINDING_NAME = "rocksdict-config.json"
+"""A file that RocksDB's Python binding writes beside a database; nobody reads it."""
+
 
 class StoreLayout:
     """The files of a store."""
@@ -30,7 +33,7 @@ class StoreLayout:
         """Make the directory where there is none. Raises NotAStore where something else is."""
         if self.root.exists() and not self.root.is_dir():
             raise NotAStore(f"{self.root} is a file; a store is a directory")
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_directory(self.root)
         ours = {path.name for path in vars(self).values() if path is not self.root}
         present = {path.name for path in self.root.iterdir()}
         if present and not present & ours:
@@ -52,6 +55,11 @@ class StoreLayout:
             if self.database.exists() and leftover.exists():
                 shutil.rmtree(leftover)
 
+    def readable_database(self) -> Path:
+        """Return the database that `settle` would leave, which reading does not wait for."""
+        moved = (self.database, self.restoring, self.replaced)
+        return next((path for path in moved if path.exists()), self.database)
+
     def is_new(self) -> bool:
         """Whether no block can have been kept here yet. Raises StoreDamaged where some are gone.
 
@@ -66,10 +74,24 @@ class StoreLayout:
         return True
 
 
+def make_directory(directory: Path) -> None:
+    """Make a directory, and those above it, durably."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        sync_directory(made.parent)
+
+
 def rename(source: Path, target: Path) -> None:
     """Rename within one directory, durably."""
     source.rename(target)
     sync_directory(target.parent)
+
+
+def sync_file(file: Path) -> None:
+    """Force a file's content to the disk."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def sync_directory(directory: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checkpoint.errors import StoreLocked
+from checkpoint.errors import StoreLocked, StoreMoved
 
 _MAX_BYTES = 4096
 _MAX_COMMAND = 200
@@ -21,7 +21,9 @@ _MAX_COMMAND = 200
 class StoreLock:
     """Held from creation to `release`; the operating system lets go when the process dies.
 
-    The file stays behind, empty: removing it would let two processes lock two files.
+    The file stays behind, empty: removing it would let two processes lock two files. The lock is
+    on a file and not on a path: once the directory is moved, another process may make a store at
+    the same path. So whoever writes by a path calls `check` first, or writes to `follow` of it.
     """
 
     def __init__(self, file: Path) -> None:
@@ -33,8 +35,29 @@ class StoreLock:
             holder = _holder(os.pread(self._descriptor, _MAX_BYTES, 0))
             os.close(self._descriptor)
             raise StoreLocked(file.parent, *holder) from None
+        self._file, self._status = file, os.fstat(self._descriptor)
+        self._directory = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
         os.truncate(self._descriptor, 0)
         os.pwrite(self._descriptor, _describe_self(), 0)
+
+    def check(self) -> None:
+        """Raise StoreMoved unless the path still leads to the directory that is held."""
+        try:
+            found = self._file.stat()
+        except OSError:
+            raise StoreMoved(self._file.parent) from None
+        if not os.path.samestat(found, self._status):
+            raise StoreMoved(self._file.parent)
+
+    def follow(self, path: Path) -> Path:
+        """Return a path to the same file that stays true when the directory is moved.
+
+        It goes by the open directory where the system shows those (Linux); elsewhere it is `path`.
+        """
+        directory = Path(f"/proc/self/fd/{self._directory}")
+        if not directory.is_dir():
+            return path
+        return directory / path.relative_to(self._file.parent)
 
     def release(self) -> None:
         """Let others in; releasing twice does no harm."""
@@ -42,6 +65,7 @@ class StoreLock:
             return
         os.truncate(self._descriptor, 0)
         os.close(self._descriptor)
+        os.close(self._directory)
         self._descriptor = -1
 
     def __enter__(self) -> Self:

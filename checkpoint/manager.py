@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +14,14 @@ from pathlib import Path
 
 from checkpoint.errors import StoreFailed
 from checkpoint.head import FORMAT, Head
-from checkpoint.layout import StoreLayout, rename, sync_directory
+from checkpoint.layout import (
+    BINDING_NAME,
+    StoreLayout,
+    make_directory,
+    rename,
+    sync_directory,
+    sync_file,
+)
 from checkpoint.lock import StoreLock
 from checkpoint.manifest import (
     DATABASE_NAME,
@@ -53,7 +60,7 @@ class CheckpointManager:
         self._told: int | None = None
         self.metrics = CheckpointMetrics()
         self.directory = store.layout.checkpoints
-        self.directory.mkdir(exist_ok=True)
+        make_directory(self.directory)
         for path in self.directory.iterdir():
             if path.name.startswith((_MAKING, _REMOVING)):
                 shutil.rmtree(path)
@@ -80,6 +87,7 @@ class CheckpointManager:
 
         It is built under another name and appears with all its content, or not at all.
         """
+        self.store.check_place()
         existing = self.list()
         for info in existing:
             if self._is_of_head(info):
@@ -108,7 +116,7 @@ class CheckpointManager:
         """
         gone = _surplus(self.list(), self.keep)
         if not dry_run:
-            _remove_all(gone)
+            _remove_all(gone, self.store.check_place)
             self.metrics = replace(self.metrics, pruned=self.metrics.pruned + len(gone))
         return gone
 
@@ -139,6 +147,7 @@ class CheckpointManager:
     def _make(self, making: Path, existing: tuple[CheckpointInfo, ...]) -> CheckpointInfo:
         making.mkdir()
         head, sequence = self.store.checkpoint(making / DATABASE_NAME)
+        _settle_files(making / DATABASE_NAME)
         earlier = existing[-1] if existing else None
         manifest = Manifest(
             format=FORMAT,
@@ -158,6 +167,7 @@ class CheckpointManager:
             file.flush()
             os.fsync(file.fileno())
         sync_directory(making)
+        self.store.check_place()
         target = self._free_name(head)
         rename(making, target)
         return read_checkpoint(target)
@@ -168,6 +178,15 @@ class CheckpointManager:
         if target.exists():
             target = target.with_name(f"{target.name}-{head.block_hash.hex()[:8]}")
         return target
+
+
+def _settle_files(database: Path) -> None:
+    """Force to the disk what is not there yet: files that are shared were, when they were made."""
+    (database / BINDING_NAME).unlink(missing_ok=True)
+    for file in database.iterdir():
+        if file.stat().st_nlink == 1:
+            sync_file(file)
+    sync_directory(database)
 
 
 def prune_checkpoints(
@@ -185,9 +204,9 @@ def prune_checkpoints(
         raise ValueError(f"keep must be at least 1, not {keep}")
     if dry_run:
         return _surplus(list_checkpoints(path), keep)
-    with StoreLock(StoreLayout(path).lock):
+    with StoreLock(StoreLayout(path).lock) as lock:
         gone = _surplus(list_checkpoints(path), keep)
-        _remove_all(gone)
+        _remove_all(gone, lock.check)
     return gone
 
 
@@ -205,8 +224,9 @@ def _surplus(checkpoints: Sequence[CheckpointInfo], keep: int) -> tuple[Checkpoi
     return tuple(usable[:-keep])
 
 
-def _remove_all(checkpoints: Sequence[CheckpointInfo]) -> None:
+def _remove_all(checkpoints: Sequence[CheckpointInfo], check_place: Callable[[], None]) -> None:
     for info in checkpoints:
+        check_place()
         try:
             _remove(info)
         except OSError as error:

@@ -14,6 +14,7 @@ from blake3 import blake3
 from checkpoint.disk_usage import Usage, disk_usage
 from checkpoint.errors import StoreDamaged, StoreError, WrongFormat
 from checkpoint.head import FORMAT
+from checkpoint.layout import BINDING_NAME
 
 MANIFEST_NAME = "manifest.json"
 DATABASE_NAME = "db"
@@ -22,7 +23,10 @@ _DIRECTORY_NAME = re.compile(r"(\d{12})(-[0-9a-f]{8})?")
 
 
 class CheckpointFile(msgspec.Struct, frozen=True):
-    """One file of a checkpoint's database."""
+    """One file of a checkpoint's database.
+
+    Earlier versions listed what the binding writes too, which reading altered: it is passed over.
+    """
 
     name: str
     size: int
@@ -129,7 +133,7 @@ def check_files(info: CheckpointInfo) -> None:
     if problem is not None or info.manifest is None:
         raise StoreDamaged(problem or "it has no manifest", str(info.path))
     for file in info.manifest.files:
-        if file_digest(info.database / file.name) != file.digest:
+        if file.name != BINDING_NAME and file_digest(info.database / file.name) != file.digest:
             raise StoreDamaged("it was altered: its digest differs", str(info.database / file.name))
 
 
@@ -140,9 +144,10 @@ def first_wrong_file(info: CheckpointInfo) -> str | None:
     present = {}
     if info.database.is_dir():
         present = {entry.name: entry.stat().st_size for entry in os.scandir(info.database)}
+    present.pop(BINDING_NAME, None)
     for file in info.manifest.files:
         size = present.pop(file.name, None)
-        if size != file.size:
+        if size != file.size and file.name != BINDING_NAME:
             found = "is missing" if size is None else f"has {size} bytes"
             return f"{file.name} {found}, its manifest says {file.size} bytes"
     return f"{min(present)} is not in its manifest" if present else None

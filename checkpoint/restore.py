@@ -11,7 +11,7 @@ from pathlib import Path
 from checkpoint.atomic_directory import staged_directory, write_commit_marker
 from checkpoint.commit_marker import Commit, read_commit_marker
 from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
-from checkpoint.layout import StoreLayout, rename, sync_directory
+from checkpoint.layout import BINDING_NAME, StoreLayout, rename, sync_directory, sync_file
 from checkpoint.lock import StoreLock
 from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_checkpoints
 from checkpoint.metrics import stopwatch
@@ -44,12 +44,13 @@ def restore(
     if not layout.root.is_dir():
         raise NotAStore(f"{path} does not exist; give the path of a store")
     layout.prepare()
-    with StoreLock(layout.lock):
+    with StoreLock(layout.lock) as lock:
         info = choose_checkpoint(layout.root, height)
         try:
             layout.settle()
             with stopwatch() as watch:
                 _build(info, layout, progress)
+                lock.check()
                 _swap(layout)
         except OSError as error:
             raise StoreFailed(f"restoring {info.path}: {error}") from error
@@ -118,6 +119,8 @@ def copy_verified(info: CheckpointInfo, directory: Path, progress: Progress | No
     assert info.manifest is not None
     directory.mkdir()
     for file in info.manifest.files:
+        if file.name == BINDING_NAME:
+            continue
         _copy(info.database / file.name, directory / file.name)
     sync_directory(directory)
     _prove_database(info, directory, progress)
@@ -186,8 +189,7 @@ def _copy(source: Path, target: Path) -> None:
         except OSError:
             pass
     shutil.copyfile(source, target)
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(target)
 
 
 def _next_sequence(layout: StoreLayout) -> int:

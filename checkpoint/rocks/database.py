@@ -46,22 +46,25 @@ class Database:
         create: bool = False,
         read_only: bool = False,
         accept_loss: bool = False,
+        by: Path | None = None,
     ) -> None:
         """Open it. Read-only changes no file. Raises StoreDamaged or StoreFailed.
+
+        RocksDB goes `by` another path to the directory where one is given; errors name this one.
 
         A log record that was cut off at the end is what a kill leaves, and ignored. One that
         is wrong inside is refused, with the log left as it is; `accept_loss` goes back to the
         block before it and drops the rest.
         """
-        self._where = str(directory)
+        self._where, self._by = str(directory), str(by or directory)
         access = AccessType.read_only(False) if read_only else AccessType.read_write()
         cache = Cache(64 * _MEBIBYTE)
         families = {str(family): _family_options(family, cache) for family in Family}
         try:
             options = _database_options(create, accept_loss)
-            self._rocks: Rdict | None = Rdict(self._where, options, families, access)
+            self._rocks: Rdict | None = Rdict(self._by, options, families, access)
         except Exception as error:
-            raise _translated(error, self._where) from error
+            raise self._translated(error, self._where) from error
         self._readers = {
             name: self._rocks.get_column_family(name) for name in (*families, BOOKKEEPING)
         }
@@ -75,7 +78,7 @@ class Database:
         except StoreError:
             raise
         except Exception as error:
-            raise _translated(error, f"family {family}, key {key.hex()}") from error
+            raise self._translated(error, f"family {family}, key {key.hex()}") from error
         return value
 
     def iterate(self, family: str, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -104,7 +107,7 @@ class Database:
         try:
             self._rocks.write(batch, options)
         except Exception as error:
-            raise StoreFailed(f"{self._where}: {error}") from error
+            raise StoreFailed(f"{self._where}: {self._text(error)}") from error
 
     def checkpoint(self, directory: Path) -> None:
         """A copy of the database as it is, by hard links, in a directory that must not exist."""
@@ -113,7 +116,7 @@ class Database:
         try:
             Checkpoint(self._rocks).create_checkpoint(str(directory))
         except Exception as error:
-            raise _translated(error, f"checkpoint {directory}") from error
+            raise self._translated(error, f"checkpoint {directory}") from error
 
     def compact(self) -> None:
         """Give back the disk that deleted and overwritten entries still take."""
@@ -121,7 +124,7 @@ class Database:
             try:
                 reader.compact_range(None, None)
             except Exception as error:
-                raise _translated(error, f"compacting family {family}") from error
+                raise self._translated(error, f"compacting family {family}") from error
 
     def close(self) -> None:
         """Close it, and its lock with it; closing twice does no harm."""
@@ -135,6 +138,12 @@ class Database:
         self._readers.clear()
         self._handles.clear()
         self._rocks = None
+
+    def _translated(self, error: Exception, where: str) -> StoreError:
+        return _translated(self._text(error), where)
+
+    def _text(self, error: Exception) -> str:
+        return str(error).replace(self._by, self._where)
 
     def _reader(self, family: str) -> Rdict:
         try:
@@ -179,12 +188,11 @@ class _Cursor:
             iterator.status()
         except Exception as error:
             where = f"family {self._family}, at or after key {self._last.hex()}"
-            raise _translated(error, where) from error
+            raise _translated(str(error), where) from error
 
 
-def _translated(error: Exception, where: str) -> StoreError:
+def _translated(text: str, where: str) -> StoreError:
     """Our error for one of RocksDB's, which has a single type and puts its kind in the text."""
-    text = str(error)
     if text.startswith("Corruption") or "No such file" in text or "does not exist" in text:
         return StoreDamaged(text, where)
     if "Column famil" in text:  # one we know is not there, or there is one that we do not know

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from checkpoint.commit_marker import read_commit_marker
@@ -39,26 +41,40 @@ class ReadOnlyStore(Store):
         """Raises NotAStore, StoreDamaged (CommitsLost), WrongFormat."""
         self.path = Path(path)
         self.layout = StoreLayout(self.path)
-        if not self.layout.database.is_dir():
+        if not self.layout.readable_database().is_dir():
             raise NotAStore(f"{self.path} has no database; give the path of a store")
         self.undo_window = 0
         self._reader = self._open()
         self._oldest_undo = self._find_oldest_undo()
 
     def _open(self) -> RocksReader:
+        """Look until it adds up; what does not, with no writer and no change, is damage.
+
+        A writer in another process namespace has no process here: then only its files tell.
+        """
         for _ in range(_TRIES):
+            before = self._traces()
             try:
                 return self._look()
             except StoreDamaged:
-                if holder_of(self.layout.lock) is None:
+                if self._traces() == before and holder_of(self.layout.lock) is None:
                     raise
             time.sleep(_PAUSE)
         return self._look()
 
+    def _traces(self) -> tuple[object, ...]:
+        """Return what a writer changes with every commit, flush and merge."""
+        witness = read_commit_marker(self.layout.witness)
+        found = []
+        for path in (self.layout.root, self.layout.readable_database()):
+            with suppress(FileNotFoundError), os.scandir(path) as entries:
+                found += [_trace(entry) for entry in entries]
+        return witness, *sorted(found)
+
     def _look(self) -> RocksReader:
-        """What is there now, if it adds up."""
+        """Open what is there now, if it adds up."""
         seen = read_commit_marker(self.layout.witness)
-        reader = RocksReader(self.layout.database)
+        reader = RocksReader(self.layout.readable_database())
         try:
             check_database(reader, seen, None)
         except BaseException:
@@ -88,3 +104,11 @@ class ReadOnlyStore(Store):
 
     def _checkpoint_heights(self) -> list[int]:
         return usable_heights(self.path)
+
+
+def _trace(entry: os.DirEntry[str]) -> tuple[str, int, int, int]:
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return entry.name, 0, 0, 0
+    return entry.name, status.st_ino, status.st_size, status.st_mtime_ns

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from checkpoint.errors import StoreError
+from checkpoint.errors import StoreDamaged, StoreError, StoreFailed
 from checkpoint.families import HEAD_KEY, Family
 from checkpoint.head import Head
+from checkpoint.layout import BINDING_NAME
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
 from checkpoint.rocks.wal import check_wal
@@ -25,7 +30,8 @@ class RocksReader(StoreReader):
         """
         self.directory = directory
         check_wal(directory)
-        self._database = Database(directory, read_only=True, accept_loss=accept_loss)
+        with _mirror(directory) as links:
+            self._database = Database(directory, read_only=True, accept_loss=accept_loss, by=links)
         try:
             self._head = read_head(self._database)
             self.bookkeeping = Bookkeeping.read(self._database)
@@ -47,6 +53,30 @@ class RocksReader(StoreReader):
     def close(self) -> None:
         """Let go of the files."""
         self._database.close()
+
+
+@contextmanager
+def _mirror(directory: Path) -> Iterator[Path]:
+    """A private directory of links to the files of a database, for as long as opening takes.
+
+    The binding writes a file of its own wherever it opens a database, even to read it. Opening
+    reads the logs and opens every row file, so nothing goes by these links afterwards.
+    """
+    try:
+        links = Path(tempfile.mkdtemp(prefix="evm-dex-"))
+    except OSError as error:
+        raise StoreFailed(f"reading needs a temporary directory: {error}; set TMPDIR") from error
+    try:
+        for entry in os.scandir(directory.absolute()):
+            if entry.name not in (BINDING_NAME, "LOCK") and not entry.name.startswith("LOG"):
+                (links / entry.name).symlink_to(entry.path)
+        yield links
+    except FileNotFoundError as error:
+        raise StoreDamaged(f"the directory is missing: {error}", str(directory)) from error
+    except OSError as error:
+        raise StoreFailed(f"{directory}: {error}") from error
+    finally:
+        shutil.rmtree(links, ignore_errors=True)
 
 
 def read_head(database: Database) -> Head | None:

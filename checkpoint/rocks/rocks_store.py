@@ -89,6 +89,7 @@ class RocksStore(Store):
                 )
             expiring = self._expiring(batch)
             try:
+                self._lock.check()
                 self._commit(batch, expiring)
             except StoreClosed:
                 raise
@@ -109,13 +110,19 @@ class RocksStore(Store):
         with self._writing:
             if self._head is None:
                 raise StoreError(f"{self.path} has no block yet, so there is nothing to keep")
+            self._lock.check()
             self._database.checkpoint(directory)
             return self._head, self.sequence
 
     def compact(self) -> None:
         """Give back the disk that deleted entries still take. Raises StoreDamaged, StoreFailed."""
         with self._writing:
+            self._lock.check()
             self._database.compact()
+
+    def check_place(self) -> None:
+        """Raise StoreMoved unless the store is where it was opened."""
+        self._lock.check()
 
     def close(self) -> None:
         self._database.close()
@@ -128,7 +135,13 @@ class RocksStore(Store):
         new = self.layout.is_new()
         if not new:
             inspect_database(self.layout.database, seen, chain_id, accept_loss)
-        self._database = Database(self.layout.database, create=new, accept_loss=accept_loss)
+        self._database = Database(
+            self.layout.database,
+            create=new,
+            accept_loss=accept_loss,
+            # Also on closing RocksDB removes files, and they must be its own wherever they are.
+            by=self._lock.follow(self.layout.database),
+        )
         try:
             self._adopt(seen)
         except BaseException:

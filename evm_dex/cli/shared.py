@@ -82,14 +82,11 @@ def open_exclusive(path: Path) -> Iterator[Dex]:
 
 @contextmanager
 def open_readonly(path: Path) -> Iterator[Dex]:
-    """Open a chain to read it, also while another process holds it."""
+    """Open a chain to read it, also while another process holds it; changes no file."""
+    warn_if_locked(require(path))
     with ExitStack() as stack:
-        try:
-            dex = stack.enter_context(open_exclusive(path))
-        except StoreLocked as held:
-            warn_locked(held)
-            with errors().status("Reading the chain …"):
-                dex = stack.enter_context(evm_dex.open_beside(path))
+        with errors().status("Reading the chain …"):
+            dex = stack.enter_context(evm_dex.open_beside(path))
         yield dex
 
 

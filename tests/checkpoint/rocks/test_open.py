@@ -161,7 +161,7 @@ def corrupt(batch: BlockBatch, chain: FakeChain, how: str) -> None:
     elif how == "block above":
         batch.put(Family.HASHES, height_key(chain.height + 1), keccak(b"above"))
     elif how == "other root":
-        header = rlp.encode([b"", b"", b"", bytes(32)])
+        header = rlp.encode([bytes(32), b"", b"", bytes(32), *[b""] * 5])
         chain.head = type(chain.head)(
             CHAIN_ID, chain.height, keccak(header), chain.head.state_root, chain.commitment
         )

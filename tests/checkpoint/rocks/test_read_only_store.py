@@ -16,13 +16,14 @@ import evm_dex
 from checkpoint.commit_marker import Commit, CommitMarker
 from checkpoint.errors import CommitsLost, NotAStore, StoreError
 from checkpoint.families import Family
-from checkpoint.rocks import RocksStore
+from checkpoint.rocks import RocksStore, read_only_store
 from checkpoint.rocks.read_only_store import ReadOnlyStore
 from checkpoint.verify import verify_store
 from evm_dex.cli import app
 from evm_dex.errors import ChainStopped
 from tests.checkpoint.fake_chain import FakeChain, contents
 from tests.checkpoint.processes import start
+from tests.conftest import LONG
 
 runner = CliRunner()
 
@@ -101,6 +102,38 @@ def test_what_does_not_add_up_beside_a_writer_is_looked_at_again(tmp_path: Path)
         with closing(ReadOnlyStore(tmp_path)) as beside:
             assert beside.head() == chain.head
         later.join()
+
+
+def test_a_writer_whose_process_is_not_seen_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in another container: its lock file names a process of another namespace."""
+    chain = FakeChain()
+    with closing(RocksStore(tmp_path)) as store:
+        store.write(chain.block({(1, b"k"): b"1"}))
+    monkeypatch.setattr(read_only_store, "holder_of", lambda _: None)
+    heights = []
+    with start(WRITER, tmp_path) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        for _ in range(134 if LONG else 10):
+            with closing(ReadOnlyStore(tmp_path)) as beside:
+                head = beside.head()
+            assert head is not None
+            heights.append(head.height)
+        writer.kill()
+    assert heights == sorted(heights)
+
+
+def test_damage_is_told_soon_where_nobody_writes(tmp_path: Path) -> None:
+    with closing(RocksStore(tmp_path)) as store:
+        store.write(FakeChain().block({(1, b"k"): b"1"}))
+    for log in (tmp_path / "db").glob("*.log"):
+        log.unlink()
+    began = time.monotonic()
+    with pytest.raises(CommitsLost):
+        ReadOnlyStore(tmp_path)
+    assert time.monotonic() - began < 1
 
 
 def test_looking_changes_no_file_of_the_store(tmp_path: Path) -> None:
