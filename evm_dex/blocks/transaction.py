@@ -24,7 +24,8 @@ AccessList = tuple[tuple[Address, tuple[int, ...]], ...]
 
 _FEES = ("max_priority_fee_per_gas", "max_fee_per_gas")
 _CALL = ("gas", "to", "value", "data")
-_LAYOUTS: dict[int, tuple[str, ...]] = {
+LAYOUTS: dict[int, tuple[str, ...]] = {
+    # Names of a type's fields in the order of its RLP, but for the signature.
     0: ("nonce", "gas_price", *_CALL),
     1: ("chain_id", "nonce", "gas_price", *_CALL, "access_list"),
     2: ("chain_id", "nonce", *_FEES, *_CALL, "access_list"),
@@ -147,7 +148,7 @@ def _legacy_offset(chain_id: int | None) -> int:
 
 
 def _items(type_id: int, fields: dict[str, Any]) -> list[Any]:
-    return [_encode(name, fields[name]) for name in _LAYOUTS[type_id]]
+    return [_encode(name, fields[name]) for name in LAYOUTS[type_id]]
 
 
 def _raw(type_id: int, items: list[Any], signature: tuple[int, int, int]) -> bytes:
@@ -159,7 +160,7 @@ def _decode(raw: bytes, sender: Address | None) -> Transaction:
     if not raw:
         raise ValueError("it is empty")
     type_id = raw[0] if raw[0] < 0x80 else 0
-    layout = _LAYOUTS.get(type_id)
+    layout = LAYOUTS.get(type_id)
     if layout is None or (type_id == 0 and raw[0] == 0):
         raise ValueError(f"type {raw[0]} is unknown; types 1 to 4 and legacy are accepted")
     items = rlp.decode(raw[1:] if type_id else raw)

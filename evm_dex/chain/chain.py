@@ -13,8 +13,9 @@ from checkpoint.head import Head
 from checkpoint.metrics import RecoveryMetrics
 from checkpoint.overlay_store import OverlayStore
 from checkpoint.store_batch import BlockBatch
+from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_batch import block_batch
 from evm_dex.chain.block_builder import include_keeper, include_pending
@@ -124,7 +125,7 @@ class Chain(ChainReader):
 
     def send_raw(self, raw: bytes) -> Transaction:
         """Admit a transaction as it comes over the wire. Raises TransactionRejected."""
-        return self.send(decode(raw))
+        return self.send(decode_sent(raw))
 
     def send(self, transaction: Transaction) -> Transaction:
         """Admit a transaction and, when automining, put it into a block.

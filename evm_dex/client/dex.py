@@ -12,19 +12,20 @@ from checkpoint.store import Store
 from evm_dex.abi.artifact import Artifact, code_of, load_artifact
 from evm_dex.blocks.addresses import Account, AddressLike, HashLike, to_address, to_hash
 from evm_dex.blocks.dev_accounts import default_accounts
-from evm_dex.blocks.transaction import AccessList, Transaction, sign, unsigned
+from evm_dex.blocks.transaction import AccessList, Transaction
 from evm_dex.chain.block_store import BlockId, IncludedTransaction
 from evm_dex.chain.chain import Chain, MinedBlock
 from evm_dex.chain.genesis.resolved import decode_genesis
 from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.client.cheats.cheats import Cheats
 from evm_dex.client.contract import Contract
+from evm_dex.client.transaction_builder import complete, find_signer
 from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
 from evm_dex.errors import ChainError, TransactionRejected
 from evm_dex.evm.simulator import Call
 from precompiles.ledger.checks import check
 from precompiles.ledger.table import TableNumber
-from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
+from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS
 
 if TYPE_CHECKING:
     from checkpoint.manager import CheckpointManager
@@ -50,6 +51,7 @@ class Dex:
             manager.committed(head)  # makes up for a checkpoint that a kill prevented
         self.accounts = tuple(Account(account) for account in default_accounts())
         """The ten accounts of the test mnemonic, whose keys are at hand."""
+        self._signers = tuple(account.signer for account in self.accounts)
         self.spot = self.contract(SPOT_ADDRESS, "ISpot")
         """The spot exchange."""
         self.perp = self.contract(PERP_ADDRESS, "IPerp")
@@ -121,72 +123,50 @@ class Dex:
         nonce: int | None = None,
         gas_price: int | None = None,
         max_fee_per_gas: int | None = None,
-        max_priority_fee_per_gas: int = 0,
+        max_priority_fee_per_gas: int | None = None,
         access_list: AccessList = (),
     ) -> bytes:
         """Sign a transaction and hand it in; its hash. With automine it is mined on return.
 
-        It is of type 2 (EIP-1559) with a max fee of twice the base fee by default; a `gas_price`
-        makes it legacy. Raises TransactionRejected, or CallFailed from estimating its gas.
+        It is of type 2 (EIP-1559); by default it offers a priority fee of 1 gwei, and at most twice
+        the base fee beside it. A `gas_price` makes it legacy, or of type 1 with an access list.
+        Raises TransactionRejected, or CallFailed from estimating its gas.
         """
-        account = self._signing(sender)
-        raw_to = b"" if to is None else to_address(to)
-        address = to_address(account)
-        if gas is None:
-            call = Call(sender=address, to=raw_to, data=data, value=value, access_list=access_list)
-            gas = self.chain.estimate_gas(call)
-        fields: dict[str, Any] = {
-            "chain_id": self.chain.chain_id,
-            "nonce": self.chain.next_nonce(address) if nonce is None else nonce,
-            "gas": gas,
-            "to": raw_to,
-            "value": value,
+        if sender is None:
+            sender = self.accounts[0]
+        account = to_address(sender)
+        signers = (sender.signer,) if isinstance(sender, Account) else self._signers
+        sign = find_signer(self.chain, signers, account)
+        if sign is None:
+            raise TransactionRejected(
+                f"no key at hand for 0x{account.hex()}: give an Account, sign it and use "
+                "send_raw(), or call cheats.impersonate() first"
+            )
+        given = {
+            "to": b"" if to is None else to_address(to),
             "data": data,
-        }
-        if gas_price is not None:
-            return self._sign_and_send(account, 0, fields | {"gas_price": gas_price})
-        if max_fee_per_gas is None:
-            base_fee = self.chain.head.base_fee_per_gas
-            chosen = self.chain.settings.next_block.base_fee_per_gas or 0
-            max_fee_per_gas = max(2 * base_fee, chosen) + max_priority_fee_per_gas
-        fields |= {
+            "value": value,
+            "gas": gas,
+            "nonce": nonce,
+            "gas_price": gas_price,
             "max_fee_per_gas": max_fee_per_gas,
             "max_priority_fee_per_gas": max_priority_fee_per_gas,
-            "access_list": access_list,
+            "access_list": access_list or None,
         }
-        return self._sign_and_send(account, 2, fields)
-
-    def _signing(self, sender: Account | AddressLike | None) -> Account | Address:
-        """The account whose key signs, or an address that is impersonated.
-
-        Raises TransactionRejected for one that is neither.
-        """
-        if isinstance(sender, Account):
-            return sender
-        if sender is None:
-            return self.accounts[0]
-        wanted = to_address(sender)
-        for account in self.accounts:
-            if to_address(account) == wanted:
-                return account
-        if wanted in self.chain.settings.impersonation:
-            return wanted
-        raise TransactionRejected(
-            f"no key at hand for 0x{wanted.hex()}: give an Account, sign it and use send_raw(), or "
-            "call cheats.impersonate() first"
+        type_id, fields = complete(
+            self.chain,
+            account,
+            {name: value for name, value in given.items() if value is not None},
+            estimate=lambda: self.estimate_gas(
+                to=to, data=data, value=value, sender=account, access_list=access_list
+            ),
         )
-
-    def _sign_and_send(
-        self, account: Account | Address, type_id: int, fields: dict[str, Any]
-    ) -> bytes:
-        if isinstance(account, Account):
-            return self.chain.send(sign(account.signer, type_id, fields)).hash
-        return self.chain.send(unsigned(account, type_id, fields)).hash
+        return self.chain.send(sign(type_id, fields)).hash
 
     def send_raw(self, raw: bytes) -> bytes:
         """Hand in a signed transaction as it goes over the wire; its hash.
 
-        Raises TransactionRejected.
+        A blob transaction may come with its blobs. Raises TransactionRejected.
         """
         return self.chain.send_raw(raw).hash
 
@@ -247,10 +227,11 @@ class Dex:
         value: int = 0,
         sender: AddressLike | None = None,
         gas: int | None = None,
+        access_list: AccessList = (),
         block: BlockId = "latest",
     ) -> int:
         """A gas limit with which a transaction succeeds after a block. Raises CallFailed."""
-        return self.chain.estimate_gas(self._call(to, data, value, sender, gas), block)
+        return self.chain.estimate_gas(self._call(to, data, value, sender, gas, access_list), block)
 
     def _call(
         self,
@@ -259,6 +240,7 @@ class Dex:
         value: int,
         sender: AddressLike | None,
         gas: int | None,
+        access_list: AccessList = (),
     ) -> Call:
         return Call(
             sender=to_address(self.accounts[0] if sender is None else sender),
@@ -266,6 +248,7 @@ class Dex:
             data=data,
             value=value,
             gas=gas,
+            access_list=access_list,
         )
 
     # Reading

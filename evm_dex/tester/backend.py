@@ -14,13 +14,13 @@ from eth_tester.exceptions import BlockNotFound, TransactionNotFound, Validation
 import evm_dex
 from evm_dex.blocks.dev_accounts import Account
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.transaction import Transaction, decode, unsigned
+from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import IncludedTransaction
 from evm_dex.chain.chain_reader import StateReader
 from evm_dex.chain.genesis.genesis_file import GenesisSource
 from evm_dex.chain.snapshots import SnapshotId
+from evm_dex.client.transaction_builder import find_signer
 from evm_dex.errors import UnknownBlock, UnknownTransaction
-from evm_dex.evm.simulator import Call
 from evm_dex.tester.serializers import (
     Fields,
     Place,
@@ -29,14 +29,7 @@ from evm_dex.tester.serializers import (
     transaction_fields,
 )
 from evm_dex.tester.tester_genesis import tester_genesis
-from evm_dex.tester.transaction_dicts import (
-    Request,
-    complete,
-    signed_by,
-    type_of,
-    with_signature,
-    without_sidecar,
-)
+from evm_dex.tester.transaction_dicts import Request, call_of, complete_request, with_signature
 from evm_dex.tester.translate_errors import in_their_terms, read_raw
 from precompiles.types import ZERO_ADDRESS, Address
 
@@ -271,12 +264,10 @@ class Backend(BaseChainBackend):
 
         Those that are impersonated (`dex.cheats`) need no key.
         """
-        sender, fields = transaction["from"], self._complete(transaction)
-        for account in self._keys:
-            if account.address == sender:
-                return self._send(signed_by(account.signer, fields))
-        if sender in self.chain.settings.impersonation:
-            return self._send(unsigned(sender, type_of(fields), fields))
+        signers = (account.signer for account in self._keys)
+        sign = find_signer(self.chain, signers, transaction["from"])
+        if sign is not None:
+            return self._send(sign(*complete_request(self.chain, transaction)))
         raise ValidationError(
             'No valid "from" key was provided in the transaction which is required for '
             "transaction signing."
@@ -284,32 +275,23 @@ class Backend(BaseChainBackend):
 
     def send_signed_transaction(self, transaction: Request) -> bytes:
         """Take one that was signed, by its fields."""
-        return self._send(with_signature(self._complete(transaction)))
+        return self._send(with_signature(self.chain, transaction))
 
     def send_raw_transaction(self, raw_transaction: bytes) -> bytes:
         """Take one that was signed, as it goes over the wire, with its blobs or without."""
         with in_their_terms():
-            transaction = read_raw(without_sidecar(bytes(raw_transaction)))
+            transaction = read_raw(bytes(raw_transaction))
         return self._send(transaction)
 
     def estimate_gas(self, transaction: Request, block_number: BlockNumber = "latest") -> int:
         """A gas limit with which it succeeds. Raises what `call` raises."""
         with in_their_terms():
-            return self.chain.estimate_gas(_call(transaction), self.header(block_number).hash)
+            return self.chain.estimate_gas(call_of(transaction), self.header(block_number).hash)
 
     def call(self, transaction: Request, block_number: BlockNumber = "latest") -> bytes:
         """What it returns. Raises Failed with the contract's reason; Refused if it can't begin."""
         with in_their_terms():
-            return self.chain.call(_call(transaction), self.header(block_number).hash)
-
-    def _complete(self, transaction: Request) -> dict[str, Any]:
-        sender = transaction["from"]
-        return complete(
-            transaction,
-            chain_id=self.chain.chain_id,
-            nonce=self.chain.next_nonce(sender),
-            base_fee=self.chain.next_header().base_fee_per_gas,
-        )
+            return self.chain.call(call_of(transaction), self.header(block_number).hash)
 
     def _send(self, transaction: Transaction) -> bytes:
         with in_their_terms():
@@ -318,14 +300,3 @@ class Backend(BaseChainBackend):
 
 def _unknown(transaction_hash: bytes) -> TransactionNotFound:
     return TransactionNotFound(f"No transaction found for hash: 0x{transaction_hash.hex()}")
-
-
-def _call(transaction: Request) -> Call:
-    return Call(
-        sender=transaction.get("from", ZERO_ADDRESS),
-        to=transaction.get("to", b""),
-        data=transaction.get("data", b""),
-        value=transaction.get("value", 0),
-        gas=transaction.get("gas"),
-        access_list=transaction.get("access_list", ()),
-    )

@@ -10,7 +10,8 @@ from eth_utils.exceptions import ValidationError
 
 from checkpoint.trie.rlp import RLPError
 from evm_dex.abi.interface import Interface, exchange_error
-from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.blocks.blob_sidecar import decode_sent
+from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import (
     CallFailed,
     CallRefused,
@@ -75,7 +76,7 @@ def read_raw(raw: bytes) -> Transaction:
     if raw and 0x04 < raw[0] < 0x80:
         raise UnrecognizedTransactionType(raw[0], "types 1 to 4 and legacy are accepted")
     try:
-        return decode(raw)
+        return decode_sent(raw)
     except TransactionRejected as error:
         if isinstance(error.__cause__, RLPError):
             raise error.__cause__ from None

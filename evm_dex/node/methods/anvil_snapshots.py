@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from eth_hash.auto import keccak
 
+from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import ChainError, SnapshotLost, UnknownSnapshot
-from evm_dex.node.blob_sidecar import without_blobs
 from evm_dex.node.call_objects import Request, read_request
 from evm_dex.node.methods.anvil import check_blocks
 from evm_dex.node.node import Node
@@ -28,7 +28,7 @@ from evm_dex.node.rpc_types import (
     read_text,
     unchanged,
 )
-from evm_dex.node.tx_defaults import made
+from evm_dex.node.tx_defaults import build_transaction
 
 _logger = logging.getLogger(__name__)
 _MOST_TRANSACTIONS = 10_000
@@ -164,7 +164,7 @@ def _make_again(node: Node, old: Header, sent: list[bytes | Request]) -> None:
 
 
 def _ready(node: Node, sent: bytes | Request) -> Transaction:
-    return decode(without_blobs(sent)) if isinstance(sent, bytes) else made(node, sent)
+    return decode_sent(sent) if isinstance(sent, bytes) else build_transaction(node, sent)
 
 
 def _names_a_chain(options: Any) -> bool:

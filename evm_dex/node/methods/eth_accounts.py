@@ -16,7 +16,7 @@ from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import Json, transaction_object
 from evm_dex.node.rpc_types import Data, Hash, HexAddress, Kind, Quantity, data, shaped
-from evm_dex.node.tx_defaults import account_of, filled, made
+from evm_dex.node.tx_defaults import account_of, build_transaction, fill_defaults
 
 _RAW_AND_FIELDS = shaped("RawTransaction", "raw, the bytes, and tx, the fields")
 _MOST_TYPED_CHARACTERS = 1_000_000
@@ -41,7 +41,7 @@ TypedData = Annotated[
 @rpc("eth_sendTransaction")
 def send_transaction(node: Node, request: TransactionRequest) -> Hash:
     """Fill in, sign and hand in a transaction of an account at hand; its hash."""
-    return node.submit(made(node, request))
+    return node.submit(build_transaction(node, request))
 
 
 @rpc("eth_sendTransactionSync")
@@ -57,13 +57,13 @@ def send_transaction_sync(
 @rpc("eth_signTransaction")
 def sign_transaction(node: Node, request: TransactionRequest) -> Annotated[Json, _RAW_AND_FIELDS]:
     """Fill in and sign a transaction without handing it in."""
-    return _shown(made(node, request))
+    return _shown(build_transaction(node, request))
 
 
 @rpc("eth_fillTransaction")
 def fill_transaction(node: Node, request: TransactionRequest) -> Annotated[Json, _RAW_AND_FIELDS]:
     """Fill in what a transaction leaves open, for a wallet to sign: nonce, gas and fees."""
-    type_id, fields = filled(node, request)
+    type_id, fields = fill_defaults(node, request)
     assert request.sender is not None, "filling it refused"
     return _without_signature(unsigned(request.sender, type_id, fields))
 

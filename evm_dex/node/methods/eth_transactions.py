@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from eth_utils.address import to_checksum_address
 
+from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.body import StoredTransaction
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import IncludedTransaction
 from evm_dex.errors import UnknownTransaction
-from evm_dex.node.blob_sidecar import without_blobs
 from evm_dex.node.methods.eth_blocks import find_header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
@@ -50,7 +50,7 @@ Pool = Annotated[Json, shaped("Pool", "transactions that wait, by sender and non
 @rpc("eth_sendRawTransaction")
 def send_raw_transaction(node: Node, raw: Data) -> Hash:
     """Hand in a signed transaction; its hash. With automine it is in a block by then."""
-    return node.submit(decode(without_blobs(raw)))
+    return node.submit(decode_sent(raw))
 
 
 @rpc("eth_sendRawTransactionSync")
