@@ -32,14 +32,16 @@ IPerp constant PERP = IPerp(0x0000000000000000000000000000000000000d02);
 /// `size * price / baseUnit` rounded down, so that one side's profit is the other's loss exactly.
 /// Fees are on top, rounded up, from each side's account.
 ///
-/// Equity: cash, plus what every position is worth at the mark price, plus its funding. The value
-/// `size * mark / baseUnit` is rounded down with its sign: what is owned counts as a little less,
-/// what is owed as a little more. Funding too is rounded down: payers pay a little more.
+/// Equity: cash, plus what every position is worth at the oracle price, plus its funding. The value
+/// `size * price / baseUnit` is rounded down with its sign: what is owned counts as a little less,
+/// what is owed as a little more. Funding too is rounded down: payers pay a little more. While its
+/// price is stale a position counts at the last one, but for no more than it was entered for.
 ///
-/// Margin: a position of notional N, rounded up, needs as initial margin the larger of
-/// N / leverage, rounded up, and twice its maintenance margin. That is the sum over the market's
-/// tiers of the part of N in the tier / (2 * the tier's maximum leverage), rounded up. Equity
-/// below the maintenance margin makes a position liquidatable; equality does not.
+/// Margin: a position of notional N at the oracle price, rounded up, has as maintenance margin the
+/// sum over the market's tiers of the part of N in the tier / (2 * the tier's maximum leverage),
+/// and as initial margin the larger of N / leverage and twice that sum; each rounded up once.
+/// Equity below the maintenance margin makes a position liquidatable; equality does not. The mark
+/// price, which a thin book can bend, has no part in this.
 ///
 /// Positions: orders net into one position per user and market, cross or isolated as
 /// `setLeverage` says. `openPosition` makes a standalone position each time, with an id, a margin
@@ -78,17 +80,20 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// fees and funding.
     /// @custom:gas 80,000 + 40,000 per order met
     /// @custom:reverts PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely,
-    /// PositionBankrupt, InsufficientMargin (the account would be in debt)
+    /// StalePrice (where the vault would have to fill), PositionBankrupt, InsufficientMargin (the
+    /// account would be in debt)
     function closePosition(uint256 positionId) external returns (int256 pnl);
 
     /// @notice Closes a position whose margin no longer suffices; anyone may. With equity of at
     /// least two thirds of the maintenance margin it goes to the book, a large one by a fifth
-    /// first. Below that, or when nothing fills, the backstop account takes over at the mark
-    /// price, the insurance fund covering negative equity. What neither can take is closed against
-    /// the most profitable positions of the other side. A cross position stands for its whole
-    /// account.
+    /// first: the rest may follow after the cooldown, for as long as that took. Below that, or when
+    /// nothing fills, the backstop account takes over at the oracle price, the insurance fund
+    /// covering negative equity. What neither can take is closed at the oracle price against the
+    /// most profitable positions of the other side, which bears what is still missing: first from
+    /// what it has gained where the loss was made, then from whatever else it has. A cross position
+    /// stands for its whole account, whose positions at a stale price stay open.
     /// @return liquidationPrice Average price of what was closed of this position, rounded down;
-    /// the mark price where the book had no part in it.
+    /// the oracle price where the book had no part in it.
     /// @custom:gas 60,000 + 40,000 per order met, at most 50 of them + 30,000 per position that it
     /// is closed against
     /// @custom:reverts PositionNotFound, PositionNotOpen, StalePrice, NotLiquidatable,
@@ -120,7 +125,8 @@ interface IPerp is IPerpErrors, IPerpEvents {
             bool isOpen
         );
 
-    /// @notice What margin, liquidations, triggers and profits are reckoned with. Where the book
+    /// @notice What profits are shown at, triggers, slippage and price bands reckoned with, and
+    /// never further from the oracle price than the maintenance rate. Where the book
     /// has both sides, the median of: the oracle price plus the average distance of the book from
     /// it over 150 s; the median of best bid, best ask and last trade; and the external price or,
     /// without one, the book's average over 30 s. Otherwise the oracle price.
@@ -132,7 +138,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @notice What an open position is worth at the mark price; zeros for an ended one.
     /// @return value Its notional, rounded down.
     /// @return pnl Gain or loss by the price alone.
-    /// @return liquidationPrice The mark price at which it becomes liquidatable, all else equal;
+    /// @return liquidationPrice The oracle price at which it becomes liquidatable, all else equal;
     /// zero where there is none.
     /// @custom:gas 10,000
     /// @custom:reverts PositionNotFound
@@ -325,12 +331,13 @@ interface IPerp is IPerpErrors, IPerpEvents {
         external
         returns (OrderResult[] memory results);
 
-    /// @notice Leaves an order that is placed when the mark price reaches `triggerPrice`: at or
-    /// above it for a stop that buys and a take-profit that sells, at or below it for a stop that
-    /// sells and a take-profit that buys. `keep` fires it; its order has the same id. Margin is
-    /// looked at only then, and what the order is refused for ends it as REJECTED.
+    /// @notice Leaves an order that is placed when mark and oracle price have both reached
+    /// `triggerPrice`: at or above it for a stop that buys and a take-profit that sells, at or
+    /// below it for a stop that sells and a take-profit that buys. `keep` fires it; its order has
+    /// the same id. Margin is looked at only then, and what the order is refused for ends it as
+    /// REJECTED.
     /// @param size Size units. A reduce-only order is cut to the position when it fires.
-    /// @param triggerPrice Collateral units per `baseUnit`, of the mark.
+    /// @param triggerPrice Collateral units per `baseUnit`.
     /// @param limitPrice Of the order, GTC; zero for IOC within the market's slippage of the mark.
     /// @param isTakeProfit False is a stop.
     /// @return orderId As in `placeOrder`.

@@ -24,8 +24,8 @@ interface IPerpErrors is IExchangeErrors {
     error NotFeeder(address market, address caller, address feeder);
     /// No oracle price was ever posted.
     error NoOraclePrice(address market);
-    /// The last oracle price is older than `maxAge` seconds. Closing, reducing and cancelling go
-    /// on; what adds risk or takes money out waits for the next price.
+    /// The last oracle price is older than `maxAge` seconds. Reducing on the book and cancelling
+    /// go on; what adds risk, takes money out or trades with a vault waits for the next price.
     error StalePrice(address market, uint256 updatedAt, uint256 maxAge);
     /// The limit is too far from the mark price.
     error PriceOutOfBand(uint256 price, uint256 low, uint256 high);
@@ -64,7 +64,8 @@ interface IPerpErrors is IExchangeErrors {
 
     /// Equity covers the maintenance margin. Equality is enough.
     error NotLiquidatable(uint256 positionId, int256 equity, uint256 maintenanceMargin);
-    /// The mark price has not reached the liquidation price of a standalone position.
+    /// The oracle price, given as `markPrice`, has not reached a standalone position's liquidation
+    /// price.
     error PositionHealthy(uint256 positionId, uint256 markPrice, uint256 liquidationPrice);
     /// A part was liquidated; the rest has until `until` (seconds) to recover.
     error LiquidationCoolingDown(uint256 positionId, uint256 until);

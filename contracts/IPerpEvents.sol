@@ -81,7 +81,7 @@ interface IPerpEvents {
         uint128 clientOrderId
     );
 
-    /// The mark price reached a trigger. Its order has the same id, and comes next.
+    /// Mark and oracle price have reached a trigger. Its order has the same id, and comes next.
     event TriggerFired(uint256 indexed orderId, uint256 markPrice);
 
     // Positions
@@ -111,7 +111,7 @@ interface IPerpEvents {
 
     /// `stage` 1: closed in the book; 2: taken over by the backstop account; 3: closed against
     /// the most profitable positions of the other side. `price` is the average of what was
-    /// closed, the mark price in stages 2 and 3. `remainingEquity` is what is left behind it.
+    /// closed, the oracle price in stages 2 and 3. `remainingEquity` is what is left behind it.
     event Liquidated(
         uint256 indexed positionId,
         address indexed user,
@@ -122,7 +122,9 @@ interface IPerpEvents {
         int256 remainingEquity
     );
 
-    /// `positionId` was made smaller to close a bankrupt position against it.
+    /// `positionId` was made smaller to close a bankrupt position against it: at the oracle price,
+    /// but for what it bears of the loss. With a size of zero it bore `notional` of the loss
+    /// without being made smaller.
     event Deleveraged(
         uint256 indexed positionId,
         uint256 indexed bankruptPositionId,

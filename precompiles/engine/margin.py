@@ -109,10 +109,22 @@ def maintenance_deduction(tiers: Sequence[Tier], n: int) -> tuple[int, int]:
 def required_initial_margin(notional: int, leverage: int, tiers: Sequence[Tier]) -> int:
     """Initial margin at the account's `leverage`, in collateral, rounded up.
 
-    Never less than twice the maintenance margin, which within the first tier is the notional at
-    that tier's maximum leverage: so tiers cap leverage without a jump.
+    Never less than twice the exact maintenance margin, which within the first tier is the notional
+    at that tier's maximum leverage: so tiers cap leverage without a jump, and at its cap a leverage
+    asks for no more than its own margin.
     """
-    return max(initial_margin(notional, leverage), 2 * maintenance_margin(notional, tiers))
+    schedule = leverage_schedule(tuple(tiers))
+    doubled = ceil_divide(2 * schedule.numerator(notional), schedule.denominator)
+    return max(initial_margin(notional, leverage), doubled)
+
+
+def highest_leverage(notional: int, tiers: Sequence[Tier]) -> int:
+    """The highest leverage at which the tiers ask for nothing beyond `notional / leverage`.
+
+    `notional` is above 0.
+    """
+    schedule = leverage_schedule(tuple(tiers))
+    return floor_divide(notional * schedule.denominator, 2 * schedule.numerator(notional))
 
 
 @lru_cache(maxsize=1024)

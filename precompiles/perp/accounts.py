@@ -2,10 +2,15 @@
 
 An account's cross positions are judged together, in one pass over them; a position with its own
 collateral is judged alone.
+
+Margin is reckoned at the oracle's price, which no book can move (dYdX). A cross position whose
+price is stale counts at the last one, but never for more than it was entered for: a loss that was
+seen stays, and a gain that may be gone shields nobody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from precompiles.engine.funding import funding_change
@@ -24,7 +29,7 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
 from precompiles.perp.clock import prices_at
 from precompiles.perp.markets import tiers_of
-from precompiles.perp.oracle import require_fresh
+from precompiles.perp.oracle import is_fresh, require_fresh
 from precompiles.types import Address, PositionKind
 
 HEALTH_GAS = 300
@@ -65,7 +70,7 @@ class Health(NamedTuple):
 
 
 def cross_health(ledger: Ledger, user: Address, now: int) -> Health:
-    """An account's cash and cross positions together, at the mark prices of now."""
+    """An account's cash and cross positions together, at the oracle's prices."""
     perp = ledger.perp
     equity, initial, maintenance, notional = perp.cash(user), 0, 0, 0
     for position_id in perp.open_positions.cross.of(user):
@@ -88,7 +93,7 @@ def position_health(ledger: Ledger, position: Position, now: int) -> Health:
     """One position with its own cash; for a cross position its part in the account's health."""
     market = ledger.perp.markets.rows[position.asset]
     prices = prices_at(ledger, market, now)
-    notional = notional_up(position.size, prices.mark, market.base_unit)
+    notional = notional_up(position.size, prices.oracle, market.base_unit)
     tiers = tiers_of(market)
     if position.kind == PositionKind.STANDALONE:
         maintenance = divide_down(entry_margin(position), STANDALONE_MAINTENANCE)
@@ -103,9 +108,32 @@ def position_health(ledger: Ledger, position: Position, now: int) -> Health:
 
 
 def equity_of(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
-    """Cash, value at mark, and funding not settled yet."""
-    value = position_value(position.size, prices.mark, market.base_unit)
+    """Cash, value, and funding not settled yet."""
+    value = value_of(market, prices, position)
     return position.cash + value + funding_due(market, prices, position)
+
+
+def settled_cash(ledger: Ledger, unit: Sequence[Position]) -> int:
+    """The cash behind a unit's positions.
+
+    Cross positions of the same account that are not among them count as if they had never been
+    bought or sold.
+    """
+    first = unit[0]
+    if first.has_own_cash:
+        return first.cash
+    among = {position.id for position in unit}
+    ids = ledger.perp.open_positions.cross.of(first.owner)
+    others = sum(ledger.perp.positions.rows[i].signed_entry for i in ids if i not in among)
+    return ledger.perp.cash(first.owner) + others
+
+
+def value_of(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
+    """What a position counts for at the oracle's price, rounded down; see above for a stale one."""
+    value = position_value(position.size, prices.oracle, market.base_unit)
+    if is_fresh(market, prices, prices.time):
+        return value
+    return min(value, position.signed_entry)
 
 
 def funding_due(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
@@ -128,7 +156,7 @@ def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
     market = ledger.perp.markets.rows[position.asset]
     prices = prices_at(ledger, market, now)
     threshold = standalone_threshold(market, position)
-    if is_past_threshold(prices.mark, threshold, position.is_long):
+    if is_past_threshold(prices.oracle, threshold, position.is_long):
         return True
     # The threshold knows nothing of funding, which may have used the margin up as well.
     if position.margin + funding_due(market, prices, position) >= entry_margin(position):
@@ -150,6 +178,6 @@ def require_fresh_account(ledger: Ledger, user: Address, now: int) -> None:
 
 
 def standalone_threshold(market: PerpMarket, position: Position) -> int:
-    """The mark price at which a standalone position is liquidated: by entry and leverage alone."""
+    """The price at which a standalone position is liquidated: by entry and leverage alone."""
     entry = entry_price(position.size, position.entry_notional, market.base_unit)
     return threshold_price(entry, position.leverage, position.is_long)

@@ -62,7 +62,7 @@ def sell_on_book(
     is_partial = is_partial_first(market, own)
     if is_partial and execution.now < position.cooldown_until:
         raise LiquidationCoolingDown(position.id, position.cooldown_until)
-    if is_partial and position.cooldown_until == 0:
+    if is_partial and _is_first_step(market, position, execution.now):
         share = amount * PARTIAL_PERCENT // 100
         amount = max(min(market.lot, amount), share - share % market.lot)
     else:
@@ -98,6 +98,15 @@ def is_partial_first(market: PerpMarket, own: Health) -> bool:
     return 0 < market.partial_notional < own.notional
 
 
+def _is_first_step(market: PerpMarket, position: Position, now: int) -> bool:
+    """Whether a large position loses a part only.
+
+    The rest may follow for as long as the cooldown took; after that it has recovered once, and
+    begins again.
+    """
+    return position.cooldown_until == 0 or now > position.cooldown_until + market.cooldown
+
+
 def equity_left(
     ledger: Ledger, execution: Execution, market: PerpMarket, position: Position
 ) -> int:
@@ -121,9 +130,9 @@ def _trade_away(
 
     Returns it, with what the position's own cash paid out to the account meanwhile.
     """
-    mark = ledger.perp.prices.rows[market.asset].mark
+    oracle = ledger.perp.prices.rows[market.asset].oracle
     spendable = max(0, spendable - ROUNDING_RESERVE)
-    price = bankruptcy_price(position.size, mark, spendable, market.base_unit)
+    price = bankruptcy_price(position.size, oracle, spendable, market.base_unit)
     price = max(1, min(MAX_PERP_VALUE, price))
     acting = execution.acting_for(position.owner)
     request = OrderRequest(

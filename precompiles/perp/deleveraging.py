@@ -1,20 +1,28 @@
-"""Closing what nobody takes over against the positions that profit most from it.
+"""Closing what nobody takes over against the other side's positions.
 
-The bankrupt unit ends without debt as far as its counterparties can bear it: they close at
-mark, less their share of what the unit lacks, never into debt of their own. What then remains is
-recorded as a deficit, so that no account is left below zero and nothing is made from nothing.
+They close at the oracle's price, the highest ranked first, and the other side bears what the
+bankrupt unit lacks: profit made in the markets where it lost, then whatever else it has. Within
+each of these everybody gives the same share, and nobody is left in debt. What then remains is
+recorded as a deficit, so that nothing is made from nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from precompiles.engine.deleveraging import rank
+from precompiles.engine.position import unrealized_pnl
 from precompiles.engine.rounding import divide_down, divide_up
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp.records import PerpMarket, Position
-from precompiles.perp.accounts import HEALTH_GAS, unit_health
+from precompiles.ledger.perp.indexes import unit_key
+from precompiles.ledger.perp.records import Position
+from precompiles.perp.accounts import HEALTH_GAS, funding_due, settled_cash, unit_health, value_of
 from precompiles.perp.events import Deleveraged
 from precompiles.perp.insurance import cover
 from precompiles.perp.positions import reduce
@@ -22,77 +30,84 @@ from precompiles.types import Address, PositionStatus
 
 DELEVERAGE_GAS = 30_000
 """For each position that is closed against a bankrupt one."""
+SHARE_GAS = 10_000
+"""For each position that bears a part of a loss without being closed for it."""
 MOST_COUNTERPARTIES = 100
-"""Positions closed against one bankrupt position in a call; what is left waits for another."""
+"""Positions closed against one bankrupt unit in a call, and positions that bear its loss; what is
+left open waits for another call."""
 ROUNDING_RESERVE = 2
-"""Collateral units that a counterparty keeps, since closing rounds against it."""
+"""Collateral units that a unit keeps for each of its positions, since closing rounds against it."""
 
 
-class Shortfall(NamedTuple):
-    """What a bankrupt unit lacks, and what of it is not borne yet."""
+class Match(NamedTuple):
+    """A part of a bankrupt position and who closes it."""
 
-    total: int
+    bankrupt: Position
+    counterparty: Position
+    amount: int
     notional: int
-    """Of all positions of the unit, over which it is shared."""
-    left: int
+    """At the oracle's price, rounded down."""
 
 
-def deleverage(ledger: Ledger, execution: Execution, unit: list[Position], missing: int) -> None:
-    """Close the positions of a unit that lacks `missing` collateral at the mark prices."""
-    notional = sum(_notional(ledger, position, abs(position.size)) for position in unit)
-    shortfall = Shortfall(missing, notional, missing)
+@dataclass(slots=True)
+class Bearers:
+    """The other side of a bankrupt unit's positions, and what each has to give."""
+
+    purses: dict[bytes, int] = field(default_factory=dict)
+    """By unit: its equity, less what it keeps for rounding and has given."""
+    shares: Counter[int] = field(default_factory=Counter)
+    """By position: what it gives."""
+
+    def bear(self, left: int, wanted: Iterable[tuple[Position, int]]) -> int:
+        """Let positions give up to what is wanted of each, the same part; what is still left."""
+        purses = dict(self.purses)
+        offers: list[tuple[Position, int]] = []
+        for position, most in wanted:
+            offer = min(most, purses[unit_key(position)])
+            if offer > 0:
+                purses[unit_key(position)] -= offer
+                offers.append((position, offer))
+        offers.sort(key=lambda offer: -offer[1])
+        del offers[MOST_COUNTERPARTIES:]
+        total = sum(offer for _, offer in offers)
+        loss = min(left, total)
+        unpaid = loss
+        for position, offer in offers:
+            share = min(unpaid, divide_up(loss * offer, total))
+            unpaid -= share
+            self.shares[position.id] += share
+            self.purses[unit_key(position)] -= share
+        return left - loss
+
+
+def deleverage(ledger: Ledger, execution: Execution, unit: list[Position]) -> None:
+    """Close the positions of a unit, whose prices are fresh, as far as its counterparties go."""
+    bearers = Bearers()
+    others: list[Position] = []
+    matches: list[Match] = []
     for position in unit:
-        shortfall = _close(ledger, execution, position, shortfall)
+        ranked = _ranked(ledger, execution, bearers, position)
+        others += ranked
+        matches += _matches(ledger, position, ranked)
+    del matches[MOST_COUNTERPARTIES:]
+    _share_loss(ledger, bearers, unit, matches, others)
+    counterparties = {match.counterparty.id for match in matches}
+    for other in others:
+        if bearers.shares[other.id] and other.id not in counterparties:
+            execution.charge(SHARE_GAS)
+            _collect(ledger, execution, other, unit, bearers.shares[other.id])
+    for match in matches:
+        execution.charge(DELEVERAGE_GAS)
+        _close(ledger, execution, match, unit, bearers.shares[match.counterparty.id])
     _write_off(ledger, execution, unit[0].owner)
 
 
-def _close(
-    ledger: Ledger, execution: Execution, bankrupt: Position, shortfall: Shortfall
-) -> Shortfall:
-    """Close one position against those of the other side, the highest ranked first."""
-    market = ledger.perp.markets.rows[bankrupt.asset]
-    left = abs(bankrupt.size)
-    for position_id in _ranked(ledger, execution, market, bankrupt)[:MOST_COUNTERPARTIES]:
-        execution.charge(DELEVERAGE_GAS)
-        counterparty = ledger.perp.positions.rows[position_id]
-        amount = min(left, abs(counterparty.size))
-        notional = _notional(ledger, bankrupt, amount)
-        extra = _share(ledger, execution, counterparty, shortfall, notional)
-        shortfall = shortfall._replace(left=shortfall.left - extra)
-        paid = notional + extra if bankrupt.is_long else notional - extra
-        current = ledger.perp.positions.rows[bankrupt.id]
-        reduce(
-            ledger,
-            execution,
-            market,
-            current,
-            amount,
-            paid,
-            ended_as=PositionStatus.LIQUIDATED,
-            is_forced=True,
-        )
-        reduce(ledger, execution, market, counterparty, amount, paid, is_forced=True)
-        _write_off(ledger, execution, counterparty.owner)
-        execution.events.append(Deleveraged(position_id, bankrupt.id, amount, paid))
-        left -= amount
-        if left == 0:
-            break
-    return shortfall
-
-
-def _write_off(ledger: Ledger, execution: Execution, user: Address) -> None:
-    """Cover the debt of an account that has nothing left which could make up for it."""
-    debt = -ledger.perp.cash(user)
-    if debt > 0 and not ledger.perp.open_positions.cross.of(user):
-        cover(ledger, execution, debt)
-        ledger.perp.change_cash(user, debt)
-
-
 def _ranked(
-    ledger: Ledger, execution: Execution, market: PerpMarket, bankrupt: Position
-) -> list[int]:
+    ledger: Ledger, execution: Execution, bearers: Bearers, bankrupt: Position
+) -> list[Position]:
     """Positions of the other side, by profit and leverage, then by id."""
-    mark = ledger.perp.prices.rows[market.asset].mark
+    market = ledger.perp.markets.rows[bankrupt.asset]
+    oracle = ledger.perp.prices.rows[bankrupt.asset].oracle
     ranks: list[tuple[int, int]] = []
     ids = ledger.perp.open_positions.by_market.of(market.asset)
     execution.charge(HEALTH_GAS * len(ids))
@@ -101,27 +116,132 @@ def _ranked(
         if position.is_long == bankrupt.is_long:
             continue
         equity = unit_health(ledger, position, execution.now).equity
-        place = rank(position.size, position.entry_notional, mark, market.base_unit, equity)
+        purse = bearers.purses.get(unit_key(position), equity)
+        bearers.purses[unit_key(position)] = purse - ROUNDING_RESERVE
+        place = rank(position.size, position.entry_notional, oracle, market.base_unit, equity)
         ranks.append((-place, position_id))
-    return [position_id for _, position_id in sorted(ranks)]
+    return [ledger.perp.positions.rows[position_id] for _, position_id in sorted(ranks)]
 
 
-def _share(
+def _matches(ledger: Ledger, bankrupt: Position, ranked: list[Position]) -> list[Match]:
+    """Who closes how much of a position, in the order of their ranks."""
+    market = ledger.perp.markets.rows[bankrupt.asset]
+    oracle = ledger.perp.prices.rows[bankrupt.asset].oracle
+    matches: list[Match] = []
+    left = abs(bankrupt.size)
+    for counterparty in ranked:
+        if left == 0:
+            break
+        amount = min(left, abs(counterparty.size))
+        notional = divide_down(amount * oracle, market.base_unit)
+        matches.append(Match(bankrupt, counterparty, amount, notional))
+        left -= amount
+    return matches
+
+
+def _share_loss(
     ledger: Ledger,
-    execution: Execution,
-    counterparty: Position,
-    shortfall: Shortfall,
-    notional: int,
-) -> int:
-    """What a counterparty gives for the part it closes, rounded up, within what it has."""
-    if shortfall.left == 0:
-        return 0
-    share = divide_up(shortfall.total * notional, max(1, shortfall.notional))
-    equity = unit_health(ledger, counterparty, execution.now).equity
-    return min(shortfall.left, share, notional, max(0, equity - ROUNDING_RESERVE))
+    bearers: Bearers,
+    unit: list[Position],
+    matches: list[Match],
+    others: list[Position],
+) -> None:
+    """Divide what a unit will lack among the other side."""
+    missing = _missing(ledger, unit, matches)
+    losing = {position.asset for position in unit if _profit(ledger, position) < 0}
+    losing = losing or {position.asset for position in unit}  # then funding has eaten it up
+    profits = {o.id: max(0, _profit(ledger, o)) for o in others if o.asset in losing}
+    closed: list[tuple[Position, int]] = []
+    for _, other, amount, _ in matches:
+        part = divide_down(profits.get(other.id, 0) * amount, abs(other.size))
+        closed.append((other, part))
+    missing = bearers.bear(missing, closed)
+    missing = bearers.bear(
+        missing,
+        [(o, profits[o.id] - bearers.shares[o.id]) for o in others if o.id in profits],
+    )
+    bearers.bear(missing, [(other, bearers.purses[unit_key(other)]) for other in others])
 
 
-def _notional(ledger: Ledger, position: Position, amount: int) -> int:
+def _profit(ledger: Ledger, position: Position) -> int:
+    """What the price has gained or lost on a position."""
     market = ledger.perp.markets.rows[position.asset]
-    mark = ledger.perp.prices.rows[position.asset].mark
-    return divide_down(amount * mark, market.base_unit)
+    oracle = ledger.perp.prices.rows[position.asset].oracle
+    return unrealized_pnl(position.size, position.entry_notional, oracle, market.base_unit)
+
+
+def _missing(ledger: Ledger, unit: list[Position], matches: list[Match]) -> int:
+    """What a unit lacks once its matches have closed at their notionals.
+
+    A part of it, rounded up, where they do not close all of it.
+    """
+    equity = settled_cash(ledger, unit)
+    closed: Counter[int] = Counter()
+    for bankrupt, _, amount, notional in matches:
+        equity += notional if bankrupt.is_long else -notional
+        closed[bankrupt.id] += amount
+    done = total = 0
+    for position in unit:
+        market = ledger.perp.markets.rows[position.asset]
+        prices = ledger.perp.prices.rows[position.asset]
+        equity += funding_due(market, prices, position)
+        left = abs(position.size) - closed[position.id]
+        done += closed[position.id] * prices.oracle
+        total += abs(position.size) * prices.oracle
+        if left:
+            rest = replace(position, size=left if position.is_long else -left)
+            equity += value_of(market, prices, rest)
+    return divide_up(max(0, -equity) * done, total)
+
+
+def _close(
+    ledger: Ledger, execution: Execution, match: Match, unit: list[Position], share: int
+) -> None:
+    """Carry out a match, at a price by which the counterparty bears its share.
+
+    A short buys at no price below 0; what is more than that is collected.
+    """
+    bankrupt, counterparty, amount, notional = match
+    market = ledger.perp.markets.rows[bankrupt.asset]
+    if bankrupt.is_long:
+        notional += share
+    else:
+        if share > notional:
+            _collect(ledger, execution, counterparty, unit, share - notional)
+            counterparty = ledger.perp.positions.rows[counterparty.id]
+        notional = max(0, notional - share)
+    reduce(
+        ledger,
+        execution,
+        market,
+        ledger.perp.positions.rows[bankrupt.id],
+        amount,
+        notional,
+        ended_as=PositionStatus.LIQUIDATED,
+        is_forced=True,
+        keeps_margin=True,
+    )
+    reduce(ledger, execution, market, counterparty, amount, notional, is_forced=True)
+    _write_off(ledger, execution, counterparty.owner)
+    execution.events.append(Deleveraged(counterparty.id, bankrupt.id, amount, notional))
+
+
+def _collect(
+    ledger: Ledger, execution: Execution, bearer: Position, unit: list[Position], amount: int
+) -> None:
+    """Move collateral from behind a position to a bankrupt unit."""
+    for position, change in ((bearer, -amount), (unit[0], amount)):
+        if position.has_own_cash:
+            now = ledger.perp.positions.rows[position.id]
+            ledger.perp.positions.put(now.id, replace(now, cash=now.cash + change))
+        else:
+            ledger.perp.change_cash(position.owner, change)
+    execution.events.append(Deleveraged(bearer.id, unit[0].id, 0, amount))
+
+
+def _write_off(ledger: Ledger, execution: Execution, user: Address) -> None:
+    """Cover the debt of an account that has nothing left which could make up for it."""
+    debt = -ledger.perp.cash(user)
+    if debt > 0 and not ledger.perp.open_positions.cross.of(user):
+        cover(ledger, execution, debt)
+        ledger.perp.change_cash(user, debt)

@@ -113,7 +113,7 @@ class Liquidated(Event, frozen=True):
 
 
 class Deleveraged(Event, frozen=True):
-    """A position was closed against one that went bankrupt."""
+    """A position was closed against one that went bankrupt, or gave to it with a size of 0."""
 
     position_id: Indexed[Uint256]
     bankrupt_position_id: Indexed[Uint256]

@@ -1,4 +1,4 @@
-"""What has to be done when the mark price has moved: triggers to fire, accounts to liquidate."""
+"""What has to be done when a price has moved: triggers to fire, accounts to liquidate."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from precompiles.perp.accounts import (
     is_in_danger,
     standalone_threshold,
     unit_health,
+    value_of,
 )
 from precompiles.perp.clock import prices_at, touch
 from precompiles.perp.liquidation import LIQUIDATE_GAS, is_liquidatable_now, liquidate
@@ -83,8 +84,9 @@ def find_due(ledger: Ledger, now: int, limit: int) -> Due:
     for market in perp.markets.rows.values():
         prices = prices_at(ledger, market, now)
         if is_fresh(market, prices, now):
-            triggers.extend(perp.waiting_triggers.due(market.asset, prices.mark))
-            units |= perp.watchlist.endangered(market.asset, prices.mark)
+            lowest, highest = sorted((prices.mark, prices.oracle))
+            triggers.extend(perp.waiting_triggers.due(market.asset, lowest, highest))
+            units |= perp.watchlist.endangered(market.asset, prices.oracle)
         funded |= _funded_since(ledger, market, prices)
     in_danger = _first_in_danger(ledger, units | funded, funded, now, limit)
     return Due(sorted(triggers)[:limit], in_danger)
@@ -148,21 +150,32 @@ def _members(ledger: Ledger, unit: bytes) -> list[Position]:
 
 
 def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
-    """For each position of a safe unit the mark price up to which the unit is surely safe.
+    """For each position of a safe unit the oracle price up to which the unit is surely safe.
 
     A price that moves against a position by d costs it |size| * d / base_unit, and its
     maintenance margin grows by at most half of that. Each position may use up its share of what
-    the unit has to spare, less two units for rounding.
+    the unit has to spare, less two units for rounding. What several positions have gained is not
+    to spare: it counts no more once its price is stale.
     """
-    share = unit_health(ledger, positions[0], now).spare // len(positions) - 2
+    spare = unit_health(ledger, positions[0], now).spare
+    if len(positions) > 1:
+        spare -= sum(_gain(ledger, position, now) for position in positions)
+    share = spare // len(positions) - 2
     return [_alarm(ledger, position, share, now) for position in positions]
+
+
+def _gain(ledger: Ledger, position: Position, now: int) -> int:
+    """What a position counts for beyond what it was entered for."""
+    market = ledger.perp.markets.rows[position.asset]
+    value = value_of(market, prices_at(ledger, market, now), position)
+    return max(0, value - position.signed_entry)
 
 
 def _alarm(ledger: Ledger, position: Position, share: int, now: int) -> Alarm:
     market = ledger.perp.markets.rows[position.asset]
     prices = prices_at(ledger, market, now)
     distance = max(0, 2 * share * market.base_unit // (3 * abs(position.size)))
-    price = prices.mark - distance if position.is_long else prices.mark + distance
+    price = prices.oracle - distance if position.is_long else prices.oracle + distance
     if position.kind == PositionKind.STANDALONE:
         threshold = standalone_threshold(market, position)
         if position.margin + funding_due(market, prices, position) >= entry_margin(position):

@@ -1,13 +1,15 @@
 """Taking positions from accounts that cannot keep them: the book, the backstop, deleveraging.
 
 What is judged and taken together is a *unit*: a position with its own collateral, or all cross
-positions of an account. Rules: `engine.liquidation`, and Hyperliquid's order of stages.
+positions of an account. Those whose price is stale count (see `accounts`) and stay with their
+owner. Rules: `engine.liquidation`, and Hyperliquid's order of stages, at the oracle's price.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
+from precompiles.engine.rounding import divide_up
 from precompiles.errors import (
     NotLiquidatable,
     PositionBankrupt,
@@ -20,10 +22,13 @@ from precompiles.perp.accounts import (
     HEALTH_GAS,
     Health,
     charged_health,
+    funding_due,
     is_in_danger,
     position_health,
+    settled_cash,
     standalone_threshold,
     unit_health,
+    value_of,
 )
 from precompiles.perp.book_liquidation import Stage, equity_left, is_partial_first, sell_on_book
 from precompiles.perp.clock import prices_at, touch
@@ -44,25 +49,25 @@ LIQUIDATE_GAS = 60_000
 def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
     """Liquidate a position, or the account behind it; anyone may. Returns the price.
 
-    The average price on the book, otherwise the mark. Raises PositionNotFound, PositionNotOpen,
-    NoOraclePrice, StalePrice, NotLiquidatable, PositionHealthy or LiquidationCoolingDown.
+    The average price on the book, otherwise the oracle's. Raises PositionNotFound,
+    PositionNotOpen, NoOraclePrice, StalePrice, NotLiquidatable, PositionHealthy or
+    LiquidationCoolingDown.
     """
     position = require_open(ledger, position_id)
-    unit = unit_members(ledger, position)
-    execution.charge(HEALTH_GAS * len(unit))
-    for member in unit:
-        market = ledger.perp.markets.rows[member.asset]
-        require_fresh(market, touch(ledger, execution, market), execution.now)
     market = ledger.perp.markets.rows[position.asset]
+    require_fresh(market, touch(ledger, execution, market), execution.now)
+    members = unit_members(ledger, position)
+    execution.charge(HEALTH_GAS * len(members))
+    for member in members:
+        touch(ledger, execution, ledger.perp.markets.rows[member.asset])
     health = unit_health(ledger, position, execution.now)
     _require_danger(ledger, execution, market, position, health)
     if is_for_book(health):
         price = sell_on_book(ledger, execution, market, position, health)
         if price is not None:
             return price
-    mark = ledger.perp.prices.rows[market.asset].mark
-    _take_unit(ledger, execution, unit, health.equity)
-    return mark
+    _take_unit(ledger, execution, [member for member in members if _is_fresh(ledger, member)])
+    return ledger.perp.prices.rows[market.asset].oracle
 
 
 def unit_members(ledger: Ledger, position: Position) -> list[Position]:
@@ -74,17 +79,15 @@ def unit_members(ledger: Ledger, position: Position) -> list[Position]:
 
 
 def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
-    """Whether `liquidate` would do something: danger, fresh prices, no cooldown."""
-    for member in unit_members(ledger, position):
-        market = ledger.perp.markets.rows[member.asset]
-        if not is_fresh(market, prices_at(ledger, market, now), now):
-            return False
+    """Whether `liquidate` would do something: danger, a fresh price, no cooldown."""
+    market = ledger.perp.markets.rows[position.asset]
+    if not is_fresh(market, prices_at(ledger, market, now), now):
+        return False
     if not is_in_danger(ledger, position, now):
         return False
     health = unit_health(ledger, position, now)
     if not is_for_book(health):
         return True
-    market = ledger.perp.markets.rows[position.asset]
     own = position_health(ledger, position, now)
     return not (is_partial_first(market, own) and now < position.cooldown_until)
 
@@ -100,21 +103,28 @@ def _require_danger(
     if is_in_danger(ledger, position, execution.now):
         return
     if position.kind == PositionKind.STANDALONE:
-        mark = ledger.perp.prices.rows[market.asset].mark
-        raise PositionHealthy(position.id, mark, standalone_threshold(market, position))
+        oracle = ledger.perp.prices.rows[market.asset].oracle
+        raise PositionHealthy(position.id, oracle, standalone_threshold(market, position))
     raise NotLiquidatable(position.id, health.equity, health.maintenance)
 
 
-def _take_unit(ledger: Ledger, execution: Execution, unit: list[Position], equity: int) -> None:
-    """Give all of a unit to the backstop, or close it against profitable positions."""
-    if equity < 0:
-        paid = pay_out(ledger, execution, -equity)
-        equity += paid
+def _is_fresh(ledger: Ledger, position: Position) -> bool:
+    """Whether a position's price, brought up to date, can be traded at."""
+    prices = ledger.perp.prices.rows[position.asset]
+    return is_fresh(ledger.perp.markets.rows[position.asset], prices, prices.time)
+
+
+def _take_unit(ledger: Ledger, execution: Execution, unit: list[Position]) -> None:
+    """Give all of a unit to the backstop, or close it against the other side's positions."""
+    missing = max(0, -_settled_equity(ledger, unit))
+    if missing:
+        paid = pay_out(ledger, execution, missing)
+        missing -= paid
         unit = _add_cash(ledger, unit, paid)
     stage = Stage.BACKSTOP
-    if equity < 0 or not _hand_over(ledger, execution, unit):
+    if missing or not _hand_over(ledger, execution, unit):
         stage = Stage.DELEVERAGING
-        deleverage(ledger, execution, unit, max(0, -equity))
+        deleverage(ledger, execution, unit)
     for position in unit:
         market = ledger.perp.markets.rows[position.asset]
         sweep(ledger, execution, market)
@@ -126,11 +136,21 @@ def _take_unit(ledger: Ledger, execution: Execution, unit: list[Position], equit
                 position.owner,
                 execution.caller,
                 abs(position.size) - left,
-                ledger.perp.prices.rows[market.asset].mark,
+                ledger.perp.prices.rows[market.asset].oracle,
                 stage,
                 equity_left(ledger, execution, market, position),
             )
         )
+
+
+def _settled_equity(ledger: Ledger, unit: list[Position]) -> int:
+    """What would be left of a unit once all of it is closed at the oracle's prices."""
+    equity = settled_cash(ledger, unit)
+    for position in unit:
+        market = ledger.perp.markets.rows[position.asset]
+        prices = ledger.perp.prices.rows[position.asset]
+        equity += value_of(market, prices, position) + funding_due(market, prices, position)
+    return equity
 
 
 def _add_cash(ledger: Ledger, unit: list[Position], amount: int) -> list[Position]:
@@ -146,12 +166,17 @@ def _add_cash(ledger: Ledger, unit: list[Position], amount: int) -> list[Positio
 
 
 def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bool:
-    """Let the backstop account take a unit over at mark, with the cash behind it, if it can."""
+    """Let the backstop account take a unit over at the oracle's price, if it can.
+
+    With it goes the cash behind it; of an account that keeps positions whose prices are stale,
+    their share stays, by maintenance margin.
+    """
     backstop, owner = ledger.perp.settings.backstop, unit[0].owner
     if backstop in (ZERO_ADDRESS, owner):
         return False
     before = execution.savepoint()
     cash_before = ledger.perp.cash(owner) if unit[0].has_own_cash else 0
+    whole = unit_health(ledger, unit[0], execution.now)
     try:
         for position in unit:
             market = ledger.perp.markets.rows[position.asset]
@@ -159,7 +184,12 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
     except PositionBankrupt:  # the backstop's own position, which this would have closed
         execution.rollback(before)
         return False
-    cash = max(0, ledger.perp.cash(owner) - cash_before)
+    if unit[0].has_own_cash:
+        cash = ledger.perp.cash(owner) - cash_before
+    else:
+        left = charged_health(ledger, execution, owner)
+        share = divide_up(max(0, whole.equity) * left.maintenance, max(1, whole.maintenance))
+        cash = max(0, left.equity - share)
     ledger.perp.change_cash(owner, -cash)
     ledger.perp.change_cash(backstop, cash)
     health = charged_health(ledger, execution, backstop)

@@ -6,7 +6,7 @@ The price is bounded by the market's slippage limit around mark, and it is all o
 from __future__ import annotations
 
 from precompiles.engine.amounts import quote_amount
-from precompiles.engine.margin import initial_margin, maintenance_margin, notional_up
+from precompiles.engine.margin import highest_leverage, notional_up
 from precompiles.engine.rounding import divide_down, divide_up
 from precompiles.errors import (
     BelowMinimumNotional,
@@ -82,9 +82,9 @@ def open_position(
         change_taker=lambda _delta, _notional: True,
     )
     notional = filled_order.filled_quote
-    maintenance = maintenance_margin(notional, tiers_of(market))
-    if 2 * maintenance > initial_margin(notional, leverage):
-        raise InvalidLeverage(leverage, notional // (2 * maintenance))
+    most = highest_leverage(notional, tiers_of(market))
+    if leverage > most:
+        raise InvalidLeverage(leverage, most)
     size = amount if is_long else -amount
     position = open_standalone(ledger, execution, market, size, notional, leverage)
     check_open_interest(ledger, market)
@@ -100,8 +100,9 @@ def open_position(
 def close_position(ledger: Ledger, execution: Execution, position_id: int) -> int:
     """Trade all of the caller's position away at market; the price gain, without fees.
 
-    Raises PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely,
-    PositionBankrupt, or InsufficientMargin where it would leave the account in debt.
+    Raises PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely, StalePrice
+    where the vault would have to fill, PositionBankrupt, or InsufficientMargin where it would
+    leave the account in debt.
     """
     position = require_own(ledger, execution, position_id)
     market = ledger.perp.markets.rows[position.asset]
@@ -143,7 +144,7 @@ def trade_at_market(
 ) -> PerpOrder:
     """Fill all of an order of the caller's within the slippage limit, or revert.
 
-    Raises CannotFillCompletely.
+    Raises CannotFillCompletely, or StalePrice where the vault would have to fill.
     """
     mark = ledger.perp.prices.rows[market.asset].mark
     price = slipped(market, mark, is_buy=is_buy)
@@ -204,19 +205,20 @@ def _fill_from_vault(
     """Let the liquidity vault take all of the rest at mark, if it may and can.
 
     A book of one's own can bend the mark a little, so where the oracle's price is better for
-    the vault, it trades at that.
+    the vault, it trades at that. Raises StalePrice, as a vault has no opinion of its own.
     """
     vault = market.vault
     if vault in (ZERO_ADDRESS, taker.owner):
         return taker
     prices = ledger.perp.prices.rows[market.asset]
+    require_fresh(market, prices, execution.now)
     mark, oracle = prices.mark, prices.oracle
     price = max(mark, oracle) if taker.is_buy else min(mark, oracle)
     size_before = _vault_size(ledger, market)
 
     def is_within_limit() -> bool:
         size = _vault_size(ledger, market)
-        notional = notional_up(size, mark, market.base_unit)
+        notional = notional_up(size, oracle, market.base_unit)
         return size <= size_before or notional <= market.vault_limit
 
     traded = trade(

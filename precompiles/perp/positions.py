@@ -71,13 +71,14 @@ def reduce(
     *,
     ended_as: PositionStatus = PositionStatus.CLOSED,
     is_forced: bool = False,
+    keeps_margin: bool = False,
 ) -> int:
     """Close `amount` of a position, of any kind, for `notional`; returns the price gain.
 
     A position with its own cash pays out the closed share of its margin and what was gained on
-    it, or nothing when that is lost; with its last part, everything it has. Where that does not
-    cover the loss, a forced close leaves it to the insurance, and any other raises
-    PositionBankrupt.
+    it, or nothing when that is lost or it `keeps_margin` for the rest; with its last part,
+    everything it has. Where that does not cover the loss, a forced close leaves it to the
+    insurance, and any other raises PositionBankrupt.
     """
     position, funding = _settle_funding(ledger, market, position)
     delta = -amount if position.is_long else amount
@@ -95,7 +96,7 @@ def reduce(
                 raise PositionBankrupt(position.id, cash)
             cover(ledger, execution, -cash)
             cash = 0
-        paid_out = cash if is_last else _paid_out(position, change)
+        paid_out = cash if is_last else 0 if keeps_margin else _paid_out(position, change)
         ledger.perp.change_cash(position.owner, paid_out)
         cash -= paid_out
     _change_open_interest(ledger, market, position.size, change.exposure.size)
@@ -138,12 +139,12 @@ def open_standalone(
 def take_over(
     ledger: Ledger, execution: Execution, market: PerpMarket, position: Position, to: Address
 ) -> None:
-    """Move a position to another account at its value at mark.
+    """Move a position to another account at its value at the oracle's price.
 
     The old owner closes at the value, the new one opens at it: each with the rules of its kind.
     """
     prices = ledger.perp.prices.rows[market.asset]
-    notional = abs(position.size * prices.mark) // market.base_unit
+    notional = abs(position.size * prices.oracle) // market.base_unit
     amount, size = abs(position.size), position.size
     reduce(
         ledger,

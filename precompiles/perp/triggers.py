@@ -1,4 +1,4 @@
-"""Orders that wait for the mark price: stops and take-profits."""
+"""Orders that wait for a price: stops and take-profits."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class TriggerRequest(NamedTuple):
 
 
 def place_trigger(ledger: Ledger, execution: Execution, request: TriggerRequest) -> Trigger:
-    """Keep an order back until the mark price reaches its trigger price.
+    """Keep an order back until both mark and oracle price have reached its trigger price.
 
-    A stop buys at a mark at or above it and sells at or below; a take-profit the other way
-    round. Raises UnknownMarket, NoOraclePrice, InvalidTrigger for one that would fire at once,
-    ClientOrderIdInUse, or what is wrong with size and prices.
+    A stop buys at a price at or above it and sells at or below; a take-profit the other way
+    round. A book moves the mark, so the mark alone fires nothing. Raises UnknownMarket,
+    NoOraclePrice, InvalidTrigger for one that would fire at once, ClientOrderIdInUse, or what is
+    wrong with size and prices.
     """
     market = require_market(ledger, request.asset)
     check_amount(market, request.amount)
@@ -62,7 +63,7 @@ def place_trigger(ledger: Ledger, execution: Execution, request: TriggerRequest)
         client_order_id=request.client_order_id,
         block_number=execution.block_number,
     )
-    if trigger.is_due(prices.mark):
+    if trigger.is_due(prices.mark) and trigger.is_due(prices.oracle):
         raise InvalidTrigger(request.trigger_price, prices.mark)
     ledger.perp.triggers.put(trigger.id, trigger)
     execution.events.append(TriggerPlaced.of(trigger))

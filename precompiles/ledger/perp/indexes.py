@@ -101,9 +101,9 @@ class TriggerIndex:
 
     def __init__(self) -> None:
         self.rising: dict[bytes, SortedList[tuple[int, int]]] = {}
-        """(price, id): fire once the mark is at least the price."""
+        """(price, id): fire at the price or above."""
         self.falling: dict[bytes, SortedList[tuple[int, int]]] = {}
-        """(-price, id): fire once the mark is at most the price."""
+        """(-price, id): fire at the price or below."""
 
     def changed(self, trigger_id: int, before: Trigger | None, after: Trigger | None) -> None:
         """Follow the trigger table."""
@@ -116,9 +116,9 @@ class TriggerIndex:
             side, key = self._place(after)
             side.setdefault(after.asset, SortedList()).add((key, trigger_id))
 
-    def due(self, asset: bytes, mark: int) -> Iterator[int]:
-        """Ids of the triggers of a market that fire at a mark price."""
-        for side, key in ((self.rising, mark), (self.falling, -mark)):
+    def due(self, asset: bytes, lowest: int, highest: int) -> Iterator[int]:
+        """Ids of the triggers of a market that all prices from `lowest` to `highest` reach."""
+        for side, key in ((self.rising, lowest), (self.falling, -highest)):
             for price, trigger_id in side.get(asset, ()):
                 if price > key:
                     break
@@ -136,7 +136,7 @@ def unit_key(position: Position) -> bytes:
 
 
 class Alarm(NamedTuple):
-    """A mark price at which a unit has to be looked at again."""
+    """An oracle price at which a unit has to be looked at again."""
 
     asset: bytes
     rings_above: bool
@@ -165,10 +165,10 @@ class Watchlist:
         """Mark a unit whose rows changed."""
         self.touched.add(unit)
 
-    def endangered(self, asset: bytes, mark: int) -> set[bytes]:
-        """Units whose alarm in a market rings at a mark price."""
-        above = self._rising.get(asset, SortedList()).irange(maximum=(mark, _LAST_UNIT))
-        below = self._falling.get(asset, SortedList()).irange(minimum=(mark, b""))
+    def endangered(self, asset: bytes, price: int) -> set[bytes]:
+        """Units whose alarm in a market rings at an oracle price."""
+        above = self._rising.get(asset, SortedList()).irange(maximum=(price, _LAST_UNIT))
+        below = self._falling.get(asset, SortedList()).irange(minimum=(price, b""))
         return {unit for _, unit in (*above, *below)}
 
     def watch(self, unit: bytes, alarms: list[Alarm]) -> None:

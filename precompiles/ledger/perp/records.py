@@ -152,7 +152,7 @@ class Position(Record, frozen=True):
     funding_index: Signed
     """The market's index when funding was last settled."""
     cooldown_until: int
-    """0 unless the position was liquidated in part."""
+    """After its last liquidation in part; 0 before any."""
     realized_pnl: Signed
     """Price gains of the closed parts, without fees and funding."""
     block_number: int
@@ -175,7 +175,12 @@ class Position(Record, frozen=True):
     @property
     def margin(self) -> int:
         """Collateral put in and not lost to closed parts, funding or fees."""
-        return self.cash + self.entry_notional if self.is_long else self.cash - self.entry_notional
+        return self.cash + self.signed_entry
+
+    @property
+    def signed_entry(self) -> int:
+        """What it was entered for: paid for a long, received for a short, as a negative."""
+        return self.entry_notional if self.is_long else -self.entry_notional
 
 
 class PerpOrder(OrderRecord, frozen=True):
@@ -188,7 +193,7 @@ class PerpOrder(OrderRecord, frozen=True):
 
 
 class Trigger(Record, frozen=True):
-    """An order that waits for the mark price; once fired or cancelled it is a `PerpOrder`."""
+    """An order that waits for its price; once fired or cancelled it is a `PerpOrder`."""
 
     id: int
     owner: Address
@@ -226,9 +231,9 @@ class Trigger(Record, frozen=True):
 
     @property
     def fires_above(self) -> bool:
-        """Whether it waits for a rising mark: a stop that buys, a take-profit that sells."""
+        """Whether it waits for a rise: a stop that buys, a take-profit that sells."""
         return self.is_buy != self.is_take_profit
 
-    def is_due(self, mark: int) -> bool:
-        """Whether the trigger fires at a mark price."""
-        return mark >= self.trigger_price if self.fires_above else mark <= self.trigger_price
+    def is_due(self, price: int) -> bool:
+        """Whether a price has reached it; it fires when both mark and oracle have."""
+        return price >= self.trigger_price if self.fires_above else price <= self.trigger_price

@@ -139,7 +139,7 @@ class PerpTables:
     def _prices_changed(
         self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None
     ) -> None:
-        """Touch all positions after funding; a mark price alone is what alarms are for."""
+        """Touch all positions after funding; a price alone is what alarms are for."""
         self.moved_on.pop(asset, None)
         if before and after and before.funding_index != after.funding_index:
             self._touch_all(asset)

@@ -164,13 +164,13 @@ class PositionMethods(Precompile):
         return market, prices_at(self.ledger, market, now)
 
     def _liquidation_price(self, position: Position, now: int) -> int:
-        """The mark at which it is liquidated, all other prices standing still; 0 for none."""
+        """The oracle price that liquidates it, all other prices standing still; 0 for none."""
         market, prices = self._market(position, now)
         if position.kind == PositionKind.STANDALONE:
             return standalone_threshold(market, position)
         health = unit_health(self.ledger, position, now)
         spare = health.equity - health.maintenance
         price = liquidation_price(
-            position.size, prices.mark, spare, tiers_of(market), market.base_unit
+            position.size, prices.oracle, spare, tiers_of(market), market.base_unit
         )
         return price or 0

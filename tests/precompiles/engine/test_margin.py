@@ -14,6 +14,7 @@ from precompiles.engine.funding import RATE_SCALE
 from precompiles.engine.margin import (
     RateTier,
     Tier,
+    highest_leverage,
     initial_margin,
     maintenance_by_rates,
     maintenance_deduction,
@@ -77,9 +78,26 @@ def test_notional_times_rate_less_deduction_is_the_marginal_sum(
 def test_initial_margin_is_never_below_twice_the_maintenance(
     notional: int, leverage: int, tiers: list[Tier]
 ) -> None:
-    required = required_initial_margin(notional, leverage, tiers)
-    assert required >= 2 * maintenance_margin(notional, tiers)
-    assert required >= initial_margin(notional, leverage) == math.ceil(Fraction(notional, leverage))
+    rates = [(bound, Fraction(*maintenance_rate(most))) for bound, most in tiers]
+    doubled = math.ceil(2 * marginal_sum(notional, rates))
+    plain = math.ceil(Fraction(notional, leverage))
+    assert initial_margin(notional, leverage) == plain
+    assert required_initial_margin(notional, leverage, tiers) == max(plain, doubled)
+
+
+@given(st.integers(1, 2**100), tier_tables())
+def test_up_to_the_highest_leverage_the_tiers_ask_for_nothing_more(
+    notional: int, tiers: list[Tier]
+) -> None:
+    """All of the market's leverages within the first tier; from there on fewer."""
+    most = highest_leverage(notional, tiers)
+    for leverage in range(1, most + 1):
+        plain = initial_margin(notional, leverage)
+        assert required_initial_margin(notional, leverage, tiers) == plain
+    if len(tiers) == 1 or notional <= tiers[1].lower_bound:
+        assert most == tiers[0].max_leverage
+    rates = [(bound, Fraction(*maintenance_rate(leverage))) for bound, leverage in tiers]
+    assert (most + 1) * 2 * marginal_sum(notional, rates) > notional
 
 
 @given(st.integers(-(2**90), 2**90), amounts, st.integers(1, 10**18))

@@ -75,7 +75,7 @@ def trade_at_random(world: PerpWorld, rng: random.Random) -> None:
 def crash(world: PerpWorld, rng: random.Random) -> set[int]:
     """Prices jump, and the keeper does all there is to do; the stages of what was liquidated."""
     for asset in (GOLD, SILVER):
-        price = PRICE * rng.choice((1, 60, 150, 900, *range(92, 109))) // 100
+        price = PRICE * rng.choice((10, 600, 1_500, 9_000, *range(920, 1_080, 4))) // 1_000
         world.do(FEEDER, "setOraclePrice", asset, price)
     stages: set[int] = set()
     while (reply := world.call(KEEPER, "keep", 100)).values != (0,):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 
 from tests.precompiles.perp.naive_liquidation import NaiveLiquidations
 from tests.precompiles.perp.naive_market import NaiveMarket
@@ -77,9 +77,9 @@ class NaivePerp(NaiveLiquidations):
         order.opens = True
         self.fill_completely(order)
         margin = ceil(Fraction(order.notional, leverage))
-        needed = 2 * market.maintenance(order.notional)
-        if needed > margin:
-            raise Refused("InvalidLeverage", leverage, order.notional // needed)
+        most = floor(order.notional / (2 * market.exact_maintenance(order.notional)))
+        if leverage > most:
+            raise Refused("InvalidLeverage", leverage, most)
         position = self.opened(user, market, STANDALONE, leverage)
         self.move_margin(position, margin)
         self.grow(position, order.sign * size, order.notional)
@@ -119,6 +119,7 @@ class NaivePerp(NaiveLiquidations):
         market, amount = order.market, order.remaining
         if market.vault in (EVERY_MARKET, order.user):
             return False
+        market.require_fresh(self.now)
         price = (max if order.is_buy else min)(market.mark, market.oracle)
         signed = -order.sign * amount
         if not self.affords(market.vault, market, signed, price, market.vault_limit):

@@ -68,12 +68,15 @@ class NaiveMarket:
     # Rules of trade
 
     def maintenance(self, notional: int) -> int:
+        return ceil(self.exact_maintenance(notional))
+
+    def exact_maintenance(self, notional: int) -> Fraction:
         bounds = [bound for bound, _ in self.tiers] + [max(notional, self.tiers[-1][0])]
         parts = (
             Fraction(max(0, min(notional, upper) - lower), 2 * leverage)
             for (lower, leverage), upper in zip(self.tiers, bounds[1:], strict=True)
         )
-        return ceil(sum(parts))
+        return sum(parts, Fraction(0))
 
     def traded(self, amount: int, price: int) -> int:
         """Notional of a trade, the same for both sides."""

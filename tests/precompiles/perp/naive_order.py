@@ -71,10 +71,11 @@ class NaiveOrder:
 
     @property
     def due(self) -> bool:
-        """Whether a trigger's price is reached."""
+        """Whether a trigger's price is reached, by mark and oracle."""
+        prices = self.market.mark, self.market.oracle
         if self.is_buy != self.take_profit:
-            return self.market.mark >= self.trigger
-        return self.market.mark <= self.trigger
+            return min(prices) >= self.trigger
+        return max(prices) <= self.trigger
 
     def crosses(self, maker: NaiveOrder) -> bool:
         return self.price >= maker.price if self.is_buy else self.price <= maker.price

@@ -40,12 +40,30 @@ class NaivePosition:
         return self.status == OPEN
 
     @property
+    def stale(self) -> bool:
+        """Whether the price it is judged at is too old to trade at."""
+        return self.market.stale(self.market.time)
+
+    @property
+    def paid_for(self) -> int:
+        """For a short, what came in for it, below zero."""
+        return self.entry if self.size > 0 else -self.entry
+
+    @property
+    def gain(self) -> Fraction:
+        """By the oracle's price, exact."""
+        return Fraction(self.size * self.market.oracle, self.market.base_unit) - self.paid_for
+
+    @property
     def value(self) -> int:
-        return floor(Fraction(self.size * self.market.mark, self.market.base_unit))
+        """At the oracle's price; a gain at a stale one counts for nothing."""
+        if self.stale and self.gain > 0:
+            return self.paid_for
+        return floor(Fraction(self.size * self.market.oracle, self.market.base_unit))
 
     @property
     def notional(self) -> int:
-        return ceil(Fraction(abs(self.size) * self.market.mark, self.market.base_unit))
+        return ceil(Fraction(abs(self.size) * self.market.oracle, self.market.base_unit))
 
     @property
     def maintenance(self) -> int:
@@ -55,20 +73,23 @@ class NaivePosition:
 
     @property
     def initial(self) -> int:
-        return max(ceil(Fraction(self.notional, self.leverage)), 2 * self.tier_maintenance)
-
-    @property
-    def tier_maintenance(self) -> int:
-        return self.market.maintenance(self.notional)
+        doubled = 2 * self.market.exact_maintenance(self.notional)
+        return ceil(max(Fraction(self.notional, self.leverage), doubled))
 
     @property
     def margin(self) -> int:
-        return self.cash + (self.entry if self.size > 0 else -self.entry)
+        return self.cash + self.paid_for
 
     @property
     def pnl(self) -> int:
         """As it is shown: by the price, without a sign, rounded down."""
         value = self.market.traded(abs(self.size), self.market.mark)
+        return value - self.entry if self.size > 0 else self.entry - value
+
+    @property
+    def pnl_at_oracle(self) -> int:
+        """As `pnl`, at the price that liquidations are done at."""
+        value = self.market.traded(abs(self.size), self.market.oracle)
         return value - self.entry if self.size > 0 else self.entry - value
 
     @property
@@ -88,7 +109,7 @@ class NaivePosition:
 
     @property
     def threshold(self) -> int:
-        """Mark price at which a standalone position is liquidated: 90 % of its margin is gone."""
+        """Price at which a standalone position is liquidated: 90 % of its margin is gone."""
         bps = 9_000 // self.leverage
         return self.entry_price * (10_000 + (-bps if self.size > 0 else bps)) // 10_000
 
@@ -98,8 +119,8 @@ class NaivePosition:
 
     @property
     def beyond_threshold(self) -> bool:
-        mark = self.market.mark
-        return mark <= self.threshold if self.size > 0 else mark >= self.threshold
+        price = self.market.oracle
+        return price <= self.threshold if self.size > 0 else price >= self.threshold
 
     @property
     def eaten_by_funding(self) -> bool:

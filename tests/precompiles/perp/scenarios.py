@@ -9,6 +9,7 @@
     A stop sell 5 @ 950        = #4 untriggered           also profit; `limit 940`, `reduce`
     keep 10                    = 2 | #4 fired, 5 @ 950 of #1, p1 book
     K liquidate p1             = 950 | 10 @ 950 of #1, p1 book 20    price, stage, equity left
+    K liquidate p1             = 950 | p3 gives 5 | 10 for 9000 from p2 | p1 deleveraging 0
     p1                         = A long 10 for 9990 cross x10, with " | " what changed it
     p1 worth                   = 10000 +10 liquidated at 905
     p1 margin                  = 999 of 50 asked          equity and maintenance margin
@@ -282,7 +283,10 @@ def event_words(event: tuple[Any, ...]) -> str:
     if name == "Liquidated":
         return f"p{fields[0]} {Stage(fields[5]).name.lower()} {fields[6]}"
     if name == "Deleveraged":
-        return f"{fields[2]} for {fields[3]} from p{fields[0]}"
+        size, notional = fields[2:]
+        return (
+            f"{size} for {notional} from p{fields[0]}" if size else f"p{fields[0]} gives {notional}"
+        )
     return ""
 
 

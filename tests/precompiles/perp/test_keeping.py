@@ -50,7 +50,8 @@ def scan(ledger: Ledger, now: int) -> Due:
     for trigger in perp.triggers.rows.values():
         market = perp.markets.rows[trigger.asset]
         prices = prices_at(ledger, market, now)
-        if is_fresh(market, prices, now) and trigger.is_due(prices.mark):
+        is_due = trigger.is_due(prices.mark) and trigger.is_due(prices.oracle)
+        if is_fresh(market, prices, now) and is_due:
             triggers.append(trigger.id)
     positions = [
         position.id
