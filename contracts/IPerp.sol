@@ -32,16 +32,18 @@ IPerp constant PERP = IPerp(0x0000000000000000000000000000000000000d02);
 /// `size * price / baseUnit` rounded down, so that one side's profit is the other's loss exactly.
 /// Fees are on top, rounded up, from each side's account.
 ///
-/// Equity: cash, plus what every position is worth at the oracle price, plus its funding. The value
-/// `size * price / baseUnit` is rounded down with its sign: what is owned counts as a little less,
-/// what is owed as a little more. Funding too is rounded down: payers pay a little more. While its
-/// price is stale a position counts at the last one, but for no more than it was entered for.
+/// Equity: cash, plus what every position is worth at the mark price, plus its funding. The value
+/// `size * mark / baseUnit` is rounded down with its sign: what is owned counts as a little less,
+/// what is owed as a little more. Funding too is rounded down: payers pay a little more.
 ///
-/// Margin: a position of notional N at the oracle price, rounded up, has as maintenance margin the
-/// sum over the market's tiers of the part of N in the tier / (2 * the tier's maximum leverage),
-/// and as initial margin the larger of N / leverage and twice that sum; each rounded up once.
-/// Equity below the maintenance margin makes a position liquidatable; equality does not. The mark
-/// price, which a thin book can bend, has no part in this.
+/// Margin: a position of notional N, rounded up, has as maintenance margin the sum over the
+/// market's tiers of the part of N in the tier / (2 * the tier's maximum leverage), and as initial
+/// margin the larger of N / leverage and twice that sum; each rounded up once.
+///
+/// Liquidation: equity below the maintenance margin makes a position liquidatable; equality does
+/// not. Both are judged at the oracle price, not at the mark price, which a thin book can bend.
+/// While its oracle price is stale a position counts at the last one, but for no more than it was
+/// entered for.
 ///
 /// Positions: orders net into one position per user and market, cross or isolated as
 /// `setLeverage` says. `openPosition` makes a standalone position each time, with an id, a margin
@@ -125,8 +127,8 @@ interface IPerp is IPerpErrors, IPerpEvents {
             bool isOpen
         );
 
-    /// @notice What profits are shown at, triggers, slippage and price bands reckoned with, and
-    /// never further from the oracle price than the maintenance rate. Where the book
+    /// @notice What margin and profits are reckoned with, and never further from the oracle price
+    /// than the least maintenance rate; what liquidates is the oracle price. Where the book
     /// has both sides, the median of: the oracle price plus the average distance of the book from
     /// it over 150 s; the median of best bid, best ask and last trade; and the external price or,
     /// without one, the book's average over 30 s. Otherwise the oracle price.
@@ -159,7 +161,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
 
     /// @notice Sends `amount` of the collateral to the caller. The equity that remains must
     /// be at least the initial margin, and at least a tenth of the notional of all cross
-    /// positions, rounded up.
+    /// positions, rounded up; at the mark price and at the oracle price.
     /// @dev Calls the token's `balanceOf` and `transfer`.
     /// @return Always true.
     /// @custom:gas 60,000 + the token's own
@@ -236,7 +238,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// back: `cash + entryNotional` of a long, `cash - entryNotional` of a short. Zero for cross.
     /// @return unrealizedPnl At the mark price.
     /// @return funding Not yet settled; negative is to be paid.
-    /// @return maintenanceMargin What its equity must not fall below.
+    /// @return maintenanceMargin What its equity at the oracle price must not fall below.
     /// @return liquidationPrice As `calculatePnL` has it.
     /// @return kind Cross, isolated or standalone.
     /// @return status Open, closed or liquidated.
@@ -259,7 +261,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
 
     /// @notice Whether `liquidate` would act. For a cross position, about its whole account.
     /// @return liquidatable Whether it would.
-    /// @return equity Of the position, or the account.
+    /// @return equity Of the position, or the account, at the oracle price.
     /// @return maintenanceMargin Of the same.
     /// @custom:gas 10,000
     /// @custom:reverts PositionNotFound

@@ -12,6 +12,7 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket
 from precompiles.perp.accounts import charged_health, position_health
+from precompiles.perp.danger import judged_unit
 from precompiles.types import Address
 
 
@@ -47,21 +48,21 @@ def missing_margin(
 ) -> int:
     """How far an account is from what a trade must leave it with, below zero if not enough.
 
-    After growing: the account its initial margin, and a position with its own cash enough not
-    to be liquidated at once. After only reducing: no debt, and no more maintenance margin
-    missing than before, in both.
+    After growing: the account its initial margin, and what has grown enough not to be liquidated
+    at once. After only reducing: no debt, and no more maintenance margin missing than before, in
+    both.
     """
     health = charged_health(ledger, execution, user)
-    if has_grown:
-        missing = health.available
-    else:
-        missing = min(health.equity, health.spare - min(0, before.account))
     position = ledger.perp.netting_position(user, market.asset)
+    if has_grown:
+        if health.available < 0 or position is None:
+            return health.available
+        judged = judged_unit(ledger, position, execution.now)
+        return judged.spare if judged.is_liquidatable else 0
+    missing = min(health.equity, health.spare - min(0, before.account))
     if missing < 0 or position is None or not position.has_own_cash:
         return missing
     own = position_health(ledger, position, execution.now)
-    if has_grown:
-        return own.spare if own.is_liquidatable else 0
     return min(own.equity, own.spare - min(0, before.position))
 
 

@@ -14,12 +14,12 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
 from precompiles.orders.events import OrderClosed
-from precompiles.perp.accounts import (
-    Health,
-    charged_health,
-    cross_health,
-    equity_of,
-    position_health,
+from precompiles.perp.accounts import HEALTH_GAS, Health
+from precompiles.perp.danger import (
+    judged_account,
+    judged_equity,
+    judged_position,
+    unit_members,
 )
 from precompiles.perp.events import Liquidated, OrderPlaced
 from precompiles.perp.filling import MOST_MAKERS, take
@@ -58,7 +58,7 @@ def sell_on_book(
     book takes nothing.
     """
     amount = abs(position.size)
-    own = position_health(ledger, position, execution.now)
+    own = judged_position(ledger, position, execution.now)
     is_partial = is_partial_first(market, own)
     if is_partial and execution.now < position.cooldown_until:
         raise LiquidationCoolingDown(position.id, position.cooldown_until)
@@ -112,10 +112,10 @@ def equity_left(
 ) -> int:
     """What the unit is worth after a liquidation on the book."""
     if not position.has_own_cash:
-        return cross_health(ledger, position.owner, execution.now).equity
+        return judged_account(ledger, position.owner, execution.now).equity
     now = ledger.perp.positions.rows[position.id]
     prices = ledger.perp.prices.rows[market.asset]
-    return equity_of(market, prices, now) if now.is_open else 0
+    return judged_equity(market, prices, now) if now.is_open else 0
 
 
 def _trade_away(
@@ -197,12 +197,13 @@ def _charge_fee(
         return
     now = ledger.perp.positions.rows[position.id]
     if not position.has_own_cash:
-        equity = charged_health(ledger, execution, position.owner).equity
+        execution.charge(HEALTH_GAS * len(unit_members(ledger, position)))
+        equity = judged_account(ledger, position.owner, execution.now).equity
         taken = min(wanted, max(0, equity))
         ledger.perp.change_cash(position.owner, -taken)
     elif now.is_open:
         prices = ledger.perp.prices.rows[market.asset]
-        taken = min(wanted, max(0, equity_of(market, prices, now)))
+        taken = min(wanted, max(0, judged_equity(market, prices, now)))
         ledger.perp.positions.put(now.id, replace(now, cash=now.cash - taken))
     else:
         taken = min(wanted, max(0, paid_out))

@@ -18,8 +18,15 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage, Position
 from precompiles.orders.events import Deposit, Withdrawal
-from precompiles.perp.accounts import charged_health, position_health, require_fresh_account
+from precompiles.perp.accounts import (
+    HEALTH_GAS,
+    charged_health,
+    cross_health,
+    position_health,
+    require_fresh_account,
+)
 from precompiles.perp.clock import touch
+from precompiles.perp.danger import judged_account, judged_position
 from precompiles.perp.events import LeverageSet, MarginChanged
 from precompiles.perp.insurance import pay_in
 from precompiles.perp.market_orders import require_own
@@ -103,7 +110,10 @@ def remove_margin(ledger: Ledger, execution: Execution, position_id: int, amount
     position = _require_isolated(ledger, execution, position_id, amount)
     market = ledger.perp.markets.rows[position.asset]
     require_fresh(market, touch(ledger, execution, market), execution.now)
-    removable = position_health(ledger, position, execution.now).removable
+    removable = min(
+        health(ledger, position, execution.now).removable
+        for health in (position_health, judged_position)
+    )
     if removable < amount:
         raise InsufficientMargin(removable, amount)
     _move(ledger, execution, position, -amount)
@@ -139,10 +149,22 @@ def set_leverage(
     execution.events.append(LeverageSet(user, asset, leverage, is_cross))
 
 
+def removable_cash(ledger: Ledger, user: Address, now: int) -> int:
+    """What an account can do without, below zero for nothing.
+
+    At mark and oracle price alike, as the first can be bent.
+    """
+    return min(
+        cross_health(ledger, user, now).removable, judged_account(ledger, user, now).removable
+    )
+
+
 def _require_removable(ledger: Ledger, execution: Execution, amount: int) -> None:
     """Raises InsufficientMargin unless the caller's account can do without `amount`."""
     require_fresh_account(ledger, execution.caller, execution.now)
-    removable = charged_health(ledger, execution, execution.caller).removable
+    user, now = execution.caller, execution.now
+    execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(user)))
+    removable = removable_cash(ledger, user, now)
     if removable < amount:
         raise InsufficientMargin(removable, amount)
 

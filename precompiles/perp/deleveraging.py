@@ -22,7 +22,8 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.indexes import unit_key
 from precompiles.ledger.perp.records import Position
-from precompiles.perp.accounts import HEALTH_GAS, funding_due, settled_cash, unit_health, value_of
+from precompiles.perp.accounts import HEALTH_GAS, funding_due
+from precompiles.perp.danger import judged_unit, judged_value, settled_cash
 from precompiles.perp.events import Deleveraged
 from precompiles.perp.insurance import cover
 from precompiles.perp.positions import reduce
@@ -115,7 +116,7 @@ def _ranked(
         position = ledger.perp.positions.rows[position_id]
         if position.is_long == bankrupt.is_long:
             continue
-        equity = unit_health(ledger, position, execution.now).equity
+        equity = judged_unit(ledger, position, execution.now).equity
         purse = bearers.purses.get(unit_key(position), equity)
         bearers.purses[unit_key(position)] = purse - ROUNDING_RESERVE
         place = rank(position.size, position.entry_notional, oracle, market.base_unit, equity)
@@ -190,7 +191,7 @@ def _missing(ledger: Ledger, unit: list[Position], matches: list[Match]) -> int:
         total += abs(position.size) * prices.oracle
         if left:
             rest = replace(position, size=left if position.is_long else -left)
-            equity += value_of(market, prices, rest)
+            equity += judged_value(market, prices, rest)
     return divide_up(max(0, -equity) * done, total)
 
 

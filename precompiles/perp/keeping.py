@@ -8,15 +8,14 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.indexes import Alarm, unit_key
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
-from precompiles.perp.accounts import (
-    entry_margin,
-    funding_due,
-    is_in_danger,
-    standalone_threshold,
-    unit_health,
-    value_of,
-)
+from precompiles.perp.accounts import entry_margin, funding_due
 from precompiles.perp.clock import prices_at, touch
+from precompiles.perp.danger import (
+    is_in_danger,
+    judged_unit,
+    judged_value,
+    standalone_threshold,
+)
 from precompiles.perp.liquidation import LIQUIDATE_GAS, is_liquidatable_now, liquidate
 from precompiles.perp.markets import listed_markets
 from precompiles.perp.oracle import is_fresh
@@ -157,7 +156,7 @@ def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
     the unit has to spare, less two units for rounding. What several positions have gained is not
     to spare: it counts no more once its price is stale.
     """
-    spare = unit_health(ledger, positions[0], now).spare
+    spare = judged_unit(ledger, positions[0], now).spare
     if len(positions) > 1:
         spare -= sum(_gain(ledger, position, now) for position in positions)
     share = spare // len(positions) - 2
@@ -167,7 +166,7 @@ def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
 def _gain(ledger: Ledger, position: Position, now: int) -> int:
     """What a position counts for beyond what it was entered for."""
     market = ledger.perp.markets.rows[position.asset]
-    value = value_of(market, prices_at(ledger, market, now), position)
+    value = judged_value(market, prices_at(ledger, market, now), position)
     return max(0, value - position.signed_entry)
 
 

@@ -1,8 +1,8 @@
 """Taking positions from accounts that cannot keep them: the book, the backstop, deleveraging.
 
-What is judged and taken together is a *unit*: a position with its own collateral, or all cross
-positions of an account. Those whose price is stale count (see `accounts`) and stay with their
-owner. Rules: `engine.liquidation`, and Hyperliquid's order of stages, at the oracle's price.
+What is taken together is a *unit*, as it is judged (see `danger`), but for positions whose price is
+stale: they stay with their owner. Rules: `engine.liquidation`, and Hyperliquid's order of stages,
+at the oracle's price.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ from precompiles.errors import (
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, Position
-from precompiles.perp.accounts import (
-    HEALTH_GAS,
-    Health,
-    charged_health,
-    funding_due,
-    is_in_danger,
-    position_health,
-    settled_cash,
-    standalone_threshold,
-    unit_health,
-    value_of,
-)
+from precompiles.perp.accounts import HEALTH_GAS, Health, funding_due
 from precompiles.perp.book_liquidation import Stage, equity_left, is_partial_first, sell_on_book
 from precompiles.perp.clock import prices_at, touch
+from precompiles.perp.danger import (
+    is_in_danger,
+    judged_account,
+    judged_position,
+    judged_unit,
+    judged_value,
+    settled_cash,
+    standalone_threshold,
+    unit_members,
+)
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated
 from precompiles.perp.insurance import pay_out
@@ -60,7 +59,7 @@ def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
     execution.charge(HEALTH_GAS * len(members))
     for member in members:
         touch(ledger, execution, ledger.perp.markets.rows[member.asset])
-    health = unit_health(ledger, position, execution.now)
+    health = judged_unit(ledger, position, execution.now)
     _require_danger(ledger, execution, market, position, health)
     if is_for_book(health):
         price = sell_on_book(ledger, execution, market, position, health)
@@ -70,14 +69,6 @@ def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
     return ledger.perp.prices.rows[market.asset].oracle
 
 
-def unit_members(ledger: Ledger, position: Position) -> list[Position]:
-    """A position and all that is judged together with it, by ascending id."""
-    if position.has_own_cash:
-        return [position]
-    ids = ledger.perp.open_positions.cross.of(position.owner)
-    return [ledger.perp.positions.rows[position_id] for position_id in ids]
-
-
 def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
     """Whether `liquidate` would do something: danger, a fresh price, no cooldown."""
     market = ledger.perp.markets.rows[position.asset]
@@ -85,10 +76,10 @@ def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
         return False
     if not is_in_danger(ledger, position, now):
         return False
-    health = unit_health(ledger, position, now)
+    health = judged_unit(ledger, position, now)
     if not is_for_book(health):
         return True
-    own = position_health(ledger, position, now)
+    own = judged_position(ledger, position, now)
     return not (is_partial_first(market, own) and now < position.cooldown_until)
 
 
@@ -149,7 +140,7 @@ def _settled_equity(ledger: Ledger, unit: list[Position]) -> int:
     for position in unit:
         market = ledger.perp.markets.rows[position.asset]
         prices = ledger.perp.prices.rows[position.asset]
-        equity += value_of(market, prices, position) + funding_due(market, prices, position)
+        equity += judged_value(market, prices, position) + funding_due(market, prices, position)
     return equity
 
 
@@ -176,7 +167,7 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
         return False
     before = execution.savepoint()
     cash_before = ledger.perp.cash(owner) if unit[0].has_own_cash else 0
-    whole = unit_health(ledger, unit[0], execution.now)
+    whole = judged_unit(ledger, unit[0], execution.now)
     try:
         for position in unit:
             market = ledger.perp.markets.rows[position.asset]
@@ -187,17 +178,18 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
     if unit[0].has_own_cash:
         cash = ledger.perp.cash(owner) - cash_before
     else:
-        left = charged_health(ledger, execution, owner)
+        left = judged_account(ledger, owner, execution.now)
         share = divide_up(max(0, whole.equity) * left.maintenance, max(1, whole.maintenance))
         cash = max(0, left.equity - share)
     ledger.perp.change_cash(owner, -cash)
     ledger.perp.change_cash(backstop, cash)
-    health = charged_health(ledger, execution, backstop)
+    execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(backstop)))
+    health = judged_account(ledger, backstop, execution.now)
     taken = [ledger.perp.netting_position(backstop, position.asset) for position in unit]
     if health.equity >= health.maintenance and not any(
         position is not None
         and position.has_own_cash
-        and position_health(ledger, position, execution.now).is_liquidatable
+        and judged_position(ledger, position, execution.now).is_liquidatable
         for position in taken
     ):
         return True

@@ -21,14 +21,10 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
 from precompiles.orders.lifecycle import filled
-from precompiles.perp.accounts import (
-    charged_health,
-    is_in_danger,
-    position_health,
-    require_fresh_account,
-)
+from precompiles.perp.accounts import charged_health, require_fresh_account
 from precompiles.perp.affording import missing_margin, standing
 from precompiles.perp.clock import touch
+from precompiles.perp.danger import is_in_danger, judged_position
 from precompiles.perp.events import OrderPlaced
 from precompiles.perp.filling import ChangeTaker, Offer, take, trade
 from precompiles.perp.markets import check_amount, require_market, tiers_of
@@ -92,7 +88,7 @@ def open_position(
     if available < 0:
         raise InsufficientMargin(available, 0)
     if is_in_danger(ledger, position, execution.now):
-        health = position_health(ledger, position, execution.now)
+        health = judged_position(ledger, position, execution.now)
         raise InsufficientMargin(health.equity - health.maintenance, 0)
     return position
 

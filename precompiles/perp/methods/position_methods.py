@@ -10,14 +10,14 @@ from precompiles.errors import PositionNotFound
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
 from precompiles.perp import collateral, keeping, liquidation, market_orders
-from precompiles.perp.accounts import (
-    funding_due,
-    is_in_danger,
-    position_health,
-    standalone_threshold,
-    unit_health,
-)
+from precompiles.perp.accounts import funding_due
 from precompiles.perp.clock import prices_at
+from precompiles.perp.danger import (
+    is_in_danger,
+    judged_position,
+    judged_unit,
+    standalone_threshold,
+)
 from precompiles.perp.liquidation import LIQUIDATE_GAS
 from precompiles.perp.markets import tiers_of
 from precompiles.precompile import Precompile
@@ -126,7 +126,7 @@ class PositionMethods(Precompile):
             position.margin if position.has_own_cash else 0,
             unrealized_pnl(position.size, position.entry_notional, prices.mark, market.base_unit),
             funding_due(market, prices, position),
-            position_health(self.ledger, position, execution.now).maintenance,
+            judged_position(self.ledger, position, execution.now).maintenance,
             self._liquidation_price(position, execution.now),
             position.kind,
             position.status,
@@ -142,7 +142,7 @@ class PositionMethods(Precompile):
         position = self._position(position_id)
         if not position.is_open:
             return False, 0, 0
-        health = unit_health(self.ledger, position, execution.now)
+        health = judged_unit(self.ledger, position, execution.now)
         danger = is_in_danger(self.ledger, position, execution.now)
         return danger, health.equity, health.maintenance
 
@@ -168,7 +168,7 @@ class PositionMethods(Precompile):
         market, prices = self._market(position, now)
         if position.kind == PositionKind.STANDALONE:
             return standalone_threshold(market, position)
-        health = unit_health(self.ledger, position, now)
+        health = judged_unit(self.ledger, position, now)
         spare = health.equity - health.maintenance
         price = liquidation_price(
             position.size, prices.oracle, spare, tiers_of(market), market.base_unit

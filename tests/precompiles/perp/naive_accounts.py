@@ -25,6 +25,12 @@ Saved = list[tuple[Any, dict[str, Any]]]
 """Things and what their fields were."""
 
 
+def must_stay(held: list[tuple[int, int]]) -> int:
+    """Behind positions of (notional, initial margin): what cannot be taken out."""
+    tenth = ceil(Fraction(sum(notional for notional, _ in held), 10))
+    return max(tenth, sum(initial for _, initial in held))
+
+
 @dataclass
 class NaiveAccounts:
     """Who has what; `save` it to be able to go back."""
@@ -98,8 +104,18 @@ class NaiveAccounts:
 
     def free(self, user: bytes) -> int:
         """What may be taken out of an account: less of it than may be traded with."""
-        tenth = ceil(Fraction(sum(p.notional for p in self.cross(user)), 10))
-        return self.equity(user) - max(self.initial(user), tenth)
+        held = self.cross(user)
+        by_mark = [(p.notional, p.initial) for p in held]
+        by_oracle = [(p.judged_notional, p.initial_of(p.judged_notional)) for p in held]
+        return min(
+            self.equity(user) - must_stay(by_mark), self.judged_equity(user) - must_stay(by_oracle)
+        )
+
+    def judged_equity(self, user: bytes) -> int:
+        return self.cash.get(user, 0) + sum(p.judged_equity for p in self.cross(user))
+
+    def judged_maintenance(self, user: bytes) -> int:
+        return sum(p.judged_maintenance for p in self.cross(user))
 
     def withdrawable(self, user: bytes) -> int:
         return max(0, min(self.free(user), self.collateral))
@@ -112,10 +128,12 @@ class NaiveAccounts:
         return self.cross(position.user) if position.kind == CROSS else [position]
 
     def unit_equity(self, position: NaivePosition) -> int:
-        return self.equity(position.user) if position.kind == CROSS else position.equity
+        if position.kind == CROSS:
+            return self.judged_equity(position.user)
+        return position.judged_equity
 
     def unit_maintenance(self, position: NaivePosition) -> int:
-        return sum(p.maintenance for p in self.unit(position))
+        return sum(p.judged_maintenance for p in self.unit(position))
 
     def liquidatable(self, position: NaivePosition) -> bool:
         if position.kind == STANDALONE:
@@ -332,9 +350,13 @@ class NaiveAccounts:
     def remove_margin(self, user: bytes, position_id: int, amount: int) -> None:
         position = self.my_isolated(user, position_id, amount)
         position.market.require_fresh(self.now)
-        needed = max(position.initial, ceil(Fraction(position.notional, 10)))
-        if amount > position.equity - needed:
-            raise Refused("InsufficientMargin", position.equity - needed, amount)
+        judged = position.judged_notional
+        free = min(
+            position.equity - must_stay([(position.notional, position.initial)]),
+            position.judged_equity - must_stay([(judged, position.initial_of(judged))]),
+        )
+        if amount > free:
+            raise Refused("InsufficientMargin", free, amount)
         self.change_margin(position, -amount)
 
     def change_margin(self, position: NaivePosition, change: int) -> None:

@@ -140,7 +140,7 @@ def view_position(world: PerpWorld, model: NaivePerp, position_id: int) -> None:
         return
     state = world.view("getPositionState", position_id)
     margin = 0 if p.kind == CROSS else p.margin
-    assert state[:6] == (p.size, p.entry, margin, p.pnl, p.funding, p.maintenance)
+    assert state[:6] == (p.size, p.entry, margin, p.pnl, p.funding, p.judged_maintenance)
     assert state[7:] == (p.kind, p.status)
     worth = (model.liquidatable(p), model.unit_equity(p), model.unit_maintenance(p))
     assert world.view("isLiquidatable", position_id) == worth

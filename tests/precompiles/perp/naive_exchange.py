@@ -87,7 +87,8 @@ class NaivePerp(NaiveLiquidations):
         if self.available(user) < 0:
             raise Refused("InsufficientMargin", self.available(user), 0)
         if self.liquidatable(position):
-            raise Refused("InsufficientMargin", position.equity - position.maintenance, 0)
+            spare = position.judged_equity - position.judged_maintenance
+            raise Refused("InsufficientMargin", spare, 0)
         return position.id
 
     def close_position(self, user: bytes, position_id: int) -> int:

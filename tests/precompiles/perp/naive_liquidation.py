@@ -70,9 +70,9 @@ class NaiveLiquidations(NaiveOrders):
     def settled_equity(self, position: NaivePosition) -> int:
         """Of the unit, once what is taken is closed, and what stays had never been traded."""
         if position.kind != CROSS:
-            return position.equity
+            return position.judged_equity
         cash = self.cash.get(position.user, 0)
-        return cash + sum(p.paid_for if p.stale else p.equity for p in self.unit(position))
+        return cash + sum(p.paid_for if p.stale else p.judged_equity for p in self.unit(position))
 
     def can_be_liquidated(self, position: NaivePosition) -> bool:
         waits = self.is_for_the_book(position) and self.cooling_down(position)
@@ -83,7 +83,7 @@ class NaiveLiquidations(NaiveOrders):
         return equity > 0 and 3 * equity >= 2 * needed
 
     def large(self, position: NaivePosition) -> bool:
-        return position.notional > position.market.partial_notional > 0
+        return position.judged_notional > position.market.partial_notional > 0
 
     def cooling_down(self, position: NaivePosition) -> bool:
         return self.large(position) and self.now < position.cooldown
@@ -118,7 +118,7 @@ class NaiveLiquidations(NaiveOrders):
         """At which its share of the unit's equity is next to gone; in the unit's favour."""
         share = Fraction(1)
         if position.kind == CROSS:
-            share = Fraction(position.maintenance, max(1, self.unit_maintenance(position)))
+            share = Fraction(position.judged_maintenance, max(1, self.unit_maintenance(position)))
         equity = max(0, floor(self.unit_equity(position) * share) - RESERVE)
         distance = equity * position.market.base_unit // abs(position.size)
         price = position.market.oracle + (-distance if position.size > 0 else distance)
@@ -165,12 +165,12 @@ class NaiveLiquidations(NaiveOrders):
             self.trade_netting(backstop, part.market, signed, notional)
             left += part.paid - paid
         if position.kind == CROSS:
-            stays = Fraction(self.maintenance(position.user), asked or 1)
-            left = max(0, self.equity(position.user) - ceil(equity * stays))
+            stays = Fraction(self.judged_maintenance(position.user), asked or 1)
+            left = max(0, self.judged_equity(position.user) - ceil(equity * stays))
         self.add_cash(position.user, -left)
         self.add_cash(backstop, left)
         taken = [self.netting(backstop, part.market) for part in unit]
-        return self.equity(backstop) >= self.maintenance(backstop) and not any(
+        return self.judged_equity(backstop) >= self.judged_maintenance(backstop) and not any(
             new and new.kind != CROSS and self.liquidatable(new) for new in taken
         )
 
@@ -210,7 +210,7 @@ class NaiveLiquidations(NaiveOrders):
         """
         unit = self.taken(position)
         flows = sum(n if part.size > 0 else -n for part, _, _, n in closed)
-        values = sum(part.value for part in unit)
+        values = sum(part.judged_value for part in unit)
         missing = max(0, values - flows - self.settled_equity(position))
         losers = [part for part in unit if part.pnl_at_oracle < 0] or unit
         others = [other for part in unit for other in self.other_side(part)]

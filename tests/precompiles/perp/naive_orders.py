@@ -210,16 +210,16 @@ class NaiveOrders(NaiveAccounts):
     def missing(self, user: bytes, market: NaiveMarket, before: Standing, *, grew: bool) -> int:
         """Below zero where margin is missing.
 
-        What has grown needs the account's initial margin, and its own position not to be
-        liquidated. Who only reduced must not be in debt, nor nearer to liquidation than before.
+        What has grown needs the account's initial margin, and not to be liquidated. Who only
+        reduced must not be in debt, nor nearer to liquidation than before.
         """
         position, after = self.netting(user, market), self.standing(user, market)
         isolated = position is not None and position.kind == ISOLATED
         if grew:
             spare = self.available(user)
-            if spare < 0 or position is None or not isolated:
+            if spare < 0 or position is None or not self.liquidatable(position):
                 return spare
-            return after[1] if self.liquidatable(position) else 0
+            return self.unit_equity(position) - self.unit_maintenance(position)
         equities = [self.equity(user), *([position.equity] if position and isolated else [])]
         for equity, spare, was in zip(equities, after, before, strict=False):
             short = equity if equity < 0 else spare - min(0, was)
@@ -273,7 +273,7 @@ class NaiveOrders(NaiveAccounts):
         try:
             grew, _ = self.resting_side(user, market, signed, notional)
             position = self.netting(user, market)
-            if grew and position and limit is not None and position.notional > limit:
+            if grew and position and limit is not None and position.judged_notional > limit:
                 return False
             if grew:
                 self.require_fresh(user)

@@ -56,14 +56,11 @@ class NaivePosition:
 
     @property
     def value(self) -> int:
-        """At the oracle's price; a gain at a stale one counts for nothing."""
-        if self.stale and self.gain > 0:
-            return self.paid_for
-        return floor(Fraction(self.size * self.market.oracle, self.market.base_unit))
+        return floor(Fraction(self.size * self.market.mark, self.market.base_unit))
 
     @property
     def notional(self) -> int:
-        return ceil(Fraction(abs(self.size) * self.market.oracle, self.market.base_unit))
+        return ceil(Fraction(abs(self.size) * self.market.mark, self.market.base_unit))
 
     @property
     def maintenance(self) -> int:
@@ -73,8 +70,34 @@ class NaivePosition:
 
     @property
     def initial(self) -> int:
-        doubled = 2 * self.market.exact_maintenance(self.notional)
-        return ceil(max(Fraction(self.notional, self.leverage), doubled))
+        return self.initial_of(self.notional)
+
+    def initial_of(self, notional: int) -> int:
+        doubled = 2 * self.market.exact_maintenance(notional)
+        return ceil(max(Fraction(notional, self.leverage), doubled))
+
+    # As liquidation judges it
+
+    @property
+    def judged_value(self) -> int:
+        """At the oracle's price; a gain at a stale one counts for nothing."""
+        if self.stale and self.gain > 0:
+            return self.paid_for
+        return floor(Fraction(self.size * self.market.oracle, self.market.base_unit))
+
+    @property
+    def judged_notional(self) -> int:
+        return ceil(Fraction(abs(self.size) * self.market.oracle, self.market.base_unit))
+
+    @property
+    def judged_maintenance(self) -> int:
+        if self.kind == STANDALONE:
+            return self.entry_margin // 10
+        return self.market.maintenance(self.judged_notional)
+
+    @property
+    def judged_equity(self) -> int:
+        return self.cash + self.judged_value + self.funding
 
     @property
     def margin(self) -> int:
@@ -126,4 +149,4 @@ class NaivePosition:
     def eaten_by_funding(self) -> bool:
         """Whether nine tenths of the margin are gone, and not by the price alone."""
         funded = self.margin + self.funding < self.entry_margin
-        return funded and self.equity * 10 < self.entry_margin
+        return funded and self.judged_equity * 10 < self.entry_margin

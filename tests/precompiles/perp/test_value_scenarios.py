@@ -204,14 +204,14 @@ STALE = {
         A buy 10 @ 1000 gtc      = #3 filled | 10 @ 1000 of #1
         A sell 1 silver @ 100 gtc = #4 filled | 1 @ 100 of #2
         oracle silver 70         = 70
-        A account                = -8900 cash, 1030 equity, 207 / 101 margin, 23 free
+        p2 margin                = 1030 of 101 asked
         wait 61
-        A account                = -8900 cash, 1000 equity, 207 / 101 margin, 0 free
+        p2 margin                = 1000 of 101 asked
         oracle 1000              = 1000
         oracle silver 130        = 130
-        A account                = -8900 cash, 970 equity, 213 / 102 margin, 0 free
+        p2 margin                = 970 of 102 asked
         wait 61
-        A account                = -8900 cash, 970 equity, 213 / 102 margin, 0 free
+        p2 margin                = 970 of 102 asked
     """,
     "nobody trades with the vault at a stale price": """
         setVault gold V 1000000  = ok

@@ -1,0 +1,105 @@
+"""What may be liquidated: accounts and positions at the oracle's price, which no book can move.
+
+What is judged together is a *unit*: a position with its own collateral, or all cross positions of
+an account. A position whose price is stale counts at the last one, but never for more than it was
+entered for: a loss that was seen stays, and a gain that may be gone shields nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from precompiles.engine.liquidation import is_past_threshold, threshold_price
+from precompiles.engine.margin import position_value
+from precompiles.engine.position import entry_price
+from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
+from precompiles.perp.accounts import (
+    STANDALONE_MAINTENANCE,
+    Health,
+    entry_margin,
+    funding_due,
+    health_at,
+    together,
+)
+from precompiles.perp.clock import prices_at
+from precompiles.perp.oracle import is_fresh
+from precompiles.types import Address, PositionKind
+
+
+def unit_members(ledger: Ledger, position: Position) -> list[Position]:
+    """A position and all that is judged together with it, by ascending id."""
+    if position.has_own_cash:
+        return [position]
+    ids = ledger.perp.open_positions.cross.of(position.owner)
+    return [ledger.perp.positions.rows[position_id] for position_id in ids]
+
+
+def judged_unit(ledger: Ledger, position: Position, now: int) -> Health:
+    """The health that decides about a position: its account's if it is cross, else its own."""
+    if position.has_own_cash:
+        return judged_position(ledger, position, now)
+    return judged_account(ledger, position.owner, now)
+
+
+def judged_account(ledger: Ledger, user: Address, now: int) -> Health:
+    """An account's cash and cross positions together."""
+    rows, ids = ledger.perp.positions.rows, ledger.perp.open_positions.cross.of(user)
+    return together(ledger.perp.cash(user), (judged_position(ledger, rows[i], now) for i in ids))
+
+
+def judged_position(ledger: Ledger, position: Position, now: int) -> Health:
+    """One position with its own cash; for a cross position its part in the account's health."""
+    market = ledger.perp.markets.rows[position.asset]
+    prices = prices_at(ledger, market, now)
+    return health_at(market, position, prices.oracle, judged_equity(market, prices, position))
+
+
+def judged_equity(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
+    """Cash, value, and funding not settled yet."""
+    value = judged_value(market, prices, position)
+    return position.cash + value + funding_due(market, prices, position)
+
+
+def judged_value(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
+    """What a position counts for, rounded down; a stale one for no more than its entry."""
+    value = position_value(position.size, prices.oracle, market.base_unit)
+    if is_fresh(market, prices, prices.time):
+        return value
+    return min(value, position.signed_entry)
+
+
+def settled_cash(ledger: Ledger, positions: Sequence[Position]) -> int:
+    """The cash behind positions of one unit.
+
+    Those of the unit that are not among them count as if they had never been bought or sold.
+    """
+    first = positions[0]
+    if first.has_own_cash:
+        return first.cash
+    among = {position.id for position in positions}
+    ids = ledger.perp.open_positions.cross.of(first.owner)
+    others = sum(ledger.perp.positions.rows[i].signed_entry for i in ids if i not in among)
+    return ledger.perp.cash(first.owner) + others
+
+
+def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
+    """Whether a position may be liquidated, by the rule of its kind."""
+    if position.kind != PositionKind.STANDALONE:
+        return judged_unit(ledger, position, now).is_liquidatable
+    market = ledger.perp.markets.rows[position.asset]
+    prices = prices_at(ledger, market, now)
+    threshold = standalone_threshold(market, position)
+    if is_past_threshold(prices.oracle, threshold, position.is_long):
+        return True
+    # The threshold knows nothing of funding, which may have used the margin up as well.
+    if position.margin + funding_due(market, prices, position) >= entry_margin(position):
+        return False
+    equity = judged_equity(market, prices, position)
+    return equity * STANDALONE_MAINTENANCE < entry_margin(position)
+
+
+def standalone_threshold(market: PerpMarket, position: Position) -> int:
+    """The price at which a standalone position is liquidated: by entry and leverage alone."""
+    entry = entry_price(position.size, position.entry_notional, market.base_unit)
+    return threshold_price(entry, position.leverage, position.is_long)
