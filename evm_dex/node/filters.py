@@ -9,7 +9,7 @@ from typing import Any
 
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.chain import Chain
-from evm_dex.node.events import ChainUpdate
+from evm_dex.node.chain_events import ChainUpdate
 from evm_dex.node.log_query import LogQuery, find_logs, logs_between
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import RpcError, failed, limit_exceeded

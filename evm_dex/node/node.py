@@ -15,7 +15,7 @@ from evm_dex.chain.chain import Chain
 from evm_dex.chain.chain_reader import StateReader
 from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
-from evm_dex.node.events import ChainEvents
+from evm_dex.node.chain_events import ChainEvents
 from evm_dex.node.filters import Filters
 from evm_dex.node.future_transactions import Queue
 from evm_dex.node.registry import all_methods

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from evm_dex.http.origin_policy import Guard
+from evm_dex.node.browser_page import page
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
 from evm_dex.node.fast_path import is_short
 from evm_dex.node.idle_connections import Patience
 from evm_dex.node.node import Node
-from evm_dex.node.pages import page
 from evm_dex.node.rpc_errors import INVALID_REQUEST, RpcError
 
 _Result = TypeVar("_Result")

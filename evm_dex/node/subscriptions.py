@@ -11,7 +11,7 @@ import msgspec
 
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
-from evm_dex.node.events import ChainUpdate
+from evm_dex.node.chain_events import ChainUpdate
 from evm_dex.node.log_query import LogQuery
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import limit_exceeded

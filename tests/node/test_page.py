@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from evm_dex.node import pages
+from evm_dex.node import browser_page
 from tests.node.served import OTHER, OWNER, SPOT, Served
 from tests.node.trading import trade
 
-FILES = sorted(Path(pages.__file__).with_name("page").iterdir())
+FILES = sorted(Path(browser_page.__file__).with_name("page").iterdir())
 TYPES = {
     ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml",
 }  # fmt: skip
@@ -51,7 +51,14 @@ def test_the_page_may_load_and_ask_only_this_node(shared_node: Served) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/../pages.py", "/page/../../node.py", "/%2e%2e/pages.py", "/page", "/nothing.js", "//"],
+    [
+        "/../browser_page.py",
+        "/page/../../node.py",
+        "/%2e%2e/browser_page.py",
+        "/page",
+        "/nothing.js",
+        "//",
+    ],
 )
 def test_nothing_else_is_served(shared_node: Served, path: str) -> None:
     assert get(shared_node, path)[0] == 404

@@ -16,7 +16,7 @@ from evm_dex.client.cheats.cheats import Cheats
 from evm_dex.client.market_lookup import perp_market, spot_market
 from evm_dex.errors import CallFailed
 from evm_dex.evm.simulator import Call
-from evm_dex.node import exchange
+from evm_dex.node import exchange_json
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import failed
@@ -88,14 +88,17 @@ def markets(node: Node, block: Block = "latest") -> Markets:
         perp = listed_markets(ledger)
         symbols = {} if node.dex is None else {v: k for k, v in node.dex.perp_markets.items()}
         listed = [
-            {**exchange.perp_market(ledger, market, now), "symbol": symbols.get(market.asset, "")}
+            {
+                **exchange_json.perp_market(ledger, market, now),
+                "symbol": symbols.get(market.asset, ""),
+            }
             for market in perp
         ]
         addresses = {token for market in spot for token in (market.asset, market.quote)}
         addresses |= {market.asset for market in perp if market.asset in ledger.spot.tokens.rows}
         if perp:
             addresses.add(ledger.perp.settings.collateral)
-        found = [exchange.spot_market(ledger, market) for market in spot]
+        found = [exchange_json.spot_market(ledger, market) for market in spot]
     tokens = {data(address): _token(node, address) for address in sorted(addresses)}
     return {"spot": found, "perp": listed, "tokens": tokens}
 
@@ -109,7 +112,7 @@ def depth(
     with _looking(node, block) as (ledger, _):
         _require_market(ledger, where, asset)
         book = ledger.spot.book(asset) if where == "spot" else ledger.perp.book(asset)
-        return exchange.depth(book, levels)
+        return exchange_json.depth(book, levels)
 
 
 @rpc("dex_order")
@@ -123,7 +126,7 @@ def order(node: Node, where: Exchange, order_id: Quantity, block: Block = "lates
         )
         if found is None:
             raise failed(f"no {where} order {order_id}")
-        return exchange.order(found)
+        return exchange_json.order(found)
 
 
 @rpc("dex_openOrders")
@@ -134,10 +137,12 @@ def open_orders(
     with _looking(node, block) as (ledger, _):
         if where == "spot":
             ids = list(ledger.spot.live.by_owner.of(user))[-count:]
-            return [exchange.order(ledger.spot.orders.rows[i]) for i in reversed(ids)]
+            return [exchange_json.order(ledger.spot.orders.rows[i]) for i in reversed(ids)]
         perp = ledger.perp
         ids = list(perp.live.by_owner.of(user))[-count:]
-        return [exchange.order(perp.triggers.get(i) or perp.orders.rows[i]) for i in reversed(ids)]
+        return [
+            exchange_json.order(perp.triggers.get(i) or perp.orders.rows[i]) for i in reversed(ids)
+        ]
 
 
 @rpc("dex_trades")
@@ -179,7 +184,7 @@ def position(node: Node, position_id: Quantity, block: Block = "latest") -> Posi
         row = ledger.position(position_id)
         if row is None:
             raise failed(f"no position {position_id}")
-        return exchange.position(ledger, row, now)
+        return exchange_json.position(ledger, row, now)
 
 
 @rpc("dex_positions")
@@ -188,14 +193,14 @@ def positions(node: Node, user: HexAddress, block: Block = "latest") -> Position
     with _looking(node, block) as (ledger, now):
         ids = ledger.perp.open_positions.by_owner.of(user)[:_MOST_ROWS]
         rows = ledger.perp.positions.rows
-        return [exchange.position(ledger, rows[position_id], now) for position_id in ids]
+        return [exchange_json.position(ledger, rows[position_id], now) for position_id in ids]
 
 
 @rpc("dex_account")
 def account(node: Node, user: HexAddress, block: Block = "latest") -> AccountObject:
     """A user's balances on the spot exchange, and collateral and margin on the perpetual one."""
     with _looking(node, block) as (ledger, now):
-        return exchange.account(ledger, user, sorted(ledger.spot.tokens.rows), now)
+        return exchange_json.account(ledger, user, sorted(ledger.spot.tokens.rows), now)
 
 
 @rpc("dex_checkpoints")
