@@ -1,4 +1,4 @@
-"""Reading what the store keeps of past blocks."""
+"""Blocks in the store: how one is written, and how past ones are read."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from checkpoint.families import Family, height_key, height_of
+from checkpoint.head import Head
 from checkpoint.store import StoreReader
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.body import (
     Body,
+    StoredTransaction,
     decode_body,
     decode_position,
     decode_receipts,
+    encode_body,
+    encode_position,
+    encode_receipts,
 )
 from evm_dex.blocks.header import Header, decode_bloom, decode_header
 from evm_dex.blocks.receipt import Log, Receipt, bloom_bits
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.sealing import SealedBlock
 from evm_dex.errors import ChainStopped, UnknownBlock, UnknownTransaction
+from evm_dex.orderlog.outbox import Outbox
 from precompiles.types import Address
 
 BlockId = int | bytes | str
@@ -215,3 +222,26 @@ def _matches(
         return False
     pairs = zip(log.topics, alternatives, strict=False)
     return all(not choice or topic in choice for topic, choice in pairs)
+
+
+def block_batch(
+    sealed: SealedBlock, head: Head, *, genesis: bytes = b"", outbox: Outbox | None = None
+) -> BlockBatch:
+    """Everything of a block in one batch, what happened to orders included."""
+    batch = BlockBatch()
+    header = sealed.header
+    for key, node in sealed.nodes.items():
+        batch.put(Family.NODES, key, node)
+    stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
+    batch.put(Family.HEADERS, header.hash, header.encoded)
+    batch.put(Family.BODIES, header.hash, encode_body(Body(stored, genesis)))
+    batch.put(Family.RECEIPTS, header.hash, encode_receipts(sealed.receipts))
+    batch.put(Family.HASHES, height_key(header.block_number), header.hash)
+    for index, transaction in enumerate(sealed.transactions):
+        position = encode_position(header.block_number, index)
+        batch.put(Family.TRANSACTIONS, transaction.hash, position)
+    batch.add_ledger(sealed.changes, header.block_number)
+    if outbox is not None:
+        outbox.add(batch, sealed.updates)
+    batch.set_head(head)
+    return batch

@@ -17,10 +17,9 @@ from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.admission import check_admission
-from evm_dex.chain.block_batch import block_batch
 from evm_dex.chain.block_builder import include_keeper, include_pending
 from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
-from evm_dex.chain.block_store import BlockId
+from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
 from evm_dex.chain.chain_settings import ChainSettings
 from evm_dex.chain.mempool import Dropped, Mempool, MempoolReader

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from evm_dex.abi.interface import DecodedError, Event, Interface, decode_outputs, exchange_error
 from evm_dex.abi.lazy_eth_abi import undecodable
 from evm_dex.abi.values import Entry
 from evm_dex.blocks.addresses import Account, AddressLike, checksum
 from evm_dex.chain.block_store import BlockId
-from evm_dex.client.client import Client
 from evm_dex.client.views import Log, Receipt
 from evm_dex.errors import CallFailed
 from precompiles.types import Address
+
+
+class Client(Protocol):
+    """Calls and sends transactions on one chain; `Dex` documents each method."""
+
+    def call(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: AddressLike | None = None,
+        gas: int | None = None,
+        block: BlockId = "latest",
+    ) -> bytes: ...
+
+    def send(
+        self,
+        *,
+        to: AddressLike | None = None,
+        data: bytes = b"",
+        value: int = 0,
+        sender: Account | AddressLike | None = None,
+        gas: int | None = None,
+        **fees: Any,
+    ) -> Receipt: ...
+
+    @property
+    def submit(self) -> Callable[..., bytes]: ...
+
+    def code(self, address: AddressLike, block: BlockId = "latest") -> bytes: ...
 
 
 class Reverted(CallFailed):

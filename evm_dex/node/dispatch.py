@@ -5,11 +5,11 @@ Whatever comes in, an answer goes out: an error object where it can't be a resul
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
-from evm_dex.node.json_limits import DEEPEST, is_too_deep
 from evm_dex.node.node import Node, explained
 from evm_dex.node.rpc_errors import (
     INVALID_REQUEST,
@@ -23,6 +23,13 @@ from evm_dex.node.subscriptions import Subscriptions
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _NO_ID = object()
+DEEPEST = 64
+"""Levels of JSON that are decoded.
+
+Decoders recurse, and py-evm raises Python's own bound on that so far that the C stack ends first.
+"""
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def answer(node: Node, body: bytes, subscriptions: Subscriptions | None = None) -> bytes:
@@ -124,3 +131,15 @@ def _sound_id(identity: Any) -> Any:
 
 def _failure(identity: Any, error: RpcError) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": identity, "error": error.as_json()}
+
+
+def is_too_deep(body: bytes) -> bool:
+    """Whether brackets outside of strings are open more than `DEEPEST` levels deep."""
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False
+    depth = 0
+    for bracket in _STRING.sub(b"", body).translate(None, _NO_BRACKET):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEEPEST:
+            return True
+    return False

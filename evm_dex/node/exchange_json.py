@@ -1,4 +1,4 @@
-"""Markets, orders, positions and accounts in the form the dex_ methods give them.
+"""Markets, orders, positions, accounts and calls in the form the dex_ methods give them.
 
 Amounts and prices are decimal text, since a JSON number loses digits; ids, times and rates are
 numbers. Addresses are hex.
@@ -7,10 +7,15 @@ numbers. Addresses are hex.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import islice
 from typing import Any
 
-from evm_dex.node.rpc_json import Json
+from evm_dex.abi.artifact import load_artifact
+from evm_dex.abi.interface import Interface
+from evm_dex.abi.lazy_eth_abi import undecodable
+from evm_dex.abi.values import Entry
+from evm_dex.node.rpc_json import Json, to_json
 from evm_dex.node.rpc_types import data
 from precompiles.engine.book import OrderBook
 from precompiles.ledger.ledger import Ledger
@@ -20,6 +25,8 @@ from precompiles.perp.accounts import cross_health, funding_due, position_health
 from precompiles.perp.clock import prices_at
 from precompiles.perp.markets import tiers_of
 from precompiles.types import (
+    PERP_ADDRESS,
+    SPOT_ADDRESS,
     Address,
     CloseReason,
     OrderKind,
@@ -28,6 +35,8 @@ from precompiles.types import (
     PositionStatus,
     TimeInForce,
 )
+
+_EXCHANGES = {SPOT_ADDRESS: "ISpot", PERP_ADDRESS: "IPerp"}
 
 
 def spot_market(ledger: Ledger, market: Market) -> Json:
@@ -175,3 +184,29 @@ def account(ledger: Ledger, user: Address, tokens: Iterable[bytes], now: int) ->
             "withdrawable": str(max(0, health.removable)),
         },
     }
+
+
+def exchange_call(to: bytes, calldata: bytes) -> tuple[str, Entry, Any] | None:
+    """Contract, function and arguments; None for other addresses and what can't be decoded."""
+    name = _EXCHANGES.get(Address(to))
+    if name is None:
+        return None
+    try:
+        entry, arguments = _interface(name).decode_call(calldata)
+    except (LookupError, *undecodable()):
+        return None
+    return name, entry, arguments
+
+
+def decoded_call(to: bytes, calldata: bytes) -> Json | None:
+    """The same as JSON."""
+    found = exchange_call(to, calldata)
+    if found is None:
+        return None
+    name, entry, arguments = found
+    return {"contract": name, "function": entry["name"], "arguments": to_json(arguments)}
+
+
+@cache
+def _interface(name: str) -> Interface:
+    return Interface(load_artifact(name)["abi"])

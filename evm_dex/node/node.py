@@ -20,8 +20,7 @@ from evm_dex.node.filters import Filters
 from evm_dex.node.future_transactions import Queue
 from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
-from evm_dex.node.revert_reason import call_error
-from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, failed
+from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, call_error, failed
 from evm_dex.node.rpc_types import BlockId, plain_block
 from precompiles.types import Address
 

@@ -14,9 +14,10 @@ connection that the call came over. A file of methods in `methods/` needs nothin
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
+from importlib.metadata import version
 from pkgutil import iter_modules
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -157,3 +158,43 @@ def _camel(name: str) -> str:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def document(methods: Mapping[str, Method]) -> dict[str, Any]:
+    """What every method takes and gives."""
+    return {
+        "openrpc": "1.3.2",
+        "info": {
+            "title": "evm-dex node",
+            "description": "An Ethereum test chain with exchanges as precompiles.",
+            "version": version("evm-dex"),
+            "license": {"name": "MIT"},
+        },
+        "methods": [_described(method) for method in methods.values()],
+    }
+
+
+def _described(method: Method) -> dict[str, Any]:
+    summary, _, description = method.summary.partition("\n\n")
+    found: dict[str, Any] = {
+        "name": method.name,
+        "summary": " ".join(summary.split()),
+        "params": [_parameter(parameter) for parameter in method.parameters],
+        "result": {"name": method.result.name, "schema": method.result.schema},
+        "paramStructure": "either",
+    }
+    if description:
+        found["description"] = description
+    tags = [name for name, has in (("cheat", method.is_cheat), ("ws", method.over_sockets)) if has]
+    if tags:
+        found["tags"] = [{"name": tag} for tag in tags]
+    return found
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "required": parameter.required,
+        "description": parameter.kind.expected,
+        "schema": parameter.kind.schema,
+    }

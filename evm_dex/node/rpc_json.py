@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evm_dex.blocks.body import Body
@@ -18,6 +18,8 @@ Json = dict[str, Any]
 
 GAS_PER_BLOB = 1 << 17
 _EIP155_OFFSET = 35
+_EXACT = 2**53
+"""From here on JavaScript's numbers have gaps."""
 
 
 def block_object(header: Header, body: Body, *, full: bool) -> Json:
@@ -198,3 +200,17 @@ def _authorization(authorization: Any) -> Json:
         "r": quantity(authorization.r),
         "s": quantity(authorization.s),
     }
+
+
+def to_json(value: Any) -> Any:
+    """The same with bytes in hex, and numbers that JavaScript does not have as decimal text."""
+    if isinstance(value, Mapping):
+        return {name: to_json(item) for name, item in value.items()}
+    if hasattr(value, "_asdict"):
+        return to_json(value._asdict())
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, bytes):
+        return data(value)
+    is_exact = isinstance(value, bool) or not isinstance(value, int) or abs(value) < _EXACT
+    return value if is_exact else str(value)

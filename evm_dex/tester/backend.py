@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 from eth_account.hdaccount import seed_from_mnemonic
 from eth_account.hdaccount.deterministic import HDPath
 from eth_tester.backends.base import BaseChainBackend
@@ -17,7 +18,11 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import IncludedTransaction
 from evm_dex.chain.chain_reader import StateReader
-from evm_dex.chain.genesis.genesis_file import GenesisSource
+from evm_dex.chain.genesis.genesis_file import (
+    GenesisSource,
+    default_genesis_file,
+    read_genesis_file,
+)
 from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.client.transaction_builder import find_signer
 from evm_dex.errors import UnknownBlock, UnknownTransaction
@@ -28,7 +33,6 @@ from evm_dex.tester.serializers import (
     receipt_fields,
     transaction_fields,
 )
-from evm_dex.tester.tester_genesis import tester_genesis
 from evm_dex.tester.transaction_dicts import Request, call_of, complete_request, with_signature
 from evm_dex.tester.translate_errors import in_their_terms, read_raw
 from precompiles.types import ZERO_ADDRESS, Address
@@ -38,6 +42,8 @@ CHAIN_ID = 131277322940537
 _MOST_FEE_BLOCKS = 1024
 
 BlockNumber = int | str
+BALANCE = 1_000_000 * 10**18
+"""Wei of each of eth-tester's accounts."""
 
 
 class Backend(BaseChainBackend):
@@ -300,3 +306,15 @@ class Backend(BaseChainBackend):
 
 def _unknown(transaction_hash: bytes) -> TransactionNotFound:
     return TransactionNotFound(f"No transaction found for hash: 0x{transaction_hash.hex()}")
+
+
+def tester_genesis(
+    source: GenesisSource | None, chain_id: int, accounts: Iterable[Account]
+) -> Mapping[str, Any]:
+    """A genesis file's content, or the default's, with `accounts` funded. Raises GenesisError."""
+    file = default_genesis_file() if source is None else read_genesis_file(source)
+    content: dict[str, Any] = msgspec.to_builtins(file)
+    funded = {f"0x{account.address.hex()}": str(BALANCE) for account in accounts}
+    content["accounts"] = {**funded, **content["accounts"]}
+    content["chain_id"] = chain_id
+    return content

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import evm_dex
+from evm_dex.chain.block_builder import KEEPER
 from evm_dex.chain.genesis.genesis_file import default_genesis_file
-from evm_dex.chain.keeper import KEEPER
 from evm_dex.client.dex import Dex
 
 WETH, USDC = 10**18, 10**6

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from evm_dex.node.openrpc import document
-from evm_dex.node.registry import all_methods
+from evm_dex.node.registry import all_methods, document
 from tests.node.served import Served, served
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rpc.md"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 from eth.constants import BLANK_ROOT_HASH, ZERO_HASH32
@@ -11,12 +12,11 @@ from eth.vm.forks.prague import PragueVM
 from eth_hash.auto import keccak
 
 from checkpoint.store import Store
-from evm_dex.abi.artifact import code_of, load_artifact
+from evm_dex.abi.artifact import Artifact, ArtifactError, code_of, load_artifact
 from evm_dex.blocks.header import Header
-from evm_dex.chain.block_batch import block_batch
+from evm_dex.chain.block_store import block_batch
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp
 from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
-from evm_dex.chain.genesis.storage_layout import StorageLayout
 from evm_dex.chain.sealing import SealedBlock
 from evm_dex.evm.ledger_digest import write_commitment
 from evm_dex.evm.machine import Machine, State
@@ -31,6 +31,7 @@ from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 STUB_CODE = b"\xfe"
 """INVALID: what a precompile's account holds, so that Solidity sees a contract there."""
 _ERC20 = "TestToken"
+_SHORT_STRING = 31
 
 
 def write_genesis(
@@ -145,3 +146,36 @@ def _deposited(genesis: Genesis) -> dict[Address, int]:
     for deposit in genesis.deposits:
         totals[deposit.token] = totals.get(deposit.token, 0) + deposit.amount
     return totals
+
+
+class StorageLayout:
+    """Where a compiled Solidity contract keeps those variables that have a slot of their own.
+
+    Source: docs.soliditylang.org, "Layout of State Variables in Storage".
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        """From the compiler's `storageLayout`. Raises ArtifactError where there is none."""
+        entries: list[dict[str, Any]] = artifact.get("storageLayout", {}).get("storage", [])
+        if not entries:
+            raise ArtifactError(f"{artifact.get('contractName')} has no `storageLayout`")
+        self._slots = {entry["label"]: int(entry["slot"]) for entry in entries}
+
+    def integer(self, label: str, value: int) -> tuple[int, int]:
+        """(slot, word) of an unsigned integer."""
+        return self._slots[label], value
+
+    def short_string(self, label: str, text: str) -> tuple[int, int]:
+        """(slot, word) of a string of at most 31 bytes."""
+        data = text.encode()
+        assert len(data) <= _SHORT_STRING
+        word = data.ljust(_SHORT_STRING, b"\x00") + bytes((2 * len(data),))
+        return self._slots[label], int.from_bytes(word, "big")
+
+    def mapping(
+        self, label: str, values: tuple[tuple[bytes, int], ...]
+    ) -> Iterator[tuple[int, int]]:
+        """(slot, word) of each entry of a mapping from addresses to integers."""
+        base = self._slots[label].to_bytes(32, "big")
+        for key, value in values:
+            yield int.from_bytes(keccak(key.rjust(32, b"\x00") + base), "big"), value

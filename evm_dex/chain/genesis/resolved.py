@@ -8,6 +8,7 @@ import msgspec
 from eth_hash.auto import keccak
 
 from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.chain.block_builder import KEEPER, KEEPER_BALANCE
 from evm_dex.chain.genesis.genesis_file import Amount, GenesisFile, MarketTable, TokenTable
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp, resolve_perp
 from evm_dex.chain.genesis.genesis_values import (
@@ -20,7 +21,6 @@ from evm_dex.chain.genesis.genesis_values import (
     prevention_mode,
     token_of,
 )
-from evm_dex.chain.keeper import KEEPER, KEEPER_BALANCE
 from precompiles.types import (
     MAX_AMOUNT,
     MAX_FEE_RATE,

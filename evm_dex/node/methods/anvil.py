@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from evm_dex.blocks.header import Header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
-from evm_dex.node.revert_reason import revert_reason
-from evm_dex.node.rpc_errors import failed
+from evm_dex.node.rpc_errors import failed, revert_reason
 from evm_dex.node.rpc_json import Json, block_object
 from evm_dex.node.rpc_types import (
     Flag,

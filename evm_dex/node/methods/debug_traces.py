@@ -18,14 +18,12 @@ from evm_dex.evm.tracer import Frame, Step, Tracer, TraceTooLong
 from evm_dex.node.block_overrides import read_block_overrides
 from evm_dex.node.bounded_calls import bounded, call_of, trace
 from evm_dex.node.call_objects import TransactionRequest
-from evm_dex.node.calldata import exchange_call
+from evm_dex.node.exchange_json import exchange_call
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, read_overrides
-from evm_dex.node.plain import plain
 from evm_dex.node.registry import rpc
-from evm_dex.node.revert_reason import revert_reason
-from evm_dex.node.rpc_errors import failed
-from evm_dex.node.rpc_json import Json
+from evm_dex.node.rpc_errors import failed, revert_reason
+from evm_dex.node.rpc_json import Json, to_json
 from evm_dex.node.rpc_types import Block, BlockHash, Hash, Kind, data, quantity, shaped
 
 MOST_STEPS = 200_000
@@ -237,10 +235,10 @@ def _decoded(frame: Frame) -> Json | None:
     if found is None:
         return None
     name, entry, arguments = found
-    decoded: Json = {"contract": name, "function": entry["name"], "arguments": plain(arguments)}
+    decoded: Json = {"contract": name, "function": entry["name"], "arguments": to_json(arguments)}
     if frame.error:
         error = exchange_error(frame.output)
         decoded["error"] = str(error) if error else frame.error
     else:
-        decoded["result"] = plain(decode_outputs(entry, frame.output))
+        decoded["result"] = to_json(decode_outputs(entry, frame.output))
     return decoded

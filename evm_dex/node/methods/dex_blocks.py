@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from evm_dex.node.calldata import decoded_call
+from evm_dex.node.exchange_json import decoded_call
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_json import Json, block_receipts

@@ -19,8 +19,7 @@ from evm_dex.node.call_objects import Request, read_request
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, prepared, read_overrides
 from evm_dex.node.registry import rpc
-from evm_dex.node.revert_reason import revert_reason
-from evm_dex.node.rpc_errors import REVERTED, RpcError, invalid_params
+from evm_dex.node.rpc_errors import REVERTED, RpcError, invalid_params, revert_reason
 from evm_dex.node.rpc_json import Json, block_object, log_object
 from evm_dex.node.rpc_types import Block, Kind, data, plain_block, quantity, read_flag, shaped
 from precompiles.types import ZERO_ADDRESS
