@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from benchmarks.harness import Result, elapsed
 from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_settings import CqlSettings
-from evm_dex.history.stores.history_store import MAX_PAGE, Question
+from evm_dex.history.stores.history_store import MAX_PAGE, Query
 from evm_dex.orderlog.order_update import OrderUpdate
 from tests.history.cassandra.server import MADE, Server
 from tests.history.flow import USERS, Flow
@@ -49,7 +49,7 @@ def _measure(server: Server, count: int) -> Iterator[Result]:
     yield _result("updates taken in", len(measured) / seconds, "/s", "≥ 2,000/s")
     yield _result("processor time, client", client / len(measured) * 1e6, "µs/update")
     yield _result("processor time, server", served / len(measured) * 1e6, "µs/update")
-    page, middle = Question(user=USERS[0]), count // 2
+    page, middle = Query(user=USERS[0]), count // 2
     for name, ask in (
         ("the last 100 updates of a user", lambda: store.history(page)),
         ("a user's last 100 fills", lambda: store.fills(page)),

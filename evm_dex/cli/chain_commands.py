@@ -100,8 +100,7 @@ def replay(
     Message and order book files are those of LOBSTER (lobsterdata.com).
     """
     from evm_dex.replay import lobster  # noqa: PLC0415 - loads the whole chain
-    from evm_dex.replay.generator import generate  # noqa: PLC0415 - as above
-    from evm_dex.replay.recorded_market import recorded_market  # noqa: PLC0415 - as above
+    from evm_dex.replay.order_flow import generate  # noqa: PLC0415 - as above
     from evm_dex.replay.runner import ReplayError  # noqa: PLC0415 - as above
 
     if flow_format is FlowFormat.GENERATED and (files or book):
@@ -122,7 +121,7 @@ def replay(
         if book is not None:
             flow += lobster.opening(lobster.read_book(book)[0], messages[0])
         flow += lobster.instructions(messages)
-        with evm_dex.open(store, genesis=recorded_market()) as dex:
+        with evm_dex.open(store, genesis=lobster.recorded_market()) as dex:
             _replay(dex, "ASSET", flow)
 
 

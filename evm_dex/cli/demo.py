@@ -27,7 +27,7 @@ import evm_dex
 from checkpoint.restore import restore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.verify import verify_store
-from evm_dex.replay.generator import generate
+from evm_dex.replay.order_flow import generate
 from evm_dex.replay.runner import Replay, deposit
 from evm_dex.terminal.tables import book_table, checkpoints_table, counts_table, trades_table
 

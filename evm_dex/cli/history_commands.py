@@ -160,13 +160,13 @@ def rebuild(
 
     Reads the chain, another store, or both where the chain has already removed old events.
     """
-    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.queries import BadQuery  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.rebuild import rebuild as fill  # noqa: PLC0415 - loads the feed
     from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - as above
 
     with _following(), report_errors(ValueError):
         if stream_of == store:
-            raise BadQuestion("--from must be another store than --store")
+            raise BadQuery("--from must be another store than --store")
         source = _feed(chain, feed) if chain or feed else None
         older = None if stream_of is None else open_store(stream_of, read_only=True)
         with closing(open_store(store)) as kept, _counting("Taking in events") as count:
@@ -195,14 +195,14 @@ def consumers(
     """
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
     from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - as above
-    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.queries import BadQuery  # noqa: PLC0415 - loads what a store needs
     from evm_dex.orderlog import cursors as registered  # noqa: PLC0415 - as above
 
-    with report_errors(BadQuestion):
+    with report_errors(BadQuery):
         if forget is not None:
             with closing(RocksStore(require(chain))) as store:
                 if not registered.forget(store, forget):
-                    raise BadQuestion(f"no consumer {forget!r} is registered")
+                    raise BadQuery(f"no consumer {forget!r} is registered")
         with closing(ReadOnlyStore(require(chain))) as looked_at:
             known = registered.cursors(looked_at)
     if as_json_:
@@ -215,17 +215,17 @@ def consumers(
 
 
 def _feed(chain: Path | None, address: str | None) -> Feed:
-    """Open the one source that was given. Raises BadQuestion."""
+    """Open the one source that was given. Raises BadQuery."""
     from evm_dex.history.feed_client import ChainFeed, RemoteFeed  # noqa: PLC0415 - loads zmq
-    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.queries import BadQuery  # noqa: PLC0415 - loads what a store needs
 
     if (chain is None) == (address is None):
-        raise BadQuestion("give either --chain DIR or --feed tcp://HOST:PORT")
+        raise BadQuery("give either --chain DIR or --feed tcp://HOST:PORT")
     if chain is not None:
         return ChainFeed(require(chain))
     assert address is not None, "one of them is given"
     if not address.startswith("tcp://") or not address.rpartition(":")[2].isdecimal():
-        raise BadQuestion(f"--feed must be tcp://HOST:PORT, got {address!r}")
+        raise BadQuery(f"--feed must be tcp://HOST:PORT, got {address!r}")
     return RemoteFeed(address)
 
 

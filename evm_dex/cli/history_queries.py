@@ -13,7 +13,7 @@ from evm_dex.cli.shared import AsJson, print_json, report_errors
 from evm_dex.terminal.console import console
 
 if TYPE_CHECKING:
-    from evm_dex.history.queries import Document
+    from evm_dex.history.queries import Page
     from evm_dex.history.stores.history_store import HistoryStore
 
 _WIDTH = 240
@@ -78,7 +78,7 @@ def orders(
         user=user, market=market, exchange=exchange, status=status, before=before, limit=str(limit)
     )
     with open_history(store) as kept:
-        asked = answers.question(fields)
+        asked = answers.parse_query(fields)
         if history:
             _show(answers.page(kept.history(asked), limit), "updates", as_json_)
             return
@@ -103,7 +103,7 @@ def order(
     with open_history(store) as kept:
         found = answers.whole_order(kept, order_id)
         if found is None:
-            raise answers.BadQuestion(f"the history has no order {order_id}")
+            raise answers.BadQuery(f"the history has no order {order_id}")
         _show(found, "changes", as_json_)
 
 
@@ -124,7 +124,7 @@ def fills(
 
     fields = _given(user=user, market=market, exchange=exchange, before=before, limit=str(limit))
     with open_history(store) as kept:
-        found = kept.fills(answers.question(fields))
+        found = kept.fills(answers.parse_query(fields))
         _show(answers.page(found, limit), "updates", as_json_)
 
 
@@ -167,12 +167,12 @@ def stream(
 @contextmanager
 def report_store_errors() -> Iterator[None]:
     """Report errors of a store and of a query."""
-    from evm_dex.history.queries import BadQuestion  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.queries import BadQuery  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.stores import history_store, open_store  # noqa: PLC0415 - as above
     from evm_dex.orderlog.order_update import UnknownUpdate  # noqa: PLC0415 - as above
 
     expected = (history_store.StoreBroken, history_store.StoreUnavailable, open_store.UnknownStore)
-    with report_errors(BadQuestion, UnknownUpdate, *expected):
+    with report_errors(BadQuery, UnknownUpdate, *expected):
         yield
 
 
@@ -189,7 +189,7 @@ def _given(**fields: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _show(found: Document, rows: str, as_json_: bool) -> None:
+def _show(found: Page, rows: str, as_json_: bool) -> None:
     if as_json_:
         print_json(found)
         return

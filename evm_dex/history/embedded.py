@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-class History:
+class EmbeddedHistory:
     """Keeps a store up with a chain, block by block; `store` answers the questions.
 
-    with History(dex, "history.sqlite") as history: history.store.open_orders(user)
+    with EmbeddedHistory(dex, "history.sqlite") as history: history.store.open_orders(user)
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class History:
             raise
         self._chain.add_listener(self._committed)
 
-    def __enter__(self) -> History:
+    def __enter__(self) -> EmbeddedHistory:
         return self
 
     def __exit__(

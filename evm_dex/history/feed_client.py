@@ -19,7 +19,7 @@ from evm_dex.orderlog.cursors import set_cursor
 _PATIENCE = 2.0
 """Seconds to wait for an answer."""
 _ASK_AGAIN = 0.4
-"""Seconds after which a question counts as lost with the process it was put to."""
+"""Seconds after which a query counts as lost with the process it was put to."""
 
 
 class StoreFeed(Feed):
@@ -67,10 +67,10 @@ class RemoteFeed(Feed):
         self._socket: zmq.Socket[bytes] | None = None
 
     def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
-        socket, question = self._connected(), encode_request(cursor, limit, consumer)
+        socket, query = self._connected(), encode_request(cursor, limit, consumer)
         deadline = time.monotonic() + _PATIENCE
         while (left := deadline - time.monotonic()) > 0:
-            socket.send(question)
+            socket.send(query)
             if socket.poll(int(min(left, _ASK_AGAIN) * 1_000)):
                 return decode_answer(socket.recv())
         self._drop()
@@ -88,7 +88,7 @@ class RemoteFeed(Feed):
     def _connected(self) -> zmq.Socket[bytes]:
         if self._socket is None:
             self._socket = self._context.socket(zmq.REQ)
-            # A question may be put again, and only the last one's answer counts.
+            # A query may be put again, and only the last one's answer counts.
             self._socket.setsockopt(zmq.REQ_RELAXED, 1)
             self._socket.setsockopt(zmq.REQ_CORRELATE, 1)
             self._socket.connect(self._address)

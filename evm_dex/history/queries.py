@@ -1,4 +1,4 @@
-"""What people ask, from text to a question, and the answers as JSON documents.
+"""What people ask, from text to a query, and the answers as JSON documents.
 
 The command line and the HTTP interface say the same, since both take it from here.
 """
@@ -12,59 +12,59 @@ from evm_dex.blocks.addresses import to_address
 from evm_dex.history.stores.history_store import (
     PAGE,
     HistoryStore,
-    Place,
-    Question,
+    PageCursor,
+    Query,
     Statistics,
 )
 from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import VERSION, Exchange, OrderUpdate, as_json
 
-Document = dict[str, Any]
+Page = dict[str, Any]
 LARGEST = 2**63 - 1
 """Of ids and times that can be asked for: what databases take as an integer."""
 _LARGEST_CLIENT_ID = 2**128 - 1
 
 
-class BadQuestion(ValueError):  # noqa: N818 - says what was asked
-    """Something in a question cannot be read; the message says what to write."""
+class BadQuery(ValueError):  # noqa: N818 - says what was asked
+    """Something in a query cannot be read; the message says what to write."""
 
 
 def address(text: str) -> Any:
-    """An address as 0x and 40 hexadecimal digits. Raises BadQuestion."""
+    """An address as 0x and 40 hexadecimal digits. Raises BadQuery."""
     try:
         return to_address(text)
     except (ValueError, TypeError) as error:
-        raise BadQuestion(f"{text!r} is no address: expected 0x and 40 hex digits") from error
+        raise BadQuery(f"{text!r} is no address: expected 0x and 40 hex digits") from error
 
 
 def number(text: str, name: str, most: int = LARGEST) -> int:
-    """A whole number of at least zero. Raises BadQuestion."""
+    """A whole number of at least zero. Raises BadQuery."""
     if not (text.isascii() and text.isdecimal()):
-        raise BadQuestion(f"{name} must be a whole number, not {text!r}")
+        raise BadQuery(f"{name} must be a whole number, not {text!r}")
     if len(text) > len(str(most)) or int(text) > most:
-        raise BadQuestion(f"{name} must be a whole number of at most {most}, not {text[:80]}")
+        raise BadQuery(f"{name} must be a whole number of at most {most}, not {text[:80]}")
     return int(text)
 
 
 def client_id(text: str) -> int:
-    """A client order id. Raises BadQuestion."""
+    """A client order id. Raises BadQuery."""
     return number(text, "client_order_id", _LARGEST_CLIENT_ID)
 
 
 def exchange(text: str) -> Exchange:
-    """Spot or perp. Raises BadQuestion."""
+    """Spot or perp. Raises BadQuery."""
     return Exchange(_named(Exchange, text, "exchange"))
 
 
 def status(text: str) -> Status:
-    """A status by its name. Raises BadQuestion."""
+    """A status by its name. Raises BadQuery."""
     return Status(_named(Status, text, "status"))
 
 
-def place(text: str) -> Place:
-    """What `next` of a page says. Raises BadQuestion."""
+def parse_cursor(text: str) -> PageCursor:
+    """What `next` of a page says. Raises BadQuery."""
     timestamp, _, event_id = text.partition("-")
-    return Place(number(timestamp, "before"), number(event_id, "before"))
+    return PageCursor(number(timestamp, "before"), number(event_id, "before"))
 
 
 _READERS: dict[str, Any] = {
@@ -74,27 +74,27 @@ _READERS: dict[str, Any] = {
     "status": status,
     "start": lambda text: number(text, "start"),
     "end": lambda text: number(text, "end"),
-    "before": place,
+    "before": parse_cursor,
     "limit": lambda text: number(text, "limit"),
 }
 
 
-def question(fields: Mapping[str, str]) -> Question:
-    """A question from the texts of its fields. Raises BadQuestion."""
+def parse_query(fields: Mapping[str, str]) -> Query:
+    """A query from the texts of its fields. Raises BadQuery."""
     unknown = set(fields) - set(_READERS)
     if unknown:
-        raise BadQuestion(
+        raise BadQuery(
             f"there is no {', '.join(sorted(unknown))} here; there are {', '.join(_READERS)}"
         )
-    asked = Question(**{name: _READERS[name](text) for name, text in fields.items()})
+    asked = Query(**{name: _READERS[name](text) for name, text in fields.items()})
     try:
         asked.check()
     except ValueError as error:
-        raise BadQuestion(str(error)) from error
+        raise BadQuery(str(error)) from error
     return asked
 
 
-def page(updates: list[OrderUpdate], limit: int = PAGE) -> Document:
+def page(updates: list[OrderUpdate], limit: int = PAGE) -> Page:
     """Updates of a page, and what to give as `before` for the next; null at the end."""
     more = None
     if len(updates) == limit:
@@ -102,12 +102,12 @@ def page(updates: list[OrderUpdate], limit: int = PAGE) -> Document:
     return {"version": VERSION, "updates": [as_json(update) for update in updates], "next": more}
 
 
-def orders(updates: list[OrderUpdate]) -> Document:
+def orders(updates: list[OrderUpdate]) -> Page:
     """Orders by their last updates."""
     return {"version": VERSION, "orders": [as_json(update) for update in updates]}
 
 
-def whole_order(store: HistoryStore, order_id: int) -> Document | None:
+def whole_order(store: HistoryStore, order_id: int) -> Page | None:
     """An order with all its changes and fills; None where the store knows nothing of it."""
     changes = store.changes(order_id)
     if not changes:
@@ -121,7 +121,7 @@ def whole_order(store: HistoryStore, order_id: int) -> Document | None:
     }
 
 
-def statistics(rows: list[Statistics]) -> Document:
+def statistics(rows: list[Statistics]) -> Page:
     """Totals by market."""
     return {
         "version": VERSION,
@@ -137,7 +137,7 @@ def statistics(rows: list[Statistics]) -> Document:
     }
 
 
-def stream(updates: list[OrderUpdate], after: int) -> Document:
+def stream(updates: list[OrderUpdate], after: int) -> Page:
     """Updates in their order, and where to read on."""
     last = updates[-1].event_id if updates else after
     return {"version": VERSION, "updates": [as_json(update) for update in updates], "last": last}
@@ -148,4 +148,4 @@ def _named(kind: Any, text: str, name: str) -> Any:
         return kind[text.upper()]
     except KeyError:
         names = ", ".join(member.name.lower() for member in kind)
-        raise BadQuestion(f"{name} must be one of {names}, not {text!r}") from None
+        raise BadQuery(f"{name} must be one of {names}, not {text!r}") from None

@@ -9,11 +9,10 @@ from checkpoint.families import Family
 from checkpoint.store import StoreReader
 from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.orderlog.cursors import STATE_KEY
-from evm_dex.orderlog.effects import effect
 from evm_dex.orderlog.order_rows import all_orders, as_row
-from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
+from evm_dex.orderlog.order_update import ZERO, Exchange, Kind, OrderUpdate, Totals
 from evm_dex.orderlog.outbox import read_state
-from evm_dex.orderlog.totals import NOTHING, Totals
+from evm_dex.orderlog.statistics import stats_delta
 from precompiles.types import Address
 
 Progress = Callable[[int], object]
@@ -70,8 +69,10 @@ def _counted(store: HistoryStore, row: OrderUpdate) -> Totals:
     ended = {
         name: int(row.status.name.lower() == name) for name in ("cancelled", "rejected", "expired")
     }
-    fills = [effect(fill) for fill in store.order_fills(row.order_id) if fill.kind == Kind.TRADE]
-    return sum(fills, NOTHING) + Totals(orders=1, **ended)
+    fills = [
+        stats_delta(fill) for fill in store.order_fills(row.order_id) if fill.kind == Kind.TRADE
+    ]
+    return sum(fills, ZERO) + Totals(orders=1, **ended)
 
 
 def _total_differences(store: HistoryStore, user: Address, counted: _Totals) -> Iterator[str]:

@@ -39,15 +39,15 @@ _LEGAL: dict[Status | None, frozenset[Status]] = {
 }
 
 
-class IllegalMove(Exception):  # noqa: N818 - says what was attempted
+class IllegalTransition(Exception):  # noqa: N818 - says what was attempted
     """An order was to take a status that its present one does not lead to: a bug of ours."""
 
 
-def check_move(before: Status | None, after: Status, order_id: int) -> None:
-    """Raises IllegalMove unless an order may go from `before` (None: unknown so far) to `after`.
+def check_transition(before: Status | None, after: Status, order_id: int) -> None:
+    """Raise IllegalTransition unless `before` leads to `after`; None: the order is new.
 
     Shrinking an order is no move, and a rollback goes back to any status.
     """
     if after not in _LEGAL.get(before, frozenset()):
         was = "not placed" if before is None else before.name
-        raise IllegalMove(f"order {order_id}: {was} does not lead to {after.name}")
+        raise IllegalTransition(f"order {order_id}: {was} does not lead to {after.name}")

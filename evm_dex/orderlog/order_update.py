@@ -11,7 +11,6 @@ from blake3 import blake3
 from msgspec import Struct
 
 from evm_dex.orderlog.order_status import Status
-from evm_dex.orderlog.totals import Totals
 from precompiles.types import Address, CloseReason, OrderKind, TimeInForce
 
 VERSION = 1
@@ -46,6 +45,56 @@ class Kind(IntEnum):
     """No order: from the block named up to this event, changes were not recorded."""
     FOUND = 9
     """It is open as recording begins after a GAP; how it came to be so was not recorded."""
+
+
+class Totals(Struct, frozen=True, gc=False):
+    """Counts and sums over an account's orders in one market, none below zero.
+
+    Volume and fees are in smallest units; the fee of a spot buyer is in the market's asset, any
+    other in its quote token.
+    """
+
+    orders: int = 0
+    filled: int = 0
+    cancelled: int = 0
+    rejected: int = 0
+    expired: int = 0
+    partial_fills: int = 0
+    """Fills that left something open."""
+    volume: int = 0
+    fees_in_base: int = 0
+    fees_in_quote: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(*(a - b for a, b in zip(_values(self), _values(other), strict=True)))
+
+    def as_json(self) -> dict[str, object]:
+        """Return counts as numbers, and amounts as decimal strings, which no JSON reader rounds."""
+        amounts = ("volume", "fees_in_base", "fees_in_quote")
+        return {
+            name: str(value) if name in amounts else value
+            for name, value in zip(self.__struct_fields__, _values(self), strict=True)
+        }
+
+
+def _values(totals: Totals) -> tuple[int, ...]:
+    return (
+        totals.orders,
+        totals.filled,
+        totals.cancelled,
+        totals.rejected,
+        totals.expired,
+        totals.partial_fills,
+        totals.volume,
+        totals.fees_in_base,
+        totals.fees_in_quote,
+    )
+
+
+ZERO = Totals()
 
 
 class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
@@ -94,7 +143,7 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
     transaction_hash: bytes
     """32 bytes; zeros for ROLLED_BACK and GAP, where the block is the one gone back to."""
     log_index: int
-    """Place among all logs of the block."""
+    """PageCursor among all logs of the block."""
     timestamp: int
     """Of the block, in seconds."""
     undone: Totals | None = None

@@ -111,7 +111,7 @@ class Outbox:
     ) -> Sequence[OrderUpdate]:
         """The updates of a block that is being sealed, held against its rows; none when off.
 
-        Raises RecordingFailed, IllegalMove.
+        Raises RecordingFailed, IllegalTransition.
         """
         if not self.is_on:
             return ()
@@ -132,7 +132,7 @@ class Outbox:
         """Put into a batch what taking the blocks at `heights` back does to orders; none when off.
 
         `changes` lead back, so what is new in them is what was before the blocks. Raises
-        RecordingFailed, IllegalMove.
+        RecordingFailed, IllegalTransition.
         """
         state = self.state()
         missing = _cut(state.missing, target.block_number)

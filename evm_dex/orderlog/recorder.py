@@ -9,7 +9,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evm_dex.blocks.receipt import Receipt
-from evm_dex.orderlog.effects import effect
 from evm_dex.orderlog.exchange_logs import OrderEvent, order_event
 from evm_dex.orderlog.order_rows import (
     ORDER_TABLES,
@@ -22,9 +21,9 @@ from evm_dex.orderlog.order_rows import (
     order_ids,
     order_in,
 )
-from evm_dex.orderlog.order_status import Status, check_move
-from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
-from evm_dex.orderlog.totals import NOTHING
+from evm_dex.orderlog.order_status import Status, check_transition
+from evm_dex.orderlog.order_update import ZERO, Exchange, Kind, OrderUpdate
+from evm_dex.orderlog.statistics import stats_delta
 from precompiles.orders.events import OrderClosed, OrderReduced, Trade
 from precompiles.perp import events as perp
 from precompiles.spot import events as spot
@@ -72,7 +71,7 @@ class Recording:
     def add_block(self, place: BlockPlace, receipts: Iterable[tuple[bytes, Receipt]]) -> None:
         """Take in a block's receipts, each with the hash of its transaction, in order.
 
-        Raises IllegalMove.
+        Raises IllegalTransition.
         """
         log_index = 0
         for transaction_hash, receipt in receipts:
@@ -124,7 +123,7 @@ class Recording:
             trade_id=min((u.trade_id for u in undone if u.kind == Kind.TRADE), default=0),
             block_number=target.number,
             timestamp=target.timestamp,
-            undone=sum(map(effect, undone), NOTHING),
+            undone=sum(map(stats_delta, undone), ZERO),
         )
 
     def _take(self, exchange: Exchange, event: OrderEvent, where: dict[str, Any]) -> None:
@@ -152,7 +151,7 @@ class Recording:
         where: dict[str, Any],
     ) -> None:
         waiting = self._known(event.order_id)
-        check_move(waiting.status if waiting else None, Status.NEW, event.order_id)
+        check_transition(waiting.status if waiting else None, Status.NEW, event.order_id)
         self._put(
             OrderUpdate(
                 event_id=0,
@@ -174,7 +173,7 @@ class Recording:
         )
 
     def _place_trigger(self, event: perp.TriggerPlaced, where: dict[str, Any]) -> None:
-        check_move(None, Status.UNTRIGGERED, event.order_id)
+        check_transition(None, Status.UNTRIGGERED, event.order_id)
         self._put(
             OrderUpdate(
                 event_id=0,
@@ -202,7 +201,7 @@ class Recording:
         filled, filled_quote = order.filled_quantity + amount, order.filled_quote + quote
         status = Status.FILLED if filled == order.quantity else Status.PARTIALLY_FILLED
         base_unit = self._base_unit(order.exchange, order.market)
-        check_move(order.status, status, order.order_id)
+        check_transition(order.status, status, order.order_id)
         self._change(
             order,
             Kind.TRADE,
@@ -222,7 +221,7 @@ class Recording:
     def _close(self, event: OrderClosed, where: dict[str, Any]) -> None:
         status, reason = Status(event.status), CloseReason(event.reason)
         order = self._need(event.order_id)
-        check_move(order.status, status, order.order_id)
+        check_transition(order.status, status, order.order_id)
         self._change(
             order,
             Kind.CLOSED,

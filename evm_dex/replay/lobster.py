@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evm_dex.replay.order_flow import Cancel, Instruction, Place, Reduce, Take
 
@@ -162,3 +162,17 @@ def _number(path: Path, line: int, name: str, text: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise LobsterError(f"{path}, line {line}: {name} is {text!r}, expected a number")
     return int(text)
+
+
+def recorded_market() -> dict[str, Any]:
+    """A genesis with one market whose units are those of the recording.
+
+    One lot is one share, one tick is a ten-thousandth of a dollar.
+    """
+    return {
+        "tokens": [
+            {"symbol": "ASSET", "name": "Recorded asset", "decimals": 0},
+            {"symbol": "USD", "name": "US dollar", "decimals": 4},
+        ],
+        "markets": [{"base": "ASSET", "quote": "USD", "tick": 1, "lot": 1}],
+    }

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
-from evm_dex.history.queries import Document
-from evm_dex.orderlog.totals import Totals
+from evm_dex.history.queries import Page
+from evm_dex.orderlog.order_update import Totals
 from evm_dex.terminal.tables import plain_table
 
 
-def updates_table(updates: Iterable[Document]) -> Table:
+def updates_table(updates: Iterable[Page]) -> Table:
     """One line per update; amounts in smallest units."""
     table = plain_table(
         "Orders",
@@ -35,7 +35,7 @@ def updates_table(updates: Iterable[Document]) -> Table:
     return table
 
 
-def statistics_table(rows: Iterable[Document]) -> Table:
+def statistics_table(rows: Iterable[Page]) -> Table:
     """One column per market."""
     markets = list(rows)
     names = [f"{row['exchange']} {short(row['market'])}" for row in markets]

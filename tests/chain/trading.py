@@ -13,7 +13,7 @@ from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.chain.open_chain import open_chain
 from evm_dex.client.dex import Dex
-from evm_dex.replay.generator import generate
+from evm_dex.replay.order_flow import generate
 from evm_dex.replay.runner import Replay, deposit
 
 DEPTH = 50

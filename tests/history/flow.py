@@ -11,10 +11,9 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from evm_dex.orderlog.effects import effect
 from evm_dex.orderlog.order_status import Status
-from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
-from evm_dex.orderlog.totals import Totals
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, Totals
+from evm_dex.orderlog.statistics import stats_delta
 from precompiles.types import Address, CloseReason, OrderKind
 
 USERS = [Address(bytes([n]) * 20) for n in range(1, 7)]
@@ -197,7 +196,7 @@ class Flow:
             events = [event for event in taken_back if event.order_id == order_id]
             trades = [event.trade_id for event in events if event.kind == Kind.TRADE]
             before = changed[order_id] or replace(last, status=Status.GONE)
-            self._block_event(before, sum((effect(e) for e in events), Totals()), trades)
+            self._block_event(before, sum((stats_delta(e) for e in events), Totals()), trades)
         for order_id, last in undone.items():
             was = changed[order_id]
             self._note(was or replace(last, status=Status.GONE))

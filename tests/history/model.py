@@ -1,4 +1,4 @@
-"""A history store that keeps a list of updates and looks through all of it at every question."""
+"""A history store that keeps a list of updates and looks through all of it at every query."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from evm_dex.history.stores.history_store import (
     START,
     Cursor,
     HistoryStore,
-    Place,
-    Question,
+    PageCursor,
+    Query,
     Statistics,
     check_limit,
     new_updates,
 )
-from evm_dex.orderlog.effects import effect
 from evm_dex.orderlog.order_status import Status
-from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, fingerprint
-from evm_dex.orderlog.totals import Totals
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, Totals, fingerprint
+from evm_dex.orderlog.statistics import stats_delta
 from precompiles.types import Address
 
 
@@ -72,21 +71,21 @@ class ModelStore(HistoryStore):
         wanted = (user, client_order_id)
         return [o for o in self._orders() if (o.user, o.client_order_id) == wanted]
 
-    def history(self, question: Question) -> list[OrderUpdate]:
-        question.check()
-        return _page(self._events(), question, lambda u: question.status in (None, u.status))
+    def history(self, query: Query) -> list[OrderUpdate]:
+        query.check()
+        return _page(self._events(), query, lambda u: query.status in (None, u.status))
 
-    def fills(self, question: Question) -> list[OrderUpdate]:
-        question.check()
-        return _page(self._fills(), question, lambda _: True)
+    def fills(self, query: Query) -> list[OrderUpdate]:
+        query.check()
+        return _page(self._fills(), query, lambda _: True)
 
     def statistics(self, user: Address) -> list[Statistics]:
         sums: dict[tuple[Exchange, Address], tuple[Totals, int]] = {}
         for event in self._events():
-            if event.user == user and effect(event) != Totals():
+            if event.user == user and stats_delta(event) != Totals():
                 key = (event.exchange, event.market)
                 total, _ = sums.get(key, (Totals(), 0))
-                sums[key] = (total + effect(event), event.event_id)
+                sums[key] = (total + stats_delta(event), event.event_id)
         return [
             Statistics(user, exchange, market, total, last)
             for (exchange, market), (total, last) in sorted(sums.items())
@@ -121,18 +120,18 @@ class ModelStore(HistoryStore):
 
 
 def _page(
-    updates: list[OrderUpdate], question: Question, matches: Callable[[OrderUpdate], bool]
+    updates: list[OrderUpdate], query: Query, matches: Callable[[OrderUpdate], bool]
 ) -> list[OrderUpdate]:
     found = [
-        (Place(update.timestamp, update.event_id), update)
+        (PageCursor(update.timestamp, update.event_id), update)
         for update in updates
-        if question.user in (None, update.user)
-        and question.exchange in (None, update.exchange)
-        and question.market in (None, update.market)
-        and question.start <= update.timestamp
-        and (question.end is None or update.timestamp < question.end)
+        if query.user in (None, update.user)
+        and query.exchange in (None, update.exchange)
+        and query.market in (None, update.market)
+        and query.start <= update.timestamp
+        and (query.end is None or update.timestamp < query.end)
         and matches(update)
     ]
     found.sort(key=lambda pair: pair[0], reverse=True)
-    older = [u for place, u in found if question.before is None or place < question.before]
-    return older[: question.limit]
+    older = [u for place, u in found if query.before is None or place < query.before]
+    return older[: query.limit]

@@ -17,8 +17,8 @@ from evm_dex.history.stores.history_store import (
     Cursor,
     HistoryStore,
     MissedEvents,
-    Place,
-    Question,
+    PageCursor,
+    Query,
 )
 from evm_dex.orderlog.order_update import Kind, OrderUpdate, fingerprint
 from tests.history.flow import GENESIS_TIME, MARKETS, USERS, batches
@@ -28,7 +28,7 @@ OpenStore = Callable[[], HistoryStore]
 
 
 def assert_same(store: HistoryStore, model: HistoryStore) -> None:
-    """Every question gets the model's answer."""
+    """Every query gets the model's answer."""
     assert store.cursor() == model.cursor()
     last = model.cursor().event_id
     for after in (0, 1, last // 2, last - 1, last):
@@ -46,13 +46,13 @@ def assert_same(store: HistoryStore, model: HistoryStore) -> None:
         assert store.order(order_id) == model.order(order_id)
         assert store.changes(order_id) == model.changes(order_id)
         assert store.order_fills(order_id) == model.order_fills(order_id)
-    for question in questions():
-        assert store.history(question) == model.history(question), question
-        if question.status is None:
-            assert store.fills(question) == model.fills(question), question
+    for query in queries():
+        assert store.history(query) == model.history(query), query
+        if query.status is None:
+            assert store.fills(query) == model.fills(query), query
 
 
-def questions() -> Iterator[Question]:
+def queries() -> Iterator[Query]:
     """By user, market, exchange, status and time, alone and together."""
     exchange, market = MARKETS[0]
     middle = GENESIS_TIME + 40_000 * 60
@@ -60,9 +60,9 @@ def questions() -> Iterator[Question]:
     whose = [{"user": USERS[0]}, {"market": market}, {"user": USERS[1], "market": market}]
     for owner, (start, end), status in product(whose, ranges, (None, 1, 3, 4, 0)):
         limit = 7 if end is None else 1_000
-        question = Question(**owner, start=start, end=end, status=status, limit=limit)  # type: ignore[arg-type] # of mixed kinds
-        yield question
-        yield replace(question, exchange=exchange)
+        query = Query(**owner, start=start, end=end, status=status, limit=limit)  # type: ignore[arg-type] # of mixed kinds
+        yield query
+        yield replace(query, exchange=exchange)
 
 
 class StoreContract:
@@ -144,15 +144,15 @@ class StoreContract:
         store.apply(events)
         for ask, asked in product(
             (store.history, store.fills),
-            (Question(user=USERS[2]), Question(market=MARKETS[0][1])),
+            (Query(user=USERS[2]), Query(market=MARKETS[0][1])),
         ):
             whole = ask(replace(asked, limit=1_000))
             pages: list[OrderUpdate] = []
-            question = replace(asked, limit=13)
-            while page := ask(question):
+            query = replace(asked, limit=13)
+            while page := ask(query):
                 pages += page
-                last = Place(page[-1].timestamp, page[-1].event_id)
-                question = replace(question, before=last)
+                last = PageCursor(page[-1].timestamp, page[-1].event_id)
+                query = replace(query, before=last)
             assert pages == whole
             assert len(whole) > 13
 
@@ -204,15 +204,13 @@ class StoreContract:
         store.apply(events[:300])
         assert_same(store, model)
 
-    @pytest.mark.parametrize(
-        "question", [Question(), Question(status=None, limit=0, user=USERS[0])]
-    )
+    @pytest.mark.parametrize("query", [Query(), Query(status=None, limit=0, user=USERS[0])])
     def test_a_question_for_everything_is_refused(
-        self, open_store: OpenStore, question: Question
+        self, open_store: OpenStore, query: Query
     ) -> None:
         store = open_store()
         for ask in (store.history, store.fills):
             with pytest.raises(ValueError, match=r"ask for|limit must"):
-                ask(question)
+                ask(query)
         with pytest.raises(ValueError, match="limit must"):
             store.stream(0, 1_001)

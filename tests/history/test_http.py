@@ -23,7 +23,7 @@ from evm_dex.history.http.history_app import HistoryServer
 from evm_dex.history.http.openapi import document
 from evm_dex.history.http.routes import PARAMETERS, ROUTES, UPDATES
 from evm_dex.history.service import Service
-from evm_dex.history.stores.history_store import Question, StoreUnavailable
+from evm_dex.history.stores.history_store import Query, StoreUnavailable
 from evm_dex.history.stores.sqlite import SqliteStore
 from evm_dex.orderlog.order_update import OrderUpdate, as_json
 from tests.history.flow import MARKETS, USERS
@@ -131,7 +131,7 @@ def test_answers_are_those_of_the_store(events: list[OrderUpdate]) -> None:
                 if page["next"] is None:
                     break
                 more = f"&before={page['next']}"
-            whole = store.history(Question(user=user, status=3, limit=1_000))  # type: ignore[arg-type] # 3 is FILLED
+            whole = store.history(Query(user=user, status=3, limit=1_000))  # type: ignore[arg-type] # 3 is FILLED
             assert got == [as_json(update) for update in whole]
             _, found = await ask(f"/v1/users/{USER}/statistics")
             assert found == answers.statistics(store.statistics(user))

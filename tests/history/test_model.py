@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evm_dex.orderlog.effects import effect
 from evm_dex.orderlog.order_status import Status
-from evm_dex.orderlog.order_update import OrderUpdate, decode, encode
-from evm_dex.orderlog.totals import Totals
+from evm_dex.orderlog.order_update import OrderUpdate, Totals, decode, encode
+from evm_dex.orderlog.statistics import stats_delta
 from tests.history.model import ModelStore
 from tests.history.store_contract import (
     OpenStore,
@@ -26,7 +25,7 @@ def test_totals_after_rollbacks_are_those_of_the_orders_that_are_left(
     events: list[OrderUpdate],
 ) -> None:
     """Adding effects, negative ones included, comes to what a recount of the orders gives."""
-    totals = sum((effect(event) for event in events), Totals())
+    totals = sum((stats_delta(event) for event in events), Totals())
     last = {event.order_id: event for event in events}
     left = [order for order in last.values() if order.status != Status.GONE]
     assert totals.orders == len(left)

@@ -11,16 +11,15 @@ import pytest
 from checkpoint.families import Family
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.dex import Dex
-from evm_dex.history.embedded import History
+from evm_dex.history.embedded import EmbeddedHistory
 from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.verify_history import verify
 from evm_dex.orderlog.cursors import KEEP, cursors, event_key, forget, set_cursor
 from evm_dex.orderlog.order_rows import as_row
-from evm_dex.orderlog.order_status import IllegalMove, Status, check_move
-from evm_dex.orderlog.order_update import Kind, OrderUpdate, decode
+from evm_dex.orderlog.order_status import IllegalTransition, Status, check_transition
+from evm_dex.orderlog.order_update import Kind, OrderUpdate, Totals, decode
 from evm_dex.orderlog.recorder import RecordingFailed
-from evm_dex.orderlog.totals import Totals
 from precompiles.types import Address, CloseReason, OrderKind
 from tests.conftest import LONG
 from tests.history.model import ModelStore
@@ -219,7 +218,12 @@ def test_a_history_that_was_off_leaves_a_marker(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
     """With each block that follows, as on a twin whose history was never off."""
-    with chain() as dex, chain() as twin, History(dex) as history, History(twin) as complete:
+    with (
+        chain() as dex,
+        chain() as twin,
+        EmbeddedHistory(dex) as history,
+        EmbeddedHistory(twin) as complete,
+    ):
         both = Traffic(dex, 8), Traffic(twin, 8)
         for number in range(150):
             if number in (50, 100):
@@ -239,7 +243,7 @@ def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
 @pytest.mark.parametrize("back", [13, 20, 25, 32, 40, 45])
 def test_a_rollback_takes_back_what_was_recorded_and_no_more(back: int) -> None:
     """Recorded are blocks 1 to 20, 31 to 40 and 51 on; 13 is before the history was off first."""
-    with chain() as dex, History(dex) as history:
+    with chain() as dex, EmbeddedHistory(dex) as history:
         traffic = Traffic(dex, 4)
         known = {}
         for number in range(1, 61):
@@ -258,7 +262,7 @@ def test_a_rollback_takes_back_what_was_recorded_and_no_more(back: int) -> None:
 
 def test_a_rollback_while_the_history_is_off_is_known_of_later() -> None:
     """Blocks that come in the place of unrecorded ones are recorded where the history is on."""
-    with chain() as dex, History(dex) as history:
+    with chain() as dex, EmbeddedHistory(dex) as history:
         traffic = Traffic(dex, 6)
         for on, blocks in ((True, 10), (False, 10)):
             dex.chain.outbox.switch(on, dex.chain.head)
@@ -352,8 +356,8 @@ def test_rows_that_logs_do_not_lead_to_stop_the_block(monkeypatch: pytest.Monkey
     ],
 )
 def test_illegal_moves_raise(before: Status | None, after: Status) -> None:
-    with pytest.raises(IllegalMove, match="order 5"):
-        check_move(before, after, 5)
+    with pytest.raises(IllegalTransition, match="order 5"):
+        check_transition(before, after, 5)
 
 
 def test_ids_are_given_in_the_order_of_what_happened() -> None:

@@ -20,7 +20,7 @@ from checkpoint.restore import restore
 from checkpoint.store_batch import BlockBatch
 from evm_dex.cli.app import app
 from evm_dex.history.consumer import Consumer
-from evm_dex.history.embedded import History
+from evm_dex.history.embedded import EmbeddedHistory
 from evm_dex.history.feed import (
     Events,
     EventsPruned,
@@ -130,7 +130,7 @@ def test_consumer_waits_for_feed_and_store_and_recovers(
 
 
 def test_history_in_process_follows_blocks_and_rollbacks() -> None:
-    with chain() as dex, History(dex) as history:
+    with chain() as dex, EmbeddedHistory(dex) as history:
         traffic = Traffic(dex, 6)
         for number in range(40):
             traffic.block()
@@ -148,7 +148,7 @@ def test_verify_names_what_differs() -> None:
         traffic = Traffic(dex, 6)
         for _ in range(30):
             traffic.block()
-        with History(dex) as history:
+        with EmbeddedHistory(dex) as history:
             assert isinstance(history.store, SqliteStore)
             database = history.store._database
             for change, named in (

@@ -11,7 +11,7 @@ import pytest
 
 from evm_dex.history.stores.history_store import (
     HistoryStore,
-    Question,
+    Query,
     StoreBroken,
     StoreUnavailable,
 )
@@ -74,8 +74,8 @@ def test_a_user_that_is_not_the_bytes_of_an_address_is_refused_rather_than_not_f
         lambda: store.open_orders(user),
         lambda: store.by_client_id(user, 7),
         lambda: store.statistics(user),
-        lambda: store.history(Question(user=user)),
-        lambda: store.fills(Question(market=user)),
+        lambda: store.history(Query(user=user)),
+        lambda: store.fills(Query(market=user)),
     ):
         with pytest.raises(ValueError, match=r"is not 20 bytes: give .*to_address"):
             asking()

@@ -17,9 +17,9 @@ from evm_dex.replay.lobster import (
     opening,
     read_book,
     read_messages,
+    recorded_market,
 )
 from evm_dex.replay.order_flow import Cancel, Place, Take
-from evm_dex.replay.recorded_market import recorded_market
 from evm_dex.replay.runner import Replay, deposit
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 from evm_dex.history.consumer import Health
 from evm_dex.history.http.openapi import document
 from evm_dex.history.http.routes import ROUTES, UPDATES, Route
-from evm_dex.history.queries import BadQuestion, address, number
+from evm_dex.history.queries import BadQuery, address, number
 from evm_dex.history.stores.history_store import HistoryStore, StoreBroken, StoreUnavailable
 from evm_dex.http.origin_policy import Guard
 from evm_dex.orderlog.order_update import OrderUpdate, as_json
@@ -79,7 +79,7 @@ class HistoryServer:
             values = {**request.query, **request.match_info}
             try:
                 found = await self._reading(lambda: route.answer(self._store, values))
-            except BadQuestion as error:
+            except BadQuery as error:
                 return _failure(400, str(error))
             except (StoreUnavailable, StoreBroken) as error:
                 return _failure(503, str(error))
@@ -92,7 +92,7 @@ class HistoryServer:
             after = number(request.query.get("after", "0"), "after")
             user = request.query.get("user")
             wanted = address(user) if user else None
-        except BadQuestion as error:
+        except BadQuery as error:
             return _failure(400, str(error))
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT)
         await socket.prepare(request)

@@ -8,8 +8,7 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from evm_dex.history.http.routes import PARAMETERS, ROUTES, UPDATES, Route
-from evm_dex.orderlog.order_update import AMOUNTS, VERSION, OrderUpdate
-from evm_dex.orderlog.totals import Totals
+from evm_dex.orderlog.order_update import AMOUNTS, VERSION, OrderUpdate, Totals
 
 Schema = dict[str, Any]
 _AMOUNT: Schema = {"type": "string", "pattern": "^[0-9]+$"}
@@ -54,7 +53,7 @@ def _operation(route: Route) -> Schema:
         ],
         "responses": {
             "200": _content("What was asked.", route.schema),
-            "400": _content("Something in the question cannot be read.", "Error"),
+            "400": _content("Something in the query cannot be read.", "Error"),
             "404": _content("There is nothing of that kind.", "Error"),
             "503": _content("The store is away; ask again later.", "Error"),
         },

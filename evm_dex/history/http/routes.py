@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from evm_dex.history import queries as answers
-from evm_dex.history.queries import Document
+from evm_dex.history.queries import Page
 from evm_dex.history.stores.history_store import PAGE, HistoryStore
 
 Values = Mapping[str, str]
-Answer = Callable[[HistoryStore, Values], Document | None]
+Answer = Callable[[HistoryStore, Values], Page | None]
 """A document from a store and the values of path and query; None where there is nothing."""
 
 PARAMETERS = {
@@ -42,7 +42,7 @@ class Route(Struct, frozen=True):
     """The name of the answer's form in the description."""
 
 
-def _open_orders(store: HistoryStore, values: Values) -> Document:
+def _open_orders(store: HistoryStore, values: Values) -> Page:
     market, exchange = values.get("market"), values.get("exchange")
     return answers.orders(
         store.open_orders(
@@ -53,36 +53,36 @@ def _open_orders(store: HistoryStore, values: Values) -> Document:
     )
 
 
-def _history(store: HistoryStore, values: Values) -> Document:
-    asked = answers.question(values)
+def _history(store: HistoryStore, values: Values) -> Page:
+    asked = answers.parse_query(values)
     return answers.page(store.history(asked), asked.limit)
 
 
-def _fills(store: HistoryStore, values: Values) -> Document:
-    asked = answers.question(values)
+def _fills(store: HistoryStore, values: Values) -> Page:
+    asked = answers.parse_query(values)
     return answers.page(store.fills(asked), asked.limit)
 
 
-def _statistics(store: HistoryStore, values: Values) -> Document:
+def _statistics(store: HistoryStore, values: Values) -> Page:
     return answers.statistics(store.statistics(answers.address(values["user"])))
 
 
-def _by_client_id(store: HistoryStore, values: Values) -> Document:
+def _by_client_id(store: HistoryStore, values: Values) -> Page:
     client_order_id = answers.client_id(values["client_order_id"])
     return answers.orders(store.by_client_id(answers.address(values["user"]), client_order_id))
 
 
-def _order(store: HistoryStore, values: Values) -> Document | None:
+def _order(store: HistoryStore, values: Values) -> Page | None:
     return answers.whole_order(store, answers.number(values["order_id"], "order_id"))
 
 
-def _stream(store: HistoryStore, values: Values) -> Document:
+def _stream(store: HistoryStore, values: Values) -> Page:
     after = answers.number(values.get("after", "0"), "after")
     limit = answers.number(values.get("limit", str(PAGE)), "limit")
     try:
         return answers.stream(store.stream(after, limit), after)
     except ValueError as error:
-        raise answers.BadQuestion(str(error)) from error
+        raise answers.BadQuery(str(error)) from error
 
 
 ROUTES = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from evm_dex.history.stores.cql_effects import Effects, group_of, rows_to_place
 from evm_dex.history.stores.cql_partitions import ROWS_PER_PARTITION, Partitions
 from evm_dex.history.stores.cql_reading import CqlReader
 from evm_dex.history.stores.cql_schema import STATE, TIME_SERIES
@@ -16,18 +15,20 @@ from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.cql_stream import Stream
 from evm_dex.history.stores.cql_totals import RunningTotals
+from evm_dex.history.stores.cql_writer import CqlWriter, group_of, rows_to_place
 from evm_dex.history.stores.history_store import (
     PAGE,
     START,
     Cursor,
     HistoryStore,
-    Question,
+    Query,
     Statistics,
     check_limit,
     new_updates,
 )
-from evm_dex.orderlog.effects import runs
+from evm_dex.history.stores.projection import project
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode, encode, fingerprint
+from evm_dex.orderlog.statistics import split_at_gaps
 from precompiles.types import Address
 
 _AT_ONCE = 1_000
@@ -65,7 +66,9 @@ class CqlStore(HistoryStore):
             self._forget()
         fresh = new_updates(cursor, updates)
         pieces = (
-            run[at : at + _AT_ONCE] for run in runs(fresh) for at in range(0, len(run), _AT_ONCE)
+            run[at : at + _AT_ONCE]
+            for run in split_at_gaps(fresh)
+            for at in range(0, len(run), _AT_ONCE)
         )
         for piece in pieces:
             try:
@@ -97,13 +100,13 @@ class CqlStore(HistoryStore):
     def by_client_id(self, user: Address, client_order_id: int) -> list[OrderUpdate]:
         return self._reader.by_client_id(user, client_order_id)
 
-    def history(self, question: Question) -> list[OrderUpdate]:
-        question.check()
-        return self._reader.history(question)
+    def history(self, query: Query) -> list[OrderUpdate]:
+        query.check()
+        return self._reader.history(query)
 
-    def fills(self, question: Question) -> list[OrderUpdate]:
-        question.check()
-        return self._reader.fills(question)
+    def fills(self, query: Query) -> list[OrderUpdate]:
+        query.check()
+        return self._reader.fills(query)
 
     def statistics(self, user: Address) -> list[Statistics]:
         return self._totals.read(user)
@@ -130,24 +133,22 @@ class CqlStore(HistoryStore):
         hours = self._stream.begin(updates)
         orders = [update for update in updates if update.kind != Kind.GAP]
         self._partitions.prepare(rows_to_place(orders))
-        effects = Effects(self._partitions, self._session.settings.seconds_to_live)
+        writer = CqlWriter(self._partitions, self._session.settings.seconds_to_live)
         if updates[0].kind == Kind.GAP:
             for row in self._session.rows(_ALL_ACTIVE):
-                effects.forget_open(row.user, row.order_id, updates[0].event_id)
-        last: dict[tuple[Address, int], tuple[OrderUpdate, bytes]] = {}
+                writer.forget_open(row.user, row.order_id, updates[0].event_id)
         for update, payload in zip(updates, payloads, strict=True):
             if update.kind != Kind.GAP:
-                effects.add(update, payload)
-                last[update.user, update.order_id] = (update, payload)
-        for update, payload in last.values():
-            effects.leave(update, payload)
-        for fill in self._undone_fills(orders):
-            effects.undo(fill)
+                writer.add(update, payload)
+        changes = project(updates)
+        writer.put_orders(changes)
+        for fill in [*changes.undone, *self._stored_fills(changes.rollbacks)]:
+            writer.undo(fill)
         self._session.write(
             [
                 *self._stream.writes(updates, payloads, hours),
-                *effects.writes(),
-                *self._totals.add(orders),
+                *writer.writes(),
+                *self._totals.add(changes.added),
             ]
         )
         cursor = Cursor(updates[-1].event_id, fingerprint(updates[-1]))
@@ -155,23 +156,14 @@ class CqlStore(HistoryStore):
         self._session.execute(_SET_CURSOR, values)
         self._applied = cursor
 
-    def _undone_fills(self, updates: Sequence[OrderUpdate]) -> Iterable[OrderUpdate]:
-        """The TRADE updates, of these and of earlier ones, that these take back."""
-        rollbacks = [u for u in updates if u.kind == Kind.ROLLED_BACK and u.trade_id]
-        if not rollbacks:
-            return []
+    def _stored_fills(self, rollbacks: Sequence[OrderUpdate]) -> Iterable[OrderUpdate]:
+        """Return the TRADE updates of earlier runs that these take back."""
         stored = self._session.many(
             _TRADES_BEFORE, ((group_of(u.order_id), u.order_id, u.event_id) for u in rollbacks)
         )
         undone: dict[int, OrderUpdate] = {}
         for rollback, rows in zip(rollbacks, stored, strict=True):
-            before = [decode(row.event_id, row.payload) for row in rows]
-            before += [u for u in updates if u.order_id == rollback.order_id]
-            undone |= {
-                u.event_id: u
-                for u in before
-                if u.kind == Kind.TRADE
-                and u.event_id < rollback.event_id
-                and u.trade_id >= rollback.trade_id
-            }
+            for update in (decode(row.event_id, row.payload) for row in rows):
+                if update.kind == Kind.TRADE and update.trade_id >= rollback.trade_id:
+                    undone[update.event_id] = update
         return undone.values()

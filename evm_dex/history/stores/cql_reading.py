@@ -6,10 +6,10 @@ import heapq
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from evm_dex.history.stores.cql_effects import group_of
 from evm_dex.history.stores.cql_partitions import market_key, month_of
 from evm_dex.history.stores.cql_session import CqlSession, Row, Values
-from evm_dex.history.stores.history_store import Question
+from evm_dex.history.stores.cql_writer import group_of
+from evm_dex.history.stores.history_store import Query
 from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode
 from precompiles.types import Address
@@ -42,7 +42,7 @@ class CqlReader:
         self, user: Address, exchange: Exchange | None, market: Address | None
     ) -> list[OrderUpdate]:
         found = map(_update, self._session.rows(_OPEN, (user,)))
-        wanted = Question(user=user, exchange=exchange, market=market)
+        wanted = Query(user=user, exchange=exchange, market=market)
         return [update for update in found if _is_wanted(update, wanted)]
 
     def order(self, order_id: int) -> OrderUpdate | None:
@@ -67,26 +67,26 @@ class CqlReader:
         wanted = (user, client_order_id)
         return [o for o in orders if o is not None and (o.user, o.client_order_id) == wanted]
 
-    def history(self, question: Question) -> list[OrderUpdate]:
-        if question.user is None:
-            rows = self._of_markets("market_history", "order_id, status", question)
-            matching = (row for row in rows if question.status in (None, row.status))
-            return _page(self._with_payload(matching, question.limit), question)
-        if question.status is None:
-            rows = self._of_user("order_history", "payload", "", (), question)
-            return _page(map(_update, rows), question)
+    def history(self, query: Query) -> list[OrderUpdate]:
+        if query.user is None:
+            rows = self._of_markets("market_history", "order_id, status", query)
+            matching = (row for row in rows if query.status in (None, row.status))
+            return _page(self._with_payload(matching, query.limit), query)
+        if query.status is None:
+            rows = self._of_user("order_history", "payload", "", (), query)
+            return _page(map(_update, rows), query)
         rows = self._of_user(
-            "status_history", "order_id", "status = ? AND ", (question.status,), question
+            "status_history", "order_id", "status = ? AND ", (query.status,), query
         )
-        return _page(self._with_payload(rows, question.limit), question)
+        return _page(self._with_payload(rows, query.limit), query)
 
-    def fills(self, question: Question) -> list[OrderUpdate]:
-        if question.user is None:
-            rows = self._of_markets("market_fills", "order_id, undone", question)
+    def fills(self, query: Query) -> list[OrderUpdate]:
+        if query.user is None:
+            rows = self._of_markets("market_fills", "order_id, undone", query)
         else:
-            rows = self._of_user("fills", "order_id, undone", "", (), question)
+            rows = self._of_user("fills", "order_id, undone", "", (), query)
         valid = (row for row in rows if not row.undone)
-        return _page(self._with_payload(valid, question.limit), question)
+        return _page(self._with_payload(valid, query.limit), query)
 
     def _last_updates(self, order_ids: list[int]) -> list[OrderUpdate | None]:
         keys = [(group_of(order_id), order_id) for order_id in order_ids]
@@ -109,30 +109,30 @@ class CqlReader:
                     yield decode(row.event_id, payloads[row.event_id])
 
     def _of_user(
-        self, table: str, columns: str, condition: str, values: Values, question: Question
+        self, table: str, columns: str, condition: str, values: Values, query: Query
     ) -> Iterator[Row]:
-        assert question.user is not None
+        assert query.user is not None
         statement = (
             f"SELECT block_time, event_id, {columns} FROM {table} "  # noqa: S608 - names of ours
             f"WHERE user = ? AND {condition}month = ? AND part = ? {_BETWEEN}"
         )
-        key = (question.user, *values)
-        return self._newest_first(statement, question.user, key, question)
+        key = (query.user, *values)
+        return self._newest_first(statement, query.user, key, query)
 
-    def _of_markets(self, table: str, columns: str, question: Question) -> Iterator[Row]:
+    def _of_markets(self, table: str, columns: str, query: Query) -> Iterator[Row]:
         """Of the market on the exchange asked for, or on both."""
-        assert question.market is not None
+        assert query.market is not None
         statement = (
             f"SELECT block_time, event_id, {columns} FROM {table} "  # noqa: S608 - names of ours
             f"WHERE exchange = ? AND market = ? AND month = ? AND part = ? {_BETWEEN}"
         )
-        exchanges = list(Exchange) if question.exchange is None else [question.exchange]
+        exchanges = list(Exchange) if query.exchange is None else [query.exchange]
         each = [
             self._newest_first(
                 statement,
-                market_key(exchange, question.market),
-                (exchange, question.market),
-                question,
+                market_key(exchange, query.market),
+                (exchange, query.market),
+                query,
             )
             for exchange in exchanges
         ]
@@ -143,16 +143,16 @@ class CqlReader:
         statement: str,
         owner: bytes,
         key: Values,
-        question: Question,
+        query: Query,
     ) -> Iterator[Row]:
-        """The rows of one owner that are in a question's time and before its page's end."""
-        first, last = (min(max(question.start, 0), _FOREVER), 0), _end(question)
+        """The rows of one owner that are in a query's time and before its page's end."""
+        first, last = (min(max(query.start, 0), _FOREVER), 0), _end(query)
         months = (month_of(first[0]), month_of(last[0]))
         parts = self._session.rows(_PARTS, (owner, *months))
         at_once = 1
         while some := list(islice(parts, at_once)):
             values = [(*key, row.month, row.part, *first, *last) for row in some]
-            for answer in self._session.answers(statement, values, page=question.limit):
+            for answer in self._session.answers(statement, values, page=query.limit):
                 yield from answer
             # The newest mostly suffices; where it does not, rows are few and far between.
             at_once = min(at_once * 2, _PARTS_AT_ONCE)
@@ -162,22 +162,22 @@ def _update(row: Row) -> OrderUpdate:
     return decode(row.event_id, row.payload)
 
 
-def _end(question: Question) -> tuple[int, int]:
+def _end(query: Query) -> tuple[int, int]:
     """The (time, event id) that all of the answer is before."""
     ends = [(_FOREVER, 0)]
-    if question.end is not None:
-        ends.append((question.end, 0))
-    if question.before is not None:
-        ends.append((question.before.timestamp, question.before.event_id))
+    if query.end is not None:
+        ends.append((query.end, 0))
+    if query.before is not None:
+        ends.append((query.before.timestamp, query.before.event_id))
     return min(ends)
 
 
-def _is_wanted(update: OrderUpdate, question: Question) -> bool:
-    return question.exchange in (None, update.exchange) and question.market in (
+def _is_wanted(update: OrderUpdate, query: Query) -> bool:
+    return query.exchange in (None, update.exchange) and query.market in (
         None,
         update.market,
     )
 
 
-def _page(updates: Iterable[OrderUpdate], question: Question) -> list[OrderUpdate]:
-    return list(islice((u for u in updates if _is_wanted(u, question)), question.limit))
+def _page(updates: Iterable[OrderUpdate], query: Query) -> list[OrderUpdate]:
+    return list(islice((u for u in updates if _is_wanted(u, query)), query.limit))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import astuple
 
 from evm_dex.history.stores.cql_session import CqlSession, Write
 from evm_dex.history.stores.history_store import Statistics
-from evm_dex.orderlog.effects import effect
-from evm_dex.orderlog.order_update import Exchange, OrderUpdate
-from evm_dex.orderlog.totals import NOTHING, Totals
+from evm_dex.history.stores.projection import Account, Added, added_after
+from evm_dex.orderlog.order_update import ZERO, Exchange, Totals
 from precompiles.types import Address
 
 _MOST_REMEMBERED = 50_000
@@ -37,26 +36,22 @@ class RunningTotals:
     def read(self, user: Address) -> list[Statistics]:
         """As stored, by ascending (exchange, market), none that are all 0."""
         (found,) = self._read([user])
-        return [row for _, row in sorted(found.items()) if row.totals != NOTHING]
+        return [row for _, row in sorted(found.items()) if row.totals != ZERO]
 
-    def add(self, updates: Iterable[OrderUpdate]) -> list[Write]:
-        """Add updates, ascending; what to write, by partition."""
-        effects = [(update, effect(update)) for update in updates]
-        counted = [(update, added) for update, added in effects if added != NOTHING]
-        self._remember({update.user for update, _ in counted})
-        changed: dict[Address, set[_Market]] = {}
-        for update, added in counted:
-            of_user, market = self._of_user[update.user], (update.exchange, update.market)
-            before = of_user.get(market) or Statistics(update.user, *market, NOTHING, 0)
-            if update.event_id > before.last_event_id:
-                of_user[market] = Statistics(
-                    update.user, *market, before.totals + added, update.event_id
-                )
-                changed.setdefault(update.user, set()).add(market)
-        return [
-            self._write(self._of_user[user][market] for market in sorted(markets))
-            for user, markets in changed.items()
-        ]
+    def add(self, added: Mapping[Account, Added]) -> list[Write]:
+        """Add what updates add to totals; return what to write, by partition."""
+        self._remember({user for user, _, _ in added})
+        changed: dict[Address, list[Statistics]] = {}
+        for (user, exchange, market), deltas in sorted(added.items()):
+            of_user, key = self._of_user[user], (exchange, market)
+            before = of_user.get(key) or Statistics(user, *key, ZERO, 0)
+            last = deltas[-1][0]
+            # A crash may have left totals with some of these events in them, or all.
+            if last > before.last_event_id:
+                total = before.totals + added_after(before.last_event_id, deltas)
+                of_user[key] = Statistics(user, *key, total, last)
+                changed.setdefault(user, []).append(of_user[key])
+        return [self._write(rows) for rows in changed.values()]
 
     def _write(self, rows: Iterable[Statistics]) -> Write:
         """The event id is the time of writing, so a row that comes late changes nothing."""

@@ -12,8 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from evm_dex.orderlog.order_status import Status
-from evm_dex.orderlog.order_update import Exchange, OrderUpdate
-from evm_dex.orderlog.totals import Totals
+from evm_dex.orderlog.order_update import Exchange, OrderUpdate, Totals
 from precompiles.types import Address
 
 PAGE = 100
@@ -61,14 +60,14 @@ class Statistics(Struct, frozen=True):
     """The last event that changed them."""
 
 
-class Place(Struct, frozen=True, order=True):
+class PageCursor(Struct, frozen=True, order=True):
     """Where a page ends: the next one has what is before it, newest first."""
 
     timestamp: int
     event_id: int
 
 
-class Question(Struct, frozen=True, kw_only=True):
+class Query(Struct, frozen=True, kw_only=True):
     """Which updates are wanted. At least one of `user` and `market` must be given."""
 
     user: Address | None = None
@@ -80,7 +79,7 @@ class Question(Struct, frozen=True, kw_only=True):
     """Block time in seconds, from it on."""
     end: int | None = None
     """Block time in seconds, up to but without it."""
-    before: Place | None = None
+    before: PageCursor | None = None
     """The last update of the page before."""
     limit: int = PAGE
 
@@ -147,11 +146,11 @@ class HistoryStore(Protocol):
         """The last update of each order that a user gave this id, by ascending order id."""
 
     @abstractmethod
-    def history(self, question: Question) -> list[OrderUpdate]:
-        """Updates of any kind but GAP that answer a question, by descending (time, event id)."""
+    def history(self, query: Query) -> list[OrderUpdate]:
+        """Updates of any kind but GAP that answer a query, by descending (time, event id)."""
 
     @abstractmethod
-    def fills(self, question: Question) -> list[OrderUpdate]:
+    def fills(self, query: Query) -> list[OrderUpdate]:
         """As `history`, of the TRADE updates that were not rolled back. `status` must be None."""
 
     @abstractmethod

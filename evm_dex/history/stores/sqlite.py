@@ -14,7 +14,7 @@ from evm_dex.history.stores.history_store import (
     START,
     Cursor,
     HistoryStore,
-    Question,
+    Query,
     Statistics,
     StoreBroken,
     StoreUnavailable,
@@ -22,10 +22,9 @@ from evm_dex.history.stores.history_store import (
     check_limit,
     new_updates,
 )
-from evm_dex.history.stores.sqlite_projection import Numbers, Writer, client_key, totals_of
 from evm_dex.history.stores.sqlite_schema import EMPTIED, FORMAT, SCHEMA
-from evm_dex.orderlog.order_update import FINGERPRINT_BYTES, Exchange, OrderUpdate, decode
-from evm_dex.orderlog.totals import NOTHING
+from evm_dex.history.stores.sqlite_writer import Ids, SqliteWriter, client_key, totals_of
+from evm_dex.orderlog.order_update import FINGERPRINT_BYTES, ZERO, Exchange, OrderUpdate, decode
 from precompiles.types import Address
 
 IN_MEMORY = ":memory:"
@@ -60,8 +59,8 @@ class SqliteStore(HistoryStore):
         except BaseException:
             self._database.close()
             raise
-        self._numbers = Numbers(self._database)
-        self._writer = Writer(self._database, self._numbers)
+        self._ids = Ids(self._database)
+        self._writer = SqliteWriter(self._database, self._ids)
 
     def cursor(self) -> Cursor:
         with self._speaking():
@@ -121,12 +120,12 @@ class SqliteStore(HistoryStore):
             (user, client_key(client_order_id)),
         )
 
-    def history(self, question: Question) -> list[OrderUpdate]:
-        return self._answer(question, "order_history")
+    def history(self, query: Query) -> list[OrderUpdate]:
+        return self._answer(query, "order_history")
 
-    def fills(self, question: Question) -> list[OrderUpdate]:
-        assert question.status is None, "a fill is no status"
-        return self._answer(question, "fills")
+    def fills(self, query: Query) -> list[OrderUpdate]:
+        assert query.status is None, "a fill is no status"
+        return self._answer(query, "fills")
 
     def statistics(self, user: Address) -> list[Statistics]:
         check_address(user)
@@ -141,7 +140,7 @@ class SqliteStore(HistoryStore):
         return [
             Statistics(user, Exchange(row[12]), Address(row[13]), totals_of(row), row[11])
             for row in rows
-            if totals_of(row) != NOTHING
+            if totals_of(row) != ZERO
         ]
 
     def clear(self) -> None:
@@ -149,7 +148,7 @@ class SqliteStore(HistoryStore):
             for table in EMPTIED:
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
             self._database.execute("DELETE FROM meta WHERE key = ?", (_CURSOR,))
-            self._numbers.forget()
+            self._ids.forget()
 
     def close(self) -> None:
         self._database.close()
@@ -178,29 +177,29 @@ class SqliteStore(HistoryStore):
         row = found.fetchone()
         return START if row is None else Cursor(int.from_bytes(row[0][:8], "big"), row[0][8:])
 
-    def _answer(self, question: Question, table: str) -> list[OrderUpdate]:
-        question.check()
-        where, values = _of_market(question.exchange, question.market)
+    def _answer(self, query: Query, table: str) -> list[OrderUpdate]:
+        query.check()
+        where, values = _of_market(query.exchange, query.market)
         clauses = [where.replace("market", "t.market", 1)]
-        if question.user is not None:
+        if query.user is not None:
             clauses.append(" AND t.user = (SELECT number FROM users WHERE address = ?)")
-            values.append(question.user)
-        if question.status is not None:
+            values.append(query.user)
+        if query.status is not None:
             clauses.append(" AND t.status = ?")
-            values.append(question.status)
-        if question.end is not None:
+            values.append(query.status)
+        if query.end is not None:
             clauses.append(" AND t.timestamp < ?")
-            values.append(question.end)
-        if question.before is not None:
+            values.append(query.end)
+        if query.before is not None:
             clauses.append(" AND (t.timestamp, t.event_id) < (?, ?)")
-            values += [question.before.timestamp, question.before.event_id]
+            values += [query.before.timestamp, query.before.event_id]
         # The index first, all of which the answer's place follows from; payloads only of a page.
         return self._updates(
             f"{_UPDATE} JOIN (SELECT t.timestamp AS at, t.event_id FROM {table} t"  # noqa: S608 - texts of ours
             f" WHERE t.user IS NOT NULL AND t.timestamp >= ? {''.join(clauses)}"
             " ORDER BY t.timestamp DESC, t.event_id DESC LIMIT ?) USING (event_id)"
             " ORDER BY at DESC, event_id DESC",
-            (question.start, *values, question.limit),
+            (query.start, *values, query.limit),
         )
 
     def _updates(self, query: str, values: tuple[object, ...]) -> list[OrderUpdate]:
@@ -217,7 +216,7 @@ class SqliteStore(HistoryStore):
                 yield
                 self._database.execute("COMMIT")
             except BaseException:
-                self._numbers.forget()
+                self._ids.forget()
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_settings import CqlSettings
-from evm_dex.history.stores.history_store import Question, StoreUnavailable
+from evm_dex.history.stores.history_store import Query, StoreUnavailable
 from evm_dex.orderlog.order_update import OrderUpdate
 from tests.history.cassandra.server import Server
 from tests.history.flow import USERS, Flow, batches
@@ -177,7 +177,7 @@ def test_a_server_that_hangs_is_away(
         with pytest.raises(StoreUnavailable):
             store.apply(events[100:200])
         with pytest.raises(StoreUnavailable):
-            store.history(Question(user=USERS[0]))
+            store.history(Query(user=USERS[0]))
     finally:
         server.go_on()
     until_it_answers(lambda: store.apply(events))

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import islice
 
 import evm_dex
-from evm_dex.replay.generator import generate
+from evm_dex.replay.order_flow import generate
 from evm_dex.replay.runner import Replay
 
 

@@ -1,4 +1,4 @@
-"""What updates change in the tables, as statements by partition.
+"""Turns updates and their projection into CQL statements by partition.
 
 Each leads to the same whether it runs once or again, alone or out of order: rows of the time
 series never change but for `undone`, which is only ever set, and rows of the state are written
@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from evm_dex.history.stores.cql_partitions import Partitions, market_key, month_of
 from evm_dex.history.stores.cql_session import Values, Write
-from evm_dex.orderlog.order_update import Kind, OrderUpdate
+from evm_dex.history.stores.projection import Projection
+from evm_dex.orderlog.order_update import Kind, OrderUpdate, encode
 from precompiles.types import Address
 
 _FIRST = (Kind.PLACED, Kind.TRIGGER_PLACED, Kind.FOUND)
@@ -65,13 +66,13 @@ def group_of(order_id: int) -> int:
 
 
 def rows_to_place(updates: Sequence[OrderUpdate]) -> Iterator[tuple[bytes, int, int]]:
-    """Owner, month and time of what `Effects` will write, for `Partitions.prepare`."""
+    """Owner, month and time of what `CqlWriter` will write, for `Partitions.prepare`."""
     for update in updates:
         for owner in (update.user, market_key(update.exchange, update.market)):
             yield owner, month_of(update.timestamp), update.timestamp
 
 
-class Effects:
+class CqlWriter:
     """Collects rows; `writes` has them by partition."""
 
     def __init__(self, partitions: Partitions, life: int) -> None:
@@ -109,13 +110,18 @@ class Effects:
         self._put(("fill", *user), _UNDO_FILL, (self._life, *user, *place))
         self._put(("fill", *market), _UNDO_MARKET_FILL, (self._life, *market, *place))
 
-    def leave(self, update: OrderUpdate, payload: bytes) -> None:
-        """Whether an order is open after `update`, the last one of it so far."""
-        user, order, event = update.user, update.order_id, update.event_id
-        if update.status.is_open:
-            self._put(("open", user), _OPEN, (user, order, event, payload, event), len(payload))
-        else:
-            self.forget_open(user, order, event)
+    def put_orders(self, changes: Projection) -> None:
+        """Write which orders are open after a run."""
+        for update in changes.replaced:
+            self.forget_open(update.user, update.order_id, update.event_id)
+        for order_id, update in changes.orders.items():
+            user, event = update.user, update.event_id
+            if update.status.is_open:
+                payload = encode(update)
+                values = (user, order_id, event, payload, event)
+                self._put(("open", user), _OPEN, values, len(payload))
+            else:
+                self.forget_open(user, order_id, event)
 
     def forget_open(self, user: Address, order_id: int, event_id: int) -> None:
         """An order is open no more, or not known to be, from an event on."""

@@ -1,7 +1,7 @@
 """What one update adds to an account's totals: a function of the update alone.
 
-So a store can add it once, however often the update comes: a row of totals carries the id of the
-last event that is in it.
+So a store adds it once, however often the update comes: a row of totals carries the id of the last
+event that is counted in it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evm_dex.orderlog.order_status import Status
-from evm_dex.orderlog.order_update import Kind, OrderUpdate
-from evm_dex.orderlog.totals import NOTHING, Totals
+from evm_dex.orderlog.order_update import ZERO, Kind, OrderUpdate, Totals
 from precompiles.types import OrderKind
 
 
-def runs(updates: Sequence[OrderUpdate]) -> Iterator[Sequence[OrderUpdate]]:
-    """Updates in pieces, a new one at each GAP.
+def split_at_gaps(updates: Sequence[OrderUpdate]) -> Iterator[Sequence[OrderUpdate]]:
+    """Split updates into pieces that begin with each GAP.
 
-    No order that was open before a GAP still is, for all that is known, until it is FOUND.
+    An order that was open before a GAP is not known to be open until it is FOUND.
     """
     start = 0
     for at in range(1, len(updates)):
@@ -36,12 +35,12 @@ _CLOSED = {
 _ORDER = Totals(orders=1)
 
 
-def effect(update: OrderUpdate) -> Totals:
-    """What an update adds; that of ROLLED_BACK is negative."""
+def stats_delta(update: OrderUpdate) -> Totals:
+    """Return what an update adds to its user's totals; for ROLLED_BACK it is negative."""
     match update.kind:
         case Kind.PLACED:
             # An order that a trigger became was counted when the trigger was placed.
-            return NOTHING if update.order_type == OrderKind.TRIGGER else _ORDER
+            return ZERO if update.order_type == OrderKind.TRIGGER else _ORDER
         case Kind.TRIGGER_PLACED:
             return _ORDER
         case Kind.TRADE:
@@ -56,6 +55,6 @@ def effect(update: OrderUpdate) -> Totals:
         case Kind.CLOSED:
             return _CLOSED[update.status]
         case Kind.ROLLED_BACK:
-            return NOTHING - (update.undone or NOTHING)
+            return ZERO - (update.undone or ZERO)
         case Kind.REDUCED | Kind.TRIGGER_FIRED | Kind.GAP | Kind.FOUND:
-            return NOTHING
+            return ZERO
