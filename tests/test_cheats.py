@@ -88,6 +88,7 @@ def test_a_revert_takes_it_back_and_the_same_again_gives_the_same_hashes(dex: ev
     assert dex.head.hash == first
 
 
+@pytest.mark.slow
 def test_it_survives_a_kill(tmp_path: Path) -> None:
     program = (
         "import os, evm_dex\n"

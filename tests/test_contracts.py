@@ -186,6 +186,7 @@ def test_lock_file_names_no_registry() -> None:
     assert [path for path, package in lock["packages"].items() if "resolved" in package] == []
 
 
+@pytest.mark.slow
 def test_sources_compile_to_the_committed_artifacts() -> None:
     """The real compiler makes the same bytes, and warns of nothing."""
     node = shutil.which("node")

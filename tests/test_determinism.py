@@ -89,6 +89,7 @@ def by_import(_: Path, raws: list[bytes], random: Random) -> Roots:
 WAYS = (on_disk, with_restarts, with_rollbacks, by_import)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_gives_the_same_roots(
     way: Callable[[Path, list[bytes], Random], Roots],

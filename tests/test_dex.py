@@ -272,11 +272,13 @@ def test_importing_loads_nothing_heavy() -> None:
     assert _run(program).strip() == "[]"
 
 
+@pytest.mark.slow
 def test_without_coincurve_it_refuses_and_says_so() -> None:
     program = "import sys; sys.modules['coincurve'] = None; import evm_dex; evm_dex.open()"
     assert "evm_dex needs coincurve" in _run(program)
 
 
+@pytest.mark.slow
 def test_the_fast_hash_is_chosen() -> None:
     program = (
         "import evm_dex; evm_dex.open().close(); from eth_hash.auto import keccak;"

@@ -33,6 +33,7 @@ def number(text: str) -> float:
     return float(text.replace(",", ""))
 
 
+@pytest.mark.slow
 def test_a_healthy_position_is_left_alone(told: str) -> None:
     assert "To be done: 0\nliquidate is refused: PositionHealthy(" in told
 

@@ -122,6 +122,7 @@ def test_what_a_caught_inner_frame_opened_is_gone_and_the_outer_positions_stay(
 # Cheater
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trick", "value", "answer"),
     [

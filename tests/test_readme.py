@@ -32,6 +32,7 @@ PROGRAMS: list[tuple[str, str]] = re.findall(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "output"), PROGRAMS)
 def test_a_program_prints_the_output_below_it(program: str, output: str) -> None:
     done = subprocess.run(
@@ -52,6 +53,7 @@ def test_the_genesis_opens_a_chain_with_its_market() -> None:
         assert dex.perp.call("getMarkPrice", dex.perp_markets["WETH"]) == 2_000 * 10**6
 
 
+@pytest.mark.slow
 def test_the_tests_it_shows_pass(tmp_path: Path) -> None:
     shown = next(text for kind, text in BLOCKS if kind == "python" and "def test_" in text)
     (tmp_path / "test_shown.py").write_text(shown)

@@ -47,20 +47,24 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["evm_dex", "evm_dex.cli", "evm_dex.pytest_plugin"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     assert loaded(f"import {module}") == set()
 
 
+@pytest.mark.slow
 def test_what_is_heavy_is_seen() -> None:
     assert {"eth", "eth_utils"} <= loaded("import evm_dex.evm.build")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [(), ("history",), ("checkpoint",), ("node",)])
 def test_help_does_not_load_the_chain(command: tuple[str, ...]) -> None:
     assert not loaded_by_command(*command, "--help") & {*THE_CHAIN, "rich"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_listing_checkpoints_does_not_load_the_chain(store: Path, form: tuple[str, ...]) -> None:
     found = loaded_by_command("checkpoint", "list", str(store), *form)
@@ -68,6 +72,7 @@ def test_listing_checkpoints_does_not_load_the_chain(store: Path, form: tuple[st
     assert ("rich" in found) == (form == ())
 
 
+@pytest.mark.slow
 def test_asking_a_history_does_not_load_the_chain(tmp_path: Path) -> None:
     kept = f"sqlite:{tmp_path / 'history.db'}"
     loaded(
@@ -79,6 +84,7 @@ def test_asking_a_history_does_not_load_the_chain(tmp_path: Path) -> None:
     assert not loaded_by_command(*asked) & {*THE_CHAIN, "rich"}
 
 
+@pytest.mark.slow
 def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     opened = (
         "from pathlib import Path; from evm_dex.node.node_config import Setup;"

@@ -197,6 +197,7 @@ def calls(draw: st.DrawFn, target: Target) -> tuple[bytes, StandaloneContext]:
     return bytes(data[: draw(st.integers(0, len(data)))] if way == "cut" else data), context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 @settings(max_examples=10 * settings().max_examples)
 @given(draws=st.data())

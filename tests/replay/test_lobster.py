@@ -90,6 +90,7 @@ def dex() -> Iterator[Dex]:
         yield chain
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no recorded order flow at {DATA}")
 def test_the_book_agrees_with_the_recorded_one(dex: Dex) -> None:
     messages = read_messages(next(DATA.glob("*message*.csv")))

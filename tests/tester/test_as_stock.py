@@ -205,6 +205,7 @@ PROGRAMS: tuple[Program, ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_it_comes_to_the_same(program: Program) -> None:
     stock, ours = (program(connected(backend)) for backend in (PyEVMBackend(), Backend()))

@@ -97,6 +97,7 @@ def test_questions_between_blocks_are_forgotten_too(
     assert max(found.values()) <= bound + 2, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [0, 1, 5])
 @pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
 def test_the_bounds_change_nothing(monkeypatch: pytest.MonkeyPatch, most: int) -> None:

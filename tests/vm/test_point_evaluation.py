@@ -25,6 +25,7 @@ def asked(value: int) -> Call:
     return Call(to=POINT_EVALUATION, data=data)
 
 
+@pytest.mark.slow
 def test_a_true_proof_is_accepted_and_a_false_one_fails() -> None:
     world = World()
     assert world.chain.call(asked(0)) == word(4096) + word(BLS_MODULUS)

@@ -204,6 +204,7 @@ def test_the_precompile_can_call_back_into_itself_and_both_frames_revert_togethe
     assert world.balance(SPOT_ADDRESS) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.version_info[:2] == (3, 12),
     reason="CPython 3.12 alone bounds recursion through C by a constant that 1,024 frames exceed",

@@ -69,6 +69,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_beside_a_busy_writer_every_look_is_a_whole_block(tmp_path: Path) -> None:
     """Its log and files of rows come and go all the time; later looks see later blocks."""
     heights: list[int] = []

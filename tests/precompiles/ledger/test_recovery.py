@@ -241,6 +241,7 @@ def test_swapped_rows_are_refused(table: int) -> None:
         open_ledger(storage)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ALTERED)
 @pytest.mark.parametrize(
     ("damage", "reason"),

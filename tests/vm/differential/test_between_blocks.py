@@ -221,6 +221,7 @@ class Run:
                 state.set_storage(place, random.choice(SLOTS), random.choice((0, 1, 2**200)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_the_state_stays_that_of_the_head(seed: int) -> None:
     run = Run(seed)

@@ -49,6 +49,7 @@ def run_both(random: Random) -> None:
         assert ours.root == theirs.root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_a_chain_does_what_py_evm_does(seed: int) -> None:
     run_both(Random(seed))
