@@ -178,7 +178,6 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", dict.fromkeys(rule for rule, _, _ in RULES))
 def test_the_tree_keeps_the_rule(rule: Rule) -> None:
     violations = [
@@ -240,7 +239,6 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
-@pytest.mark.slow
 def test_no_modules_import_each_other() -> None:
     assert circles(import_graph()) == []
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]]
