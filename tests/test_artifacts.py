@@ -23,7 +23,7 @@ SHAPES: dict[str, Callable[[], dict[str, Any]]] = {
     "solc's combined JSON": lambda: {"abi": ABI, "bin": CODE},
 }
 
-HYPER_INTERFACES = ("CoreReads", "ICoreDepositWallet", "ICoreErrors", "ICoreWriter")
+HYPER_INTERFACES = ("CoreReads", "ICore", "ICoreDepositWallet", "ICoreErrors", "ICoreWriter")
 
 
 def test_the_package_brings_what_contracts_import() -> None:

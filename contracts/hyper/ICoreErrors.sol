@@ -5,15 +5,61 @@ pragma solidity ^0.8.20;
 /// @notice Nothing reverts with them: an action that is dropped has been logged already. They are
 /// the reasons in its receipt.
 interface ICoreErrors {
+    // The action itself
+
     /// The bytes are no encoding of the action's fields; `offset` is the byte that shows it.
     error MalformedAction(uint256 offset);
     /// Only version 1 is known.
     error UnknownActionVersion(uint8 version);
     /// There is no action of that id.
     error UnknownAction(uint24 action);
+    /// HyperCore knows the action, this chain does not carry it out.
+    error UnsupportedAction(uint24 action);
+    /// Who acts did not exist before the block: it has to have received something earlier.
+    error UnknownUser(address user);
+
+    // Markets
+
+    /// Neither a perpetual nor a spot pair has that asset id.
+    error UnknownAsset(uint256 asset);
+    /// No token has that index.
+    error UnknownToken(uint256 token);
+    /// No perpetuals dex has that number.
+    error UnknownDex(uint256 dex);
+    /// Nothing is traded there at present.
+    error MarketHalted(uint256 asset);
+
+    // Orders
 
     /// More than five significant figures, or more than `maxDecimals`. Price times 1e8.
     error InvalidPrice(uint256 price, uint256 maxDecimals);
     /// Zero, or finer than `sizeDecimals`. Size times 1e8.
     error InvalidSize(uint256 size, uint256 sizeDecimals);
+    /// The price is a hundredth of what it should be: prices are times 1e8, not 1e6.
+    error PriceNotTimes1e8(uint256 price, uint256 market);
+    /// An immediate order met nothing; `best` is the other side's price, 0 where it is empty.
+    error NothingToMatch(uint256 price, uint256 best);
+    /// What is missing is in the other wallet: move it with action 7 first.
+    error FundsInOtherWallet(int256 available, uint256 needed, uint256 inOtherWallet);
+
+    // Transfers
+
+    /// A transfer to oneself.
+    error SendToSelf();
+    /// There are no sub-accounts here.
+    error SubAccountNotSupported(address subAccount);
+    /// The dex has another collateral.
+    error NotCollateral(uint256 token, uint256 dex);
+    /// The account of `user` is new, and its fee can't be paid.
+    error ActivationFeeNotPayable(address user, uint256 fee);
+    /// A deposit for a new account has to be more than the fee of one.
+    error AmountWithinActivationFee(uint256 amount, uint256 fee);
+    /// The gas on the EVM is paid for in HYPE or else in USDC, beside what is sent; `fee` in USDC.
+    error TransferFeeNotPayable(uint256 available, uint256 fee);
+    /// The token has no contract on the EVM.
+    error TokenNotLinked(uint256 token);
+    /// The EVM's side can't pay it out. In the EVM's smallest units.
+    error BridgeShort(uint256 token, uint256 available, uint256 needed);
+    /// Too little to be anything on the other side.
+    error LessThanOneUnit(uint256 amount);
 }

@@ -34,3 +34,13 @@ def fee(amount: int, rate: int) -> int:
     `rate` in hundred-thousandths, at most MAX_FEE_RATE, so the fee never exceeds the amount.
     """
     return divide_up(amount * rate, FEE_DENOMINATOR)
+
+
+def fee_rounded_down(amount: int, rate: int) -> int:
+    """Return the fee of `amount` as HyperCore takes it, in the same token; `rate` as for `fee`."""
+    return divide_down(amount * rate, FEE_DENOMINATOR)
+
+
+def fee_in_base(fee_in_quote: int, *, price: int, base_unit: int) -> int:
+    """Return a fee in quote as base at a fill's price, rounded down: HyperCore's buyers pay so."""
+    return divide_down(fee_in_quote * base_unit, price)

@@ -20,9 +20,81 @@ class UnknownAction(ContractError):
     declaration = "UnknownAction(uint24 action)"
 
 
+class UnsupportedAction(ContractError):
+    declaration = "UnsupportedAction(uint24 action)"
+
+
+class UnknownUser(ContractError):
+    declaration = "UnknownUser(address user)"
+
+
+class UnknownAsset(ContractError):
+    declaration = "UnknownAsset(uint256 asset)"
+
+
+class UnknownToken(ContractError):
+    declaration = "UnknownToken(uint256 token)"
+
+
+class UnknownDex(ContractError):
+    declaration = "UnknownDex(uint256 dex)"
+
+
+class MarketHalted(ContractError):
+    declaration = "MarketHalted(uint256 asset)"
+
+
 class InvalidPrice(ContractError):
     declaration = "InvalidPrice(uint256 price,uint256 maxDecimals)"
 
 
 class InvalidSize(ContractError):
     declaration = "InvalidSize(uint256 size,uint256 sizeDecimals)"
+
+
+class PriceNotTimes1e8(ContractError):
+    declaration = "PriceNotTimes1e8(uint256 price,uint256 market)"
+
+
+class NothingToMatch(ContractError):
+    declaration = "NothingToMatch(uint256 price,uint256 best)"
+
+
+class FundsInOtherWallet(ContractError):
+    declaration = "FundsInOtherWallet(int256 available,uint256 needed,uint256 inOtherWallet)"
+
+
+class SendToSelf(ContractError):
+    declaration = "SendToSelf()"
+
+
+class SubAccountNotSupported(ContractError):
+    declaration = "SubAccountNotSupported(address subAccount)"
+
+
+class NotCollateral(ContractError):
+    declaration = "NotCollateral(uint256 token,uint256 dex)"
+
+
+class ActivationFeeNotPayable(ContractError):
+    declaration = "ActivationFeeNotPayable(address user,uint256 fee)"
+
+
+class AmountWithinActivationFee(ContractError):
+    declaration = "AmountWithinActivationFee(uint256 amount,uint256 fee)"
+
+
+class TransferFeeNotPayable(ContractError):
+    declaration = "TransferFeeNotPayable(uint256 available,uint256 fee)"
+
+
+class TokenNotLinked(ContractError):
+    declaration = "TokenNotLinked(uint256 token)"
+
+
+class BridgeShort(ContractError):
+    declaration = "BridgeShort(uint256 token,uint256 available,uint256 needed)"
+
+
+class LessThanOneUnit(ContractError):
+    declaration = "LessThanOneUnit(uint256 amount)"

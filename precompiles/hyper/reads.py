@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.engine.mark import book_median
 from precompiles.engine.rounding import divide_up
 from precompiles.hyper import words
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
+from precompiles.hyper.prices import pair_price
 from precompiles.hyper.system_addresses import perp_address, token_address
 from precompiles.hyper.units import read_perp_price, read_spot_price
 from precompiles.hyper.words import ReadFailed, i64, struct, u64
@@ -132,9 +132,7 @@ def oracle_price(view: View, number: int) -> bytes:
 def spot_price(view: View, index: int) -> bytes:
     """The median of best bid, best ask and last trade, or the last trade of a one-sided book."""
     pair = view.pair(index)
-    bid, ask = view.ledger.spot.book(view.token_address(pair.base)).best_prices()
-    last = view.ledger.core.last_price(index)
-    return u64(_read_spot(view, pair, book_median(bid, ask, last) if bid and ask else last))
+    return u64(_read_spot(view, pair, pair_price(view.ledger, view.settings, pair)))
 
 
 def l1_block_number(view: View) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from precompiles.ledger.hyper.records import CoreSettings
 from precompiles.types import Address
 
+CORE_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D03"))
+"""Where HyperCore's part of a block is carried out, and where its receipts are logged."""
 CORE_WRITER = Address(b"\x33" * 20)
 HYPE_SYSTEM = Address(b"\x22" * 20)
 WHYPE = Address(b"\x55" * 20)

@@ -26,6 +26,8 @@ COLLATERAL_DECIMALS = 6
 """Of USD amounts on a perpetuals dex."""
 SPOT_WEI_PER_USD = 100
 """USDC has eight decimals in the spot wallet, six on a perpetuals dex."""
+CORE_GAS_DECIMALS = 10
+"""HYPE has 18 decimals on the EVM and 8 here, whatever its token says."""
 MAX_U64 = 2**64 - 1
 
 

@@ -28,6 +28,8 @@ _SETTINGS_KEY = b"\x00"
 _ORDER_IDS = b"\x01"
 _TRADE_IDS = b"\x02"
 _POSITION_IDS = b"\x03"
+_ACTION_IDS = b"\x04"
+_TRANSFER_IDS = b"\x05"
 
 
 class Ledger:
@@ -75,6 +77,14 @@ class Ledger:
     def next_position_id(self) -> int:
         """Take a new position id; ids strictly increase from 1."""
         return self._next_id(_POSITION_IDS)
+
+    def next_action_sequence(self) -> int:
+        """Take a new sequence number of an action on HyperCore; they strictly increase from 1."""
+        return self._next_id(_ACTION_IDS)
+
+    def next_transfer_sequence(self) -> int:
+        """Take a new sequence number of a transfer from HyperCore to the EVM."""
+        return self._next_id(_TRANSFER_IDS)
 
     def spot_order(self, order_id: int) -> Order | None:
         """Find a spot order, live or ended; None where no spot order has that id."""

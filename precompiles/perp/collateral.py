@@ -69,18 +69,26 @@ def withdraw(
     Raises AmountZero, CollateralNotSet, StalePrice, InsufficientMargin, InsufficientCollateral
     when others' losses are not settled yet, TokenCallFailed or TokenAmountMismatch.
     """
+    token = debit(ledger, execution, amount)
+    push(context, token, here, execution.caller, amount)
+
+
+def debit(ledger: Ledger, execution: Execution, amount: int) -> Address:
+    """Take collateral that nothing needs from the caller's account, and return its token.
+
+    Raises like `withdraw`, but for what moving the token raises.
+    """
     if amount == 0:
         raise AmountZero
     token = require_collateral(ledger)
-    user = execution.caller
     _require_removable(ledger, execution, amount)
     fund = ledger.perp.fund
     if fund.collateral_total < amount:
         raise InsufficientCollateral(fund.collateral_total, amount)
     ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total - amount)
-    ledger.perp.change_cash(user, -amount)
-    execution.events.append(Withdrawal(user, token, amount))
-    push(context, token, here, user, amount)
+    ledger.perp.change_cash(execution.caller, -amount)
+    execution.events.append(Withdrawal(execution.caller, token, amount))
+    return token
 
 
 def fund_insurance(ledger: Ledger, execution: Execution, amount: int) -> None:

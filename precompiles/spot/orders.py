@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.engine.amounts import fee, locked_amount, quote_amount
+from precompiles.engine.amounts import (
+    fee,
+    fee_in_base,
+    fee_rounded_down,
+    locked_amount,
+    quote_amount,
+)
 from precompiles.errors import InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
@@ -76,7 +82,8 @@ def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount:
     """Exchange `amount` base for quote at the maker's price.
 
     The maker pays from its lock, the taker from what is available. Each side's fee is taken
-    from what it receives, rounded up, and credited to the market's fee recipient.
+    from what it receives, rounded up, and credited to the market's fee recipient; on HyperCore
+    it is worked out in quote first, and rounded down.
     """
     change = ledger.spot.change_balance
     quote = quote_amount(amount=amount, price=maker.price, base_unit=market.base_unit)
@@ -87,7 +94,11 @@ def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount:
         maker_token, maker_pays, taker_token, taker_pays = market.quote, quote, market.asset, amount
     else:
         maker_token, maker_pays, taker_token, taker_pays = market.asset, amount, market.quote, quote
-    maker_fee, taker_fee = fee(taker_pays, market.maker_fee), fee(maker_pays, market.taker_fee)
+    if ledger.core.settings is None:
+        maker_fee, taker_fee = fee(taker_pays, market.maker_fee), fee(maker_pays, market.taker_fee)
+    else:
+        maker_fee = _quote_first_fee(market, maker.price, quote, market.maker_fee, maker.is_buy)
+        taker_fee = _quote_first_fee(market, maker.price, quote, market.taker_fee, not maker.is_buy)
     change(maker.owner, maker_token, total=-maker_pays, hold=-released)
     change(taker, taker_token, total=-taker_pays)
     change(maker.owner, taker_token, total=taker_pays - maker_fee)
@@ -95,3 +106,11 @@ def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount:
     change(market.fee_recipient, taker_token, total=maker_fee)
     change(market.fee_recipient, maker_token, total=taker_fee)
     return Settlement(quote, maker_fee, taker_fee)
+
+
+def _quote_first_fee(market: Market, price: int, quote: int, rate: int, is_buy: bool) -> int:
+    """Return HyperCore's fee of one side, in the token that it receives."""
+    in_quote = fee_rounded_down(quote, rate)
+    if not is_buy:
+        return in_quote
+    return fee_in_base(in_quote, price=price, base_unit=market.base_unit)

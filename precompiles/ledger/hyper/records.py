@@ -50,6 +50,7 @@ class CorePair(Record, frozen=True):
     name: str
     base: int
     quote: int
+    is_halted: bool = False
 
 
 class LastPrice(Record, frozen=True):
@@ -68,6 +69,7 @@ class CorePerp(Record, frozen=True):
     size_decimals: int
     margin_table: int
     only_isolated: bool
+    is_halted: bool = False
 
 
 class CoreUser(Record, frozen=True):

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
+from precompiles.errors import ContractError
 from precompiles.execution import Execution
 from precompiles.hyper import listing
-from precompiles.hyper.system_addresses import perp_address
-from precompiles.ledger.hyper.records import CorePair, CorePerp, CoreSettings, CoreToken
+from precompiles.hyper.core import Moment
+from precompiles.hyper.encoding import Action, encode_action
+from precompiles.hyper.receipts import ActionReceipt, Outcome
+from precompiles.hyper.steps import CoreLog, Credit, Sent, Step
+from precompiles.hyper.system_addresses import perp_address, token_address
+from precompiles.ledger.checks import check
+from precompiles.ledger.hyper.records import (
+    CorePair,
+    CorePerp,
+    CoreSettings,
+    CoreToken,
+    CoreUser,
+)
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.recovery import open_ledger
+from precompiles.ledger.table import TableNumber
+from precompiles.perp import collateral
+from precompiles.spot import funds
 from precompiles.types import ZERO_ADDRESS, Address
 from tests.precompiles.dict_storage import DictStorage
 
@@ -54,3 +71,90 @@ def set_mark(ledger: Ledger, perp: int, mark: int) -> None:
     """Whatever the mark would be."""
     prices = ledger.perp.prices.rows[perp_address(perp)]
     ledger.perp.prices.put(perp_address(perp), replace(prices, mark=mark))
+
+
+def perp_mark(ledger: Ledger, perp: int) -> int:
+    return ledger.perp.prices.rows[perp_address(perp)].mark
+
+
+class Scene:
+    """HyperCore with users, block after block; nothing is delayed unless it is asked for."""
+
+    def __init__(self, *, delay: int = 0) -> None:
+        self.ledger = new_ledger()
+        self.ledger.core.settings = replace(SETTINGS, order_delay=delay)
+        self.now = NOW
+        self.block = 1
+        self.evm_balance = 10**40
+        self.logs: list[CoreLog] = []
+        """Of the last step."""
+        for user in (ALICE, BOB):
+            self.ledger.core.put_user(user, CoreUser(is_activated=True, uses_big_blocks=False))
+            self.give(user, USDC, 100_000 * 10**8)
+            self.give(user, HYPE, 1_000 * 10**8)
+            self.give(user, PURR, 10_000 * 10**5)
+            collateral.credit(self.ledger, execution(self.ledger), user, 100_000 * USD)
+        for token in (USDC, PURR, HYPE):
+            self.give(token_address(SETTINGS, token), token, 10**15)
+        self.ledger.core.put_last_price(107, 83_191 * 10**5)
+        self.ledger.core.put_last_price(0, 46_252 * 10**3)
+
+    def give(self, user: Address, token: int, wei: int) -> None:
+        funds.credit(execution(self.ledger), user, token_address(SETTINGS, token), wei)
+
+    def spot(self, user: Address, token: int) -> int:
+        return self.ledger.spot.balance(user, token_address(SETTINGS, token)).total
+
+    def cash(self, user: Address) -> int:
+        return self.ledger.perp.cash(user)
+
+    def end_block(
+        self, *sent: tuple[Address, Action | bytes], deposits: Iterable[Credit] = ()
+    ) -> list[ActionReceipt]:
+        """The receipts of what was sent in a block."""
+        step = self._step()
+        actions = [
+            Sent(user, it if isinstance(it, bytes) else encode_action(it), SOURCE)
+            for user, it in sent
+        ]
+        step.end_block(deposits, actions)
+        return self._receipts(step)
+
+    def begin_block(self, seconds: int = 1) -> list[ActionReceipt]:
+        self.now += seconds
+        self.block += 1
+        step = self._step()
+        step.begin_block()
+        return self._receipts(step)
+
+    def do(self, user: Address, action: Action | bytes) -> ActionReceipt:
+        (receipt,) = self.end_block((user, action))
+        return receipt
+
+    def done(self, user: Address, action: Action | bytes) -> ActionReceipt:
+        receipt = self.do(user, action)
+        assert (receipt.outcome, receipt.reason) == (Outcome.DONE, b"")
+        return receipt
+
+    def dropped(self, user: Address, action: Action | bytes, error: ContractError) -> None:
+        """It is dropped for that reason, and changes nothing but a counter."""
+        before = self.picture()
+        receipt = self.do(user, action)
+        assert (receipt.outcome, receipt.reason) == (Outcome.DROPPED, error.encode())
+        assert self.picture() == before
+
+    def picture(self) -> dict[int, dict[object, object]]:
+        tables = self.ledger.tables.items()
+        return {number: dict(it.rows) for number, it in tables if number != TableNumber.COUNTERS}
+
+    def _step(self) -> Step:
+        moment = Moment(self.block, self.now, 10**8, lambda _: self.evm_balance)
+        return Step(self.ledger, moment, [])
+
+    def _receipts(self, step: Step) -> list[ActionReceipt]:
+        assert check(self.ledger) == []
+        self.logs = step.logs
+        return [log.event for log in step.logs if isinstance(log.event, ActionReceipt)]
+
+
+SOURCE = b"\x5c" * 32

@@ -30,16 +30,16 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
         ),
     ),
     (
-        CorePair(107, "@107", 150, 0),
-        ("01946ba440313037cc9600"),
+        CorePair(107, "@107", 150, 0, True),
+        ("01956ba440313037cc9600c3"),
     ),
     (
         LastPrice(2**70),
         ("0191c409400000000000000000"),
     ),
     (
-        CorePerp(10_000, "dex:BTC", 5, 56, True),
-        ("0195cd2710a76465783a4254430538c3"),
+        CorePerp(10_000, "dex:BTC", 5, 56, True, False),
+        ("0196cd2710a76465783a4254430538c3c2"),
     ),
     (
         CoreUser(True, False),

@@ -1,0 +1,79 @@
+"""Carrying out one action: what it does, or why it does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from precompiles.errors import ContractError
+from precompiles.hyper import encoding, trading, transfers
+from precompiles.hyper.core import Core
+from precompiles.hyper.encoding import action_id, decode_action
+from precompiles.hyper.errors import UnsupportedAction
+from precompiles.hyper.receipts import Outcome
+from precompiles.ledger.hyper.records import CorePair
+from precompiles.orders.events import Trade
+from precompiles.types import Address, OrderStatus
+
+
+class Result(NamedTuple):
+    """What became of an action."""
+
+    outcome: Outcome
+    order_id: int = 0
+    error: ContractError | None = None
+
+
+def _limit_order(core: Core, action: encoding.LimitOrder) -> Result:
+    order = trading.place(core, action)
+    is_cut = order.status == OrderStatus.EXPIRED
+    return Result(Outcome.PARTLY_DONE if is_cut else Outcome.DONE, order.id)
+
+
+def _cancel(core: Core, action: encoding.CancelOrder) -> Result:
+    return Result(Outcome.DONE, trading.cancel(core, action))
+
+
+def _cancel_by_client_id(core: Core, action: encoding.CancelByClientId) -> Result:
+    return Result(Outcome.DONE, trading.cancel_by_client_id(core, action))
+
+
+_FUNCTIONS: dict[type[Any], Callable[..., Result | None]] = {
+    encoding.LimitOrder: _limit_order,
+    encoding.SpotSend: transfers.spot_send,
+    encoding.UsdClassTransfer: transfers.class_transfer,
+    encoding.CancelOrder: _cancel,
+    encoding.CancelByClientId: _cancel_by_client_id,
+    encoding.SendAsset: transfers.send_asset,
+}
+
+
+def carry_out(core: Core, raw: bytes) -> Result:
+    """Do what an action's bytes say; one that can't be done has changed nothing."""
+    before = core.savepoint()
+    try:
+        action = decode_action(raw)
+        function = _FUNCTIONS.get(type(action))
+        if function is None:
+            raise UnsupportedAction(action_id(raw))
+        result = function(core, action) or Result(Outcome.DONE)
+    except ContractError as error:
+        core.rollback(before)
+        return Result(Outcome.DROPPED, 0, error)
+    _note_prices(core)
+    return result
+
+
+def _note_prices(core: Core) -> None:
+    """Remember what each pair was last traded at."""
+    last = {event.market: event.price for event in core.spot.events if isinstance(event, Trade)}
+    if not last:
+        return
+    for pair in core.tables.pairs:
+        price = last.get(_base(core, pair))
+        if price is not None:
+            core.tables.put_last_price(pair.index, price)
+
+
+def _base(core: Core, pair: CorePair) -> Address:
+    return core.address_of(core.token(pair.base))

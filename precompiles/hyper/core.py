@@ -1,0 +1,86 @@
+"""HyperCore at one moment: the ledger, the user who acts, and what happens on each exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from precompiles.engine.rounding import divide_up
+from precompiles.execution import Execution, Savepoint
+from precompiles.hyper.errors import UnknownToken
+from precompiles.hyper.prices import pair_price
+from precompiles.hyper.system_addresses import token_address
+from precompiles.hyper.units import CORE_GAS_DECIMALS, power_of_ten
+from precompiles.ledger.hyper.records import CorePair, CoreSettings, CoreToken
+from precompiles.ledger.hyper.tables import CoreTables
+from precompiles.ledger.ledger import Ledger
+from precompiles.types import Address
+
+TRANSFER_GAS = 200_000
+"""What a transfer to the EVM is charged for, at the next small block's base fee."""
+
+EvmBalance = Callable[[CoreToken], int]
+"""What the EVM's side of a token can pay out, in its smallest units there."""
+
+
+class Moment(NamedTuple):
+    """When and at what prices actions are carried out."""
+
+    block_number: int
+    now: int
+    """Block time in seconds."""
+    base_fee: int
+    """Wei per gas of the next small block."""
+    evm_balance: EvmBalance
+
+
+class Core:
+    """One user's action on HyperCore."""
+
+    def __init__(self, ledger: Ledger, user: Address, moment: Moment) -> None:
+        settings = ledger.core.settings
+        assert settings is not None, "HyperCore has begun"
+        self.ledger = ledger
+        self.settings: CoreSettings = settings
+        self.user = user
+        self.moment = moment
+        self.spot = Execution(ledger, user, moment.block_number, moment.now)
+        self.perp = Execution(ledger, user, moment.block_number, moment.now)
+
+    @property
+    def tables(self) -> CoreTables:
+        """Tokens, pairs, perpetuals, users, and what waits."""
+        return self.ledger.core
+
+    def savepoint(self) -> Savepoint:
+        """Create a savepoint, before anything has happened."""
+        assert not [*self.spot.events, *self.perp.events]
+        return self.spot.savepoint()
+
+    def rollback(self, to: Savepoint) -> None:
+        """Undo everything."""
+        self.spot.rollback(to)
+        self.perp.events.clear()
+
+    def token(self, index: int) -> CoreToken:
+        """Return a token. Raises UnknownToken."""
+        token = self.tables.token(index)
+        if token is None:
+            raise UnknownToken(index)
+        return token
+
+    def address_of(self, token: CoreToken) -> Address:
+        """Return what the ledger knows a token by."""
+        return token_address(self.settings, token.index)
+
+    def available(self, token: CoreToken) -> int:
+        """Return the user's spot balance that no order holds, in wei."""
+        return self.ledger.spot.balance(self.user, self.address_of(token)).available
+
+    def spot_price(self, pair: CorePair) -> int:
+        """Return what a pair is worth, in quote for one whole base."""
+        return pair_price(self.ledger, self.settings, pair)
+
+    def transfer_fee(self) -> int:
+        """Return what a transfer to the EVM costs, in wei of HYPE, rounded up."""
+        return divide_up(TRANSFER_GAS * self.moment.base_fee, power_of_ten(CORE_GAS_DECIMALS))

@@ -1,0 +1,181 @@
+"""HyperCore's part of a block: before its transactions, and after them.
+
+Before: orders and vault transfers whose delay is over, and liquidations. After: what the EVM
+sent to HyperCore, then the actions that CoreWriter logged, in the order of the logs. So all
+transactions of a block see HyperCore as it was when the block was begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from precompiles.abi.event import Event
+from precompiles.errors import ContractError, InsufficientBalance
+from precompiles.execution import Execution
+from precompiles.hyper import encoding, users
+from precompiles.hyper.actions import Result, carry_out
+from precompiles.hyper.core import Core, Moment
+from precompiles.hyper.encoding import action_id, decode_action
+from precompiles.hyper.errors import AmountWithinActivationFee, LessThanOneUnit, UnknownUser
+from precompiles.hyper.receipts import DEPOSIT, ActionReceipt, Outcome
+from precompiles.hyper.system_addresses import CORE_ADDRESS, USDC
+from precompiles.hyper.units import CORE_GAS_DECIMALS, core_amount
+from precompiles.ledger.hyper.records import CoreToken, DelayedAction
+from precompiles.ledger.hyper.tables import due_key
+from precompiles.ledger.ledger import Ledger
+from precompiles.perp import keeping
+from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
+
+MOST_KEPT = 100
+"""Triggers and liquidations of one block."""
+_DELAYED = (encoding.LimitOrder, encoding.VaultTransfer)
+
+
+class Credit(NamedTuple):
+    """A transfer from the EVM to HyperCore."""
+
+    user: Address
+    token: int
+    amount: int
+    """In the EVM's smallest units."""
+    source: bytes
+    """Hash of the transaction."""
+
+
+class Sent(NamedTuple):
+    """An action that CoreWriter logged."""
+
+    user: Address
+    data: bytes
+    source: bytes
+    """Hash of the transaction."""
+
+
+class CoreLog(NamedTuple):
+    """Something that happened, and at which address."""
+
+    address: Address
+    event: Event | ActionReceipt
+
+
+class Step(Struct):
+    """One of the two steps in work."""
+
+    ledger: Ledger
+    moment: Moment
+    logs: list[CoreLog]
+    """What happened so far, in order."""
+
+    def begin_block(self) -> None:
+        """Carry out what is due, then look for triggers and liquidations."""
+        tables = self.ledger.core
+        for key in sorted(key for key in tables.delayed.rows if key < due_key(self._now + 1, 0)):
+            waiting = tables.delayed.rows[key]
+            tables.delayed.put(key, None)
+            self._carry_out(Sent(waiting.user, waiting.data, waiting.source), waiting.sequence)
+        for key in sorted(tables.outgoing.rows):
+            tables.outgoing.put(key, None)
+        execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
+        if any(keeping.find_due(self.ledger, self._now, 1)):
+            keeping.keep(self.ledger, execution, MOST_KEPT)
+            self._note(PERP_ADDRESS, execution.events)
+
+    def end_block(self, deposits: Iterable[Credit], actions: Iterable[Sent]) -> None:
+        """Credit what came from the EVM, then carry out or queue the actions of its users.
+
+        Who did not exist before can't act yet.
+        """
+        sent = list(actions)
+        existing = {it.user for it in sent if self.ledger.core.user(it.user) is not None}
+        for credit in deposits:
+            self._credit(credit)
+        for action in sent:
+            sequence = self.ledger.next_action_sequence()
+            if action.user not in existing:
+                result = Result(Outcome.DROPPED, 0, UnknownUser(action.user))
+                self._receipt(action, sequence, action_id(action.data), result)
+            elif self._is_delayed(action.data):
+                self._queue(action, sequence)
+            else:
+                self._carry_out(action, sequence)
+
+    @property
+    def _now(self) -> int:
+        return self.moment.now
+
+    @property
+    def _delay(self) -> int:
+        settings = self.ledger.core.settings
+        assert settings is not None, "HyperCore has begun"
+        return settings.order_delay
+
+    def _is_delayed(self, data: bytes) -> bool:
+        """Whether some bytes are an action that waits; malformed ones are dropped at once."""
+        try:
+            return self._delay > 0 and isinstance(decode_action(data), _DELAYED)
+        except ContractError:
+            return False
+
+    def _queue(self, action: Sent, sequence: int) -> None:
+        waiting = DelayedAction(sequence, action.user, action.data, action.source)
+        self.ledger.core.delayed.put(due_key(self._now + self._delay, sequence), waiting)
+        self._receipt(action, sequence, action_id(action.data), Result(Outcome.QUEUED))
+
+    def _carry_out(self, action: Sent, sequence: int) -> None:
+        core = Core(self.ledger, action.user, self.moment)
+        result = carry_out(core, action.data)
+        self._note(SPOT_ADDRESS, core.spot.events)
+        self._note(PERP_ADDRESS, core.perp.events)
+        self._receipt(action, sequence, action_id(action.data), result)
+
+    def _credit(self, credit: Credit) -> None:
+        """Pay a user what it sent from the EVM, out of what the system address has here."""
+        core = Core(self.ledger, credit.user, self.moment)
+        token = core.token(credit.token)
+        sequence = self.ledger.next_action_sequence()
+        before = core.savepoint()
+        try:
+            _take_in(core, token, credit.amount)
+            result = Result(Outcome.DONE)
+        except ContractError as error:
+            core.rollback(before)
+            result = Result(Outcome.DROPPED, 0, error)
+        self._receipt(Sent(credit.user, b"", credit.source), sequence, DEPOSIT, result)
+
+    def _receipt(self, action: Sent, sequence: int, number: int, result: Result) -> None:
+        reason = b"" if result.error is None else result.error.encode()
+        receipt = ActionReceipt(
+            action.user, sequence, action.source, number, result.outcome, result.order_id, reason
+        )
+        self.logs.append(CoreLog(CORE_ADDRESS, receipt))
+
+    def _note(self, address: Address, events: list[Event]) -> None:
+        self.logs.extend(CoreLog(address, event) for event in events)
+
+
+def has_work(ledger: Ledger, now: int) -> bool:
+    """Tell whether a block at that time begins with work on HyperCore."""
+    tables = ledger.core
+    if tables.outgoing.rows or any(key < due_key(now + 1, 0) for key in tables.delayed.rows):
+        return True
+    return bool(ledger.perp.markets.rows) and any(keeping.find_due(ledger, now, 1))
+
+
+def _take_in(core: Core, token: CoreToken, amount: int) -> None:
+    is_hype = token.index == core.settings.hype
+    wei = core_amount(amount, CORE_GAS_DECIMALS if is_hype else token.evm_extra_decimals)
+    if wei == 0:
+        raise LessThanOneUnit(amount)
+    fee = users.activation_fee(token)
+    if token.index == USDC and wei <= fee and not users.exists(core, core.user):
+        raise AmountWithinActivationFee(wei, fee)
+    address = core.address_of(token)
+    available = core.ledger.spot.balance(address, address).available
+    if available < wei:
+        raise InsufficientBalance(address, available, wei)
+    core.ledger.spot.change_balance(address, address, total=-wei)
+    core.ledger.spot.change_balance(core.user, address, total=wei)
+    users.welcome(core, core.user)

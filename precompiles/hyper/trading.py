@@ -1,0 +1,222 @@
+"""Orders and cancels, as actions, on the books of the exchanges.
+
+Rules of Hyperliquid that the exchanges do not have are here: the grid of five significant figures,
+the least notional and the band of spot orders, and what an order is told that could not match.
+"""
+
+from __future__ import annotations
+
+from precompiles.engine.amounts import quote_amount
+from precompiles.engine.rounding import floor_divide
+from precompiles.errors import (
+    BelowMinimumNotional,
+    ClientOrderIdNotFound,
+    InsufficientBalance,
+    InsufficientMargin,
+    InvalidTimeInForce,
+    OrderNotFound,
+    PriceOutOfBand,
+)
+from precompiles.hyper.asset_ids import AssetId, AssetKind, parse_asset_id, perp_id
+from precompiles.hyper.core import Core
+from precompiles.hyper.encoding import CancelByClientId, CancelOrder, LimitOrder
+from precompiles.hyper.errors import (
+    FundsInOtherWallet,
+    MarketHalted,
+    NothingToMatch,
+    PriceNotTimes1e8,
+    UnknownAsset,
+)
+from precompiles.hyper.listing import minimum_order
+from precompiles.hyper.system_addresses import USDC, perp_address
+from precompiles.hyper.units import (
+    SPOT_WEI_PER_USD,
+    check_order,
+    perp_amount,
+    perp_price,
+    spot_amount,
+    spot_price,
+)
+from precompiles.ledger.hyper.records import CorePair, CorePerp
+from precompiles.ledger.perp.records import Leverage, PerpOrder
+from precompiles.ledger.spot.records import Order
+from precompiles.perp import placing as perp_placing
+from precompiles.perp.accounts import cross_health
+from precompiles.perp.clock import prices_at
+from precompiles.perp.orders import perp_orders
+from precompiles.perp.positions import reducible
+from precompiles.spot import placing as spot_placing
+from precompiles.spot.orders import spot_orders
+from precompiles.types import Address, OrderStatus, TimeInForce
+
+DEFAULT_LEVERAGE = 20
+"""Of an account that never chose, where the market allows so much."""
+LOWEST_SPOT_PRICE, HIGHEST_SPOT_PRICE = (1, 5), (5, 1)
+"""Shares of a pair's price that an order may not reach, and may reach."""
+_TIMES_IN_FORCE = {1: TimeInForce.ALO, 2: TimeInForce.GTC, 3: TimeInForce.IOC}
+
+
+def place(core: Core, action: LimitOrder) -> Order | PerpOrder:
+    """Place an order, and return it as it stands. Raises the typed error of the rule it breaks."""
+    if action.time_in_force not in _TIMES_IN_FORCE:
+        raise InvalidTimeInForce(action.time_in_force)
+    market = _market(core, action.asset)
+    if market.is_halted:
+        raise MarketHalted(action.asset)
+    order = (
+        _place_perp(core, market, action)
+        if isinstance(market, CorePerp)
+        else _place_spot(core, market, action)
+    )
+    if order.status == OrderStatus.EXPIRED and not order.filled:
+        raise NothingToMatch(action.price, _best_opposite(core, market, is_buy=action.is_buy))
+    return order
+
+
+def cancel(core: Core, action: CancelOrder) -> int:
+    """Cancel the user's order of a market, and return its id.
+
+    Raises UnknownAsset, OrderNotFound, NotOrderOwner or OrderNotActive.
+    """
+    market = _market(core, action.asset)
+    orders = perp_orders if isinstance(market, CorePerp) else spot_orders
+    order = orders.find(core.ledger, action.order_id)
+    if order is None or order.asset != _address(core, market):
+        raise OrderNotFound(action.order_id)
+    orders.cancel(core.perp if isinstance(market, CorePerp) else core.spot, order.id)
+    return order.id
+
+
+def cancel_by_client_id(core: Core, action: CancelByClientId) -> int:
+    """Cancel the user's order of a client id, and return its id.
+
+    Raises UnknownAsset or ClientOrderIdNotFound.
+    """
+    market = _market(core, action.asset)
+    orders = perp_orders if isinstance(market, CorePerp) else spot_orders
+    found = orders.id_by_client_id(core.ledger, core.user, action.client_order_id)
+    order = None if found is None else orders.find(core.ledger, found)
+    if order is None or order.asset != _address(core, market):
+        raise ClientOrderIdNotFound(action.client_order_id)
+    return cancel(core, CancelOrder(action.asset, order.id))
+
+
+def find_market(core: Core, asset: AssetId) -> CorePair | CorePerp | None:
+    """Return the pair or perpetual of an asset."""
+    if asset.kind is AssetKind.SPOT:
+        return core.tables.pair(asset.number)
+    return core.tables.perp(perp_id(asset)) if asset.kind is AssetKind.PERP else None
+
+
+def _market(core: Core, number: int) -> CorePair | CorePerp:
+    asset = parse_asset_id(number)
+    market = find_market(core, asset) if asset else None
+    if market is None:
+        raise UnknownAsset(number)
+    return market
+
+
+def _address(core: Core, market: CorePair | CorePerp) -> Address:
+    """Return what the exchange knows a market by."""
+    if isinstance(market, CorePerp):
+        return perp_address(market.perp_id)
+    return core.address_of(core.token(market.base))
+
+
+def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> PerpOrder:
+    check_order(action.price, action.size, perp.size_decimals, is_spot=False)
+    ledger, asset = core.ledger, perp_address(perp.perp_id)
+    market = ledger.perp.markets.rows[asset]
+    price = perp_price(action.price)
+    amount = perp_amount(action.size, perp.size_decimals)
+    _choose_leverage(core, perp, market.max_leverage)
+    notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
+    if action.reduce_only and notional < market.minimum_notional:
+        closing = reducible(ledger, core.user, asset, is_buy=action.is_buy)
+        if amount < closing:
+            raise BelowMinimumNotional(notional, market.minimum_notional)
+    request = perp_placing.OrderRequest(
+        asset,
+        amount,
+        price,
+        action.is_buy,
+        _TIMES_IN_FORCE[action.time_in_force],
+        action.reduce_only,
+        action.client_order_id,
+    )
+    try:
+        return perp_placing.place(ledger, core.perp, request)
+    except PriceOutOfBand as error:
+        low, high = error.values[1:]
+        if low <= price * SPOT_WEI_PER_USD <= high:
+            mark = prices_at(ledger, market, core.moment.now).mark
+            raise PriceNotTimes1e8(action.price, mark * SPOT_WEI_PER_USD) from error
+        raise
+    except InsufficientMargin as error:
+        available, needed = error.values
+        missing = needed - available
+        elsewhere = core.available(core.token(USDC)) // SPOT_WEI_PER_USD
+        if elsewhere >= missing:
+            raise FundsInOtherWallet(available, needed, elsewhere) from error
+        raise
+
+
+def _choose_leverage(core: Core, perp: CorePerp, most: int) -> None:
+    """Let a user that never chose trade at the default leverage."""
+    key = perp_address(perp.perp_id) + core.user
+    leverages = core.ledger.perp.leverages
+    if leverages.get(key) is None:
+        leverages.put(key, Leverage(min(DEFAULT_LEVERAGE, most), is_cross=not perp.only_isolated))
+
+
+def _place_spot(core: Core, pair: CorePair, action: LimitOrder) -> Order:
+    base, quote = core.token(pair.base), core.token(pair.quote)
+    check_order(action.price, action.size, base.size_decimals, is_spot=True)
+    market = core.ledger.spot.markets.rows[core.address_of(base)]
+    price = spot_price(action.price, quote.wei_decimals)
+    amount = spot_amount(action.size, base.wei_decimals)
+    _check_band(core, pair, price)
+    notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
+    if notional < minimum_order(quote):
+        raise BelowMinimumNotional(notional, minimum_order(quote))
+    request = spot_placing.OrderRequest(
+        market.asset,
+        amount,
+        price,
+        action.is_buy,
+        _TIMES_IN_FORCE[action.time_in_force],
+        action.client_order_id,
+    )
+    try:
+        order = spot_placing.place(core.spot, request)
+    except InsufficientBalance as error:
+        token, available, needed = error.values
+        if action.is_buy and token == core.address_of(core.token(USDC)):
+            removable = cross_health(core.ledger, core.user, core.moment.now).removable
+            elsewhere = max(0, removable) * SPOT_WEI_PER_USD
+            if elsewhere >= needed - available:
+                raise FundsInOtherWallet(available, needed, elsewhere) from error
+        raise
+    return order
+
+
+def _check_band(core: Core, pair: CorePair, price: int) -> None:
+    reference = core.spot_price(pair)
+    if not reference:
+        return
+    low = floor_divide(reference * LOWEST_SPOT_PRICE[0], LOWEST_SPOT_PRICE[1]) + 1
+    high = floor_divide(reference * HIGHEST_SPOT_PRICE[0], HIGHEST_SPOT_PRICE[1])
+    if low <= price <= high:
+        return
+    if low <= price * SPOT_WEI_PER_USD <= high:
+        raise PriceNotTimes1e8(price, reference)
+    raise PriceOutOfBand(price, low, high)
+
+
+def _best_opposite(core: Core, market: CorePair | CorePerp, *, is_buy: bool) -> int:
+    address = _address(core, market)
+    if isinstance(market, CorePerp):
+        prices = core.ledger.perp.book(address).best_prices()
+    else:
+        prices = core.ledger.spot.book(address).best_prices()
+    return prices[is_buy]

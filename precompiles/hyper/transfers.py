@@ -1,0 +1,180 @@
+"""Moving tokens on HyperCore: between users, between a user's wallets, and out to the EVM."""
+
+from __future__ import annotations
+
+from precompiles.engine.rounding import divide_up
+from precompiles.errors import AmountZero, InsufficientBalance
+from precompiles.hyper import users
+from precompiles.hyper.core import Core
+from precompiles.hyper.encoding import SPOT_DEX, SendAsset, SpotSend, UsdClassTransfer
+from precompiles.hyper.errors import (
+    BridgeShort,
+    LessThanOneUnit,
+    NotCollateral,
+    SendToSelf,
+    SubAccountNotSupported,
+    TokenNotLinked,
+    TransferFeeNotPayable,
+    UnknownDex,
+)
+from precompiles.hyper.system_addresses import FEES, USDC, token_of_address
+from precompiles.hyper.units import (
+    CORE_GAS_DECIMALS,
+    SPOT_WEI_PER_USD,
+    evm_amount,
+    power_of_ten,
+)
+from precompiles.ledger.hyper.records import CoreToken, Outgoing
+from precompiles.ledger.hyper.tables import index_key
+from precompiles.perp import collateral
+from precompiles.types import ZERO_ADDRESS, Address
+
+_FIRST_DEX = 0
+
+
+def spot_send(core: Core, action: SpotSend) -> None:
+    """Send a token to another account, or to the EVM where that is the token's system address."""
+    token = core.token(action.token)
+    if token_of_address(core.settings, action.destination) == token.index:
+        withdraw(core, token, action.wei)
+        return
+    _send(core, token, action.destination, action.wei)
+
+
+def class_transfer(core: Core, action: UsdClassTransfer) -> None:
+    """Move USDC between the user's spot wallet and the first perpetuals dex."""
+    if action.to_perp:
+        _into_perp(core, core.user, action.ntl)
+    else:
+        _out_of_perp(core, core.user, action.ntl)
+
+
+def send_asset(core: Core, action: SendAsset) -> None:
+    """Move a token between wallets, to whomever; the system address stands for the EVM."""
+    if action.sub_account != ZERO_ADDRESS:
+        raise SubAccountNotSupported(action.sub_account)
+    token = core.token(action.token)
+    dexes = (action.source_dex, action.destination_dex)
+    for dex in dexes:
+        if dex not in (SPOT_DEX, _FIRST_DEX):
+            raise UnknownDex(dex)
+        if dex != SPOT_DEX and token.index != USDC:
+            raise NotCollateral(token.index, dex)
+    to_evm = token_of_address(core.settings, action.destination) == token.index
+    if to_evm:
+        if action.source_dex != SPOT_DEX:
+            _out_of_perp(core, core.user, action.wei // SPOT_WEI_PER_USD)
+        withdraw(core, token, action.wei)
+        return
+    if action.destination == core.user and dexes[0] == dexes[1]:
+        raise SendToSelf
+    usd = action.wei // SPOT_WEI_PER_USD
+    match dexes:
+        case (source, destination) if source == destination == SPOT_DEX:
+            _send(core, token, action.destination, action.wei)
+        case (source, _) if source == SPOT_DEX:
+            _activate(core, token, action.destination, action.wei)
+            _into_perp(core, action.destination, usd)
+        case (_, destination) if destination == SPOT_DEX:
+            _activate(core, token, action.destination, 0)
+            _out_of_perp(core, action.destination, usd)
+        case _:
+            _activate(core, token, action.destination, 0)
+            _between_perps(core, action.destination, usd)
+
+
+def withdraw(core: Core, token: CoreToken, wei: int) -> None:
+    """Send a token to the user's account on the EVM, where it arrives in the next block.
+
+    Its gas is paid for here, in HYPE or else in USDC. Raises AmountZero, LessThanOneUnit,
+    TokenNotLinked, InsufficientBalance, TransferFeeNotPayable or BridgeShort.
+    """
+    if wei == 0:
+        raise AmountZero
+    is_hype = token.index == core.settings.hype
+    if not (is_hype or token.is_linked):
+        raise TokenNotLinked(token.index)
+    extra = CORE_GAS_DECIMALS if is_hype else token.evm_extra_decimals
+    amount = evm_amount(wei, extra)
+    if amount == 0:
+        raise LessThanOneUnit(wei)
+    _move(core, token, core.address_of(token), wei)
+    _pay_transfer(core)
+    payable = core.moment.evm_balance(token)
+    if payable < amount:
+        raise BridgeShort(token.index, payable, amount)
+    sequence = core.ledger.next_transfer_sequence()
+    core.tables.outgoing.put(index_key(sequence), Outgoing(token.index, core.user, amount))
+
+
+def _send(core: Core, token: CoreToken, destination: Address, wei: int) -> None:
+    if destination == core.user:
+        raise SendToSelf
+    if wei == 0:
+        raise AmountZero
+    _require(core, token, wei)
+    _activate(core, token, destination, wei)
+    _move(core, token, destination, wei)
+
+
+def _activate(core: Core, token: CoreToken, destination: Address, leaving: int) -> None:
+    if destination != core.user:
+        users.activate(core, destination, token, leaving)
+
+
+def _require(core: Core, token: CoreToken, wei: int) -> None:
+    available = core.available(token)
+    if available < wei:
+        raise InsufficientBalance(core.address_of(token), available, wei)
+
+
+def _move(core: Core, token: CoreToken, to: Address, wei: int) -> None:
+    """Move spot balance away from the user. Raises InsufficientBalance."""
+    _require(core, token, wei)
+    address = core.address_of(token)
+    core.ledger.spot.change_balance(core.user, address, total=-wei)
+    core.ledger.spot.change_balance(to, address, total=wei)
+
+
+def _pay_transfer(core: Core) -> None:
+    """Take the gas of a transfer to the EVM from the user. Raises TransferFeeNotPayable."""
+    hype, usdc = core.token(core.settings.hype), core.token(USDC)
+    fee = core.transfer_fee()
+    if core.available(hype) >= fee:
+        _move(core, hype, FEES, fee)
+        return
+    pair = next((it for it in core.tables.pairs if (it.base, it.quote) == (hype.index, USDC)), None)
+    price = core.spot_price(pair) if pair else 0
+    in_usdc = divide_up(fee * price, power_of_ten(hype.wei_decimals))
+    available = core.available(usdc)
+    if not price or available < in_usdc:
+        raise TransferFeeNotPayable(available, in_usdc)
+    _move(core, usdc, FEES, in_usdc)
+
+
+def _into_perp(core: Core, receiver: Address, usd: int) -> None:
+    """Move the user's spot USDC to an account of the perpetuals dex."""
+    if usd == 0:
+        raise AmountZero
+    usdc, wei = core.token(USDC), usd * SPOT_WEI_PER_USD
+    _require(core, usdc, wei)
+    core.ledger.spot.change_balance(core.user, core.address_of(usdc), total=-wei)
+    core.ledger.spot.change_token_total(core.address_of(usdc), -wei)
+    collateral.credit(core.ledger, core.perp, receiver, usd)
+
+
+def _out_of_perp(core: Core, receiver: Address, usd: int) -> None:
+    """Move what the user may take out of the perpetuals dex to a spot wallet."""
+    if usd == 0:
+        raise AmountZero
+    usdc, wei = core.token(USDC), usd * SPOT_WEI_PER_USD
+    collateral.debit(core.ledger, core.perp, usd)
+    core.ledger.spot.change_balance(receiver, core.address_of(usdc), total=wei)
+    core.ledger.spot.change_token_total(core.address_of(usdc), wei)
+
+
+def _between_perps(core: Core, receiver: Address, usd: int) -> None:
+    if usd == 0:
+        raise AmountZero
+    collateral.debit(core.ledger, core.perp, usd)
+    collateral.credit(core.ledger, core.perp, receiver, usd)
