@@ -87,8 +87,8 @@ def test_asking_a_history_does_not_load_the_chain(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     opened = (
-        "from pathlib import Path; from evm_dex.node.node_config import Setup;"
-        "opening = Setup(path=Path(sys.argv[1])).opened(); dex, _ = opening.__enter__();"
+        "from pathlib import Path; from evm_dex.node.node_config import NodeConfig;"
+        "opening = NodeConfig(path=Path(sys.argv[1])).open(); dex, _ = opening.__enter__();"
         "assert dex.chain.head.block_number == 1"
     )
     found = loaded(opened, str(store))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from precompiles.types import Address
 
 if TYPE_CHECKING:
-    from evm_dex.blocks.dev_accounts import Account as KeyedAccount
+    from evm_dex.blocks.dev_accounts import KeyPair
     from evm_dex.blocks.signing import Signer
 
 
@@ -28,7 +28,7 @@ class Account:
 
     __slots__ = ("address", "key", "signer")
 
-    def __init__(self, keyed: KeyedAccount) -> None:
+    def __init__(self, keyed: KeyPair) -> None:
         self.address = checksum(keyed.address)
         self.key = keyed.key
         self.signer: Signer = keyed.signer

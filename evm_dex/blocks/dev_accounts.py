@@ -21,7 +21,7 @@ _PATH = (44 | _HARDENED, 60 | _HARDENED, 0 | _HARDENED, 0)
 """m/44'/60'/0'/0 (BIP-44), below which accounts are numbered."""
 
 
-class Account:
+class KeyPair:
     """An address and the key that signs for it."""
 
     __slots__ = ("address", "key", "signer")
@@ -33,23 +33,23 @@ class Account:
         self.address: Address = self.signer.address
 
     def __repr__(self) -> str:
-        return f"<Account 0x{self.address.hex()}>"
+        return f"<KeyPair of 0x{self.address.hex()}>"
 
 
-def default_accounts() -> tuple[Account, ...]:
+def default_accounts() -> tuple[KeyPair, ...]:
     """The first ten accounts of the mnemonic."""
     return derive_accounts(MNEMONIC, COUNT)
 
 
 @cache
-def derive_accounts(mnemonic: str, count: int) -> tuple[Account, ...]:
+def derive_accounts(mnemonic: str, count: int) -> tuple[KeyPair, ...]:
     """Accounts 0 to count-1 of a mnemonic without passphrase (BIP-39, BIP-32, BIP-44)."""
     words = unicodedata.normalize("NFKD", mnemonic).encode()
     seed = hashlib.pbkdf2_hmac("sha512", words, b"mnemonic", 2048)
     node = _split(hmac.digest(b"Bitcoin seed", seed, "sha512"))
     for index in _PATH:
         node = _child(node, index)
-    return tuple(Account(_child(node, index)[0]) for index in range(count))
+    return tuple(KeyPair(_child(node, index)[0]) for index in range(count))
 
 
 def _child(parent: tuple[bytes, bytes], index: int) -> tuple[bytes, bytes]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
-from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.chain.mempool import Dropped, Mempool
@@ -23,7 +23,7 @@ from precompiles.perp.keeping import find_due
 from precompiles.perp.methods.position_methods import PositionMethods
 from precompiles.types import PERP_ADDRESS
 
-KEEPER = Account(keccak(b"evm-dex keeper"))
+KEEPER = KeyPair(keccak(b"evm-dex keeper"))
 KEEPER_BALANCE = 10**24
 _KEEP = next(
     method for method in PositionMethods.methods.values() if method.signature.name == "keep"

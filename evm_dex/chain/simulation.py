@@ -25,7 +25,7 @@ from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.trie_db import NodeBuffer
 
 
-class TrialBlock(msgspec.Struct, frozen=True):
+class SimulatedBlock(msgspec.Struct, frozen=True):
     """A block that might follow, its hash included."""
 
     header: Header
@@ -35,7 +35,7 @@ class TrialBlock(msgspec.Struct, frozen=True):
     """What each transaction returned, or reverted with."""
 
 
-class Trial(Sealer):
+class SimulatedBlocks(Sealer):
     """Blocks on top of one of the chain, in memory alone."""
 
     def __init__(self, chain: Chain, base: Header, interval: int, config: ExecutionConfig) -> None:
@@ -73,7 +73,7 @@ class Trial(Sealer):
         self.begin(header, self._hashes)
         self._outputs: list[bytes] = []
 
-    def try_out(self, transaction: Transaction, *, is_checked: bool) -> None:
+    def execute(self, transaction: Transaction, *, is_checked: bool) -> None:
         """Execute a transaction in the block; unchecked it needs no right nonce or sender.
 
         Raises TransactionRejected for one that could not be in it.
@@ -101,22 +101,24 @@ class Trial(Sealer):
         self.include(transaction, computation, gas_used)
         self._outputs.append(bytes(computation.output))
 
-    def close(self) -> TrialBlock:
+    def close(self) -> SimulatedBlock:
         """End the block; the next one follows it."""
         sealed = self.seal()
         self._nodes.pending = sealed.nodes
         self._head = sealed.header
         self._hashes.insert(0, sealed.header.hash)
         stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
-        return TrialBlock(sealed.header, Body(stored), sealed.receipts, tuple(self._outputs))
+        return SimulatedBlock(sealed.header, Body(stored), sealed.receipts, tuple(self._outputs))
 
 
 @contextmanager
-def trial(chain: Chain, block: BlockId, config: ExecutionConfig) -> Iterator[Trial]:
+def simulate_blocks(
+    chain: Chain, block: BlockId, config: ExecutionConfig
+) -> Iterator[SimulatedBlocks]:
     """Make blocks after one of the chain inside the context; afterwards they are gone.
 
     Raises UnknownBlock, UndoExpired, StateMissing.
     """
     base = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(base.block_number):
-        yield Trial(chain, base, chain.interval, config)
+        yield SimulatedBlocks(chain, base, chain.interval, config)

@@ -16,7 +16,7 @@ from evm_dex.terminal.console import console, errors, escape
 
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
-    from evm_dex.node.node_config import Setup
+    from evm_dex.node.node_config import NodeConfig
     from evm_dex.node.server import Server
 
 _ETHER = 10**18
@@ -180,9 +180,9 @@ def node(
 
     with report_errors(ValueError), ExitStack() as opened:
         with loading():
-            from evm_dex.node.node_config import Setup  # noqa: PLC0415 - loads the whole chain
+            from evm_dex.node.node_config import NodeConfig  # noqa: PLC0415 - loads the whole chain
 
-            setup = Setup(
+            config = NodeConfig(
                 path=chain,
                 genesis=genesis,
                 accounts=accounts,
@@ -198,9 +198,9 @@ def node(
                 origins=tuple(cors or ()),
                 block_seconds=None if no_mining else block_time,
             )
-            dex, server = opened.enter_context(setup.opened())
+            dex, server = opened.enter_context(config.open())
         opened.enter_context(_fed(dex, history_feed))
-        asyncio.run(_serve(server, dex, setup, port, silent=silent))
+        asyncio.run(_serve(server, dex, config, port, silent=silent))
 
 
 @contextmanager
@@ -226,41 +226,41 @@ def _fed(dex: Dex, port: int | None) -> Iterator[None]:
         yield
 
 
-async def _serve(server: Server, dex: Dex, setup: Setup, port: int, *, silent: bool) -> None:
+async def _serve(server: Server, dex: Dex, config: NodeConfig, port: int, *, silent: bool) -> None:
     import asyncio  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    with listening(setup.host, port, "--port (0 for any free one)"):
-        await server.start(setup.host, port)
+    with listening(config.host, port, "--port (0 for any free one)"):
+        await server.start(config.host, port)
     if not silent:
-        _print_banner(dex, setup, server.port)
+        _print_banner(dex, config, server.port)
     await stop.wait()
     await server.stop()
     if not silent:
         height = dex.chain.head.block_number
-        where = f", kept in {escape(str(setup.path))}" if setup.path else ""
+        where = f", kept in {escape(str(config.path))}" if config.path else ""
         errors().print(f"stopped at block {height}{where}", highlight=False)
 
 
-def _print_banner(dex: Dex, setup: Setup, port: int) -> None:
+def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:
     from evm_dex.blocks.addresses import checksum  # noqa: PLC0415 - loads the whole chain
 
     lines = ["[bold]Accounts[/]"]
-    for index, account in enumerate(setup.keyed_accounts()):
+    for index, account in enumerate(config.keyed_accounts()):
         ether = dex.balance(account.address) // _ETHER
         lines.append(f"({index}) {checksum(account.address)} ({ether:,} ETH)")
     lines += ["", "[bold]Private keys[/] (public knowledge: never use them elsewhere)"]
-    lines += [f"({at}) 0x{it.key.hex()}" for at, it in enumerate(setup.keyed_accounts())]
+    lines += [f"({at}) 0x{it.key.hex()}" for at, it in enumerate(config.keyed_accounts())]
     lines += ["", "[bold]Exchanges[/]"]
     lines += [f"spot  {dex.spot.address}", f"perp  {dex.perp.address}"]
     lines += [f"token {symbol:<6} {token.address}" for symbol, token in dex.tokens.items()]
     markets = dex.perp_markets.items()
     lines += [f"perpetual market {symbol} {checksum(it)}" for symbol, it in markets]
-    kept = f"kept in {escape(str(setup.path))}" if setup.path else "in memory"
+    kept = f"kept in {escape(str(config.path))}" if config.path else "in memory"
     lines += ["", f"Chain {dex.chain.chain_id}, block {dex.chain.head.block_number}, {kept}"]
-    shown = f"[{setup.host}]" if ":" in setup.host else setup.host
+    shown = f"[{config.host}]" if ":" in config.host else config.host
     lines.append(f"Listening on http://{shown}:{port} and ws://{shown}:{port}")
     console().print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ _LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 _EVERY_INTERFACE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared with, not bound to
 
 
-class Guard:
+class OriginPolicy:
     """Which hosts and origins are answered."""
 
     def __init__(self, host: str, origins: Iterable[str] = ()) -> None:

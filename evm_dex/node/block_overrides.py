@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.node.rpc_errors import invalid_params
-from evm_dex.node.rpc_types import Kind, read_address, read_hash, read_quantity
+from evm_dex.node.rpc_types import ParamType, read_address, read_hash, read_quantity
 
 _MOST_HEIGHT = 2**63 - 1
 
@@ -52,7 +52,7 @@ def read_block_overrides(value: Any) -> BlockOverride:
     return BlockOverride(**fields)
 
 
-BLOCK_OVERRIDES = Kind(
+BLOCK_OVERRIDES = ParamType(
     "BlockOverrides",
     f"an object of {{{', '.join(_READERS)}}}",
     {"type": "object", "properties": {name: {} for name in _READERS}},

@@ -15,7 +15,7 @@ from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.config import Deadline, ExecutionConfig, TookTooLong
 from evm_dex.evm.simulator import Attempt, Call
 from evm_dex.evm.tracer import Accesses, Tracer
-from evm_dex.node.call_objects import Request
+from evm_dex.node.call_objects import CallRequest
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, prepared
 from evm_dex.node.rpc_errors import failed
@@ -25,7 +25,7 @@ from precompiles.types import ZERO_ADDRESS, Address
 _MOST_ROUNDS = 8
 
 
-def call_of(node: Node, request: Request, pretended: BlockOverride | None = None) -> Call:
+def call_of(node: Node, request: CallRequest, pretended: BlockOverride | None = None) -> Call:
     """A request as a call, with no more gas than one may take. Raises RpcError for a fee."""
     price = request.gas_price
     fee = request.max_fee_per_gas if price is None else price

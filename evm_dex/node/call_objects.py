@@ -11,7 +11,7 @@ from evm_dex.blocks.authorization import authorization
 from evm_dex.blocks.transaction import AccessList
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_types import (
-    Kind,
+    ParamType,
     Schema,
     read_address,
     read_data,
@@ -24,7 +24,7 @@ from precompiles.types import Address
 _MOST_LISTED = 10_000
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be called or sent; None for what was left open."""
 
     sender: Address | None = None
@@ -105,7 +105,7 @@ _READERS: dict[str, tuple[str, Any, str]] = {
 _IGNORED = ("blobs", "kzg", "commitments", "proofs", "sidecars", "feeCurrency", "gateway")
 
 
-def read_request(value: Any) -> Request:
+def read_request(value: Any) -> CallRequest:
     """From JSON. Raises ValueError for what is no object, RpcError that names a wrong field."""
     if not isinstance(value, Mapping):
         raise ValueError
@@ -126,7 +126,7 @@ def read_request(value: Any) -> Request:
             raise invalid_params(f"both spellings of {field!r} are given, and they differ")
     if "gas_price" in fields and fields.keys() & {"max_fee_per_gas", "max_priority_fee_per_gas"}:
         raise invalid_params("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
-    return Request(**fields)
+    return CallRequest(**fields)
 
 
 _SCHEMA: Schema = {
@@ -135,5 +135,5 @@ _SCHEMA: Schema = {
     "properties": {name: {"description": expected} for name, (_, _, expected) in _READERS.items()},
     "additionalProperties": False,
 }
-REQUEST = Kind("Request", "an object that describes a transaction", _SCHEMA, read_request)
-TransactionRequest = Annotated[Request, REQUEST]
+REQUEST = ParamType("Request", "an object that describes a transaction", _SCHEMA, read_request)
+TransactionRequest = Annotated[CallRequest, REQUEST]

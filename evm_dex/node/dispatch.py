@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from evm_dex.node.node import Node, explained
+from evm_dex.node.node import Node, to_rpc_error
 from evm_dex.node.rpc_errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -95,7 +95,7 @@ def _answer_one(node: Node, request: Any, subscriptions: Subscriptions | None) -
         found = {"jsonrpc": "2.0", "id": identity, "result": result}
         return b"" if identity is _NO_ID else _encode(found)
     except Exception as error:
-        told = explained(error)
+        told = to_rpc_error(error)
     if identity is _NO_ID and told.code != INVALID_REQUEST:
         return b""
     return _encode(_failure(_sound_id(identity), told))

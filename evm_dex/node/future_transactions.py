@@ -22,7 +22,7 @@ _FARTHEST = 1_000_000
 """How far ahead a nonce may be."""
 
 
-class Queue:
+class FutureTransactions:
     """By sender and nonce."""
 
     def __init__(self, chain: Chain) -> None:

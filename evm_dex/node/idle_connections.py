@@ -14,7 +14,7 @@ from evm_dex.node.request_limits import Limits
 _LOOKS_PER_LIMIT = 4
 
 
-class Patience:
+class IdleConnections:
     """Knows since when each connection has had no request in work."""
 
     def __init__(self, server: web.Server, limits: Limits) -> None:

@@ -12,7 +12,14 @@ from evm_dex.errors import UnknownBlock
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import invalid_params, limit_exceeded
 from evm_dex.node.rpc_json import Json, entry_object
-from evm_dex.node.rpc_types import BlockId, Kind, plain_block, read_address, read_block, read_hash
+from evm_dex.node.rpc_types import (
+    BlockId,
+    ParamType,
+    plain_block,
+    read_address,
+    read_block,
+    read_hash,
+)
 from precompiles.types import Address
 
 _MOST_ADDRESSES = 1_000
@@ -130,6 +137,10 @@ _SCHEMA = {
         )
     },
 }
-QUERY = Kind("LogQuery", "an object with address, topics, fromBlock, toBlock or blockHash",
-             _SCHEMA, read_query)  # fmt: skip
+QUERY = ParamType(
+    "LogQuery",
+    "an object with address, topics, fromBlock, toBlock or blockHash",
+    _SCHEMA,
+    read_query,
+)
 LogFilter = Annotated[LogQuery, QUERY]

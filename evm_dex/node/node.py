@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from checkpoint.errors import StoreError
-from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.fees import effective_gas_price
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
@@ -17,7 +17,7 @@ from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
 from evm_dex.node.chain_events import ChainEvents
 from evm_dex.node.filters import Filters
-from evm_dex.node.future_transactions import Queue
+from evm_dex.node.future_transactions import FutureTransactions
 from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, call_error, failed
@@ -36,7 +36,7 @@ class Node:
     def __init__(
         self,
         chain: Chain,
-        accounts: Iterable[Account] = (),
+        accounts: Iterable[KeyPair] = (),
         *,
         limits: Limits | None = None,
         dex: Dex | None = None,
@@ -52,7 +52,7 @@ class Node:
         self.methods = {
             name: method for name, method in all_methods().items() if cheats or not method.is_cheat
         }
-        self.accounts: dict[Address, Account] = {item.address: item for item in accounts}
+        self.accounts: dict[Address, KeyPair] = {item.address: item for item in accounts}
         """Accounts it signs for."""
         self.block_seconds: float | None = None
         """How often the server makes a block by the clock; None for never."""
@@ -63,7 +63,7 @@ class Node:
         self.events.on_transaction.append(self.filters.add_transaction)
         self.min_gas_price = 0
         """Wei per gas that a transaction must pay at least to be taken."""
-        self.queue = Queue(chain)
+        self.future = FutureTransactions(chain)
 
     @property
     def cheats(self) -> StateCheats:
@@ -85,11 +85,11 @@ class Node:
         """
         if self.min_gas_price:
             self._check_price(transaction)
-        if self.queue.is_early(transaction):
-            self.queue.add(transaction)
+        if self.future.is_early(transaction):
+            self.future.add(transaction)
             return transaction.hash
         self.events.accepted(self.chain.send(transaction))
-        for promoted in self.queue.promote(transaction.sender):
+        for promoted in self.future.promote(transaction.sender):
             self.events.accepted(promoted)
         return transaction.hash
 
@@ -109,11 +109,11 @@ class Node:
 
     def waiting(self, transaction_hash: bytes) -> Transaction | None:
         """A transaction that is not on the chain yet."""
-        both = (*self.chain.mempool, *self.queue)
+        both = (*self.chain.mempool, *self.future)
         return next((item for item in both if item.hash == transaction_hash), None)
 
 
-def explained(error: Exception) -> RpcError:
+def to_rpc_error(error: Exception) -> RpcError:
     """What a caller is told of an error that a method raised."""
     match error:
         case RpcError():

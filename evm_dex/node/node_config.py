@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import evm_dex
-from evm_dex.blocks.dev_accounts import MNEMONIC, Account, derive_accounts
+from evm_dex.blocks.dev_accounts import MNEMONIC, KeyPair, derive_accounts
 from evm_dex.chain.genesis.genesis_file import default_genesis_file, read_genesis_file
-from evm_dex.http.origin_policy import Guard
+from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.node.node import Node
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
 
 
-class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What is served, and to whom."""
 
     path: Path | None = None
@@ -44,7 +44,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     limits: Limits = Limits()
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Dex, Server]]:
+    def open(self) -> Iterator[tuple[Dex, Server]]:
         """The chain and its server, not yet listening.
 
         Raises what opening a chain raises, ValueError for options that contradict it.
@@ -64,8 +64,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             node = Node(
                 dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats, limits=self.limits
             )
-            guard = Guard(self.host, self.origins)
-            yield dex, Server(node, guard, block_seconds=self.block_seconds)
+            origins = OriginPolicy(self.host, self.origins)
+            yield dex, Server(node, origins, block_seconds=self.block_seconds)
 
     def _check_mnemonic(self) -> None:
         """Refuse a mistyped one, which would have accounts of its own."""
@@ -96,10 +96,10 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 )
 
     @cached_property
-    def _keyed(self) -> tuple[Account, ...]:
+    def _keyed(self) -> tuple[KeyPair, ...]:
         return derive_accounts(self.mnemonic or MNEMONIC, self.accounts)
 
-    def keyed_accounts(self) -> tuple[Account, ...]:
+    def keyed_accounts(self) -> tuple[KeyPair, ...]:
         """Accounts whose keys are at hand."""
         return self._keyed
 

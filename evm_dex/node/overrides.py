@@ -10,7 +10,7 @@ import msgspec
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Prepare
 from evm_dex.node.rpc_errors import invalid_params
-from evm_dex.node.rpc_types import Kind, read_address, read_data, read_quantity, read_slot
+from evm_dex.node.rpc_types import ParamType, read_address, read_data, read_quantity, read_slot
 from precompiles.types import Address
 
 _MOST_ACCOUNTS = 1_000
@@ -105,7 +105,7 @@ def _read_override(value: Any) -> Override:
     return Override(**fields)
 
 
-OVERRIDES = Kind(
+OVERRIDES = ParamType(
     "Overrides",
     "an object by address of {balance, nonce, code, state, stateDiff}",
     {"type": "object"},

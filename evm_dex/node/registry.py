@@ -24,29 +24,29 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 
 from evm_dex.node.rpc_errors import invalid_params
-from evm_dex.node.rpc_types import Kind, unchanged
+from evm_dex.node.rpc_types import ParamType, unchanged
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PARTS = ("node", "subscriptions")
 _declared: dict[str, tuple[Callable[..., Any], bool]] = {}
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class RpcParameter(msgspec.Struct, frozen=True):
     """One parameter, by position."""
 
     name: str
-    kind: Kind
+    kind: ParamType
     required: bool
     default: Any = None
 
 
-class Method(msgspec.Struct, frozen=True):
+class RpcMethod(msgspec.Struct, frozen=True):
     """One method as callers see it."""
 
     name: str
     summary: str
-    parameters: tuple[Parameter, ...]
-    result: Kind
+    parameters: tuple[RpcParameter, ...]
+    result: ParamType
     function: Callable[..., Any]
     is_cheat: bool
     over_sockets: bool
@@ -107,7 +107,7 @@ def rpc(*names: str, cheat: bool = False) -> Callable[[_Function], _Function]:
 
 
 @cache
-def all_methods() -> dict[str, Method]:
+def all_methods() -> dict[str, RpcMethod]:
     """Every method of every file in `methods/`, by name, in alphabetical order."""
     from evm_dex.node import methods  # noqa: PLC0415 - its modules import this one
 
@@ -116,11 +116,11 @@ def all_methods() -> dict[str, Method]:
     return {name: _method(name, *_declared[name]) for name in sorted(_declared)}
 
 
-def _method(name: str, function: Callable[..., Any], is_cheat: bool) -> Method:
+def _method(name: str, function: Callable[..., Any], is_cheat: bool) -> RpcMethod:
     hints = get_type_hints(function, include_extras=True)
     signature = inspect.signature(function)
     parameters = tuple(
-        Parameter(
+        RpcParameter(
             name=_camel(parameter.name),
             kind=_kind(hints[parameter.name], f"{name}: {parameter.name}"),
             required=parameter.default is parameter.empty,
@@ -129,7 +129,7 @@ def _method(name: str, function: Callable[..., Any], is_cheat: bool) -> Method:
         for parameter in signature.parameters.values()
         if parameter.name not in _PARTS
     )
-    return Method(
+    return RpcMethod(
         name=name,
         summary=inspect.cleandoc(function.__doc__ or ""),
         parameters=parameters,
@@ -140,12 +140,12 @@ def _method(name: str, function: Callable[..., Any], is_cheat: bool) -> Method:
     )
 
 
-def _kind(hint: Any, where: str) -> Kind:
+def _kind(hint: Any, where: str) -> ParamType:
     if isinstance(hint, type(None)) or hint is type(None):
-        return Kind("Null", "null", {"type": "null"}, unchanged)
+        return ParamType("Null", "null", {"type": "null"}, unchanged)
     for part in (hint, *get_args(hint)):
         for extra in getattr(part, "__metadata__", ()):
-            if isinstance(extra, Kind):
+            if isinstance(extra, ParamType):
                 return extra
     raise AssertionError(f"{where} is not annotated with a kind")
 
@@ -160,7 +160,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def document(methods: Mapping[str, Method]) -> dict[str, Any]:
+def document(methods: Mapping[str, RpcMethod]) -> dict[str, Any]:
     """What every method takes and gives."""
     return {
         "openrpc": "1.3.2",
@@ -174,7 +174,7 @@ def document(methods: Mapping[str, Method]) -> dict[str, Any]:
     }
 
 
-def _described(method: Method) -> dict[str, Any]:
+def _described(method: RpcMethod) -> dict[str, Any]:
     summary, _, description = method.summary.partition("\n\n")
     found: dict[str, Any] = {
         "name": method.name,
@@ -191,7 +191,7 @@ def _described(method: Method) -> dict[str, Any]:
     return found
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
+def _parameter(parameter: RpcParameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "required": parameter.required,

@@ -27,7 +27,7 @@ def unchanged(value: Any) -> Any:
     return value
 
 
-class Kind(msgspec.Struct, frozen=True, eq=False):
+class ParamType(msgspec.Struct, frozen=True, eq=False):
     """One kind of value."""
 
     name: str
@@ -157,7 +157,7 @@ def _hex(pattern: str) -> Schema:
     return {"type": "string", "pattern": pattern}
 
 
-def listed(kind: Kind, *, most: int = 1_000) -> Kind:
+def listed(kind: ParamType, *, most: int = 1_000) -> ParamType:
     """Several of a kind."""
 
     def read(value: Any) -> list[Any]:
@@ -165,7 +165,7 @@ def listed(kind: Kind, *, most: int = 1_000) -> Kind:
             raise ValueError
         return [kind.read(item) for item in value]
 
-    return Kind(
+    return ParamType(
         name=f"{kind.name}List",
         expected=f"a list of at most {most}, each {kind.expected}",
         schema={"type": "array", "items": kind.schema, "maxItems": most},
@@ -174,7 +174,7 @@ def listed(kind: Kind, *, most: int = 1_000) -> Kind:
     )
 
 
-def counted(name: str, most: int) -> Kind:
+def counted(name: str, most: int) -> ParamType:
     """A plain number of things, from 1 to `most`."""
 
     def read(value: Any) -> int:
@@ -183,12 +183,12 @@ def counted(name: str, most: int) -> Kind:
         return value
 
     schema = {"type": "integer", "minimum": 1, "maximum": most}
-    return Kind(name, f"a number from 1 to {most}", schema, read)
+    return ParamType(name, f"a number from 1 to {most}", schema, read)
 
 
-def or_null(kind: Kind) -> Kind:
+def or_null(kind: ParamType) -> ParamType:
     """A kind, or null where there is none."""
-    return Kind(
+    return ParamType(
         name=kind.name,
         expected=kind.expected,
         schema={"oneOf": [kind.schema, {"type": "null"}]},
@@ -197,26 +197,34 @@ def or_null(kind: Kind) -> Kind:
     )
 
 
-def shaped(name: str, description: str, form: str = "object") -> Kind:
+def shaped(name: str, description: str, form: str = "object") -> ParamType:
     """A result that is made in its JSON form."""
-    return Kind(name, description, {"type": form, "title": name, "description": description})
+    return ParamType(name, description, {"type": form, "title": name, "description": description})
 
 
-QUANTITY = Kind(
+QUANTITY = ParamType(
     "Quantity",
     "an integer in hex, such as 0x1f",
     _hex("^0x([1-9a-f][0-9a-f]*|0)$"),
     read_quantity,
     quantity,
 )
-DATA = Kind("Data", "bytes in hex, two digits each", _hex("^0x([0-9a-f]{2})*$"), read_data, data)
-ADDRESS = Kind("Address", "an address of 20 bytes in hex", _hex("^0x[0-9a-fA-F]{40}$"),
-               read_address, data)  # fmt: skip
-HASH = Kind("Hash", "32 bytes in hex", _hex("^0x[0-9a-f]{64}$"), read_hash, data)
-SLOT = Kind("Slot", "a storage key of at most 32 bytes in hex", _hex("^0x[0-9a-fA-F]{1,64}$"),
-            read_slot, quantity)  # fmt: skip
-FLAG = Kind("Flag", "true or false", {"type": "boolean"}, read_flag)
-BLOCK = Kind(
+DATA = ParamType(
+    "Data", "bytes in hex, two digits each", _hex("^0x([0-9a-f]{2})*$"), read_data, data
+)
+ADDRESS = ParamType(
+    "Address", "an address of 20 bytes in hex", _hex("^0x[0-9a-fA-F]{40}$"), read_address, data
+)
+HASH = ParamType("Hash", "32 bytes in hex", _hex("^0x[0-9a-f]{64}$"), read_hash, data)
+SLOT = ParamType(
+    "Slot",
+    "a storage key of at most 32 bytes in hex",
+    _hex("^0x[0-9a-fA-F]{1,64}$"),
+    read_slot,
+    quantity,
+)
+FLAG = ParamType("Flag", "true or false", {"type": "boolean"}, read_flag)
+BLOCK = ParamType(
     "Block",
     "a height in hex, a block hash, one of latest, pending, safe, finalized, earliest, or "
     "{blockHash} or {blockNumber}",
@@ -239,4 +247,4 @@ Hash = Annotated[bytes, HASH]
 Slot = Annotated[int, SLOT]
 Flag = Annotated[bool, FLAG]
 Block = Annotated[BlockId, BLOCK]
-Text = Annotated[str, Kind("Text", "a string", {"type": "string"}, read_text)]
+Text = Annotated[str, ParamType("Text", "a string", {"type": "string"}, read_text)]

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from evm_dex.http.origin_policy import Guard
+from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.node.browser_page import page
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
 from evm_dex.node.fast_path import is_short
-from evm_dex.node.idle_connections import Patience
+from evm_dex.node.idle_connections import IdleConnections
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import INVALID_REQUEST, RpcError
 
@@ -31,10 +31,12 @@ _STACK_BYTES = 64 * 2**20
 class Server:
     """Serves one node. The chain runs on a thread of its own, so pings are answered meanwhile."""
 
-    def __init__(self, node: Node, guard: Guard, *, block_seconds: float | None = None) -> None:
+    def __init__(
+        self, node: Node, origins: OriginPolicy, *, block_seconds: float | None = None
+    ) -> None:
         """With `block_seconds` a block is made so often."""
         self.node = node
-        self._guard = guard
+        self._origins = origins
         self._limits = node.limits
         node.block_seconds = block_seconds
         self._thread = _chain_thread()
@@ -53,8 +55,8 @@ class Server:
         site = web.TCPSite(self._runner, host, port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        self._patience = Patience(server, self._limits)
-        self._tasks.append(asyncio.create_task(self._patience.run()))
+        self._idle = IdleConnections(server, self._limits)
+        self._tasks.append(asyncio.create_task(self._idle.run()))
         self._tasks.append(asyncio.create_task(self._mine()))
 
     async def stop(self) -> None:
@@ -112,17 +114,17 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers, origin = request.headers, request.headers.get("Origin")
         host = headers.get("Host")
-        if not self._guard.knows_host(host):
+        if not self._origins.knows_host(host):
             return _refused(403, f"this node does not go by the name {host!r}: see --host")
-        if not self._guard.allows(origin, host):
+        if not self._origins.allows(origin, host):
             return _refused(403, f"pages from {origin} may not ask: see --cors")
         if request.method == "POST":
-            with self._patience.at_work(request):
+            with self._idle.at_work(request):
                 return await self._post(request, origin)
         if request.method == "OPTIONS":
-            return web.Response(status=204, headers=self._guard.headers(origin))
+            return web.Response(status=204, headers=self._origins.headers(origin))
         if headers.get("Upgrade", "").lower() == "websocket":
-            with self._patience.at_work(request):
+            with self._idle.at_work(request):
                 return await self._socket(request)
         return _looked_at(request)
 
@@ -137,7 +139,9 @@ class Server:
         if body is None:
             return _refused(413, f"a request has at most {self._limits.body_bytes} bytes")
         found = await self._answer(body)
-        response = web.Response(body=found, content_type=_JSON, headers=self._guard.headers(origin))
+        response = web.Response(
+            body=found, content_type=_JSON, headers=self._origins.headers(origin)
+        )
         with suppress(ConnectionError):  # whoever asked has left
             async with asyncio.timeout(self._limits.send_seconds):
                 await response.prepare(request)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.client.transaction_builder import PRIORITY_FEE, Fields, complete, find_signer
 from evm_dex.node.bounded_calls import call_of, estimate
-from evm_dex.node.call_objects import Request
+from evm_dex.node.call_objects import CallRequest
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import failed, invalid_params
 from precompiles.types import Address
@@ -16,7 +16,7 @@ from precompiles.types import Address
 _LAST_TYPE = 4
 
 
-def fill_defaults(node: Node, request: Request) -> tuple[int, Fields]:
+def fill_defaults(node: Node, request: CallRequest) -> tuple[int, Fields]:
     """Return a transaction's type and all its fields. Raise RpcError, CallFailed.
 
     Gas is bounded like that of every call of this node.
@@ -43,7 +43,7 @@ def fill_defaults(node: Node, request: Request) -> tuple[int, Fields]:
     )
 
 
-def build_transaction(node: Node, request: Request) -> Transaction:
+def build_transaction(node: Node, request: CallRequest) -> Transaction:
     """Return a transaction ready to be handed in: signed, or in an impersonated account's name.
 
     Raise RpcError for an account that is neither at hand nor impersonated.
@@ -62,7 +62,7 @@ def priority_fee(node: Node) -> int:
     return max(PRIORITY_FEE, node.min_gas_price - node.chain.next_header().base_fee_per_gas)
 
 
-def account_of(node: Node, address: Address) -> Account:
+def account_of(node: Node, address: Address) -> KeyPair:
     """An account whose key is at hand. Raises RpcError."""
     account = node.accounts.get(address)
     if account is None:

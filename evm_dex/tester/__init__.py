@@ -11,6 +11,9 @@ Needs the extra `tester`: pip install evm-dex[tester].
 
 from evm_dex.tester.backend import Backend
 from evm_dex.tester.indexed import IndexedTester
-from evm_dex.tester.translate_errors import Failed, Refused
+from evm_dex.tester.translate_errors import CallReverted, RejectedTransaction
 
-__all__ = ["Backend", "Failed", "IndexedTester", "Refused"]
+Failed, Refused = CallReverted, RejectedTransaction
+"""The same errors under their first names."""
+
+__all__ = ["Backend", "CallReverted", "Failed", "IndexedTester", "Refused", "RejectedTransaction"]

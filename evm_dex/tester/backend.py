@@ -13,7 +13,7 @@ from eth_tester.backends.base import BaseChainBackend
 from eth_tester.exceptions import BlockNotFound, TransactionNotFound, ValidationError
 
 import evm_dex
-from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import IncludedTransaction
@@ -27,14 +27,14 @@ from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.client.transaction_builder import find_signer
 from evm_dex.errors import UnknownBlock, UnknownTransaction
 from evm_dex.tester.serializers import (
+    ChainPosition,
     Fields,
-    Place,
     block_fields,
     receipt_fields,
     transaction_fields,
 )
 from evm_dex.tester.transaction_dicts import Request, call_of, complete_request, with_signature
-from evm_dex.tester.translate_errors import in_their_terms, read_raw
+from evm_dex.tester.translate_errors import read_raw, translate_errors
 from precompiles.types import ZERO_ADDRESS, Address
 
 CHAIN_ID = 131277322940537
@@ -70,7 +70,7 @@ class Backend(BaseChainBackend):
         """
         if isinstance(accounts, int):
             accounts = (number.to_bytes(32, "big") for number in range(1, accounts + 1))
-        self._first_keys = tuple(Account(bytes(key)) for key in accounts)
+        self._first_keys = tuple(KeyPair(bytes(key)) for key in accounts)
         self._keys = list(self._first_keys)
         self.genesis = tester_genesis(genesis, chain_id, self._keys)
         self._is_passing = dex is None and path is None
@@ -108,7 +108,7 @@ class Backend(BaseChainBackend):
 
         Raises SnapshotNotFound once the chain went back to a block before it.
         """
-        with in_their_terms():
+        with translate_errors():
             self.chain.revert(snapshot)
 
     def reset_to_genesis(self) -> None:
@@ -193,7 +193,7 @@ class Backend(BaseChainBackend):
 
     def add_account(self, private_key: bytes) -> None:
         """Sign for one more."""
-        self._keys.append(Account(bytes(private_key)))
+        self._keys.append(KeyPair(bytes(private_key)))
 
     def get_nonce(self, account: Address, block_number: BlockNumber = "latest") -> int:
         """How many transactions an account sent; `pending` counts those that wait."""
@@ -231,17 +231,17 @@ class Backend(BaseChainBackend):
         """A transaction of the chain, or one that waits."""
         for index, waiting in enumerate(self.chain.mempool):
             if waiting.hash == transaction_hash:
-                place = Place(self.chain.next_header(), index, is_pending=True)
+                place = ChainPosition(self.chain.next_header(), index, is_pending=True)
                 return transaction_fields(waiting, place)
         found = self._included(transaction_hash)
-        return transaction_fields(found.transaction, Place(found.header, found.index))
+        return transaction_fields(found.transaction, ChainPosition(found.header, found.index))
 
     def get_transaction_receipt(self, transaction_hash: bytes) -> Fields:
         """What became of a transaction; of one that waits, what would become of it now."""
         if transaction_hash in self.chain.mempool:
             return self._pending_receipt(transaction_hash)
         found = self._included(transaction_hash)
-        place = Place(found.header, found.index)
+        place = ChainPosition(found.header, found.index)
         return receipt_fields(
             found.transaction, place, found.receipt, found.gas_used, found.first_log_index
         )
@@ -252,7 +252,7 @@ class Backend(BaseChainBackend):
             pairs = zip(block.transactions, block.receipts, strict=True)
             for index, (transaction, receipt) in enumerate(pairs):
                 if transaction.hash == transaction_hash:
-                    place = Place(block.header, index, is_pending=True)
+                    place = ChainPosition(block.header, index, is_pending=True)
                     gas_used = receipt.cumulative_gas_used - gas_before
                     return receipt_fields(transaction, place, receipt, gas_used, logs_before)
                 gas_before = receipt.cumulative_gas_used
@@ -285,22 +285,25 @@ class Backend(BaseChainBackend):
 
     def send_raw_transaction(self, raw_transaction: bytes) -> bytes:
         """Take one that was signed, as it goes over the wire, with its blobs or without."""
-        with in_their_terms():
+        with translate_errors():
             transaction = read_raw(bytes(raw_transaction))
         return self._send(transaction)
 
     def estimate_gas(self, transaction: Request, block_number: BlockNumber = "latest") -> int:
         """A gas limit with which it succeeds. Raises what `call` raises."""
-        with in_their_terms():
+        with translate_errors():
             return self.chain.estimate_gas(call_of(transaction), self.header(block_number).hash)
 
     def call(self, transaction: Request, block_number: BlockNumber = "latest") -> bytes:
-        """What it returns. Raises Failed with the contract's reason; Refused if it can't begin."""
-        with in_their_terms():
+        """What it returns.
+
+        Raises CallReverted with the contract's reason, RejectedTransaction if it can't begin.
+        """
+        with translate_errors():
             return self.chain.call(call_of(transaction), self.header(block_number).hash)
 
     def _send(self, transaction: Transaction) -> bytes:
-        with in_their_terms():
+        with translate_errors():
             return self.chain.send(transaction).hash
 
 
@@ -309,7 +312,7 @@ def _unknown(transaction_hash: bytes) -> TransactionNotFound:
 
 
 def tester_genesis(
-    source: GenesisSource | None, chain_id: int, accounts: Iterable[Account]
+    source: GenesisSource | None, chain_id: int, accounts: Iterable[KeyPair]
 ) -> Mapping[str, Any]:
     """A genesis file's content, or the default's, with `accounts` funded. Raises GenesisError."""
     file = default_genesis_file() if source is None else read_genesis_file(source)

@@ -6,7 +6,7 @@ from typing import Any
 
 from eth_tester import EthereumTester
 
-from evm_dex.tester.serializers import Place, log_fields
+from evm_dex.tester.serializers import ChainPosition, log_fields
 
 
 class IndexedTester(EthereumTester):
@@ -39,7 +39,7 @@ class IndexedTester(EthereumTester):
         found = chain.blocks.logs(lowest, self._height(last), _addresses(addresses), wanted or ())
         entries = []
         for entry in found:
-            place = Place(chain.header(entry.height), entry.transaction_index)
+            place = ChainPosition(chain.header(entry.height), entry.transaction_index)
             fields = log_fields(entry.log, entry.transaction_hash, place, entry.log_index)
             entries.append(self.normalizer.normalize_outbound_log_entry(fields))
         return tuple(entries)

@@ -19,7 +19,7 @@ _UNPROTECTED = 27
 Fields = dict[str, Any]
 
 
-class Place:
+class ChainPosition:
     """Where a transaction is: in a block of the chain, or in the pending one."""
 
     def __init__(self, header: Header, index: int, *, is_pending: bool = False) -> None:
@@ -46,7 +46,7 @@ def block_fields(
     listed: list[Any] = [transaction.hash for transaction in transactions]
     if full:
         listed = [
-            transaction_fields(transaction, Place(header, index, is_pending=is_pending))
+            transaction_fields(transaction, ChainPosition(header, index, is_pending=is_pending))
             for index, transaction in enumerate(transactions)
         ]
     return {
@@ -80,7 +80,7 @@ def block_fields(
     }
 
 
-def transaction_fields(transaction: Transaction, place: Place) -> Fields:
+def transaction_fields(transaction: Transaction, place: ChainPosition) -> Fields:
     """A transaction and where it is."""
     common = {
         "type": transaction.type_id,
@@ -100,7 +100,11 @@ def transaction_fields(transaction: Transaction, place: Place) -> Fields:
 
 
 def receipt_fields(
-    transaction: Transaction, place: Place, receipt: Receipt, gas_used: int, first_log: int = 0
+    transaction: Transaction,
+    place: ChainPosition,
+    receipt: Receipt,
+    gas_used: int,
+    first_log: int = 0,
 ) -> Fields:
     """What became of a transaction. Logs count from `first_log`, all logs of the block."""
     fields = {
@@ -127,7 +131,7 @@ def receipt_fields(
     return fields
 
 
-def log_fields(log: Log, transaction_hash: bytes, place: Place, log_index: int) -> Fields:
+def log_fields(log: Log, transaction_hash: bytes, place: ChainPosition, log_index: int) -> Fields:
     """One event and where it was emitted."""
     return {
         "type": "pending" if place.is_pending else "mined",
@@ -140,7 +144,7 @@ def log_fields(log: Log, transaction_hash: bytes, place: Place, log_index: int) 
     }
 
 
-def _type_fields(transaction: Transaction, place: Place) -> Fields:
+def _type_fields(transaction: Transaction, place: ChainPosition) -> Fields:
     if transaction.type_id == 0:
         return {"gas_price": transaction.max_fee_per_gas}
     fields: Fields = {

@@ -24,11 +24,11 @@ from evm_dex.evm.vm_errors import UnrecognizedTransactionType
 _SOLIDITY = Interface(())
 
 
-class Refused(TransactionRejected, ValidationError):  # noqa: N818 - as those of the chain
+class RejectedTransaction(TransactionRejected, ValidationError):  # noqa: N818 - as those of the chain
     """What never ran, as the chain does not take it: py-evm's error for it, by our name too."""
 
 
-class Failed(TransactionFailed):
+class CallReverted(TransactionFailed):
     """A call or estimate that ran and failed; `output` is the revert data, empty if there is none.
 
     web3.py raises a plain TransactionFailed in its stead; this one is its `__context__`.
@@ -40,14 +40,14 @@ class Failed(TransactionFailed):
 
 
 @contextmanager
-def in_their_terms() -> Iterator[None]:
-    """What the chain raises becomes Refused, Failed or SnapshotNotFound."""
+def translate_errors() -> Iterator[None]:
+    """What the chain raises becomes RejectedTransaction, CallReverted or SnapshotNotFound."""
     try:
         yield
     except (TransactionRejected, CallRefused) as error:
-        raise Refused(str(error)) from error
+        raise RejectedTransaction(str(error)) from error
     except CallFailed as error:
-        raise Failed(failure_message(error), error.output) from error
+        raise CallReverted(failure_message(error), error.output) from error
     except (UnknownSnapshot, SnapshotLost) as error:
         raise SnapshotNotFound(str(error)) from error
 

@@ -9,7 +9,7 @@ from typing import Any
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore
 from checkpoint.store import Store
-from evm_dex.blocks.dev_accounts import Account, default_accounts
+from evm_dex.blocks.dev_accounts import KeyPair, default_accounts
 from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.chain.block_store import IncludedTransaction
 from evm_dex.chain.chain import Chain
@@ -101,7 +101,7 @@ class World:
     ) -> None:
         self.store = MemoryStore() if store is None else store
         self.chain: Chain = open_chain(self.store, genesis, automine=automine, restore=restore)
-        self.account: Account = default_accounts()[0]
+        self.account: KeyPair = default_accounts()[0]
 
     @property
     def ledger(self) -> Ledger:
@@ -113,7 +113,7 @@ class World:
         to: bytes,
         data: bytes = b"",
         *,
-        account: Account | None = None,
+        account: KeyPair | None = None,
         type_id: int = 2,
         **changes: Any,
     ) -> Transaction:

@@ -12,7 +12,7 @@ from typing import Any
 
 from evm_dex.client.dex import Dex
 from evm_dex.node.node import Node
-from evm_dex.node.node_config import Setup
+from evm_dex.node.node_config import NodeConfig
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
 
@@ -68,9 +68,9 @@ class Served:
 
 @contextmanager
 def served(limits: Limits | None = None, port: int = 0, **options: Any) -> Iterator[Served]:
-    """A node of a `Setup` with these options, stopped at the end."""
-    setup = Setup(limits=limits or Limits(), **options)
-    with setup.opened() as (dex, server):
+    """A node of a `NodeConfig` with these options, stopped at the end."""
+    config = NodeConfig(limits=limits or Limits(), **options)
+    with config.open() as (dex, server):
         started, stop = threading.Event(), asyncio.Event()
         loop = asyncio.new_event_loop()
         problems: list[BaseException] = []

@@ -7,7 +7,7 @@ from eth_hash.auto import keccak
 import evm_dex
 from checkpoint.trie import rlp
 from checkpoint.trie.trie import ordered_trie_root
-from evm_dex.node.node_config import Setup
+from evm_dex.node.node_config import NodeConfig
 from tests.node.served import OTHER, OWNER, SPOT, Served
 
 CONTRACT = "0x" + "c0" * 20
@@ -91,6 +91,6 @@ def test_blocks_in_bytes_are_what_their_hashes_are_of(fresh_node: Served) -> Non
 def test_a_raw_block_is_imported_by_another_chain(fresh_node: Served) -> None:
     fresh_node.result("eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x5"})
     block = bytes.fromhex(fresh_node.result("debug_getRawBlock", "latest")[2:])
-    with evm_dex.open(genesis=Setup().new_genesis()) as other:
+    with evm_dex.open(genesis=NodeConfig().new_genesis()) as other:
         other.chain.import_blocks([block])
         assert other.chain.head.hash == fresh_node.dex.chain.head.hash

@@ -17,7 +17,7 @@ from evm_dex.history.http.openapi import document
 from evm_dex.history.http.routes import ROUTES, UPDATES, Route
 from evm_dex.history.queries import BadQuery, address, number
 from evm_dex.history.stores.history_store import HistoryStore, StoreBroken, StoreUnavailable
-from evm_dex.http.origin_policy import Guard
+from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.orderlog.order_update import OrderUpdate, as_json
 
 _Result = TypeVar("_Result")
@@ -41,7 +41,7 @@ class HistoryServer:
     async def start(self, host: str, port: int) -> None:
         """Listen; a port of 0 takes a free one, which `port` then tells. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        app = web.Application(middlewares=[_guarded(Guard(host)), _explained])
+        app = web.Application(middlewares=[_guarded(OriginPolicy(host)), _explained])
         for route in ROUTES:
             app.router.add_get(route.path, self._asked(route))
         app.router.add_get(UPDATES, self._listen)
@@ -154,7 +154,7 @@ class HistoryServer:
         return _answer(document())
 
 
-def _guarded(guard: Guard) -> Middleware:
+def _guarded(guard: OriginPolicy) -> Middleware:
     """Answers no page that a browser on this machine has open."""
 
     @web.middleware

@@ -13,7 +13,7 @@ from evm_dex.node.rpc_json import Json, block_object
 from evm_dex.node.rpc_types import (
     Flag,
     HexAddress,
-    Kind,
+    ParamType,
     Quantity,
     data,
     read_quantity,
@@ -37,7 +37,7 @@ def _read_mining(value: Any) -> tuple[int | None, int]:
 
 Mining = Annotated[
     tuple[int | None, int],
-    Kind("Mining", "a time in seconds, or {timestamp, blocks}", {}, _read_mining),
+    ParamType("Mining", "a time in seconds, or {timestamp, blocks}", {}, _read_mining),
 ]
 
 

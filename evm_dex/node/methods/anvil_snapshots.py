@@ -12,7 +12,7 @@ from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import ChainError, SnapshotLost, UnknownSnapshot
-from evm_dex.node.call_objects import Request, read_request
+from evm_dex.node.call_objects import CallRequest, read_request
 from evm_dex.node.methods.anvil import check_blocks
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
@@ -20,7 +20,7 @@ from evm_dex.node.rpc_errors import RpcError, failed, invalid_params
 from evm_dex.node.rpc_types import (
     Block,
     Flag,
-    Kind,
+    ParamType,
     Quantity,
     quantity,
     read_data,
@@ -36,7 +36,7 @@ _INSTEAD_OF_STATE = (
     "states travel as archives here, each proven by its block hash: run "
     "`evm-dex checkpoint export` and `evm-dex checkpoint import` on the chain's directory"
 )
-_Placed = tuple[tuple[bytes | Request, int], ...]
+_Placed = tuple[tuple[bytes | CallRequest, int], ...]
 
 
 def _read_snapshot(value: Any) -> int | str:
@@ -56,7 +56,7 @@ def _read_placed(value: Any) -> _Placed:
 
 SnapshotId = Annotated[
     int | str,
-    Kind(
+    ParamType(
         "Snapshot",
         "a snapshot's number in hex, or its name",
         {"type": "string"},
@@ -64,11 +64,11 @@ SnapshotId = Annotated[
         lambda found: found if isinstance(found, str) else quantity(found),
     ),
 ]
-Name = Annotated[str | None, Kind("Name", "a string", {"type": "string"}, read_text)]
-Anything = Annotated[Any, Kind("Anything", "anything", {}, unchanged)]
+Name = Annotated[str | None, ParamType("Name", "a string", {"type": "string"}, read_text)]
+Anything = Annotated[Any, ParamType("Anything", "anything", {}, unchanged)]
 Placed = Annotated[
     _Placed,
-    Kind(
+    ParamType(
         "PlacedTransactions",
         "a list of [transaction, place of its block], each transaction raw bytes or an object",
         {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}},
@@ -153,7 +153,7 @@ def _fork(node: Node, depth: int) -> Header:
     return node.chain.header(height - depth)
 
 
-def _make_again(node: Node, old: Header, sent: list[bytes | Request]) -> None:
+def _make_again(node: Node, old: Header, sent: list[bytes | CallRequest]) -> None:
     """Make a block that is not `old`, with these transactions. Raises ChainError, RpcError."""
     node.cheats.set_prevrandao(keccak(old.hash + old.mix_hash))
     for transaction in sent:
@@ -163,7 +163,7 @@ def _make_again(node: Node, old: Header, sent: list[bytes | Request]) -> None:
         raise ChainError(dropped[0].reason)
 
 
-def _ready(node: Node, sent: bytes | Request) -> Transaction:
+def _ready(node: Node, sent: bytes | CallRequest) -> Transaction:
     return decode_sent(sent) if isinstance(sent, bytes) else build_transaction(node, sent)
 
 

@@ -95,7 +95,7 @@ def send_unsigned_transaction(node: Node, request: TransactionRequest) -> Hash:
 @rpc("anvil_dropTransaction", "hardhat_dropTransaction", cheat=True)
 def drop_transaction(node: Node, transaction_hash: Hash) -> Flag:
     """Take a waiting transaction out, and its sender's later ones; whether it was there."""
-    return node.cheats.drop_transaction(transaction_hash) or node.queue.drop(
+    return node.cheats.drop_transaction(transaction_hash) or node.future.drop(
         lambda item: item.hash == transaction_hash
     )
 
@@ -104,7 +104,7 @@ def drop_transaction(node: Node, transaction_hash: Hash) -> Flag:
 def drop_all_transactions(node: Node) -> Flag:
     """Take out all that waits."""
     node.cheats.drop_all_transactions()
-    node.queue.drop(lambda _: True)
+    node.future.drop(lambda _: True)
     return True
 
 
@@ -112,7 +112,7 @@ def drop_all_transactions(node: Node) -> Flag:
 def remove_pool_transactions(node: Node, address: HexAddress) -> Flag:
     """Take out all that waits of one sender."""
     node.chain.drop_transactions(lambda item: item.sender == address)
-    node.queue.drop(lambda item: item.sender == address)
+    node.future.drop(lambda item: item.sender == address)
     return True
 
 

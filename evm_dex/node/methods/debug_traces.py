@@ -24,7 +24,7 @@ from evm_dex.node.overrides import Overrides, read_overrides
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import failed, revert_reason
 from evm_dex.node.rpc_json import Json, to_json
-from evm_dex.node.rpc_types import Block, BlockHash, Hash, Kind, data, quantity, shaped
+from evm_dex.node.rpc_types import Block, BlockHash, Hash, ParamType, data, quantity, shaped
 
 MOST_STEPS = 200_000
 _CALL_TRACER = "callTracer"
@@ -78,7 +78,7 @@ def _read_options(value: Any) -> Options:
     )
 
 
-_OPTIONS = Kind(
+_OPTIONS = ParamType(
     "TraceOptions",
     f"an object: tracer ({_CALL_TRACER} or none), tracerConfig, disableStack, enableMemory, "
     "stateOverrides, blockOverrides, …",

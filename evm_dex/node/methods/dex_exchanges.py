@@ -24,7 +24,7 @@ from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import (
     Block,
     HexAddress,
-    Kind,
+    ParamType,
     Quantity,
     counted,
     data,
@@ -55,8 +55,8 @@ def _read_named(value: Any) -> Address | str:
     return read_address(value) if value[:2] in ("0x", "0X") else value
 
 
-_NAMED = Kind("Named", "an address, or a symbol such as WETH", {"type": "string"}, _read_named)
-_EXCHANGE = Kind("Exchange", '"spot" or "perp"', {"enum": ["spot", "perp"]}, _read_exchange)
+_NAMED = ParamType("Named", "an address, or a symbol such as WETH", {"type": "string"}, _read_named)
+_EXCHANGE = ParamType("Exchange", '"spot" or "perp"', {"enum": ["spot", "perp"]}, _read_exchange)
 Exchange = Annotated[str, _EXCHANGE]
 Named = Annotated[Address | str, _NAMED]
 Count = Annotated[int, counted("Count", _MOST_ROWS)]

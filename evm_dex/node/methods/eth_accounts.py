@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
-from evm_dex.blocks.dev_accounts import Account
+from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.transaction import Transaction, unsigned
 from evm_dex.node.call_objects import TransactionRequest
 from evm_dex.node.methods.eth_transactions import ReceiptObject, mined
@@ -15,7 +15,7 @@ from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import Json, transaction_object
-from evm_dex.node.rpc_types import Data, Hash, HexAddress, Kind, Quantity, data, shaped
+from evm_dex.node.rpc_types import Data, Hash, HexAddress, ParamType, Quantity, data, shaped
 from evm_dex.node.tx_defaults import account_of, build_transaction, fill_defaults
 
 _RAW_AND_FIELDS = shaped("RawTransaction", "raw, the bytes, and tx, the fields")
@@ -33,7 +33,7 @@ def _read_typed(value: Any) -> dict[str, Any]:
 
 TypedData = Annotated[
     dict[str, Any],
-    Kind("TypedData", "an object with types, primaryType, domain and message (EIP-712)",
+    ParamType("TypedData", "an object with types, primaryType, domain and message (EIP-712)",
          {"type": "object"}, _read_typed),
 ]  # fmt: skip
 
@@ -97,7 +97,7 @@ def _message_digest(message: bytes) -> bytes:
     return keccak(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
 
 
-def _signed(account: Account, digest: bytes) -> bytes:
+def _signed(account: KeyPair, digest: bytes) -> bytes:
     y_parity, r, s = account.signer.sign(digest)
     return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((27 + y_parity,))
 

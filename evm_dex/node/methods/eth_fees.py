@@ -11,7 +11,7 @@ from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import GAS_PER_BLOB, Json, block_receipts
-from evm_dex.node.rpc_types import Block, Kind, Quantity, quantity, shaped
+from evm_dex.node.rpc_types import Block, ParamType, Quantity, quantity, shaped
 from evm_dex.node.tx_defaults import priority_fee
 
 _MAX_BLOB_GAS = 9 * GAS_PER_BLOB
@@ -30,7 +30,7 @@ def _read_percentiles(value: Any) -> list[float]:
 
 Percentiles = Annotated[
     list[float],
-    Kind(
+    ParamType(
         "Percentiles",
         f"a list of at most {_MOST_PERCENTILES} ascending numbers from 0 to 100",
         {"type": "array", "items": {"type": "number"}},

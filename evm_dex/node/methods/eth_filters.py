@@ -9,7 +9,7 @@ from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import Json
-from evm_dex.node.rpc_types import Flag, Kind, Text, shaped
+from evm_dex.node.rpc_types import Flag, ParamType, Text, shaped
 from evm_dex.node.subscriptions import Subscriptions
 
 _LOGS = shaped("Logs", "logs, oldest first", "array")
@@ -33,13 +33,18 @@ def _read_options(value: Any) -> LogQuery | bool:
     return value if isinstance(value, bool) else read_query(value)
 
 
-Identity = Annotated[str, Kind("Identity", "an id such as 0x1", {"type": "string"}, _read_identity)]
+Identity = Annotated[
+    str, ParamType("Identity", "an id such as 0x1", {"type": "string"}, _read_identity)
+]
 Subject = Annotated[
-    str, Kind("Subject", f"one of {', '.join(_SUBJECTS)}", {"enum": list(_SUBJECTS)}, _read_subject)
+    str,
+    ParamType(
+        "Subject", f"one of {', '.join(_SUBJECTS)}", {"enum": list(_SUBJECTS)}, _read_subject
+    ),
 ]
 Options = Annotated[
     LogQuery | bool,
-    Kind(
+    ParamType(
         "Options",
         "for logs: an object with address and topics; for newPendingTransactions: true for whole "
         "transactions",

@@ -10,18 +10,18 @@ import msgspec
 from evm_dex.blocks.intrinsic_gas import GAS_TRANSACTION
 from evm_dex.blocks.receipt import Receipt
 from evm_dex.blocks.transaction import Transaction, unsigned
-from evm_dex.chain.simulation import Trial, TrialBlock, trial
+from evm_dex.chain.simulation import SimulatedBlock, SimulatedBlocks, simulate_blocks
 from evm_dex.errors import InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.node.block_overrides import read_block_overrides
 from evm_dex.node.bounded_calls import bounded
-from evm_dex.node.call_objects import Request, read_request
+from evm_dex.node.call_objects import CallRequest, read_request
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, prepared, read_overrides
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import REVERTED, RpcError, invalid_params, revert_reason
 from evm_dex.node.rpc_json import Json, block_object, log_object
-from evm_dex.node.rpc_types import Block, Kind, data, plain_block, quantity, read_flag, shaped
+from evm_dex.node.rpc_types import Block, ParamType, data, plain_block, quantity, read_flag, shaped
 from precompiles.types import ZERO_ADDRESS
 
 _MOST_BLOCKS = 256
@@ -47,7 +47,7 @@ class Part(msgspec.Struct, frozen=True):
 
     block: BlockOverride = BlockOverride()
     state: Overrides = ()
-    calls: tuple[Request, ...] = ()
+    calls: tuple[CallRequest, ...] = ()
 
 
 class Simulation(msgspec.Struct, frozen=True):
@@ -94,7 +94,7 @@ def _read_simulation(value: Any) -> Simulation:
 
 SimulationOptions = Annotated[
     Simulation,
-    Kind(
+    ParamType(
         "Simulation",
         "an object with blockStateCalls, each of {blockOverrides, stateOverrides, calls}, and "
         "validation, traceTransfers, returnFullTransactions",
@@ -115,7 +115,7 @@ def simulate(node: Node, simulation: SimulationOptions, block: Block = "latest")
         bounded(
             node, logs_transfers=simulation.log_transfers, validates=simulation.validation
         ) as config,
-        trial(node.chain, plain_block(block), config) as found,
+        simulate_blocks(node.chain, plain_block(block), config) as found,
     ):
         try:
             return _Run(node, simulation, found).all()
@@ -128,10 +128,10 @@ def simulate(node: Node, simulation: SimulationOptions, block: Block = "latest")
 class _Run:
     """One simulation at work."""
 
-    def __init__(self, node: Node, simulation: Simulation, found: Trial) -> None:
+    def __init__(self, node: Node, simulation: Simulation, found: SimulatedBlocks) -> None:
         self._node = node
         self._simulation = simulation
-        self._trial = found
+        self._blocks = found
         self._gas_left = node.limits.call_gas
         self._made: list[Json] = []
 
@@ -144,7 +144,7 @@ class _Run:
 
     def _fill_gap(self, height: int | None) -> None:
         """Empty blocks up to one whose height was chosen. Raises RpcError."""
-        following = self._trial.next_height
+        following = self._blocks.next_height
         if height is None:
             return
         if height < following:
@@ -161,25 +161,25 @@ class _Run:
         if len(self._made) >= _MOST_BLOCKS:
             raise RpcError(_TOO_MANY_BLOCKS, f"too many blocks; at most {_MOST_BLOCKS} at once")
         is_checked = self._simulation.validation
-        self._trial.open(part.block, is_free=not is_checked)
-        prepared(part.state)(self._trial.state)
+        self._blocks.open(part.block, is_free=not is_checked)
+        prepared(part.state)(self._blocks.state)
         for call in part.calls:
-            before = self._trial.gas_used
-            self._trial.try_out(self._transaction(call), is_checked=is_checked)
-            self._gas_left -= self._trial.gas_used - before
-        self._made.append(_written(self._trial.close(), full=self._simulation.full))
+            before = self._blocks.gas_used
+            self._blocks.execute(self._transaction(call), is_checked=is_checked)
+            self._gas_left -= self._blocks.gas_used - before
+        self._made.append(_written(self._blocks.close(), full=self._simulation.full))
 
-    def _transaction(self, call: Request) -> Transaction:
+    def _transaction(self, call: CallRequest) -> Transaction:
         """A call as the transaction it would be; what is left open costs nothing."""
         if call.blob_versioned_hashes:
             raise invalid_params("a simulated call has no blobs")
         sender = call.sender or ZERO_ADDRESS
-        room = self._trial.header.gas_limit - self._trial.gas_used
+        room = self._blocks.header.gas_limit - self._blocks.gas_used
         gas = min(room if call.gas is None else call.gas, self._gas_left)
         if self._gas_left < GAS_TRANSACTION:
             raise RpcError(_CODES["exceeds block gas limit"], "all gas of a simulation is used up")
         price = call.gas_price
-        nonce = self._trial.state.get_nonce(sender) if call.nonce is None else call.nonce
+        nonce = self._blocks.state.get_nonce(sender) if call.nonce is None else call.nonce
         fields: dict[str, Any] = {
             "chain_id": self._node.chain.chain_id,
             "nonce": nonce,
@@ -198,7 +198,7 @@ class _Run:
         return unsigned(sender, 2, fields)
 
 
-def _written(block: TrialBlock, *, full: bool) -> Json:
+def _written(block: SimulatedBlock, *, full: bool) -> Json:
     calls, gas, place = [], 0, 0
     for index, (receipt, output) in enumerate(zip(block.receipts, block.outputs, strict=True)):
         transaction_hash = block.body.transactions[index].hash

@@ -14,7 +14,7 @@ from evm_dex.node.rpc_types import (
     Block,
     Data,
     HexAddress,
-    Kind,
+    ParamType,
     Quantity,
     Slot,
     data,
@@ -40,13 +40,13 @@ def _read_wanted(value: Any) -> dict[str, list[int]]:
     return {address: [read_slot(slot) for slot in slots] for address, slots in value.items()}
 
 
-_WANTED = Kind(
+_WANTED = ParamType(
     "WantedSlots",
     f"an object of lists of storage keys by address, at most {_MOST_SLOTS} in all",
     {"type": "object"},
     _read_wanted,
 )
-_WORD = Kind("Word", "32 bytes in hex", {"type": "string", "pattern": "^0x[0-9a-f]{64}$"},
+_WORD = ParamType("Word", "32 bytes in hex", {"type": "string", "pattern": "^0x[0-9a-f]{64}$"},
              write=_word)  # fmt: skip
 
 

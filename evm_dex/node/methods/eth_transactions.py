@@ -104,7 +104,7 @@ def transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> 
 def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> TransactionObject:
     """A transaction on the chain or waiting, by its sender and nonce; null for none such."""
     if nonce >= node.chain.state.get_nonce(address):
-        both = (*node.chain.mempool, *node.queue)
+        both = (*node.chain.mempool, *node.future)
         found = (item for item in both if (item.sender, item.nonce) == (address, nonce))
         return next(map(transaction_object, found), None)
     header = node.header(_height_of(node, address, nonce))
@@ -156,14 +156,14 @@ def pool_status(node: Node) -> Annotated[Json, shaped("PoolStatus", "how many wa
     """How many transactions wait for a block, and how many for earlier ones of their sender."""
     return {
         "pending": quantity(len(node.chain.mempool)),
-        "queued": quantity(len(node.queue)),
+        "queued": quantity(len(node.future)),
     }
 
 
 @rpc("txpool_content")
 def pool_content(node: Node) -> Pool:
     """The transactions that wait, by sender and nonce."""
-    return {"pending": _by_sender(node.chain.mempool), "queued": _by_sender(node.queue)}
+    return {"pending": _by_sender(node.chain.mempool), "queued": _by_sender(node.future)}
 
 
 @rpc("txpool_contentFrom")
@@ -172,7 +172,7 @@ def pool_content_from(node: Node, address: HexAddress) -> Pool:
     sender = to_checksum_address(address)
     return {
         "pending": _by_sender(node.chain.mempool).get(sender, {}),
-        "queued": _by_sender(node.queue).get(sender, {}),
+        "queued": _by_sender(node.future).get(sender, {}),
     }
 
 
@@ -181,7 +181,7 @@ def pool_inspect(node: Node) -> Pool:
     """The transactions that wait, by sender and nonce, each in a line."""
     return {
         "pending": _by_sender(node.chain.mempool, _line),
-        "queued": _by_sender(node.queue, _line),
+        "queued": _by_sender(node.future, _line),
     }
 
 

@@ -17,7 +17,7 @@ from evm_dex.node.rpc_types import (
     Flag,
     Hash,
     HexAddress,
-    Kind,
+    ParamType,
     Quantity,
     Text,
     data,
@@ -117,7 +117,7 @@ def node_info(
 @rpc("anvil_getGenesisTime")
 def genesis_time(
     node: Node,
-) -> Annotated[int, Kind("Seconds", "a number of seconds", {"type": "integer"})]:
+) -> Annotated[int, ParamType("Seconds", "a number of seconds", {"type": "integer"})]:
     """The time of block 0, in seconds."""
     return node.chain.header(0).timestamp
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from evm_dex.chain.simulation import trial
+from evm_dex.chain.simulation import simulate_blocks
 from evm_dex.errors import CallFailed, InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.config import MINING
@@ -101,13 +101,13 @@ class Run:
 
     def simulate(self) -> None:
         """Make blocks that are never kept."""
-        with trial(self.ours.chain, "latest", MINING) as found:
+        with simulate_blocks(self.ours.chain, "latest", MINING) as found:
             self._change()(found.state)
             for _ in range(2):
                 found.open(BlockOverride(), is_free=False)
                 transaction = self.transactions.next(found.state, found.header.base_fee_per_gas)
                 with suppress(TransactionRejected):
-                    found.try_out(transaction, is_checked=True)
+                    found.execute(transaction, is_checked=True)
                 found.close()
 
     def preview(self) -> None:
