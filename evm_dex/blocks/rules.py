@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from evm_dex.blocks.intrinsic_gas import floor_gas
+from evm_dex.blocks.gas import floor_gas, init_code_gas
 
 _GWEI = 10**9
 
@@ -33,9 +33,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     burns_tips: bool
     """Whether nobody is paid the priority fee."""
 
-    def least_gas(self, intrinsic_gas: int, data: bytes) -> int:
+    def least_gas(self, intrinsic_gas: int, data: bytes, *, creates: bool) -> int:
         """Return the gas limit that a transaction needs to be valid at all."""
-        return max(intrinsic_gas, floor_gas(data)) if self.has_calldata_floor else intrinsic_gas
+        least = intrinsic_gas + (init_code_gas(data) if creates else 0)
+        return max(least, floor_gas(data)) if self.has_calldata_floor else least
 
 
 PRAGUE = Rules(

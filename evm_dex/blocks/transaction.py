@@ -15,7 +15,7 @@ from eth.vm.forks.prague.transactions import Authorization
 from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
-from evm_dex.blocks.intrinsic_gas import intrinsic_gas
+from evm_dex.blocks.gas import intrinsic_gas
 from evm_dex.blocks.signing import Signer, recover
 from evm_dex.errors import TransactionRejected
 from precompiles.types import Address
@@ -36,6 +36,8 @@ LAYOUTS: dict[int, tuple[str, ...]] = {
     4: ("chain_id", "nonce", *_FEES, *_CALL, "access_list", "authorization_list"),
 }
 _MAX_NONCE = 2**64 - 2
+_HASH_BYTES = 32
+_MAX_UINT64, _MAX_UINT8 = 2**64 - 1, 2**8 - 1
 _EIP155_OFFSET = 35
 _UNPROTECTED_OFFSET = 27
 _ADDRESSES = 1 << 160
@@ -77,6 +79,15 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         return f"<Transaction 0x{self.hash.hex()}>"
 
     @property
+    def v(self) -> int:
+        """The signature's v: its parity, and for legacy transactions the chain (EIP-155)."""
+        return self.y_parity if self.type_id else self.y_parity + _legacy_offset(self.chain_id)
+
+    def effective_gas_price(self, base_fee: int) -> int:
+        """Return the wei per gas that it pays in a block with that base fee (EIP-1559)."""
+        return min(self.max_fee_per_gas, base_fee + self.max_priority_fee_per_gas)
+
+    @property
     def is_signed(self) -> bool:
         """Whether its sender's key made it; if not, its sender is only named in it."""
         return self.s != UNSIGNED or self.r >= _ADDRESSES or self.y_parity != 0
@@ -87,6 +98,27 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         if self.to:
             return None
         return Address(keccak(rlp.encode([self.sender, rlp.int_bytes(self.nonce)]))[12:])
+
+
+def authorization(
+    chain_id: int, address: Address, nonce: int, y_parity: int, r: int, s: int
+) -> Any:
+    """Make one authorization (EIP-7702) as transactions hold it; its fields are read by name.
+
+    Raises ValueError for one that makes its transaction invalid. One that is only not applied,
+    for a wrong signature or nonce, is none of these.
+    """
+    code: Any = address  # py-evm has an address type of its own
+    made = Authorization(chain_id, code, nonce, y_parity, r, s)
+    _check_authorization(made)
+    return made
+
+
+def _check_authorization(made: Any) -> None:
+    if made.nonce > _MAX_UINT64:
+        raise ValueError(f"the nonce of an authorization must be below 2**64, got {made.nonce}")
+    if made.y_parity > _MAX_UINT8:
+        raise ValueError(f"yParity of an authorization must be below 256, got {made.y_parity}")
 
 
 def decode(raw: bytes, sender: Address | None = None) -> Transaction:
@@ -190,6 +222,11 @@ def _build(type_id: int, fields: dict[str, Any], raw: bytes) -> Transaction:
         raise ValueError("type 4 needs at least one authorization")
     if fields["nonce"] > _MAX_NONCE:
         raise ValueError("nonce above 2**64 - 2")
+    for blob in fields.get("blob_versioned_hashes", ()):
+        if len(blob) != _HASH_BYTES:
+            raise ValueError(f"a blob's versioned hash must be 32 bytes, got {len(blob)}")
+    for made in fields.get("authorization_list", ()):
+        _check_authorization(made)
     intrinsic = intrinsic_gas(
         fields["data"],
         creates=not fields["to"],
@@ -238,7 +275,7 @@ def _decoded(name: str, item: Any) -> Any:
             return tuple(bytes(blob) for blob in item)
         case "authorization_list":
             return tuple(
-                Authorization(_int(chain), _address(address), *(_int(value) for value in rest))
+                authorization(_int(chain), _address(address), *(_int(value) for value in rest))
                 for chain, address, *rest in item
             )
         case _:

@@ -5,18 +5,33 @@ A reason begins with geth's words, by which client libraries know it.
 
 from __future__ import annotations
 
+from eth.vm.forks.cancun.constants import GAS_PER_BLOB, VERSIONED_HASH_VERSION_KZG
+from eth.vm.forks.prague.constants import MAX_BLOB_GAS_PER_BLOCK
+
+from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import TransactionRejected
+from evm_dex.evm.state import is_contract
 
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860"""
+_BLOB_TYPE = 3
+_MAX_BLOBS = MAX_BLOB_GAS_PER_BLOCK // GAS_PER_BLOB
 
 
 def check_admission(
-    transaction: Transaction, *, chain_id: int, next_header: Header, balance: int, nonce: int
+    transaction: Transaction,
+    *,
+    chain_id: int,
+    next_header: Header,
+    balance: int,
+    nonce: int,
+    code: bytes = b"",
 ) -> None:
     """Hold a transaction against the chain; `nonce` counts those of its sender already waiting.
+
+    `balance` and `code` are the sender's.
 
     Raises TransactionRejected, saying what was found and what was expected.
     """
@@ -24,6 +39,8 @@ def check_admission(
         _chain_problem(transaction, chain_id)
         or _type_problem(transaction, next_header)
         or _gas_problem(transaction, next_header)
+        or _blob_problem(transaction, next_header)
+        or _sender_problem(transaction, code)
         or _nonce_problem(transaction, nonce)
         or _funds_problem(transaction, balance)
     )
@@ -51,7 +68,9 @@ def _gas_problem(transaction: Transaction, header: Header) -> str | None:
     gas, fee = transaction.gas, transaction.max_fee_per_gas
     if gas > header.gas_limit:
         return f"exceeds block gas limit: gas limit {gas} is above the block's {header.gas_limit}"
-    needed = header.rules.least_gas(transaction.intrinsic_gas, transaction.data)
+    needed = header.rules.least_gas(
+        transaction.intrinsic_gas, transaction.data, creates=not transaction.to
+    )
     if gas < needed:
         return f"intrinsic gas too low: gas limit {gas} is below the {needed} it takes at least"
     if fee < header.base_fee_per_gas:
@@ -70,6 +89,33 @@ def _gas_problem(transaction: Transaction, header: Header) -> str | None:
     return None
 
 
+def _blob_problem(transaction: Transaction, header: Header) -> str | None:
+    if transaction.type_id != _BLOB_TYPE:
+        return None
+    hashes, fee = transaction.blob_versioned_hashes, transaction.max_fee_per_blob_gas
+    if not hashes:
+        return "blobless blob transaction: a blob transaction must have at least one blob"
+    if len(hashes) > _MAX_BLOBS:
+        return (
+            f"too many blobs: a block has room for {_MAX_BLOBS}, the transaction has {len(hashes)}"
+        )
+    if any(blob[:1] != VERSIONED_HASH_VERSION_KZG for blob in hashes):
+        return "blob hash version mismatch: a versioned hash must begin with 0x01"
+    price = blob_base_fee(header.excess_blob_gas)
+    if fee < price:
+        return (
+            f"max fee per blob gas less than block blob gas fee: {fee} is below the next blob base "
+            f"fee {price}"
+        )
+    return None
+
+
+def _sender_problem(transaction: Transaction, code: bytes) -> str | None:
+    if is_contract(code) and transaction.is_signed:
+        return f"sender not an eoa: 0x{transaction.sender.hex()} has {len(code)} bytes of code"
+    return None
+
+
 def _nonce_problem(transaction: Transaction, nonce: int) -> str | None:
     if transaction.nonce == nonce:
         return None
@@ -78,10 +124,11 @@ def _nonce_problem(transaction: Transaction, nonce: int) -> str | None:
 
 
 def _funds_problem(transaction: Transaction, balance: int) -> str | None:
-    most = transaction.gas * transaction.max_fee_per_gas + transaction.value
+    blobs = GAS_PER_BLOB * len(transaction.blob_versioned_hashes) * transaction.max_fee_per_blob_gas
+    most = transaction.gas * transaction.max_fee_per_gas + blobs + transaction.value
     if balance >= most:
         return None
     return (
         f"insufficient funds for gas * price + value: sender 0x{transaction.sender.hex()} has "
-        f"{balance} wei, gas at the max fee and value come to {most}"
+        f"{balance} wei, gas at the max fee and value come to {most}" + " with blobs" * bool(blobs)
     )

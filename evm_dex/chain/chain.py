@@ -370,6 +370,7 @@ class Chain(ChainReader):
             next_header=header,
             balance=self.state.get_balance(transaction.sender),
             nonce=nonce,
+            code=self.state.get_code(transaction.sender),
         )
 
     def _reset_to(self, changes: LedgerChanges, header: Header) -> None:

@@ -92,9 +92,6 @@ def make_receipt(included: IncludedTransaction) -> Receipt:
     """A receipt from what the chain keeps."""
     transaction, header = included.transaction, included.header
     created = transaction.create_address if included.receipt.succeeded else None
-    tip = min(
-        transaction.max_priority_fee_per_gas, transaction.max_fee_per_gas - header.base_fee_per_gas
-    )
     return Receipt(
         transaction_hash=transaction.hash,
         block_number=header.block_number,
@@ -105,7 +102,7 @@ def make_receipt(included: IncludedTransaction) -> Receipt:
         contract_address=checksum(created) if created else None,
         succeeded=included.receipt.succeeded,
         gas_used=included.gas_used,
-        effective_gas_price=header.base_fee_per_gas + tip,
+        effective_gas_price=transaction.effective_gas_price(header.base_fee_per_gas),
         logs=tuple(
             Log(
                 address=checksum(log.address),

@@ -136,6 +136,13 @@ class AccountDatabase(AccountDatabaseAPI):
         account = self._account(address)
         return account.nonce != 0 or account.code_hash != EMPTY_SHA3
 
+    def account_has_storage(self, address: Address) -> bool:
+        """Whether some word of an account may not be 0."""
+        storage = self._storages.get(address)
+        if storage is None:
+            return self._account(address).storage_root != BLANK_ROOT_HASH
+        return storage.has_words()
+
     def account_exists(self, address: Address) -> bool:
         """Whether the state has the account, be it empty."""
         return self._found(address) is not None

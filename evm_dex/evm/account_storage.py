@@ -34,6 +34,10 @@ class Storage:
             word = self.words[slot] = self._stored(slot)
         return word
 
+    def has_words(self) -> bool:
+        """Whether some word may not be 0; where words of the trie were set to 0, it says so too."""
+        return self._root != BLANK_ROOT_HASH or any(self.words[slot] for slot in self.written)
+
     def make_root(self) -> bytes:
         """The root of the trie with what was written. Raises MissingTrieNode."""
         if self.written:

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 from eth.abc import AtomicDatabaseAPI, ComputationAPI
+from eth.exceptions import (
+    UnrecognizedTransactionType as UnrecognizedTransactionType,  # noqa: PLC0414 - for other rooms
+)
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
 from eth.vm.interrupt import EVMMissingData

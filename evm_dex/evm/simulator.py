@@ -12,8 +12,8 @@ from eth.constants import BLANK_ROOT_HASH
 from eth.exceptions import InsufficientFunds
 from eth_utils.exceptions import ValidationError
 
+from evm_dex.blocks.gas import GAS_TRANSACTION, intrinsic_gas
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.intrinsic_gas import GAS_TRANSACTION, intrinsic_gas
 from evm_dex.blocks.transaction import AccessList, Transaction
 from evm_dex.errors import CallFailed, CallRefused, StateMissing
 from evm_dex.evm.block_override import BlockOverride
@@ -144,7 +144,8 @@ class Simulator:
             if problem is not None:
                 raise CallFailed(problem, computation.output if problem == _REVERTED else b"")
             used = most - computation.get_gas_remaining()
-            guess = state.rules.least_gas(_with_margin(used, _depth(computation)), call.data)
+            guess = _with_margin(used, _depth(computation))  # has taken init code already
+            guess = state.rules.least_gas(guess, call.data, creates=False)
         if guess >= most or self._succeeds(state, call, guess):
             return min(guess, most)
         return self._search(state, call, guess, most)
@@ -224,7 +225,7 @@ class Simulator:
             access_list=call.access_list,
             authorizations=len(call.authorization_list),
         )
-        needed = state.rules.least_gas(intrinsic, call.data)
+        needed = state.rules.least_gas(intrinsic, call.data, creates=not call.to)
         if gas < needed:
             raise CallRefused(
                 f"intrinsic gas too low: {gas} is below the {needed} it takes before execution"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any, cast
 
+from eth._utils.state import code_is_delegation_designation
 from eth.abc import AtomicDatabaseAPI, ExecutionContextAPI, SignedTransactionAPI
+from eth.vm.forks.cancun.state import get_total_blob_gas
 from eth.vm.forks.prague.state import PragueState, PragueTransactionExecutor
 from eth_typing import Hash32
+from eth_utils.exceptions import ValidationError
 from eth_utils.logging import get_extended_debug_logger
 
 from evm_dex.blocks.rules import Rules
@@ -16,6 +19,14 @@ from evm_dex.evm.config import MINING, ExecutionConfig
 from precompiles.engine.journal import Journal
 
 _logger: Any = get_extended_debug_logger("eth.vm.state")
+
+
+_BLOB_TYPE = 3
+
+
+def is_contract(code: bytes) -> bool:
+    """Whether an account's code is its own, not just the name of another's (EIP-7702)."""
+    return code != b"" and not code_is_delegation_designation(code)
 
 
 class TransactionExecutor(PragueTransactionExecutor):
@@ -27,6 +38,32 @@ class TransactionExecutor(PragueTransactionExecutor):
         """Raise py-evm's ValidationError for a transaction that may not be in the block."""
         if self.vm_state.config.validates:
             super().validate_transaction(transaction)
+            self._check_funds(transaction)
+            self._check_sender(transaction)
+
+    def _check_funds(self, transaction: Any) -> None:
+        """Blobs at their highest price count on top of value and gas (EIP-4844).
+
+        py-evm 0.12.1b1 holds the balance against gas and value, then against gas and blobs.
+        """
+        if transaction.type_id != _BLOB_TYPE:
+            return
+        blobs = get_total_blob_gas(transaction) * transaction.max_fee_per_blob_gas
+        most = transaction.gas * transaction.max_fee_per_gas + blobs + transaction.value
+        balance = self.vm_state.get_balance(transaction.sender)
+        if balance < most:
+            raise ValidationError(
+                f"insufficient funds for gas * price + value: the sender has {balance} wei, gas, "
+                f"blobs and value come to {most}"
+            )
+
+    def _check_sender(self, transaction: Any) -> None:
+        """No contract has a key (EIP-3607); one that is impersonated needs none."""
+        code = self.vm_state.get_code(transaction.sender)
+        if is_contract(code) and getattr(transaction, "is_signed", True):
+            raise ValidationError(
+                f"sender not an eoa: 0x{transaction.sender.hex()} has {len(code)} bytes of code"
+            )
 
     def calc_data_floor_gas(  # type: ignore[override] # py-evm's asks nothing of the state
         self, transaction: SignedTransactionAPI, gas_used: int, gas_refund: int
@@ -84,6 +121,10 @@ class DexState(PragueState):
     def get_tip(self, transaction: SignedTransactionAPI) -> int:
         """Wei per gas that the block's coinbase is paid."""
         return 0 if self.rules.burns_tips else super().get_tip(transaction)
+
+    def has_code_or_nonce(self, address: Any) -> bool:
+        """Whether no contract may be created there (EIP-684), nor over storage (EIP-7610)."""
+        return super().has_code_or_nonce(address) or self._accounts.account_has_storage(address)
 
     @property
     def blob_base_fee(self) -> int:

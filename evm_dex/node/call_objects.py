@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from evm_dex.blocks.authorization import authorization
-from evm_dex.blocks.transaction import AccessList
+from evm_dex.blocks.transaction import AccessList, authorization
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_types import (
     ParamType,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from checkpoint.errors import StoreError
 from evm_dex.blocks.dev_accounts import KeyPair
-from evm_dex.blocks.fees import effective_gas_price
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.chain import Chain
@@ -94,7 +93,7 @@ class Node:
         return transaction.hash
 
     def _check_price(self, transaction: Transaction) -> None:
-        paid = effective_gas_price(transaction, self.chain.next_header())
+        paid = transaction.effective_gas_price(self.chain.next_header().base_fee_per_gas)
         if paid < self.min_gas_price:
             raise failed(
                 f"transaction underpriced: it pays {paid} wei per gas, at least "

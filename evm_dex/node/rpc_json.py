@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evm_dex.blocks.body import Body
-from evm_dex.blocks.fees import blob_base_fee, effective_gas_price
+from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log, logs_bloom
 from evm_dex.blocks.transaction import Transaction, decode
@@ -17,7 +17,6 @@ from evm_dex.node.rpc_types import data, quantity
 Json = dict[str, Any]
 
 GAS_PER_BLOB = 1 << 17
-_EIP155_OFFSET = 35
 _EXACT = 2**53
 """From here on JavaScript's numbers have gaps."""
 
@@ -75,7 +74,9 @@ def transaction_object(
 ) -> Json:
     """A transaction in its block, or one that waits where there is no header."""
     price = (
-        transaction.max_fee_per_gas if header is None else effective_gas_price(transaction, header)
+        transaction.max_fee_per_gas
+        if header is None
+        else transaction.effective_gas_price(header.base_fee_per_gas)
     )
     found: Json = {
         "blockHash": None if header is None else data(header.hash),
@@ -93,7 +94,7 @@ def transaction_object(
         "type": quantity(transaction.type_id),
         "r": quantity(transaction.r),
         "s": quantity(transaction.s),
-        "v": quantity(_v(transaction)),
+        "v": quantity(transaction.v),
     }
     if transaction.chain_id is not None:
         found["chainId"] = quantity(transaction.chain_id)
@@ -128,7 +129,7 @@ def receipt_object(included: IncludedTransaction) -> Json:
         "blockNumber": quantity(header.block_number),
         "contractAddress": None if created is None else data(created),
         "cumulativeGasUsed": quantity(receipt.cumulative_gas_used),
-        "effectiveGasPrice": quantity(effective_gas_price(transaction, header)),
+        "effectiveGasPrice": quantity(transaction.effective_gas_price(header.base_fee_per_gas)),
         "from": data(transaction.sender),
         "gasUsed": quantity(included.gas_used),
         "logs": [
@@ -181,14 +182,6 @@ def entry_object(entry: LogEntry, header: Header) -> Json:
     """A log from a search; `header` is its block's."""
     place = entry.log_index
     return log_object(entry.log, header, entry.transaction_hash, entry.transaction_index, place)
-
-
-def _v(transaction: Transaction) -> int:
-    if transaction.type_id:
-        return transaction.y_parity
-    if transaction.chain_id is None:
-        return transaction.y_parity + 27
-    return transaction.y_parity + _EIP155_OFFSET + 2 * transaction.chain_id
 
 
 def _authorization(authorization: Any) -> Json:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from evm_dex.blocks.body import Body, StoredTransaction
-from evm_dex.blocks.fees import blob_base_fee
+from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log, Receipt
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.block_import import encode_block
 
 GAS_PER_BLOB = 2**17
-_EIP155_OFFSET = 35
-_UNPROTECTED = 27
 
 Fields = dict[str, Any]
 
@@ -93,7 +91,7 @@ def transaction_fields(transaction: Transaction, place: ChainPosition) -> Fields
         "gas": transaction.gas,
         "data": transaction.data,
     }
-    signature = {"v": _v(transaction), "s": transaction.s, "r": transaction.r}
+    signature = {"v": transaction.v, "s": transaction.s, "r": transaction.r}
     if transaction.type_id > 0:
         signature["y_parity"] = transaction.y_parity
     return common | _type_fields(transaction, place) | signature
@@ -111,7 +109,7 @@ def receipt_fields(
         **place.fields(),
         "contract_address": transaction.create_address,
         "cumulative_gas_used": receipt.cumulative_gas_used,
-        "effective_gas_price": _effective_price(transaction, place.header),
+        "effective_gas_price": transaction.effective_gas_price(place.header.base_fee_per_gas),
         "from": transaction.sender,
         "gas_used": gas_used,
         "logs": [
@@ -157,7 +155,7 @@ def _type_fields(transaction: Transaction, place: ChainPosition) -> Fields:
     fields["max_fee_per_gas"] = transaction.max_fee_per_gas
     fields["max_priority_fee_per_gas"] = transaction.max_priority_fee_per_gas
     if not place.is_pending:
-        fields["gas_price"] = _effective_price(transaction, place.header)
+        fields["gas_price"] = transaction.effective_gas_price(place.header.base_fee_per_gas)
     if transaction.type_id == 3:
         fields["max_fee_per_blob_gas"] = transaction.max_fee_per_blob_gas
         fields["blob_versioned_hashes"] = transaction.blob_versioned_hashes
@@ -168,18 +166,3 @@ def _type_fields(transaction: Transaction, place: ChainPosition) -> Fields:
             for authorization in transaction.authorization_list
         ]
     return fields
-
-
-def _effective_price(transaction: Transaction, header: Header) -> int:
-    return min(
-        transaction.max_fee_per_gas,
-        transaction.max_priority_fee_per_gas + header.base_fee_per_gas,
-    )
-
-
-def _v(transaction: Transaction) -> int:
-    if transaction.type_id:
-        return transaction.y_parity
-    if transaction.chain_id is None:
-        return _UNPROTECTED + transaction.y_parity
-    return _EIP155_OFFSET + 2 * transaction.chain_id + transaction.y_parity

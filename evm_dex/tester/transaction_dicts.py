@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evm_dex.blocks.authorization import authorization
-from evm_dex.blocks.transaction import Transaction, signed
+from evm_dex.blocks.transaction import Transaction, authorization, signed
 from evm_dex.chain.chain import Chain
 from evm_dex.client.transaction_builder import FEES, PRIORITY_FEE, Fields, complete
 from evm_dex.evm.simulator import Call

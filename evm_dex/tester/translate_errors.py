@@ -19,7 +19,7 @@ from evm_dex.errors import (
     TransactionRejected,
     UnknownSnapshot,
 )
-from evm_dex.evm.vm_errors import UnrecognizedTransactionType
+from evm_dex.evm.machine import UnrecognizedTransactionType
 
 _SOLIDITY = Interface(())
 

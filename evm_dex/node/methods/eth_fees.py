@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from evm_dex.blocks.fees import blob_base_fee, effective_gas_price
+from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
@@ -94,8 +94,9 @@ def fee_history(
 
 def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[str]:
     """Priority fees at percentiles of the block's gas, transactions ordered by what they paid."""
+    base_fee = header.base_fee_per_gas
     paid = sorted(
-        (effective_gas_price(item.transaction, header) - header.base_fee_per_gas, item.gas_used)
+        (item.transaction.effective_gas_price(base_fee) - base_fee, item.gas_used)
         for item in block_receipts(node.chain.blocks, header)
     )
     if not paid:

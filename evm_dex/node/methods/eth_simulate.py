@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from evm_dex.blocks.intrinsic_gas import GAS_TRANSACTION
+from evm_dex.blocks.gas import GAS_TRANSACTION
 from evm_dex.blocks.receipt import Receipt
 from evm_dex.blocks.transaction import Transaction, unsigned
 from evm_dex.chain.simulation import SimulatedBlock, SimulatedBlocks, simulate_blocks

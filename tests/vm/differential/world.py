@@ -11,7 +11,8 @@ from eth.vm.forks.prague.transactions import Authorization
 from eth_hash.auto import keccak
 
 from evm_dex.blocks.dev_accounts import default_accounts
-from evm_dex.blocks.intrinsic_gas import floor_gas, intrinsic_gas
+from evm_dex.blocks.gas import intrinsic_gas
+from evm_dex.blocks.rules import PRAGUE
 from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.evm.machine import State
 from precompiles.types import Address
@@ -188,7 +189,7 @@ def _least_gas(fields: dict[str, Any]) -> int:
         access_list=fields["access_list"],
         authorizations=len(fields.get("authorization_list", ())),
     )
-    return max(intrinsic, floor_gas(fields["data"]))
+    return PRAGUE.least_gas(intrinsic, fields["data"], creates=not fields["to"])
 
 
 _CALL = ("chain_id", "nonce", "gas", "to", "value", "data")
