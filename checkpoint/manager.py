@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from checkpoint.errors import StoreFailed
+from checkpoint.errors import StoreError, StoreFailed
 from checkpoint.head import FORMAT, Head
 from checkpoint.layout import (
     BINDING_NAME,
@@ -52,12 +52,14 @@ class CheckpointManager:
     ) -> None:
         """One checkpoint every `interval` blocks, the last `keep` of them and the pinned kept.
 
-        What is not given is as it was last time (see `settle_retention`). Removes what an
+        What is not given is as it was last time (see `resolve_retention`). Removes what an
         interrupted checkpoint or removal left behind. Raises ValueError, StoreError.
         """
         retention = resolve_retention(store.layout.retention, interval, keep)
         self.store, self.interval, self.keep = store, retention.interval, retention.keep
         self._told: int | None = None
+        self._is_due = False
+        self._failures = self._blocks_to_wait = 0
         self.metrics = CheckpointMetrics()
         self.directory = store.layout.checkpoints
         make_directory(self.directory)
@@ -66,20 +68,28 @@ class CheckpointManager:
                 shutil.rmtree(path)
 
     def committed(self, head: Head) -> CheckpointInfo | None:
-        """Called each time the head moved; makes and prunes checkpoints when it is time.
+        """Make and prune checkpoints when it is time; called each time the head moved.
 
         That is at every `interval`th height, and where several blocks at once went past one.
         Going back makes none: there was a time for it when the chain came by.
         Called with the head of a store that was just opened, it makes up for a checkpoint
         that a kill prevented; one that is there is not made again.
 
-        Raises StoreFailed when a checkpoint cannot be written; the block is not affected.
+        A checkpoint that can't be made is logged and made up for after a later block: the block
+        is durable without it. Between two tries twice as many blocks pass each time.
         """
         before, self._told = self._told, head.height
-        if not self._is_time(head.height, before):
+        self._is_due = self._is_due or self._is_time(head.height, before)
+        self._blocks_to_wait = max(0, self._blocks_to_wait - 1)
+        if not self._is_due or self._blocks_to_wait:
             return None
-        info = self.create()
-        self.prune()
+        try:
+            info = self.create()
+            self.prune()
+        except (StoreError, OSError) as error:
+            self._note_failure(error, head)
+            return None
+        self._is_due, self._failures = False, 0
         return info
 
     def create(self) -> CheckpointInfo:
@@ -88,14 +98,14 @@ class CheckpointManager:
         It is built under another name and appears with all its content, or not at all.
         """
         self.store.check_place()
-        existing = self.list()
-        for info in existing:
-            if self._is_of_head(info):
-                if first_wrong_file(info) is None:
-                    return info
-                _remove(info)
         making = self.directory / f"{_MAKING}{self.store.sequence}"
         try:
+            existing = self.list()
+            for info in existing:
+                if self._is_of_head(info):
+                    if first_wrong_file(info) is None:
+                        return info
+                    _remove(info)
             with stopwatch() as watch:
                 info = self._make(making, existing)
         except OSError as error:
@@ -125,6 +135,20 @@ class CheckpointManager:
             return False
         passed = before is not None and height // self.interval > before // self.interval
         return passed or height % self.interval == 0
+
+    def _note_failure(self, error: Exception, head: Head) -> None:
+        self._failures += 1
+        self._blocks_to_wait = min(2**self._failures, self.interval)
+        self.metrics = replace(
+            self.metrics, failed=self.metrics.failed + 1, last_failure=str(error)
+        )
+        _logger.warning(
+            "no checkpoint of block %d, which is durable all the same: %s; trying again %d blocks "
+            "later",
+            head.height,
+            error,
+            self._blocks_to_wait,
+        )
 
     def _note_made(self, info: CheckpointInfo, seconds: float) -> None:
         assert info.manifest is not None

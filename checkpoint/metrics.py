@@ -31,6 +31,9 @@ class CheckpointMetrics:
     last_seconds: float = 0.0
     last_height: int | None = None
     last_rows: int = 0
+    failed: int = 0
+    """Times one was due and could not be made; it is made up for later."""
+    last_failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

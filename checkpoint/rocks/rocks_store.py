@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +19,7 @@ from checkpoint.lock import StoreLock
 from checkpoint.manifest import Manifest, list_checkpoints
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
+from checkpoint.rocks.database_copy import copy_database
 from checkpoint.rocks.inspect import inspect_database
 from checkpoint.rocks.reader import read_head
 from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
@@ -104,14 +107,19 @@ class RocksStore(Store):
     def checkpoint(self, directory: Path) -> tuple[Head, int]:
         """Copy the database into a new directory; the head and sequence that the copy has.
 
-        Files are shared with the store by hard links. Raises StoreError where nothing was
-        written yet, StoreFailed when the disk refuses.
+        Files are shared with the store by hard links, or copied where there are none. Raises
+        StoreError where nothing was written yet, StoreFailed when the disk refuses.
         """
         with self._writing:
             if self._head is None:
                 raise StoreError(f"{self.path} has no block yet, so there is nothing to keep")
             self._lock.check()
-            self._database.checkpoint(directory)
+            try:
+                self._database.checkpoint(directory)
+            except StoreError as error:
+                if not _is_link_refused(error):
+                    raise
+                copy_database(self.layout.database, directory)
             return self._head, self.sequence
 
     def compact(self) -> None:
@@ -191,6 +199,13 @@ class RocksStore(Store):
         """Whether a checkpoint's block is on this chain: others are of a branch that was left."""
         block_hash = self.get(Family.HASHES, height_key(manifest.height))
         return block_hash is not None and block_hash.hex() == manifest.block_hash
+
+
+def _is_link_refused(error: StoreError) -> bool:
+    """Whether the file system, and not its room or its state, is why files can't be shared."""
+    refusals = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS)
+    text = str(error)
+    return "link file" in text and any(os.strerror(number) in text for number in refusals)
 
 
 def _sync_every(policy: SyncPolicy) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -51,6 +52,9 @@ class MinedBlock(msgspec.Struct, frozen=True):
     header: Header
     transaction_hashes: tuple[bytes, ...]
     dropped: tuple[Dropped, ...]
+
+
+_logger = logging.getLogger(__name__)
 
 
 class Chain(ChainReader):
@@ -384,4 +388,7 @@ class Chain(ChainReader):
         head = self._store.head()
         assert head is not None, "the chain has begun"
         for listener in tuple(self._listeners):
-            listener(head)
+            try:
+                listener(head)
+            except Exception:
+                _logger.exception("a listener failed after block %d, which is durable", head.height)
