@@ -11,6 +11,7 @@ from rocksdict import (
     BlockBasedOptions,
     Cache,
     Checkpoint,
+    DBCompactionStyle,
     DBCompressionType,
     DBRecoveryMode,
     Options,
@@ -26,12 +27,18 @@ from checkpoint.families import Family
 BOOKKEEPING = "default"
 """The column family every RocksDB has; holds what is about the store, not the chain."""
 _MEBIBYTE = 1 << 20
+_HASHED = {
+    *(Family.NODES, Family.HEADERS, Family.BODIES, Family.RECEIPTS, Family.TRANSACTIONS),
+}
+"""Families whose keys are hashes, so that each new file overlaps all others."""
 _LARGE_VALUES = {Family.BODIES, Family.RECEIPTS}
 
 Changes = Mapping[str, Mapping[bytes, bytes | None]]
 """Per family, new values by key; None deletes."""
 
 
+MOST_OPEN = 128
+"""Row files open at once: stores of any size can be kept by a process with 256 descriptors."""
 _MOST_AHEAD = 256
 """Pairs read at once by an iteration, which begins with one."""
 
@@ -47,10 +54,12 @@ class Database:
         read_only: bool = False,
         accept_loss: bool = False,
         by: Path | None = None,
+        most_open: int = MOST_OPEN,
     ) -> None:
         """Open it. Read-only changes no file. Raises StoreDamaged or StoreFailed.
 
         RocksDB goes `by` another path to the directory where one is given; errors name this one.
+        Row files beyond `most_open` are opened when they are needed; -1 for no bound.
 
         A log record that was cut off at the end is what a kill leaves, and ignored. One that
         is wrong inside is refused, with the log left as it is; `accept_loss` goes back to the
@@ -62,6 +71,7 @@ class Database:
         families = {str(family): _family_options(family, cache) for family in Family}
         try:
             options = _database_options(create, accept_loss)
+            options.set_max_open_files(most_open)
             self._rocks: Rdict | None = Rdict(self._by, options, families, access)
         except Exception as error:
             raise self._translated(error, self._where) from error
@@ -229,7 +239,11 @@ def _family_options(family: Family, cache: Cache) -> Options:
     options.set_write_buffer_size(2 * _MEBIBYTE)
     options.set_level_zero_file_num_compaction_trigger(8)
     options.set_max_bytes_for_level_base(32 * _MEBIBYTE)
-    options.set_target_file_size_base(8 * _MEBIBYTE)
+    options.set_target_file_size_base(64 * _MEBIBYTE)
+    if family not in _HASHED:
+        # By levels, files whose keys follow each other are moved down as they are, never merged:
+        # one small file would stay for each checkpoint ever made.
+        options.set_compaction_style(DBCompactionStyle.universal())
     options.set_compression_type(
         DBCompressionType.zstd() if family in _LARGE_VALUES else DBCompressionType.lz4()
     )

@@ -74,7 +74,7 @@ class ReadOnlyStore(Store):
     def _look(self) -> RocksReader:
         """Open what is there now, if it adds up."""
         seen = read_commit_marker(self.layout.witness)
-        reader = RocksReader(self.layout.readable_database())
+        reader = RocksReader(self.layout.readable_database(), is_written=True)
         try:
             check_database(reader, seen, None)
         except BaseException:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from checkpoint.errors import StoreDamaged, StoreError, StoreFailed
@@ -14,7 +14,7 @@ from checkpoint.families import HEAD_KEY, Family
 from checkpoint.head import Head
 from checkpoint.layout import BINDING_NAME
 from checkpoint.rocks.bookkeeping import Bookkeeping
-from checkpoint.rocks.database import Database
+from checkpoint.rocks.database import MOST_OPEN, Database
 from checkpoint.rocks.wal import check_wal
 from checkpoint.store import StoreReader
 
@@ -22,21 +22,33 @@ from checkpoint.store import StoreReader
 class RocksReader(StoreReader):
     """A database directory as a store to read; changes none of its files."""
 
-    def __init__(self, directory: Path, *, accept_loss: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, accept_loss: bool = False, is_written: bool = False
+    ) -> None:
         """Open a database directory, not a store's root. Raises StoreDamaged, WrongFormat.
 
-        It shows what is there now. Where another process writes meanwhile, that may fail or miss
-        the last commits; see `checkpoint.rocks.read_only_store`.
+        It shows what is there now. `is_written` by another process, opening may fail or miss the
+        last commits, see `checkpoint.rocks.read_only_store`; every row file is opened at once
+        then, since the writer may remove it at any time.
         """
         self.directory = directory
         check_wal(directory)
-        with _mirror(directory) as links:
-            self._database = Database(directory, read_only=True, accept_loss=accept_loss, by=links)
+        with ExitStack() as opening:
+            links = opening.enter_context(_mirror(directory))
+            is_small = is_written or sum(1 for _ in links.glob("*.sst")) <= MOST_OPEN
+            self._database = Database(
+                directory,
+                read_only=True,
+                accept_loss=accept_loss,
+                by=links,
+                most_open=-1 if is_small else MOST_OPEN,
+            )
+            self._links = ExitStack() if is_small else opening.pop_all()
         try:
             self._head = read_head(self._database)
             self.bookkeeping = Bookkeeping.read(self._database)
         except StoreError:
-            self._database.close()
+            self.close()
             raise
 
     def head(self) -> Head | None:
@@ -53,14 +65,15 @@ class RocksReader(StoreReader):
     def close(self) -> None:
         """Let go of the files."""
         self._database.close()
+        self._links.close()
 
 
 @contextmanager
 def _mirror(directory: Path) -> Iterator[Path]:
-    """A private directory of links to the files of a database, for as long as opening takes.
+    """Make a private directory of links to the files of a database.
 
     The binding writes a file of its own wherever it opens a database, even to read it. Opening
-    reads the logs and opens every row file, so nothing goes by these links afterwards.
+    reads the logs and, without a bound, opens every row file: nothing goes by the links afterwards.
     """
     try:
         links = Path(tempfile.mkdtemp(prefix="evm-dex-"))
