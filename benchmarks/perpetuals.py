@@ -12,8 +12,8 @@ from precompiles.execution import Execution
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral, markets, oracle, positions
-from precompiles.perp.accounts import cross_health
-from precompiles.perp.keeping import keep
+from precompiles.perp.health import cross_health
+from precompiles.perp.keeper import run_keeper
 from precompiles.types import Address
 from tests.precompiles.dict_storage import DictStorage
 
@@ -70,11 +70,11 @@ def _exchange(listed: int) -> tuple[Ledger, Execution, list[Address]]:
     ledger = get_precompiles_with_storage(DictStorage()).ledger
     ledger.set_owner(_OWNER)
     execution = Execution(ledger, _OWNER, 1, 1_000)
-    markets.set_collateral(ledger, execution, _COLLATERAL)
+    markets.set_collateral(execution, _COLLATERAL)
     assets = [Address((index + 1).to_bytes(20, "big")) for index in range(listed)]
     for asset in assets:
-        markets.list_market(ledger, execution, asset, 1, 1, 1, 50, _OWNER)
-        oracle.set_price(ledger, execution, asset, 50_000, 0)
+        markets.list_market(execution, asset, 1, 1, 1, 50, _OWNER)
+        oracle.set_price(execution, asset, 50_000, 0)
     return ledger, execution, assets
 
 
@@ -83,10 +83,10 @@ def _health() -> Iterator[Result]:
     ledger, execution, assets = _exchange(100)
     user = Address(b"\x03" * 20)
     for trader in (user, *(Address(bytes([n]) * 20) for n in range(10, 40))):
-        collateral.credit(ledger, execution, trader, 10**9)
+        collateral.credit(execution, trader, 10**9)
         for asset in assets:
             market = markets.require_market(ledger, asset)
-            positions.net(ledger, execution, market, trader, 10, 500_000)
+            positions.apply_to_netting_position(execution, market, trader, 10, 500_000)
 
     def judge() -> int:
         for _ in range(20):
@@ -101,17 +101,19 @@ def _crash(accounts: int) -> Iterator[Result]:
     """Everyone is long at 50 times, the price falls two percent, and the backstop takes over."""
     ledger, execution, (asset,) = _exchange(1)
     market = markets.require_market(ledger, asset)
-    markets.set_backstop(ledger, execution, _POOL)
-    collateral.credit(ledger, execution, _POOL, 10**12)
+    markets.set_backstop(execution, _POOL)
+    collateral.credit(execution, _POOL, 10**12)
     for number in range(accounts):
         user = Address((10**6 + number).to_bytes(20, "big"))
-        collateral.credit(ledger, execution, user, 10_000)
-        positions.net(ledger, execution, market, user, 10, 500_000)
-    positions.net(ledger, execution, market, _POOL, -10 * accounts, 500_000 * accounts)
-    oracle.set_price(ledger, execution, asset, 49_100, 0)
+        collateral.credit(execution, user, 10_000)
+        positions.apply_to_netting_position(execution, market, user, 10, 500_000)
+    positions.apply_to_netting_position(
+        execution, market, _POOL, -10 * accounts, 500_000 * accounts
+    )
+    oracle.set_price(execution, asset, 49_100, 0)
     execution.events.clear()
     started, done, calls = time.perf_counter(), 0, 0
-    while step := keep(ledger, execution, 100):
+    while step := run_keeper(execution, 100):
         assert step <= 100, "a call does no more than its bound"
         done += step
         calls += 1

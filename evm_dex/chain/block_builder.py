@@ -19,7 +19,7 @@ from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.sealing import Sealer
 from evm_dex.evm.machine import State
 from precompiles.ledger.ledger import Ledger
-from precompiles.perp.keeping import find_due
+from precompiles.perp.keeper import pending_work
 from precompiles.perp.methods.position_methods import PositionMethods
 from precompiles.types import PERP_ADDRESS
 
@@ -62,7 +62,7 @@ def keeper_transaction(
 
     Half of the block's gas at most goes to it; what that does not cover is done in the next.
     """
-    if not find_due(ledger, header.timestamp, 1):
+    if not pending_work(ledger, header.timestamp, 1):
         return None
     fields = {
         "chain_id": chain_id,

@@ -21,8 +21,8 @@ from precompiles.engine.book import OrderBook
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position, Trigger
 from precompiles.ledger.spot.records import Market, Order
-from precompiles.perp.accounts import cross_health, funding_due, position_health
-from precompiles.perp.clock import prices_at
+from precompiles.perp.accrual import prices_at
+from precompiles.perp.health import cross_health, funding_due, position_health
 from precompiles.perp.markets import tiers_of
 from precompiles.types import (
     PERP_ADDRESS,
@@ -181,7 +181,7 @@ def account(ledger: Ledger, user: Address, tokens: Iterable[bytes], now: int) ->
             "equity": str(health.equity),
             "initialMargin": str(health.initial),
             "maintenanceMargin": str(health.maintenance),
-            "withdrawable": str(max(0, health.removable)),
+            "withdrawable": str(max(0, health.withdrawable)),
         },
     }
 

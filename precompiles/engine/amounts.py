@@ -6,7 +6,7 @@ base token). Where `lot * tick` is a multiple of `base_unit` nothing here ever r
 
 from __future__ import annotations
 
-from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.types import FEE_DENOMINATOR
 
 
@@ -17,7 +17,7 @@ def locked_amount(*, is_buy: bool, remaining: int, price: int, base_unit: int) -
     `ceil(a + b) - ceil(b) >= floor(a)`, shrinking `remaining` by a fill at the order's price
     or better always frees at least the `quote_amount` of that fill.
     """
-    return divide_up(remaining * price, base_unit) if is_buy else remaining
+    return ceil_divide(remaining * price, base_unit) if is_buy else remaining
 
 
 def quote_amount(*, amount: int, price: int, base_unit: int) -> int:
@@ -25,7 +25,7 @@ def quote_amount(*, amount: int, price: int, base_unit: int) -> int:
 
     Buyer and seller see the same number, so a trade neither creates nor destroys quote.
     """
-    return divide_down(amount * price, base_unit)
+    return floor_divide(amount * price, base_unit)
 
 
 def fee(amount: int, rate: int) -> int:
@@ -33,14 +33,14 @@ def fee(amount: int, rate: int) -> int:
 
     `rate` in hundred-thousandths, at most MAX_FEE_RATE, so the fee never exceeds the amount.
     """
-    return divide_up(amount * rate, FEE_DENOMINATOR)
+    return ceil_divide(amount * rate, FEE_DENOMINATOR)
 
 
 def fee_rounded_down(amount: int, rate: int) -> int:
     """Return the fee of `amount` as HyperCore takes it, in the same token; `rate` as for `fee`."""
-    return divide_down(amount * rate, FEE_DENOMINATOR)
+    return floor_divide(amount * rate, FEE_DENOMINATOR)
 
 
 def fee_in_base(fee_in_quote: int, *, price: int, base_unit: int) -> int:
     """Return a fee in quote as base at a fill's price, rounded down: HyperCore's buyers pay so."""
-    return divide_down(fee_in_quote * base_unit, price)
+    return floor_divide(fee_in_quote * base_unit, price)

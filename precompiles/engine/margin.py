@@ -22,7 +22,7 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from precompiles.engine.funding import RATE_SCALE
-from precompiles.engine.rounding import ceil_divide, divide_up, floor_divide
+from precompiles.engine.rounding import ceil_divide, floor_divide
 
 
 class Tier(NamedTuple):
@@ -69,7 +69,7 @@ class Schedule(NamedTuple):
 
 def notional_up(size: int, price: int, base_unit: int) -> int:
     """Notional that margin is asked for, in collateral, rounded up; `size` of either sign."""
-    return divide_up(abs(size) * price, base_unit)
+    return ceil_divide(abs(size) * price, base_unit)
 
 
 def position_value(size: int, price: int, base_unit: int) -> int:
@@ -79,7 +79,7 @@ def position_value(size: int, price: int, base_unit: int) -> int:
 
 def initial_margin(notional: int, leverage: int) -> int:
     """`notional / leverage` in collateral, rounded up."""
-    return divide_up(notional, leverage)
+    return ceil_divide(notional, leverage)
 
 
 def maintenance_rate(max_leverage: int) -> tuple[int, int]:

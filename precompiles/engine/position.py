@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.engine.rounding import divide_down, floor_divide
+from precompiles.engine.rounding import floor_divide
 
 
 class Exposure(NamedTuple):
@@ -46,8 +46,8 @@ def apply_fill(exposure: Exposure, amount_signed: int, notional: int) -> Change:
     amount = abs(amount_signed)
     assert amount > 0, "a fill moves something"
     closed = min(amount, abs(size))
-    closed_entry = divide_down(entry * closed, abs(size))
-    closed_notional = divide_down(notional * closed, amount)
+    closed_entry = floor_divide(entry * closed, abs(size))
+    closed_notional = floor_divide(notional * closed, amount)
     opened = notional - closed_notional
     profit = closed_notional - closed_entry
     after = Exposure(size + amount_signed, opened if amount > closed else entry - closed_entry)
@@ -58,7 +58,7 @@ def apply_fill(exposure: Exposure, amount_signed: int, notional: int) -> Change:
 
 def entry_price(size: int, entry_notional: int, base_unit: int) -> int:
     """Return the average entry price for `base_unit` size units, rounded down; `size` not 0."""
-    return divide_down(entry_notional * base_unit, abs(size))
+    return floor_divide(entry_notional * base_unit, abs(size))
 
 
 def unrealized_pnl(size: int, entry_notional: int, mark: int, base_unit: int) -> int:
@@ -67,7 +67,7 @@ def unrealized_pnl(size: int, entry_notional: int, mark: int, base_unit: int) ->
     The value `|size| * mark / base_unit` is truncated, as the position's holder sees it; margin
     uses `margin.position_value`, which rounds against the account.
     """
-    value = divide_down(abs(size) * mark, base_unit)
+    value = floor_divide(abs(size) * mark, base_unit)
     return value - entry_notional if size > 0 else entry_notional - value
 
 

@@ -1,32 +1,21 @@
-"""Integer division with the direction of rounding in its name.
-
-`divide_*` are for what is never negative. `floor_divide`, `ceil_divide` and `truncate_divide`
-take a numerator of either sign; every denominator is positive.
-"""
+"""Integer division with the direction of rounding in its name; the denominator is above 0."""
 
 from __future__ import annotations
 
 
-def divide_down(numerator: int, denominator: int) -> int:
-    """Quotient rounded toward zero; both operands non-negative, denominator positive."""
-    return numerator // denominator
-
-
-def divide_up(numerator: int, denominator: int) -> int:
-    """Quotient rounded away from zero; both operands non-negative, denominator positive."""
-    return -(-numerator // denominator)
-
-
 def floor_divide(numerator: int, denominator: int) -> int:
-    """Quotient rounded toward minus infinity."""
+    """Divide, rounding toward minus infinity."""
+    assert denominator > 0
     return numerator // denominator
 
 
 def ceil_divide(numerator: int, denominator: int) -> int:
-    """Quotient rounded toward plus infinity."""
+    """Divide, rounding toward plus infinity."""
+    assert denominator > 0
     return -(-numerator // denominator)
 
 
 def truncate_divide(numerator: int, denominator: int) -> int:
-    """Quotient rounded toward zero."""
+    """Divide, rounding toward zero."""
+    assert denominator > 0
     return numerator // denominator if numerator >= 0 else -(-numerator // denominator)

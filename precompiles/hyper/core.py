@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from precompiles.engine.rounding import divide_up
+from precompiles.engine.rounding import ceil_divide
 from precompiles.execution import Execution, Savepoint
 from precompiles.hyper.errors import UnknownToken
 from precompiles.hyper.prices import pair_price
@@ -83,4 +83,4 @@ class Core:
 
     def transfer_fee(self) -> int:
         """Return what a transfer to the EVM costs, in wei of HYPE, rounded up."""
-        return divide_up(TRANSFER_GAS * self.moment.base_fee, power_of_ten(CORE_GAS_DECIMALS))
+        return ceil_divide(TRANSFER_GAS * self.moment.base_fee, power_of_ten(CORE_GAS_DECIMALS))

@@ -56,7 +56,7 @@ class InvalidListing(ValueError):  # noqa: N818 - says what it is
 def begin(ledger: Ledger, settings: CoreSettings, owner: Execution) -> None:
     """Make HyperCore be there; the owner of the exchanges does."""
     ledger.core.settings = settings
-    perp_markets.set_collateral(ledger, owner, collateral_address(0))
+    perp_markets.set_collateral(owner, collateral_address(0))
 
 
 def list_token(ledger: Ledger, token: CoreToken) -> None:
@@ -126,11 +126,8 @@ def list_perp(
         raise InvalidListing("tiers", f"leverages of 1 to {MAX_LEVERAGE}")
     asset, usd = perp_address(perp.perp_id), 10**COLLATERAL_DECIMALS
     ledger.core.put_perp(perp)
-    perp_markets.list_market(
-        ledger, owner, asset, 10**perp.size_decimals, 1, 1, tiers[0][1], ORACLE
-    )
+    perp_markets.list_market(owner, asset, 10**perp.size_decimals, 1, 1, tiers[0][1], ORACLE)
     perp_markets.change_market(
-        ledger,
         owner,
         asset,
         "genesis",
@@ -145,7 +142,7 @@ def list_perp(
         cooldown=COOLDOWN,
         impact_notional=impact_notional * usd,
     )
-    set_price(ledger, owner.acting_for(ORACLE), asset, price, 0)
+    set_price(owner.acting_for(ORACLE), asset, price, 0)
 
 
 def minimum_order(quote: CoreToken) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.engine.rounding import divide_up
+from precompiles.engine.rounding import ceil_divide
 from precompiles.hyper import words
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.prices import pair_price
@@ -19,8 +19,8 @@ from precompiles.hyper.words import ReadFailed, i64, struct, u64
 from precompiles.ledger.hyper.records import CorePair, CorePerp, CoreSettings, CoreToken
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpPrices, Position
-from precompiles.perp.accounts import cross_health, funding_due, position_health
-from precompiles.perp.clock import prices_at
+from precompiles.perp.accrual import prices_at
+from precompiles.perp.health import cross_health, funding_due, position_health
 from precompiles.types import Address
 
 L1_BLOCKS_PER_SECOND = 14
@@ -102,7 +102,7 @@ def user_vault_equity(view: View, user: Address, vault: Address) -> bytes:
 
 def withdrawable(view: View, user: Address) -> bytes:
     """What may leave the first perpetuals dex."""
-    return u64(max(0, cross_health(view.ledger, user, view.now).removable))
+    return u64(max(0, cross_health(view.ledger, user, view.now).withdrawable))
 
 
 def delegations(view: View, user: Address) -> bytes:
@@ -211,7 +211,7 @@ def account_margin_summary(view: View, dex: int, user: Address) -> bytes:
         value += health.equity
         raw += cash
         notional += health.notional
-        used = divide_up(health.notional, found.leverage)
+        used = ceil_divide(health.notional, found.leverage)
         margin += max(0, health.equity) if found.has_own_cash else used
     return i64(value) + u64(margin) + u64(notional) + i64(raw)
 

@@ -26,7 +26,7 @@ from precompiles.hyper.units import CORE_GAS_DECIMALS, core_amount
 from precompiles.ledger.hyper.records import CoreToken, DelayedAction
 from precompiles.ledger.hyper.tables import due_key
 from precompiles.ledger.ledger import Ledger
-from precompiles.perp import keeping
+from precompiles.perp import keeper
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
 
 MOST_KEPT = 100
@@ -79,8 +79,8 @@ class Step(Struct):
         for key in sorted(tables.outgoing.rows):
             tables.outgoing.put(key, None)
         execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
-        if any(keeping.find_due(self.ledger, self._now, 1)):
-            keeping.keep(self.ledger, execution, MOST_KEPT)
+        if any(keeper.pending_work(self.ledger, self._now, 1)):
+            keeper.run_keeper(execution, MOST_KEPT)
             self._note(PERP_ADDRESS, execution.events)
 
     def end_block(self, deposits: Iterable[Credit], actions: Iterable[Sent]) -> None:
@@ -161,7 +161,7 @@ def has_work(ledger: Ledger, now: int) -> bool:
     tables = ledger.core
     if tables.outgoing.rows or any(key < due_key(now + 1, 0) for key in tables.delayed.rows):
         return True
-    return bool(ledger.perp.markets.rows) and any(keeping.find_due(ledger, now, 1))
+    return bool(ledger.perp.markets.rows) and any(keeper.pending_work(ledger, now, 1))
 
 
 def _take_in(core: Core, token: CoreToken, amount: int) -> None:

@@ -41,10 +41,10 @@ from precompiles.ledger.hyper.records import CorePair, CorePerp
 from precompiles.ledger.perp.records import Leverage, PerpOrder
 from precompiles.ledger.spot.records import Order
 from precompiles.perp import placing as perp_placing
-from precompiles.perp.accounts import cross_health
-from precompiles.perp.clock import prices_at
+from precompiles.perp.accrual import prices_at
+from precompiles.perp.health import cross_health
 from precompiles.perp.orders import perp_orders
-from precompiles.perp.positions import reducible
+from precompiles.perp.positions import reducible_size
 from precompiles.spot import placing as spot_placing
 from precompiles.spot.orders import spot_orders
 from precompiles.types import Address, OrderStatus, TimeInForce
@@ -132,7 +132,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> PerpOrder:
     _choose_leverage(core, perp, market.max_leverage)
     notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
     if action.reduce_only and notional < market.minimum_notional:
-        closing = reducible(ledger, core.user, asset, is_buy=action.is_buy)
+        closing = reducible_size(ledger, core.user, asset, is_buy=action.is_buy)
         if amount < closing:
             raise BelowMinimumNotional(notional, market.minimum_notional)
     request = perp_placing.OrderRequest(
@@ -145,7 +145,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> PerpOrder:
         action.client_order_id,
     )
     try:
-        return perp_placing.place(ledger, core.perp, request)
+        return perp_placing.place(core.perp, request)
     except PriceOutOfBand as error:
         low, high = error.values[1:]
         if low <= price * SPOT_WEI_PER_USD <= high:
@@ -192,7 +192,7 @@ def _place_spot(core: Core, pair: CorePair, action: LimitOrder) -> Order:
     except InsufficientBalance as error:
         token, available, needed = error.values
         if action.is_buy and token == core.address_of(core.token(USDC)):
-            removable = cross_health(core.ledger, core.user, core.moment.now).removable
+            removable = cross_health(core.ledger, core.user, core.moment.now).withdrawable
             elsewhere = max(0, removable) * SPOT_WEI_PER_USD
             if elsewhere >= needed - available:
                 raise FundsInOtherWallet(available, needed, elsewhere) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from precompiles.engine.rounding import divide_up
+from precompiles.engine.rounding import ceil_divide
 from precompiles.errors import AmountZero, InsufficientBalance
 from precompiles.hyper import users
 from precompiles.hyper.core import Core
@@ -145,7 +145,7 @@ def _pay_transfer(core: Core) -> None:
         return
     pair = next((it for it in core.tables.pairs if (it.base, it.quote) == (hype.index, USDC)), None)
     price = core.spot_price(pair) if pair else 0
-    in_usdc = divide_up(fee * price, power_of_ten(hype.wei_decimals))
+    in_usdc = ceil_divide(fee * price, power_of_ten(hype.wei_decimals))
     available = core.available(usdc)
     if not price or available < in_usdc:
         raise TransferFeeNotPayable(available, in_usdc)
@@ -160,7 +160,7 @@ def _into_perp(core: Core, receiver: Address, usd: int) -> None:
     _require(core, usdc, wei)
     core.ledger.spot.change_balance(core.user, core.address_of(usdc), total=-wei)
     core.ledger.spot.change_token_total(core.address_of(usdc), -wei)
-    collateral.credit(core.ledger, core.perp, receiver, usd)
+    collateral.credit(core.perp, receiver, usd)
 
 
 def _out_of_perp(core: Core, receiver: Address, usd: int) -> None:
@@ -168,7 +168,7 @@ def _out_of_perp(core: Core, receiver: Address, usd: int) -> None:
     if usd == 0:
         raise AmountZero
     usdc, wei = core.token(USDC), usd * SPOT_WEI_PER_USD
-    collateral.debit(core.ledger, core.perp, usd)
+    collateral.debit(core.perp, usd)
     core.ledger.spot.change_balance(receiver, core.address_of(usdc), total=wei)
     core.ledger.spot.change_token_total(core.address_of(usdc), wei)
 
@@ -176,5 +176,5 @@ def _out_of_perp(core: Core, receiver: Address, usd: int) -> None:
 def _between_perps(core: Core, receiver: Address, usd: int) -> None:
     if usd == 0:
         raise AmountZero
-    collateral.debit(core.ledger, core.perp, usd)
-    collateral.credit(core.ledger, core.perp, receiver, usd)
+    collateral.debit(core.perp, usd)
+    collateral.credit(core.perp, receiver, usd)

@@ -207,7 +207,7 @@ def try_place(execution: Execution, place: Callable[[], Order | PerpOrder]) -> B
     return BatchResult(order.id, order.status, order.filled, _NO_ERROR)
 
 
-def filled(order: OrderT, amount: int, quote: int) -> OrderT:
+def after_fill(order: OrderT, amount: int, quote: int) -> OrderT:
     """Return an order after `amount` more was filled for `quote`."""
     total = order.filled + amount
     status = OrderStatus.FILLED if total == order.amount else OrderStatus.PARTIALLY_FILLED

@@ -7,25 +7,24 @@ from enum import IntEnum
 from msgspec.structs import replace
 
 from precompiles.engine.amounts import fee
-from precompiles.engine.liquidation import bankruptcy_price
-from precompiles.engine.rounding import divide_down
+from precompiles.engine.liquidation_price import bankruptcy_price
+from precompiles.engine.rounding import floor_divide
 from precompiles.errors import LiquidationCoolingDown
 from precompiles.execution import Execution
-from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
 from precompiles.orders.events import OrderClosed
-from precompiles.perp.accounts import HEALTH_GAS, Health
 from precompiles.perp.danger import (
     judged_account,
     judged_equity,
     judged_position,
-    unit_members,
+    margin_group_members,
 )
 from precompiles.perp.events import Liquidated, OrderPlaced
-from precompiles.perp.filling import MOST_MAKERS, take
+from precompiles.perp.fills import MOST_MAKERS, match_order
+from precompiles.perp.health import HEALTH_GAS, Health
 from precompiles.perp.insurance import pay_in
 from precompiles.perp.placing import OrderRequest, new_order
-from precompiles.perp.positions import reduce, sweep
+from precompiles.perp.positions import reduce, sweep_funding_dust
 from precompiles.types import (
     MAX_PERP_VALUE,
     CloseReason,
@@ -50,7 +49,7 @@ class Stage(IntEnum):
 
 
 def sell_on_book(
-    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position, health: Health
+    execution: Execution, market: PerpMarket, position: Position, health: Health
 ) -> int | None:
     """Trade a position, or a part of it, away on the book; the average price.
 
@@ -58,7 +57,7 @@ def sell_on_book(
     book takes nothing.
     """
     amount = abs(position.size)
-    own = judged_position(ledger, position, execution.now)
+    own = judged_position(execution.ledger, position, execution.now)
     is_partial = is_partial_first(market, own)
     if is_partial and execution.now < position.cooldown_until:
         raise LiquidationCoolingDown(position.id, position.cooldown_until)
@@ -69,16 +68,16 @@ def sell_on_book(
         is_partial = False
     spendable = health.equity
     if not position.has_own_cash:  # its share: the rest stands behind the others
-        spendable = divide_down(health.equity * own.maintenance, max(1, health.maintenance))
-    order, paid_out = _trade_away(ledger, execution, market, position, amount, spendable)
+        spendable = floor_divide(health.equity * own.maintenance, max(1, health.maintenance))
+    order, paid_out = _trade_away(execution, market, position, amount, spendable)
     if order.filled == 0:
         return None
     if is_partial:
-        _cool_down(ledger, execution, market, position.id)
-    _charge_fee(ledger, execution, market, position, order.filled_quote, paid_out)
-    sweep(ledger, execution, market)
-    price = divide_down(order.filled_quote * market.base_unit, order.filled)
-    left = equity_left(ledger, execution, market, position)
+        _cool_down(execution, market, position.id)
+    _charge_fee(execution, market, position, order.filled_quote, paid_out)
+    sweep_funding_dust(execution, market)
+    price = floor_divide(order.filled_quote * market.base_unit, order.filled)
+    left = equity_left(execution, market, position)
     execution.events.append(
         Liquidated(
             position.id,
@@ -107,10 +106,9 @@ def _is_first_step(market: PerpMarket, position: Position, now: int) -> bool:
     return position.cooldown_until == 0 or now > position.cooldown_until + market.cooldown
 
 
-def equity_left(
-    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position
-) -> int:
+def equity_left(execution: Execution, market: PerpMarket, position: Position) -> int:
     """What the unit is worth after a liquidation on the book."""
+    ledger = execution.ledger
     if not position.has_own_cash:
         return judged_account(ledger, position.owner, execution.now).equity
     now = ledger.perp.positions.rows[position.id]
@@ -119,7 +117,6 @@ def equity_left(
 
 
 def _trade_away(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     position: Position,
@@ -130,6 +127,7 @@ def _trade_away(
 
     Returns it, with what the position's own cash paid out to the account meanwhile.
     """
+    ledger = execution.ledger
     oracle = ledger.perp.prices.rows[market.asset].oracle
     spendable = max(0, spendable - ROUNDING_RESERVE)
     price = bankruptcy_price(position.size, oracle, spendable, market.base_unit)
@@ -138,7 +136,7 @@ def _trade_away(
     request = OrderRequest(
         market.asset, amount, price, not position.is_long, TimeInForce.IOC, reduce_only=True
     )
-    order = new_order(ledger, acting, request, kind=OrderKind.LIQUIDATION)
+    order = new_order(acting, request, kind=OrderKind.LIQUIDATION)
     execution.events.append(OrderPlaced.of(order))
 
     paid_out: list[int] = []
@@ -147,7 +145,6 @@ def _trade_away(
         left = ledger.perp.positions.rows[position.id]
         before = ledger.perp.cash(position.owner)
         reduce(
-            ledger,
             acting,
             market,
             left,
@@ -159,8 +156,7 @@ def _trade_away(
         paid_out.append(ledger.perp.cash(position.owner) - before)
         return False
 
-    order = take(
-        ledger,
+    order = match_order(
         acting,
         market,
         order,
@@ -176,7 +172,8 @@ def _trade_away(
     return order, sum(paid_out)
 
 
-def _cool_down(ledger: Ledger, execution: Execution, market: PerpMarket, position_id: int) -> None:
+def _cool_down(execution: Execution, market: PerpMarket, position_id: int) -> None:
+    ledger = execution.ledger
     position = ledger.perp.positions.rows[position_id]
     if position.is_open:
         until = execution.now + market.cooldown
@@ -184,7 +181,6 @@ def _cool_down(ledger: Ledger, execution: Execution, market: PerpMarket, positio
 
 
 def _charge_fee(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     position: Position,
@@ -192,12 +188,13 @@ def _charge_fee(
     paid_out: int,
 ) -> None:
     """Take the liquidation fee, as far as what the unit has left covers it."""
+    ledger = execution.ledger
     wanted = fee(notional, market.liquidation_fee)
     if wanted == 0:
         return
     now = ledger.perp.positions.rows[position.id]
     if not position.has_own_cash:
-        execution.charge(HEALTH_GAS * len(unit_members(ledger, position)))
+        execution.charge(HEALTH_GAS * len(margin_group_members(ledger, position)))
         equity = judged_account(ledger, position.owner, execution.now).equity
         taken = min(wanted, max(0, equity))
         ledger.perp.change_cash(position.owner, -taken)
@@ -208,4 +205,4 @@ def _charge_fee(
     else:
         taken = min(wanted, max(0, paid_out))
         ledger.perp.change_cash(position.owner, -taken)
-    pay_in(ledger, execution, taken)
+    pay_in(execution, taken)

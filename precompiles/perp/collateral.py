@@ -18,16 +18,16 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage, Position
 from precompiles.orders.events import Deposit, Withdrawal
-from precompiles.perp.accounts import (
+from precompiles.perp.accrual import accrue
+from precompiles.perp.danger import judged_account, judged_position
+from precompiles.perp.events import LeverageSet, MarginChanged
+from precompiles.perp.health import (
     HEALTH_GAS,
     charged_health,
     cross_health,
     position_health,
     require_fresh_account,
 )
-from precompiles.perp.clock import touch
-from precompiles.perp.danger import judged_account, judged_position
-from precompiles.perp.events import LeverageSet, MarginChanged
 from precompiles.perp.insurance import pay_in
 from precompiles.perp.market_orders import require_own
 from precompiles.perp.markets import require_collateral, require_market
@@ -36,13 +36,12 @@ from precompiles.tokens import pull, push
 from precompiles.types import MAX_AMOUNT, Address, PositionKind
 
 
-def deposit(
-    ledger: Ledger, execution: Execution, context: CallContext, here: Address, amount: int
-) -> None:
+def deposit(execution: Execution, context: CallContext, here: Address, amount: int) -> None:
     """Pull collateral from the caller, who has approved the precompile at `here`.
 
     Raises CollateralNotSet, AmountZero, AmountTooLarge, TokenCallFailed or TokenAmountMismatch.
     """
+    ledger = execution.ledger
     token = require_collateral(ledger)
     if amount == 0:
         raise AmountZero
@@ -50,38 +49,38 @@ def deposit(
     if amount > left:
         raise AmountTooLarge(amount, left)
     pull(context, token, execution.caller, here, amount)
-    credit(ledger, execution, execution.caller, amount)
+    credit(execution, execution.caller, amount)
 
 
-def credit(ledger: Ledger, execution: Execution, user: Address, amount: int) -> None:
+def credit(execution: Execution, user: Address, amount: int) -> None:
     """Book collateral that the precompile has received for `user`."""
+    ledger = execution.ledger
     fund = ledger.perp.fund
     ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total + amount)
     ledger.perp.change_cash(user, amount)
     execution.events.append(Deposit(user, ledger.perp.settings.collateral, amount))
 
 
-def withdraw(
-    ledger: Ledger, execution: Execution, context: CallContext, here: Address, amount: int
-) -> None:
+def withdraw(execution: Execution, context: CallContext, here: Address, amount: int) -> None:
     """Send collateral that nothing needs to the caller.
 
     Raises AmountZero, CollateralNotSet, StalePrice, InsufficientMargin, InsufficientCollateral
     when others' losses are not settled yet, TokenCallFailed or TokenAmountMismatch.
     """
-    token = debit(ledger, execution, amount)
+    token = debit(execution, amount)
     push(context, token, here, execution.caller, amount)
 
 
-def debit(ledger: Ledger, execution: Execution, amount: int) -> Address:
+def debit(execution: Execution, amount: int) -> Address:
     """Take collateral that nothing needs from the caller's account, and return its token.
 
     Raises like `withdraw`, but for what moving the token raises.
     """
+    ledger = execution.ledger
     if amount == 0:
         raise AmountZero
     token = require_collateral(ledger)
-    _require_removable(ledger, execution, amount)
+    _require_removable(execution, amount)
     fund = ledger.perp.fund
     if fund.collateral_total < amount:
         raise InsufficientCollateral(fund.collateral_total, amount)
@@ -91,50 +90,50 @@ def debit(ledger: Ledger, execution: Execution, amount: int) -> Address:
     return token
 
 
-def fund_insurance(ledger: Ledger, execution: Execution, amount: int) -> None:
+def fund_insurance(execution: Execution, amount: int) -> None:
     """Give some of the caller's collateral to the insurance fund. Raises like `withdraw`."""
     if amount == 0:
         raise AmountZero
-    _require_removable(ledger, execution, amount)
-    ledger.perp.change_cash(execution.caller, -amount)
-    pay_in(ledger, execution, amount)
+    _require_removable(execution, amount)
+    execution.ledger.perp.change_cash(execution.caller, -amount)
+    pay_in(execution, amount)
 
 
-def add_margin(ledger: Ledger, execution: Execution, position_id: int, amount: int) -> None:
+def add_margin(execution: Execution, position_id: int, amount: int) -> None:
     """Set collateral apart for one of the caller's isolated positions.
 
     Raises AmountZero, NotIsolated, StalePrice, InsufficientMargin, or what is wrong with the id.
     """
-    position = _require_isolated(ledger, execution, position_id, amount)
-    _require_removable(ledger, execution, amount)
-    _move(ledger, execution, position, amount)
+    position = _require_isolated(execution, position_id, amount)
+    _require_removable(execution, amount)
+    _move(execution, position, amount)
 
 
-def remove_margin(ledger: Ledger, execution: Execution, position_id: int, amount: int) -> None:
+def remove_margin(execution: Execution, position_id: int, amount: int) -> None:
     """Give collateral that an isolated position does not need back to the account.
 
     Raises AmountZero, NotIsolated, StalePrice, InsufficientMargin, or what is wrong with the id.
     """
-    position = _require_isolated(ledger, execution, position_id, amount)
+    ledger = execution.ledger
+    position = _require_isolated(execution, position_id, amount)
     market = ledger.perp.markets.rows[position.asset]
-    require_fresh(market, touch(ledger, execution, market), execution.now)
-    removable = min(
-        health(ledger, position, execution.now).removable
+    require_fresh(market, accrue(execution, market), execution.now)
+    withdrawable = min(
+        health(ledger, position, execution.now).withdrawable
         for health in (position_health, judged_position)
     )
-    if removable < amount:
-        raise InsufficientMargin(removable, amount)
-    _move(ledger, execution, position, -amount)
+    if withdrawable < amount:
+        raise InsufficientMargin(withdrawable, amount)
+    _move(execution, position, -amount)
 
 
-def set_leverage(
-    ledger: Ledger, execution: Execution, asset: Address, leverage: int, *, is_cross: bool
-) -> None:
+def set_leverage(execution: Execution, asset: Address, leverage: int, *, is_cross: bool) -> None:
     """Choose leverage and margin mode for the caller's orders in a market.
 
     An open position takes the new leverage on, and must afford it; its mode stays. Raises
     UnknownMarket, InvalidLeverage, PositionIsOpen or InsufficientMargin.
     """
+    ledger = execution.ledger
     market = require_market(ledger, asset)
     if not 0 < leverage <= market.max_leverage:
         raise InvalidLeverage(leverage, market.max_leverage)
@@ -143,11 +142,11 @@ def set_leverage(
     if position is not None:
         if is_cross != (position.kind == PositionKind.CROSS):
             raise PositionIsOpen(position.id)
-        touch(ledger, execution, market)
+        accrue(execution, market)
         position = replace(position, leverage=leverage)
         ledger.perp.positions.put(position.id, position)
         health = (
-            charged_health(ledger, execution, user)
+            charged_health(execution, user)
             if is_cross
             else position_health(ledger, position, execution.now)
         )
@@ -163,33 +162,33 @@ def removable_cash(ledger: Ledger, user: Address, now: int) -> int:
     At mark and oracle price alike, as the first can be bent.
     """
     return min(
-        cross_health(ledger, user, now).removable, judged_account(ledger, user, now).removable
+        cross_health(ledger, user, now).withdrawable, judged_account(ledger, user, now).withdrawable
     )
 
 
-def _require_removable(ledger: Ledger, execution: Execution, amount: int) -> None:
+def _require_removable(execution: Execution, amount: int) -> None:
     """Raises InsufficientMargin unless the caller's account can do without `amount`."""
+    ledger = execution.ledger
     require_fresh_account(ledger, execution.caller, execution.now)
     user, now = execution.caller, execution.now
     execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(user)))
-    removable = removable_cash(ledger, user, now)
-    if removable < amount:
-        raise InsufficientMargin(removable, amount)
+    withdrawable = removable_cash(ledger, user, now)
+    if withdrawable < amount:
+        raise InsufficientMargin(withdrawable, amount)
 
 
-def _require_isolated(
-    ledger: Ledger, execution: Execution, position_id: int, amount: int
-) -> Position:
+def _require_isolated(execution: Execution, position_id: int, amount: int) -> Position:
     if amount == 0:
         raise AmountZero
-    position = require_own(ledger, execution, position_id)
+    position = require_own(execution, position_id)
     if position.kind != PositionKind.ISOLATED:
         raise NotIsolated(position_id)
     return position
 
 
-def _move(ledger: Ledger, execution: Execution, position: Position, amount: int) -> None:
+def _move(execution: Execution, position: Position, amount: int) -> None:
     """Move collateral from the account to a position, or back where `amount` is negative."""
+    ledger = execution.ledger
     ledger.perp.change_cash(execution.caller, -amount)
     ledger.perp.positions.put(position.id, replace(position, cash=position.cash + amount))
     execution.events.append(MarginChanged(position.id, amount))

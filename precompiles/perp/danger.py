@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from precompiles.engine.liquidation import is_past_threshold, threshold_price
+from precompiles.engine.liquidation_price import is_past_threshold, threshold_price
 from precompiles.engine.margin import position_value
 from precompiles.engine.position import entry_price
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
-from precompiles.perp.accounts import (
+from precompiles.perp.accrual import prices_at
+from precompiles.perp.health import (
     STANDALONE_MAINTENANCE,
     Health,
     entry_margin,
@@ -22,12 +23,11 @@ from precompiles.perp.accounts import (
     health_at,
     together,
 )
-from precompiles.perp.clock import prices_at
 from precompiles.perp.oracle import is_fresh
 from precompiles.types import Address, PositionKind
 
 
-def unit_members(ledger: Ledger, position: Position) -> list[Position]:
+def margin_group_members(ledger: Ledger, position: Position) -> list[Position]:
     """A position and all that is judged together with it, by ascending id."""
     if position.has_own_cash:
         return [position]

@@ -15,16 +15,16 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from precompiles.engine.deleveraging import rank
+from precompiles.engine.adl import adl_rank
 from precompiles.engine.position import unrealized_pnl
-from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp.indexes import unit_key
+from precompiles.ledger.perp.indexes import margin_group_key
 from precompiles.ledger.perp.records import Position
-from precompiles.perp.accounts import HEALTH_GAS, funding_due
 from precompiles.perp.danger import judged_unit, judged_value, settled_cash
 from precompiles.perp.events import Deleveraged
+from precompiles.perp.health import HEALTH_GAS, funding_due
 from precompiles.perp.insurance import cover
 from precompiles.perp.positions import reduce
 from precompiles.types import Address, PositionStatus
@@ -64,9 +64,9 @@ class Bearers:
         purses = dict(self.purses)
         offers: list[tuple[Position, int]] = []
         for position, most in wanted:
-            offer = min(most, purses[unit_key(position)])
+            offer = min(most, purses[margin_group_key(position)])
             if offer > 0:
-                purses[unit_key(position)] -= offer
+                purses[margin_group_key(position)] -= offer
                 offers.append((position, offer))
         offers.sort(key=lambda offer: -offer[1])
         del offers[MOST_COUNTERPARTIES:]
@@ -74,20 +74,21 @@ class Bearers:
         loss = min(left, total)
         unpaid = loss
         for position, offer in offers:
-            share = min(unpaid, divide_up(loss * offer, total))
+            share = min(unpaid, ceil_divide(loss * offer, total))
             unpaid -= share
             self.shares[position.id] += share
-            self.purses[unit_key(position)] -= share
+            self.purses[margin_group_key(position)] -= share
         return left - loss
 
 
-def deleverage(ledger: Ledger, execution: Execution, unit: list[Position]) -> None:
+def deleverage(execution: Execution, unit: list[Position]) -> None:
     """Close the positions of a unit, whose prices are fresh, as far as its counterparties go."""
+    ledger = execution.ledger
     bearers = Bearers()
     others: list[Position] = []
     matches: list[Match] = []
     for position in unit:
-        ranked = _ranked(ledger, execution, bearers, position)
+        ranked = _ranked(execution, bearers, position)
         others += ranked
         matches += _matches(ledger, position, ranked)
     del matches[MOST_COUNTERPARTIES:]
@@ -96,17 +97,16 @@ def deleverage(ledger: Ledger, execution: Execution, unit: list[Position]) -> No
     for other in others:
         if bearers.shares[other.id] and other.id not in counterparties:
             execution.charge(SHARE_GAS)
-            _collect(ledger, execution, other, unit, bearers.shares[other.id])
+            _collect(execution, other, unit, bearers.shares[other.id])
     for match in matches:
         execution.charge(DELEVERAGE_GAS)
-        _close(ledger, execution, match, unit, bearers.shares[match.counterparty.id])
-    _write_off(ledger, execution, unit[0].owner)
+        _close(execution, match, unit, bearers.shares[match.counterparty.id])
+    _write_off(execution, unit[0].owner)
 
 
-def _ranked(
-    ledger: Ledger, execution: Execution, bearers: Bearers, bankrupt: Position
-) -> list[Position]:
+def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[Position]:
     """Positions of the other side, by profit and leverage, then by id."""
+    ledger = execution.ledger
     market = ledger.perp.markets.rows[bankrupt.asset]
     oracle = ledger.perp.prices.rows[bankrupt.asset].oracle
     ranks: list[tuple[int, int]] = []
@@ -117,9 +117,9 @@ def _ranked(
         if position.is_long == bankrupt.is_long:
             continue
         equity = judged_unit(ledger, position, execution.now).equity
-        purse = bearers.purses.get(unit_key(position), equity)
-        bearers.purses[unit_key(position)] = purse - ROUNDING_RESERVE
-        place = rank(position.size, position.entry_notional, oracle, market.base_unit, equity)
+        purse = bearers.purses.get(margin_group_key(position), equity)
+        bearers.purses[margin_group_key(position)] = purse - ROUNDING_RESERVE
+        place = adl_rank(position.size, position.entry_notional, oracle, market.base_unit, equity)
         ranks.append((-place, position_id))
     return [ledger.perp.positions.rows[position_id] for _, position_id in sorted(ranks)]
 
@@ -134,7 +134,7 @@ def _matches(ledger: Ledger, bankrupt: Position, ranked: list[Position]) -> list
         if left == 0:
             break
         amount = min(left, abs(counterparty.size))
-        notional = divide_down(amount * oracle, market.base_unit)
+        notional = floor_divide(amount * oracle, market.base_unit)
         matches.append(Match(bankrupt, counterparty, amount, notional))
         left -= amount
     return matches
@@ -154,14 +154,14 @@ def _share_loss(
     profits = {o.id: max(0, _profit(ledger, o)) for o in others if o.asset in losing}
     closed: list[tuple[Position, int]] = []
     for _, other, amount, _ in matches:
-        part = divide_down(profits.get(other.id, 0) * amount, abs(other.size))
+        part = floor_divide(profits.get(other.id, 0) * amount, abs(other.size))
         closed.append((other, part))
     missing = bearers.bear(missing, closed)
     missing = bearers.bear(
         missing,
         [(o, profits[o.id] - bearers.shares[o.id]) for o in others if o.id in profits],
     )
-    bearers.bear(missing, [(other, bearers.purses[unit_key(other)]) for other in others])
+    bearers.bear(missing, [(other, bearers.purses[margin_group_key(other)]) for other in others])
 
 
 def _profit(ledger: Ledger, position: Position) -> int:
@@ -192,27 +192,25 @@ def _missing(ledger: Ledger, unit: list[Position], matches: list[Match]) -> int:
         if left:
             rest = replace(position, size=left if position.is_long else -left)
             equity += judged_value(market, prices, rest)
-    return divide_up(max(0, -equity) * done, total)
+    return ceil_divide(max(0, -equity) * done, total)
 
 
-def _close(
-    ledger: Ledger, execution: Execution, match: Match, unit: list[Position], share: int
-) -> None:
+def _close(execution: Execution, match: Match, unit: list[Position], share: int) -> None:
     """Carry out a match, at a price by which the counterparty bears its share.
 
     A short buys at no price below 0; what is more than that is collected.
     """
+    ledger = execution.ledger
     bankrupt, counterparty, amount, notional = match
     market = ledger.perp.markets.rows[bankrupt.asset]
     if bankrupt.is_long:
         notional += share
     else:
         if share > notional:
-            _collect(ledger, execution, counterparty, unit, share - notional)
+            _collect(execution, counterparty, unit, share - notional)
             counterparty = ledger.perp.positions.rows[counterparty.id]
         notional = max(0, notional - share)
     reduce(
-        ledger,
         execution,
         market,
         ledger.perp.positions.rows[bankrupt.id],
@@ -222,15 +220,14 @@ def _close(
         is_forced=True,
         keeps_margin=True,
     )
-    reduce(ledger, execution, market, counterparty, amount, notional, is_forced=True)
-    _write_off(ledger, execution, counterparty.owner)
+    reduce(execution, market, counterparty, amount, notional, is_forced=True)
+    _write_off(execution, counterparty.owner)
     execution.events.append(Deleveraged(counterparty.id, bankrupt.id, amount, notional))
 
 
-def _collect(
-    ledger: Ledger, execution: Execution, bearer: Position, unit: list[Position], amount: int
-) -> None:
+def _collect(execution: Execution, bearer: Position, unit: list[Position], amount: int) -> None:
     """Move collateral from behind a position to a bankrupt unit."""
+    ledger = execution.ledger
     for position, change in ((bearer, -amount), (unit[0], amount)):
         if position.has_own_cash:
             now = ledger.perp.positions.rows[position.id]
@@ -240,9 +237,10 @@ def _collect(
     execution.events.append(Deleveraged(bearer.id, unit[0].id, 0, amount))
 
 
-def _write_off(ledger: Ledger, execution: Execution, user: Address) -> None:
+def _write_off(execution: Execution, user: Address) -> None:
     """Cover the debt of an account that has nothing left which could make up for it."""
+    ledger = execution.ledger
     debt = -ledger.perp.cash(user)
     if debt > 0 and not ledger.perp.open_positions.cross.of(user):
-        cover(ledger, execution, debt)
+        cover(execution, debt)
         ledger.perp.change_cash(user, debt)

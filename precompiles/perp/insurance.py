@@ -5,18 +5,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from precompiles.execution import Execution
-from precompiles.ledger.ledger import Ledger
 from precompiles.perp.events import InsuranceChanged
 
 
-def pay_in(ledger: Ledger, execution: Execution, amount: int) -> None:
+def pay_in(execution: Execution, amount: int) -> None:
     """Add to the fund; a deficit is paid off first."""
     if amount == 0:
         return
-    fund = ledger.perp.fund
+    fund = execution.ledger.perp.fund
     repaid = min(fund.deficit, amount)
     _put(
-        ledger,
         execution,
         amount,
         insurance=fund.insurance + amount - repaid,
@@ -24,25 +22,24 @@ def pay_in(ledger: Ledger, execution: Execution, amount: int) -> None:
     )
 
 
-def pay_out(ledger: Ledger, execution: Execution, wanted: int) -> int:
+def pay_out(execution: Execution, wanted: int) -> int:
     """Take up to `wanted` from the fund; what it had of it. It never goes below zero."""
-    fund = ledger.perp.fund
+    fund = execution.ledger.perp.fund
     paid = min(fund.insurance, wanted)
     if paid:
-        _put(ledger, execution, -paid, insurance=fund.insurance - paid, deficit=fund.deficit)
+        _put(execution, -paid, insurance=fund.insurance - paid, deficit=fund.deficit)
     return paid
 
 
-def cover(ledger: Ledger, execution: Execution, loss: int) -> None:
+def cover(execution: Execution, loss: int) -> None:
     """Bear a loss: from the fund, and what it does not have as a deficit."""
-    left = loss - pay_out(ledger, execution, loss)
+    left = loss - pay_out(execution, loss)
     if left:
-        fund = ledger.perp.fund
-        _put(ledger, execution, 0, insurance=fund.insurance, deficit=fund.deficit + left)
+        fund = execution.ledger.perp.fund
+        _put(execution, 0, insurance=fund.insurance, deficit=fund.deficit + left)
 
 
-def _put(
-    ledger: Ledger, execution: Execution, change: int, *, insurance: int, deficit: int
-) -> None:
+def _put(execution: Execution, change: int, *, insurance: int, deficit: int) -> None:
+    ledger = execution.ledger
     ledger.perp.fund = replace(ledger.perp.fund, insurance=insurance, deficit=deficit)
     execution.events.append(InsuranceChanged(change, insurance, deficit))

@@ -1,15 +1,15 @@
 """Taking positions from accounts that cannot keep them: the book, the backstop, deleveraging.
 
-What is taken together is a *unit*, as it is judged (see `danger`), but for positions whose price is
-stale: they stay with their owner. Rules: `engine.liquidation`, and Hyperliquid's order of stages,
-at the oracle's price.
+Positions are taken by margin group, as they are judged (see `danger`), except those whose price is
+stale: they stay with their owner. Rules: `engine.liquidation_price`, and Hyperliquid's order of
+stages, at the oracle's price.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from precompiles.engine.rounding import divide_up
+from precompiles.engine.rounding import ceil_divide
 from precompiles.errors import (
     NotLiquidatable,
     PositionBankrupt,
@@ -18,25 +18,25 @@ from precompiles.errors import (
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, Position
-from precompiles.perp.accounts import HEALTH_GAS, Health, funding_due
+from precompiles.perp.accrual import accrue, prices_at
 from precompiles.perp.book_liquidation import Stage, equity_left, is_partial_first, sell_on_book
-from precompiles.perp.clock import prices_at, touch
 from precompiles.perp.danger import (
     is_in_danger,
     judged_account,
     judged_position,
     judged_unit,
     judged_value,
+    margin_group_members,
     settled_cash,
     standalone_threshold,
-    unit_members,
 )
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated
+from precompiles.perp.health import HEALTH_GAS, Health, funding_due
 from precompiles.perp.insurance import pay_out
 from precompiles.perp.market_orders import require_open
 from precompiles.perp.oracle import is_fresh, require_fresh
-from precompiles.perp.positions import sweep, take_over
+from precompiles.perp.positions import sweep_funding_dust, transfer_position
 from precompiles.types import (
     ZERO_ADDRESS,
     PositionKind,
@@ -45,27 +45,28 @@ from precompiles.types import (
 LIQUIDATE_GAS = 60_000
 
 
-def liquidate(ledger: Ledger, execution: Execution, position_id: int) -> int:
+def liquidate(execution: Execution, position_id: int) -> int:
     """Liquidate a position, or the account behind it; anyone may. Returns the price.
 
     The average price on the book, otherwise the oracle's. Raises PositionNotFound,
     PositionNotOpen, NoOraclePrice, StalePrice, NotLiquidatable, PositionHealthy or
     LiquidationCoolingDown.
     """
+    ledger = execution.ledger
     position = require_open(ledger, position_id)
     market = ledger.perp.markets.rows[position.asset]
-    require_fresh(market, touch(ledger, execution, market), execution.now)
-    members = unit_members(ledger, position)
+    require_fresh(market, accrue(execution, market), execution.now)
+    members = margin_group_members(ledger, position)
     execution.charge(HEALTH_GAS * len(members))
     for member in members:
-        touch(ledger, execution, ledger.perp.markets.rows[member.asset])
+        accrue(execution, ledger.perp.markets.rows[member.asset])
     health = judged_unit(ledger, position, execution.now)
-    _require_danger(ledger, execution, market, position, health)
+    _require_danger(execution, market, position, health)
     if is_for_book(health):
-        price = sell_on_book(ledger, execution, market, position, health)
+        price = sell_on_book(execution, market, position, health)
         if price is not None:
             return price
-    _take_unit(ledger, execution, [member for member in members if _is_fresh(ledger, member)])
+    _take_unit(execution, [member for member in members if _is_fresh(ledger, member)])
     return ledger.perp.prices.rows[market.asset].oracle
 
 
@@ -89,8 +90,9 @@ def is_for_book(health: Health) -> bool:
 
 
 def _require_danger(
-    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position, health: Health
+    execution: Execution, market: PerpMarket, position: Position, health: Health
 ) -> None:
+    ledger = execution.ledger
     if is_in_danger(ledger, position, execution.now):
         return
     if position.kind == PositionKind.STANDALONE:
@@ -105,20 +107,21 @@ def _is_fresh(ledger: Ledger, position: Position) -> bool:
     return is_fresh(ledger.perp.markets.rows[position.asset], prices, prices.time)
 
 
-def _take_unit(ledger: Ledger, execution: Execution, unit: list[Position]) -> None:
+def _take_unit(execution: Execution, unit: list[Position]) -> None:
     """Give all of a unit to the backstop, or close it against the other side's positions."""
+    ledger = execution.ledger
     missing = max(0, -_settled_equity(ledger, unit))
     if missing:
-        paid = pay_out(ledger, execution, missing)
+        paid = pay_out(execution, missing)
         missing -= paid
         unit = _add_cash(ledger, unit, paid)
     stage = Stage.BACKSTOP
-    if missing or not _hand_over(ledger, execution, unit):
+    if missing or not _hand_over(execution, unit):
         stage = Stage.DELEVERAGING
-        deleverage(ledger, execution, unit)
+        deleverage(execution, unit)
     for position in unit:
         market = ledger.perp.markets.rows[position.asset]
-        sweep(ledger, execution, market)
+        sweep_funding_dust(execution, market)
         now = ledger.perp.positions.rows[position.id]
         left = abs(now.size) if now.is_open else 0
         execution.events.append(
@@ -129,7 +132,7 @@ def _take_unit(ledger: Ledger, execution: Execution, unit: list[Position]) -> No
                 abs(position.size) - left,
                 ledger.perp.prices.rows[market.asset].oracle,
                 stage,
-                equity_left(ledger, execution, market, position),
+                equity_left(execution, market, position),
             )
         )
 
@@ -156,12 +159,13 @@ def _add_cash(ledger: Ledger, unit: list[Position], amount: int) -> list[Positio
     return [first]
 
 
-def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bool:
+def _hand_over(execution: Execution, unit: list[Position]) -> bool:
     """Let the backstop account take a unit over at the oracle's price, if it can.
 
     With it goes the cash behind it; of an account that keeps positions whose prices are stale,
     their share stays, by maintenance margin.
     """
+    ledger = execution.ledger
     backstop, owner = ledger.perp.settings.backstop, unit[0].owner
     if backstop in (ZERO_ADDRESS, owner):
         return False
@@ -171,7 +175,7 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
     try:
         for position in unit:
             market = ledger.perp.markets.rows[position.asset]
-            take_over(ledger, execution, market, position, backstop)
+            transfer_position(execution, market, position, backstop)
     except PositionBankrupt:  # the backstop's own position, which this would have closed
         execution.rollback(before)
         return False
@@ -179,7 +183,7 @@ def _hand_over(ledger: Ledger, execution: Execution, unit: list[Position]) -> bo
         cash = ledger.perp.cash(owner) - cash_before
     else:
         left = judged_account(ledger, owner, execution.now)
-        share = divide_up(max(0, whole.equity) * left.maintenance, max(1, whole.maintenance))
+        share = ceil_divide(max(0, whole.equity) * left.maintenance, max(1, whole.maintenance))
         cash = max(0, left.equity - share)
     ledger.perp.change_cash(owner, -cash)
     ledger.perp.change_cash(backstop, cash)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from precompiles.engine.amounts import quote_amount
 from precompiles.engine.margin import highest_leverage, notional_up
-from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.errors import (
     BelowMinimumNotional,
     CannotFillCompletely,
@@ -20,13 +20,13 @@ from precompiles.errors import (
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position
-from precompiles.orders.lifecycle import filled
-from precompiles.perp.accounts import charged_health, require_fresh_account
-from precompiles.perp.affording import missing_margin, standing
-from precompiles.perp.clock import touch
+from precompiles.orders.lifecycle import after_fill
+from precompiles.perp.accrual import accrue
 from precompiles.perp.danger import is_in_danger, judged_position
 from precompiles.perp.events import OrderPlaced
-from precompiles.perp.filling import ChangeTaker, Offer, take, trade
+from precompiles.perp.fills import ChangeTaker, Quote, execute_fill, match_order
+from precompiles.perp.health import charged_health, require_fresh_account
+from precompiles.perp.margin_check import margin_before, margin_excess
 from precompiles.perp.markets import check_amount, require_market, tiers_of
 from precompiles.perp.oracle import require_fresh
 from precompiles.perp.placing import OrderRequest, check_open_interest, new_order
@@ -43,7 +43,6 @@ from precompiles.types import (
 
 
 def open_position(
-    ledger: Ledger,
     execution: Execution,
     asset: Address,
     amount: int,
@@ -57,11 +56,12 @@ def open_position(
     CannotFillCompletely,
     OpenInterestTooLarge, InsufficientMargin, or what is wrong with the amount.
     """
+    ledger = execution.ledger
     market = require_market(ledger, asset)
     check_amount(market, amount)
     if not 0 < leverage <= market.max_leverage:
         raise InvalidLeverage(leverage, market.max_leverage)
-    prices = touch(ledger, execution, market)
+    prices = accrue(execution, market)
     require_fresh(market, prices, execution.now)
     require_fresh_account(ledger, execution.caller, execution.now)
     at_mark = quote_amount(amount=amount, price=prices.mark, base_unit=market.base_unit)
@@ -70,7 +70,6 @@ def open_position(
         raise BelowMinimumNotional(at_mark, least)
     # The position is made once, with the totals, when everything has filled.
     filled_order = trade_at_market(
-        ledger,
         execution,
         market,
         amount,
@@ -82,9 +81,9 @@ def open_position(
     if leverage > most:
         raise InvalidLeverage(leverage, most)
     size = amount if is_long else -amount
-    position = open_standalone(ledger, execution, market, size, notional, leverage)
+    position = open_standalone(execution, market, size, notional, leverage)
     check_open_interest(ledger, market)
-    available = charged_health(ledger, execution, execution.caller).available
+    available = charged_health(execution, execution.caller).available
     if available < 0:
         raise InsufficientMargin(available, 0)
     if is_in_danger(ledger, position, execution.now):
@@ -93,27 +92,27 @@ def open_position(
     return position
 
 
-def close_position(ledger: Ledger, execution: Execution, position_id: int) -> int:
+def close_position(execution: Execution, position_id: int) -> int:
     """Trade all of the caller's position away at market; the price gain, without fees.
 
     Raises PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely, StalePrice
     where the vault would have to fill, PositionBankrupt, or InsufficientMargin where it would
     leave the account in debt.
     """
-    position = require_own(ledger, execution, position_id)
+    ledger = execution.ledger
+    position = require_own(execution, position_id)
     market = ledger.perp.markets.rows[position.asset]
-    touch(ledger, execution, market)
+    accrue(execution, market)
     user = execution.caller
-    before = standing(ledger, execution, market, user)
+    before = margin_before(execution, market, user)
     gains: list[int] = []
 
     def close_part(delta: int, notional: int) -> bool:
         left = ledger.perp.positions.rows[position_id]
-        gains.append(reduce(ledger, execution, market, left, abs(delta), notional))
+        gains.append(reduce(execution, market, left, abs(delta), notional))
         return False
 
     trade_at_market(
-        ledger,
         execution,
         market,
         abs(position.size),
@@ -121,16 +120,15 @@ def close_position(ledger: Ledger, execution: Execution, position_id: int) -> in
         change_taker=close_part,
     )
     if position.kind == PositionKind.STANDALONE:
-        missing = charged_health(ledger, execution, user).equity
+        missing = charged_health(execution, user).equity
     else:
-        missing = missing_margin(ledger, execution, market, user, before, has_grown=False)
+        missing = margin_excess(execution, market, user, before, has_grown=False)
     if missing < 0:
         raise InsufficientMargin(missing, 0)
     return sum(gains)
 
 
 def trade_at_market(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     amount: int,
@@ -142,13 +140,13 @@ def trade_at_market(
 
     Raises CannotFillCompletely, or StalePrice where the vault would have to fill.
     """
+    ledger = execution.ledger
     mark = ledger.perp.prices.rows[market.asset].mark
-    price = slipped(market, mark, is_buy=is_buy)
+    price = slippage_limit(market, mark, is_buy=is_buy)
     request = OrderRequest(market.asset, amount, price, is_buy, TimeInForce.IOC)
-    order = new_order(ledger, execution, request, kind=OrderKind.POSITION)
+    order = new_order(execution, request, kind=OrderKind.POSITION)
     execution.events.append(OrderPlaced.of(order))
-    order = take(
-        ledger,
+    order = match_order(
         execution,
         market,
         order,
@@ -156,25 +154,26 @@ def trade_at_market(
         prevention=SelfTradePrevention.EXPIRE_MAKER,
     ).order
     if order.remaining:
-        order = _fill_from_vault(ledger, execution, market, order, change_taker)
+        order = _fill_from_vault(execution, market, order, change_taker)
     if order.remaining:
         raise CannotFillCompletely(amount, order.filled)
     ledger.perp.orders.put(order.id, order)
     return order
 
 
-def slipped(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
+def slippage_limit(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
     """The worst price an order without one accepts, rounded toward mark."""
     if is_buy:
-        return divide_down(mark * (FEE_DENOMINATOR + market.max_slippage), FEE_DENOMINATOR)
-    return divide_up(mark * (FEE_DENOMINATOR - market.max_slippage), FEE_DENOMINATOR)
+        return floor_divide(mark * (FEE_DENOMINATOR + market.max_slippage), FEE_DENOMINATOR)
+    return ceil_divide(mark * (FEE_DENOMINATOR - market.max_slippage), FEE_DENOMINATOR)
 
 
-def require_own(ledger: Ledger, execution: Execution, position_id: int) -> Position:
+def require_own(execution: Execution, position_id: int) -> Position:
     """The caller's own open position of that id.
 
     Raises PositionNotFound, NotPositionOwner or PositionNotOpen.
     """
+    ledger = execution.ledger
     position = ledger.position(position_id)
     if position is not None and position.owner != execution.caller:
         raise NotPositionOwner(position_id, execution.caller, position.owner)
@@ -192,7 +191,6 @@ def require_open(ledger: Ledger, position_id: int) -> Position:
 
 
 def _fill_from_vault(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     taker: PerpOrder,
@@ -203,6 +201,7 @@ def _fill_from_vault(
     A book of one's own can bend the mark a little, so where the oracle's price is better for
     the vault, it trades at that. Raises StalePrice, as a vault has no opinion of its own.
     """
+    ledger = execution.ledger
     vault = market.vault
     if vault in (ZERO_ADDRESS, taker.owner):
         return taker
@@ -217,17 +216,16 @@ def _fill_from_vault(
         notional = notional_up(size, oracle, market.base_unit)
         return size <= size_before or notional <= market.vault_limit
 
-    traded = trade(
-        ledger,
+    traded = execute_fill(
         execution,
         market,
         taker,
-        Offer(vault, 0, price, taker.remaining, 0),
+        Quote(vault, 0, price, taker.remaining, 0),
         change_taker,
         taker_fee=market.taker_fee,
         is_acceptable=is_within_limit,
     )
-    return taker if traded is None else filled(taker, taker.remaining, traded.notional)
+    return taker if traded is None else after_fill(taker, taker.remaining, traded.notional)
 
 
 def _vault_size(ledger: Ledger, market: PerpMarket) -> int:

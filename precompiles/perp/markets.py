@@ -25,7 +25,7 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket
 from precompiles.ledger.record import grow, shrink
-from precompiles.perp.clock import touch
+from precompiles.perp.accrual import accrue
 from precompiles.perp.events import BackstopSet, CollateralSet, MarketChanged, MarketListed
 from precompiles.types import (
     FEE_DENOMINATOR,
@@ -46,11 +46,12 @@ MAX_TIERS = 20
 MAX_SECONDS = 2**32 - 1
 
 
-def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None:
+def set_collateral(execution: Execution, token: Address) -> None:
     """Choose the token of all margin, once; only the exchange's owner may.
 
     Raises NotExchangeOwner, CollateralAlreadySet, or InvalidMarket for what is no ERC-20.
     """
+    ledger = execution.ledger
     execution.require_owner()
     settings = ledger.perp.settings
     if settings.collateral != ZERO_ADDRESS:
@@ -61,15 +62,15 @@ def set_collateral(ledger: Ledger, execution: Execution, token: Address) -> None
     execution.events.append(CollateralSet(token))
 
 
-def set_backstop(ledger: Ledger, execution: Execution, account: Address) -> None:
+def set_backstop(execution: Execution, account: Address) -> None:
     """Choose who takes over positions that the book does not; the zero address for nobody."""
+    ledger = execution.ledger
     execution.require_owner()
     ledger.perp.settings = replace(ledger.perp.settings, backstop=account)
     execution.events.append(BackstopSet(account))
 
 
 def list_market(
-    ledger: Ledger,
     execution: Execution,
     asset: Address,
     base_unit: int,
@@ -82,6 +83,7 @@ def list_market(
 
     Raises NotExchangeOwner, CollateralNotSet, MarketExists, or InvalidMarket naming the field.
     """
+    ledger = execution.ledger
     execution.require_owner()
     require_collateral(ledger)
     if ledger.perp.markets.get(asset):
@@ -115,18 +117,17 @@ def list_market(
     execution.events.append(MarketListed(asset, base_unit, tick, lot, max_leverage, feeder))
 
 
-def change_market(
-    ledger: Ledger, execution: Execution, asset: Address, what: str, **rules: Any
-) -> None:
+def change_market(execution: Execution, asset: Address, what: str, **rules: Any) -> None:
     """Change some rules of a market; only the exchange's owner may.
 
     `what` is the method of the interface that did, for the log. Raises NotExchangeOwner,
     UnknownMarket, or InvalidMarket naming the field.
     """
+    ledger = execution.ledger
     execution.require_owner()
     market = require_market(ledger, asset)
     # What was sampled until now followed the old rules.
-    touch(ledger, execution, market)
+    accrue(execution, market)
     market = replace(market, **rules)
     _check_market(market)
     ledger.perp.markets.put(asset, market)

@@ -7,22 +7,20 @@ from msgspec.structs import replace
 from precompiles.engine.mark import BASIS_PERIOD, BOOK_PERIOD, FIXED
 from precompiles.errors import AmountTooLarge, NoOraclePrice, NotFeeder, PriceZero, StalePrice
 from precompiles.execution import Execution
-from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices
-from precompiles.perp.clock import marked, touch
+from precompiles.perp.accrual import accrue, mark_price_of
 from precompiles.perp.events import OraclePriceSet
 from precompiles.perp.markets import require_market
 from precompiles.types import MAX_PERP_VALUE, Address
 
 
-def set_price(
-    ledger: Ledger, execution: Execution, asset: Address, oracle: int, external: int
-) -> int:
+def set_price(execution: Execution, asset: Address, oracle: int, external: int) -> int:
     """Take the feeder's price, and what the asset costs on other perpetual markets (0: unknown).
 
     Returns the mark price that follows, from the book as it is now. Raises UnknownMarket,
     NotFeeder, PriceZero or AmountTooLarge.
     """
+    ledger = execution.ledger
     market = require_market(ledger, asset)
     if execution.caller != market.feeder:
         raise NotFeeder(asset, execution.caller, market.feeder)
@@ -31,11 +29,11 @@ def set_price(
     for price in (oracle, external):
         if price > MAX_PERP_VALUE:
             raise AmountTooLarge(price, MAX_PERP_VALUE)
-    prices = touch(ledger, execution, market)
+    prices = accrue(execution, market)
     if prices.oracle == 0:
         prices = _begun(prices, oracle)
     prices = replace(prices, oracle=oracle, oracle_time=execution.now, external=external)
-    prices = replace(prices, mark=marked(market, prices, ledger.perp.book(asset)))
+    prices = replace(prices, mark=mark_price_of(market, prices, ledger.perp.book(asset)))
     ledger.perp.prices.put(asset, prices)
     execution.events.append(OraclePriceSet(asset, oracle, prices.mark))
     return prices.mark

@@ -12,7 +12,7 @@ from precompiles.ledger.perp.records import PerpOrder, Trigger
 from precompiles.ledger.perp.tables import PerpTables
 from precompiles.orders.events import OrderClosed
 from precompiles.orders.lifecycle import OrderLifecycle
-from precompiles.perp.clock import touch
+from precompiles.perp.accrual import accrue
 from precompiles.types import CloseReason, OrderKind, OrderStatus, TimeInForce
 
 
@@ -29,7 +29,7 @@ class PerpOrders(OrderLifecycle[PerpOrder]):
         return ledger.perp.triggers.get(order_id) or ledger.perp.orders.rows[order_id]
 
     def before_cancel(self, execution: Execution, order: PerpOrder) -> None:
-        touch(execution.ledger, execution, execution.ledger.perp.markets.rows[order.asset])
+        accrue(execution, execution.ledger.perp.markets.rows[order.asset])
 
     def cancel(self, execution: Execution, order_id: int) -> None:
         trigger = execution.ledger.perp.triggers.get(order_id)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from precompiles.engine.amounts import quote_amount
 from precompiles.engine.margin import initial_margin, notional_up
-from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.errors import (
     BelowMinimumNotional,
     CannotFillCompletely,
@@ -27,15 +27,15 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
 from precompiles.orders.events import OrderClosed
-from precompiles.perp.accounts import charged_health, require_fresh_account
-from precompiles.perp.affording import Standing, missing_margin, standing
-from precompiles.perp.clock import touch
+from precompiles.perp.accrual import accrue
 from precompiles.perp.events import OrderPlaced
-from precompiles.perp.filling import take
+from precompiles.perp.fills import match_order
+from precompiles.perp.health import charged_health, require_fresh_account
+from precompiles.perp.margin_check import MarginSnapshot, margin_before, margin_excess
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_fresh, require_price
 from precompiles.perp.orders import perp_orders
-from precompiles.perp.positions import net, preference, reducible
+from precompiles.perp.positions import apply_to_netting_position, leverage_setting, reducible_size
 from precompiles.types import (
     FEE_DENOMINATOR,
     TIMES_IN_FORCE,
@@ -61,7 +61,6 @@ class OrderRequest(NamedTuple):
 
 
 def place(
-    ledger: Ledger,
     execution: Execution,
     request: OrderRequest,
     *,
@@ -75,31 +74,31 @@ def place(
     makers; what would go on after them expires. Raises the typed error of whichever rule it
     breaks.
     """
-    market = require_market(ledger, request.asset)
+    market = require_market(execution.ledger, request.asset)
     _check_form(execution, market, request)
-    prices = touch(ledger, execution, market)
-    _check_rules(ledger, execution, market, prices, request)
-    order = new_order(ledger, execution, request, order_id=order_id, kind=kind)
+    prices = accrue(execution, market)
+    _check_rules(execution, market, prices, request)
+    order = new_order(execution, request, order_id=order_id, kind=kind)
     execution.events.append(OrderPlaced.of(order))
-    before = standing(ledger, execution, market, order.owner)
-    taken = take(
-        ledger,
+    before = margin_before(execution, market, order.owner)
+    taken = match_order(
         execution,
         market,
         order,
-        lambda delta, notional: net(ledger, execution, market, order.owner, delta, notional),
+        lambda delta, notional: apply_to_netting_position(
+            execution, market, order.owner, delta, notional
+        ),
         most_makers=most_makers,
     )
     order = taken.order
     if order.filled:
-        _check_taker(ledger, execution, market, before, has_grown=taken.has_grown)
+        _check_taker(execution, market, before, has_grown=taken.has_grown)
     if order.time_in_force == TimeInForce.FOK and order.filled < request.amount:
         raise CannotFillCompletely(request.amount, order.filled)
-    return _settle_remainder(ledger, execution, market, order)
+    return _settle_remainder(execution, market, order)
 
 
 def new_order(
-    ledger: Ledger,
     execution: Execution,
     request: OrderRequest,
     *,
@@ -108,7 +107,7 @@ def new_order(
 ) -> PerpOrder:
     """The caller's order as it was asked for, not yet in its table."""
     return PerpOrder(
-        id=ledger.next_order_id() if order_id is None else order_id,
+        id=execution.ledger.next_order_id() if order_id is None else order_id,
         owner=execution.caller,
         asset=request.asset,
         is_buy=request.is_buy,
@@ -143,13 +142,13 @@ def _check_form(execution: Execution, market: PerpMarket, request: OrderRequest)
 
 
 def _check_rules(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     prices: PerpPrices,
     request: OrderRequest,
 ) -> None:
     """What depends on the market and the position; reducing needs no fresh price."""
+    ledger = execution.ledger
     if request.reduce_only:
         require_price(market, prices)
     else:
@@ -157,13 +156,13 @@ def _check_rules(
         require_fresh_account(ledger, execution.caller, execution.now)
     if market.price_band:
         scaled = prices.mark * (FEE_DENOMINATOR - market.price_band)
-        low = divide_up(scaled, FEE_DENOMINATOR)
+        low = ceil_divide(scaled, FEE_DENOMINATOR)
         scaled = prices.mark * (FEE_DENOMINATOR + market.price_band)
-        high = divide_down(scaled, FEE_DENOMINATOR)
+        high = floor_divide(scaled, FEE_DENOMINATOR)
         if not low <= request.price <= high:
             raise PriceOutOfBand(request.price, low, high)
     if request.reduce_only:
-        closing = reducible(ledger, execution.caller, market.asset, is_buy=request.is_buy)
+        closing = reducible_size(ledger, execution.caller, market.asset, is_buy=request.is_buy)
         if request.amount > closing:
             position = ledger.perp.netting_position(execution.caller, market.asset)
             raise WouldNotReduce(position.size if position else 0, request.amount)
@@ -180,49 +179,46 @@ def _check_rules(
 
 
 def _check_taker(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
-    before: Standing,
+    before: MarginSnapshot,
     *,
     has_grown: bool,
 ) -> None:
     """After an order's fills: limits and margin of who placed it."""
     if has_grown:
-        check_open_interest(ledger, market)
+        check_open_interest(execution.ledger, market)
     user = execution.caller
-    missing = missing_margin(ledger, execution, market, user, before, has_grown=has_grown)
+    missing = margin_excess(execution, market, user, before, has_grown=has_grown)
     if missing < 0:
         raise InsufficientMargin(missing, 0)
 
 
-def _settle_remainder(
-    ledger: Ledger, execution: Execution, market: PerpMarket, order: PerpOrder
-) -> PerpOrder:
+def _settle_remainder(execution: Execution, market: PerpMarket, order: PerpOrder) -> PerpOrder:
     """Rest what did not fill, if it could be afforded now, or let it expire."""
+    ledger = execution.ledger
     crosses = ledger.perp.book(market.asset).side(is_buy=not order.is_buy).crosses(order.price)
     if order.is_active and (order.time_in_force == TimeInForce.IOC or crosses):
         order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
     if order.is_active and not order.reduce_only:
-        _check_resting(ledger, execution, market, order)
+        _check_resting(execution, market, order)
     ledger.perp.orders.put(order.id, order)
     if order.status == OrderStatus.EXPIRED:
         execution.events.append(OrderClosed.of(order))
     return order
 
 
-def _check_resting(
-    ledger: Ledger, execution: Execution, market: PerpMarket, order: PerpOrder
-) -> None:
+def _check_resting(execution: Execution, market: PerpMarket, order: PerpOrder) -> None:
     """What would open a position must be affordable now; nothing is set aside for it."""
-    closing = reducible(ledger, order.owner, market.asset, is_buy=order.is_buy)
+    ledger = execution.ledger
+    closing = reducible_size(ledger, order.owner, market.asset, is_buy=order.is_buy)
     opening = max(0, order.remaining - closing)
     if opening == 0:
         return
     position = ledger.perp.netting_position(order.owner, market.asset)
-    chosen = position or preference(ledger, order.owner, market)
+    chosen = position or leverage_setting(ledger, order.owner, market)
     notional = notional_up(opening, order.price, market.base_unit)
     needed = initial_margin(notional, chosen.leverage)
-    available = charged_health(ledger, execution, order.owner).available
+    available = charged_health(execution, order.owner).available
     if available < needed:
         raise InsufficientMargin(available, needed)

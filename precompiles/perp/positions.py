@@ -14,29 +14,28 @@ from precompiles.errors import PositionBankrupt
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage, PerpMarket, PerpPrices, Position
-from precompiles.perp.accounts import funding_due
-from precompiles.perp.clock import prices_at
+from precompiles.perp.accrual import prices_at
 from precompiles.perp.events import PositionChanged
+from precompiles.perp.health import funding_due
 from precompiles.perp.insurance import cover, pay_in
 from precompiles.types import Address, PositionKind, PositionStatus
 
 DEFAULT_LEVERAGE = 10
 
 
-def preference(ledger: Ledger, user: Address, market: PerpMarket) -> Leverage:
+def leverage_setting(ledger: Ledger, user: Address, market: PerpMarket) -> Leverage:
     """How an account wants to trade a market: cross at 10, or the most allowed, by default."""
     chosen = ledger.perp.leverages.get(market.asset + user)
     return chosen or Leverage(min(DEFAULT_LEVERAGE, market.max_leverage), is_cross=True)
 
 
-def reducible(ledger: Ledger, user: Address, asset: Address, *, is_buy: bool) -> int:
+def reducible_size(ledger: Ledger, user: Address, asset: Address, *, is_buy: bool) -> int:
     """How much of an account's netting position an order of that side would close."""
     position = ledger.perp.netting_position(user, asset)
     return 0 if position is None or position.is_long == is_buy else abs(position.size)
 
 
-def net(
-    ledger: Ledger,
+def apply_to_netting_position(
     execution: Execution,
     market: PerpMarket,
     user: Address,
@@ -48,21 +47,20 @@ def net(
     A fill past zero ends the position and opens another. Returns whether it has grown: whether
     more is at stake on the side of the fill than before.
     """
-    position = ledger.perp.netting_position(user, market.asset)
+    position = execution.ledger.perp.netting_position(user, market.asset)
     if position is None or (position.size > 0) == (delta > 0):
-        _grow(ledger, execution, market, user, position, delta, notional)
+        _grow(execution, market, user, position, delta, notional)
         return True
     change = apply_fill(Exposure(position.size, position.entry_notional), delta, notional)
-    reduce(ledger, execution, market, position, change.closed_size, change.closed_notional)
+    reduce(execution, market, position, change.closed_size, change.closed_notional)
     rest = abs(delta) - change.closed_size
     if rest:
         opened = rest if delta > 0 else -rest
-        _grow(ledger, execution, market, user, None, opened, change.opened_notional)
+        _grow(execution, market, user, None, opened, change.opened_notional)
     return rest > 0
 
 
 def reduce(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     position: Position,
@@ -80,6 +78,7 @@ def reduce(
     everything it has. Where that does not cover the loss, a forced close leaves it to the
     insurance, and any other raises PositionBankrupt.
     """
+    ledger = execution.ledger
     position, funding = _settle_funding(ledger, market, position)
     delta = -amount if position.is_long else amount
     change = apply_fill(Exposure(position.size, position.entry_notional), delta, notional)
@@ -94,14 +93,13 @@ def reduce(
         if is_last and cash < 0:
             if not is_forced:
                 raise PositionBankrupt(position.id, cash)
-            cover(ledger, execution, -cash)
+            cover(execution, -cash)
             cash = 0
         paid_out = cash if is_last else 0 if keeps_margin else _paid_out(position, change)
         ledger.perp.change_cash(position.owner, paid_out)
         cash -= paid_out
     _change_open_interest(ledger, market, position.size, change.exposure.size)
     _put(
-        ledger,
         execution,
         replace(
             position,
@@ -119,7 +117,6 @@ def reduce(
 
 
 def open_standalone(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     size: int,
@@ -127,27 +124,27 @@ def open_standalone(
     leverage: int,
 ) -> Position:
     """Make a position of its own for the caller, backed by `notional / leverage`, rounded up."""
+    ledger = execution.ledger
     margin = initial_margin(notional, leverage)
     ledger.perp.change_cash(execution.caller, -margin)
     flow = -notional if size > 0 else notional
-    position = _new(ledger, execution, market, execution.caller, PositionKind.STANDALONE, leverage)
+    position = _new(execution, market, execution.caller, PositionKind.STANDALONE, leverage)
     position = replace(position, size=size, entry_notional=notional, cash=margin + flow)
     _change_open_interest(ledger, market, 0, size)
-    return _put(ledger, execution, position, 0, 0)
+    return _put(execution, position, 0, 0)
 
 
-def take_over(
-    ledger: Ledger, execution: Execution, market: PerpMarket, position: Position, to: Address
+def transfer_position(
+    execution: Execution, market: PerpMarket, position: Position, to: Address
 ) -> None:
     """Move a position to another account at its value at the oracle's price.
 
     The old owner closes at the value, the new one opens at it: each with the rules of its kind.
     """
-    prices = ledger.perp.prices.rows[market.asset]
+    prices = execution.ledger.perp.prices.rows[market.asset]
     notional = abs(position.size * prices.oracle) // market.base_unit
     amount, size = abs(position.size), position.size
     reduce(
-        ledger,
         execution,
         market,
         position,
@@ -156,16 +153,17 @@ def take_over(
         ended_as=PositionStatus.LIQUIDATED,
         is_forced=True,
     )
-    net(ledger, execution, market, to, size, notional)
+    apply_to_netting_position(execution, market, to, size, notional)
 
 
-def sweep(ledger: Ledger, execution: Execution, market: PerpMarket) -> None:
+def sweep_funding_dust(execution: Execution, market: PerpMarket) -> None:
     """Once a market has no positions, what payers of funding rounded up goes to the insurance."""
+    ledger = execution.ledger
     prices = ledger.perp.prices.rows[market.asset]
     if prices.funding_pool and not ledger.perp.open_positions.by_market.ids.get(market.asset):
         assert prices.funding_pool > 0, "payers round up, receivers down"
         ledger.perp.prices.put(market.asset, replace(prices, funding_pool=0))
-        pay_in(ledger, execution, prices.funding_pool)
+        pay_in(execution, prices.funding_pool)
 
 
 def _settle_funding(ledger: Ledger, market: PerpMarket, position: Position) -> tuple[Position, int]:
@@ -185,7 +183,6 @@ def _settle_funding(ledger: Ledger, market: PerpMarket, position: Position) -> t
 
 
 def _grow(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     user: Address,
@@ -194,10 +191,11 @@ def _grow(
     notional: int,
 ) -> None:
     """Add to a netting position, or open one."""
+    ledger = execution.ledger
     if position is None:
-        wanted = preference(ledger, user, market)
+        wanted = leverage_setting(ledger, user, market)
         kind = PositionKind.CROSS if wanted.is_cross else PositionKind.ISOLATED
-        position, funding = _new(ledger, execution, market, user, kind, wanted.leverage), 0
+        position, funding = _new(execution, market, user, kind, wanted.leverage), 0
     else:
         position, funding = _settle_funding(ledger, market, position)
     flow = -notional if delta > 0 else notional
@@ -215,11 +213,10 @@ def _grow(
         entry_notional=position.entry_notional + notional,
         cash=cash,
     )
-    _put(ledger, execution, grown, 0, funding)
+    _put(execution, grown, 0, funding)
 
 
 def _new(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     user: Address,
@@ -227,6 +224,7 @@ def _new(
     leverage: int,
 ) -> Position:
     """A position without a size, not yet in its table."""
+    ledger = execution.ledger
     prices: PerpPrices = prices_at(ledger, market, execution.now)
     return Position(
         id=ledger.next_position_id(),
@@ -260,10 +258,8 @@ def _change_open_interest(ledger: Ledger, market: PerpMarket, before: int, after
         ledger.perp.prices.put(market.asset, replace(prices, open_interest=total))
 
 
-def _put(
-    ledger: Ledger, execution: Execution, position: Position, realized_pnl: int, funding: int
-) -> Position:
-    ledger.perp.positions.put(position.id, position)
+def _put(execution: Execution, position: Position, realized_pnl: int, funding: int) -> Position:
+    execution.ledger.perp.positions.put(position.id, position)
     execution.events.append(
         PositionChanged(
             position.id,

@@ -6,17 +6,16 @@ from typing import NamedTuple
 
 from precompiles.errors import ContractError, InvalidTrigger
 from precompiles.execution import Execution
-from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, Trigger
-from precompiles.perp.clock import touch
+from precompiles.perp.accrual import accrue
 from precompiles.perp.events import TriggerFired, TriggerPlaced
-from precompiles.perp.filling import MOST_MAKERS
-from precompiles.perp.market_orders import slipped
+from precompiles.perp.fills import MOST_MAKERS
+from precompiles.perp.market_orders import slippage_limit
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_price
 from precompiles.perp.orders import end_trigger, perp_orders
 from precompiles.perp.placing import OrderRequest, place
-from precompiles.perp.positions import reducible
+from precompiles.perp.positions import reducible_size
 from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, TimeInForce
 
 
@@ -34,7 +33,7 @@ class TriggerRequest(NamedTuple):
     client_order_id: int
 
 
-def place_trigger(ledger: Ledger, execution: Execution, request: TriggerRequest) -> Trigger:
+def place_trigger(execution: Execution, request: TriggerRequest) -> Trigger:
     """Keep an order back until both mark and oracle price have reached its trigger price.
 
     A stop buys at a price at or above it and sells at or below; a take-profit the other way
@@ -42,13 +41,14 @@ def place_trigger(ledger: Ledger, execution: Execution, request: TriggerRequest)
     NoOraclePrice, InvalidTrigger for one that would fire at once, ClientOrderIdInUse, or what is
     wrong with size and prices.
     """
+    ledger = execution.ledger
     market = require_market(ledger, request.asset)
     check_amount(market, request.amount)
     check_price(market, request.trigger_price)
     if request.limit_price:
         check_price(market, request.limit_price)
     perp_orders.check_client_order_id(execution, request.client_order_id)
-    prices = touch(ledger, execution, market)
+    prices = accrue(execution, market)
     require_price(market, prices)
     trigger = Trigger(
         id=ledger.next_order_id(),
@@ -70,18 +70,19 @@ def place_trigger(ledger: Ledger, execution: Execution, request: TriggerRequest)
     return trigger
 
 
-def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
+def fire(execution: Execution, trigger: Trigger) -> None:
     """Turn a due trigger into an order of its owner's.
 
     One that may only reduce is cut to the position, or cancelled when there is none; one that
     is refused ends rejected.
     """
+    ledger = execution.ledger
     market = ledger.perp.markets.rows[trigger.asset]
-    mark_price = touch(ledger, execution, market).mark
+    mark_price = accrue(execution, market).mark
     execution.events.append(TriggerFired(trigger.id, mark_price))
     amount = trigger.amount
     if trigger.reduce_only:
-        closing = reducible(ledger, trigger.owner, trigger.asset, is_buy=trigger.is_buy)
+        closing = reducible_size(ledger, trigger.owner, trigger.asset, is_buy=trigger.is_buy)
         amount = min(amount, closing)
         if amount == 0:
             status, reason = OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY
@@ -101,7 +102,6 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
     acting = execution.acting_for(trigger.owner)
     try:
         place(
-            ledger,
             acting,
             request,
             order_id=trigger.id,
@@ -115,5 +115,5 @@ def fire(ledger: Ledger, execution: Execution, trigger: Trigger) -> None:
 
 def _market_price(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
     """The slippage limit on the market's grid, toward mark."""
-    price, tick = slipped(market, mark, is_buy=is_buy), market.tick
+    price, tick = slippage_limit(market, mark, is_buy=is_buy), market.tick
     return max(tick, price - price % tick) if is_buy else price + -price % tick

@@ -21,7 +21,7 @@ from precompiles.errors import (
 from precompiles.execution import Execution
 from precompiles.ledger.spot.records import Market, Order
 from precompiles.orders.events import OrderClosed, Trade
-from precompiles.orders.lifecycle import filled
+from precompiles.orders.lifecycle import after_fill
 from precompiles.spot.events import OrderPlaced, OrderReplaced
 from precompiles.spot.markets import check_grid, check_size, require_market
 from precompiles.spot.orders import (
@@ -152,8 +152,8 @@ def _trade(execution: Execution, market: Market, taker: Order, fill: Fill[Order]
     maker, amount = fill.maker, fill.amount
     ledger = execution.ledger
     settlement = settle(ledger, market, maker, taker.owner, amount)
-    ledger.spot.orders.put(maker.id, filled(maker, amount, settlement.quote_amount))
-    taker = filled(taker, amount, settlement.quote_amount)
+    ledger.spot.orders.put(maker.id, after_fill(maker, amount, settlement.quote_amount))
+    taker = after_fill(taker, amount, settlement.quote_amount)
     execution.emit(
         Trade(
             market=market.asset,

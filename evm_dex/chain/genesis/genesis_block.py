@@ -79,26 +79,24 @@ def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
 
 
 def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: Execution) -> None:
-    markets.set_collateral(ledger, owner, perp.collateral)
-    markets.set_backstop(ledger, owner, perp.backstop)
+    markets.set_collateral(owner, perp.collateral)
+    markets.set_backstop(owner, perp.backstop)
     for market in perp.markets:
         rules = msgspec.structs.asdict(market)
         asset, price, feeder = rules.pop("asset"), rules.pop("price"), rules["feeder"]
         del rules["symbol"]
         tiers = markets.stored_tiers(rules.pop("tiers"))
         most = tiers[0][1]
-        markets.list_market(
-            ledger, owner, asset, market.base_unit, market.tick, market.lot, most, feeder
-        )
-        markets.change_market(ledger, owner, asset, "genesis", tiers=tiers, **rules)
+        markets.list_market(owner, asset, market.base_unit, market.tick, market.lot, most, feeder)
+        markets.change_market(owner, asset, "genesis", tiers=tiers, **rules)
         if price:
-            oracle.set_price(ledger, owner.acting_for(feeder), asset, price, 0)
+            oracle.set_price(owner.acting_for(feeder), asset, price, 0)
     for user, amount in perp.deposits:
-        collateral.credit(ledger, owner, user, amount)
+        collateral.credit(owner, user, amount)
     if perp.insurance:
-        collateral.credit(ledger, owner, owner.caller, perp.insurance)
+        collateral.credit(owner, owner.caller, perp.insurance)
         ledger.perp.change_cash(owner.caller, -perp.insurance)
-        insurance.pay_in(ledger, owner, perp.insurance)
+        insurance.pay_in(owner, perp.insurance)
 
 
 def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) -> None:

@@ -90,7 +90,7 @@ class BalanceCheats:
         def change(state: State, ledger: Ledger) -> None:
             back(state)
             execution = Execution(ledger, account, head.block_number + 1, head.timestamp)
-            collateral.credit(ledger, execution, account, amount)
+            collateral.credit(execution, account, amount)
 
         return self._chain.write_rows(change)
 

@@ -130,7 +130,7 @@ class TriggerIndex:
         return self.falling, -trigger.trigger_price
 
 
-def unit_key(position: Position) -> bytes:
+def margin_group_key(position: Position) -> bytes:
     """Key of a position's margin group: its account's cross positions, or itself alone."""
     return position.id.to_bytes(8, "big") if position.has_own_cash else position.owner
 

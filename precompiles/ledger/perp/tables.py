@@ -7,7 +7,7 @@ from typing import Any
 from precompiles.engine.book import OrderBook
 from precompiles.engine.journal import Journal
 from precompiles.ledger.live_orders import LiveOrders
-from precompiles.ledger.perp.indexes import PositionIndex, TriggerIndex, Watchlist, unit_key
+from precompiles.ledger.perp.indexes import PositionIndex, TriggerIndex, Watchlist, margin_group_key
 from precompiles.ledger.perp.records import (
     Leverage,
     PerpAccount,
@@ -66,7 +66,7 @@ class PerpTables:
         self.open_positions = PositionIndex()
         self.waiting_triggers = TriggerIndex()
         self.watchlist = Watchlist()
-        self.moved_on: dict[bytes, PerpPrices] = {}
+        self.projected_prices: dict[bytes, PerpPrices] = {}
         """By market: prices projected to a later time, until a row they depend on changes."""
         self.orders.index = self.live.changed
         self.triggers.index = self._index_trigger
@@ -129,7 +129,7 @@ class PerpTables:
         self.open_positions.changed(position_id, before, after)
         row = after or before
         if row is not None:  # An ended row is not in memory when a view goes back beyond it.
-            self.watchlist.touch(unit_key(row))
+            self.watchlist.touch(margin_group_key(row))
 
     def _account_changed(
         self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
@@ -140,14 +140,14 @@ class PerpTables:
         self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None
     ) -> None:
         """Touch all positions after funding; a price alone is what alarms are for."""
-        self.moved_on.pop(asset, None)
+        self.projected_prices.pop(asset, None)
         if before and after and before.funding_index != after.funding_index:
             self._touch_all(asset)
 
     def _market_changed(
         self, asset: bytes, _before: PerpMarket | None, _after: PerpMarket | None
     ) -> None:
-        self.moved_on.pop(asset, None)
+        self.projected_prices.pop(asset, None)
         self._touch_all(asset)
 
     def _order_changed(
@@ -156,11 +156,11 @@ class PerpTables:
         """Drop projected prices, since mark price and funding follow the book."""
         row = after or before
         if row is not None:  # An ended row is not in memory when a view goes back beyond it.
-            self.moved_on.pop(row.asset, None)
+            self.projected_prices.pop(row.asset, None)
 
     def _touch_all(self, asset: bytes) -> None:
         for position_id in self.open_positions.by_market.of(asset):
-            self.watchlist.touch(unit_key(self.positions.rows[position_id]))
+            self.watchlist.touch(margin_group_key(self.positions.rows[position_id]))
 
     def _index_trigger(self, before: Trigger | None, after: Trigger | None) -> None:
         if before is None and after is not None:

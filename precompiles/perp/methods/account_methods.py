@@ -5,9 +5,9 @@ from __future__ import annotations
 from precompiles.abi.method import method
 from precompiles.execution import Execution
 from precompiles.perp import collateral
-from precompiles.perp.accounts import HEALTH_GAS, cross_health
+from precompiles.perp.health import HEALTH_GAS, cross_health
 from precompiles.perp.markets import require_market
-from precompiles.perp.positions import preference
+from precompiles.perp.positions import leverage_setting
 from precompiles.precompile import Precompile
 from precompiles.types import Address
 
@@ -18,19 +18,19 @@ class AccountMethods(Precompile):
     @method("deposit(uint256 amount) returns (uint256 credited)", gas=60_000)
     def deposit(self, execution: Execution, amount: int) -> int:
         """Collateral that the caller has approved."""
-        collateral.deposit(self.ledger, execution, execution.call, self.address, amount)
+        collateral.deposit(execution, execution.call, self.address, amount)
         return amount
 
     @method("withdraw(uint256 amount) returns (bool)", gas=60_000)
     def withdraw(self, execution: Execution, amount: int) -> bool:
         """Collateral that nothing needs, to the caller."""
-        collateral.withdraw(self.ledger, execution, execution.call, self.address, amount)
+        collateral.withdraw(execution, execution.call, self.address, amount)
         return True
 
     @method("fundInsurance(uint256 amount) returns (bool)", gas=20_000)
     def fund_insurance(self, execution: Execution, amount: int) -> bool:
         """A gift to the insurance fund."""
-        collateral.fund_insurance(self.ledger, execution, amount)
+        collateral.fund_insurance(execution, amount)
         return True
 
     @method(
@@ -41,7 +41,7 @@ class AccountMethods(Precompile):
         self, execution: Execution, market: Address, leverage: int, is_cross: bool
     ) -> bool:
         """For the caller's orders in a market."""
-        collateral.set_leverage(self.ledger, execution, market, leverage, is_cross=is_cross)
+        collateral.set_leverage(execution, market, leverage, is_cross=is_cross)
         return True
 
     @method(
@@ -52,7 +52,7 @@ class AccountMethods(Precompile):
         self, execution: Execution, user: Address, market: Address
     ) -> tuple[int, bool]:
         """What the user chose, or the default."""
-        chosen = preference(self.ledger, user, require_market(self.ledger, market))
+        chosen = leverage_setting(self.ledger, user, require_market(self.ledger, market))
         return chosen.leverage, chosen.is_cross
 
     @method(

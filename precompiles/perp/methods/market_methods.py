@@ -6,7 +6,7 @@ from precompiles.abi.method import method
 from precompiles.engine.funding import FUNDING_SECONDS
 from precompiles.execution import Execution
 from precompiles.perp import markets, oracle
-from precompiles.perp.clock import prices_at
+from precompiles.perp.accrual import prices_at
 from precompiles.perp.markets import require_market, tiers_of
 from precompiles.perp.oracle import require_price
 from precompiles.precompile import MAX_PAGE, Precompile, check_limit
@@ -156,13 +156,13 @@ class MarketMethods(Precompile):
     @method("setCollateral(address token) returns (bool)", gas=_SET)
     def set_collateral(self, execution: Execution, token: Address) -> bool:
         """Once."""
-        markets.set_collateral(self.ledger, execution, token)
+        markets.set_collateral(execution, token)
         return True
 
     @method("setBackstop(address account) returns (bool)", gas=_SET)
     def set_backstop(self, execution: Execution, account: Address) -> bool:
         """Who takes over what the book does not."""
-        markets.set_backstop(self.ledger, execution, account)
+        markets.set_backstop(execution, account)
         return True
 
     @method(
@@ -181,9 +181,7 @@ class MarketMethods(Precompile):
         feeder: Address,
     ) -> bool:
         """With the usual rules."""
-        markets.list_market(
-            self.ledger, execution, market, base_unit, tick, lot, max_leverage, feeder
-        )
+        markets.list_market(execution, market, base_unit, tick, lot, max_leverage, feeder)
         return True
 
     @method(
@@ -297,8 +295,8 @@ class MarketMethods(Precompile):
     # Shared steps
 
     def _change(self, execution: Execution, market: Address, what: str, **rules: object) -> bool:
-        markets.change_market(self.ledger, execution, market, what, **rules)
+        markets.change_market(execution, market, what, **rules)
         return True
 
     def _set_price(self, execution: Execution, market: Address, price: int, external: int) -> int:
-        return oracle.set_price(self.ledger, execution, market, price, external)
+        return oracle.set_price(execution, market, price, external)

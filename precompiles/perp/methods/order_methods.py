@@ -64,7 +64,7 @@ class OrderMethods(SharedOrderMethods):
     )
     def place_trigger(self, execution: Execution, *fields: object) -> int:
         """Place a stop or a take-profit."""
-        return place_trigger(self.ledger, execution, TriggerRequest._make(fields)).id
+        return place_trigger(execution, TriggerRequest._make(fields)).id
 
     @method("cancelAllOrders(address market) returns (uint256 cancelled)", gas=CANCEL_GAS)
     def cancel_all_orders(self, execution: Execution, market: Address) -> int:
@@ -124,7 +124,7 @@ class OrderMethods(SharedOrderMethods):
 
 
 def _place(execution: Execution, request: OrderRequest) -> PerpOrder:
-    return place(execution.ledger, execution, request)
+    return place(execution, request)
 
 
 def _try_place(execution: Execution, request: OrderRequest) -> BatchResult:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from precompiles.abi.method import method
-from precompiles.engine.liquidation import liquidation_price
+from precompiles.engine.liquidation_price import liquidation_price
 from precompiles.engine.position import entry_price, unrealized_pnl
-from precompiles.engine.rounding import divide_down
+from precompiles.engine.rounding import floor_divide
 from precompiles.errors import PositionNotFound
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
-from precompiles.perp import collateral, keeping, liquidation, market_orders
-from precompiles.perp.accounts import funding_due
-from precompiles.perp.clock import prices_at
+from precompiles.perp import collateral, keeper, liquidation, market_orders
+from precompiles.perp.accrual import prices_at
 from precompiles.perp.danger import (
     is_in_danger,
     judged_position,
     judged_unit,
     standalone_threshold,
 )
+from precompiles.perp.health import funding_due
 from precompiles.perp.liquidation import LIQUIDATE_GAS
 from precompiles.perp.markets import tiers_of
 from precompiles.precompile import Precompile
@@ -36,24 +36,22 @@ class PositionMethods(Precompile):
         self, execution: Execution, market: Address, size: int, leverage: int, is_long: bool
     ) -> int:
         """A position of its own, filled at once."""
-        return market_orders.open_position(
-            self.ledger, execution, market, size, leverage, is_long=is_long
-        ).id
+        return market_orders.open_position(execution, market, size, leverage, is_long=is_long).id
 
     @method("closePosition(uint256 positionId) returns (int256 pnl)", gas=80_000)
     def close_position(self, execution: Execution, position_id: int) -> int:
         """All of it, at once."""
-        return market_orders.close_position(self.ledger, execution, position_id)
+        return market_orders.close_position(execution, position_id)
 
     @method("liquidate(uint256 positionId) returns (uint256 liquidationPrice)", gas=LIQUIDATE_GAS)
     def liquidate(self, execution: Execution, position_id: int) -> int:
         """Anyone may."""
-        return liquidation.liquidate(self.ledger, execution, position_id)
+        return liquidation.liquidate(execution, position_id)
 
     @method("keep(uint256 limit) returns (uint256 done)", gas=20_000)
     def keep(self, execution: Execution, limit: int) -> int:
         """Fire due triggers and liquidate what can be."""
-        return keeping.keep(self.ledger, execution, limit)
+        return keeper.run_keeper(execution, limit)
 
     @method(
         "addMargin(uint256 positionId,uint256 amount) returns (bool)",
@@ -61,7 +59,7 @@ class PositionMethods(Precompile):
     )
     def add_margin(self, execution: Execution, position_id: int, amount: int) -> bool:
         """To an isolated position."""
-        collateral.add_margin(self.ledger, execution, position_id, amount)
+        collateral.add_margin(execution, position_id, amount)
         return True
 
     @method(
@@ -70,7 +68,7 @@ class PositionMethods(Precompile):
     )
     def remove_margin(self, execution: Execution, position_id: int, amount: int) -> bool:
         """From an isolated position."""
-        collateral.remove_margin(self.ledger, execution, position_id, amount)
+        collateral.remove_margin(execution, position_id, amount)
         return True
 
     @method(
@@ -104,7 +102,7 @@ class PositionMethods(Precompile):
         if not position.is_open:
             return 0, 0, 0
         market, prices = self._market(position, execution.now)
-        value = divide_down(abs(position.size) * prices.mark, market.base_unit)
+        value = floor_divide(abs(position.size) * prices.mark, market.base_unit)
         gain = unrealized_pnl(position.size, position.entry_notional, prices.mark, market.base_unit)
         return value, gain, self._liquidation_price(position, execution.now)
 
@@ -169,8 +167,8 @@ class PositionMethods(Precompile):
         if position.kind == PositionKind.STANDALONE:
             return standalone_threshold(market, position)
         health = judged_unit(self.ledger, position, now)
-        spare = health.equity - health.maintenance
+        maintenance_excess = health.equity - health.maintenance
         price = liquidation_price(
-            position.size, prices.oracle, spare, tiers_of(market), market.base_unit
+            position.size, prices.oracle, maintenance_excess, tiers_of(market), market.base_unit
         )
         return price or 0

@@ -58,7 +58,7 @@ def trading_ledger() -> Ledger:
     ledger = new_ledger()
     for user in (ALICE, BOB):
         ledger.core.put_user(user, CoreUser(True, False))
-        collateral.credit(ledger, execution(ledger), user, 100_000 * USD)
+        collateral.credit(execution(ledger), user, 100_000 * USD)
         funds.credit(execution(ledger), user, HYPE_SYSTEM, 10**10)
         ledger.perp.leverages.put(perp_address(BTC) + user, Leverage(20, True))
     orders = (
@@ -69,7 +69,7 @@ def trading_ledger() -> Ledger:
     )
     for user, size, price, is_buy in orders:
         request = placing.OrderRequest(perp_address(BTC), size, price * USD, is_buy)
-        placing.place(ledger, execution(ledger, user), request)
+        placing.place(execution(ledger, user), request)
     ask = spot_placing.OrderRequest(
         HYPE_SYSTEM, 10**9, 83_200 * 10**5, is_buy=False, time_in_force=TimeInForce.GTC
     )

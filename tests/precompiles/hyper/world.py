@@ -93,7 +93,7 @@ class Scene:
             self.give(user, USDC, 100_000 * 10**8)
             self.give(user, HYPE, 1_000 * 10**8)
             self.give(user, PURR, 10_000 * 10**5)
-            collateral.credit(self.ledger, execution(self.ledger), user, 100_000 * USD)
+            collateral.credit(execution(self.ledger), user, 100_000 * USD)
         for token in (USDC, PURR, HYPE):
             self.give(token_address(SETTINGS, token), token, 10**15)
         self.ledger.core.put_last_price(107, 83_191 * 10**5)

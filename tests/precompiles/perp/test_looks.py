@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from precompiles.perp.keeping import find_due
+from precompiles.perp.keeper import pending_work
 from tests.precompiles.perp.world import ALICE, BOB, DOLLAR, FEEDER, GOLD, KEEPER, OWNER, PerpWorld
 
 PRICE, LATER = 1_000, 5
@@ -80,7 +80,7 @@ def test_a_look_at_hours_that_never_come(hours: int) -> None:
     made.do(KEEPER, "keep", 1)
     made.end_block(seconds=LATER)
     made.do(KEEPER, "keep", 1)
-    assert not find_due(made.ledger, made.now + hours * HOUR, 1)
+    assert not pending_work(made.ledger, made.now + hours * HOUR, 1)
     made.end_block(seconds=LATER)
     made.do(FEEDER, "setOraclePrice", GOLD, PRICE + 48)
     assert made.do(KEEPER, "keep", 1) == (1,)

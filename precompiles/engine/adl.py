@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from precompiles.engine.rounding import divide_down
+from precompiles.engine.rounding import floor_divide
 
 RANK_SCALE = 2**64
 LAST = -1
 
 
-def rank(size: int, entry_notional: int, mark: int, base_unit: int, equity: int) -> int:
+def adl_rank(size: int, entry_notional: int, mark: int, base_unit: int, equity: int) -> int:
     """Profit times leverage, in parts of RANK_SCALE, rounded down; the highest is closed first.
 
     (mark / entry) * (notional / equity) for longs, (entry / mark) * (notional / equity) for
@@ -19,8 +19,8 @@ def rank(size: int, entry_notional: int, mark: int, base_unit: int, equity: int)
     if equity <= 0:
         return LAST
     if size < 0:
-        return divide_down(entry_notional * RANK_SCALE, equity)
+        return floor_divide(entry_notional * RANK_SCALE, equity)
     value = abs(size) * mark
-    return divide_down(
+    return floor_divide(
         value * value * RANK_SCALE, base_unit * base_unit * max(entry_notional, 1) * equity
     )

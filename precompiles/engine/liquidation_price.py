@@ -13,12 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from precompiles.engine.margin import Schedule, Tier, leverage_schedule
-from precompiles.engine.rounding import (
-    ceil_divide,
-    divide_down,
-    divide_up,
-    floor_divide,
-)
+from precompiles.engine.rounding import ceil_divide, floor_divide
 
 # Above this there is no liquidation price: 10**15 whole units of a token with 18 decimals.
 MAX_PRICE = 10**33
@@ -122,13 +117,13 @@ def leverage_bankruptcy_price(entry: int, leverage: int, is_long: bool) -> int:
     Long up, short down (Bybit's and BitMEX's isolated bankruptcy price).
     """
     if is_long:
-        return divide_up(entry * (leverage - 1), leverage)
-    return divide_down(entry * (leverage + 1), leverage)
+        return ceil_divide(entry * (leverage - 1), leverage)
+    return floor_divide(entry * (leverage + 1), leverage)
 
 
 def threshold_bps(leverage: int, threshold: int = LIQUIDATION_THRESHOLD) -> int:
     """The adverse move in basis points that uses up `threshold` % of the margin, rounded down."""
-    return divide_down(threshold * 100, leverage)
+    return floor_divide(threshold * 100, leverage)
 
 
 def threshold_price(
@@ -136,7 +131,7 @@ def threshold_price(
 ) -> int:
     """`entry` moved against the position by `threshold_bps`, rounded down for both sides."""
     move = threshold_bps(leverage, threshold)
-    return divide_down(entry * (BPS - move if is_long else BPS + move), BPS)
+    return floor_divide(entry * (BPS - move if is_long else BPS + move), BPS)
 
 
 def is_past_threshold(mark: int, threshold_price: int, is_long: bool) -> bool:

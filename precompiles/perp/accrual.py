@@ -31,7 +31,7 @@ from precompiles.engine.mark import (
     ema_value,
     mark_price,
 )
-from precompiles.engine.rounding import divide_down, floor_divide
+from precompiles.engine.rounding import floor_divide
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
@@ -42,7 +42,7 @@ IMPACT_LEVELS = 100
 _UNPRICED = PerpPrices(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-class Hours(NamedTuple):
+class FundingState(NamedTuple):
     """Funding over some time."""
 
     premium_sum: int
@@ -58,16 +58,17 @@ def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
         return prices
     if prices.oracle == 0:
         return replace(prices, time=now)
-    known = ledger.perp.moved_on.get(market.asset)
+    known = ledger.perp.projected_prices.get(market.asset)
     if known is not None and known.time == now:
         return known
-    moved = _moved_on(market, prices, ledger.perp.book(market.asset), now)
-    ledger.perp.moved_on[market.asset] = moved
+    moved = _project(market, prices, ledger.perp.book(market.asset), now)
+    ledger.perp.projected_prices[market.asset] = moved
     return moved
 
 
-def touch(ledger: Ledger, execution: Execution, market: PerpMarket) -> PerpPrices:
+def accrue(execution: Execution, market: PerpMarket) -> PerpPrices:
     """Bring a market up to date, which has to come before any change of it."""
+    ledger = execution.ledger
     before = ledger.perp.prices.get(market.asset) or _UNPRICED
     if execution.now <= before.time:
         return before
@@ -81,7 +82,7 @@ def touch(ledger: Ledger, execution: Execution, market: PerpMarket) -> PerpPrice
     return prices
 
 
-def marked(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
+def mark_price_of(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
     """The mark price from a book and the averages as they are.
 
     A thin book is cheap to bend, so the mark strays from the oracle's price no further than the
@@ -89,7 +90,7 @@ def marked(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -
     """
     bid, ask = book.best_prices()
     is_fresh = prices.time - prices.oracle_time <= market.max_price_age
-    furthest = divide_down(prices.oracle, 2 * market.max_leverage)
+    furthest = floor_divide(prices.oracle, 2 * market.max_leverage)
     mark = mark_price(
         prices.oracle,
         ema_value(Average(prices.basis_numerator, prices.basis_denominator)),
@@ -102,7 +103,7 @@ def marked(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -
     return max(prices.oracle - furthest, min(prices.oracle + furthest, mark))
 
 
-def _moved_on(
+def _project(
     market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder], now: int
 ) -> PerpPrices:
     hours = _fund(prices, _premium(market, prices, book), now, _fresh_until(market, prices))
@@ -129,7 +130,7 @@ def _moved_on(
         funding_index=hours.funding_index,
         last_rate=hours.last_rate,
     )
-    return replace(moved, mark=marked(market, moved, book))
+    return replace(moved, mark=mark_price_of(market, moved, book))
 
 
 def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
@@ -146,15 +147,17 @@ def _fresh_until(market: PerpMarket, prices: PerpPrices) -> int:
     return prices.oracle_time + market.max_price_age
 
 
-def _fund(prices: PerpPrices, sample: int, now: int, fresh_until: int) -> Hours:
+def _fund(prices: PerpPrices, sample: int, now: int, fresh_until: int) -> FundingState:
     """Samples and hours of (prices.time, now], at a premium that did not change while fresh."""
-    start = Hours(prices.premium_sum, prices.premium_count, prices.funding_index, prices.last_rate)
+    start = FundingState(
+        prices.premium_sum, prices.premium_count, prices.funding_index, prices.last_rate
+    )
     middle = max(prices.time, min(now, fresh_until))
     fresh = _accrue(start, prices.oracle, sample, prices.time, middle)
     return _accrue(fresh, prices.oracle, 0, middle, now)
 
 
-def _accrue(hours: Hours, oracle: int, sample: int, start: int, now: int) -> Hours:
+def _accrue(hours: FundingState, oracle: int, sample: int, start: int, now: int) -> FundingState:
     """Funding over (start, now] with one premium.
 
     The first hour has its earlier samples; those that follow are alike, so one stands for all.
@@ -174,7 +177,7 @@ def _accrue(hours: Hours, oracle: int, sample: int, start: int, now: int) -> Hou
         index += (ended - 1) * index_step(oracle, rate)
         start += (ended - 1) * FUNDING_SECONDS
     samples = _samples(start, now)
-    return Hours(total + samples * sample, count + samples, index, rate)
+    return FundingState(total + samples * sample, count + samples, index, rate)
 
 
 def _samples(start: int, end: int) -> int:

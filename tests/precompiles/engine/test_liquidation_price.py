@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from precompiles.engine.funding import RATE_SCALE
-from precompiles.engine.liquidation import (
+from precompiles.engine.liquidation_price import (
     MAX_PRICE,
     bankruptcy_price,
     is_liquidatable,

@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 )
 
 from precompiles.ledger.ledger import Ledger
-from precompiles.perp.clock import prices_at
-from precompiles.perp.keeping import Due, find_due
+from precompiles.perp.accrual import prices_at
+from precompiles.perp.keeper import PendingWork, pending_work
 from precompiles.perp.liquidation import is_liquidatable_now
 from precompiles.perp.oracle import is_fresh
 from precompiles.types import Address
@@ -43,7 +43,7 @@ from tests.precompiles.perp.world import (
 SEEDS = st.integers(0, 2**32)
 
 
-def scan(ledger: Ledger, now: int) -> Due:
+def scan(ledger: Ledger, now: int) -> PendingWork:
     """All that is due, found by looking at every trigger and every position there is."""
     perp = ledger.perp
     triggers = []
@@ -58,7 +58,7 @@ def scan(ledger: Ledger, now: int) -> Due:
         for position in perp.positions.rows.values()
         if position.is_open and is_liquidatable_now(ledger, position, now)
     ]
-    return Due(sorted(triggers), sorted(positions))
+    return PendingWork(sorted(triggers), sorted(positions))
 
 
 def twin_from_storage(world: PerpWorld) -> PerpWorld:
@@ -174,7 +174,7 @@ class Keeping(RuleBasedStateMachine):
         """Also for a later block, which leaves what is due in this one as it is."""
         ledger, now = self.world.ledger, self.world.now + ahead
         triggers, positions = scan(ledger, now)
-        assert find_due(ledger, now, limit) == (triggers[:limit], positions[:limit])
+        assert pending_work(ledger, now, limit) == (triggers[:limit], positions[:limit])
         type(self).found += len(positions)
 
     @precondition(lambda self: self.world.ledger.perp.open_positions.count())

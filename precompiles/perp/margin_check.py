@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from precompiles.execution import Execution
-from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket
-from precompiles.perp.accounts import charged_health, position_health
 from precompiles.perp.danger import judged_unit
+from precompiles.perp.health import charged_health, position_health
 from precompiles.types import Address
 
 
-class Standing(NamedTuple):
+class MarginSnapshot(NamedTuple):
     """Equity beyond maintenance margin before a trade; below zero where it is missing."""
 
     account: int
@@ -24,25 +23,29 @@ class Standing(NamedTuple):
     """Of a netting position with its own cash; 0 without one."""
 
 
-def standing(ledger: Ledger, execution: Execution, market: PerpMarket, user: Address) -> Standing:
+def margin_before(execution: Execution, market: PerpMarket, user: Address) -> MarginSnapshot:
     """How an account stands that is about to trade in a market.
 
     Only looked at where a position may get smaller: growing does not ask for it.
     """
+    ledger = execution.ledger
     position = ledger.perp.netting_position(user, market.asset)
     if position is None:
-        return Standing(0, 0)
-    account = charged_health(ledger, execution, user).spare
-    own = position_health(ledger, position, execution.now).spare if position.has_own_cash else 0
-    return Standing(account, own)
+        return MarginSnapshot(0, 0)
+    account = charged_health(execution, user).maintenance_excess
+    own = (
+        position_health(ledger, position, execution.now).maintenance_excess
+        if position.has_own_cash
+        else 0
+    )
+    return MarginSnapshot(account, own)
 
 
-def missing_margin(
-    ledger: Ledger,
+def margin_excess(
     execution: Execution,
     market: PerpMarket,
     user: Address,
-    before: Standing,
+    before: MarginSnapshot,
     *,
     has_grown: bool,
 ) -> int:
@@ -52,22 +55,22 @@ def missing_margin(
     at once. After only reducing: no debt, and no more maintenance margin missing than before, in
     both.
     """
-    health = charged_health(ledger, execution, user)
+    ledger = execution.ledger
+    health = charged_health(execution, user)
     position = ledger.perp.netting_position(user, market.asset)
     if has_grown:
         if health.available < 0 or position is None:
             return health.available
         judged = judged_unit(ledger, position, execution.now)
-        return judged.spare if judged.is_liquidatable else 0
-    missing = min(health.equity, health.spare - min(0, before.account))
+        return judged.maintenance_excess if judged.is_liquidatable else 0
+    missing = min(health.equity, health.maintenance_excess - min(0, before.account))
     if missing < 0 or position is None or not position.has_own_cash:
         return missing
     own = position_health(ledger, position, execution.now)
-    return min(own.equity, own.spare - min(0, before.position))
+    return min(own.equity, own.maintenance_excess - min(0, before.position))
 
 
 def charge_fee(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     user: Address,
@@ -79,8 +82,9 @@ def charge_fee(
 
     A fill that only reduces pays no more than the account is worth, so a fee makes no debt.
     """
+    ledger = execution.ledger
     if amount and not has_grown:
-        amount = min(amount, max(0, charged_health(ledger, execution, user).equity))
+        amount = min(amount, max(0, charged_health(execution, user).equity))
     ledger.perp.change_cash(user, -amount)
     ledger.perp.change_cash(market.fee_recipient, amount)
     return amount

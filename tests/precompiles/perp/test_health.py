@@ -8,8 +8,7 @@ import pytest
 
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Position
-from precompiles.perp import accounts
-from precompiles.perp.accounts import HEALTH_GAS, Health, cross_health, position_health
+from precompiles.perp.health import HEALTH_GAS, Health, cross_health, position_health
 from precompiles.types import Address
 from tests.precompiles.perp.world import ALICE, BOB, DOLLAR, FEEDER, OWNER, START, PerpWorld
 
@@ -40,7 +39,7 @@ def test_each_position_is_looked_at_once(world: PerpWorld, monkeypatch: pytest.M
         looks[position.owner, position.asset] += 1
         return position_health(ledger, position, now)
 
-    monkeypatch.setattr(accounts, "position_health", counted)
+    monkeypatch.setattr("precompiles.perp.health.position_health", counted)
     health = cross_health(world.ledger, ALICE, START)
     assert looks == Counter((ALICE, asset) for asset in MARKETS)
     assert health.equity == 20_000 + 50 * 20 - 50 * 10

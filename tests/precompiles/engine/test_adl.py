@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompiles.engine.deleveraging import LAST, RANK_SCALE, rank
+from precompiles.engine.adl import LAST, RANK_SCALE, adl_rank
 
 amounts = st.integers(1, 10**15)
 sizes = st.integers(-(10**12), 10**12).filter(bool)
@@ -22,7 +22,7 @@ def test_rank_is_profit_times_leverage(
     entry = Fraction(entry_notional * base_unit, abs(size))
     profit = mark / entry if size > 0 else entry / mark
     leverage = Fraction(abs(size) * mark, base_unit) / equity
-    assert rank(size, entry_notional, mark, base_unit, equity) == math.floor(
+    assert adl_rank(size, entry_notional, mark, base_unit, equity) == math.floor(
         profit * leverage * RANK_SCALE
     )
 
@@ -31,14 +31,16 @@ def test_rank_is_profit_times_leverage(
 def test_who_has_nothing_to_give_comes_last(
     size: int, entry_notional: int, mark: int, base_unit: int, debt: int, equity: int
 ) -> None:
-    assert rank(size, entry_notional, mark, base_unit, debt) == LAST
-    assert rank(size, entry_notional, mark, base_unit, equity) > LAST
+    assert adl_rank(size, entry_notional, mark, base_unit, debt) == LAST
+    assert adl_rank(size, entry_notional, mark, base_unit, equity) > LAST
 
 
 def test_more_profit_and_more_leverage_come_first() -> None:
     """Longs of 10 at a mark of 120, then shorts at a mark of 80."""
-    assert rank(10, 1_000, 120, 1, 500) > rank(10, 1_100, 120, 1, 500)
-    assert rank(10, 1_000, 120, 1, 400) > rank(10, 1_000, 120, 1, 500)
-    assert rank(-10, 1_000, 80, 1, 500) > rank(-10, 900, 80, 1, 500)
-    assert rank(-10, 1_000, 80, 1, 400) > rank(-10, 1_000, 80, 1, 500)
-    assert rank(1, 0, 80, 1, 400) == rank(1, 1, 80, 1, 400), "an entry of nothing counts as 1"
+    assert adl_rank(10, 1_000, 120, 1, 500) > adl_rank(10, 1_100, 120, 1, 500)
+    assert adl_rank(10, 1_000, 120, 1, 400) > adl_rank(10, 1_000, 120, 1, 500)
+    assert adl_rank(-10, 1_000, 80, 1, 500) > adl_rank(-10, 900, 80, 1, 500)
+    assert adl_rank(-10, 1_000, 80, 1, 400) > adl_rank(-10, 1_000, 80, 1, 500)
+    assert adl_rank(1, 0, 80, 1, 400) == adl_rank(1, 1, 80, 1, 400), (
+        "an entry of nothing counts as 1"
+    )

@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp.indexes import Alarm, unit_key
+from precompiles.ledger.perp.indexes import Alarm, margin_group_key
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
-from precompiles.perp.accounts import entry_margin, funding_due
-from precompiles.perp.clock import prices_at, touch
+from precompiles.perp.accrual import accrue, prices_at
 from precompiles.perp.danger import (
     is_in_danger,
     judged_unit,
     judged_value,
     standalone_threshold,
 )
+from precompiles.perp.health import entry_margin, funding_due
 from precompiles.perp.liquidation import LIQUIDATE_GAS, is_liquidatable_now, liquidate
 from precompiles.perp.markets import listed_markets
 from precompiles.perp.oracle import is_fresh
@@ -30,7 +30,7 @@ GAS_RESERVE = 5_000_000
 """What the costliest trigger or liquidation may need, with a hundred positions to look at."""
 
 
-class Due(NamedTuple):
+class PendingWork(NamedTuple):
     """Ids, ascending."""
 
     triggers: list[int]
@@ -40,38 +40,39 @@ class Due(NamedTuple):
         return bool(self.triggers or self.positions)
 
 
-def keep(ledger: Ledger, execution: Execution, limit: int) -> int:
+def run_keeper(execution: Execution, limit: int) -> int:
     """Fire due triggers, then liquidate what can be, up to `limit` in all; how many were done.
 
     Half of `limit` is kept for liquidations where there are any. Markets without a fresh price
     are left out, as are positions that are cooling down. What is left for want of `limit`, or of
     gas after the first, is there for the next call.
     """
+    ledger = execution.ledger
     rows = ledger.perp.open_positions.count() + len(ledger.perp.triggers.rows)
     execution.charge(LOOK_GAS * rows)
     for market in listed_markets(ledger):
-        touch(ledger, execution, market)
-    due = find_due(ledger, execution.now, limit)
+        accrue(execution, market)
+    due = pending_work(ledger, execution.now, limit)
     done = 0
     for trigger_id in due.triggers[: limit - min(len(due.positions), (limit + 1) // 2)]:
         if not _has_gas(execution, done):
             return done
-        fire(ledger, execution, ledger.perp.triggers.rows[trigger_id])
+        fire(execution, ledger.perp.triggers.rows[trigger_id])
         done += 1
     if done:  # which may have saved some and endangered others
-        due = find_due(ledger, execution.now, limit - done)
+        due = pending_work(ledger, execution.now, limit - done)
     for position_id in due.positions:
         position = ledger.perp.positions.rows[position_id]
         if not position.is_open or not is_liquidatable_now(ledger, position, execution.now):
             continue
         if not _has_gas(execution, done):
             break
-        liquidate(ledger, execution, position_id)
+        liquidate(execution, position_id)
         done += 1
     return done
 
 
-def find_due(ledger: Ledger, now: int, limit: int) -> Due:
+def pending_work(ledger: Ledger, now: int, limit: int) -> PendingWork:
     """What `keep` would do at block time `now`: up to `limit` triggers and as many positions.
 
     Looks only at what may be in danger, and stops when it has found enough.
@@ -88,7 +89,7 @@ def find_due(ledger: Ledger, now: int, limit: int) -> Due:
             units |= perp.watchlist.endangered(market.asset, prices.oracle)
         funded |= _funded_since(ledger, market, prices)
     in_danger = _first_in_danger(ledger, units | funded, funded, now, limit)
-    return Due(sorted(triggers)[:limit], in_danger)
+    return PendingWork(sorted(triggers)[:limit], in_danger)
 
 
 def _first_in_danger(
@@ -109,7 +110,7 @@ def _first_in_danger(
         if len(found) == limit:
             break
         position = ledger.perp.positions.rows[position_id]
-        unit = unit_key(position)
+        unit = margin_group_key(position)
         if unit not in in_danger:
             in_danger[unit] = is_in_danger(ledger, position, now)
             if not in_danger[unit] and unit not in funded:
@@ -134,7 +135,7 @@ def _funded_since(ledger: Ledger, market: PerpMarket, prices: PerpPrices) -> set
     if stored is None or stored.funding_index == prices.funding_index:
         return set()
     ids = ledger.perp.open_positions.by_market.of(market.asset)
-    return {unit_key(ledger.perp.positions.rows[position_id]) for position_id in ids}
+    return {margin_group_key(ledger.perp.positions.rows[position_id]) for position_id in ids}
 
 
 def _members(ledger: Ledger, unit: bytes) -> list[Position]:
@@ -156,10 +157,10 @@ def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
     the unit has to spare, less two units for rounding. What several positions have gained is not
     to spare: it counts no more once its price is stale.
     """
-    spare = judged_unit(ledger, positions[0], now).spare
+    maintenance_excess = judged_unit(ledger, positions[0], now).maintenance_excess
     if len(positions) > 1:
-        spare -= sum(_gain(ledger, position, now) for position in positions)
-    share = spare // len(positions) - 2
+        maintenance_excess -= sum(_gain(ledger, position, now) for position in positions)
+    share = maintenance_excess // len(positions) - 2
     return [_alarm(ledger, position, share, now) for position in positions]
 
 

@@ -14,11 +14,11 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder
 from precompiles.orders.events import Trade
-from precompiles.orders.lifecycle import filled
-from precompiles.perp.accounts import require_fresh_account
-from precompiles.perp.affording import charge_fee, missing_margin, standing
+from precompiles.orders.lifecycle import after_fill
+from precompiles.perp.health import require_fresh_account
+from precompiles.perp.margin_check import charge_fee, margin_before, margin_excess
 from precompiles.perp.orders import perp_orders
-from precompiles.perp.positions import net, reducible, sweep
+from precompiles.perp.positions import apply_to_netting_position, reducible_size, sweep_funding_dust
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
 
 MATCH_GAS = 40_000
@@ -33,7 +33,7 @@ ChangeTaker = Callable[[int, int], bool]
 Returns whether that has grown."""
 
 
-class Taken(NamedTuple):
+class MatchResult(NamedTuple):
     """What an order took."""
 
     order: PerpOrder
@@ -41,8 +41,7 @@ class Taken(NamedTuple):
     """Whether the taker's position grew in any fill."""
 
 
-def take(
-    ledger: Ledger,
+def match_order(
     execution: Execution,
     market: PerpMarket,
     taker: PerpOrder,
@@ -51,13 +50,14 @@ def take(
     taker_fee: int | None = None,
     prevention: SelfTradePrevention | None = None,
     most_makers: int | None = None,
-) -> Taken:
+) -> MatchResult:
     """Let an order meet the book, best and oldest first, one maker at a time.
 
     A maker that has nothing to reduce or cannot afford the fill is cancelled and the taker goes
     on. `taker_fee` and `prevention` stand for the market's; after `most_makers` it stops. The
     taker's margin is left to the caller.
     """
+    ledger = execution.ledger
     rate = market.taker_fee if taker_fee is None else taker_fee
     if prevention is None:
         prevention = market.self_trade_prevention
@@ -76,20 +76,18 @@ def take(
         if amount == 0:
             perp_orders.end(execution, met.maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
             continue
-        traded = _fill(
-            ledger, execution, market, taker, Fill(met.maker, amount), change_taker, rate
-        )
+        traded = _fill(execution, market, taker, Fill(met.maker, amount), change_taker, rate)
         if traded is None:
             reason = CloseReason.INSUFFICIENT_MARGIN
             perp_orders.end(execution, met.maker, OrderStatus.CANCELLED, reason)
             continue
         has_grown = has_grown or traded.has_grown
-        taker = filled(taker, amount, traded.notional)
-        _drop_surplus(ledger, execution, market, met.maker.id)
-    return Taken(taker, has_grown)
+        taker = after_fill(taker, amount, traded.notional)
+        _drop_surplus(execution, market, met.maker.id)
+    return MatchResult(taker, has_grown)
 
 
-class Offer(NamedTuple):
+class Quote(NamedTuple):
     """The other side of a trade: a maker's order, or a vault."""
 
     maker: Address
@@ -101,7 +99,7 @@ class Offer(NamedTuple):
     """Of the order, afterwards."""
 
 
-class Traded(NamedTuple):
+class FillResult(NamedTuple):
     """A trade that was made."""
 
     notional: int
@@ -109,17 +107,16 @@ class Traded(NamedTuple):
     """Whether the taker's position grew."""
 
 
-def trade(
-    ledger: Ledger,
+def execute_fill(
     execution: Execution,
     market: PerpMarket,
     taker: PerpOrder,
-    offer: Offer,
+    offer: Quote,
     change_taker: ChangeTaker,
     *,
     taker_fee: int,
     is_acceptable: Callable[[], bool] = lambda: True,
-) -> Traded | None:
+) -> FillResult | None:
     """Change both sides' positions, the maker's first, and take their fees.
 
     None, with nothing changed, where the maker cannot afford it or, once its side is done, it is
@@ -128,19 +125,17 @@ def trade(
     start = execution.savepoint()
     notional = quote_amount(amount=offer.amount, price=offer.price, base_unit=market.base_unit)
     bought = -offer.amount if taker.is_buy else offer.amount
-    maker_fee = _change_maker(ledger, execution, market, offer.maker, bought, notional)
+    maker_fee = _change_maker(execution, market, offer.maker, bought, notional)
     if maker_fee is None or not is_acceptable():
         execution.rollback(start)
         return None
     has_grown = change_taker(-bought, notional)
-    paid = charge_fee(
-        ledger, execution, market, taker.owner, fee(notional, taker_fee), has_grown=has_grown
-    )
+    paid = charge_fee(execution, market, taker.owner, fee(notional, taker_fee), has_grown=has_grown)
     event = Trade(
         market=market.asset,
         maker=offer.maker,
         taker=taker.owner,
-        trade_id=ledger.next_trade_id(),
+        trade_id=execution.ledger.next_trade_id(),
         maker_order_id=offer.order_id,
         taker_order_id=taker.id,
         price=offer.price,
@@ -153,12 +148,11 @@ def trade(
         taker_remaining=taker.remaining - offer.amount,
     )
     execution.events.insert(start.events, event)
-    sweep(ledger, execution, market)
-    return Traded(notional, has_grown)
+    sweep_funding_dust(execution, market)
+    return FillResult(notional, has_grown)
 
 
 def _change_maker(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     maker: Address,
@@ -169,16 +163,16 @@ def _change_maker(
 
     None where the maker cannot afford it; the caller then takes back what was done.
     """
-    before = standing(ledger, execution, market, maker)
+    before = margin_before(execution, market, maker)
     try:
-        has_grown = net(ledger, execution, market, maker, bought, notional)
+        has_grown = apply_to_netting_position(execution, market, maker, bought, notional)
         if has_grown:
-            require_fresh_account(ledger, maker, execution.now)
+            require_fresh_account(execution.ledger, maker, execution.now)
     except (PositionBankrupt, NoOraclePrice, StalePrice):
         return None
     wanted = fee(notional, market.maker_fee)
-    paid = charge_fee(ledger, execution, market, maker, wanted, has_grown=has_grown)
-    missing = missing_margin(ledger, execution, market, maker, before, has_grown=has_grown)
+    paid = charge_fee(execution, market, maker, wanted, has_grown=has_grown)
+    missing = margin_excess(execution, market, maker, before, has_grown=has_grown)
     return None if missing < 0 else paid
 
 
@@ -198,20 +192,20 @@ def _next(
 
 
 def _fill(
-    ledger: Ledger,
     execution: Execution,
     market: PerpMarket,
     taker: PerpOrder,
     fill: Fill[PerpOrder],
     change_taker: ChangeTaker,
     taker_fee: int,
-) -> Traded | None:
+) -> FillResult | None:
     """Carry out a fill; None, with nothing changed, where the maker cannot afford it."""
+    ledger = execution.ledger
     maker, amount = fill
-    offer = Offer(maker.owner, maker.id, maker.price, amount, maker.remaining - amount)
-    traded = trade(ledger, execution, market, taker, offer, change_taker, taker_fee=taker_fee)
+    offer = Quote(maker.owner, maker.id, maker.price, amount, maker.remaining - amount)
+    traded = execute_fill(execution, market, taker, offer, change_taker, taker_fee=taker_fee)
     if traded is not None:
-        ledger.perp.orders.put(maker.id, filled(maker, amount, traded.notional))
+        ledger.perp.orders.put(maker.id, after_fill(maker, amount, traded.notional))
         prices = ledger.perp.prices.rows[market.asset]
         ledger.perp.prices.put(market.asset, replace(prices, last_trade=maker.price))
     return traded
@@ -221,12 +215,13 @@ def _fillable(ledger: Ledger, market: PerpMarket, maker: PerpOrder) -> int:
     """How much of an order may fill: all of it, unless it may only reduce."""
     if not maker.reduce_only:
         return maker.remaining
-    closing = reducible(ledger, maker.owner, market.asset, is_buy=maker.is_buy)
+    closing = reducible_size(ledger, maker.owner, market.asset, is_buy=maker.is_buy)
     return min(maker.remaining, closing)
 
 
-def _drop_surplus(ledger: Ledger, execution: Execution, market: PerpMarket, order_id: int) -> None:
+def _drop_surplus(execution: Execution, market: PerpMarket, order_id: int) -> None:
     """Cancel what is left of a maker that has reduced all it could."""
+    ledger = execution.ledger
     maker = ledger.perp.orders.rows[order_id]
     if maker.is_active and _fillable(ledger, market, maker) == 0:
         perp_orders.end(execution, maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)

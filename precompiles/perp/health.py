@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from precompiles.engine.funding import funding_change
-from precompiles.engine.liquidation import is_liquidatable
+from precompiles.engine.liquidation_price import is_liquidatable
 from precompiles.engine.margin import (
     initial_margin,
     maintenance_margin,
@@ -19,11 +19,11 @@ from precompiles.engine.margin import (
     position_value,
     required_initial_margin,
 )
-from precompiles.engine.rounding import divide_down, divide_up
+from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
-from precompiles.perp.clock import prices_at
+from precompiles.perp.accrual import prices_at
 from precompiles.perp.markets import tiers_of
 from precompiles.perp.oracle import require_fresh
 from precompiles.types import Address, PositionKind
@@ -50,12 +50,12 @@ class Health(NamedTuple):
         return self.equity - self.initial
 
     @property
-    def removable(self) -> int:
+    def withdrawable(self) -> int:
         """What may be taken out (Hyperliquid's rule); negative for nothing."""
-        return self.equity - max(self.initial, divide_up(self.notional, REMAINING_SHARE))
+        return self.equity - max(self.initial, ceil_divide(self.notional, REMAINING_SHARE))
 
     @property
-    def spare(self) -> int:
+    def maintenance_excess(self) -> int:
         """What may be lost before the maintenance margin is missing."""
         return self.equity - self.maintenance
 
@@ -71,8 +71,9 @@ def cross_health(ledger: Ledger, user: Address, now: int) -> Health:
     return together(ledger.perp.cash(user), (position_health(ledger, rows[i], now) for i in ids))
 
 
-def charged_health(ledger: Ledger, execution: Execution, user: Address) -> Health:
+def charged_health(execution: Execution, user: Address) -> Health:
     """`cross_health`, paid for by the caller."""
+    ledger = execution.ledger
     execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(user)))
     return cross_health(ledger, user, execution.now)
 
@@ -91,7 +92,7 @@ def health_at(market: PerpMarket, position: Position, price: int, equity: int) -
     notional = notional_up(position.size, price, market.base_unit)
     tiers = tiers_of(market)
     if position.kind == PositionKind.STANDALONE:
-        maintenance = divide_down(entry_margin(position), STANDALONE_MAINTENANCE)
+        maintenance = floor_divide(entry_margin(position), STANDALONE_MAINTENANCE)
     else:
         maintenance = maintenance_margin(notional, tiers)
     initial = required_initial_margin(notional, position.leverage, tiers)
