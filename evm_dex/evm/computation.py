@@ -7,11 +7,11 @@ where code may be jumped to is found out once per code, not once per execution.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, cast
 
 from eth.abc import ComputationAPI
-from eth.exceptions import Halt, OutOfGas
+from eth.exceptions import FullStack, Halt, OutOfGas
 from eth.vm.code_stream import CodeStream
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.logic.invalid import InvalidOpcode
@@ -20,10 +20,11 @@ from eth.vm.opcode_values import CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, 
 from eth_hash.auto import keccak
 from eth_typing import Address
 
+from evm_dex.evm.compiler.execute import execute
+from evm_dex.evm.compiler.path import STACK_LIMIT
+from evm_dex.evm.compiler.program import Program, program_of
 from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
 
-_JUMPDEST, _PUSH1, _PUSH32 = 0x5B, 0x60, 0x7F
-_CODES_REMEMBERED = 256
 _COIN = Address(bytes.fromhex("ee" * 20))
 """The address that stands for the native coin (ERC-7528)."""
 _TRANSFER = int.from_bytes(keccak(b"Transfer(address,address,uint256)"), "big")
@@ -40,24 +41,15 @@ _CALL_KINDS = {
 class Code(CodeStream):
     """Code that is run, and where it is in it."""
 
+    __slots__ = ("program",)
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.code)
+        self.program = program
+
     def is_valid_opcode(self, position: int) -> bool:
         """Whether a jump may go there; asked of positions with a JUMPDEST alone."""
-        return position in jump_destinations(self._raw_code_bytes)
-
-
-@lru_cache(_CODES_REMEMBERED)
-def jump_destinations(code: bytes) -> frozenset[int]:
-    """Positions of the JUMPDESTs that are no part of pushed data (Yellow Paper, 9.4.3)."""
-    found = []
-    position = 0
-    while position < len(code):
-        opcode = code[position]
-        if opcode == _JUMPDEST:
-            found.append(position)
-        elif _PUSH1 <= opcode <= _PUSH32:
-            position += opcode - _PUSH1 + 1
-        position += 1
-    return frozenset(found)
+        return self.program.is_destination(position)
 
 
 def _metered(opcode: Any) -> Any:
@@ -91,12 +83,14 @@ class Computation(PragueComputation):
     state: Any
     """A `DexState`."""
     opcodes = _all_metered(PragueComputation.opcodes)
+    table = tuple(map(opcodes.__getitem__, range(256)))
+    """The same by number."""
     called_by = ""
     """The opcode that made it, where the configuration records calls; empty for the outermost."""
 
     def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
         super().__init__(state, message, transaction_context)
-        self.code = Code(message.code)
+        self.code = Code(program_of(message.code))
         if state.config.logs_transfers and message.value and message.should_transfer_value:
             self.log_transfer(message.sender, message.storage_address, message.value)
 
@@ -104,6 +98,19 @@ class Computation(PragueComputation):
     def is_origin_computation(self) -> bool:
         """Whether a transaction made it; a delegated sender's own calls (EIP-7702) are none."""
         return self.msg.depth == 0
+
+    @cached_property
+    def stack_push_bytes(self) -> Callable[[bytes], None]:
+        """Words are kept as numbers, which is what compiled code finds on the stack."""
+        stack: Any = self._stack
+        words = stack.values
+
+        def push(word: bytes) -> None:
+            if len(words) >= STACK_LIMIT:
+                raise FullStack("Stack limit reached")
+            words.append(int.from_bytes(word, "big"))
+
+        return push
 
     @classmethod
     def apply_computation(
@@ -156,7 +163,9 @@ class Computation(PragueComputation):
         """Run the code."""
         config = self.state.config
         try:
-            if config.on_step is not None:
+            if not config.needs_interpreter:
+                execute(self)
+            elif config.on_step is not None:
                 self._run_steps(config.on_step, config.deadline)
             elif config.deadline is not None:
                 self._run_until(config.deadline)

@@ -6,6 +6,7 @@ default; calls, traces and simulated blocks differ in it alone. The EVM's rules 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -69,10 +70,17 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     blob_base_fee: int | None = None
     """Wei per blob gas; None for what follows from the block's excess of blobs."""
 
+    is_compiled: bool = os.environ.get("EVM_DEX_COMPILE", "1") != "0"
+    """Whether code that runs often is compiled; what comes of it is the same.
+
+    EVM_DEX_COMPILE=0 in the environment has all code interpreted.
+    """
+
     @property
     def needs_interpreter(self) -> bool:
         """Whether opcodes must run one by one, in the order and place they have in the code."""
-        return self.on_step is not None or self.records_calls
+        is_watched = self.on_step is not None or self.accesses is not None
+        return is_watched or not self.is_compiled
 
 
 _PRECOMPILE_GAS_PER_SECOND = 8_000_000

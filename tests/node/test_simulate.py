@@ -214,7 +214,7 @@ def test_a_simulation_is_bounded_in_gas_and_time() -> None:
     with served(Limits(call_gas=200_000)) as node:
         assert refusal(node, loop)["code"] == -38015
         assert node.dex.self_check() == []
-    with served(Limits(call_seconds=0.3)) as node:
+    with served(Limits(call_seconds=0.01)) as node:
         assert "took longer" in refusal(node, loop)["message"]
         assert node.result("eth_sendTransactionSync", PAY)["status"] == "0x1"
 

@@ -10,7 +10,8 @@ from eth.vm.forks.prague.computation import PragueComputation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.evm.computation import Computation, jump_destinations
+from evm_dex.evm.compiler.program import Program
+from evm_dex.evm.computation import Computation
 
 JUMPDEST = 0x5B
 CODES = st.lists(
@@ -22,7 +23,8 @@ CODES = st.lists(
 def test_jumps_go_where_py_evm_lets_them(code: bytes) -> None:
     stream = CodeStream(code)
     allowed = {at for at, opcode in enumerate(code) if opcode == JUMPDEST}
-    assert jump_destinations(code) == {at for at in allowed if stream.is_valid_opcode(at)}
+    found = {at for at in range(len(code) + 40) if Program(code).is_destination(at)}
+    assert found == {at for at in allowed if stream.is_valid_opcode(at)}
 
 
 class Meter:

@@ -10,7 +10,7 @@ import pytest
 
 from evm_dex.evm.config import MINING, Deadline, ExecutionConfig, TookTooLong
 from evm_dex.evm.simulator import Call
-from evm_dex.evm.tracer import Tracer
+from evm_dex.evm.tracer import Accesses, Tracer
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World
 
@@ -55,7 +55,9 @@ def test_a_state_under_another_configuration_has_the_same_accounts() -> None:
 
 
 def test_only_what_shows_single_opcodes_needs_the_interpreter() -> None:
-    assert not MINING.needs_interpreter
+    assert MINING.needs_interpreter is not MINING.is_compiled
     assert not ExecutionConfig(deadline=Deadline(1)).needs_interpreter
-    assert Tracer().watching().needs_interpreter
+    assert not Tracer().watching().needs_interpreter
+    assert ExecutionConfig(accesses=Accesses()).needs_interpreter
+    assert ExecutionConfig(is_compiled=False).needs_interpreter
     assert Tracer(most_steps=1).watching().needs_interpreter

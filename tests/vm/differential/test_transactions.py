@@ -1,7 +1,8 @@
 """Random transactions have the same effect on our long-lived state as on py-evm's own classes.
 
 After each transaction gas, refunds, logs, output and kind of error are the same in every frame, and
-so is what code can find out; after each block the root is.
+so is what code can find out; after each block the root is. Code is compiled from the start on, or
+after it was interpreted once or twice.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 from evm_dex.blocks.header import Header
 from precompiles.types import ZERO_ADDRESS
 from tests.conftest import PROFILE
+from tests.vm.compiler.support import hot_after
 from tests.vm.differential.twins import Ours, Theirs, outcome
 from tests.vm.differential.world import CONTRACTS, EMPTY, SENDERS, Transactions, make_world
 
@@ -52,4 +54,5 @@ def run_both(random: Random) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_a_chain_does_what_py_evm_does(seed: int) -> None:
-    run_both(Random(seed))
+    with hot_after(seed % 3):
+        run_both(Random(seed))

@@ -1,0 +1,123 @@
+"""Opcodes that others see: storage, logs, calls, and the end."""
+
+from __future__ import annotations
+
+from evm_dex.evm.compiler.builder import Builder, Handler
+from evm_dex.evm.compiler.memory import MOST_OFFSET, pay, reach
+from evm_dex.evm.compiler.path import Path
+
+
+def sload(builder: Builder, path: Path) -> bool:
+    """SLOAD: a word, colder once per transaction (EIP-2929)."""
+    builder.uses |= {"A", "db", "warm"}
+    moment, writer = path.moment(), builder.writer
+    slot = writer.atom(path.pop())
+    builder.spend(path, 100)
+    with writer.block(f"if (A, {slot}) not in warm:"):
+        builder.give_up_if("g < 2000", moment)
+        writer.write(f"g -= 2000; db.mark_storage_warm(A, {slot})")
+    path.stack.append(writer.result(f"sload(A, {slot})"))
+    return True
+
+
+def sstore(builder: Builder, path: Path) -> bool:
+    """SSTORE."""
+    builder.uses |= {"A", "db"}
+    moment, writer = path.moment(), builder.writer
+    slot, word = writer.atom(path.pop()), writer.text(path.pop())
+    cost = writer.new_variable()
+    writer.write(lambda: f"{cost} = sstore(c, db, A, {slot}, {word}, g, {moment.gas_left()})")
+    builder.give_up_if(f"{cost} < 0", moment)
+    writer.write(f"g -= {cost}")
+    return True
+
+
+def tload(builder: Builder, path: Path) -> bool:
+    """TLOAD."""
+    builder.uses |= {"A", "db"}
+    slot = builder.writer.text(path.pop())
+    path.stack.append(builder.writer.result(f"from_bytes(db.get_transient(A, {slot}), 'big')"))
+    builder.spend(path, 100)
+    return True
+
+
+def tstore(builder: Builder, path: Path) -> bool:
+    """TSTORE."""
+    builder.uses |= {"A", "db", "t"}
+    builder.give_up_if("t", path.moment())
+    writer = builder.writer
+    slot, word = writer.text(path.pop()), writer.bytes_of(path.pop())
+    writer.write(f"db.set_transient(A, {slot}, {word})")
+    builder.spend(path, 100)
+    return True
+
+
+def log(topics: int) -> Handler:
+    """LOG0 to LOG4."""
+
+    def write(builder: Builder, path: Path) -> bool:
+        builder.uses |= {"A", "t"}
+        moment, writer = path.moment(), builder.writer
+        builder.give_up_if("t", moment)
+        offset, size = path.pop(), path.pop()
+        words = [writer.text(path.pop()) for _ in range(topics)]
+        builder.spend(path, 375 * (1 + topics))
+        where = reach(builder, path, offset, size, moment)
+        if size.constant is not None and size.constant < MOST_OFFSET:
+            builder.spend(path, 8 * size.constant)
+        else:
+            pay(builder, f"8 * {writer.atom(size)}", moment)
+        together = "".join(f"{word}, " for word in words)
+        writer.write(f"log(c, A, ({together}), bytes(mem[{where}]))")
+        return True
+
+    return write
+
+
+# The end
+
+
+def stop(builder: Builder, path: Path) -> bool:
+    """STOP."""
+    builder.end(path)
+    return False
+
+
+def return_opcode(builder: Builder, path: Path) -> bool:
+    """RETURN."""
+    moment = path.moment()
+    offset, size = path.pop(), path.pop()
+    where = reach(builder, path, offset, size, moment)
+    builder.writer.write(f"c._output = bytes(mem[{where}])")
+    builder.end(path)
+    return False
+
+
+# Py-evm's own
+
+
+def by_py_evm(opcode: int, arguments: int) -> Handler:
+    """An opcode that takes its gas itself and gives one word, or none if it copies."""
+
+    def write(builder: Builder, path: Path) -> bool:
+        builder.uses |= {"memory", "O"}
+        builder.growth = max(builder.growth, 1)  # py-evm's stack must have room for what it gives
+        writer = builder.writer
+        words = [writer.text(path.pop()) for _ in range(arguments)]
+        moment = path.moment()
+        writer.write(f"s += ({', '.join(reversed(words))},)")
+        writer.write(lambda: f"m.gas_remaining = {moment.gas_left()}")
+        writer.write(f"c.code.program_counter = {path.position + 1}")
+        writer.write(f"O[{opcode}](c)")
+        writer.write("g = m.gas_remaining; mem = c._memory._bytes; n = len(mem)")
+        if opcode != _EXTCODECOPY:
+            path.stack.append(writer.result("s.pop()"))
+        path.position += 1
+        builder.open_segment(path)
+        path.position -= 1
+        return True
+
+    return write
+
+
+_EXTCODECOPY = 0x3C

@@ -1,0 +1,22 @@
+"""Where code may be jumped to."""
+
+from __future__ import annotations
+
+import re
+
+_JUMPDEST = b"\x5b"
+_PUSHES = b"|".join(b"\\x%02x.{%d}" % (0x5F + size, size) for size in (1, 2, *range(32, 2, -1)))
+_TO_NEXT = re.compile(rb"(?:[^\x5b\x60-\x7f]++|" + _PUSHES + rb")*+\x5b", re.DOTALL)
+
+
+def jump_destinations(padded: bytes) -> bytes:
+    """For each position 1 where it is a JUMPDEST that is no pushed data, else 0.
+
+    Yellow Paper, 9.4.3. Code comes with at least 32 zeros after it.
+    """
+    found = bytearray(len(padded))
+    position = 0
+    while match := _TO_NEXT.match(padded, position):
+        position = match.end()
+        found[position - 1] = 1
+    return bytes(found)

@@ -1,0 +1,162 @@
+"""Opcodes that touch memory, which has grown to what they reach before they do.
+
+Gas that is known when the trace is written is part of its segment; other gas is taken at once.
+"""
+
+from __future__ import annotations
+
+from evm_dex.evm.compiler.builder import Builder, Handler
+from evm_dex.evm.compiler.path import Moment, Path
+from evm_dex.evm.compiler.values import Value
+
+_WORD_BYTES = 32
+MOST_OFFSET = 2**32
+
+
+def words(size: int) -> int:
+    """How many words so many bytes begin."""
+    return (size + 31) // 32
+
+
+def pay(builder: Builder, cost: str, moment: Moment) -> None:
+    """Take gas that is known only at run time, or leave where there isn't enough."""
+    name = builder.writer.new_variable()
+    builder.writer.write(f"{name} = {cost}")
+    builder.give_up_if(f"{name} > g", moment)
+    builder.writer.write(f"g -= {name}")
+
+
+def reach(builder: Builder, path: Path, offset: Value, size: Value, moment: Moment) -> str:
+    """Let memory grow to what an opcode touches; a Python slice of it."""
+    builder.uses.add("memory")
+    writer = builder.writer
+    if size.constant == 0:
+        return "0:0"
+    if offset.constant is not None and size.constant is not None:
+        end = offset.constant + size.constant
+        if end > MOST_OFFSET:
+            builder.give_up_if("True", moment)  # more than any gas pays for
+            return "0:0"
+        if end > path.memory:
+            _grow(builder, f"n < {end}", str(end), moment)
+            path.memory = words(end) * _WORD_BYTES
+        return f"{offset.constant}:{end}"
+    start, length = writer.atom(offset), writer.atom(size)
+    name = writer.new_variable()
+    writer.write(f"{name} = {start} + {length}")
+    is_any = "" if size.constant else f" and {length}"
+    _grow(builder, f"{name} > n{is_any}", name, moment)
+    return f"{start}:{name}"
+
+
+def _grow(builder: Builder, condition: str, end: str, moment: Moment) -> None:
+    writer = builder.writer
+    cost = writer.new_variable()
+    with writer.block(f"if {condition}:"):
+        writer.write(f"{cost} = grow(mem, {end}, g)")
+        builder.give_up_if(f"{cost} < 0", moment)
+        writer.write(f"g -= {cost}; n = len(mem)")
+
+
+def mload(builder: Builder, path: Path) -> bool:
+    """MLOAD."""
+    moment = path.moment()
+    builder.spend(path, 3)
+    where = reach(builder, path, path.pop(), path.values.constant(_WORD_BYTES), moment)
+    start = where.partition(":")[0]
+    path.stack.append(builder.writer.result(f"from_bytes(unpack(mem, {start})[0], 'big')"))
+    return True
+
+
+def mstore(builder: Builder, path: Path) -> bool:
+    """MSTORE."""
+    moment = path.moment()
+    offset, word = path.pop(), path.pop()
+    builder.spend(path, 3)
+    where = reach(builder, path, offset, path.values.constant(_WORD_BYTES), moment)
+    text = builder.writer.bytes_of(word)
+    builder.writer.write(f"pack(mem, {where.partition(':')[0]}, {text})")
+    return True
+
+
+def mstore8(builder: Builder, path: Path) -> bool:
+    """MSTORE8: the lowest byte of a word."""
+    moment = path.moment()
+    offset, word = path.pop(), path.pop()
+    builder.spend(path, 3)
+    where = reach(builder, path, offset, path.values.constant(1), moment)
+    text = builder.writer.text(path.values.make("and", word, path.values.constant(0xFF)))
+    builder.writer.write(f"mem[{where.partition(':')[0]}] = {text}")
+    return True
+
+
+def pay_words(builder: Builder, path: Path, size: Value, per_word: int, moment: Moment) -> None:
+    """Gas for each word begun."""
+    if size.constant is not None:
+        if size.constant < MOST_OFFSET:
+            builder.spend(path, per_word * words(size.constant))
+        else:
+            pay(builder, f"{per_word * words(size.constant)}", moment)
+    else:
+        pay(builder, f"({builder.writer.atom(size)} + 31) // 32 * {per_word}", moment)
+
+
+def keccak256(builder: Builder, path: Path) -> bool:
+    """KECCAK256."""
+    moment = path.moment()
+    offset, size = path.pop(), path.pop()
+    builder.spend(path, 30)
+    where = reach(builder, path, offset, size, moment)
+    pay_words(builder, path, size, 6, moment)
+    path.stack.append(builder.writer.result(f"from_bytes(keccak(mem[{where}]), 'big')"))
+    return True
+
+
+def copy(source: str, uses: str) -> Handler:
+    """CALLDATACOPY and CODECOPY: what is beyond the end is 0."""
+
+    def write(builder: Builder, path: Path) -> bool:
+        if uses:
+            builder.uses.add(uses)
+        moment, writer = path.moment(), builder.writer
+        to, start, size = path.pop(), path.pop(), path.pop()
+        builder.spend(path, 3)
+        where = reach(builder, path, to, size, moment)
+        pay_words(builder, path, size, 3, moment)
+        first, length = writer.atom(start), writer.atom(size)
+        copied = f"{source}[{first}:{first} + {length}].ljust({length}, Z)"
+        if size.constant != 0:
+            writer.write(f"mem[{where}] = {copied}")
+        return True
+
+    return write
+
+
+def returndatacopy(builder: Builder, path: Path) -> bool:
+    """RETURNDATACOPY: beyond the end is an error."""
+    moment, writer = path.moment(), builder.writer
+    to, start, size = path.pop(), path.pop(), path.pop()
+    builder.spend(path, 3)
+    first, length = writer.atom(start), writer.atom(size)
+    builder.give_up_if(f"{first} + {length} > len(c.return_data)", moment)
+    where = reach(builder, path, to, size, moment)
+    pay_words(builder, path, size, 3, moment)
+    writer.write(f"mem[{where}] = c.return_data[{first}:{first} + {length}]")
+    return True
+
+
+def mcopy(builder: Builder, path: Path) -> bool:
+    """MCOPY, also where the two overlap."""
+    moment, writer = path.moment(), builder.writer
+    to, start, size = path.pop(), path.pop(), path.pop()
+    builder.spend(path, 3)
+    if to.constant is not None and start.constant is not None:
+        reach(builder, path, max(to, start, key=lambda it: it.constant or 0), size, moment)
+    else:
+        farthest = writer.result(f"max({writer.text(to)}, {writer.text(start)})")
+        reach(builder, path, farthest, size, moment)
+    pay_words(builder, path, size, 3, moment)
+    first, last, length = writer.atom(to), writer.atom(start), writer.atom(size)
+    if size.constant != 0:
+        writer.write(f"mem[{first}:{first} + {length}] = mem[{last}:{last} + {length}]")
+    return True

@@ -1,0 +1,99 @@
+"""One path through code, as a trace follows it: the virtual stack and the gas of the segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from evm_dex.evm.compiler.values import Value, Values
+
+STACK_LIMIT = 1024
+
+
+class Segment:
+    """Code whose fixed gas is taken at once, before anything of it is done."""
+
+    __slots__ = ("gas",)
+
+    def __init__(self) -> None:
+        self.gas = 0
+        """What it costs in the end."""
+
+
+class Moment(NamedTuple):
+    """Where a path is: enough to go on from there in the interpreter."""
+
+    position: int
+    stack: tuple[Value, ...]
+    below: int
+    segment: Segment
+    gas: int
+    """Of the segment, taken before."""
+
+    def gas_left(self) -> str:
+        """An expression for the gas that is really left; the segment must be whole."""
+        ahead = self.segment.gas - self.gas
+        return f"g + {ahead}" if ahead else "g"
+
+
+class Path:
+    """What is on the stack at one point of a trace, and how it got there.
+
+    The stack is that at the trace's start without its top `below` words, and `stack` on top.
+    """
+
+    def __init__(self, position: int, values: Values, new_input: Callable[[int], Value]) -> None:
+        self.position = position
+        self.values = values
+        self.stack: list[Value] = []
+        self.below = 0
+        self.segment = Segment()
+        self.gas = 0
+        self.memory = 0
+        """A size that memory has at least."""
+        self.seen: set[tuple[object, ...]] = set()
+        self.forks = 0
+        self._new_input = new_input
+
+    def split(self, position: int) -> Path:
+        """Another path that leaves this one here."""
+        other = Path(position, self.values.split(), self._new_input)
+        other.stack = self.stack.copy()
+        other.below = self.below
+        other.memory = self.memory
+        other.seen = self.seen.copy()
+        other.forks = self.forks + 1
+        return other
+
+    @property
+    def growth(self) -> int:
+        """By how many words the stack is higher than at the start."""
+        return len(self.stack) - self.below
+
+    def moment(self) -> Moment:
+        """Where the path is now."""
+        return Moment(self.position, tuple(self.stack), self.below, self.segment, self.gas)
+
+    def need(self, words: int) -> None:
+        """Make sure that so many words are on the virtual stack."""
+        while len(self.stack) < words:
+            self.stack.insert(0, self._new_input(self.below))
+            self.below += 1
+
+    def pop(self) -> Value:
+        """Take the top word."""
+        self.need(1)
+        return self.stack.pop()
+
+    def duplicate(self, depth: int) -> None:
+        """DUP1 to DUP16."""
+        self.need(depth)
+        value = self.stack[-depth]
+        value.is_shared = True
+        self.stack.append(value)
+
+    def swap(self, depth: int) -> None:
+        """SWAP1 to SWAP16."""
+        self.need(depth + 1)
+        stack = self.stack
+        stack[-1], stack[-1 - depth] = stack[-1 - depth], stack[-1]

@@ -1,0 +1,140 @@
+"""Code with what is known and compiled of it, remembered for as long as the process runs.
+
+What is compiled is bounded, whoever wrote the code: in length, in number, in all, and by the share
+of time that compiling may take. What is over a bound is interpreted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from evm_dex.evm.compiler.builder import Builder
+from evm_dex.evm.compiler.handlers import HANDLERS
+from evm_dex.evm.compiler.jump_destinations import jump_destinations
+from evm_dex.evm.compiler.runtime import NAMES
+
+HOT_AFTER = 12
+"""A position is compiled from when execution came by more often than this."""
+_PROGRAMS_REMEMBERED = 256
+_MOST_CODE_BYTES = 49_152
+"""The longest init code (EIP-3860)."""
+_MOST_OPCODES_PER_BYTE = 8
+_MOST_OPCODES = 400_000
+"""In all that is remembered, each as often as it stands in a trace."""
+_BEYOND = bytes(33)
+_MOST_COUNTED = 255
+
+Trace = Callable[[Any], int | None]
+"""Runs a computation on from where it starts.
+
+To where another trace may start; to the complement of where the interpreter has to go on; or, at
+the end of the code, None.
+"""
+
+
+class Allowance:
+    """Time for compiling: a share of all time, and what was saved up of it."""
+
+    def __init__(self, share: float, most_seconds: float) -> None:
+        self._share = share
+        self._most = self._left = most_seconds
+        self._since = time.monotonic()
+
+    def is_left(self) -> bool:
+        """Whether something may be compiled now."""
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._since) * self._share)
+        self._since = now
+        return self._left > 0
+
+    def spend(self, seconds: float) -> None:
+        """Note how long something took."""
+        self._left -= seconds
+
+
+allowance = Allowance(share=0.25, most_seconds=1.0)
+_opcodes_in_all = 0
+
+
+class Program:
+    """One contract's code."""
+
+    __slots__ = (
+        "_counts",
+        "_opcodes_left",
+        "_passed",
+        "_taken",
+        "code",
+        "destinations",
+        "loops",
+        "padded",
+        "traces",
+    )
+
+    def __init__(self, code: bytes) -> None:
+        self.code = code
+        self.padded = code + _BEYOND
+        """With the zeros that follow it, which are STOP."""
+        self.destinations = jump_destinations(self.padded)
+        """For each position of the padded code 1 where one may jump to, else 0."""
+        self.traces: dict[int, Trace] = {}
+        self.loops: set[int] = set()
+        """Where traces start that come back to their start."""
+        size = len(self.padded)
+        self._counts, self._taken, self._passed = bytearray(size), bytearray(size), bytearray(size)
+        is_short = len(code) <= _MOST_CODE_BYTES
+        self._opcodes_left = _MOST_OPCODES_PER_BYTE * len(code) if is_short else 0
+
+    def is_destination(self, position: int | None) -> bool:
+        """Whether one may jump to a position."""
+        return (
+            position is not None and position < len(self.code) and self.destinations[position] > 0
+        )
+
+    def branches(self, position: int) -> tuple[int, int]:
+        """How often the interpreter saw a JUMPI jump, and go on; up to 255."""
+        return self._taken[position], self._passed[position]
+
+    def count_branch(self, position: int, *, is_taken: bool) -> None:
+        """Note which way a JUMPI went."""
+        counts = self._taken if is_taken else self._passed
+        if counts[position] < _MOST_COUNTED:
+            counts[position] += 1
+
+    def pass_by(self, position: int) -> Trace | None:
+        """Note that execution comes by a position; a trace from there once that is often."""
+        count = self._counts[position]
+        if count < HOT_AFTER:
+            self._counts[position] = count + 1
+            return None
+        if self._opcodes_left <= 0 or not allowance.is_left():
+            return None
+        return self._compile(position)
+
+    def _compile(self, position: int) -> Trace:
+        global _opcodes_in_all  # noqa: PLW0603 - what all programs of the process hold
+        began = time.perf_counter()
+        builder = Builder(self, position, HANDLERS)
+        text = builder.build()
+        names: dict[str, Any] = {**NAMES, "CODE": self.code, "DESTINATIONS": self.destinations}
+        exec(compile(text, f"<evm {position}>", "exec"), names)  # noqa: S102 - text made of opcodes
+        trace: Trace = names["trace"]
+        self.traces[position] = trace
+        if builder.is_loop:
+            self.loops.add(position)
+        self._opcodes_left -= builder.opcodes
+        _opcodes_in_all += builder.opcodes
+        if _opcodes_in_all > _MOST_OPCODES:
+            program_of.cache_clear()
+            _opcodes_in_all = builder.opcodes
+        allowance.spend(time.perf_counter() - began)
+        return trace
+
+
+@lru_cache(_PROGRAMS_REMEMBERED)
+def program_of(code: bytes) -> Program:
+    """What is known of some code."""
+    return Program(code)

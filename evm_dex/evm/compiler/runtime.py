@@ -1,0 +1,109 @@
+"""What compiled code calls: parts of opcodes that are too long to stand in every trace."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Any
+
+from sha3 import keccak_256
+
+from evm_dex.evm.compiler.arithmetic import FUNCTIONS, WORD
+
+_WORD = Struct("32s")
+_SLOT_COLD = 2_100
+_SLOT_WARM = 100
+_SLOT_SET = 20_000
+_SLOT_RESET = 2_900
+_SLOT_CLEARED = 4_800
+_STIPEND = 2_300
+_GAS_PER_LOOK = 20_000
+
+
+def grow(memory: bytearray, end: int, gas: int) -> int:
+    """Let memory reach `end` bytes; what it costs, or -1 with nothing done above the gas."""
+    before, after = len(memory) // 32, (end + 31) // 32
+    cost = 3 * (after - before) + after * after // 512 - before * before // 512
+    if cost > gas:
+        return -1
+    memory.extend(bytes(32 * (after - before)))
+    return cost
+
+
+def sstore(c: Any, db: Any, address: bytes, slot: int, word: int, gas: int, left: int) -> int:
+    """Set a word (EIP-2200, 2929, 3529); what it costs, or -1 with nothing done where it can't be.
+
+    `left` is the frame's gas, of which `gas` may be taken.
+    """
+    if c.msg.is_static or left <= _STIPEND:
+        return -1
+    current = db.get_storage(address, slot)
+    original = db.get_storage(address, slot, False)
+    refund = 0
+    if current == word:
+        cost = _SLOT_WARM
+    elif original == current:
+        cost = _SLOT_RESET if original else _SLOT_SET
+        if original and not word:
+            refund = _SLOT_CLEARED
+    else:
+        cost = _SLOT_WARM
+        if original:
+            refund = _SLOT_CLEARED * ((not word) - (not current))
+        if original == word:
+            refund += (_SLOT_RESET if original else _SLOT_SET) - _SLOT_WARM
+    is_cold = (address, slot) not in db._warm
+    cost += _SLOT_COLD * is_cold
+    if cost > gas:
+        return -1
+    if is_cold:
+        db.mark_storage_warm(address, slot)
+    c._gas_meter.gas_refunded += refund
+    db.set_storage(address, slot, word)
+    return cost
+
+
+def log(c: Any, address: bytes, topics: tuple[int, ...], data: bytes) -> None:
+    """Append a log entry."""
+    number = c.transaction_context.get_next_log_counter()
+    c._log_entries.append((number, address, topics, data))
+
+
+def keccak256(data: bytes | bytearray) -> bytes:
+    """The hash, without the checks of eth_hash."""
+    digest: bytes = keccak_256(data).digest()
+    return digest
+
+
+def first_look(c: Any) -> int:
+    """At how little gas to look at the clock first; never without a deadline."""
+    gas: int = c._gas_meter.gas_remaining
+    return -1 if c.state.config.deadline is None else gas - _GAS_PER_LOOK
+
+
+def look(c: Any, gas: int) -> int:
+    """Look at the clock if that much gas is so little; below how much, at least 0, to look next.
+
+    Raises TookTooLong.
+    """
+    if gas <= c.next_look:
+        c.state.config.deadline.check()
+        c.next_look = gas - _GAS_PER_LOOK
+    following: int = c.next_look
+    return max(following + 1, 0)
+
+
+NAMES: dict[str, Any] = {
+    **{name: function for name, function in FUNCTIONS.items() if name not in ("and", "or")},
+    "M": WORD,
+    "S": 2**255,
+    "Z": b"\0",
+    "from_bytes": int.from_bytes,
+    "keccak": keccak256,
+    "pack": _WORD.pack_into,
+    "unpack": _WORD.unpack_from,
+    "grow": grow,
+    "sstore": sstore,
+    "log": log,
+    "look": look,
+}
+"""What the text of a trace may name."""

@@ -1,0 +1,46 @@
+"""Random code does the same compiled as interpreted, to the last unit of gas."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.conftest import PROFILE
+from tests.vm.compiler.random_code import RandomCode
+from tests.vm.compiler.support import CONTRACT, GAS, OTHERS, Machines, hot_after
+
+pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
+
+ROUNDS = 400 if PROFILE == "nightly" else 4
+PROGRAMS = 8
+CALLDATA = (bytes(32), b"\xff" * 32, bytes(31) + b"\x07", b"", bytes(range(100)))
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_it_comes_to_the_same(seed: int) -> None:
+    """Compiled at once, or first interpreted for a while, so that both go over into each other."""
+    random, machines = Random(seed), Machines()
+    with hot_after(seed % 3):
+        for _ in range(PROGRAMS):
+            for address in OTHERS:
+                machines.put(address, RandomCode(random).make(6))
+            machines.put(CONTRACT, RandomCode(random, OTHERS).make(random.choice((5, 20, 50))))
+            for data in random.sample(CALLDATA, 2):
+                found = machines.agree(data, value=random.choice((0, 1)))
+                used = max(GAS - found.frame.gas_left, 1)
+                for _ in range(4):
+                    machines.agree(data, gas=random.randrange(min(used, 200_000)))
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_it_runs_out_at_every_amount_of_gas_alike(seed: int) -> None:
+    """A few statements, with every amount of gas up to what they need, and at what they stop."""
+    random, machines = Random(seed), Machines()
+    with hot_after(0):
+        machines.put(CONTRACT, RandomCode(random).make(8))
+        found = machines.agree(CALLDATA[0])
+        used = min(GAS - found.frame.gas_left, 60_000)
+        step = max(used // 100, 1)
+        for gas in range(0, used + step, step):
+            machines.agree(CALLDATA[0], gas=gas)
