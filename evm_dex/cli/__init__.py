@@ -1,4 +1,4 @@
-"""The command line: `evm-dex --help` teaches it."""
+"""The command line; see `evm-dex --help`."""
 
 from evm_dex.cli.app import app, main
 

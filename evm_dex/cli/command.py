@@ -1,4 +1,4 @@
-"""How commands are added, how their help is laid out, and the former spellings of `--chain`."""
+"""Adds commands, lays out their help, and reads the former spellings of `--chain`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SecondWordCommand(Command):
 
 
 class _Word(str):
-    """A word of the command line, told from an equal one by its identity."""
+    """A word of the command line, distinguished from an equal one by identity."""
 
     __slots__ = ()
 

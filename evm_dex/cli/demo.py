@@ -1,4 +1,4 @@
-"""The main job, start to end: trade, checkpoint, be killed, come back, and prove it.
+"""The demo: trade, checkpoint, kill the process, reopen, and prove that nothing is lost.
 
 Run as a module it is the writer that gets killed: `python -m evm_dex.cli.demo PATH SEED`.
 """
@@ -58,7 +58,7 @@ class Twin:
 
 
 def flow(dex: Dex, seed: int) -> Iterator[None]:
-    """Trade for ever through example contracts and plain accounts; one block at each step."""
+    """Trade without end through example contracts and plain accounts, a block per step."""
     weth = dex.tokens["WETH"]
     maker = dex.deploy("MarketMaker")
     yield
@@ -92,7 +92,7 @@ def flow(dex: Dex, seed: int) -> Iterator[None]:
 
 
 def positions(dex: Dex, seed: int) -> Iterator[None]:
-    """Open, close and liquidate perpetual positions for ever while the price wanders."""
+    """Open, close and liquidate perpetual positions without end while the price moves."""
     draw = Random(seed)  # noqa: S311 - a flow to repeat, not a secret
     market, price, opened = dex.perp_markets["WETH"], 2_000 * _USDC, 0
     for number in itertools.count():
@@ -114,7 +114,7 @@ def positions(dex: Dex, seed: int) -> Iterator[None]:
 
 
 def write(path: Path, seed: int) -> None:
-    """Trade on disk until killed, noting each block that is done."""
+    """Trade on disk until killed, and report each finished block."""
     with (
         evm_dex.open(path / "chain", checkpoint_interval=INTERVAL) as dex,
         (path / "heights").open("w") as heights,
@@ -125,7 +125,7 @@ def write(path: Path, seed: int) -> None:
 
 
 def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
-    """The whole demonstration in a directory of its own. Raises DemoError.
+    """Run the demo in a directory of its own. Raises DemoError.
 
     The writer is killed soon after `blocks` blocks, at least INTERVAL: past a checkpoint.
     """
@@ -169,7 +169,7 @@ def run(path: Path, *, blocks: int, seed: int, console: Console) -> None:
 
 
 def _prepare(path: Path) -> None:
-    """An empty directory; what an earlier run left there is removed, nothing else is."""
+    """Empty the directory if an earlier demo created it. Raises DemoError for any other."""
     if path.exists() and not path.is_dir():
         raise DemoError(f"--path must be a directory, got the file {path}: choose another")
     if path.exists() and any(path.iterdir()):
@@ -184,7 +184,7 @@ def _prepare(path: Path) -> None:
 
 
 def _write_and_kill(path: Path, blocks: int, seed: int) -> int:
-    """The last block the writer reported before it was killed."""
+    """Run the writer and kill it; return the last block that it reported."""
     # Starts this very program with arguments of its own making.
     writer = subprocess.Popen(  # noqa: S603 - see above
         [sys.executable, "-m", "evm_dex.cli.demo", str(path), str(seed)],

@@ -1,1 +1,1 @@
-"""Order history: every change of every order, from the chain's outbox to tables one can ask."""
+"""Order history: every change of every order, from the chain's outbox to tables for queries."""

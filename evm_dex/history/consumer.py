@@ -1,4 +1,4 @@
-"""Carries updates from a feed into a store: from its cursor on, each once, in order."""
+"""Copies updates from a feed into a store: from its cursor on, each once, in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ State = Literal["starting", "running", "waiting for the feed", "waiting for the 
 
 
 class Health(Struct, frozen=True):
-    """How a consumer is, for people and monitors."""
+    """The state of a consumer, for people and monitors."""
 
     state: State
     problem: str
@@ -59,7 +59,7 @@ class Consumer:
     """One feed, one store. All methods but `health` and `stop` belong to one thread."""
 
     def __init__(self, feed: Feed, store: HistoryStore, name: str = "history") -> None:
-        """`name` is what the feed remembers the cursor under, so that nothing is pruned early."""
+        """Read `feed` into `store`; the feed keeps every event that `name` has not read."""
         self.feed, self.store, self.name = feed, store, name
         self._state: State = "starting"
         self._problem = ""
@@ -70,7 +70,7 @@ class Consumer:
         """Told the cursor after each batch, in the consumer's thread."""
 
     def step(self) -> int:
-        """Carry one batch over; how many updates, 0 at the end of the feed.
+        """Copy one batch; return the number of updates, 0 at the end of the feed.
 
         Raises FeedUnavailable, FeedRefused, StoreUnavailable, StoreBroken, UnknownUpdate.
         """
@@ -87,14 +87,14 @@ class Consumer:
         return count
 
     def catch_up(self) -> int:
-        """Carry over all there is; how many updates. Raises as `step` does."""
+        """Copy all there is; return the number of updates. Raises as `step` does."""
         total = 0
         while count := self.step():
             total += count
         return total
 
     def run(self) -> None:
-        """Go on until stopped; what is away is waited for, longer each time up to 5 s.
+        """Copy until stopped; wait for a feed or store that is away, up to 5 s each time.
 
         Raises what waiting cannot mend: FeedRefused, StoreBroken, UnknownUpdate.
         """
@@ -120,7 +120,7 @@ class Consumer:
         self._stopped = True
 
     def health(self) -> Health:
-        """How it is; from any thread."""
+        """Return the consumer's state; may be called from any thread."""
         now = time.monotonic()
         while len(self._recent) > 1 and now - self._recent[0][0] > _WINDOW:
             self._recent.popleft()

@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 
 class EmbeddedHistory:
-    """Keeps a store up with a chain, block by block; `store` answers the questions.
+    """Keeps a store up to date with a chain, block by block; `store` answers queries.
 
     with EmbeddedHistory(dex, "history.sqlite") as history: history.store.open_orders(user)
     """
@@ -28,9 +28,9 @@ class EmbeddedHistory:
     def __init__(
         self, dex: Dex, store: HistoryStore | str | Path = IN_MEMORY, *, name: str = "in-process"
     ) -> None:
-        """`store` is one that is open, or the path of a SQLite file; by default in memory.
+        """Catch up at once. `store` is an open store or the path of a SQLite file.
 
-        Catches up at once. Raises FeedRefused, StoreUnavailable, StoreBroken.
+        Raises FeedRefused, StoreUnavailable, StoreBroken.
         """
         self._owns = isinstance(store, str | Path)
         self.store = SqliteStore(store) if isinstance(store, str | Path) else store
@@ -55,18 +55,18 @@ class EmbeddedHistory:
         self.close()
 
     def health(self) -> Health:
-        """How it is."""
+        """Return the consumer's state."""
         return self._consumer.health()
 
     def close(self) -> None:
-        """Stop following the chain; what was taken in stays in the store."""
+        """Stop following the chain; the store keeps what it has."""
         if self._committed in self._chain.listeners:
             self._chain.remove_listener(self._committed)
         if self._owns:
             self.store.close()
 
     def _committed(self, _head: Head) -> None:
-        """A store that is away must not stop the chain: the next block makes up for it."""
+        """Apply a block. A store that is away never stops the chain: the next block catches up."""
         try:
             self._consumer.catch_up()
         except StoreUnavailable as error:

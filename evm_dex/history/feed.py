@@ -1,4 +1,4 @@
-"""Reading the outbox from a cursor on: from a store, or from the process that holds it."""
+"""Read the outbox from a cursor on: from a store, or from the process that holds it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 4_000
 
 
 class FeedUnavailable(Exception):  # noqa: N818 - says how the feed is
-    """Nobody answers for now; trying again later may help."""
+    """The feed does not answer for now; trying again later may help."""
 
 
 class FeedRefused(Exception):  # noqa: N818 - says what happened
@@ -36,7 +36,7 @@ class EventsPruned(FeedRefused):
 
 
 class Events(Struct, frozen=True):
-    """An answer of a feed."""
+    """Events that a feed returns."""
 
     last: int
     """The last event there is; that of the answer may be lower."""
@@ -44,16 +44,16 @@ class Events(Struct, frozen=True):
     """Ids and payloads after the cursor, ascending, without a gap."""
 
     def updates(self) -> list[OrderUpdate]:
-        """The events decoded. Raises UnknownUpdate."""
+        """Decode the events. Raises UnknownUpdate."""
         return [decode(event_id, payload) for event_id, payload in self.events]
 
 
 class Feed(Protocol):
-    """Where updates come from."""
+    """A source of events."""
 
     @abstractmethod
     def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
-        """Events after a cursor, at most `limit`; none where it is at the end.
+        """Return at most `limit` events after a cursor; none at the end.
 
         Reading as a `consumer` says that all up to the cursor is durable there, and keeps the
         rest from being pruned. Raises FeedUnavailable, HistoryDiffers, EventsPruned.
@@ -65,33 +65,33 @@ class Feed(Protocol):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of it."""
+        """Release what it holds."""
 
 
 def read_outbox(store: StoreReader, cursor: Cursor, limit: int = MOST) -> Events:
-    """Events of a store's outbox. Raises HistoryDiffers, EventsPruned.
+    """Read events of a store's outbox. Raises HistoryDiffers, EventsPruned.
 
     A cursor without a fingerprint is taken at its word.
     """
     state = read_state(store.get(Family.OUTBOX, STATE_KEY))
     after = cursor.event_id
     if after > state.last:
-        raise _differs(f"event {after} was taken in, the chain's last one is {state.last}")
+        raise _differs(f"the store has event {after}, the chain's last one is {state.last}")
     if after + 1 < state.first:
         raise EventsPruned(
-            f"events {after + 1} to {state.first - 1} were pruned from the outbox: rebuild from "
+            f"events {after + 1} to {state.first - 1} were removed from the outbox: rebuild from "
             "a store that has them, or begin with an empty one from a checkpoint"
         )
     # One by one, so that a chain in memory may be written meanwhile by another thread.
     stored = store.get(Family.EVENTS, event_key(after)) if after else None
     known = cursor.fingerprint
     if stored is not None and known and blake3(stored).digest(FINGERPRINT_BYTES) != known:
-        raise _differs(f"event {after} is another one here than the one that was taken in")
+        raise _differs(f"event {after} of the chain is not the one that the store has")
     events: list[tuple[int, bytes]] = []
     for event_id in range(after + 1, min(state.last, after + min(limit, MOST)) + 1):
         payload = store.get(Family.EVENTS, event_key(event_id))
         if payload is None:
-            raise EventsPruned(f"event {event_id} was pruned while it was read: read again")
+            raise EventsPruned(f"event {event_id} was removed while it was read: read again")
         events.append((event_id, payload))
     return Events(state.last, tuple(events))
 

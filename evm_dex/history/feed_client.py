@@ -1,4 +1,4 @@
-"""Feeds as a consumer uses them: of a chain in this process, of one that runs, of one at rest."""
+"""Feeds of a chain in this process, of one that runs in another, and of one on disk."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RemoteFeed(Feed):
     """The feed of a running chain, see `evm_dex.history.feed_server`."""
 
     def __init__(self, address: str) -> None:
-        """`address` as tcp://HOST:PORT; the wake-up socket is at the next port."""
+        """Connect to tcp://HOST:PORT; the wake-up socket is at the next port."""
         self._address = address
         host, port = address.rsplit(":", 1)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
@@ -95,14 +95,14 @@ class RemoteFeed(Feed):
         return self._socket
 
     def _drop(self) -> None:
-        """Forget questions that were not answered; the next one goes out on a new connection."""
+        """Drop requests that were not answered; the next one uses a new connection."""
         if self._socket is not None:
             self._socket.close(linger=0)
             self._socket = None
 
 
 class ChainFeed(Feed):
-    """The outbox of a chain at a path, looked at anew each time, beside whoever writes it."""
+    """The outbox of a chain on disk, read anew each time, while another process may write it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

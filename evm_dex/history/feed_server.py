@@ -32,10 +32,10 @@ _TURN = 200
 
 
 class FeedServer:
-    """Serves a chain's outbox at a port, and tells of news at the next one."""
+    """Serves a chain's outbox at a port, and announces new events at the next one."""
 
     def __init__(self, chain: Chain, store: Store, port: int, host: str = "127.0.0.1") -> None:
-        """Begins at once. Raises OSError where a port is taken."""
+        """Start at once. Raises OSError if a port is taken."""
         self._store, self._chain = store, chain
         self._feed = StoreFeed(store)
         self._context = zmq.Context()
@@ -54,7 +54,7 @@ class FeedServer:
 
     @property
     def is_serving(self) -> bool:
-        """Whether requests are answered."""
+        """Whether it answers requests."""
         return self._thread.is_alive()
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class FeedServer:
             self._answers.send_multipart([client, *envelope, answer])
 
     def _tell(self, _head: Head) -> None:
-        """In the chain's own thread, after each block: say what is new to whoever listens."""
+        """Publish a block's new events; called in the chain's thread after each block."""
         self._hear_subscribers()
         last = self._last()
         first = max(self._told, last - _MOST_TOLD)
@@ -110,7 +110,7 @@ class FeedServer:
                 self._news.send_multipart([JSON, json.dumps(as_json(update)).encode()])
 
     def _hear_subscribers(self) -> None:
-        """Documents cost more than payloads, so they are made once somebody wants them."""
+        """Note who subscribes: JSON costs more than payloads, and is encoded for subscribers."""
         while self._news.poll(0):
             topic = self._news.recv()
             self._wants_json = self._wants_json or topic[1:] in (JSON, b"")

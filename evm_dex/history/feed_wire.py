@@ -1,4 +1,4 @@
-"""What goes over the feed's sockets: msgpack arrays that begin with a version.
+"""The feed's wire format: msgpack arrays that begin with a version.
 
 A request: version, consumer, event id, fingerprint, limit. An answer: version, then the last
 event id and (id, payload) pairs, or the name of a failure and its message.
@@ -28,7 +28,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
-    """Events after a cursor, for a consumer."""
+    """A request for events after a cursor."""
 
     version: int
     consumer: str
@@ -38,7 +38,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def cursor(self) -> Cursor:
-        """Where the reader is."""
+        """The reader's cursor."""
         return Cursor(self.event_id, self.fingerprint)
 
 
@@ -47,40 +47,40 @@ _answer: msgspec.msgpack.Decoder[list[object]] = msgspec.msgpack.Decoder(list)
 
 
 def encode_request(cursor: Cursor, limit: int, consumer: str) -> bytes:
-    """What a reader sends."""
+    """Encode a request."""
     return _encode(Request(VERSION, consumer, cursor.event_id, cursor.fingerprint, limit))
 
 
 def decode_request(message: bytes) -> Request:
-    """Raises FeedRefused for what is no request of this version."""
+    """Decode a request. Raises FeedRefused unless it is one of this version."""
     try:
         request = _request.decode(message)
     except msgspec.MsgspecError as error:
-        raise FeedRefused(f"not a request: {error}") from error
+        raise FeedRefused(f"malformed request: {error}") from error
     if request.version != VERSION:
-        raise FeedRefused(f"a request of version {request.version}, this feed speaks {VERSION}")
+        raise FeedRefused(f"a request must have version {VERSION}, got {request.version}")
     return request
 
 
 def encode_events(events: Events) -> bytes:
-    """An answer."""
+    """Encode an answer."""
     return _encode((VERSION, events.last, events.events))
 
 
 def encode_failure(error: Exception) -> bytes:
-    """An answer that says why there is none."""
+    """Encode a failure as an answer."""
     name = type(error).__name__
     return _encode((VERSION, name if name in _REFUSALS else FeedUnavailable.__name__, str(error)))
 
 
 def decode_answer(message: bytes) -> Events:
-    """Raises the failure an answer tells of, or FeedRefused for what is no answer."""
+    """Decode an answer. Raises the failure in it; FeedRefused if it is no answer."""
     try:
         version, head, rest = _answer.decode(message)
         if version != VERSION:
-            raise FeedRefused(f"the feed speaks version {version}, this program {VERSION}")
+            raise FeedRefused(f"an answer must have version {VERSION}, got {version}")
         if isinstance(head, str):
             raise _REFUSALS.get(head, FeedUnavailable)(str(rest))
         return msgspec.convert({"last": head, "events": rest}, Events)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        raise FeedRefused(f"not an answer of a feed: {error}") from error
+        raise FeedRefused(f"malformed answer of a feed: {error}") from error

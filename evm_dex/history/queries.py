@@ -1,4 +1,4 @@
-"""What people ask, from text to a query, and the answers as JSON documents.
+"""Parses queries from text, and formats their results as JSON documents.
 
 The command line and the HTTP interface say the same, since both take it from here.
 """
@@ -26,43 +26,43 @@ _LARGEST_CLIENT_ID = 2**128 - 1
 
 
 class BadQuery(ValueError):  # noqa: N818 - says what was asked
-    """Something in a query cannot be read; the message says what to write."""
+    """A query is malformed; the message says what to write."""
 
 
 def address(text: str) -> Any:
-    """An address as 0x and 40 hexadecimal digits. Raises BadQuery."""
+    """Parse an address: 0x and 40 hexadecimal digits. Raises BadQuery."""
     try:
         return to_address(text)
     except (ValueError, TypeError) as error:
-        raise BadQuery(f"{text!r} is no address: expected 0x and 40 hex digits") from error
+        raise BadQuery(f"an address must be 0x and 40 hex digits, got {text!r}") from error
 
 
 def number(text: str, name: str, most: int = LARGEST) -> int:
-    """A whole number of at least zero. Raises BadQuery."""
+    """Parse a whole number of at least zero. Raises BadQuery."""
     if not (text.isascii() and text.isdecimal()):
-        raise BadQuery(f"{name} must be a whole number, not {text!r}")
+        raise BadQuery(f"{name} must be a whole number, got {text!r}")
     if len(text) > len(str(most)) or int(text) > most:
-        raise BadQuery(f"{name} must be a whole number of at most {most}, not {text[:80]}")
+        raise BadQuery(f"{name} must be a whole number of at most {most}, got {text[:80]}")
     return int(text)
 
 
 def client_id(text: str) -> int:
-    """A client order id. Raises BadQuery."""
+    """Parse a client order id. Raises BadQuery."""
     return number(text, "client_order_id", _LARGEST_CLIENT_ID)
 
 
 def exchange(text: str) -> Exchange:
-    """Spot or perp. Raises BadQuery."""
+    """Parse the name of an exchange: spot or perp. Raises BadQuery."""
     return Exchange(_named(Exchange, text, "exchange"))
 
 
 def status(text: str) -> Status:
-    """A status by its name. Raises BadQuery."""
+    """Parse the name of a status. Raises BadQuery."""
     return Status(_named(Status, text, "status"))
 
 
 def parse_cursor(text: str) -> PageCursor:
-    """What `next` of a page says. Raises BadQuery."""
+    """Parse the cursor that a page ends with. Raises BadQuery."""
     timestamp, _, event_id = text.partition("-")
     return PageCursor(number(timestamp, "before"), number(event_id, "before"))
 
@@ -80,11 +80,11 @@ _READERS: dict[str, Any] = {
 
 
 def parse_query(fields: Mapping[str, str]) -> Query:
-    """A query from the texts of its fields. Raises BadQuery."""
+    """Parse a query from the text of its fields. Raises BadQuery."""
     unknown = set(fields) - set(_READERS)
     if unknown:
         raise BadQuery(
-            f"there is no {', '.join(sorted(unknown))} here; there are {', '.join(_READERS)}"
+            f"fields must be among {', '.join(_READERS)}, got {', '.join(sorted(unknown))}"
         )
     asked = Query(**{name: _READERS[name](text) for name, text in fields.items()})
     try:
@@ -95,7 +95,7 @@ def parse_query(fields: Mapping[str, str]) -> Query:
 
 
 def page(updates: list[OrderUpdate], limit: int = PAGE) -> Page:
-    """Updates of a page, and what to give as `before` for the next; null at the end."""
+    """Format a page of updates; `next` is the cursor of the page after it, or null."""
     more = None
     if len(updates) == limit:
         more = f"{updates[-1].timestamp}-{updates[-1].event_id}"
@@ -103,12 +103,12 @@ def page(updates: list[OrderUpdate], limit: int = PAGE) -> Page:
 
 
 def orders(updates: list[OrderUpdate]) -> Page:
-    """Orders by their last updates."""
+    """Format orders by their last updates."""
     return {"version": VERSION, "orders": [as_json(update) for update in updates]}
 
 
 def whole_order(store: HistoryStore, order_id: int) -> Page | None:
-    """An order with all its changes and fills; None where the store knows nothing of it."""
+    """Format an order with its changes and fills; None if the store has no such order."""
     changes = store.changes(order_id)
     if not changes:
         return None
@@ -122,7 +122,7 @@ def whole_order(store: HistoryStore, order_id: int) -> Page | None:
 
 
 def statistics(rows: list[Statistics]) -> Page:
-    """Totals by market."""
+    """Format totals by market."""
     return {
         "version": VERSION,
         "statistics": [
@@ -138,7 +138,7 @@ def statistics(rows: list[Statistics]) -> Page:
 
 
 def stream(updates: list[OrderUpdate], after: int) -> Page:
-    """Updates in their order, and where to read on."""
+    """Format updates in order; `last` is the event to continue after."""
     last = updates[-1].event_id if updates else after
     return {"version": VERSION, "updates": [as_json(update) for update in updates], "last": last}
 
@@ -148,4 +148,4 @@ def _named(kind: Any, text: str, name: str) -> Any:
         return kind[text.upper()]
     except KeyError:
         names = ", ".join(member.name.lower() for member in kind)
-        raise BadQuery(f"{name} must be one of {names}, not {text!r}") from None
+        raise BadQuery(f"{name} must be one of {names}, got {text!r}") from None

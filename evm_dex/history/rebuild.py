@@ -1,4 +1,4 @@
-"""Filling a store again from event 1 on, from an outbox, from another store's stream, or both."""
+"""Fills a store anew from the first event on: from an outbox, another store's stream, or both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rebuild(
     older: HistoryStore | None = None,
     progress: Progress = lambda _event_id: None,
 ) -> int:
-    """Empty `target` and fill it; the last event in it.
+    """Empty `target` and fill it; return the id of its last event.
 
     Events come from the feed. Those it has pruned come first, from the stream of `older`, which
     must be another place than `target`; without a feed all of them do. Nothing is emptied before
@@ -30,7 +30,7 @@ def rebuild(
     needs_older = feed is None or _is_pruned(feed)
     if needs_older and older is None:
         raise EventsPruned(
-            "the outbox does not reach back to event 1: give a store that has the events before"
+            "the outbox no longer has event 1: give a store that has the events before it"
         )
     target.clear()
     if needs_older and older is not None:
@@ -51,7 +51,7 @@ def _is_pruned(feed: Feed) -> bool:
 
 
 def _copy(target: HistoryStore, feed: Feed | None, older: HistoryStore, progress: Progress) -> None:
-    """Take in the stream of `older` as far as the feed does not have it."""
+    """Copy the stream of `older` up to where the feed begins."""
     while updates := older.stream(target.cursor().event_id, MAX_PAGE):
         target.apply(updates)
         progress(updates[-1].event_id)

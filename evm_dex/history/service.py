@@ -1,4 +1,4 @@
-"""The history service: a consumer on a thread, and the HTTP interface if there is to be one."""
+"""The history service: a consumer on a thread, and optionally the HTTP interface."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object per record: time, level, what happened, and its particulars."""
+    """Formats each log record as one JSON object: time, level, event and its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         extra = {key: value for key, value in record.__dict__.items() if key not in _OWN}
@@ -35,7 +35,7 @@ class JsonLines(logging.Formatter):
 
 
 class Service:
-    """Runs until it is told to stop, or until something fails that waiting cannot mend."""
+    """Runs until it is stopped, or until it fails in a way that waiting cannot mend."""
 
     def __init__(self, feed: Feed, store: HistoryStore, *, name: str = "history") -> None:
         self.consumer = Consumer(feed, store, name)
@@ -50,7 +50,7 @@ class Service:
         port: int = 0,
         started: Callable[[int | None], object] = lambda _port: None,
     ) -> None:
-        """Work until SIGINT or SIGTERM. With a `reader`, a second look at the store, serve HTTP.
+        """Run until SIGINT or SIGTERM; serve HTTP if there is a `reader`, a store of its own.
 
         `started` is told the port. Raises OSError for a port that is taken, and what ended the
         consumer: FeedRefused, StoreBroken, UnknownUpdate.

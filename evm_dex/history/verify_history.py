@@ -1,4 +1,4 @@
-"""Holding a store's tables against the rows of the chain, which had no part in making them."""
+"""Checks a store's tables against the chain's rows, which had no part in making them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Totals = dict[tuple[Exchange, Address], Totals]
 def verify(
     chain: StoreReader, store: HistoryStore, progress: Progress = lambda _count: None
 ) -> Iterator[str]:
-    """What differs between a chain at rest and the history of it; nothing where all agrees.
+    """Compare a chain with its history; yield each difference.
 
     Every order's last update, its fills, the open orders and the totals of every user. What the
     chain keeps no row of, fees and the number of fills, is recounted from the stream's fills.
@@ -65,7 +65,7 @@ def _order_differences(store: HistoryStore, row: OrderUpdate) -> Iterator[str]:
 
 
 def _counted(store: HistoryStore, row: OrderUpdate) -> Totals:
-    """What one order adds to its user's totals."""
+    """Return what one order adds to its user's totals."""
     ended = {
         name: int(row.status.name.lower() == name) for name in ("cancelled", "rejected", "expired")
     }

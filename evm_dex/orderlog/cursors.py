@@ -1,4 +1,4 @@
-"""Who reads the outbox, how far each has come, and what nobody needs any more."""
+"""Cursors of the outbox's consumers, and removal of events that all of them have read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _DECODER = msgspec.msgpack.Decoder(int)
 
 
 def event_key(event_id: int) -> bytes:
-    """The key of an event: order in the store is order of ids."""
+    """Return the key of an event; keys sort as ids do."""
     return event_id.to_bytes(8, "big")
 
 
 def cursors(store: StoreReader) -> dict[str, int]:
-    """The last event that each registered consumer has taken in, durably, by its name."""
+    """Return the last event that each registered consumer has applied, by name."""
     return {
         key.decode(): unpack(_VERSION, _DECODER, value, f"the cursor of {key.decode()}")
         for key, value in store.iterate(Family.OUTBOX)
@@ -34,7 +34,7 @@ def cursors(store: StoreReader) -> dict[str, int]:
 
 
 def set_cursor(store: Store, name: str, event_id: int) -> None:
-    """Note that a consumer needs no event before this one; registers it where it is new.
+    """Set a consumer's cursor, and register the consumer if it is new.
 
     The event itself is kept, as the consumer is recognised by it. Raises ValueError for an
     empty name, StoreFailed.
@@ -46,7 +46,7 @@ def set_cursor(store: Store, name: str, event_id: int) -> None:
 
 
 def forget(store: Store, name: str) -> bool:
-    """Let the outbox go on without a consumer; whether it was registered."""
+    """Remove a consumer; return whether it was registered."""
     _check(name)
     if store.get(Family.OUTBOX, name.encode()) is None:
         return False
@@ -57,7 +57,7 @@ def forget(store: Store, name: str) -> bool:
 
 
 def prune(store: StoreReader, batch: BlockBatch, first: int, last: int) -> int:
-    """Delete, in a batch, events from `first` on that nobody needs; the first that is left."""
+    """Delete events from `first` on that nobody needs; return the first that is left."""
     needed = min(cursors(store).values(), default=last - KEEP + 1)
     end = min(needed, first + PRUNE_AT_ONCE)
     for event_id in range(first, end):
@@ -67,4 +67,4 @@ def prune(store: StoreReader, batch: BlockBatch, first: int, last: int) -> int:
 
 def _check(name: str) -> None:
     if not name:
-        raise ValueError("a consumer needs a name")
+        raise ValueError("a consumer's name must not be empty")

@@ -1,4 +1,4 @@
-"""Orders as the ledger's rows have them, in the form of an update."""
+"""Orders of the ledger's rows, in the form of updates."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ BaseUnit = Callable[[Exchange, Address], int]
 
 
 class RowReader(Protocol):
-    """The part of a store that has the ledger's rows."""
+    """A reader of the ledger's rows."""
 
     def rows(self, table: int) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and values of a table."""
+        """Return keys and values of a table."""
 
 
 _NO_HASH = bytes(32)
@@ -36,12 +36,12 @@ ORDER_TABLES = frozenset({TableNumber.ORDERS, TableNumber.PERP_ORDERS, TableNumb
 
 
 def order_ids(rows: Rows) -> set[int]:
-    """Ids of the orders and triggers whose rows are among some."""
+    """Return the ids of the orders and triggers among some rows."""
     return {int.from_bytes(key, "big") for table, key in rows if table in ORDER_TABLES}
 
 
 def all_orders(chain: RowReader) -> Iterator[OrderUpdate]:
-    """All orders and waiting triggers of a chain, in the form of `as_row`."""
+    """Yield all orders and waiting triggers of a chain, in the form of `as_row`."""
     units = {
         (Exchange.SPOT, key): Market.decode(value).base_unit
         for key, value in chain.rows(TableNumber.MARKETS)
@@ -62,7 +62,7 @@ def all_orders(chain: RowReader) -> Iterator[OrderUpdate]:
 
 
 def order_in(rows: Rows, order_id: int, base_unit: BaseUnit) -> OrderUpdate | None:
-    """An order as rows have it, without what they do not say; None where there is none.
+    """Return an order as its rows have it; None if there is none.
 
     A fired trigger's own row is gone, and one that waits has no other.
     """
@@ -77,7 +77,7 @@ def order_in(rows: Rows, order_id: int, base_unit: BaseUnit) -> OrderUpdate | No
 
 
 def is_row_of(order: OrderUpdate, rows: Rows) -> bool:
-    """Whether rows say of an order what its last update does."""
+    """Return whether rows agree with an order's last update."""
     key = order.order_id.to_bytes(8, "big")
     if order.status == Status.UNTRIGGERED:
         value = rows.get((TableNumber.TRIGGERS, key))
@@ -109,7 +109,7 @@ def is_row_of(order: OrderUpdate, rows: Rows) -> bool:
 
 
 def of_order(exchange: Exchange, order: Order | PerpOrder, base_unit: BaseUnit) -> OrderUpdate:
-    """An order of either exchange."""
+    """Convert an order of either exchange."""
     perp: dict[str, Any] = {}
     if isinstance(order, PerpOrder):
         perp = {"order_type": order.kind, "reduce_only": order.reduce_only}
@@ -142,7 +142,7 @@ def of_order(exchange: Exchange, order: Order | PerpOrder, base_unit: BaseUnit) 
 
 
 def of_trigger(trigger: Trigger) -> OrderUpdate:
-    """A trigger that waits."""
+    """Convert a waiting trigger."""
     return OrderUpdate(
         event_id=0,
         kind=Kind.TRIGGER_PLACED,
@@ -167,12 +167,12 @@ def of_trigger(trigger: Trigger) -> OrderUpdate:
 
 
 def average_price(quote: int, filled: int, base_unit: int) -> int:
-    """Quote units per base unit of the market, rounded down; 0 where nothing is filled."""
+    """Return quote units per base unit of the market, rounded down; 0 before the first fill."""
     return quote * base_unit // filled if filled else 0
 
 
 def as_row(update: OrderUpdate) -> OrderUpdate:
-    """An update reduced to what the rows of the ledger say of the order."""
+    """Reduce an update to the fields that the ledger's rows have."""
     return replace(
         update,
         event_id=0,

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """Where an order is in its life; the numbers are those of the exchanges' ABI."""
+    """The status of an order, numbered as in the exchanges' ABI."""
 
     GONE = 0
     """Its block was rolled back, so it was never placed."""
@@ -22,7 +22,7 @@ class Status(IntEnum):
 
     @property
     def is_open(self) -> bool:
-        """Whether its owner can still cancel it."""
+        """Whether the owner can still cancel the order."""
         return self in _OPEN
 
 
@@ -40,7 +40,7 @@ _LEGAL: dict[Status | None, frozenset[Status]] = {
 
 
 class IllegalTransition(Exception):  # noqa: N818 - says what was attempted
-    """An order was to take a status that its present one does not lead to: a bug of ours."""
+    """An order's status would change in a way that the status machine forbids: our bug."""
 
 
 def check_transition(before: Status | None, after: Status, order_id: int) -> None:

@@ -21,14 +21,14 @@ _LARGEST_PLAIN = 2**64 - 1
 
 
 class Exchange(IntEnum):
-    """Which precompile an order was placed on. Order ids are unique across both."""
+    """The exchange of an order. Order ids are unique across both."""
 
     SPOT = 1
     PERP = 2
 
 
 class Kind(IntEnum):
-    """What happened to an order. New members go at the end."""
+    """The kind of an update. New members go at the end."""
 
     PLACED = 1
     TRADE = 2
@@ -48,7 +48,7 @@ class Kind(IntEnum):
 
 
 class Totals(Struct, frozen=True, gc=False):
-    """Counts and sums over an account's orders in one market, none below zero.
+    """Counts and sums over a user's orders in one market, none below zero.
 
     Volume and fees are in smallest units; the fee of a spot buyer is in the market's asset, any
     other in its quote token.
@@ -151,7 +151,7 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def leaves(self) -> int:
-        """What may still be filled: quantity = filled + leaves while open, 0 when ended."""
+        """Quantity that may still be filled: quantity - filled while open, 0 when ended."""
         return self.quantity - self.filled_quantity if self.status.is_open else 0
 
     @property
@@ -181,11 +181,11 @@ _decoder: msgspec.msgpack.Decoder[tuple[object, ...]] = msgspec.msgpack.Decoder(
 
 
 class UnknownUpdate(ValueError):  # noqa: N818 - says what was found
-    """Bytes that are not an update of the version this program reads."""
+    """The bytes are no update of a version that this program reads."""
 
 
 def encode(update: OrderUpdate) -> bytes:
-    """The compact form, without the event id, which is the key it is kept under.
+    """Encode an update compactly, without the event id, which is its key.
 
     A version byte, then a msgpack array; an amount above 64 bits as minimal big-endian bytes.
     """
@@ -207,7 +207,7 @@ def encode(update: OrderUpdate) -> bytes:
 
 
 def decode(event_id: int, payload: bytes) -> OrderUpdate:
-    """What `encode` made of an update. Raises UnknownUpdate."""
+    """Decode what `encode` returned. Raises UnknownUpdate."""
     if payload[:1] != _PREFIX:
         raise UnknownUpdate(
             f"event {event_id} is of version {payload[0] if payload else 'none'}, this program "
@@ -226,7 +226,7 @@ def decode(event_id: int, payload: bytes) -> OrderUpdate:
 
 
 def as_json(update: OrderUpdate) -> dict[str, object]:
-    """The form for people: names for numbers, 0x for bytes, amounts as decimal strings.
+    """Return the JSON form: names for enums, 0x for bytes, amounts as decimal strings.
 
     Strings, since amounts outgrow what JSON readers hold exactly.
     """
@@ -258,5 +258,5 @@ def _grown(amount: int | bytes) -> int:
 
 
 def fingerprint(update: OrderUpdate) -> bytes:
-    """Bytes that tell an update from another of the same id, made by another history."""
+    """Return a hash that tells an update from another one of the same id."""
     return blake3(encode(update)).digest(FINGERPRINT_BYTES)

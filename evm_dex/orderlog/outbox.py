@@ -1,4 +1,4 @@
-"""The outbox: what happens to orders, written in the same batch as the rows that say so.
+"""The outbox: order updates, written in the same batch as the rows that they describe.
 
 Event ids are given out here, +1 from event to event from 1 on, and grow through rollbacks too.
 """
@@ -38,7 +38,7 @@ Missing = tuple[tuple[int, int], ...]
 
 
 class BlockReader(Protocol):
-    """Stored blocks: what a rollback takes back is told from their receipts."""
+    """A reader of stored blocks, whose receipts tell what a rollback takes back."""
 
     def hash_at(self, height: int) -> bytes:
         """Return the hash of the block at a height."""
@@ -54,7 +54,7 @@ class BlockReader(Protocol):
 
 
 class OutboxState(msgspec.Struct, frozen=True, array_like=True):
-    """How far the outbox is."""
+    """The outbox's own record."""
 
     last: int = 0
     """The id given out last."""
@@ -71,20 +71,20 @@ _DECODER = msgspec.msgpack.Decoder(OutboxState)
 
 
 class Outbox:
-    """The outbox of one chain, through the store the chain writes."""
+    """The outbox of one chain, in the chain's store."""
 
     def __init__(self, store: OverlayStore, ledger: Ledger) -> None:
-        """Off, until `switch` says otherwise."""
+        """Record nothing until `switch` says so."""
         self._store = store
         self._ledger = ledger
         self.is_on = False
 
     def state(self) -> OutboxState:
-        """How far it is. Raises WrongFormat, StoreDamaged."""
+        """Return the outbox's record. Raises WrongFormat, StoreDamaged."""
         return read_state(self._store.get(Family.OUTBOX, STATE_KEY))
 
     def switch(self, on: bool | None, head: Header) -> None:
-        """Record what happens from here on, or not; None: as last time, at first on. Durable.
+        """Switch recording on or off, durably; None: as last time, at first on.
 
         What happened while it was off is not made up for: a GAP event tells readers so, and a FOUND
         event of each order that is open is where they go on from.
@@ -109,7 +109,7 @@ class Outbox:
         receipts: Sequence[Receipt],
         changes: LedgerChanges,
     ) -> Sequence[OrderUpdate]:
-        """The updates of a block that is being sealed, held against its rows; none when off.
+        """Return the updates of a block being sealed, checked against its rows; none when off.
 
         Raises RecordingFailed, IllegalTransition.
         """
@@ -129,7 +129,7 @@ class Outbox:
         target: Header,
         changes: LedgerChanges,
     ) -> None:
-        """Put into a batch what taking the blocks at `heights` back does to orders; none when off.
+        """Add the updates of a rollback of the blocks at `heights` to a batch; none when off.
 
         `changes` lead back, so what is new in them is what was before the blocks. Raises
         RecordingFailed, IllegalTransition.
@@ -161,7 +161,7 @@ class Outbox:
         return recording
 
     def add(self, batch: BlockBatch, updates: Sequence[OrderUpdate]) -> None:
-        """Give updates their ids and put them into the batch that makes them true."""
+        """Give updates their ids, and add them to the batch of their block."""
         if updates:
             self._add(batch, self.state(), updates)
 
@@ -188,14 +188,14 @@ class Outbox:
 
 
 def read_state(stored: bytes | None) -> OutboxState:
-    """The outbox's record. Raises WrongFormat, StoreDamaged."""
+    """Decode the outbox's record. Raises WrongFormat, StoreDamaged."""
     if stored is None:
         return OutboxState()
     return unpack(_VERSION, _DECODER, stored, "the outbox's record (family outbox)")
 
 
 def _switched(missing: Missing, *, on: bool, is_new: bool, head: int) -> Missing:
-    """What is missing when recording begins or ends at the head; a new outbox has no block."""
+    """Return the missing blocks when recording begins or ends at the head."""
     if not on:
         before = ((1, head),) if is_new and head else missing
         return (*before, (head + 1, _OPEN_END))
@@ -206,7 +206,7 @@ def _switched(missing: Missing, *, on: bool, is_new: bool, head: int) -> Missing
 
 
 def _cut(missing: Missing, target: int) -> Missing:
-    """What is missing once the blocks after the target are gone."""
+    """Return the missing blocks after a rollback to `target`."""
     return tuple(
         (min(first, target + 1), last) if last == _OPEN_END else (first, min(last, target))
         for first, last in missing
@@ -215,7 +215,7 @@ def _cut(missing: Missing, target: int) -> Missing:
 
 
 def _rows(changes: LedgerChanges, which: str) -> dict[tuple[int, bytes], bytes | None]:
-    """Orders and triggers among the rows that change."""
+    """Return the rows of orders and triggers among changes."""
     return {
         (change.table, change.key): getattr(change, which)
         for change in changes.rows

@@ -1,4 +1,4 @@
-"""From the logs of blocks and the rows before them to updates, held against the rows after them."""
+"""Derives updates from logs and the rows before them, and checks them against the rows after."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _NO_FILL: dict[str, Any] = {
 
 
 class RecordingFailed(Exception):  # noqa: N818 - says what happened
-    """The logs of a block do not lead from the rows before it to those after it: a bug of ours."""
+    """A block's logs do not lead from the rows before it to those after it: our bug."""
 
 
 class BlockPlace(Struct, frozen=True):
-    """The block that updates are of."""
+    """Height and time of a block."""
 
     number: int
     timestamp: int
@@ -54,7 +54,7 @@ class Recording:
     """The updates of one block, or of several in a row."""
 
     def __init__(self, before: Rows, base_unit: BaseUnit, stored: StoredRow) -> None:
-        """`before` has every order row that the blocks change, as it was before the first.
+        """Take every order row that the blocks change, as it was before the first.
 
         `stored` gives the others: a log may be about an order that is as it was, such as one
         that was reduced to what it asked for.
@@ -69,7 +69,7 @@ class Recording:
         """So far, in order, without event ids."""
 
     def add_block(self, place: BlockPlace, receipts: Iterable[tuple[bytes, Receipt]]) -> None:
-        """Take in a block's receipts, each with the hash of its transaction, in order.
+        """Record a block's receipts, each with the hash of its transaction, in order.
 
         Raises IllegalTransition.
         """
@@ -88,7 +88,7 @@ class Recording:
                 log_index += 1
 
     def check(self, after: Rows) -> None:
-        """Raises RecordingFailed unless each changed order is now what its row says."""
+        """Check each changed order against its row. Raises RecordingFailed."""
         after = {**after, **self._unchanged} if self._unchanged else after
         silent = order_ids(after) - set(self._orders)
         if silent:
@@ -103,7 +103,7 @@ class Recording:
     def compensations(
         self, target: BlockPlace, was_recorded: Callable[[int], bool]
     ) -> list[OrderUpdate]:
-        """What taking these blocks back, to `target` before them, does to each order; by id.
+        """Return the updates of rolling these blocks back to `target`, by order id.
 
         Only what was recorded, by the number of its block, is taken away from totals and fills.
         """
@@ -240,7 +240,7 @@ class Recording:
         self.updates.append(update)
 
     def _known(self, order_id: int) -> OrderUpdate | None:
-        """An order as it is by now: after the last log about it, or before the first block."""
+        """Return an order as of the last log about it, or as before the first block."""
         known = self._orders.get(order_id)
         if known is None and order_id.to_bytes(8, "big") in self._there_before:
             known = order_in(self._before, order_id, self._base_unit)
@@ -253,7 +253,7 @@ class Recording:
         return order
 
     def _known_unchanged(self, order_id: int) -> OrderUpdate | None:
-        """An order whose row the blocks leave as it is; from here on it counts as one of theirs."""
+        """Return an order whose row the blocks do not change, and count it among theirs."""
         key = order_id.to_bytes(8, "big")
         found = {(table, key): self._stored(table, key) for table in ORDER_TABLES}
         self._unchanged |= {place: row for place, row in found.items() if row is not None}

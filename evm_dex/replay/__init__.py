@@ -1,1 +1,1 @@
-"""Order flow, made or recorded, sent through the exchange as transactions."""
+"""Order flow, generated or recorded, sent to the exchange as transactions."""

@@ -24,11 +24,11 @@ _NO_ASK, _NO_BID = 9_999_999_999, -9_999_999_999
 
 
 class LobsterError(ValueError):
-    """A file is not what it should be; the message names file, line and field."""
+    """A file is malformed; the message names file, line and field."""
 
 
 class MessageType(IntEnum):
-    """What happened to a resting order, or past the visible book."""
+    """The type of a message."""
 
     NEW = 1
     PARTIAL_CANCEL = 2
@@ -58,17 +58,17 @@ class BookRow(NamedTuple):
 
 
 def read_messages(path: Path) -> list[Message]:
-    """All messages of a file. Raises LobsterError."""
+    """Read all messages of a file. Raises LobsterError."""
     return [_message(path, line, row) for line, row in _rows(path)]
 
 
 def read_book(path: Path) -> list[BookRow]:
-    """All rows of an order book file. Raises LobsterError."""
+    """Read all rows of an order book file. Raises LobsterError."""
     return [_book_row(path, line, row) for line, row in _rows(path)]
 
 
 def opening(row: BookRow, first: Message) -> Iterator[Place]:
-    """Orders that make the book before the first message, from the row after it.
+    """Return the orders that make the book before the first message, from the row after it.
 
     They have no ids of their own in the data; there is one for each level.
     """
@@ -81,12 +81,12 @@ def opening(row: BookRow, first: Message) -> Iterator[Place]:
 
 
 def unnamed(is_buy: bool, price: int) -> str:
-    """The reference of a level's orders from before the recording."""
+    """Return the reference of a level's orders from before the recording."""
     return f"{'bid' if is_buy else 'ask'} {price}"
 
 
 def instructions(messages: list[Message]) -> Iterator[Instruction | None]:
-    """What each message means for the visible book; None where it means nothing.
+    """Translate messages to instructions; None for one that leaves the visible book alone.
 
     An execution is an incoming order of the other side. What is taken back from an order that was
     placed before the recording is taken from its level.
@@ -165,7 +165,7 @@ def _number(path: Path, line: int, name: str, text: str) -> int:
 
 
 def recorded_market() -> dict[str, Any]:
-    """A genesis with one market whose units are those of the recording.
+    """Return a genesis with one market whose units are those of the recording.
 
     One lot is one share, one tick is a ten-thousandth of a dollar.
     """

@@ -1,4 +1,4 @@
-"""Sending order flow through the exchange: one transaction, and one block, per instruction."""
+"""Sends order flow to the exchange: one transaction, and one block, per instruction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLENTY = 10**30
 
 
 class ReplayError(Exception):
-    """An instruction that should have gone through did not."""
+    """An instruction failed that should have succeeded."""
 
 
 def deposit(dex: Dex, account: Account, amount: int = PLENTY) -> Iterator[Receipt]:
@@ -35,7 +35,7 @@ class Replay:
     """Places and cancels from one account, takes from another, so that none trades with itself."""
 
     def __init__(self, dex: Dex, asset: Contract, *, maker: Account, taker: Account) -> None:
-        """Both accounts need funds on the exchange: see `deposit`."""
+        """Take two accounts with funds on the exchange: see `deposit`."""
         self._dex = dex
         self._asset = asset
         self._maker = maker
@@ -46,7 +46,7 @@ class Replay:
         self._order_ids: dict[Reference, int] = {}
 
     def apply(self, instruction: Instruction) -> Receipt | None:
-        """Send one instruction; None where the order it is about is gone already.
+        """Send one instruction; return None if its order is gone already.
 
         Raises ReplayError when the exchange refuses it.
         """

@@ -1,4 +1,4 @@
-"""The terminal: where commands print.
+"""The terminal: consoles for results and for errors, and progress bars.
 
 Whoever prints first loads rich; a command that prints nothing, or JSON, starts without it.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def console() -> Console:
-    """For what was asked."""
+    """Return the console for results: stdout."""
     from rich.console import Console  # noqa: PLC0415 - see above
 
     return Console()
@@ -23,21 +23,21 @@ def console() -> Console:
 
 @cache
 def errors() -> Console:
-    """For what is said beside it: progress, remarks, errors."""
+    """Return the console for progress, warnings and errors: stderr."""
     from rich.console import Console  # noqa: PLC0415 - see above
 
     return Console(stderr=True)
 
 
 def escape(text: str) -> str:
-    """Text as it is, where markup would be understood."""
+    """Escape text that would be read as markup."""
     from rich.markup import escape as escaped  # noqa: PLC0415 - see above
 
     return escaped(text)
 
 
 def progress_bars() -> Progress:
-    """Bars that go away in the end; none where nobody looks."""
+    """Return progress bars that disappear at the end, and are hidden without a terminal."""
     from rich.progress import Progress  # noqa: PLC0415 - see above
 
     return Progress(console=errors(), transient=True, disable=not errors().is_terminal)

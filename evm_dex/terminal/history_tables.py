@@ -1,4 +1,4 @@
-"""Updates and totals as tables for the terminal."""
+"""Tables of order updates and totals for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evm_dex.terminal.tables import plain_table
 
 
 def updates_table(updates: Iterable[Page]) -> Table:
-    """One line per update; amounts in smallest units."""
+    """Return a table with a line per update; amounts in smallest units."""
     table = plain_table(
         "Orders",
         ("event", "time", "order", "what", "status", "side", "price", "filled", "of", "fill"),
@@ -36,7 +36,7 @@ def updates_table(updates: Iterable[Page]) -> Table:
 
 
 def statistics_table(rows: Iterable[Page]) -> Table:
-    """One column per market."""
+    """Return a table with a column per market."""
     markets = list(rows)
     names = [f"{row['exchange']} {short(row['market'])}" for row in markets]
     table = plain_table("Totals", ("", *names), right=names)
@@ -46,5 +46,5 @@ def statistics_table(rows: Iterable[Page]) -> Table:
 
 
 def short(address: str) -> str:
-    """An address as people tell them apart."""
+    """Shorten an address."""
     return f"{address[:6]}…{address[-4:]}"

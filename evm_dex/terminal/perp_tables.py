@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def prices_line(dex: Dex, market: Address) -> str:
-    """Mark, oracle and funding of a perpetual market in words."""
+    """Return mark, oracle price and funding of a perpetual market in words."""
     _, collateral = _decimals(dex, market)
     mark, oracle = dex.perp.call("getMarkPrice", market), dex.perp.call("getOracle", market)
     rate = dex.perp.call("getFunding", market).lastRate
@@ -25,7 +25,7 @@ def prices_line(dex: Dex, market: Address) -> str:
 
 
 def perp_book_table(dex: Dex, market: Address, symbol: str, levels: int) -> Table:
-    """The best levels of a perpetual market."""
+    """Return the best levels of a perpetual market."""
     depth = dex.perp.call("getDepth", market, levels)
     base, collateral = _decimals(dex, market)
     asks = list(zip(depth.askPrices, depth.askSizes, strict=True))
@@ -35,7 +35,7 @@ def perp_book_table(dex: Dex, market: Address, symbol: str, levels: int) -> Tabl
 
 
 def open_positions(dex: Dex, market: Address) -> list[dict[str, Any]]:
-    """Open positions in a market, oldest first: amounts and prices as IPerp has them."""
+    """Return a market's open positions, oldest first, in IPerp's units."""
     found = []
     for position_id in dex.chain.ledger.perp.open_positions.by_market.of(market):
         position = dex.perp.call("getPosition", position_id)
@@ -57,7 +57,7 @@ def open_positions(dex: Dex, market: Address) -> list[dict[str, Any]]:
 
 
 def positions_table(dex: Dex, market: Address, symbol: str) -> Table:
-    """Open positions in a market, oldest first, with what each is worth at mark."""
+    """Return a table of a market's open positions, oldest first, valued at mark."""
     base, collateral = _decimals(dex, market)
     numbers = ("id", "size", "entry", "gain", "liquidated")
     table = plain_table(
@@ -84,7 +84,7 @@ def positions_table(dex: Dex, market: Address, symbol: str) -> Table:
 
 
 def _decimals(dex: Dex, market: Address) -> tuple[int, int]:
-    """Of sizes, where the base unit is a power of ten, and of collateral."""
+    """Return the decimals of sizes and of collateral."""
     base_unit = str(dex.perp.call("getMarket", market).baseUnit)
     base = len(base_unit) - 1 if base_unit.strip("0") == "1" else 0
     token = dex.contract(dex.perp.call("collateral"), "TestToken")

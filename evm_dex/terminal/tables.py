@@ -1,4 +1,4 @@
-"""What people look at: a book as a ladder, trades, checkpoints, as tables for the terminal.
+"""Tables of the spot exchange and of checkpoints for the terminal.
 
 Importing this module loads nothing; the first table loads rich.
 """
@@ -27,14 +27,14 @@ _MOST_COLUMNS = 5
 
 
 def units(amount: int, decimals: int) -> str:
-    """An amount of smallest units in whole tokens, without rounding."""
+    """Format an amount of smallest units in whole tokens, without rounding."""
     whole, part = divmod(amount, 10**decimals)
     digits = f"{part:0{decimals}d}".rstrip("0") if part else ""
     return f"{whole:,}.{digits}" if digits else f"{whole:,}"
 
 
 def plain_table(title: str, columns: Sequence[str], *, right: Iterable[str] = ()) -> Table:
-    """An empty table in the one style used everywhere; columns named in `right` hold numbers."""
+    """Return an empty table in the common style; columns in `right` hold numbers."""
     from rich import box  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
@@ -46,7 +46,7 @@ def plain_table(title: str, columns: Sequence[str], *, right: Iterable[str] = ()
 
 
 def book_table(dex: Dex, asset: AddressLike, symbol: str, levels: int = 8) -> Table:
-    """The best levels of a market, asks above bids, with bars for their sizes."""
+    """Return the best levels of a market, asks above bids, with bars for their sizes."""
     quote = dex.spot.call("getMarket", asset).quote
     base_decimals, quote_decimals = _decimals(dex, asset), _decimals(dex, quote)
     depth = dex.spot.call("getDepth", asset, levels)
@@ -59,7 +59,7 @@ def book_table(dex: Dex, asset: AddressLike, symbol: str, levels: int = 8) -> Ta
 
 
 def _decimals(dex: Dex, token: AddressLike) -> int:
-    """Of amounts; none where a token does not tell."""
+    """Return a token's decimals; 0 if it has none."""
     if to_address(token) == NATIVE_COIN:
         return 18
     try:
@@ -76,7 +76,7 @@ def book_ladder(
     base_decimals: int,
     quote_decimals: int,
 ) -> Table:
-    """Price levels as (price, size), best first: asks above bids, with bars for their sizes."""
+    """Return a table of levels, given as (price, size), best first: asks above bids."""
     largest = max((size for _, size in (*asks, *bids)), default=1)
     table = plain_table(title, ("side", "price", "amount", "depth"), right=("price", "amount"))
     for name, style, rows in (("ask", "red", asks[::-1]), ("bid", "green", bids)):
@@ -88,7 +88,7 @@ def book_ladder(
 
 
 def trades_table(trades: Sequence[Event], base_decimals: int, quote_decimals: int) -> Table:
-    """Trades, oldest first."""
+    """Return a table of trades, oldest first."""
     columns = ("trade", "taker", "price", "amount", "maker order", "taker order")
     table = plain_table("Last trades", columns, right=("trade", *columns[2:]))
     for trade in trades:
@@ -105,7 +105,7 @@ def trades_table(trades: Sequence[Event], base_decimals: int, quote_decimals: in
 
 
 def table_name(number: int) -> str:
-    """What a table of the ledger is called; one of a newer version by its number."""
+    """Return the name of a ledger table; of an unknown one, its number."""
     from precompiles.ledger.table import TableNumber  # noqa: PLC0415 - loads the ledger
 
     try:
@@ -115,7 +115,7 @@ def table_name(number: int) -> str:
 
 
 def age(made_at: str, now: datetime | None = None) -> str:
-    """How long ago an ISO 8601 time was, in its largest unit."""
+    """Format how long ago an ISO 8601 time was, in its largest unit."""
     elapsed = (now or datetime.now(UTC)) - datetime.fromisoformat(made_at)
     seconds = max(int(elapsed.total_seconds()), 0)
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
@@ -125,7 +125,7 @@ def age(made_at: str, now: datetime | None = None) -> str:
 
 
 def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
-    """Checkpoints, oldest first: `own` bytes are freed with them, `shared` ones are not."""
+    """Return a table of checkpoints, oldest first; removal frees the `own` bytes."""
     from rich.filesize import decimal  # noqa: PLC0415 - see above
 
     columns = ("height", "made", "age", "block", "rows", "own", "shared", "state")
@@ -151,7 +151,7 @@ def checkpoints_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
 
 
 def checkpoint_rows_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
-    """Rows by table, of those that have some, in the newest checkpoints: one column each."""
+    """Return a table of row counts, with a column per checkpoint, of the newest ones."""
     found = [(info.height, info.manifest.rows) for info in checkpoints if info.manifest]
     shown = found[-_MOST_COLUMNS:]
     numbers = sorted({int(number) for _, rows in shown for number in rows})
@@ -164,7 +164,7 @@ def checkpoint_rows_table(checkpoints: Iterable[CheckpointInfo]) -> Table:
 
 
 def difference_table(old: str, new: str, counts: Mapping[int, Counts]) -> Table:
-    """How many rows differ, by table."""
+    """Return a table of how many rows differ."""
     columns = ("table", "added", "changed", "removed")
     table = plain_table(f"From {old} to {new}", columns, right=columns[1:])
     for number, found in sorted(counts.items()):
@@ -174,7 +174,7 @@ def difference_table(old: str, new: str, counts: Mapping[int, Counts]) -> Table:
 
 
 def counts_table(dex: Dex) -> Table:
-    """Ledger rows by table."""
+    """Return a table of the ledger's row counts."""
     table = plain_table(f"Rows at block {dex.head.number}", ("table", "rows"), right=("rows",))
     for name, count in dex.counts().items():
         table.add_row(name, str(count))

@@ -247,7 +247,7 @@ def test_feed_refuses_what_it_does_not_understand(served: tuple[Traffic, str]) -
         feed.read(Cursor(1, b"12345678"))
     feed._connected().send(b"hello")
     answer = feed._connected().recv()
-    with pytest.raises(FeedRefused, match="not a request"):
+    with pytest.raises(FeedRefused, match="malformed request"):
         decode_answer(answer)
     assert feed.read(START, 1).events
     feed.close()
@@ -320,7 +320,7 @@ def test_restored_chain_is_noticed_and_the_history_rebuilt(
         traffic = Traffic(dex, 4)
         while dex.chain.outbox.state().last <= store.cursor().event_id + 5:
             traffic.block()
-        with pytest.raises(HistoryDiffers, match="is another one here"):
+        with pytest.raises(HistoryDiffers, match="is not the one that the store has"):
             consumer.catch_up()
         rebuild(store, StoreFeed(dex.store))
         assert list(verify(dex.store, store)) == []
@@ -365,7 +365,7 @@ def test_pruned_events_are_asked_for_in_vain() -> None:
         batch = BlockBatch()
         batch.put(Family.OUTBOX, STATE_KEY, pack(1, OutboxState(5, is_recording=True, first=4)))
         dex.store.write(batch)
-        with pytest.raises(EventsPruned, match="events 1 to 3 were pruned"):
+        with pytest.raises(EventsPruned, match="events 1 to 3 were removed"):
             read_outbox(dex.store, START)
 
 

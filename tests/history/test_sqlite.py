@@ -77,7 +77,7 @@ def test_a_user_that_is_not_the_bytes_of_an_address_is_refused_rather_than_not_f
         lambda: store.history(Query(user=user)),
         lambda: store.fills(Query(market=user)),
     ):
-        with pytest.raises(ValueError, match=r"is not 20 bytes: give .*to_address"):
+        with pytest.raises(ValueError, match=r"must be 20 bytes, got .*to_address"):
             asking()
     store.close()
 

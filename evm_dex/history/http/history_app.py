@@ -1,4 +1,4 @@
-"""The HTTP interface: questions to a store, health, figures, and live updates."""
+"""The HTTP interface: queries, health, metrics, and live updates."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class HistoryServer:
     """Serves one store, which it reads on a thread of its own."""
 
     def __init__(self, store: HistoryStore, health: Callable[[], Health]) -> None:
-        """`store` belongs to the server alone; `health` may be called at any time."""
+        """Take over `store`; `health` may be called at any time."""
         self._store, self._health = store, health
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history reader")
         self._listeners: set[asyncio.Event] = set()
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; a port of 0 takes a free one, which `port` then tells. Raises OSError."""
+        """Listen; port 0 means any free one, see `port`. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         app = web.Application(middlewares=[_guarded(OriginPolicy(host)), _explained])
         for route in ROUTES:
@@ -55,12 +55,12 @@ class HistoryServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Stop listening; connections end."""
+        """Stop listening, and end connections."""
         await self._runner.cleanup()
         self._thread.shutdown()
 
     def wake(self, _event_id: int = 0) -> None:
-        """Tell the listeners that there is something new; from any thread."""
+        """Tell subscribers that there are new updates; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._wake_all)
 
     def _wake_all(self) -> None:
@@ -111,7 +111,7 @@ class HistoryServer:
     async def _send(
         self, socket: web.WebSocketResponse, news: asyncio.Event, after: int, user: bytes | None
     ) -> None:
-        """From the store, so a slow listener holds nobody up and misses nothing."""
+        """Send updates from the store: a slow subscriber delays nobody and misses nothing."""
         while not socket.closed:
             news.clear()
             updates = await self._next(after)
@@ -155,7 +155,7 @@ class HistoryServer:
 
 
 def _guarded(guard: OriginPolicy) -> Middleware:
-    """Answers no page that a browser on this machine has open."""
+    """Refuse requests of web pages from other origins."""
 
     @web.middleware
     async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -171,7 +171,7 @@ def _guarded(guard: OriginPolicy) -> Middleware:
 
 @web.middleware
 async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What is asked at no route is told where they are."""
+    """Answer a request for an unknown route with the place of the description."""
     try:
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:

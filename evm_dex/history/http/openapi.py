@@ -1,4 +1,4 @@
-"""The description of the HTTP interface, made from the routes and from what updates hold."""
+"""The description of the HTTP interface, derived from the routes and from the update's fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOTAL_AMOUNTS = ("volume", "fees_in_base", "fees_in_quote")
 
 
 def document() -> Schema:
-    """The OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document."""
     return {
         "openapi": "3.1.0",
         "info": {

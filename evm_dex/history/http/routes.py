@@ -1,4 +1,4 @@
-"""What can be asked over HTTP: each route declared once, for the server and its description."""
+"""Routes of the HTTP interface, declared once for the server and its description."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PAGED = ("exchange", "start", "end", "before", "limit")
 
 
 class Route(Struct, frozen=True):
-    """One thing that can be asked."""
+    """One route."""
 
     path: str
     summary: str

@@ -1,1 +1,1 @@
-"""Places that keep the order history."""
+"""Stores of the order history."""

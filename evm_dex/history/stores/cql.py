@@ -43,7 +43,7 @@ _TRADES_BEFORE = (
 
 
 class CqlStore(HistoryStore):
-    """Connects when it is first used; as long as that fails, all methods raise StoreUnavailable."""
+    """Connects on first use; until that succeeds, all methods raise StoreUnavailable."""
 
     def __init__(
         self, settings: CqlSettings, *, rows_per_partition: int = ROWS_PER_PARTITION

@@ -1,4 +1,4 @@
-"""Which partition a row of a time series is in, so that none outgrows what servers read well.
+"""Partitions of time series, bounded to a size that servers read well.
 
 Rows of a user, and of a market, are in a partition per month. Where it fills up, the rows of
 later block times go to a further part of it, named by the time it begins at. So parts are
@@ -38,12 +38,12 @@ Month = tuple[bytes, int]
 
 
 def month_of(timestamp: int) -> int:
-    """Year * 100 + month, in UTC, of a block time in seconds."""
+    """Return year * 100 + month, in UTC, of a block time in seconds."""
     return _month_of_day(timestamp // 86_400)
 
 
 def market_key(exchange: Exchange, market: Address) -> bytes:
-    """A market as the owner of rows; a user's key is the address."""
+    """Return the owner key of a market's rows; a user's key is the address."""
     return bytes((exchange,)) + market
 
 
@@ -55,7 +55,7 @@ class _Parts(Struct):
     newest: int = -1
 
     def add(self, timestamp: int, limit: int) -> bool:
-        """Count one more row; whether it begins a new part."""
+        """Count one more row; return whether it begins a new part."""
         begins = not self.starts or (self.amount >= limit and timestamp > self.newest)
         if begins:
             self.starts.append(self.newest + 1)
@@ -67,7 +67,7 @@ class _Parts(Struct):
 
 
 class Partitions:
-    """What the writer knows of them. Forgets by itself; a new part is stored before its rows."""
+    """The writer's cache of partitions; a new part is stored before its rows."""
 
     def __init__(self, session: CqlSession, rows_per_partition: int = ROWS_PER_PARTITION) -> None:
         self._session = session
@@ -75,7 +75,7 @@ class Partitions:
         self._known: dict[Month, _Parts] = {}
 
     def prepare(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
-        """Make room for rows: owner, month and block time of each."""
+        """Begin the parts that rows need, given the owner, month and block time of each."""
         rows = list(rows)
         self._load({(owner, month) for owner, month, _ in rows})
         begun: dict[bytes, Write] = {}
@@ -88,13 +88,13 @@ class Partitions:
         self._session.write(begun.values())
 
     def part(self, owner: bytes, month: int, timestamp: int) -> int:
-        """Of a row that was prepared, or is there since earlier."""
+        """Return the part of a row that was prepared or stored earlier."""
         self._load({(owner, month)})
         starts = self._known[owner, month].starts
         return starts[bisect_right(starts, timestamp) - 1]
 
     def forget(self) -> None:
-        """What is known may no longer be so."""
+        """Drop the cache, when another writer may have written."""
         self._known.clear()
 
     def _load(self, months: set[Month]) -> None:
@@ -111,7 +111,7 @@ class Partitions:
         self._count(_MARKET_ROWS, [month for month in begun if len(month[0]) > _ADDRESS_BYTES])
 
     def _count(self, statement: str, months: list[Month]) -> None:
-        """How full the last part of each is."""
+        """Count the rows in the last part of each month."""
         asked = [(*_columns(month), self._known[month].starts[-1]) for month in months]
         answers = self._session.many(statement, asked)
         for month, (row,) in zip(months, answers, strict=True):

@@ -1,4 +1,4 @@
-"""Questions to the tables: newest first, partition by partition, no more than is asked for."""
+"""Queries to the tables: newest first, partition by partition, no more than asked for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BETWEEN = "AND (block_time, event_id) >= (?, ?) AND (block_time, event_id) < (?
 
 
 class CqlReader:
-    """Answers from what is stored, up to the cursor and whatever is already there above it."""
+    """Reads what is stored up to the cursor, and rows above it that are already there."""
 
     def __init__(self, session: CqlSession) -> None:
         self._session = session
@@ -95,7 +95,7 @@ class CqlReader:
         return [u if u is not None and u.status != Status.GONE else None for u in updates]
 
     def _with_payload(self, rows: Iterable[Row], at_once: int) -> Iterator[OrderUpdate]:
-        """The updates that rows of a lookup table name; those whose time is over are left out."""
+        """Read the updates that rows of a lookup table name; expired ones are left out."""
         rows = iter(rows)
         while some := list(islice(rows, at_once)):
             groups: dict[int, list[tuple[int, int]]] = {}
@@ -120,7 +120,7 @@ class CqlReader:
         return self._newest_first(statement, query.user, key, query)
 
     def _of_markets(self, table: str, columns: str, query: Query) -> Iterator[Row]:
-        """Of the market on the exchange asked for, or on both."""
+        """Read rows of the market on the query's exchange, or on both."""
         assert query.market is not None
         statement = (
             f"SELECT block_time, event_id, {columns} FROM {table} "  # noqa: S608 - names of ours
@@ -145,7 +145,7 @@ class CqlReader:
         key: Values,
         query: Query,
     ) -> Iterator[Row]:
-        """The rows of one owner that are in a query's time and before its page's end."""
+        """Read one owner's rows in a query's time range, before its cursor."""
         first, last = (min(max(query.start, 0), _FOREVER), 0), _end(query)
         months = (month_of(first[0]), month_of(last[0]))
         parts = self._session.rows(_PARTS, (owner, *months))
@@ -163,7 +163,7 @@ def _update(row: Row) -> OrderUpdate:
 
 
 def _end(query: Query) -> tuple[int, int]:
-    """The (time, event id) that all of the answer is before."""
+    """Return the (time, event id) that every result must precede."""
     ends = [(_FOREVER, 0)]
     if query.end is not None:
         ends.append((query.end, 0))

@@ -1,4 +1,4 @@
-"""The tables of the order history in Cassandra or ScyllaDB, made and brought up to date here.
+"""The tables of the order history in Cassandra or ScyllaDB, and their migration.
 
 Every statement repeats harmlessly, so a step that was cut short is simply run again.
 """
@@ -90,7 +90,7 @@ Step = tuple[str, tuple[str, ...]]
 
 
 def steps(settings: CqlSettings) -> tuple[Step, ...]:
-    """What makes the present schema from nothing, in order. New steps go at the end."""
+    """Return the steps that create the present schema, in order. New steps go at the end."""
     series = tuple(
         _create(name, columns, order, f"{_COMPACT} AND {_windows(settings)}")
         for name, (columns, order) in TIME_SERIES.items()
@@ -103,7 +103,7 @@ def steps(settings: CqlSettings) -> tuple[Step, ...]:
 
 
 def migrate(session: Any, settings: CqlSettings, wanted: tuple[Step, ...] | None = None) -> None:
-    """Make the keyspace, if need be, and run the steps it has not had. Raises StoreBroken."""
+    """Create the keyspace if missing, and run the steps it has not had. Raises StoreBroken."""
     wanted = steps(settings) if wanted is None else wanted
     session.execute(
         f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = "
@@ -132,7 +132,7 @@ def migrate(session: Any, settings: CqlSettings, wanted: tuple[Step, ...] | None
 
 
 def _follow_time_to_live(session: Any, settings: CqlSettings) -> None:
-    """Tables made with another time to live get the windows of the present one."""
+    """Set the windows of tables that were created with another time to live."""
     row = session.execute(
         "SELECT compaction FROM system_schema.tables "
         "WHERE keyspace_name = %s AND table_name = 'order_history'",
@@ -156,7 +156,7 @@ def _windows(settings: CqlSettings) -> str:
 
 
 def _state_options(name: str, settings: CqlSettings) -> str:
-    """Open orders come and go: few files to a read, and deletions kept no longer than needed."""
+    """Return options for churning rows: few files per read, deletions kept briefly."""
     leveled = "compaction = {'class': 'LeveledCompactionStrategy'}"
     grace = f" AND gc_grace_seconds = {settings.grace_seconds}" if name == "active_orders" else ""
     return leveled + grace

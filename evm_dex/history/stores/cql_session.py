@@ -1,4 +1,4 @@
-"""A connection to the cluster: prepared statements, many at once, failures with our names."""
+"""A connection to the cluster: prepared statements, many at once, errors as StoreUnavailable."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Write:
         self.size = 0
 
     def add(self, statement: str, values: Values, size: int = 60) -> None:
-        """One more row of about so many bytes."""
+        """Add a row of about `size` bytes."""
         self.rows.append((statement, values))
         self.size += size
 
 
 class CqlSession:
-    """Connects when first used, and again, by the driver, with growing pauses.
+    """Connects on first use; the driver reconnects with growing pauses.
 
     Every statement here leads to the same result when it runs twice and says so, which lets
     the driver try another server. All methods raise StoreUnavailable.
@@ -77,14 +77,14 @@ class CqlSession:
         self._prepared: dict[str, Any] = {}
 
     def rows(self, statement: str, values: Values = (), *, page: int = 1_000) -> Iterator[Row]:
-        """The rows of an answer, fetched a page at a time as they are taken."""
+        """Return the rows of a result, fetched a page at a time as they are read."""
         (answer,) = self.answers(statement, [values], page=page)
         return answer
 
     def answers(
         self, statement: str, all_values: Iterable[Values], *, page: int
     ) -> list[Iterator[Row]]:
-        """The answers to one statement with several values, in their order.
+        """Run one statement with several values; return the results in their order.
 
         The first page of each is here at once, the others are fetched as they are taken.
         """
@@ -95,16 +95,16 @@ class CqlSession:
             return [_rows(answer) for answer in self._run(asked)]
 
     def many(self, statement: str, all_values: Iterable[Values]) -> list[list[Row]]:
-        """As `answers`, read to their ends."""
+        """Return what `answers` does, read to the end."""
         return [list(answer) for answer in self.answers(statement, all_values, page=1_000)]
 
     def write(self, writes: Iterable[Write]) -> None:
-        """All of them, in any order; done when it returns."""
+        """Send writes in any order; all are done on return."""
         with _our_failures():
             self._run([batch for write in writes for batch in self._batches(write)])
 
     def execute(self, statement: str, values: Values = ()) -> None:
-        """One statement that has no answer."""
+        """Run one statement without a result."""
         with _our_failures():
             self._connected().execute(self._bind(statement, values))
 
@@ -124,7 +124,7 @@ class CqlSession:
         self._prepared.clear()
 
     def _run(self, statements: Sequence[Any]) -> list[Any]:
-        """The answers, in order. The driver's own `execute_concurrent` would wait for ever."""
+        """Return results in order. The driver's `execute_concurrent` could wait for ever."""
         session, waiting, answers = self._connected(), deque[Any](), []
         for statement in statements:
             if len(waiting) == IN_FLIGHT:
@@ -207,7 +207,7 @@ def _rows(answer: Iterable[Row]) -> Iterator[Row]:
 
 @contextmanager
 def _our_failures() -> Iterator[None]:
-    """The driver's ways to say that servers are away, late or refuse, as StoreUnavailable."""
+    """Raise the driver's errors of servers that are away, late or refuse as StoreUnavailable."""
     try:
         yield
     except RequestValidationException:
@@ -217,7 +217,7 @@ def _our_failures() -> Iterator[None]:
 
 
 def _first_cause(error: BaseException) -> str:
-    """NoHostAvailable holds one cause per host, which say more than it does."""
+    """Return the cause per host of NoHostAvailable, which says more than its own text."""
     causes = getattr(error, "errors", None)
     if not isinstance(causes, dict) or not causes:
         return f"{type(error).__name__}: {error}"

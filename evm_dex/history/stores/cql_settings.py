@@ -1,4 +1,4 @@
-"""Where the order history's keyspace is, and how its rows are kept."""
+"""Settings of the order history's keyspace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
 class CqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of a Cassandra or ScyllaDB cluster. Raises ValueError for what no cluster accepts.
+    """Settings of a Cassandra or ScyllaDB cluster. Raises ValueError for impossible ones.
 
     A cluster of one server holds what it confirmed over a power cut, or a kill, only with
     `commitlog_sync: batch` or `group` in its own configuration; the default may lose the last
@@ -39,28 +39,28 @@ class CqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.keyspace):
             raise ValueError(
-                f"keyspace {self.keyspace!r}: use up to 48 of a-z, 0-9 and _, a letter first"
+                f"keyspace must be up to 48 of a-z, 0-9 and _, a letter first, got {self.keyspace!r}"
             )
         if self.replication < 1:
-            raise ValueError(f"replication must be at least 1, not {self.replication}")
+            raise ValueError(f"replication must be at least 1, got {self.replication}")
         if self.days_to_live is not None and self.days_to_live < 1:
-            raise ValueError(f"days to live must be at least 1, not {self.days_to_live}")
+            raise ValueError(f"days_to_live must be at least 1, got {self.days_to_live}")
 
     @property
     def seconds_to_live(self) -> int:
-        """Of a row of a time series; 0 for ever."""
+        """Time to live of a row of a time series, in seconds; 0 for ever."""
         return (self.days_to_live or 0) * _HOURS_PER_DAY * 3_600
 
     @property
     def window_hours(self) -> int:
-        """Rows written within one window end up in one file, which expires whole."""
+        """Hours in a window; the rows of one window share a file, which expires whole."""
         if self.days_to_live is None:
             return _WINDOW_OF_THE_ETERNAL
         return max(1, self.days_to_live * _HOURS_PER_DAY // _WINDOWS_PER_LIFE)
 
     @property
     def grace_seconds(self) -> int:
-        """How long a closed order's deletion is kept, and read over, among the open ones.
+        """Seconds for which the deletion of a closed order is kept.
 
         One copy needs none; several need what a server that was away can still be told of.
         """
@@ -68,7 +68,7 @@ class CqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def parse_address(text: str) -> CqlSettings:
-    """Settings from `[cql://]host[,host...][:port][/keyspace][?name=value&...]`.
+    """Parse `[cql://]host[,host...][:port][/keyspace][?name=value&...]`.
 
     The names: user, replication, days_to_live and timeout; the password is the environment's
     EVM_DEX_CQL_PASSWORD, which no list of processes shows. Raises ValueError.
@@ -77,7 +77,7 @@ def parse_address(text: str) -> CqlSettings:
     address, _, keyspace = place.partition("/")
     hosts, _, port = address.partition(":")
     if not hosts or (port and not port.isdecimal()):
-        raise ValueError(f"{text!r} is no host[,host][:port][/keyspace]")
+        raise ValueError(f"an address must be host[,host][:port][/keyspace], got {text!r}")
     given: dict[str, object] = dict(parse_qsl(options, keep_blank_values=True))
     given |= {"port": port} if port else {}
     given |= {"keyspace": keyspace} if keyspace else {}

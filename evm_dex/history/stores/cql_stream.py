@@ -35,7 +35,7 @@ _READ = (
 
 
 class Stream:
-    """The writer remembers the hour it is in; `forget` when another one may have written."""
+    """Writes and reads the log; the writer caches its hour until `forget`."""
 
     def __init__(self, session: CqlSession) -> None:
         self._session = session
@@ -45,7 +45,7 @@ class Stream:
         self._hour = None
 
     def begin(self, updates: Sequence[OrderUpdate]) -> list[int]:
-        """The hour each of some updates is filed under; new partitions are made known."""
+        """Return the hour that each update is filed under; store new partitions."""
         if self._hour is None:
             known = self._session.rows(_BEGUN_BEFORE, (updates[0].event_id - 1,))
             self._hour = next((row.hour for row in known), -1)
@@ -64,7 +64,7 @@ class Stream:
     def writes(
         self, updates: Sequence[OrderUpdate], payloads: Sequence[bytes], hours: Sequence[int]
     ) -> Iterator[Write]:
-        """The rows of updates, by partition."""
+        """Return the rows of updates, by partition."""
         life = self._session.settings.seconds_to_live
         partitions: dict[tuple[int, int], Write] = {}
         for update, payload, hour in zip(updates, payloads, hours, strict=True):
@@ -75,7 +75,7 @@ class Stream:
         yield from partitions.values()
 
     def read(self, after: int, up_to: int, limit: int) -> list[OrderUpdate]:
-        """At most `limit` updates above `after`, ascending, none above `up_to`."""
+        """Read at most `limit` updates above `after`, ascending, none above `up_to`."""
         updates: list[OrderUpdate] = []
         for first, hour in self._partitions(after + 1, up_to):
             part = first // _EVENTS_PER_PART
@@ -87,7 +87,7 @@ class Stream:
         return updates
 
     def _partitions(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Those with events from `first` to `last`, ascending: first event and hour of each."""
+        """Return partitions with events from `first` to `last`: first event and hour, ascending."""
         before = (
             (row.first_event_id, row.hour) for row in self._session.rows(_BEGUN_BEFORE, (first,))
         )

@@ -1,4 +1,4 @@
-"""Accounts' totals as absolute numbers with the last event in them, so that none counts twice."""
+"""Totals as absolute numbers with the last event in them, so that no event counts twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Market = tuple[Exchange, Address]
 
 
 class RunningTotals:
-    """The writer's memory of totals; `forget` when another one may have written."""
+    """The writer's cache of totals, until `forget`."""
 
     def __init__(self, session: CqlSession) -> None:
         self._session = session
@@ -34,7 +34,7 @@ class RunningTotals:
         self._of_user.clear()
 
     def read(self, user: Address) -> list[Statistics]:
-        """As stored, by ascending (exchange, market), none that are all 0."""
+        """Read a user's totals by ascending (exchange, market); rows of zeros are left out."""
         (found,) = self._read([user])
         return [row for _, row in sorted(found.items()) if row.totals != ZERO]
 
@@ -54,7 +54,7 @@ class RunningTotals:
         return [self._write(rows) for rows in changed.values()]
 
     def _write(self, rows: Iterable[Statistics]) -> Write:
-        """The event id is the time of writing, so a row that comes late changes nothing."""
+        """Return the rows; the event id is the write time, so a late row changes nothing."""
         write = Write()
         for row in rows:
             key = (row.user, row.exchange, row.market, row.last_event_id)

@@ -61,12 +61,12 @@ _CLOSE = "DELETE FROM active_orders USING TIMESTAMP ? WHERE user = ? AND order_i
 
 
 def group_of(order_id: int) -> int:
-    """The partition of `order_changes` that an order is in."""
+    """Return the partition of `order_changes` that an order is in."""
     return order_id // ORDERS_PER_GROUP
 
 
 def rows_to_place(updates: Sequence[OrderUpdate]) -> Iterator[tuple[bytes, int, int]]:
-    """Owner, month and time of what `CqlWriter` will write, for `Partitions.prepare`."""
+    """Return owner, month and time of the rows to come, for `Partitions.prepare`."""
     for update in updates:
         for owner in (update.user, market_key(update.exchange, update.market)):
             yield owner, month_of(update.timestamp), update.timestamp
@@ -81,11 +81,11 @@ class CqlWriter:
         self._writes: dict[tuple[object, ...], Write] = {}
 
     def writes(self) -> list[Write]:
-        """All that was added, each partition once."""
+        """Return all that was added, each partition once."""
         return list(self._writes.values())
 
     def add(self, update: OrderUpdate, payload: bytes) -> None:
-        """The rows that an update, of any kind but GAP, adds to the time series."""
+        """Add an update's rows to the time series; its kind must not be GAP."""
         order, event, life = update.order_id, update.event_id, self._life
         group = group_of(order)
         self._put(("order", group), _CHANGE, (group, order, event, payload, life), len(payload))
@@ -124,11 +124,11 @@ class CqlWriter:
                 self.forget_open(user, order_id, event)
 
     def forget_open(self, user: Address, order_id: int, event_id: int) -> None:
-        """An order is open no more, or not known to be, from an event on."""
+        """Remove an order from the open ones, from an event on."""
         self._put(("open", user), _CLOSE, (event_id, user, order_id))
 
     def _places(self, update: OrderUpdate) -> tuple[Values, Values]:
-        """The partition keys of its user's and its market's rows."""
+        """Return the partition keys of an update's user and market."""
         time, month = update.timestamp, month_of(update.timestamp)
         market = market_key(update.exchange, update.market)
         part = self._partitions.part

@@ -1,4 +1,4 @@
-"""What a place that keeps the order history must do, whatever database it is.
+"""The contract of every store of the order history.
 
 The contract is held by tests/history/store_contract.py, which every store passes.
 """
@@ -21,11 +21,11 @@ MAX_PAGE = 1_000
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - says how the store is
-    """The store cannot be reached or refuses to work for now; trying again later may help."""
+    """The store is away or refuses for now; trying again later may help."""
 
 
 class StoreBroken(Exception):  # noqa: N818 - says how the store is
-    """What the store holds cannot be used, now or later; the message says what to do."""
+    """The store's content cannot be used; the message says what to do."""
 
 
 class MissedEvents(Exception):  # noqa: N818 - says what happened
@@ -38,7 +38,7 @@ class MissedEvents(Exception):  # noqa: N818 - says what happened
 
 
 class Cursor(Struct, frozen=True):
-    """How far a store has come."""
+    """The last event that a store has applied."""
 
     event_id: int
     """The last event applied; 0 for none."""
@@ -61,14 +61,14 @@ class Statistics(Struct, frozen=True):
 
 
 class PageCursor(Struct, frozen=True, order=True):
-    """Where a page ends: the next one has what is before it, newest first."""
+    """The end of a page: the next one has what precedes it, newest first."""
 
     timestamp: int
     event_id: int
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """Which updates are wanted. At least one of `user` and `market` must be given."""
+    """Conditions on updates. At least one of `user` and `market` must be given."""
 
     user: Address | None = None
     exchange: Exchange | None = None
@@ -84,9 +84,9 @@ class Query(Struct, frozen=True, kw_only=True):
     limit: int = PAGE
 
     def check(self) -> None:
-        """Raises ValueError, saying what to ask instead."""
+        """Check the conditions. Raises ValueError."""
         if self.user is None and self.market is None:
-            raise ValueError("ask for a user, a market, or both")
+            raise ValueError("a query must name a user, a market, or both")
         for address in (self.user, self.market):
             if address is not None:
                 check_address(address)
@@ -102,11 +102,11 @@ class HistoryStore(Protocol):
 
     @abstractmethod
     def cursor(self) -> Cursor:
-        """How far it has come, durably."""
+        """Return the last event that was applied, durably."""
 
     @abstractmethod
     def apply(self, updates: Sequence[OrderUpdate]) -> int:
-        """Take in updates, in ascending order; how many were new.
+        """Apply updates, in ascending order; return how many were new.
 
         Those up to the cursor's id are skipped. Effects and cursor are durable on return, and
         after a kill at any point, applying from the cursor on leads to what one run would have.
@@ -115,71 +115,71 @@ class HistoryStore(Protocol):
 
     @abstractmethod
     def stream(self, after: int, limit: int = PAGE) -> list[OrderUpdate]:
-        """Updates with an id above `after`, ascending."""
+        """Return updates with an id above `after`, ascending."""
 
     @abstractmethod
     def open_orders(
         self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
     ) -> list[OrderUpdate]:
-        """The last update of each of a user's open orders, by ascending order id.
+        """Return the last update of each of a user's open orders, by ascending order id.
 
         Open: New, PartiallyFilled, or a trigger that waits.
         """
 
     @abstractmethod
     def order(self, order_id: int) -> OrderUpdate | None:
-        """An order's last update. None for one that never was, or is GONE."""
+        """Return an order's last update; None if it never was, or is GONE."""
 
     @abstractmethod
     def changes(self, order_id: int) -> list[OrderUpdate]:
-        """All updates of an order, ascending.
+        """Return all updates of an order, ascending.
 
         After a rollback an id may be given to another order; both are here, ROLLED_BACK between.
         """
 
     @abstractmethod
     def order_fills(self, order_id: int) -> list[OrderUpdate]:
-        """The TRADE updates of an order that were not rolled back, by ascending trade id."""
+        """Return an order's TRADE updates that were not rolled back, by ascending trade id."""
 
     @abstractmethod
     def by_client_id(self, user: Address, client_order_id: int) -> list[OrderUpdate]:
-        """The last update of each order that a user gave this id, by ascending order id."""
+        """Return the last update of each order with a user's client id, by ascending order id."""
 
     @abstractmethod
     def history(self, query: Query) -> list[OrderUpdate]:
-        """Updates of any kind but GAP that answer a query, by descending (time, event id)."""
+        """Return updates of any kind but GAP that match, by descending (time, event id)."""
 
     @abstractmethod
     def fills(self, query: Query) -> list[OrderUpdate]:
-        """As `history`, of the TRADE updates that were not rolled back. `status` must be None."""
+        """Return matching TRADE updates that were not rolled back. `status` must be None."""
 
     @abstractmethod
     def statistics(self, user: Address) -> list[Statistics]:
-        """A user's totals by ascending (exchange, market); rows whose totals are all 0 left out."""
+        """Return a user's totals by ascending (exchange, market); rows of zeros are left out."""
 
     @abstractmethod
     def clear(self) -> None:
-        """Forget everything, to be rebuilt from event 1 on."""
+        """Remove everything, to be filled again from the first event on."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of it."""
+        """Release what it holds."""
 
 
 def check_address(address: Address) -> None:
-    """Raises ValueError for what is not the bytes of one, and would be found nowhere."""
+    """Check that an address is 20 bytes. Raises ValueError."""
     if not isinstance(address, bytes) or len(address) != 20:
-        raise ValueError(f"{address!r} is not 20 bytes: give evm_dex.addresses.to_address(…)")
+        raise ValueError(f"an address must be 20 bytes, got {address!r}: use to_address(…)")
 
 
 def check_limit(limit: int) -> None:
-    """Raises ValueError for a page that is empty or too long."""
+    """Check the length of a page. Raises ValueError."""
     if not 0 < limit <= MAX_PAGE:
-        raise ValueError(f"limit must be from 1 to {MAX_PAGE}, not {limit}")
+        raise ValueError(f"limit must be from 1 to {MAX_PAGE}, got {limit}")
 
 
 def new_updates(cursor: Cursor, updates: Sequence[OrderUpdate]) -> Sequence[OrderUpdate]:
-    """Those above the cursor. Raises MissedEvents unless they follow it one by one."""
+    """Return updates above the cursor. Raises MissedEvents unless they follow it without a gap."""
     expected = cursor.event_id + 1
     skipped = sum(1 for update in updates if update.event_id < expected)
     fresh = updates[skipped:]

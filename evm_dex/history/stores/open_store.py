@@ -1,4 +1,4 @@
-"""Stores by their address, as people write it: sqlite:PATH or cql://HOST[:PORT]/KEYSPACE."""
+"""Opens stores by address: sqlite:PATH or cql://HOST[:PORT]/KEYSPACE."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ def open_store(address: str, *, read_only: bool = False) -> HistoryStore:
             return CqlStore(parse_address(address))
         except (ImportError, ValueError) as error:
             raise UnknownStore(str(error)) from error
-    raise UnknownStore(f"{address!r} names no store: give sqlite:PATH or cql://HOST:PORT/KEYSPACE")
+    raise UnknownStore(f"a store must be sqlite:PATH or cql://HOST:PORT/KEYSPACE, got {address!r}")

@@ -1,4 +1,4 @@
-"""What a run of updates changes in the tables, worked out once for every kind of store.
+"""The changes that updates make to the tables, computed once for every kind of store.
 
 A store's writer turns a projection into its own statements. Orders, fills and totals are decided
 here: of several updates of one order the last one counts, a rollback takes back fills, and totals

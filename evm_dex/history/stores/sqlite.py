@@ -36,10 +36,10 @@ _UPDATE = "SELECT h.event_id, h.payload FROM order_history h"
 
 
 class SqliteStore(HistoryStore):
-    """Tables in a file, in WAL mode: readers never wait for the one that writes."""
+    """Tables in a file, in WAL mode: readers never wait for the writer."""
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
-        """Open the file, or make it. Raises StoreUnavailable, StoreBroken."""
+        """Open the file, or create it. Raises StoreUnavailable, StoreBroken."""
         self.path = Path(path)
         where = f"{self.path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
         if str(path) == IN_MEMORY:
@@ -209,7 +209,7 @@ class SqliteStore(HistoryStore):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction, written whole or not at all."""
+        """Run one transaction, written whole or not at all."""
         with self._speaking():
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -223,7 +223,7 @@ class SqliteStore(HistoryStore):
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
+        """Raise SQLite's errors as StoreUnavailable or StoreBroken."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -235,7 +235,7 @@ class SqliteStore(HistoryStore):
 
 
 def _of_market(exchange: Exchange | None, market: Address | None) -> tuple[str, list[object]]:
-    """A condition on `market`, and its values; nothing where any market will do."""
+    """Return a condition on `market` and its values; nothing if any market matches."""
     conditions: list[str] = []
     values: list[object] = []
     if exchange is not None:

@@ -154,7 +154,7 @@ def test_addresses_and_settings_are_checked(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(ValueError, match=r"days|replication"):
             parse_address(wrong)
     for wrong in ("", ":9042", "one:port"):
-        with pytest.raises(ValueError, match="is no host"):
+        with pytest.raises(ValueError, match="must be host"):
             parse_address(wrong)
     with pytest.raises(ValueError, match="a letter first"):
         parse_address("one/1; DROP")
