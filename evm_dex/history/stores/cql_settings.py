@@ -39,7 +39,8 @@ class CqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.keyspace):
             raise ValueError(
-                f"keyspace must be up to 48 of a-z, 0-9 and _, a letter first, got {self.keyspace!r}"
+                "keyspace must be up to 48 of a-z, 0-9 and _, a letter first, got "
+                f"{self.keyspace!r}"
             )
         if self.replication < 1:
             raise ValueError(f"replication must be at least 1, got {self.replication}")
