@@ -145,7 +145,7 @@ def test_answers_are_those_of_the_store(events: list[OrderUpdate]) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
-        ("/v1/users/0x12/orders", 400, "no address"),
+        ("/v1/users/0x12/orders", 400, "an address must be"),
         (f"/v1/users/{USER}/orders?colour=red", 400, "there is no colour; use exchange, market"),
         (f"/v1/users/{USER}/history?limit=0", 400, "limit must be from 1 to 1000"),
         (f"/v1/users/{USER}/history?status=odd", 400, "status must be one of gone, new"),
@@ -160,7 +160,7 @@ def test_answers_are_those_of_the_store(events: list[OrderUpdate]) -> None:
         ("/", 404, "nothing answers GET /; /openapi.json has what does"),
         ("/v1/orders", 404, "nothing answers GET /v1/orders; /openapi.json"),
         ("/v1/stream?after=-1", 400, "after must be a whole number"),
-        (f"{UPDATES}?user=me", 400, "no address"),
+        (f"{UPDATES}?user=me", 400, "an address must be"),
     ],
 )
 def test_bad_questions_are_explained(

@@ -243,7 +243,7 @@ def test_feed_refuses_what_it_does_not_understand(served: tuple[Traffic, str]) -
     feed = RemoteFeed(address)
     with pytest.raises(HistoryDiffers, match="the chain's last one is"):
         feed.read(Cursor(10**6, b"12345678"))
-    with pytest.raises(HistoryDiffers, match="event 1 is another one"):
+    with pytest.raises(HistoryDiffers, match="event 1 of the chain is not"):
         feed.read(Cursor(1, b"12345678"))
     feed._connected().send(b"hello")
     answer = feed._connected().recv()
@@ -403,7 +403,7 @@ def test_commands_answer_from_a_store(tmp_path: Path) -> None:
 def test_commands_say_what_to_write_instead(tmp_path: Path) -> None:
     for arguments, said in (
         (("orders", "0x12", "--store", "sqlite:none"), "there is no history at none"),
-        (("orders", "x", "--store", "mongo:x"), "give sqlite:PATH or cql"),
+        (("orders", "x", "--store", "mongo:x"), "must be sqlite:PATH or cql"),
         (("serve", "--store", f"sqlite:{tmp_path / 'h'}"), "give either --chain DIR or --feed"),
         (("order", "7", "--store", f"sqlite:{tmp_path / 'h'}"), "the history has no order 7"),
     ):
