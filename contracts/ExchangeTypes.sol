@@ -64,7 +64,9 @@ enum CloseReason {
     /// Perpetuals only: its owner could not afford the position it would have made.
     INSUFFICIENT_MARGIN,
     /// Perpetuals only: it was reduce-only, and there was nothing left to reduce.
-    REDUCE_ONLY
+    REDUCE_ONLY,
+    /// Perpetuals only: its owner's account, or the position it would have changed, was liquidated.
+    LIQUIDATED
 }
 
 /// What became of one order of a batch.

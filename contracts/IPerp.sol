@@ -93,11 +93,12 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// covering negative equity. What neither can take is closed at the oracle price against the
     /// most profitable positions of the other side, which bears what is still missing: first from
     /// what it has gained where the loss was made, then from whatever else it has. A cross position
-    /// stands for its whole account, whose positions at a stale price stay open.
+    /// stands for its whole account, whose positions at a stale price stay open. The account's
+    /// orders, or those in the market of an isolated position, end, at most 50 of them.
     /// @return liquidationPrice Average price of what was closed of this position, rounded down;
     /// the oracle price where the book had no part in it.
-    /// @custom:gas 60,000 + 40,000 per order met, at most 50 of them + 30,000 per position that it
-    /// is closed against
+    /// @custom:gas 60,000 + 20,000 per order that ends + 40,000 per order met, at most 50 of them +
+    /// 30,000 per position that it is closed against + 10,000 per position that only bears a loss
     /// @custom:reverts PositionNotFound, PositionNotOpen, StalePrice, NotLiquidatable,
     /// PositionHealthy (standalone), LiquidationCoolingDown
     function liquidate(uint256 positionId) external returns (uint256 liquidationPrice);

@@ -98,6 +98,8 @@ class CloseReason(IntEnum):
     """Its owner can no longer afford the fill it was about to get."""
     REDUCE_ONLY = 6
     """Nothing is left that it could reduce."""
+    LIQUIDATED = 7
+    """Its owner's account, or the position it would have changed, was liquidated."""
 
 
 class OrderKind(IntEnum):

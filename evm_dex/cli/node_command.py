@@ -258,7 +258,7 @@ def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:
     lines += [f"spot  {dex.spot.address}", f"perp  {dex.perp.address}"]
     lines += [f"token {symbol:<6} {token.address}" for symbol, token in dex.tokens.items()]
     markets = dex.perp_markets.items()
-    lines += [f"perpetual market {symbol} {checksum(it)}" for symbol, it in markets]
+    lines += [f"perpetual market {symbol} {address}" for symbol, address in markets]
     kept = f"kept in {escape(str(config.path))}" if config.path else "in memory"
     lines += ["", f"Chain {dex.chain.chain_id}, block {dex.chain.head.block_number}, {kept}"]
     shown = f"[{config.host}]" if ":" in config.host else config.host

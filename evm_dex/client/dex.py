@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from checkpoint.metrics import CheckpointMetrics, Metrics
 from checkpoint.store import Store
 from evm_dex.abi.artifact import Artifact, code_of, load_artifact
-from evm_dex.blocks.addresses import Account, AddressLike, HashLike, to_address, to_hash
+from evm_dex.blocks.addresses import (
+    Account,
+    AddressLike,
+    HashLike,
+    checksum,
+    to_address,
+    to_hash,
+)
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.transaction import AccessList, Transaction
 from evm_dex.chain.block_store import BlockId, IncludedTransaction
@@ -62,8 +69,8 @@ class Dex:
         }
         """The tokens of the genesis, by symbol."""
         listed = genesis.perp.markets if genesis.perp else ()
-        self.perp_markets = {market.symbol: market.asset for market in listed}
-        """The perpetual markets of the genesis, by symbol."""
+        self.perp_markets = {market.symbol: checksum(market.asset) for market in listed}
+        """The perpetual markets of the genesis, by symbol: addresses in hex, with a checksum."""
         self.cheats = Cheats(self)
         """What only a test chain lets you do: balances, prices, time, other people's accounts."""
 

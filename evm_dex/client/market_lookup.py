@@ -30,7 +30,7 @@ def perp_market(dex: Dex, wanted: str) -> Address:
     """A perpetual market, by its name, its token's symbol, or its address. Raises ChainError."""
     from evm_dex.chain.genesis.genesis_perp import market_address  # noqa: PLC0415 - loads the chain
 
-    named = {market: symbol for symbol, market in dex.perp_markets.items()}
+    named = {to_address(market): symbol for symbol, market in dex.perp_markets.items()}
     listed = {market: named.get(market) or _symbol(dex, market) for market in _listed(dex.perp)}
     for market, symbol in listed.items():
         if wanted == symbol or market == market_address(wanted) or _is(wanted, market):

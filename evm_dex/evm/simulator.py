@@ -131,8 +131,9 @@ class Simulator:
         header: Header,
         prepare: Prepare | None = None,
     ) -> int:
-        """A gas limit with which the call succeeds on the state after `header`.
+        """A gas limit with which the call succeeds on the state after `header`, and logs as much.
 
+        As much as with all the gas it may have: some calls, `keep` among them, do less with less.
         Exact when the call makes no calls of its own; then with the margin that EIP-150 keeps
         back; searched for only when the margin is not enough. Raises CallFailed when no limit
         up to the block's is.
@@ -146,9 +147,10 @@ class Simulator:
             used = most - computation.get_gas_remaining()
             guess = _with_margin(used, _depth(computation))  # has taken init code already
             guess = state.rules.least_gas(guess, call.data, creates=False)
-        if guess >= most or self._succeeds(state, call, guess):
+            logs = len(computation.get_log_entries())
+        if guess >= most or self._does_as_much(state, call, guess, logs):
             return min(guess, most)
-        return self._search(state, call, guess, most)
+        return self._search(state, call, guess, most, logs)
 
     def run(self, call: Call, header: Header, prepare: Prepare | None = None) -> ComputationAPI:
         """The computation of a call, also of one that fails. Raises CallRefused."""
@@ -255,14 +257,15 @@ class Simulator:
         except ValidationError as error:
             raise CallRefused(str(error)) from error
 
-    def _succeeds(self, state: State, call: Call, gas: int) -> bool:
+    def _does_as_much(self, state: State, call: Call, gas: int, logs: int) -> bool:
         with _undone(state):
-            return self._execute(state, call, gas)[0].is_success
+            computation, _ = self._execute(state, call, gas)
+            return computation.is_success and len(computation.get_log_entries()) == logs
 
-    def _search(self, state: State, call: Call, fails: int, succeeds: int) -> int:
+    def _search(self, state: State, call: Call, fails: int, succeeds: int, logs: int) -> int:
         while succeeds - fails > max(fails // _TOLERANCE, 1):
             middle = (fails + succeeds) // 2
-            if self._succeeds(state, call, middle):
+            if self._does_as_much(state, call, middle, logs):
                 succeeds = middle
             else:
                 fails = middle

@@ -22,6 +22,8 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position, Trigger
 from precompiles.ledger.spot.records import Market, Order
 from precompiles.perp.accrual import prices_at
+from precompiles.perp.collateral import withdrawable_cash
+from precompiles.perp.danger import judged_position
 from precompiles.perp.health import cross_health, funding_due, position_health
 from precompiles.perp.markets import tiers_of
 from precompiles.types import (
@@ -151,13 +153,12 @@ def position(ledger: Ledger, row: Position, now: int) -> Json:
         prices = prices_at(ledger, market, now)
         health = position_health(ledger, row, now)
         value = health.equity - row.cash
-        paid = row.entry_notional if row.is_long else -row.entry_notional
         written |= {
             "mark": str(prices.mark),
-            "unrealizedPnl": str(value - paid - funding_due(market, prices, row)),
+            "unrealizedPnl": str(value - row.signed_entry - funding_due(market, prices, row)),
             "funding": str(funding_due(market, prices, row)),
             "margin": str(row.margin if row.has_own_cash else 0),
-            "maintenanceMargin": str(health.maintenance),
+            "maintenanceMargin": str(judged_position(ledger, row, now).maintenance),
         }
     return written
 
@@ -181,7 +182,7 @@ def account(ledger: Ledger, user: Address, tokens: Iterable[bytes], now: int) ->
             "equity": str(health.equity),
             "initialMargin": str(health.initial),
             "maintenanceMargin": str(health.maintenance),
-            "withdrawable": str(max(0, health.withdrawable)),
+            "withdrawable": str(max(0, withdrawable_cash(ledger, user, now))),
         },
     }
 

@@ -80,7 +80,7 @@ def debit(execution: Execution, amount: int) -> Address:
     if amount == 0:
         raise AmountZero
     token = require_collateral(ledger)
-    _require_removable(execution, amount)
+    _require_withdrawable(execution, amount)
     fund = ledger.perp.fund
     if fund.collateral_total < amount:
         raise InsufficientCollateral(fund.collateral_total, amount)
@@ -94,7 +94,7 @@ def fund_insurance(execution: Execution, amount: int) -> None:
     """Give some of the caller's collateral to the insurance fund. Raises like `withdraw`."""
     if amount == 0:
         raise AmountZero
-    _require_removable(execution, amount)
+    _require_withdrawable(execution, amount)
     execution.ledger.perp.change_cash(execution.caller, -amount)
     pay_in(execution, amount)
 
@@ -105,7 +105,7 @@ def add_margin(execution: Execution, position_id: int, amount: int) -> None:
     Raises AmountZero, NotIsolated, StalePrice, InsufficientMargin, or what is wrong with the id.
     """
     position = _require_isolated(execution, position_id, amount)
-    _require_removable(execution, amount)
+    _require_withdrawable(execution, amount)
     _move(execution, position, amount)
 
 
@@ -156,7 +156,7 @@ def set_leverage(execution: Execution, asset: Address, leverage: int, *, is_cros
     execution.events.append(LeverageSet(user, asset, leverage, is_cross))
 
 
-def removable_cash(ledger: Ledger, user: Address, now: int) -> int:
+def withdrawable_cash(ledger: Ledger, user: Address, now: int) -> int:
     """What an account can do without, below zero for nothing.
 
     At mark and oracle price alike, as the first can be bent.
@@ -166,13 +166,13 @@ def removable_cash(ledger: Ledger, user: Address, now: int) -> int:
     )
 
 
-def _require_removable(execution: Execution, amount: int) -> None:
+def _require_withdrawable(execution: Execution, amount: int) -> None:
     """Raises InsufficientMargin unless the caller's account can do without `amount`."""
     ledger = execution.ledger
     require_fresh_account(ledger, execution.caller, execution.now)
     user, now = execution.caller, execution.now
     execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(user)))
-    withdrawable = removable_cash(ledger, user, now)
+    withdrawable = withdrawable_cash(ledger, user, now)
     if withdrawable < amount:
         raise InsufficientMargin(withdrawable, amount)
 

@@ -26,8 +26,9 @@ LOOK_GAS = 20
 """For each open position and waiting trigger of the exchange: what is looked at is a hint, and
 what it costs may not depend on hints."""
 _ADDRESS_WIDTH = 20
-GAS_RESERVE = 5_000_000
-"""What the costliest trigger or liquidation may need, with a hundred positions to look at."""
+GAS_RESERVE = 8_000_000
+"""What the costliest trigger or liquidation may need: orders that end, makers that are met, and
+counterparties, with a hundred positions to look at."""
 
 
 class PendingWork(NamedTuple):

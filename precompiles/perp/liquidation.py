@@ -17,7 +17,8 @@ from precompiles.errors import (
 )
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.perp.records import PerpMarket, Position
+from precompiles.ledger.perp.records import PerpMarket, Position, Trigger
+from precompiles.orders.lifecycle import CANCEL_GAS, SCAN_GAS
 from precompiles.perp.accrual import accrue, prices_at
 from precompiles.perp.book_liquidation import Stage, equity_left, is_partial_first, sell_on_book
 from precompiles.perp.danger import (
@@ -36,13 +37,13 @@ from precompiles.perp.health import HEALTH_GAS, Health, funding_due
 from precompiles.perp.insurance import pay_out
 from precompiles.perp.market_orders import require_open
 from precompiles.perp.oracle import is_fresh, require_fresh
+from precompiles.perp.orders import end_trigger, perp_orders
 from precompiles.perp.positions import sweep_funding_dust, transfer_position
-from precompiles.types import (
-    ZERO_ADDRESS,
-    PositionKind,
-)
+from precompiles.types import ZERO_ADDRESS, CloseReason, OrderStatus, PositionKind
 
 LIQUIDATE_GAS = 60_000
+MOST_CANCELLED = 50
+"""Orders that end with what is liquidated; any more end when they can't be afforded."""
 
 
 def liquidate(execution: Execution, position_id: int) -> int:
@@ -62,6 +63,7 @@ def liquidate(execution: Execution, position_id: int) -> int:
         accrue(execution, ledger.perp.markets.rows[member.asset])
     health = judged_unit(ledger, position, execution.now)
     _require_danger(execution, market, position, health)
+    _cancel_orders(execution, position)
     if is_for_book(health):
         price = sell_on_book(execution, market, position, health)
         if price is not None:
@@ -99,6 +101,25 @@ def _require_danger(
         oracle = ledger.perp.prices.rows[market.asset].oracle
         raise PositionHealthy(position.id, oracle, standalone_threshold(market, position))
     raise NotLiquidatable(position.id, health.equity, health.maintenance)
+
+
+def _cancel_orders(execution: Execution, position: Position) -> None:
+    """End what would open anew what is taken: an account's orders, or a position's market's."""
+    ledger = execution.ledger
+    if position.kind == PositionKind.STANDALONE:
+        return
+    order_ids = ledger.perp.live.by_owner.of(position.owner)
+    execution.charge(SCAN_GAS * len(order_ids))
+    rows = [perp_orders.open_row(ledger, order_id) for order_id in order_ids]
+    if position.has_own_cash:
+        rows = [row for row in rows if row.asset == position.asset]
+    for row in rows[:MOST_CANCELLED]:
+        execution.charge(CANCEL_GAS)
+        if isinstance(row, Trigger):
+            end_trigger(execution, row, OrderStatus.CANCELLED, CloseReason.LIQUIDATED)
+        else:
+            perp_orders.before_cancel(execution, row)
+            perp_orders.end(execution, row, OrderStatus.CANCELLED, CloseReason.LIQUIDATED)
 
 
 def _is_fresh(ledger: Ledger, position: Position) -> bool:

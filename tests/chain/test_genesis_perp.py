@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import evm_dex
+from evm_dex.blocks.addresses import checksum
 from evm_dex.chain.genesis.genesis_file import read_genesis_file
 from evm_dex.chain.genesis.genesis_perp import market_address
-from evm_dex.chain.genesis.resolved import resolve_genesis, token_address
+from evm_dex.chain.genesis.resolved import resolve_genesis
 from evm_dex.errors import GenesisError
 
 TOML = """
@@ -61,7 +62,11 @@ GENESIS: dict[str, Any] = tomllib.loads(TOML)
 def test_block_0_holds_what_the_file_says() -> None:
     with evm_dex.open(genesis=GENESIS) as dex:
         accounts, usd = dex.accounts, dex.tokens["USD"]
-        assert dex.perp_markets == {"USD": token_address("USD"), "BTC": market_address("BTC")}
+        assert dex.perp_markets == {
+            "USD": dex.tokens["USD"].address,
+            "BTC": checksum(market_address("BTC")),
+        }
+        assert list(dex.perp_markets.values()) == list(dex.perp.call("getMarkets", 0, 9))
         btc = dex.perp_markets["BTC"]
         assert dex.perp.call("collateral") == usd.address
         assert dex.perp.call("getBackstop") == accounts[9].address

@@ -72,6 +72,17 @@ def test_without_a_limit_the_chain_leaves_it_to_others() -> None:
         assert [e.name for e in dex.perp.events(receipt)].count("Liquidated") == 1
 
 
+def test_an_estimate_is_for_all_there_is_to_do() -> None:
+    """`keep` does less with less gas; what it was told it could do, it does with the estimate."""
+    with evm_dex.open() as dex:
+        open_positions(dex, range(1, 4))
+        set_price(dex, 1_820)
+        assert dex.perp.call("keep", 10) == 3
+        receipt = dex.perp.send("keep", 10, sender=dex.accounts[5])
+        assert [e.name for e in dex.perp.events(receipt)].count("Liquidated") == 3
+        assert dex.perp.call("keep", 10) == 0
+
+
 def test_a_block_does_no_more_than_its_bound() -> None:
     """What is left is done in the blocks that follow, oldest position first."""
     with evm_dex.open(keep_limit=3) as dex:

@@ -56,7 +56,7 @@ def test_depth_and_trades_of_a_market_by_symbol_and_by_address(node: Served) -> 
     assert (spot_trade["amount"], spot_trade["price"]) == (str(ETHER), str(PRICE))
     (perp_trade,) = node.result("dex_trades", "perp", "WETH")
     assert perp_trade["size"] == str(ETHER)
-    market = "0x" + node.dex.perp_markets["WETH"].hex()
+    market = node.dex.perp_markets["WETH"]
     assert node.result("dex_trades", "perp", market) == [perp_trade]
 
 
@@ -114,7 +114,7 @@ def test_dealing_and_prices_by_symbol_or_address(node: Served) -> None:
     node.result("dex_dealOnPerp", STRANGER, hex(3 * USDC))
     assert node.result("dex_account", STRANGER)["perp"]["cash"] == str(3 * USDC)
     market = dex.perp_markets["WETH"]
-    for named in ("WETH", "0x" + market.hex()):
+    for named in ("WETH", market):
         block = node.result("dex_setOraclePrice", named, hex(1_900 * USDC))
         assert int(block, 16) == dex.head.number
         assert node.result("dex_markets")["perp"][0]["oracle"] == str(1_900 * USDC)

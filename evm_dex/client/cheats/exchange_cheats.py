@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from evm_dex.blocks.addresses import AddressLike, to_address
+from evm_dex.blocks.addresses import AddressLike, checksum, to_address
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.genesis_perp import market_address
 from evm_dex.client.cheats.balance_cheats import TokenLike
@@ -34,7 +34,7 @@ class Exchanges(Protocol):
     spot: Contract
     perp: Contract
     tokens: dict[str, Contract]
-    perp_markets: dict[str, Address]
+    perp_markets: dict[str, str]
 
     def contract(self, address: AddressLike, artifact: str) -> Contract: ...
 
@@ -118,7 +118,7 @@ class ExchangeCheats:
         risk = self._dex.perp.call("getRisk", asset)
         self._send_as(owner, self._dex.perp, "setRisk", asset, max_price_age, *risk[1:4])
         if isinstance(market, str) and not market.startswith("0x"):
-            self._dex.perp_markets[market] = asset
+            self._dex.perp_markets[market] = checksum(asset)
         return self.set_oracle_price(asset, price)
 
     def set_collateral(self, token: TokenLike) -> Receipt | None:
@@ -159,7 +159,7 @@ class ExchangeCheats:
 
     def _perp_market(self, market: AddressLike) -> Address:
         if isinstance(market, str) and market in self._dex.perp_markets:
-            return self._dex.perp_markets[market]
+            market = self._dex.perp_markets[market]
         try:
             return to_address(market)
         except ValueError:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.interface import Event, Interface, decode_outputs
 from evm_dex.abi.lazy_eth_abi import undecodable
+from evm_dex.blocks.addresses import to_address
 from evm_dex.client.cheats.cheats import Cheats
 from evm_dex.client.market_lookup import perp_market, spot_market
 from evm_dex.errors import CallFailed
@@ -86,7 +87,8 @@ def markets(node: Node, block: Block = "latest") -> Markets:
     with _looking(node, block) as (ledger, now):
         spot = sorted(ledger.spot.markets.rows.values(), key=lambda market: market.number)
         perp = listed_markets(ledger)
-        symbols = {} if node.dex is None else {v: k for k, v in node.dex.perp_markets.items()}
+        named = {} if node.dex is None else node.dex.perp_markets
+        symbols = {to_address(address): symbol for symbol, address in named.items()}
         listed = [
             {
                 **exchange_json.perp_market(ledger, market, now),

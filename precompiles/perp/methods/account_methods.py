@@ -70,7 +70,7 @@ class AccountMethods(Precompile):
             health.equity,
             health.initial,
             health.maintenance,
-            max(0, collateral.removable_cash(self.ledger, user, execution.now)),
+            max(0, collateral.withdrawable_cash(self.ledger, user, execution.now)),
             list(ids),
         )
 

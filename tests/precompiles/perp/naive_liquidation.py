@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
-from tests.precompiles.perp.naive_order import LIQUIDATION, MOST, NaiveOrder
+from tests.precompiles.perp.naive_order import LIQUIDATION, MOST, OWNER_LIQUIDATED, NaiveOrder
 from tests.precompiles.perp.naive_orders import NaiveOrders
-from tests.precompiles.perp.naive_position import CROSS, LIQUIDATED, STANDALONE, NaivePosition
-from tests.precompiles.spot.naive_exchange import IOC, LARGEST, Refused
+from tests.precompiles.perp.naive_position import (
+    CROSS,
+    ISOLATED,
+    LIQUIDATED,
+    STANDALONE,
+    NaivePosition,
+)
+from tests.precompiles.spot.naive_exchange import CANCELLED, IOC, LARGEST, Refused
 
 BOOK, BACKSTOP, DELEVERAGING = 1, 2, 3
 RESERVE = 100
@@ -46,6 +52,7 @@ class NaiveLiquidations(NaiveOrders):
             raise Refused("PositionNotOpen", position_id)
         self.check_liquidatable(position)
         oracle = position.market.oracle
+        self.end_orders(position)
         if self.is_for_the_book(position):
             if self.cooling_down(position):
                 raise Refused("LiquidationCoolingDown", position.id, position.cooldown)
@@ -62,6 +69,14 @@ class NaiveLiquidations(NaiveOrders):
             self.sweep(part.market)
             self.told(caller, part, size, part.market.oracle, stage)
         return oracle
+
+    def end_orders(self, position: NaivePosition) -> None:
+        """Those of an account, or into an isolated position; nothing nets into a standalone one."""
+        for order in self.live_orders(user=position.user):
+            if position.kind == CROSS or (
+                position.kind == ISOLATED and order.market is position.market
+            ):
+                self.end(order, CANCELLED, OWNER_LIQUIDATED)
 
     def taken(self, position: NaivePosition) -> list[NaivePosition]:
         """What of a unit is taken from its owner: nothing at a stale price."""

@@ -16,7 +16,7 @@ from tests.precompiles.spot.naive_exchange import (
 MOST = 2**112 - 1
 """Of a size or a price."""
 UNTRIGGERED = 7
-NO_MARGIN, REDUCE_ONLY = 5, 6
+NO_MARGIN, REDUCE_ONLY, OWNER_LIQUIDATED = 5, 6, 7
 LIMIT, TRIGGER, POSITION, LIQUIDATION = range(4)
 
 

@@ -141,6 +141,41 @@ LOSSES = {
     """,
 }
 
+ORDERS = {
+    "orders of a liquidated account end with a reason": """
+        D deposit 9000           = ok
+        oracle 100               = 100
+        oracle silver 100        = 100
+        B sell 100 @ 100 gtc     = #1 new
+        A buy 100 @ 100 gtc      = #2 filled | 100 @ 100 of #1
+        D buy 1 @ 90 gtc         = #3 new
+        A sell 10 @ 120 gtc reduce = #4 new
+        A stop sell 50 @ 80 reduce = #5 untriggered
+        oracle 90                = 90
+        K liquidate p2           = 90 | 100 for 9000 from p1 | p2 deleveraging 0
+        order #3                 = new 0/1
+        order #4                 = cancelled 0/10 liquidated
+        order #5                 = cancelled 0/50 liquidated
+        asks                     =
+    """,
+    "those of its market with an isolated position, none with a standalone one": """
+        D deposit 9000           = ok
+        A deposit 9000           = ok
+        oracle 100               = 100
+        A leverage 50 isolated   = ok
+        B sell 50 @ 100 gtc      = #1 new
+        A buy 50 @ 100 gtc       = #2 filled | 50 @ 100 of #1
+        D sell 1 @ 100 gtc       = #3 new
+        A open long 1 x50        = p4 | 1 @ 100 of #3
+        A stop sell 50 @ 80 reduce = #5 untriggered
+        oracle 98                = 98
+        K liquidate p4           = 98 | 1 for 98 from p1 | p4 deleveraging 0
+        order #5                 = untriggered 0/50
+        K liquidate p2           = 98 | 49 for 4802 from p1 | 1 for 98 from p3 | p2 deleveraging 0
+        order #5                 = cancelled 0/50 liquidated
+    """,
+}
+
 STALE = {
     "dust at a stale price shields nobody from being liquidated at a fresh one": """
         oracle 1000              = 1000
@@ -271,11 +306,11 @@ COOLDOWN = {
 
 
 @pytest.mark.parametrize("reopens", [False, True], ids=["running", "reopened"])
-@pytest.mark.parametrize("name", [*LOSSES, *STALE, *COOLDOWN])
+@pytest.mark.parametrize("name", [*LOSSES, *ORDERS, *STALE, *COOLDOWN])
 def test_scenario(name: str, *, reopens: bool) -> None:
     """Also where the exchange starts from storage before every line."""
     world = exchange(funds=1_000)
-    play(world, (LOSSES | STALE | COOLDOWN)[name], reopens=reopens)
+    play(world, (LOSSES | ORDERS | STALE | COOLDOWN)[name], reopens=reopens)
     assert violations(world.ledger) == []
 
 
