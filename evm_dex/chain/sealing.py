@@ -19,6 +19,7 @@ from evm_dex.blocks.receipt import Log, Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.evm.ledger_digest import SealedLedger, seal_ledger
 from evm_dex.evm.machine import Machine
+from evm_dex.evm.system_contracts import end_block, requests_hash
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.order_update import OrderUpdate
 from precompiles.ledger.storage import LedgerChanges
@@ -83,7 +84,7 @@ class Sealer:
         self.blob_gas_used = 0
         self.transactions: list[Transaction] = []
         self.receipts: list[Receipt] = []
-        self._machine.enter(self.state, header, ancestors)
+        self._machine.begin(self.state, header, ancestors)
 
     def fits(self, transaction: Transaction) -> bool:
         """Whether the block has room left for its gas and blobs."""
@@ -103,7 +104,8 @@ class Sealer:
         self.receipts.append(_receipt(computation, self.gas_used))
 
     def seal(self) -> SealedBlock:
-        """Close the block: ledger digest, state root, transaction and receipt roots, header."""
+        """Close the block: requests, ledger digest, roots of state and lists, header."""
+        requests = end_block(self.state, (log for each in self.receipts for log in each.logs))
         changes = seal_ledger(self.state, self._ledger)
         self.state.persist()
         blooms = [logs_bloom(receipt.logs) for receipt in self.receipts]
@@ -115,6 +117,7 @@ class Sealer:
             bloom=_union(blooms).to_bytes(256, "big"),
             gas_used=self.gas_used,
             blob_gas_used=self.blob_gas_used,
+            requests_hash=requests_hash(requests) if self.header.rules.has_requests else None,
         )
         nodes, self._nodes.pending = self._nodes.pending, {}
         transactions, receipts = tuple(self.transactions), tuple(self.receipts)

@@ -15,6 +15,7 @@ from eth.abc import (
 )
 from eth.vm.forks.prague import PragueVM
 
+from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.rules import PRAGUE, Rules
 from evm_dex.evm.computation import Computation
 from evm_dex.evm.config import MINING, ExecutionConfig
@@ -23,6 +24,7 @@ from evm_dex.evm.ledger_digest import SealedLedger, seal_ledger
 from evm_dex.evm.machine import State
 from evm_dex.evm.precompile_adapter import Precompile, as_py_evm
 from evm_dex.evm.state import DexState
+from evm_dex.evm.system_contracts import begin_block, end_block, requests_hash
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
 
@@ -65,6 +67,24 @@ class DexVM(PragueVM):
         used = transaction.gas - computation.get_gas_remaining()
         refund = cls.calculate_net_gas_refund(used, computation.get_gas_refund())
         return used - refund + computation.data_floor_gas
+
+    def block_preprocessing(self, block: BlockAPI) -> None:
+        """Tell the system contracts of the block, by calling them."""
+        begin_block(self.state, block.header)
+
+    def block_postprocessing(self, block: BlockAPI) -> BlockAPI:
+        """Commit the header to the block's requests."""
+        logs = (
+            Log(
+                Address(log.address),
+                tuple(topic.to_bytes(32, "big") for topic in log.topics),
+                log.data,
+            )
+            for receipt in block.get_receipts(self.chaindb)
+            for log in receipt.logs
+        )
+        requests = requests_hash(end_block(self.state, logs))
+        return block.copy(header=block.header.copy(requests_hash=requests))
 
     def finalize_block(self, block: BlockAPI) -> BlockAndMetaWitness:
         """End a block, the ledger's part first."""

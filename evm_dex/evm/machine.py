@@ -21,6 +21,7 @@ from eth_utils.exceptions import ValidationError
 
 from evm_dex.blocks.rules import Rules
 from evm_dex.evm.config import MINING, ExecutionConfig
+from evm_dex.evm.system_contracts import begin_block
 
 
 class State(Protocol):
@@ -140,6 +141,13 @@ class Machine:
         state.execution_context = self._vm.create_execution_context(
             header, ancestors, self._chain_context
         )
+
+    def begin(
+        self, state: State, header: BlockContext, ancestors: Iterable[bytes] | None = None
+    ) -> None:
+        """Open a block on a state: `enter` it, and tell the system contracts."""
+        self.enter(state, header, ancestors)
+        begin_block(state, header)
 
     def apply(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
         """Execute a transaction for good: its computation and the gas it pays for.

@@ -169,7 +169,7 @@ class Simulator:
         The caller brings the ledger to `parent`, and reverts it after.
         """
         state = self.state_at(parent, base_fee=parent.base_fee_per_gas)
-        self.machine.enter(state, header)
+        self.machine.begin(state, header)
         for transaction, config in zip(transactions, configs, strict=False):
             yield self.machine.apply(state.under(config), transaction)
 

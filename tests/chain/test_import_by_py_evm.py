@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import rlp
@@ -18,6 +19,7 @@ from eth_utils.exceptions import ValidationError
 from checkpoint.families import Family
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.evm.build import build_vm
+from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from precompiles.types import COMMITMENT_SLOT, SPOT_ADDRESS, Address
 from tests.bytecode import assemble, deployment, forwarder, forwarder_that_reverts
 from tests.chain.support import (
@@ -109,9 +111,9 @@ def _blocks(world: World) -> Iterator[BlockAPI]:
         )
 
 
-def _stock_chain() -> tuple[BaseChain, World]:
+def _stock_chain(genesis: Any = None) -> tuple[BaseChain, World]:
     """Py-evm's own chain at the same genesis, over a ledger of its own."""
-    twin = World()
+    twin = World(genesis=genesis)
     restored = restore(twin.store)
     vm_class = build_vm(restored.by_address, restored.ledger)
     stock = StockChain.configure("Stock", vm_configuration=((0, vm_class),), chain_id=31337)
@@ -132,6 +134,20 @@ def test_stock_import_reproduces_every_block(world: World) -> None:
         assert imported.header.state_root == block.header.state_root
     assert stock.get_canonical_head().hash == world.chain.head.hash
     assert twin.ledger.commitment == world.ledger.commitment
+
+
+def test_stock_import_with_system_contracts() -> None:
+    """Past hashes from block 3 on, and requests of validators."""
+    genesis = {"system_contracts": True}
+    world = World(genesis=genesis)
+    withdrawals = list(SYSTEM_CONTRACTS)[2]
+    for _ in range(3):
+        world.send(withdrawals, b"\x11" * 56, value=100, gas=400_000)
+    assert world.chain.head.requests_hash != world.chain.header(0).requests_hash
+    stock, _ = _stock_chain(genesis)
+    for block in _blocks(world):
+        imported = stock.import_block(block, perform_validation=True).imported_block
+        assert imported.hash == block.hash
 
 
 def test_our_own_import_reproduces_every_block_that_py_evm_reads(world: World) -> None:

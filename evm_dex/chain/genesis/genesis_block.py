@@ -20,6 +20,7 @@ from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
 from evm_dex.chain.sealing import SealedBlock
 from evm_dex.evm.ledger_digest import write_commitment
 from evm_dex.evm.machine import Machine, State
+from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from evm_dex.evm.trie_db import NodeBuffer
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
@@ -108,6 +109,10 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
             state.set_balance(address, balance)
     backing = _deposited(genesis)
     state.delta_balance(SPOT_ADDRESS, backing.get(NATIVE_COIN, 0))
+    if genesis.system_contracts:
+        for address, code in SYSTEM_CONTRACTS.items():
+            state.set_nonce(address, 1)
+            state.set_code(address, code)
     for token in genesis.tokens:
         held = {SPOT_ADDRESS: backing.get(token.address, 0)}
         if genesis.perp is not None and genesis.perp.collateral == token.address:

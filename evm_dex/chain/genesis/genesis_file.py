@@ -122,6 +122,9 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     """What is on the exchange: by account, then by token symbol or `ETH`."""
     perp: PerpTable | None = None
     """Default: none listed; the owner may do it later."""
+    system_contracts: bool = False
+    """Whether contracts keep past block hashes (EIP-2935) and beacon roots (EIP-4788), and take
+    requests of validators (EIP-7002, EIP-7251). Each block writes to the first two."""
 
 
 def default_genesis_file() -> GenesisFile:

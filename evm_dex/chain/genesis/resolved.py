@@ -86,6 +86,7 @@ class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
     deposits: tuple[GenesisDeposit, ...]
     perp: GenesisPerp | None = None
     """The perpetuals exchange; None where it has no collateral and no markets yet."""
+    system_contracts: bool = False
 
     def encode(self) -> bytes:
         """The bytes kept with block 0, whose hash is in its header's extra data."""
@@ -125,6 +126,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
         markets=_markets(file.markets, symbols, owner),
         deposits=_deposits(file.deposits, symbols),
         perp=None if file.perp is None else resolve_perp(file.perp, symbols, owner),
+        system_contracts=file.system_contracts,
     )
 
 

@@ -17,6 +17,7 @@ from ethereum.forks.prague import fork, vm
 from ethereum.forks.prague import state as accounts
 from ethereum.forks.prague.fork_types import Account
 from ethereum.forks.prague.fork_types import Address as TheirAddress
+from ethereum.forks.prague.requests import compute_requests_hash
 from ethereum.forks.prague.transactions import LegacyTransaction, decode_transaction
 from ethereum.forks.prague.trie import root
 from ethereum_rlp import rlp as their_rlp
@@ -152,6 +153,11 @@ class TheirBlocks:
         )
         self.output = vm.BlockOutput()
         self._count = 0
+        for target, data in (
+            (fork.BEACON_ROOTS_ADDRESS, self.block.parent_beacon_block_root),
+            (fork.HISTORY_STORAGE_ADDRESS, self.block.block_hashes[-1]),
+        ):
+            fork.process_unchecked_system_transaction(self.block, target, data)
 
     def apply(self, raw: bytes) -> int:
         """Execute a raw transaction: gas used. Raises ValueError for one that is not valid."""
@@ -166,6 +172,12 @@ class TheirBlocks:
             raise ValueError(repr(error)) from error
         self._count += 1
         return int(self.output.block_gas_used - before)
+
+    def end(self) -> bytes:
+        """Close the block: the hash of its requests, where there are contracts that give them."""
+        if accounts.get_account(self.state, fork.WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS).code:
+            fork.process_general_purpose_requests(self.block, self.output)
+        return bytes(compute_requests_hash(self.output.requests))
 
     @property
     def state_root(self) -> bytes:
@@ -202,7 +214,8 @@ class Both:
 
     def end(self) -> SealedBlock:
         """Close the block on both."""
-        sealed = self.ours.end()
+        sealed, requests = self.ours.end(), self.theirs.end()
+        assert sealed.header.requests_hash == requests
         assert sealed.header.receipt_root == self.theirs.receipt_root
         assert sealed.header.state_root == self.theirs.state_root
         return sealed

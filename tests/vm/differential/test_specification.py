@@ -11,6 +11,7 @@ from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
 from evm_dex.blocks.dev_accounts import KeyPair
+from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from precompiles.types import ZERO_ADDRESS, Address
 from tests.bytecode import assemble
 from tests.conftest import PROFILE
@@ -228,3 +229,49 @@ def test_init_code_is_part_of_what_a_creation_needs(given: int, is_valid: bool) 
     needed = 21_000 + 32_000 + 33 * 16 + 2 * 2
     used, _ = one_block(signed(to=b"", data=data, gas=needed + given))
     assert (used is not None) == is_valid
+
+
+WITHDRAWALS, CONSOLIDATIONS = list(SYSTEM_CONTRACTS)[2:]
+LOOK_UP = assemble(
+    "0x01 NUMBER SUB PUSH0 MSTORE 0x20 0x20 0x20 PUSH0 "
+    f"0x{list(SYSTEM_CONTRACTS)[1].hex()} GAS STATICCALL POP 0x20 MLOAD PUSH0 SSTORE"
+)
+
+
+def test_system_contracts_are_called_as_blocks_begin_and_end() -> None:
+    """Hashes of past blocks and beacon roots are there for code, and requests are committed to."""
+    reader = Address(b"\xcc" * 20)
+    both = Both(
+        {
+            ALICE.address: PlainAccount(balance=ETHER),
+            reader: PlainAccount(nonce=1, code=LOOK_UP),
+            **{at: PlainAccount(nonce=1, code=code) for at, code in SYSTEM_CONTRACTS.items()},
+        }
+    )
+    without = both.ours.parent.requests_hash
+    pubkey = b"\x11" * 48
+    requests = {WITHDRAWALS: pubkey + (7).to_bytes(8, "big"), CONSOLIDATIONS: 2 * pubkey}
+    nonce = 0
+    for number in range(1, 5):
+        both.begin(base_fee_per_gas=GAS_PRICE, parent_beacon_block_root=bytes([number]) * 32)
+        assert both.apply(signed(nonce=nonce, to=reader))
+        nonce += 1
+        if number == 2:
+            for contract, data in requests.items():
+                raw = signed(nonce=nonce, to=contract, data=data, value=100, gas=400_000)
+                assert both.apply(raw)
+                nonce += 1
+        parent = both.ours.parent
+        sealed = both.end()
+        word = both.ours.state.get_storage(reader, 0)
+        assert word == int.from_bytes(parent.hash, "big")
+        assert (sealed.header.requests_hash != without) == (number == 2)
+
+
+@pytest.mark.parametrize("code", [assemble("PUSH0 PUSH0 REVERT"), b"\xfe", assemble("STOP")])
+def test_a_system_contract_that_fails_changes_nothing(code: bytes) -> None:
+    history = list(SYSTEM_CONTRACTS)[1]
+    both = Both({history: PlainAccount(nonce=1, code=assemble("0x01 PUSH0 SSTORE") + code)})
+    both.begin()
+    both.end()
+    assert both.ours.state.get_storage(history, 0) == (code == b"\x00")
