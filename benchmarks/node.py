@@ -20,7 +20,7 @@ from web3 import HTTPProvider, Web3
 from benchmarks.harness import Result
 from benchmarks.nodes import OURS, Command, Node, own, peers, running
 from evm_dex.abi.artifact import code_of, load_artifact
-from evm_dex.abi.interface import Interface
+from evm_dex.abi.contract_interface import Interface
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.transaction import sign
 

@@ -9,7 +9,7 @@ from eth_tester import EthereumTester, PyEVMBackend
 
 from benchmarks.harness import Result, measure
 from evm_dex.abi.artifact import code_of, load_artifact
-from evm_dex.abi.interface import Interface
+from evm_dex.abi.contract_interface import Interface
 from evm_dex.tester import Backend, IndexedTester
 
 _BATCH = 20

@@ -13,7 +13,7 @@ from typing import Any
 
 from checkpoint.errors import StoreDamaged
 from checkpoint.store import Progress, StoreReader
-from checkpoint.trie.mark import mark_state
+from checkpoint.trie.mark_nodes import mark_state
 from precompiles.ledger.checks import check
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.recovery import open_ledger

@@ -75,7 +75,7 @@ def count(counts: dict[int, Counts], change: RowChange) -> None:
     setattr(table, kind, getattr(table, kind) + 1)
 
 
-class RowReader:
+class RowDecoder:
     """Says what stored rows mean."""
 
     def __init__(self, store: StoreReader) -> None:

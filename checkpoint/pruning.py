@@ -23,7 +23,7 @@ from checkpoint.manifest import list_checkpoints
 from checkpoint.rocks import RocksStore
 from checkpoint.store import DEFAULT_UNDO_WINDOW
 from checkpoint.store_batch import BlockBatch
-from checkpoint.trie.mark import mark_state
+from checkpoint.trie.mark_nodes import mark_state
 from checkpoint.verify import verify_store
 
 Progress = Callable[[str, int, int], None]

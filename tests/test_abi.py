@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import evm_dex
 from evm_dex.abi.artifact import load_artifact
-from evm_dex.abi.interface import ERROR_STRING, PANIC, Interface, decode_outputs
+from evm_dex.abi.contract_interface import ERROR_STRING, PANIC, Interface, decode_outputs
 from evm_dex.blocks.addresses import checksum
 from evm_dex.blocks.receipt import Log
 from precompiles.types import Address

@@ -79,6 +79,38 @@ NOT_IN_PRECOMPILES = {
 }  # fmt: skip
 MAX_LINES = 400
 
+# Names that stand twice on purpose, because both mean the same thing.
+_BOTH_EXCHANGES = "spot and perp have the same parts, under the same names"
+_RULE_AND_USE = "the formulas, and the exchange's work with them"
+MIRRORED_FILES = {
+    "addresses.py": "evm_dex.addresses is the documented name of what evm_dex.blocks.addresses has",
+    "deleveraging.py": _RULE_AND_USE,
+    "errors.py": "each package's errors",
+    "events.py": _BOTH_EXCHANGES,
+    "interface.py": _BOTH_EXCHANGES,
+    "liquidation.py": _RULE_AND_USE,
+    "markets.py": _BOTH_EXCHANGES,
+    "orders.py": _BOTH_EXCHANGES,
+    "placing.py": _BOTH_EXCHANGES,
+    "records.py": _BOTH_EXCHANGES,
+    "tables.py": _BOTH_EXCHANGES,
+}
+_STORED_AND_SHOWN = "as a block keeps it, and as a Python user is shown it"
+_NEED_AND_THING = "what one package needs of it, as a protocol, and the thing itself in another"
+MIRRORED_CLASSES = {
+    "Account": "an account as a user holds it, and its record in the state trie",
+    "Event": "an event as it is declared, and as it is read from a log",
+    "Log": _STORED_AND_SHOWN,
+    "MarketListed": _BOTH_EXCHANGES,
+    "OrderPlaced": _BOTH_EXCHANGES,
+    "OrderRequest": _BOTH_EXCHANGES,
+    "Outcome": "what came of something that ran without an EVM",
+    "Precompile": _NEED_AND_THING,
+    "Precompiles": _NEED_AND_THING,
+    "Receipt": _STORED_AND_SHOWN,
+    "UnknownBlock": "no such block, of the chain and of the store",
+}
+
 Rule = Callable[[str, ast.AST], Iterator[str]]
 
 
@@ -242,6 +274,27 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 def test_no_modules_import_each_other() -> None:
     assert circles(import_graph()) == []
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]]
+
+
+def test_no_file_name_means_two_things() -> None:
+    places: dict[str, set[str]] = {}
+    for path in source_files():
+        if path.name != "__init__.py":
+            places.setdefault(path.name, set()).add(str(path.parent.relative_to(ROOT)))
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in MIRRORED_FILES} == {}
+    assert MIRRORED_FILES.keys() <= twice.keys(), "what is there once is no exception"
+
+
+def test_no_class_name_means_two_things() -> None:
+    places: dict[str, set[str]] = {}
+    for path in source_files():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, set()).add(module_name(path))
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in MIRRORED_CLASSES} == {}
+    assert MIRRORED_CLASSES.keys() <= twice.keys(), "what is there once is no exception"
 
 
 def test_no_source_file_is_a_god_file() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from evm_dex.abi.interface import DecodedError, exchange_error
+from evm_dex.abi.contract_interface import DecodedError, exchange_error
 from evm_dex.blocks.addresses import checksum
 from precompiles.errors import ContractError
 from precompiles.types import SPOT_ADDRESS

@@ -22,6 +22,7 @@ from evm_dex.cli.shared import (
     row_progress,
 )
 from evm_dex.client.market_lookup import perp_market, spot_market
+from evm_dex.terminal.chain_tables import book_table, counts_table
 from evm_dex.terminal.console import console, errors, escape
 from evm_dex.terminal.perp_tables import (
     open_positions,
@@ -29,7 +30,6 @@ from evm_dex.terminal.perp_tables import (
     positions_table,
     prices_line,
 )
-from evm_dex.terminal.tables import book_table, counts_table
 
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex

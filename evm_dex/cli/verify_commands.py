@@ -22,11 +22,11 @@ from evm_dex.cli.shared import (
     row_progress,
     warn_if_locked,
 )
+from evm_dex.terminal.chain_tables import difference_table, table_name
 from evm_dex.terminal.console import console, escape
-from evm_dex.terminal.tables import difference_table, table_name
 
 if TYPE_CHECKING:
-    from checkpoint.diff import Counts, RowReader
+    from checkpoint.diff import Counts, RowDecoder
     from checkpoint.manifest import CheckpointInfo
     from checkpoint.verify import VerifyReport
     from precompiles.ledger.storage import RowChange
@@ -115,7 +115,7 @@ def diff(
             diffing.count(counts, change)
             if len(shown) < limit:
                 shown.append(change)
-        reader = diffing.RowReader(after)
+        reader = diffing.RowDecoder(after)
         rows = [_row(reader, change) for change in shown]
     total = sum(sum(asdict(found).values()) for found in counts.values())
     if as_json:
@@ -185,7 +185,7 @@ def _side(path: Path, text: str) -> int | None:
     return choose_checkpoint(path, None).height if wanted is None else wanted
 
 
-def _row(reader: RowReader, change: RowChange) -> dict[str, object]:
+def _row(reader: RowDecoder, change: RowChange) -> dict[str, object]:
     from checkpoint.diff import kind_of  # noqa: PLC0415 - loads the database
 
     return {

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from evm_dex.abi.interface import DecodedError, Event, Interface, decode_outputs, exchange_error
+from evm_dex.abi.contract_interface import (
+    DecodedError,
+    Event,
+    Interface,
+    decode_outputs,
+    exchange_error,
+)
 from evm_dex.abi.lazy_eth_abi import undecodable
 from evm_dex.abi.values import Entry
 from evm_dex.blocks.addresses import Account, AddressLike, checksum

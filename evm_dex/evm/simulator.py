@@ -12,6 +12,7 @@ from eth.constants import BLANK_ROOT_HASH
 from eth.exceptions import InsufficientFunds
 from eth_utils.exceptions import ValidationError
 
+from checkpoint.trie.nodes import NodeStore
 from evm_dex.blocks.gas import GAS_TRANSACTION, intrinsic_gas
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import AccessList, Transaction
@@ -19,7 +20,7 @@ from evm_dex.errors import CallFailed, CallRefused, StateMissing
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.machine import Machine, State
-from evm_dex.evm.trie_db import NodeStore, StoredNodes
+from evm_dex.evm.trie_db import StoredNodes
 from precompiles.types import ZERO_ADDRESS, Address
 
 _CALL_STIPEND = 2_300

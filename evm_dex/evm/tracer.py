@@ -12,7 +12,7 @@ from eth.vm.opcode_values import SLOAD
 from evm_dex.evm.config import MINING, ExecutionConfig
 
 
-class Step(msgspec.Struct):
+class TracedStep(msgspec.Struct):
     """One opcode about to run, and what it then cost."""
 
     program_counter: int
@@ -42,7 +42,7 @@ class Tracer:
         self, *, most_steps: int = 0, keep_stack: bool = True, keep_memory: bool = False
     ) -> None:
         """With `most_steps` 0 only calls are watched, at next to no cost."""
-        self.steps: list[Step] = []
+        self.steps: list[TracedStep] = []
         self.most_steps = most_steps
         self._keep_stack = keep_stack
         self._keep_memory = keep_memory
@@ -57,7 +57,7 @@ class Tracer:
         if len(self.steps) >= self.most_steps:
             raise TraceTooLong(f"more than {self.most_steps} steps")
         gas = computation.get_gas_remaining()
-        step = Step(
+        step = TracedStep(
             program_counter=computation.code.program_counter - 1,
             opcode=_mnemonic(opcode),
             gas=gas,

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from eth.db.backends.base import BaseAtomicDB
 
 from checkpoint.families import Family
-
-
-class NodeStore(Protocol):
-    """The part of a store that keeps trie nodes and code by hash."""
-
-    def get(self, family: Family, key: bytes) -> bytes | None:
-        """One value."""
+from checkpoint.trie.nodes import NodeStore
 
 
 class StoredNodes(BaseAtomicDB):

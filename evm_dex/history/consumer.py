@@ -31,7 +31,7 @@ _WINDOW = 10.0
 State = Literal["starting", "running", "waiting for the feed", "waiting for the store", "failed"]
 
 
-class Health(Struct, frozen=True):
+class ConsumerHealth(Struct, frozen=True):
     """The state of a consumer, for people and monitors."""
 
     state: State
@@ -119,14 +119,14 @@ class Consumer:
         """Let `run` return."""
         self._stopped = True
 
-    def health(self) -> Health:
+    def health(self) -> ConsumerHealth:
         """Return the consumer's state; may be called from any thread."""
         now = time.monotonic()
         while len(self._recent) > 1 and now - self._recent[0][0] > _WINDOW:
             self._recent.popleft()
         since, before = self._recent[0]
         seconds = max(now - since, 0.001)
-        return Health(
+        return ConsumerHealth(
             state=self._state,
             problem=self._problem,
             last_event_id=self._cursor_id,

@@ -54,7 +54,7 @@ class EmbeddedHistory:
     ) -> None:
         self.close()
 
-    def health(self) -> Health:
+    def health(self) -> ConsumerHealth:
         """Return the consumer's state."""
         return self._consumer.health()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evm_dex.abi.interface import ERROR_STRING, PANIC
+from evm_dex.abi.contract_interface import ERROR_STRING, PANIC
 from evm_dex.abi.lazy_eth_abi import decode, undecodable
 from evm_dex.errors import CallFailed
 from precompiles.abi.codec import Malformed

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from evm_dex.history.queries import Page
 from evm_dex.orderlog.order_update import Totals
-from evm_dex.terminal.tables import plain_table
+from evm_dex.terminal.chain_tables import plain_table
 
 
 def updates_table(updates: Iterable[Page]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evm_dex.terminal.tables import book_ladder, plain_table, units
+from evm_dex.terminal.chain_tables import book_ladder, plain_table, units
 from precompiles.types import Address, PositionKind
 
 if TYPE_CHECKING:

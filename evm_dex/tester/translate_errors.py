@@ -9,7 +9,7 @@ from eth_tester.exceptions import SnapshotNotFound, TransactionFailed
 from eth_utils.exceptions import ValidationError
 
 from checkpoint.trie.rlp import RLPError
-from evm_dex.abi.interface import Interface, exchange_error
+from evm_dex.abi.contract_interface import Interface, exchange_error
 from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import (

@@ -47,8 +47,8 @@ class Level(Struct, Generic[OrderT], gc=False, eq=False):
     price: int
     size: int = 0
     """Sum of the remaining amounts of its orders."""
-    head: Node[OrderT] | None = None
-    tail: Node[OrderT] | None = None
+    head: Entry[OrderT] | None = None
+    tail: Entry[OrderT] | None = None
 
     def count(self) -> int:
         """Count the orders, by a walk along the queue."""
@@ -58,13 +58,13 @@ class Level(Struct, Generic[OrderT], gc=False, eq=False):
         return count
 
 
-class Node(Struct, Generic[OrderT], gc=False, eq=False):
+class Entry(Struct, Generic[OrderT], gc=False, eq=False):
     """One order's place in its level's queue."""
 
     order: OrderT
     level: Level[OrderT]
-    previous: Node[OrderT] | None = None
-    next: Node[OrderT] | None = None
+    previous: Entry[OrderT] | None = None
+    next: Entry[OrderT] | None = None
 
 
 class Side(Generic[OrderT]):
@@ -91,7 +91,7 @@ class Side(Generic[OrderT]):
             self._show(level)
         return level
 
-    def link(self, node: Node[OrderT]) -> None:
+    def link(self, node: Entry[OrderT]) -> None:
         """Insert a node between the neighbours it names."""
         level = node.level
         if level.head is None and self.levels.get(level.key) is not level:
@@ -106,7 +106,7 @@ class Side(Generic[OrderT]):
             node.next.previous = node
         level.size += node.order.remaining
 
-    def unlink(self, node: Node[OrderT]) -> None:
+    def unlink(self, node: Entry[OrderT]) -> None:
         """Remove a node; it keeps naming its neighbours."""
         level = node.level
         if node.previous is None:
@@ -146,7 +146,7 @@ class OrderBook(Generic[OrderT]):
     def __init__(self, journal: Journal) -> None:
         self.bids: Side[OrderT] = Side(is_buy=True)
         self.asks: Side[OrderT] = Side(is_buy=False)
-        self.nodes: dict[int, Node[OrderT]] = {}
+        self.nodes: dict[int, Entry[OrderT]] = {}
         self.journal = journal
 
     def side(self, *, is_buy: bool) -> Side[OrderT]:
@@ -165,7 +165,7 @@ class OrderBook(Generic[OrderT]):
         previous = level.tail
         while previous is not None and previous.order.id > order.id:
             previous = previous.previous
-        node = Node(order, level, previous, level.head if previous is None else previous.next)
+        node = Entry(order, level, previous, level.head if previous is None else previous.next)
         side.link(node)
         self.nodes[order.id] = node
         self.journal.record(self, node, None)
@@ -181,7 +181,7 @@ class OrderBook(Generic[OrderT]):
             if level is None:
                 level = side.levels[key] = Level(key, order.price)
             tail = level.tail
-            node = level.tail = nodes[order.id] = Node(order, level, tail)
+            node = level.tail = nodes[order.id] = Entry(order, level, tail)
             if tail is None:
                 level.head = node
             else:
@@ -207,7 +207,7 @@ class OrderBook(Generic[OrderT]):
         node.order = order
         self.journal.record(self, node, before)
 
-    def undo(self, subject: Node[OrderT], before: OrderT | Node[OrderT] | None) -> None:
+    def undo(self, subject: Entry[OrderT], before: OrderT | Entry[OrderT] | None) -> None:
         """Undo an insertion (None), a removal (the node) or an update (the old order)."""
         if before is None:
             del self.nodes[subject.order.id]
@@ -216,7 +216,7 @@ class OrderBook(Generic[OrderT]):
             self.nodes[subject.order.id] = subject
             self.side(is_buy=subject.order.is_buy).link(subject)
         else:
-            assert not isinstance(before, Node)
+            assert not isinstance(before, Entry)
             subject.level.size += before.remaining - subject.order.remaining
             subject.order = before
 

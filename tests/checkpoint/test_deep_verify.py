@@ -14,7 +14,7 @@ from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.store import Store
 from checkpoint.store_batch import BlockBatch
-from checkpoint.trie.mark import mark_state
+from checkpoint.trie.mark_nodes import mark_state
 from checkpoint.verify import verify_store
 from precompiles.ledger.block_changes import commit
 from precompiles.ledger.ledger import Ledger

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evm_dex
-from checkpoint.diff import Counts, RowReader, count, differing_rows, kind_of
+from checkpoint.diff import Counts, RowDecoder, count, differing_rows, kind_of
 from checkpoint.errors import NoCheckpoint
 from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
@@ -102,7 +102,7 @@ def test_fields_say_what_changed_from_what_to_what() -> None:
         dex.spot.send("placeOrder", weth, 10**18, 3_000 * 10**6, False)
         before = dict(dex.store.iterate(Family.ROWS))
         dex.spot.send("placeOrder", weth, 10**17, 3_000 * 10**6, True, sender=taker)
-        reader, old = RowReader(dex.store), holding(before)
+        reader, old = RowDecoder(dex.store), holding(before)
         changes = {(c.table, c.key): c for c in differing_rows(old, dex.store)}
         first, second = (changes[TableNumber.ORDERS, n.to_bytes(8, "big")] for n in (1, 2))
         assert reader.key(first) == "1"
@@ -126,7 +126,7 @@ def test_rows_of_every_table_are_told_in_words_that_json_has(record: Any) -> Non
     tables = Ledger(MemoryStore()).tables
     number = next(n for n, table in tables.items() if decodes_to(table, record))
     change = RowChange(number, bytes(tables[number].codec.width), None, record.encode())
-    fields = RowReader(MemoryStore()).fields(change)
+    fields = RowDecoder(MemoryStore()).fields(change)
     told = {name for name in record.__struct_fields__ if getattr(record, name) is not None}
     assert set(fields) == told
     assert json.loads(json.dumps(fields)) == {name: list(pair) for name, pair in fields.items()}
@@ -137,7 +137,7 @@ def decodes_to(table: Table[Any, Any], record: Any) -> bool:
 
 
 def test_rows_that_do_not_decode_are_shown_as_they_are() -> None:
-    reader = RowReader(MemoryStore())
+    reader = RowDecoder(MemoryStore())
     for table in (TableNumber.ORDERS, 0xEE):
         change = RowChange(table, bytes(8), b"\xff", None)
         assert reader.fields(change) == {"undecoded": ("0xff", None)}

@@ -11,7 +11,7 @@ from web3 import AsyncWeb3, HTTPProvider, Web3, WebSocketProvider
 from web3.exceptions import ContractCustomError, Web3RPCError
 
 from evm_dex.abi.artifact import code_of, load_artifact
-from evm_dex.abi.interface import exchange_error
+from evm_dex.abi.contract_interface import exchange_error
 from tests.node.served import OTHER, OWNER, Served, served
 
 

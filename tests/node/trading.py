@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from evm_dex.abi.artifact import load_artifact
-from evm_dex.abi.interface import Interface
+from evm_dex.abi.contract_interface import Interface
 
 EXCHANGES = {"spot": ("ISpot", f"0x{0xD01:040x}"), "perp": ("IPerp", f"0x{0xD02:040x}")}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evm_dex.abi.artifact import load_artifact
-from evm_dex.abi.interface import Interface
+from evm_dex.abi.contract_interface import Interface
 from evm_dex.blocks.addresses import AddressLike, to_address
 from evm_dex.blocks.header import Header
 from evm_dex.chain.chain import Chain

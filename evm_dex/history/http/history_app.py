@@ -31,7 +31,7 @@ _SECONDS_TO_LOOK = 1.0
 class HistoryServer:
     """Serves one store, which it reads on a thread of its own."""
 
-    def __init__(self, store: HistoryStore, health: Callable[[], Health]) -> None:
+    def __init__(self, store: HistoryStore, health: Callable[[], ConsumerHealth]) -> None:
         """Take over `store`; `health` may be called at any time."""
         self._store, self._health = store, health
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history reader")

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from evm_dex.abi.interface import decode_outputs, exchange_error
+from evm_dex.abi.contract_interface import decode_outputs, exchange_error
 from evm_dex.chain.traces import Trace, trace_block, trace_transaction
 from evm_dex.evm.block_override import BlockOverride
-from evm_dex.evm.tracer import Frame, Step, Tracer, TraceTooLong
+from evm_dex.evm.tracer import Frame, TracedStep, Tracer, TraceTooLong
 from evm_dex.node.block_overrides import read_block_overrides
 from evm_dex.node.bounded_calls import bounded, call_of, trace
 from evm_dex.node.call_objects import TransactionRequest
@@ -172,7 +172,7 @@ def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:
     }
 
 
-def _step(step: Step, options: Options, storage: dict[bytes, dict[str, str]]) -> Json:
+def _step(step: TracedStep, options: Options, storage: dict[bytes, dict[str, str]]) -> Json:
     written: Json = {
         "pc": step.program_counter,
         "op": step.opcode,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from evm_dex.abi.artifact import load_artifact
-from evm_dex.abi.interface import Event, Interface, decode_outputs
+from evm_dex.abi.contract_interface import Event, Interface, decode_outputs
 from evm_dex.abi.lazy_eth_abi import undecodable
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.cheats.cheats import Cheats

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from checkpoint.diff import Counts
     from checkpoint.manifest import CheckpointInfo
-    from evm_dex.abi.interface import Event
+    from evm_dex.abi.contract_interface import Event
     from evm_dex.blocks.addresses import AddressLike
     from evm_dex.client.dex import Dex
 
