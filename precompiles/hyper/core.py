@@ -23,7 +23,7 @@ EvmBalance = Callable[[CoreToken], int]
 """What the EVM's side of a token can pay out, in its smallest units there."""
 
 
-class Moment(NamedTuple):
+class BlockMoment(NamedTuple):
     """When and at what prices actions are carried out."""
 
     block_number: int
@@ -37,7 +37,7 @@ class Moment(NamedTuple):
 class Core:
     """One user's action on HyperCore."""
 
-    def __init__(self, ledger: Ledger, user: Address, moment: Moment) -> None:
+    def __init__(self, ledger: Ledger, user: Address, moment: BlockMoment) -> None:
         settings = ledger.core.settings
         assert settings is not None, "HyperCore has begun"
         self.ledger = ledger

@@ -17,7 +17,7 @@ from precompiles.errors import ContractError, InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.hyper import encoding, users
 from precompiles.hyper.actions import Result, carry_out
-from precompiles.hyper.core import Core, Moment
+from precompiles.hyper.core import BlockMoment, Core
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import AmountWithinActivationFee, LessThanOneUnit, UnknownUser
 from precompiles.hyper.receipts import DEPOSIT, ActionReceipt, Outcome
@@ -65,7 +65,7 @@ class Step(Struct):
     """One of the two steps in work."""
 
     ledger: Ledger
-    moment: Moment
+    moment: BlockMoment
     logs: list[CoreLog]
     """What happened so far, in order."""
 

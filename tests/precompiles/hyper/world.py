@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from precompiles.errors import ContractError
 from precompiles.execution import Execution
 from precompiles.hyper import listing
-from precompiles.hyper.core import Moment
+from precompiles.hyper.core import BlockMoment
 from precompiles.hyper.encoding import Action, encode_action
 from precompiles.hyper.receipts import ActionReceipt, Outcome
 from precompiles.hyper.steps import CoreLog, Credit, Sent, Step
@@ -148,7 +148,7 @@ class Scene:
         return {number: dict(it.rows) for number, it in tables if number != TableNumber.COUNTERS}
 
     def _step(self) -> Step:
-        moment = Moment(self.block, self.now, 10**8, lambda _: self.evm_balance)
+        moment = BlockMoment(self.block, self.now, 10**8, lambda _: self.evm_balance)
         return Step(self.ledger, moment, [])
 
     def _receipts(self, step: Step) -> list[ActionReceipt]:
