@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from checkpoint.head import Head
-from evm_dex.history.consumer import Consumer, Health
+from evm_dex.history.consumer import Consumer, ConsumerHealth
 from evm_dex.history.feed_client import StoreFeed
 from evm_dex.history.stores.history_store import HistoryStore, StoreUnavailable
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore

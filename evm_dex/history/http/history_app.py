@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from evm_dex.history.consumer import Health
+from evm_dex.history.consumer import ConsumerHealth
 from evm_dex.history.http.openapi import document
 from evm_dex.history.http.routes import ROUTES, UPDATES, Route
 from evm_dex.history.queries import BadQuery, address, number
