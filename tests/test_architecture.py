@@ -81,14 +81,11 @@ MAX_LINES = 400
 
 # Names that stand twice on purpose, because both mean the same thing.
 _BOTH_EXCHANGES = "spot and perp have the same parts, under the same names"
-_RULE_AND_USE = "the formulas, and the exchange's work with them"
 MIRRORED_FILES = {
     "addresses.py": "evm_dex.addresses is the documented name of what evm_dex.blocks.addresses has",
-    "deleveraging.py": _RULE_AND_USE,
     "errors.py": "each package's errors",
     "events.py": _BOTH_EXCHANGES,
     "interface.py": _BOTH_EXCHANGES,
-    "liquidation.py": _RULE_AND_USE,
     "markets.py": _BOTH_EXCHANGES,
     "orders.py": _BOTH_EXCHANGES,
     "placing.py": _BOTH_EXCHANGES,
