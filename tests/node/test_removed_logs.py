@@ -20,7 +20,7 @@ from evm_dex.node.node import Node
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.subscriptions import Subscriptions
 from tests.node.served import OTHER, OWNER, Served, served
-from tests.node.test_sockets import Client, with_client
+from tests.node.test_connection import Client, with_client
 
 STATE_ROOT = 3
 EVERYTHING = LogQuery(first="earliest")

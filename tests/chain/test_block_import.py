@@ -262,7 +262,7 @@ import os, signal, sys
 from pathlib import Path
 from checkpoint.rocks import RocksStore
 from checkpoint.rocks.database import Database
-from tests.chain.test_reorganisation import forked, grown
+from tests.chain.test_block_import import forked, grown
 from tests.chain.trading import open_on
 dex = grown(30, open_on(RocksStore(Path(sys.argv[1]))))
 write = Database.write

@@ -92,7 +92,7 @@ def test_a_revert_takes_it_back_and_the_same_again_gives_the_same_hashes(dex: ev
 def test_it_survives_a_kill(tmp_path: Path) -> None:
     program = (
         "import os, evm_dex\n"
-        "from tests.test_cheats import change_everything\n"
+        "from tests.client.test_cheats import change_everything\n"
         f"dex = evm_dex.open({str(tmp_path / 'chain')!r})\n"
         "change_everything(dex)\n"
         "os.kill(os.getpid(), 9)\n"
