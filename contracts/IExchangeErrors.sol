@@ -68,6 +68,9 @@ interface IExchangeErrors {
     /// Too many orders, ids or levels asked for in one call.
     error LimitTooLarge(uint256 value, uint256 max);
 
+    /// On HyperEVM the exchanges are looked at here, and acted on through CoreWriter.
+    error ActsThroughCoreWriter(bytes4 selector);
+
     // Tokens
 
     /// `token` is not a contract, its call failed, or it answered with anything but true or

@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "dex(genesis=None, keep_limit=0): the chain of the fixtures `dex` and `dex_on_disk`; "
-        "a genesis is a path, a dict, or None for the default",
+        'a genesis is a path, a dict, a profile such as "hyperevm", or None for the default',
     )
 
 

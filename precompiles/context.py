@@ -43,6 +43,12 @@ class CallContext(Protocol):
     def emit(self, topics: tuple[int, ...], data: bytes) -> None:
         """Append an event log under the precompile's address; topics are 256-bit words."""
 
+    def emit_at(self, address: Address, topics: tuple[int, ...], data: bytes) -> None:
+        """Append an event log under another precompile's address."""
+
+    def balance(self, address: Address) -> int:
+        """Wei of an account."""
+
     def call(self, to: Address, value: int, calldata: bytes) -> tuple[bool, bytes]:
         """Call another contract as the precompile: (success, returned bytes).
 

@@ -62,6 +62,10 @@ class DelegateCallNotAllowed(ContractError):
     declaration = "DelegateCallNotAllowed()"
 
 
+class ActsThroughCoreWriter(ContractError):
+    declaration = "ActsThroughCoreWriter(bytes4 selector)"
+
+
 class ValueNotAccepted(ContractError):
     declaration = "ValueNotAccepted(uint256 value)"
 

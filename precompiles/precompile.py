@@ -9,6 +9,7 @@ from precompiles.abi.codec import Malformed
 from precompiles.abi.method import Method, declared_methods
 from precompiles.context import CallContext
 from precompiles.errors import (
+    ActsThroughCoreWriter,
     DelegateCallNotAllowed,
     LimitTooLarge,
     MalformedCalldata,
@@ -102,6 +103,8 @@ class Precompile:
             raise ValueNotAccepted(context.value)
         if signature.is_view:
             return
+        if self.ledger.core.settings is not None:
+            raise ActsThroughCoreWriter(signature.selector)
         if context.is_static:
             raise StaticCallNotAllowed(signature.selector)
         if self.guard.is_closed:

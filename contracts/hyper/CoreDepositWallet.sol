@@ -57,6 +57,11 @@ contract CoreDepositWallet is ICoreDepositWallet {
         return true;
     }
 
+    /// @notice What it can pay out, whoever is asked about: all of it belongs to the system address.
+    function balanceOf(address) external view returns (uint256) {
+        return token.balanceOf(address(this));
+    }
+
     function _deposit(address recipient, uint256 amount, uint32 dex) private {
         if (amount == 0 || amount > type(uint64).max / CORE_PER_EVM) {
             revert AmountOutOfRange(amount);

@@ -32,6 +32,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Whether prevrandao differs from block to block."""
     burns_tips: bool
     """Whether nobody is paid the priority fee."""
+    has_system_transactions: bool
+    """Whether blocks hold transactions of the chain itself."""
 
     def least_gas(self, intrinsic_gas: int, data: bytes, *, creates: bool) -> int:
         """Return the gas limit that a transaction needs to be valid at all."""
@@ -48,6 +50,7 @@ PRAGUE = Rules(
     has_requests=True,
     has_randomness=True,
     burns_tips=False,
+    has_system_transactions=False,
 )
 HYPEREVM = Rules(
     fork="cancun",
@@ -58,4 +61,5 @@ HYPEREVM = Rules(
     has_requests=False,
     has_randomness=False,
     burns_tips=True,
+    has_system_transactions=True,
 )

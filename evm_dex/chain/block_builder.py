@@ -44,8 +44,11 @@ def include_pending(sealer: Sealer, mempool: Mempool) -> Iterator[Dropped]:
 
 
 def include_keeper(sealer: Sealer, ledger: Ledger, chain_id: int, limit: int) -> Iterator[Dropped]:
-    """Let the keeper go first, unless `limit` is 0; dropped where it cannot pay for its gas."""
-    if not limit:
+    """Let the keeper go first, unless `limit` is 0; dropped where it cannot pay for its gas.
+
+    HyperCore keeps itself.
+    """
+    if not limit or ledger.core.settings is not None:
         return
     transaction = keeper_transaction(ledger, sealer.state, sealer.header, chain_id, limit)
     if transaction is not None:

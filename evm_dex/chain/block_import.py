@@ -12,8 +12,10 @@ from eth_utils.exceptions import ValidationError
 from checkpoint.trie import rlp
 from evm_dex.blocks.body import Body
 from evm_dex.blocks.header import Header, decode_header
+from evm_dex.blocks.system_transaction import is_system_transaction
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import BlockStore
+from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.next_block import MARKS
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.errors import BranchNotLonger, InvalidBlock, TransactionRejected, UnknownBlock
@@ -75,7 +77,9 @@ def common_ancestor(
     return fork, new
 
 
-def re_execute(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit) -> SealedBlock:
+def re_execute(
+    block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit, steps: CoreSteps
+) -> SealedBlock:
     """A block made from the transactions of one that was made elsewhere.
 
     Raises InvalidBlock when its header does not come out the same, field by field.
@@ -91,7 +95,10 @@ def re_execute(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit)
     except ValueError as error:
         raise InvalidBlock(f"{claimed}: {error}") from error
     sealer.begin(header)
+    steps.begin(sealer)
     for transaction in block.transactions:
+        if header.rules.has_system_transactions and is_system_transaction(transaction):
+            continue  # made here again, and compared in the end
         if not sealer.fits(transaction):
             raise InvalidBlock(f"{claimed}: {transaction} is above its gas or blob limit")
         try:
@@ -99,10 +106,13 @@ def re_execute(block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit)
             sealer.apply(transaction)
         except (TransactionRejected, ValidationError) as error:
             raise InvalidBlock(f"{claimed}: {transaction}: {error}") from error
+    steps.end(sealer)
     sealed = sealer.seal()
     found = first_difference(sealed.header, claimed)
     if found:
         raise InvalidBlock(f"{claimed}: {found}")
+    if [it.raw for it in sealed.transactions] != [it.raw for it in block.transactions]:
+        raise InvalidBlock(f"{claimed}: its body lacks transactions that its header commits to")
     return sealed
 
 

@@ -23,6 +23,7 @@ from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execut
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
 from evm_dex.chain.chain_settings import ChainSettings
+from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.mempool import Dropped, Mempool, MempoolReader
 from evm_dex.chain.next_block import NextBlock, written_header
 from evm_dex.chain.rollback import (
@@ -73,6 +74,7 @@ class Chain(ChainReader):
         """With `automine` each transaction sent gets a block of its own at once."""
         super().__init__(store, vm_type, ledger, recovery)
         self._settings = ChainSettings(automine=automine, keep_limit=keep_limit)
+        self._core_steps = CoreSteps(ledger, self.chain_id)
         self._mempool = Mempool()
         self._snapshots = Snapshots()
         self._listeners: list[Listener] = []
@@ -296,7 +298,11 @@ class Chain(ChainReader):
             with self._store.transaction(batch), missing_state_as(StateMissing):
                 self._rewind_to(fork)
                 for block in blocks:
-                    self._commit(re_execute(block, self._head, self._sealer, self._validate))
+                    self._commit(
+                        re_execute(
+                            block, self._head, self._sealer, self._validate, self._core_steps
+                        )
+                    )
         except BaseException:
             self._reset_to(reload_rows(self._store, batch, commitment), old)
             raise
@@ -319,9 +325,12 @@ class Chain(ChainReader):
 
     def _fill(self, header: Header) -> tuple[Dropped, ...]:
         self._sealer.begin(header)
+        self._core_steps.begin(self._sealer)
         limit = self._settings.keep_limit
         kept = include_keeper(self._sealer, self._ledger, self.chain_id, limit)
-        return (*kept, *include_pending(self._sealer, self._mempool))
+        dropped = (*kept, *include_pending(self._sealer, self._mempool))
+        self._core_steps.end(self._sealer)
+        return dropped
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

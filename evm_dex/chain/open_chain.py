@@ -11,6 +11,7 @@ from eth_hash.auto import keccak
 from checkpoint.metrics import RecoveryMetrics, stopwatch
 from checkpoint.overlay_store import OverlayStore
 from checkpoint.store import Store
+from evm_dex.blocks.rules import HYPEREVM, Rules
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.genesis_block import write_genesis
@@ -26,6 +27,9 @@ from evm_dex.evm.build import build_vm
 from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.precompile_adapter import Precompile
 from precompiles.factory import get_precompiles_with_storage
+from precompiles.hyper.read_precompiles import read_precompiles
+from precompiles.hyper.step_precompile import StepPrecompile
+from precompiles.hyper.system_addresses import CORE_ADDRESS
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowStorage
 from precompiles.ledger.table import TableNumber
@@ -83,9 +87,13 @@ def open_chain(
     with stopwatch() as watch:
         precompiles = restore(staged)
     ledger = precompiles.ledger
-    vm_class = build_vm(precompiles.by_address, ledger)
-    if store.head() is None:
-        begun = wanted or resolve_genesis(default_genesis_file())
+    begun = wanted or resolve_genesis(default_genesis_file())
+    is_empty = store.head() is None
+    rules = begun.rules if is_empty else BlockStore(store).header(0, 0).rules
+    vm_class = build_vm(
+        {**precompiles.by_address, **_core_precompiles(ledger, rules)}, ledger, rules
+    )
+    if is_empty:
         write_genesis(store, begun, vm_class, ledger, precompiles.by_address)
     elif wanted is not None:
         _check_same_genesis(store, wanted)
@@ -105,6 +113,13 @@ def open_chain(
         _check_commitment(chain, ledger)
     _log(chain)
     return chain
+
+
+def _core_precompiles(ledger: Ledger, rules: Rules) -> dict[Address, Precompile]:
+    """Return what HyperEVM has beside the exchanges: its reads, and HyperCore's part of a block."""
+    if rules is not HYPEREVM:
+        return {}
+    return {**read_precompiles(ledger), CORE_ADDRESS: StepPrecompile(ledger)}
 
 
 def _log(chain: Chain) -> None:

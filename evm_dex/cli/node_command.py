@@ -48,6 +48,15 @@ GenesisPath = Annotated[
         show_default=False,
     ),
 ]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Genesis that comes with the program: hyperevm.",
+        show_default=False,
+    ),
+]
 Accounts = Annotated[
     int,
     typer.Option(
@@ -147,6 +156,7 @@ def node(
     port: Port = 8545,
     chain: Chain = None,
     genesis: GenesisPath = None,
+    profile: Profile = None,
     accounts: Accounts = 10,
     mnemonic: Mnemonic = "",
     balance: Balance = 10_000,
@@ -166,6 +176,7 @@ def node(
       evm-dex node
       evm-dex node --chain my-chain --block-time 2 --port 9545
       evm-dex node --chain my-chain --keep-limit 100 --history-feed 8600
+      evm-dex node --profile hyperevm
 
     ethers, viem, web3.py, cast and forge connect to http://127.0.0.1:8545; in a browser that is a
     page with the order books. Options are named as in anvil where they mean the same. Stop it
@@ -178,13 +189,17 @@ def node(
             "--no-mining and --block-time contradict each other: give only one"
         )
 
+    if genesis is not None and profile is not None:
+        raise typer.BadParameter("a profile is a genesis: give only one of --genesis, --profile")
+
     with report_errors(ValueError), ExitStack() as opened:
         with loading():
+            from evm_dex.chain.genesis.genesis_file import profile_genesis  # noqa: PLC0415 - loads msgspec
             from evm_dex.node.node_config import NodeConfig  # noqa: PLC0415 - loads the whole chain
 
             config = NodeConfig(
                 path=chain,
-                genesis=genesis,
+                genesis=genesis if profile is None else profile_genesis(profile),
                 accounts=accounts,
                 mnemonic=mnemonic,
                 balance=balance * _ETHER,

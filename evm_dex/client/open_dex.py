@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checkpoint.memory_store import MemoryStore
 from checkpoint.store import Store
-from evm_dex.chain.genesis.genesis_file import GenesisSource
+from evm_dex.chain.genesis.genesis_file import GenesisSource, profile_genesis
 from evm_dex.chain.open_chain import open_chain
 from evm_dex.client.dex import Dex
 
@@ -20,6 +20,7 @@ def open_dex(
     path: str | Path | None = None,
     *,
     genesis: GenesisSource | None = None,
+    profile: str | None = None,
     checkpoint_interval: int | None = None,
     keep_checkpoints: int | None = None,
     automine: bool = True,
@@ -31,7 +32,8 @@ def open_dex(
     """A chain in memory, or at a path; what is there already goes on at its head.
 
     `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two
-    tokens and a spot and a perpetual market. `sync` says when blocks are forced to the disk
+    tokens and a spot and a perpetual market. The `profile` "hyperevm" stands for the genesis of
+    HyperEVM with HyperCore (docs/hyperevm.md). `sync` says when blocks are forced to the disk
     itself: "never" (a killed process loses nothing, a power failure may), "block", or every k
     blocks. Checkpoints are made every `checkpoint_interval` blocks and the last
     `keep_checkpoints` kept: by default as last time, at first 1000 and 10; in memory there are
@@ -42,6 +44,10 @@ def open_dex(
     last blocks are lost with the end of its log is refused, but for `accept_loss`. Raises
     GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
     """
+    if profile is not None:
+        if genesis is not None:
+            raise ValueError("a profile is a genesis: give one of the two")
+        genesis = profile_genesis(profile)
     if path is None:
         return _recording(_opened(MemoryStore(), None, genesis, automine, keep_limit), history)
     # Only a chain on disk pays for loading the database.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
+import msgspec
 from eth.abc import AtomicDatabaseAPI, ComputationAPI
 from eth.exceptions import (
     UnrecognizedTransactionType as UnrecognizedTransactionType,  # noqa: PLC0414 - for other rooms
@@ -20,6 +21,7 @@ from eth.vm.interrupt import EVMMissingData
 from eth_utils.exceptions import ValidationError
 
 from evm_dex.blocks.rules import Rules
+from evm_dex.blocks.system_transaction import is_system_transaction
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.system_contracts import begin_block
 
@@ -152,8 +154,12 @@ class Machine:
     def apply(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
         """Execute a transaction for good: its computation and the gas it pays for.
 
-        Raises py-evm's ValidationError, with nothing changed, for one that is not valid here.
+        One of the chain's own needs not be valid, and pays for none. Raises py-evm's
+        ValidationError, with nothing changed, for one that is not valid here.
         """
+        is_own = state.rules.has_system_transactions and is_system_transaction(transaction)
+        if is_own:
+            state = state.under(msgspec.structs.replace(state.config, validates=False))
         evm: Any = state
         evm.lock_changes()
         before = evm.snapshot()
@@ -162,7 +168,8 @@ class Machine:
         except ValidationError:  # an amount of wei above 256 bits comes up only half-way
             evm.revert(before)
             raise
-        return computation, self._vm.finalize_gas_used(transaction, computation)
+        gas_used = self._vm.finalize_gas_used(transaction, computation)
+        return computation, 0 if is_own else gas_used
 
     def run(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
         """Execute a transaction without validating it and without settling its gas.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from eth.abc import ComputationAPI
 from eth.exceptions import Revert, VMError
@@ -73,6 +73,14 @@ class ComputationContext:
         """Append an event log under the precompile's address."""
         computation = self._computation
         computation.add_log_entry(computation.msg.storage_address, topics, data)
+
+    def emit_at(self, address: Address, topics: tuple[int, ...], data: bytes) -> None:
+        """Append an event log under another precompile's address."""
+        self._computation.add_log_entry(cast(Any, address), topics, data)
+
+    def balance(self, address: Address) -> int:
+        """Wei of an account."""
+        return cast(State, self._computation.state).get_balance(address)
 
     def call(self, to: Address, value: int, calldata: bytes) -> tuple[bool, bytes]:
         """Execute the CALL opcode itself, with all the gas the frame may pass on.

@@ -11,6 +11,8 @@ from precompiles.types import Address
 
 CORE_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D03"))
 """Where HyperCore's part of a block is carried out, and where its receipts are logged."""
+SYSTEM_SENDER = Address(b"\xff" * 19 + b"\xfe")
+"""In whose name the chain calls it (EIP-4788's system address); it has no key."""
 CORE_WRITER = Address(b"\x33" * 20)
 HYPE_SYSTEM = Address(b"\x22" * 20)
 WHYPE = Address(b"\x55" * 20)

@@ -100,9 +100,10 @@ def withdraw(core: Core, token: CoreToken, wei: int) -> None:
         raise LessThanOneUnit(wei)
     _move(core, token, core.address_of(token), wei)
     _pay_transfer(core)
-    payable = core.moment.evm_balance(token)
+    queued = (row.amount for row in core.tables.outgoing.rows.values() if row.token == token.index)
+    payable = core.moment.evm_balance(token) - sum(queued)
     if payable < amount:
-        raise BridgeShort(token.index, payable, amount)
+        raise BridgeShort(token.index, max(0, payable), amount)
     sequence = core.ledger.next_transfer_sequence()
     core.tables.outgoing.put(index_key(sequence), Outgoing(token.index, core.user, amount))
 

@@ -15,6 +15,7 @@ from checkpoint.store import Store
 from evm_dex.abi.artifact import Artifact, ArtifactError, code_of, load_artifact
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import block_batch
+from evm_dex.chain.genesis.genesis_core import GenesisCore, GenesisCoreToken, fill_core
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp
 from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
 from evm_dex.chain.sealing import SealedBlock
@@ -23,6 +24,13 @@ from evm_dex.evm.machine import Machine, State
 from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from evm_dex.evm.trie_db import NodeBuffer
 from precompiles.execution import Execution
+from precompiles.hyper.system_addresses import (
+    CORE_WRITER,
+    HYPE_SYSTEM,
+    USDC,
+    WHYPE,
+    token_address,
+)
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral, insurance, markets, oracle
 from precompiles.spot.funds import credit
@@ -33,6 +41,9 @@ STUB_CODE = b"\xfe"
 """INVALID: what a precompile's account holds, so that Solidity sees a contract there."""
 _ERC20 = "TestToken"
 _SHORT_STRING = 31
+_NEW_ACCOUNT_FEE = 10**8
+"""USDC of HyperCore that a deposit for a new account on a perpetuals dex is less by."""
+_HYPEREVM_CONTRACTS = {CORE_WRITER: "CoreWriter", HYPE_SYSTEM: "HypeSystem", WHYPE: "WHYPE"}
 
 
 def write_genesis(
@@ -55,6 +66,10 @@ def write_genesis(
         mix_hash=ZERO_HASH32,
         base_fee_per_gas=INITIAL_BASE_FEE,
     )
+    if genesis.core is not None:
+        header = msgspec.structs.replace(
+            header, base_fee_per_gas=genesis.rules.least_base_fee, requests_hash=None
+        )
     machine = Machine(vm_class, genesis.chain_id, lambda _: ())
     state = machine.state(nodes, header)
     _fill_ledger(ledger, genesis)
@@ -77,6 +92,8 @@ def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
         credit(owner, deposit.user, deposit.token, deposit.amount)
     if genesis.perp is not None:
         _fill_perp(ledger, genesis.perp, owner)
+    if genesis.core is not None:
+        fill_core(genesis.core, sum(balance for _, balance in genesis.balances), owner)
 
 
 def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: Execution) -> None:
@@ -107,6 +124,8 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
     for address, balance in genesis.balances:
         if balance:
             state.set_balance(address, balance)
+    if genesis.core is not None:
+        _fill_hyperevm(state, genesis.core)
     backing = _deposited(genesis)
     state.delta_balance(SPOT_ADDRESS, backing.get(NATIVE_COIN, 0))
     if genesis.system_contracts:
@@ -118,6 +137,47 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
         if genesis.perp is not None and genesis.perp.collateral == token.address:
             held[PERP_ADDRESS] = genesis.perp.backing
         _place_token(state, token, held)
+
+
+def _fill_hyperevm(state: State, core: GenesisCore) -> None:
+    """Put the contracts of HyperEVM in place, and what backs tokens on HyperCore."""
+    for address, name in _HYPEREVM_CONTRACTS.items():
+        _place(state, address, load_artifact(name))
+    for listed in core.tokens:
+        token, backing = listed.token, core.backing(listed)
+        address = token_address(core.settings, token.index)
+        if token.index == core.settings.hype:
+            state.set_balance(address, backing)
+        elif token.index == USDC:
+            _place_wallet(state, token.evm_contract, core.usdc)
+            _place_token(state, _erc20(core.usdc, listed), {token.evm_contract: backing})
+        elif token.is_linked:
+            _place_token(state, _erc20(token.evm_contract, listed), {address: backing})
+
+
+def _erc20(address: Address, listed: GenesisCoreToken) -> GenesisToken:
+    token = listed.token
+    decimals = token.wei_decimals + token.evm_extra_decimals
+    return GenesisToken(address, token.name, token.name, decimals, listed.evm)
+
+
+def _place_wallet(state: State, address: Address, usdc: Address) -> None:
+    artifact = load_artifact("CoreDepositWallet")
+    layout = StorageLayout(artifact)
+    words = [
+        layout.integer("token", int.from_bytes(usdc, "big")),
+        layout.integer("newCoreAccountFee", _NEW_ACCOUNT_FEE),
+        *layout.mapping("isEnabled", ((b"\0", 1),)),
+    ]
+    _place(state, address, artifact)
+    for slot, word in words:
+        state.set_storage(address, slot, word)
+
+
+def _place(state: State, address: Address, artifact: Artifact) -> None:
+    """Put a contract in place as if it had been deployed."""
+    state.set_nonce(address, 1)
+    state.set_code(address, code_of(artifact, "deployedBytecode"))
 
 
 def _place_token(state: State, token: GenesisToken, held: Mapping[Address, int]) -> None:
@@ -137,8 +197,7 @@ def _place_token(state: State, token: GenesisToken, held: Mapping[Address, int])
         layout.integer("decimals", token.decimals),
         *layout.mapping("balanceOf", tuple(holders.items())),
     ]
-    state.set_nonce(token.address, 1)
-    state.set_code(token.address, code_of(artifact, "deployedBytecode"))
+    _place(state, token.address, artifact)
     for slot, word in words:
         state.set_storage(token.address, slot, word)
 

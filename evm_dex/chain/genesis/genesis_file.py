@@ -21,6 +21,7 @@ DEFAULT_CHAIN_ID = 31337
 DEFAULT_GAS_LIMIT = 30_000_000
 DEFAULT_TIMESTAMP = 1_700_000_000
 _YEAR = 365 * 24 * 3600
+PROFILES = {"hyperevm": Path(__file__).with_name("hyperevm.toml")}
 GenesisSource = str | Path | Mapping[str, Any]
 
 
@@ -104,6 +105,69 @@ class PerpTable(_Table, frozen=True, kw_only=True):
     """Collateral by account."""
 
 
+class CoreTokenTable(_Table, frozen=True, kw_only=True):
+    """A token of HyperCore. Amounts there are in 10**-wei_decimals."""
+
+    index: int
+    name: str
+    size_decimals: int
+    wei_decimals: int
+    evm_extra_decimals: int = 0
+    """Decimals on the EVM less `wei_decimals`."""
+    evm_contract: str | None = None
+    """Where its ERC-20 is placed; default: it is not linked."""
+    max_supply: Amount
+    spot: dict[str, Amount] = {}
+    """On HyperCore, by account."""
+    evm: dict[str, Amount] = {}
+    """On the EVM, by account, in its smallest units there; not for HYPE, whose are `accounts`."""
+
+
+class CorePairTable(_Table, frozen=True, kw_only=True):
+    """A spot pair of HyperCore. Tokens by index."""
+
+    index: int
+    name: str
+    base: int
+    quote: int
+    price: Amount = 0
+    """The last trade, in smallest units of the quote for one whole base; 0 for none yet."""
+
+
+class CorePerpTable(_Table, frozen=True, kw_only=True):
+    """A perpetual of HyperCore's first dex. USD amounts have six decimals."""
+
+    index: int
+    coin: str
+    size_decimals: int
+    margin_table: int
+    only_isolated: bool = False
+    tiers: tuple[tuple[Amount, int], ...]
+    """(lower bound of the notional, maximum leverage)."""
+    price: Amount
+    """The first oracle price, of one whole unit."""
+    impact_notional: int = 6_000
+    """In whole USD; what is filled on the book to sample the premium."""
+
+
+class CoreTable(_Table, frozen=True, kw_only=True):
+    """HyperCore. A genesis that has it is one of HyperEVM."""
+
+    order_delay: int = 3
+    """Seconds that orders and vault transfers of contracts wait."""
+    l1_block: int = 1_176_514_427
+    """HyperCore's block at the genesis."""
+    hype: int = 150
+    """Index of the token that is the EVM's own coin."""
+    usdc: str
+    """Where the ERC-20 is placed that the contract linked to token 0 pays out."""
+    tokens: tuple[CoreTokenTable, ...]
+    pairs: tuple[CorePairTable, ...] = ()
+    perps: tuple[CorePerpTable, ...] = ()
+    perp_balances: dict[str, Amount] = {}
+    """Collateral by account, with six decimals."""
+
+
 class GenesisFile(_Table, frozen=True, kw_only=True):
     """The whole file. Every field has a default."""
 
@@ -125,6 +189,8 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     system_contracts: bool = False
     """Whether contracts keep past block hashes (EIP-2935) and beacon roots (EIP-4788), and take
     requests of validators (EIP-7002, EIP-7251). Each block writes to the first two."""
+    hypercore: CoreTable | None = None
+    """Default: none; with it there are no other tokens and markets."""
 
 
 def default_genesis_file() -> GenesisFile:
@@ -179,11 +245,22 @@ def default_genesis_file() -> GenesisFile:
     )
 
 
+def profile_genesis(name: str) -> Path:
+    """The genesis file of a profile. Raises GenesisError for a name that stands for none."""
+    if name not in PROFILES:
+        raise GenesisError(f"profile must be one of {', '.join(PROFILES)}, got {name!r}")
+    return PROFILES[name]
+
+
 def read_genesis_file(source: GenesisSource) -> GenesisFile:
     """Read and check the shape of a genesis; a path's suffix, .toml or .json, tells its format.
 
+    The name of a profile stands for its file.
+
     Raises GenesisError that names the field and what was expected there.
     """
+    if isinstance(source, str):
+        source = PROFILES.get(source, source)
     content = source if isinstance(source, Mapping) else _parse(Path(source))
     try:
         return msgspec.convert(dict(content), GenesisFile)

@@ -8,7 +8,9 @@ import msgspec
 from eth_hash.auto import keccak
 
 from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.blocks.rules import HYPEREVM, PRAGUE, Rules
 from evm_dex.chain.block_builder import KEEPER, KEEPER_BALANCE
+from evm_dex.chain.genesis.genesis_core import GenesisCore, resolve_core
 from evm_dex.chain.genesis.genesis_file import Amount, GenesisFile, MarketTable, TokenTable
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp, resolve_perp
 from evm_dex.chain.genesis.genesis_values import (
@@ -87,6 +89,13 @@ class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
     perp: GenesisPerp | None = None
     """The perpetuals exchange; None where it has no collateral and no markets yet."""
     system_contracts: bool = False
+    core: GenesisCore | None = None
+    """HyperCore; None on a chain that is not HyperEVM."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of its blocks."""
+        return PRAGUE if self.core is None else HYPEREVM
 
     def encode(self) -> bytes:
         """The bytes kept with block 0, whose hash is in its header's extra data."""
@@ -112,6 +121,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
     check_range("chain_id", file.chain_id, 1, _MAX_WORD)
     check_range("timestamp", file.timestamp, 0, _MAX_WORD)
     check_range("gas_limit", file.gas_limit, _MIN_GAS_LIMIT, _MAX_WORD)
+    core = None if file.hypercore is None else resolve_core(file)
     owner = account_of("owner", file.owner)
     tokens = _tokens(file.tokens)
     symbols = {token.symbol: (token.address, token.decimals) for token in tokens}
@@ -127,6 +137,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
         deposits=_deposits(file.deposits, symbols),
         perp=None if file.perp is None else resolve_perp(file.perp, symbols, owner),
         system_contracts=file.system_contracts,
+        core=core,
     )
 
 

@@ -1,0 +1,127 @@
+"""HyperCore's part of a block, as transactions that the chain adds before and after its users'.
+
+Before: one for what is due, then one for each transfer to the EVM, from the system address of its
+token. After: one with all that the block's logs say to HyperCore. A block without such work has
+none of them, and they follow from the block, so that who imports it makes the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eth_hash.auto import keccak
+
+from evm_dex.blocks.receipt import Log
+from evm_dex.blocks.system_transaction import system_transaction
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.sealing import Sealer
+from precompiles.abi.codec import Layout
+from precompiles.hyper.core import TRANSFER_GAS
+from precompiles.hyper.step_precompile import begin_calldata, end_calldata
+from precompiles.hyper.steps import Credit, Sent, has_work
+from precompiles.hyper.system_addresses import (
+    CORE_ADDRESS,
+    CORE_WRITER,
+    HYPE_SYSTEM,
+    SYSTEM_SENDER,
+    token_address,
+)
+from precompiles.ledger.hyper.records import CoreSettings, Outgoing
+from precompiles.ledger.ledger import Ledger
+from precompiles.types import Address
+
+STEP_GAS = 10**12
+"""More than any step takes; it is part of no block's gas."""
+_RAW_ACTION = keccak(b"RawAction(address,bytes)")
+_RECEIVED = keccak(b"Received(address,uint256)")
+_TRANSFER = keccak(b"Transfer(address,address,uint256)")
+_TRANSFER_SELECTOR = keccak(b"transfer(address,uint256)")[:4]
+_TRANSFER_INPUTS = Layout(["address", "uint256"])
+
+
+class CoreSteps:
+    """The steps of one chain; there is nothing to do where it has no HyperCore."""
+
+    def __init__(self, ledger: Ledger, chain_id: int) -> None:
+        self._ledger = ledger
+        self._chain_id = chain_id
+
+    def begin(self, sealer: Sealer) -> None:
+        """Let HyperCore do what is due, in a block that has been opened."""
+        settings = self._ledger.core.settings
+        if settings is None or not has_work(self._ledger, sealer.header.timestamp):
+            return
+        outgoing = [row for _, row in sorted(self._ledger.core.outgoing.rows.items())]
+        sealer.apply(self._step(sealer, begin_calldata(sealer.next_base_fee())))
+        for transfer in outgoing:
+            sealer.apply(self._transfer(sealer, settings, transfer))
+
+    def end(self, sealer: Sealer) -> None:
+        """Hand HyperCore what the block's logs say to it, before the block is sealed."""
+        settings = self._ledger.core.settings
+        if settings is None:
+            return
+        said = list(_said(sealer, self._ledger, settings))
+        if said:
+            deposits = [it for it in said if isinstance(it, Credit)]
+            actions = [it for it in said if isinstance(it, Sent)]
+            calldata = end_calldata(sealer.next_base_fee(), deposits, actions)
+            sealer.apply(self._step(sealer, calldata))
+
+    def _step(self, sealer: Sealer, calldata: bytes) -> Transaction:
+        nonce = sealer.state.get_nonce(SYSTEM_SENDER)
+        return system_transaction(
+            self._chain_id,
+            SYSTEM_SENDER,
+            nonce,
+            CORE_ADDRESS,
+            gas=STEP_GAS,
+            value=0,
+            data=calldata,
+        )
+
+    def _transfer(self, sealer: Sealer, settings: CoreSettings, transfer: Outgoing) -> Transaction:
+        """Return the payment of what left HyperCore."""
+        sender = token_address(settings, transfer.token)
+        to, value, data = transfer.user, transfer.amount, b""
+        if transfer.token != settings.hype:
+            token = self._ledger.core.token(transfer.token)
+            assert token is not None, "what left was a listed token"
+            fields = _TRANSFER_INPUTS.encode((transfer.user, transfer.amount))
+            to, value, data = token.evm_contract, 0, _TRANSFER_SELECTOR + fields
+        nonce = sealer.state.get_nonce(sender)
+        return system_transaction(
+            self._chain_id, sender, nonce, to, gas=TRANSFER_GAS, value=value, data=data
+        )
+
+
+def _said(sealer: Sealer, ledger: Ledger, settings: CoreSettings) -> Iterator[Credit | Sent]:
+    """Yield what the logs of the block say to HyperCore, in their order."""
+    linked = {
+        token.evm_contract: (token.index, token_address(settings, token.index))
+        for token in ledger.core.tokens
+        if token.is_linked
+    }
+    for transaction, receipt in zip(sealer.transactions, sealer.receipts, strict=True):
+        for log in receipt.logs:
+            topic = log.topics[0] if log.topics else b""
+            if log.address == CORE_WRITER and topic == _RAW_ACTION:
+                yield Sent(_account(log, 1), _bytes(log.data), transaction.hash)
+            elif log.address == HYPE_SYSTEM and topic == _RECEIVED:
+                amount = int.from_bytes(log.data, "big")
+                yield Credit(_account(log, 1), settings.hype, amount, transaction.hash)
+            elif log.address in linked and topic == _TRANSFER and len(log.topics) == 3:
+                index, system = linked[log.address]
+                if _account(log, 2) == system:
+                    amount = int.from_bytes(log.data, "big")
+                    yield Credit(_account(log, 1), index, amount, transaction.hash)
+
+
+def _account(log: Log, topic: int) -> Address:
+    return Address(log.topics[topic][-20:])
+
+
+def _bytes(data: bytes) -> bytes:
+    """Return the one value of a log's data; CoreWriter has encoded it."""
+    size = int.from_bytes(data[32:64], "big")
+    return data[64 : 64 + size]
