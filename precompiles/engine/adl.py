@@ -1,4 +1,4 @@
-"""Who is closed first when nobody else can take over a bankrupt position (Hyperliquid)."""
+"""Auto-deleveraging: the order in which positions close against a bankrupt one (Hyperliquid)."""
 
 from __future__ import annotations
 

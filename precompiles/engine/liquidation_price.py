@@ -1,4 +1,4 @@
-"""Where a position is liquidated, and where it is worth nothing.
+"""Liquidation and bankruptcy prices.
 
 Two rules. By equity (Hyperliquid, dYdX, Binance): liquidatable when equity falls below the
 maintenance margin. By threshold (the plain isolated position): when the price has moved against
@@ -22,7 +22,7 @@ BPS = 10_000
 
 
 def is_liquidatable(equity: int, maintenance: int) -> bool:
-    """Equity below a maintenance margin that is not 0; equality is still safe (Hyperliquid)."""
+    """Check that equity is below a maintenance margin above 0; equality is safe (Hyperliquid)."""
     return maintenance > 0 and equity < maintenance
 
 
@@ -35,7 +35,7 @@ def liquidation_price(
     *,
     maximum: int = MAX_PRICE,
 ) -> int | None:
-    """The price at which equity equals maintenance, all else staying as it is at `price`.
+    """Return the price at which equity equals maintenance, all else staying as it is at `price`.
 
     `margin_available` is equity - maintenance at `price`. Within one tier this is Hyperliquid's
     `price - side * margin_available / |size| / (1 - rate * side)`; across tiers the piece in
@@ -102,7 +102,7 @@ def scheduled_liquidation_price(
 
 
 def bankruptcy_price(size: int, price: int, equity: int, base_unit: int) -> int:
-    """The price at which an `equity` at `price` is used up: `price - equity / size`.
+    """Return the price at which an `equity` at `price` is used up: `price - equity / size`.
 
     In the account's favour: long up, short down, so that trading there leaves no debt. 0 where
     no price above 0 uses it up. `size` is not 0.
@@ -112,7 +112,7 @@ def bankruptcy_price(size: int, price: int, equity: int, base_unit: int) -> int:
 
 
 def leverage_bankruptcy_price(entry: int, leverage: int, is_long: bool) -> int:
-    """Where a margin of `entry / leverage` is used up: `entry * (1 -+ 1 / leverage)`.
+    """Return the price that uses up the margin: `entry * (1 -+ 1 / leverage)`.
 
     Long up, short down (Bybit's and BitMEX's isolated bankruptcy price).
     """
@@ -122,18 +122,18 @@ def leverage_bankruptcy_price(entry: int, leverage: int, is_long: bool) -> int:
 
 
 def threshold_bps(leverage: int, threshold: int = LIQUIDATION_THRESHOLD) -> int:
-    """The adverse move in basis points that uses up `threshold` % of the margin, rounded down."""
+    """Return the adverse move in basis points that uses up `threshold` % of the margin, down."""
     return floor_divide(threshold * 100, leverage)
 
 
 def threshold_price(
     entry: int, leverage: int, is_long: bool, threshold: int = LIQUIDATION_THRESHOLD
 ) -> int:
-    """`entry` moved against the position by `threshold_bps`, rounded down for both sides."""
+    """Return `entry` moved against the position by `threshold_bps`, rounded down for both sides."""
     move = threshold_bps(leverage, threshold)
     return floor_divide(entry * (BPS - move if is_long else BPS + move), BPS)
 
 
 def is_past_threshold(mark: int, threshold_price: int, is_long: bool) -> bool:
-    """At the threshold price a position is liquidatable: equality counts."""
+    """Check that the mark is at or past the threshold price."""
     return mark <= threshold_price if is_long else mark >= threshold_price

@@ -62,7 +62,7 @@ class Schedule(NamedTuple):
     deductions: tuple[int, ...]
 
     def numerator(self, notional: int, unit: int = 1) -> int:
-        """The exact maintenance margin of `notional / unit`, times denominator and `unit`."""
+        """Return the exact maintenance of `notional / unit`, times denominator and `unit`."""
         tier = bisect_right(self.lower_bounds, floor_divide(notional, unit)) - 1
         return notional * self.rates[tier] - self.deductions[tier] * unit
 
@@ -107,7 +107,7 @@ def maintenance_deduction(tiers: Sequence[Tier], n: int) -> tuple[int, int]:
 
 
 def required_initial_margin(notional: int, leverage: int, tiers: Sequence[Tier]) -> int:
-    """Initial margin at the account's `leverage`, in collateral, rounded up.
+    """Return the initial margin at the account's `leverage`, in collateral, rounded up.
 
     Never less than twice the exact maintenance margin, which within the first tier is the notional
     at that tier's maximum leverage: so tiers cap leverage without a jump, and at its cap a leverage
@@ -119,7 +119,7 @@ def required_initial_margin(notional: int, leverage: int, tiers: Sequence[Tier])
 
 
 def highest_leverage(notional: int, tiers: Sequence[Tier]) -> int:
-    """The highest leverage at which the tiers ask for nothing beyond `notional / leverage`.
+    """Return the highest leverage at which the tiers ask no more than `notional / leverage`.
 
     `notional` is above 0.
     """
@@ -129,7 +129,7 @@ def highest_leverage(notional: int, tiers: Sequence[Tier]) -> int:
 
 @lru_cache(maxsize=1024)
 def leverage_schedule(tiers: tuple[Tier, ...]) -> Schedule:
-    """The schedule of rates 1 / (2 * max_leverage)."""
+    """Return the schedule of rates 1 / (2 * max_leverage)."""
     common = lcm(*(tier.max_leverage for tier in tiers))
     return _schedule(
         2 * common,
@@ -140,7 +140,7 @@ def leverage_schedule(tiers: tuple[Tier, ...]) -> Schedule:
 
 @lru_cache(maxsize=1024)
 def rate_schedule(tiers: tuple[RateTier, ...]) -> Schedule:
-    """The schedule of rates in parts of RATE_SCALE."""
+    """Return the schedule of rates in parts of RATE_SCALE."""
     return _schedule(
         RATE_SCALE, [tier.lower_bound for tier in tiers], [tier.rate for tier in tiers]
     )

@@ -43,7 +43,7 @@ EMPTY = Average(0, 0)
 
 
 def median(values: Sequence[int]) -> int:
-    """The middle value; of an even number the mean of the middle two, rounded down."""
+    """Return the middle value; of an even number the mean of the middle two, rounded down."""
     ordered = sorted(values)
     middle = len(ordered) // 2
     if len(ordered) % 2:
@@ -81,7 +81,7 @@ def _exponential(numerator: int, denominator: int) -> int:
 
 
 def ema_step(average: Average, sample: int, elapsed: int, period: int) -> Average:
-    """The average after `sample` stood for `elapsed` seconds; 0 seconds change nothing.
+    """Return the average after `sample` held for `elapsed` seconds; 0 seconds change nothing.
 
     The weight decays rounded down, and the numerator by exactly the ratio by which the weight
     did, truncated: so a constant sample stays that constant for ever, and the mean stays
@@ -97,14 +97,14 @@ def ema_step(average: Average, sample: int, elapsed: int, period: int) -> Averag
 
 
 def ema_value(average: Average) -> int:
-    """The mean, rounded down; 0 for an empty average."""
+    """Return the mean, rounded down; 0 for an empty average."""
     if average.denominator == 0:
         return 0
     return floor_divide(average.numerator, average.denominator)
 
 
 def book_median(best_bid: int, best_ask: int, last_trade: int) -> int:
-    """The median of best bid, best ask and last trade; without a trade (0) the mid, down."""
+    """Return the median of best bid, best ask and last trade; without a trade (0) the mid, down."""
     return median((best_bid, best_ask, last_trade) if last_trade else (best_bid, best_ask))
 
 
@@ -117,7 +117,7 @@ def mark_price(
     external: int,
     book_value: int,
 ) -> int:
-    """The median of three: oracle and basis, the book's median, and the external price.
+    """Return the median of oracle plus basis, the book's median, and the external price.
 
     `basis_value` averages mid - oracle over BASIS_PERIOD; `book_value` averages the book's
     median over BOOK_PERIOD, and stands in for an `external` price that is not given (0). While

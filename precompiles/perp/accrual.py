@@ -1,9 +1,8 @@
-"""What block time does to a market: premium samples, funding, averages, and the mark price.
+"""Accrual over block time: premium samples, funding, averages, and the mark price.
 
-A market is brought up to date when it is touched, before anything in it changes. So its book and
-its oracle price stood still since the last time, and what would have been sampled meanwhile is
-known exactly, however long it was. Within a block a market moves on once, at its first touch;
-only a new oracle price moves the mark again.
+A market accrues before anything in it changes. So its book and its oracle price stood still since
+the last time, and all samples since are known exactly, however long ago that was. Within a block a
+market accrues once; only a new oracle price moves the mark again.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
 from precompiles.perp.events import FundingSettled
 
 IMPACT_LEVELS = 100
-"""Price levels that are looked at to sample the premium; what they do not fill counts as none."""
+"""Price levels read to sample the premium; a notional beyond them counts as not fillable."""
 _UNPRICED = PerpPrices(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class FundingState(NamedTuple):
-    """Funding over some time."""
+    """Funding accrued so far."""
 
     premium_sum: int
     premium_count: int
@@ -52,7 +51,7 @@ class FundingState(NamedTuple):
 
 
 def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
-    """A market as it is at block time `now`; changes nothing."""
+    """Return a market's prices at block time `now`; changes nothing."""
     prices = ledger.perp.prices.get(market.asset) or _UNPRICED
     if now <= prices.time:
         return prices
@@ -67,7 +66,7 @@ def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
 
 
 def accrue(execution: Execution, market: PerpMarket) -> PerpPrices:
-    """Bring a market up to date, which has to come before any change of it."""
+    """Bring a market up to block time; call it before any change of the market."""
     ledger = execution.ledger
     before = ledger.perp.prices.get(market.asset) or _UNPRICED
     if execution.now <= before.time:
@@ -76,14 +75,12 @@ def accrue(execution: Execution, market: PerpMarket) -> PerpPrices:
     ledger.perp.prices.put(market.asset, prices)
     ended = execution.now // FUNDING_SECONDS - before.time // FUNDING_SECONDS
     if ended and prices.oracle:
-        execution.events.append(
-            FundingSettled(market.asset, prices.last_rate, prices.funding_index, ended)
-        )
+        execution.emit(FundingSettled(market.asset, prices.last_rate, prices.funding_index, ended))
     return prices
 
 
 def mark_price_of(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
-    """The mark price from a book and the averages as they are.
+    """Return the mark price that follows from a book and the averages.
 
     A thin book is cheap to bend, so the mark strays from the oracle's price no further than the
     maintenance rate: by bending it alone nobody takes more than margin covers.
@@ -134,7 +131,7 @@ def _project(
 
 
 def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
-    """A premium sample of the book as it is."""
+    """Sample the premium of the book."""
     bids = ((level.price, level.size) for level in islice(book.bids, IMPACT_LEVELS))
     asks = ((level.price, level.size) for level in islice(book.asks, IMPACT_LEVELS))
     bid = impact_price(bids, market.impact_notional, market.base_unit)
@@ -143,12 +140,12 @@ def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder])
 
 
 def _fresh_until(market: PerpMarket, prices: PerpPrices) -> int:
-    """When the oracle's price is too old to compare the book with; samples are 0 from then on."""
+    """Return when the oracle price becomes too old for samples; they are 0 from then on."""
     return prices.oracle_time + market.max_price_age
 
 
 def _fund(prices: PerpPrices, sample: int, now: int, fresh_until: int) -> FundingState:
-    """Samples and hours of (prices.time, now], at a premium that did not change while fresh."""
+    """Accrue (prices.time, now] at a premium that did not change while fresh."""
     start = FundingState(
         prices.premium_sum, prices.premium_count, prices.funding_index, prices.last_rate
     )
@@ -181,5 +178,5 @@ def _accrue(hours: FundingState, oracle: int, sample: int, start: int, now: int)
 
 
 def _samples(start: int, end: int) -> int:
-    """Sampling times in (start, end]."""
+    """Count the sampling times in (start, end]."""
     return end // SAMPLE_SECONDS - start // SAMPLE_SECONDS

@@ -41,7 +41,7 @@ PARTIAL_PERCENT = 20
 
 
 class Stage(IntEnum):
-    """How a position was liquidated; part of the ABI."""
+    """Stage of a liquidation; part of the ABI."""
 
     BOOK = 1
     BACKSTOP = 2
@@ -78,7 +78,7 @@ def sell_on_book(
     sweep_funding_dust(execution, market)
     price = floor_divide(order.filled_quote * market.base_unit, order.filled)
     left = equity_left(execution, market, position)
-    execution.events.append(
+    execution.emit(
         Liquidated(
             position.id,
             position.owner,
@@ -107,7 +107,7 @@ def _is_first_step(market: PerpMarket, position: Position, now: int) -> bool:
 
 
 def equity_left(execution: Execution, market: PerpMarket, position: Position) -> int:
-    """What the unit is worth after a liquidation on the book."""
+    """Return the margin group's equity after a liquidation on the book."""
     ledger = execution.ledger
     if not position.has_own_cash:
         return judged_account(ledger, position.owner, execution.now).equity
@@ -137,7 +137,7 @@ def _trade_away(
         market.asset, amount, price, not position.is_long, TimeInForce.IOC, reduce_only=True
     )
     order = new_order(acting, request, kind=OrderKind.LIQUIDATION)
-    execution.events.append(OrderPlaced.of(order))
+    execution.emit(OrderPlaced.of(order))
 
     paid_out: list[int] = []
 
@@ -167,7 +167,7 @@ def _trade_away(
     ).order
     if order.remaining:
         order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
-        execution.events.append(OrderClosed.of(order))
+        execution.emit(OrderClosed.of(order))
     ledger.perp.orders.put(order.id, order)
     return order, sum(paid_out)
 
@@ -187,7 +187,7 @@ def _charge_fee(
     notional: int,
     paid_out: int,
 ) -> None:
-    """Take the liquidation fee, as far as what the unit has left covers it."""
+    """Take the liquidation fee, as far as what the margin group has left covers it."""
     ledger = execution.ledger
     wanted = fee(notional, market.liquidation_fee)
     if wanted == 0:

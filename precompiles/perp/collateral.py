@@ -58,7 +58,7 @@ def credit(execution: Execution, user: Address, amount: int) -> None:
     fund = ledger.perp.fund
     ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total + amount)
     ledger.perp.change_cash(user, amount)
-    execution.events.append(Deposit(user, ledger.perp.settings.collateral, amount))
+    execution.emit(Deposit(user, ledger.perp.settings.collateral, amount))
 
 
 def withdraw(execution: Execution, context: CallContext, here: Address, amount: int) -> None:
@@ -86,7 +86,7 @@ def debit(execution: Execution, amount: int) -> Address:
         raise InsufficientCollateral(fund.collateral_total, amount)
     ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total - amount)
     ledger.perp.change_cash(execution.caller, -amount)
-    execution.events.append(Withdrawal(execution.caller, token, amount))
+    execution.emit(Withdrawal(execution.caller, token, amount))
     return token
 
 
@@ -153,11 +153,11 @@ def set_leverage(execution: Execution, asset: Address, leverage: int, *, is_cros
         if health.available < 0:
             raise InsufficientMargin(health.available, 0)
     ledger.perp.leverages.put(asset + user, Leverage(leverage, is_cross))
-    execution.events.append(LeverageSet(user, asset, leverage, is_cross))
+    execution.emit(LeverageSet(user, asset, leverage, is_cross))
 
 
 def withdrawable_cash(ledger: Ledger, user: Address, now: int) -> int:
-    """What an account can do without, below zero for nothing.
+    """Return what an account can do without, below zero for nothing.
 
     At mark and oracle price alike, as the first can be bent.
     """
@@ -167,7 +167,7 @@ def withdrawable_cash(ledger: Ledger, user: Address, now: int) -> int:
 
 
 def _require_withdrawable(execution: Execution, amount: int) -> None:
-    """Raises InsufficientMargin unless the caller's account can do without `amount`."""
+    """Check that the caller's account can do without `amount`. Raises InsufficientMargin."""
     ledger = execution.ledger
     require_fresh_account(ledger, execution.caller, execution.now)
     user, now = execution.caller, execution.now
@@ -191,4 +191,4 @@ def _move(execution: Execution, position: Position, amount: int) -> None:
     ledger = execution.ledger
     ledger.perp.change_cash(execution.caller, -amount)
     ledger.perp.positions.put(position.id, replace(position, cash=position.cash + amount))
-    execution.events.append(MarginChanged(position.id, amount))
+    execution.emit(MarginChanged(position.id, amount))

@@ -1,6 +1,6 @@
-"""What may be liquidated: accounts and positions at the oracle's price, which no book can move.
+"""Liquidation checks: accounts and positions at the oracle price, which no book can move.
 
-What is judged together is a *unit*: a position with its own collateral, or all cross positions of
+What is judged together is a *group*: a position with its own collateral, or all cross positions of
 an account. A position whose price is stale counts at the last one, but never for more than it was
 entered for: a loss that was seen stays, and a gain that may be gone shields nothing.
 """
@@ -28,22 +28,22 @@ from precompiles.types import Address, PositionKind
 
 
 def margin_group_members(ledger: Ledger, position: Position) -> list[Position]:
-    """A position and all that is judged together with it, by ascending id."""
+    """Return a position's margin group: all that is judged with it, by ascending id."""
     if position.has_own_cash:
         return [position]
     ids = ledger.perp.open_positions.cross.of(position.owner)
     return [ledger.perp.positions.rows[position_id] for position_id in ids]
 
 
-def judged_unit(ledger: Ledger, position: Position, now: int) -> Health:
-    """The health that decides about a position: its account's if it is cross, else its own."""
+def judged_group(ledger: Ledger, position: Position, now: int) -> Health:
+    """Return the health that decides about a position: its account's if cross, else its own."""
     if position.has_own_cash:
         return judged_position(ledger, position, now)
     return judged_account(ledger, position.owner, now)
 
 
 def judged_account(ledger: Ledger, user: Address, now: int) -> Health:
-    """An account's cash and cross positions together."""
+    """Judge an account's cash and cross positions together."""
     rows, ids = ledger.perp.positions.rows, ledger.perp.open_positions.cross.of(user)
     return together(ledger.perp.cash(user), (judged_position(ledger, rows[i], now) for i in ids))
 
@@ -62,7 +62,7 @@ def judged_equity(market: PerpMarket, prices: PerpPrices, position: Position) ->
 
 
 def judged_value(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
-    """What a position counts for, rounded down; a stale one for no more than its entry."""
+    """Return a position's judged equity, rounded down; a stale one counts for at most its entry."""
     value = position_value(position.size, prices.oracle, market.base_unit)
     if is_fresh(market, prices, prices.time):
         return value
@@ -70,9 +70,9 @@ def judged_value(market: PerpMarket, prices: PerpPrices, position: Position) -> 
 
 
 def settled_cash(ledger: Ledger, positions: Sequence[Position]) -> int:
-    """The cash behind positions of one unit.
+    """Return the cash behind the positions of one margin group.
 
-    Those of the unit that are not among them count as if they had never been bought or sold.
+    Those of the group that are not among them count as if they had never been bought or sold.
     """
     first = positions[0]
     if first.has_own_cash:
@@ -86,7 +86,7 @@ def settled_cash(ledger: Ledger, positions: Sequence[Position]) -> int:
 def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
     """Whether a position may be liquidated, by the rule of its kind."""
     if position.kind != PositionKind.STANDALONE:
-        return judged_unit(ledger, position, now).is_liquidatable
+        return judged_group(ledger, position, now).is_liquidatable
     market = ledger.perp.markets.rows[position.asset]
     prices = prices_at(ledger, market, now)
     threshold = standalone_threshold(market, position)
@@ -100,6 +100,6 @@ def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
 
 
 def standalone_threshold(market: PerpMarket, position: Position) -> int:
-    """The price at which a standalone position is liquidated: by entry and leverage alone."""
+    """Return the liquidation price of a standalone position, by entry and leverage alone."""
     entry = entry_price(position.size, position.entry_notional, market.base_unit)
     return threshold_price(entry, position.leverage, position.is_long)

@@ -1,7 +1,7 @@
 """Closing what nobody takes over against the other side's positions.
 
 They close at the oracle's price, the highest ranked first, and the other side bears what the
-bankrupt unit lacks: profit made in the markets where it lost, then whatever else it has. Within
+bankrupt group lacks: profit made in the markets where it lost, then whatever else it has. Within
 each of these everybody gives the same share, and nobody is left in debt. What then remains is
 recorded as a deficit, so that nothing is made from nothing.
 """
@@ -22,7 +22,7 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.indexes import margin_group_key
 from precompiles.ledger.perp.records import Position
-from precompiles.perp.danger import judged_unit, judged_value, settled_cash
+from precompiles.perp.danger import judged_group, judged_value, settled_cash
 from precompiles.perp.events import Deleveraged
 from precompiles.perp.health import HEALTH_GAS, funding_due
 from precompiles.perp.insurance import cover
@@ -34,10 +34,10 @@ DELEVERAGE_GAS = 30_000
 SHARE_GAS = 10_000
 """For each position that bears a part of a loss without being closed for it."""
 MOST_COUNTERPARTIES = 100
-"""Positions closed against one bankrupt unit in a call, and positions that bear its loss; what is
+"""Positions closed against one bankrupt group in a call, and positions that bear its loss; what is
 left open waits for another call."""
 ROUNDING_RESERVE = 2
-"""Collateral units that a unit keeps for each of its positions, since closing rounds against it."""
+"""Collateral units that a group keeps for each of its positions, since closing rounds against it."""
 
 
 class Match(NamedTuple):
@@ -52,10 +52,10 @@ class Match(NamedTuple):
 
 @dataclass(slots=True)
 class Bearers:
-    """The other side of a bankrupt unit's positions, and what each has to give."""
+    """The other side of a bankrupt margin group's positions, and what each has to give."""
 
     purses: dict[bytes, int] = field(default_factory=dict)
-    """By unit: its equity, less what it keeps for rounding and has given."""
+    """By margin group: its equity, less what it keeps for rounding and has given."""
     shares: Counter[int] = field(default_factory=Counter)
     """By position: what it gives."""
 
@@ -81,27 +81,27 @@ class Bearers:
         return left - loss
 
 
-def deleverage(execution: Execution, unit: list[Position]) -> None:
-    """Close the positions of a unit, whose prices are fresh, as far as its counterparties go."""
+def deleverage(execution: Execution, group: list[Position]) -> None:
+    """Close the positions of a group, whose prices are fresh, as far as its counterparties go."""
     ledger = execution.ledger
     bearers = Bearers()
     others: list[Position] = []
     matches: list[Match] = []
-    for position in unit:
+    for position in group:
         ranked = _ranked(execution, bearers, position)
         others += ranked
         matches += _matches(ledger, position, ranked)
     del matches[MOST_COUNTERPARTIES:]
-    _share_loss(ledger, bearers, unit, matches, others)
+    _share_loss(ledger, bearers, group, matches, others)
     counterparties = {match.counterparty.id for match in matches}
     for other in others:
         if bearers.shares[other.id] and other.id not in counterparties:
             execution.charge(SHARE_GAS)
-            _collect(execution, other, unit, bearers.shares[other.id])
+            _collect(execution, other, group, bearers.shares[other.id])
     for match in matches:
         execution.charge(DELEVERAGE_GAS)
-        _close(execution, match, unit, bearers.shares[match.counterparty.id])
-    _write_off(execution, unit[0].owner)
+        _close(execution, match, group, bearers.shares[match.counterparty.id])
+    _write_off(execution, group[0].owner)
 
 
 def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[Position]:
@@ -116,7 +116,7 @@ def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[
         position = ledger.perp.positions.rows[position_id]
         if position.is_long == bankrupt.is_long:
             continue
-        equity = judged_unit(ledger, position, execution.now).equity
+        equity = judged_group(ledger, position, execution.now).equity
         purse = bearers.purses.get(margin_group_key(position), equity)
         bearers.purses[margin_group_key(position)] = purse - ROUNDING_RESERVE
         place = adl_rank(position.size, position.entry_notional, oracle, market.base_unit, equity)
@@ -125,7 +125,7 @@ def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[
 
 
 def _matches(ledger: Ledger, bankrupt: Position, ranked: list[Position]) -> list[Match]:
-    """Who closes how much of a position, in the order of their ranks."""
+    """Match a position with counterparties, in the order of their ranks."""
     market = ledger.perp.markets.rows[bankrupt.asset]
     oracle = ledger.perp.prices.rows[bankrupt.asset].oracle
     matches: list[Match] = []
@@ -143,14 +143,14 @@ def _matches(ledger: Ledger, bankrupt: Position, ranked: list[Position]) -> list
 def _share_loss(
     ledger: Ledger,
     bearers: Bearers,
-    unit: list[Position],
+    group: list[Position],
     matches: list[Match],
     others: list[Position],
 ) -> None:
-    """Divide what a unit will lack among the other side."""
-    missing = _missing(ledger, unit, matches)
-    losing = {position.asset for position in unit if _profit(ledger, position) < 0}
-    losing = losing or {position.asset for position in unit}  # then funding has eaten it up
+    """Divide what a margin group will lack among the other side."""
+    missing = _missing(ledger, group, matches)
+    losing = {position.asset for position in group if _profit(ledger, position) < 0}
+    losing = losing or {position.asset for position in group}  # then funding has eaten it up
     profits = {o.id: max(0, _profit(ledger, o)) for o in others if o.asset in losing}
     closed: list[tuple[Position, int]] = []
     for _, other, amount, _ in matches:
@@ -165,24 +165,24 @@ def _share_loss(
 
 
 def _profit(ledger: Ledger, position: Position) -> int:
-    """What the price has gained or lost on a position."""
+    """Return the price gain or loss of a position."""
     market = ledger.perp.markets.rows[position.asset]
     oracle = ledger.perp.prices.rows[position.asset].oracle
     return unrealized_pnl(position.size, position.entry_notional, oracle, market.base_unit)
 
 
-def _missing(ledger: Ledger, unit: list[Position], matches: list[Match]) -> int:
-    """What a unit lacks once its matches have closed at their notionals.
+def _missing(ledger: Ledger, group: list[Position], matches: list[Match]) -> int:
+    """Return the margin group's shortfall once its matches have closed at their notionals.
 
     A part of it, rounded up, where they do not close all of it.
     """
-    equity = settled_cash(ledger, unit)
+    equity = settled_cash(ledger, group)
     closed: Counter[int] = Counter()
     for bankrupt, _, amount, notional in matches:
         equity += notional if bankrupt.is_long else -notional
         closed[bankrupt.id] += amount
     done = total = 0
-    for position in unit:
+    for position in group:
         market = ledger.perp.markets.rows[position.asset]
         prices = ledger.perp.prices.rows[position.asset]
         equity += funding_due(market, prices, position)
@@ -195,7 +195,7 @@ def _missing(ledger: Ledger, unit: list[Position], matches: list[Match]) -> int:
     return ceil_divide(max(0, -equity) * done, total)
 
 
-def _close(execution: Execution, match: Match, unit: list[Position], share: int) -> None:
+def _close(execution: Execution, match: Match, group: list[Position], share: int) -> None:
     """Carry out a match, at a price by which the counterparty bears its share.
 
     A short buys at no price below 0; what is more than that is collected.
@@ -207,7 +207,7 @@ def _close(execution: Execution, match: Match, unit: list[Position], share: int)
         notional += share
     else:
         if share > notional:
-            _collect(execution, counterparty, unit, share - notional)
+            _collect(execution, counterparty, group, share - notional)
             counterparty = ledger.perp.positions.rows[counterparty.id]
         notional = max(0, notional - share)
     reduce(
@@ -222,19 +222,19 @@ def _close(execution: Execution, match: Match, unit: list[Position], share: int)
     )
     reduce(execution, market, counterparty, amount, notional, is_forced=True)
     _write_off(execution, counterparty.owner)
-    execution.events.append(Deleveraged(counterparty.id, bankrupt.id, amount, notional))
+    execution.emit(Deleveraged(counterparty.id, bankrupt.id, amount, notional))
 
 
-def _collect(execution: Execution, bearer: Position, unit: list[Position], amount: int) -> None:
-    """Move collateral from behind a position to a bankrupt unit."""
+def _collect(execution: Execution, bearer: Position, group: list[Position], amount: int) -> None:
+    """Move collateral from behind a position to a bankrupt margin group."""
     ledger = execution.ledger
-    for position, change in ((bearer, -amount), (unit[0], amount)):
+    for position, change in ((bearer, -amount), (group[0], amount)):
         if position.has_own_cash:
             now = ledger.perp.positions.rows[position.id]
             ledger.perp.positions.put(now.id, replace(now, cash=now.cash + change))
         else:
             ledger.perp.change_cash(position.owner, change)
-    execution.events.append(Deleveraged(bearer.id, unit[0].id, 0, amount))
+    execution.emit(Deleveraged(bearer.id, group[0].id, 0, amount))
 
 
 def _write_off(execution: Execution, user: Address) -> None:

@@ -1,4 +1,4 @@
-"""One fill between a resting order and whoever takes it, with the maker's margin checked."""
+"""The matching loop, and one fill between maker and taker with the maker's margin checked."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from precompiles.perp.positions import apply_to_netting_position, reducible_size
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
 
 MATCH_GAS = 40_000
-"""For each resting order that is met."""
+"""For each resting order met."""
 
 MOST_MAKERS = 50
-"""Resting orders that one liquidation or one trigger meets, so that none costs without bound."""
+"""Most resting orders met by one liquidation or trigger, so that its cost is bounded."""
 
 ChangeTaker = Callable[[int, int], bool]
-"""Told the signed size and the notional of a trade, it changes the taker's position.
+"""Changes the taker's position by the signed size and the notional of a fill.
 
-Returns whether that has grown."""
+Returns whether the position has grown."""
 
 
 class MatchResult(NamedTuple):
-    """What an order took."""
+    """Result of matching an order."""
 
     order: PerpOrder
     has_grown: bool
@@ -51,10 +51,10 @@ def match_order(
     prevention: SelfTradePrevention | None = None,
     most_makers: int | None = None,
 ) -> MatchResult:
-    """Let an order meet the book, best and oldest first, one maker at a time.
+    """Match an order against the book, best and oldest first, one maker at a time.
 
-    A maker that has nothing to reduce or cannot afford the fill is cancelled and the taker goes
-    on. `taker_fee` and `prevention` stand for the market's; after `most_makers` it stops. The
+    A maker that has nothing to reduce or cannot afford the fill is cancelled, and matching goes
+    on. `taker_fee` and `prevention` replace the market's; after `most_makers` it stops. The
     taker's margin is left to the caller.
     """
     ledger = execution.ledger
@@ -88,7 +88,7 @@ def match_order(
 
 
 class Quote(NamedTuple):
-    """The other side of a trade: a maker's order, or a vault."""
+    """Other side of a fill: a maker's order, or a vault."""
 
     maker: Address
     order_id: int
@@ -100,7 +100,7 @@ class Quote(NamedTuple):
 
 
 class FillResult(NamedTuple):
-    """A trade that was made."""
+    """Result of a fill."""
 
     notional: int
     has_grown: bool
@@ -179,7 +179,7 @@ def _change_maker(
 def _next(
     ledger: Ledger, market: PerpMarket, taker: PerpOrder, prevention: SelfTradePrevention
 ) -> Fill[PerpOrder] | SelfMatch[PerpOrder] | None:
-    """The first order that a taker meets."""
+    """Return the first order that a taker meets."""
     side = ledger.perp.book(market.asset).side(is_buy=not taker.is_buy)
     meetings = match(
         side,
@@ -212,7 +212,7 @@ def _fill(
 
 
 def _fillable(ledger: Ledger, market: PerpMarket, maker: PerpOrder) -> int:
-    """How much of an order may fill: all of it, unless it may only reduce."""
+    """Return how much of an order may fill: all of it, unless it may only reduce."""
     if not maker.reduce_only:
         return maker.remaining
     closing = reducible_size(ledger, maker.owner, market.asset, is_buy=maker.is_buy)

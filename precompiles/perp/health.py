@@ -1,4 +1,4 @@
-"""What accounts and positions are worth, and what margin is asked of them.
+"""Health of accounts and positions: equity, and the margin required.
 
 An account's cross positions are judged together, in one pass over them; a position with its own
 collateral alone. What may be risked is reckoned at the mark price; what may be liquidated is not
@@ -46,17 +46,17 @@ class Health(NamedTuple):
 
     @property
     def available(self) -> int:
-        """What may back new positions; negative where margin is missing."""
+        """Margin available for new positions; negative where margin is missing."""
         return self.equity - self.initial
 
     @property
     def withdrawable(self) -> int:
-        """What may be taken out (Hyperliquid's rule); negative for nothing."""
+        """Collateral that may be taken out (Hyperliquid's rule); negative for nothing."""
         return self.equity - max(self.initial, ceil_divide(self.notional, REMAINING_SHARE))
 
     @property
     def maintenance_excess(self) -> int:
-        """What may be lost before the maintenance margin is missing."""
+        """Equity beyond the maintenance margin; negative where it is missing."""
         return self.equity - self.maintenance
 
     @property
@@ -66,7 +66,7 @@ class Health(NamedTuple):
 
 
 def cross_health(ledger: Ledger, user: Address, now: int) -> Health:
-    """An account's cash and cross positions together, at the mark prices of now."""
+    """Return the health of an account's cash and cross positions, at the mark prices of now."""
     rows, ids = ledger.perp.positions.rows, ledger.perp.open_positions.cross.of(user)
     return together(ledger.perp.cash(user), (position_health(ledger, rows[i], now) for i in ids))
 
@@ -88,7 +88,7 @@ def position_health(ledger: Ledger, position: Position, now: int) -> Health:
 
 
 def health_at(market: PerpMarket, position: Position, price: int, equity: int) -> Health:
-    """A position's health with what is asked of it at a price."""
+    """Return a position's health with the margins required at a price."""
     notional = notional_up(position.size, price, market.base_unit)
     tiers = tiers_of(market)
     if position.kind == PositionKind.STANDALONE:
@@ -111,18 +111,18 @@ def together(cash: int, healths: Iterable[Health]) -> Health:
 
 
 def funding_due(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
-    """What settling funding now would add to the position's cash."""
+    """Return what settling funding now would add to the position's cash."""
     change = prices.funding_index - position.funding_index
     return funding_change(position.size, change, market.base_unit)
 
 
 def entry_margin(position: Position) -> int:
-    """What a standalone position of this size was backed by when it was opened."""
+    """Return the margin that a standalone position of this size was opened with."""
     return initial_margin(position.entry_notional, position.leverage)
 
 
 def require_fresh_account(ledger: Ledger, user: Address, now: int) -> None:
-    """Raises StalePrice for the first market of an account's cross positions that has one."""
+    """Check the prices behind an account's cross positions. Raises StalePrice for the first."""
     for position_id in ledger.perp.open_positions.cross.of(user):
         market = ledger.perp.markets.rows[ledger.perp.positions.rows[position_id].asset]
         require_fresh(market, prices_at(ledger, market, now), now)

@@ -1,4 +1,4 @@
-"""The insurance fund: what liquidations leave comes in, what bankruptcies lack goes out."""
+"""The insurance fund: takes what liquidations leave, pays what bankruptcies lack."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pay_in(execution: Execution, amount: int) -> None:
 
 
 def pay_out(execution: Execution, wanted: int) -> int:
-    """Take up to `wanted` from the fund; what it had of it. It never goes below zero."""
+    """Take up to `wanted` from the fund, and return what it paid; it never goes below zero."""
     fund = execution.ledger.perp.fund
     paid = min(fund.insurance, wanted)
     if paid:
@@ -32,7 +32,7 @@ def pay_out(execution: Execution, wanted: int) -> int:
 
 
 def cover(execution: Execution, loss: int) -> None:
-    """Bear a loss: from the fund, and what it does not have as a deficit."""
+    """Bear a loss from the fund; the rest becomes a deficit."""
     left = loss - pay_out(execution, loss)
     if left:
         fund = execution.ledger.perp.fund
@@ -42,4 +42,4 @@ def cover(execution: Execution, loss: int) -> None:
 def _put(execution: Execution, change: int, *, insurance: int, deficit: int) -> None:
     ledger = execution.ledger
     ledger.perp.fund = replace(ledger.perp.fund, insurance=insurance, deficit=deficit)
-    execution.events.append(InsuranceChanged(change, insurance, deficit))
+    execution.emit(InsuranceChanged(change, insurance, deficit))

@@ -1,4 +1,4 @@
-"""What has to be done when a price has moved: triggers to fire, accounts to liquidate."""
+"""The keeper: fires triggers and liquidates accounts after a price has moved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
 from precompiles.perp.accrual import accrue, prices_at
 from precompiles.perp.danger import (
     is_in_danger,
-    judged_unit,
+    judged_group,
     judged_value,
     standalone_threshold,
 )
@@ -27,7 +27,7 @@ LOOK_GAS = 20
 what it costs may not depend on hints."""
 _ADDRESS_WIDTH = 20
 GAS_RESERVE = 8_000_000
-"""What the costliest trigger or liquidation may need: orders that end, makers that are met, and
+"""Gas of the costliest trigger or liquidation: orders that end, makers that are met, and
 counterparties, with a hundred positions to look at."""
 
 
@@ -74,50 +74,50 @@ def run_keeper(execution: Execution, limit: int) -> int:
 
 
 def pending_work(ledger: Ledger, now: int, limit: int) -> PendingWork:
-    """What `keep` would do at block time `now`: up to `limit` triggers and as many positions.
+    """Return what `run_keeper` would do at `now`: up to `limit` triggers and as many positions.
 
     Looks only at what may be in danger, and stops when it has found enough.
     """
     perp = ledger.perp
     triggers: list[int] = []
-    units = set(perp.watchlist.touched)
+    groups = set(perp.watchlist.touched)
     funded: set[bytes] = set()
     for market in perp.markets.rows.values():
         prices = prices_at(ledger, market, now)
         if is_fresh(market, prices, now):
             lowest, highest = sorted((prices.mark, prices.oracle))
             triggers.extend(perp.waiting_triggers.due(market.asset, lowest, highest))
-            units |= perp.watchlist.endangered(market.asset, prices.oracle)
+            groups |= perp.watchlist.endangered(market.asset, prices.oracle)
         funded |= _funded_since(ledger, market, prices)
-    in_danger = _first_in_danger(ledger, units | funded, funded, now, limit)
+    in_danger = _first_in_danger(ledger, groups | funded, funded, now, limit)
     return PendingWork(sorted(triggers)[:limit], in_danger)
 
 
 def _first_in_danger(
-    ledger: Ledger, units: set[bytes], funded: set[bytes], now: int, limit: int
+    ledger: Ledger, groups: set[bytes], funded: set[bytes], now: int, limit: int
 ) -> list[int]:
-    """The positions with the lowest ids that can be liquidated; safe units get their alarms.
+    """Find the liquidatable positions with the lowest ids; safe margin groups get alarms.
 
     But for those whose health has funding in it that is not stored, as it may never come to be.
     """
-    members = {unit: _members(ledger, unit) for unit in units}
-    candidates = sorted(position.id for unit in members.values() for position in unit)
-    for unit in units:
-        if not members[unit]:
-            ledger.perp.watchlist.watch(unit, [])
+    members = {group: _members(ledger, group) for group in groups}
+    candidates = sorted(position.id for group in members.values() for position in group)
+    for group in groups:
+        if not members[group]:
+            ledger.perp.watchlist.watch(group, [])
     found: list[int] = []
     in_danger: dict[bytes, bool] = {}
     for position_id in candidates:
         if len(found) == limit:
             break
         position = ledger.perp.positions.rows[position_id]
-        unit = margin_group_key(position)
-        if unit not in in_danger:
-            in_danger[unit] = is_in_danger(ledger, position, now)
-            if not in_danger[unit] and unit not in funded:
-                alarms = _alarms(ledger, members[unit], now)
-                ledger.perp.watchlist.watch(unit, alarms)
-        if in_danger[unit] and is_liquidatable_now(ledger, position, now):
+        group = margin_group_key(position)
+        if group not in in_danger:
+            in_danger[group] = is_in_danger(ledger, position, now)
+            if not in_danger[group] and group not in funded:
+                alarms = _alarms(ledger, members[group], now)
+                ledger.perp.watchlist.watch(group, alarms)
+        if in_danger[group] and is_liquidatable_now(ledger, position, now):
             found.append(position_id)
     return found
 
@@ -139,26 +139,26 @@ def _funded_since(ledger: Ledger, market: PerpMarket, prices: PerpPrices) -> set
     return {margin_group_key(ledger.perp.positions.rows[position_id]) for position_id in ids}
 
 
-def _members(ledger: Ledger, unit: bytes) -> list[Position]:
-    """The open positions of a unit."""
+def _members(ledger: Ledger, group: bytes) -> list[Position]:
+    """Return the open positions of a margin group."""
     rows = ledger.perp.positions.rows
-    if len(unit) == _ADDRESS_WIDTH:
-        return [rows[position_id] for position_id in ledger.perp.open_positions.cross.of(unit)]
-    position = rows.get(int.from_bytes(unit, "big"))
+    if len(group) == _ADDRESS_WIDTH:
+        return [rows[position_id] for position_id in ledger.perp.open_positions.cross.of(group)]
+    position = rows.get(int.from_bytes(group, "big"))
     if position is None or not position.is_open or not position.has_own_cash:
         return []  # an id that a reverted call gave to such a position may be a cross one's now
     return [position]
 
 
 def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
-    """For each position of a safe unit the oracle price up to which the unit is surely safe.
+    """For each position of a safe group the oracle price up to which the margin group is surely safe.
 
     A price that moves against a position by d costs it |size| * d / base_unit, and its
     maintenance margin grows by at most half of that. Each position may use up its share of what
-    the unit has to spare, less two units for rounding. What several positions have gained is not
+    the group has to spare, less two units for rounding. What several positions have gained is not
     to spare: it counts no more once its price is stale.
     """
-    maintenance_excess = judged_unit(ledger, positions[0], now).maintenance_excess
+    maintenance_excess = judged_group(ledger, positions[0], now).maintenance_excess
     if len(positions) > 1:
         maintenance_excess -= sum(_gain(ledger, position, now) for position in positions)
     share = maintenance_excess // len(positions) - 2
@@ -166,7 +166,7 @@ def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
 
 
 def _gain(ledger: Ledger, position: Position, now: int) -> int:
-    """What a position counts for beyond what it was entered for."""
+    """Return a position's judged equity beyond its entry."""
     market = ledger.perp.markets.rows[position.asset]
     value = judged_value(market, prices_at(ledger, market, now), position)
     return max(0, value - position.signed_entry)

@@ -1,4 +1,4 @@
-"""Taking positions from accounts that cannot keep them: the book, the backstop, deleveraging.
+"""Liquidation: the book, then the backstop account, then auto-deleveraging.
 
 Positions are taken by margin group, as they are judged (see `danger`), except those whose price is
 stale: they stay with their owner. Rules: `engine.liquidation_price`, and Hyperliquid's order of
@@ -24,8 +24,8 @@ from precompiles.perp.book_liquidation import Stage, equity_left, is_partial_fir
 from precompiles.perp.danger import (
     is_in_danger,
     judged_account,
+    judged_group,
     judged_position,
-    judged_unit,
     judged_value,
     margin_group_members,
     settled_cash,
@@ -61,14 +61,14 @@ def liquidate(execution: Execution, position_id: int) -> int:
     execution.charge(HEALTH_GAS * len(members))
     for member in members:
         accrue(execution, ledger.perp.markets.rows[member.asset])
-    health = judged_unit(ledger, position, execution.now)
+    health = judged_group(ledger, position, execution.now)
     _require_danger(execution, market, position, health)
     _cancel_orders(execution, position)
     if is_for_book(health):
         price = sell_on_book(execution, market, position, health)
         if price is not None:
             return price
-    _take_unit(execution, [member for member in members if _is_fresh(ledger, member)])
+    _take_group(execution, [member for member in members if _is_fresh(ledger, member)])
     return ledger.perp.prices.rows[market.asset].oracle
 
 
@@ -79,7 +79,7 @@ def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
         return False
     if not is_in_danger(ledger, position, now):
         return False
-    health = judged_unit(ledger, position, now)
+    health = judged_group(ledger, position, now)
     if not is_for_book(health):
         return True
     own = judged_position(ledger, position, now)
@@ -87,7 +87,7 @@ def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
 
 
 def is_for_book(health: Health) -> bool:
-    """At two thirds of its maintenance margin or more, a unit gets its chance on the book."""
+    """At two thirds of its maintenance margin or more, a group gets its chance on the book."""
     return health.equity > 0 and 3 * health.equity >= 2 * health.maintenance
 
 
@@ -128,24 +128,24 @@ def _is_fresh(ledger: Ledger, position: Position) -> bool:
     return is_fresh(ledger.perp.markets.rows[position.asset], prices, prices.time)
 
 
-def _take_unit(execution: Execution, unit: list[Position]) -> None:
-    """Give all of a unit to the backstop, or close it against the other side's positions."""
+def _take_group(execution: Execution, group: list[Position]) -> None:
+    """Give all of a group to the backstop, or close it against the other side's positions."""
     ledger = execution.ledger
-    missing = max(0, -_settled_equity(ledger, unit))
+    missing = max(0, -_settled_equity(ledger, group))
     if missing:
         paid = pay_out(execution, missing)
         missing -= paid
-        unit = _add_cash(ledger, unit, paid)
+        group = _add_cash(ledger, group, paid)
     stage = Stage.BACKSTOP
-    if missing or not _hand_over(execution, unit):
+    if missing or not _hand_over(execution, group):
         stage = Stage.DELEVERAGING
-        deleverage(execution, unit)
-    for position in unit:
+        deleverage(execution, group)
+    for position in group:
         market = ledger.perp.markets.rows[position.asset]
         sweep_funding_dust(execution, market)
         now = ledger.perp.positions.rows[position.id]
         left = abs(now.size) if now.is_open else 0
-        execution.events.append(
+        execution.emit(
             Liquidated(
                 position.id,
                 position.owner,
@@ -158,49 +158,49 @@ def _take_unit(execution: Execution, unit: list[Position]) -> None:
         )
 
 
-def _settled_equity(ledger: Ledger, unit: list[Position]) -> int:
-    """What would be left of a unit once all of it is closed at the oracle's prices."""
-    equity = settled_cash(ledger, unit)
-    for position in unit:
+def _settled_equity(ledger: Ledger, group: list[Position]) -> int:
+    """Return what would be left of a margin group once all of it is closed at the oracle prices."""
+    equity = settled_cash(ledger, group)
+    for position in group:
         market = ledger.perp.markets.rows[position.asset]
         prices = ledger.perp.prices.rows[position.asset]
         equity += judged_value(market, prices, position) + funding_due(market, prices, position)
     return equity
 
 
-def _add_cash(ledger: Ledger, unit: list[Position], amount: int) -> list[Position]:
-    """Put money from the insurance behind a unit; the unit after it."""
-    first = unit[0]
+def _add_cash(ledger: Ledger, group: list[Position], amount: int) -> list[Position]:
+    """Put money from the insurance behind a margin group; the margin group after it."""
+    first = group[0]
     if not first.has_own_cash:
         ledger.perp.change_cash(first.owner, amount)
-        return unit
+        return group
     if amount:
         first = replace(first, cash=first.cash + amount)
         ledger.perp.positions.put(first.id, first)
     return [first]
 
 
-def _hand_over(execution: Execution, unit: list[Position]) -> bool:
-    """Let the backstop account take a unit over at the oracle's price, if it can.
+def _hand_over(execution: Execution, group: list[Position]) -> bool:
+    """Let the backstop account take a margin group over at the oracle's price, if it can.
 
     With it goes the cash behind it; of an account that keeps positions whose prices are stale,
     their share stays, by maintenance margin.
     """
     ledger = execution.ledger
-    backstop, owner = ledger.perp.settings.backstop, unit[0].owner
+    backstop, owner = ledger.perp.settings.backstop, group[0].owner
     if backstop in (ZERO_ADDRESS, owner):
         return False
     before = execution.savepoint()
-    cash_before = ledger.perp.cash(owner) if unit[0].has_own_cash else 0
-    whole = judged_unit(ledger, unit[0], execution.now)
+    cash_before = ledger.perp.cash(owner) if group[0].has_own_cash else 0
+    whole = judged_group(ledger, group[0], execution.now)
     try:
-        for position in unit:
+        for position in group:
             market = ledger.perp.markets.rows[position.asset]
             transfer_position(execution, market, position, backstop)
     except PositionBankrupt:  # the backstop's own position, which this would have closed
         execution.rollback(before)
         return False
-    if unit[0].has_own_cash:
+    if group[0].has_own_cash:
         cash = ledger.perp.cash(owner) - cash_before
     else:
         left = judged_account(ledger, owner, execution.now)
@@ -210,7 +210,7 @@ def _hand_over(execution: Execution, unit: list[Position]) -> bool:
     ledger.perp.change_cash(backstop, cash)
     execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(backstop)))
     health = judged_account(ledger, backstop, execution.now)
-    taken = [ledger.perp.netting_position(backstop, position.asset) for position in unit]
+    taken = [ledger.perp.netting_position(backstop, position.asset) for position in group]
     if health.equity >= health.maintenance and not any(
         position is not None
         and position.has_own_cash

@@ -1,4 +1,4 @@
-"""What a trade must leave an account with, and the fee it pays.
+"""Margin that a trade must leave an account with, and the fee it pays.
 
 Growing a position asks for initial margin. Reducing one is free to do at any honest price, but
 may not be a way to give away what the rest of the account is backed by.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpMarket
-from precompiles.perp.danger import judged_unit
+from precompiles.perp.danger import judged_group
 from precompiles.perp.health import charged_health, position_health
 from precompiles.types import Address
 
@@ -24,7 +24,7 @@ class MarginSnapshot(NamedTuple):
 
 
 def margin_before(execution: Execution, market: PerpMarket, user: Address) -> MarginSnapshot:
-    """How an account stands that is about to trade in a market.
+    """Take a snapshot of an account that is about to trade in a market.
 
     Only looked at where a position may get smaller: growing does not ask for it.
     """
@@ -49,7 +49,7 @@ def margin_excess(
     *,
     has_grown: bool,
 ) -> int:
-    """How far an account is from what a trade must leave it with, below zero if not enough.
+    """Return the margin beyond what a trade must leave an account with; below zero if missing.
 
     After growing: the account its initial margin, and what has grown enough not to be liquidated
     at once. After only reducing: no debt, and no more maintenance margin missing than before, in
@@ -61,7 +61,7 @@ def margin_excess(
     if has_grown:
         if health.available < 0 or position is None:
             return health.available
-        judged = judged_unit(ledger, position, execution.now)
+        judged = judged_group(ledger, position, execution.now)
         return judged.maintenance_excess if judged.is_liquidatable else 0
     missing = min(health.equity, health.maintenance_excess - min(0, before.account))
     if missing < 0 or position is None or not position.has_own_cash:

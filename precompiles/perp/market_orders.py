@@ -1,4 +1,4 @@
-"""Opening and closing a position at once: the book first, then the market's liquidity vault.
+"""Market orders that open or close a position: the book first, then the liquidity vault.
 
 The price is bounded by the market's slippage limit around mark, and it is all or nothing.
 """
@@ -145,7 +145,7 @@ def trade_at_market(
     price = slippage_limit(market, mark, is_buy=is_buy)
     request = OrderRequest(market.asset, amount, price, is_buy, TimeInForce.IOC)
     order = new_order(execution, request, kind=OrderKind.POSITION)
-    execution.events.append(OrderPlaced.of(order))
+    execution.emit(OrderPlaced.of(order))
     order = match_order(
         execution,
         market,
@@ -162,14 +162,14 @@ def trade_at_market(
 
 
 def slippage_limit(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
-    """The worst price an order without one accepts, rounded toward mark."""
+    """Return the worst price a market order accepts, rounded toward mark."""
     if is_buy:
         return floor_divide(mark * (FEE_DENOMINATOR + market.max_slippage), FEE_DENOMINATOR)
     return ceil_divide(mark * (FEE_DENOMINATOR - market.max_slippage), FEE_DENOMINATOR)
 
 
 def require_own(execution: Execution, position_id: int) -> Position:
-    """The caller's own open position of that id.
+    """Return the caller's own open position of that id.
 
     Raises PositionNotFound, NotPositionOwner or PositionNotOpen.
     """

@@ -57,17 +57,17 @@ def set_collateral(execution: Execution, token: Address) -> None:
     if settings.collateral != ZERO_ADDRESS:
         raise CollateralAlreadySet(settings.collateral)
     if token in (ZERO_ADDRESS, NATIVE_COIN):
-        raise invalid("collateral")
+        raise InvalidMarket.of("collateral")
     ledger.perp.settings = replace(settings, collateral=token)
-    execution.events.append(CollateralSet(token))
+    execution.emit(CollateralSet(token))
 
 
 def set_backstop(execution: Execution, account: Address) -> None:
-    """Choose who takes over positions that the book does not; the zero address for nobody."""
+    """Choose the account that takes over positions the book cannot absorb; zero for none."""
     ledger = execution.ledger
     execution.require_owner()
     ledger.perp.settings = replace(ledger.perp.settings, backstop=account)
-    execution.events.append(BackstopSet(account))
+    execution.emit(BackstopSet(account))
 
 
 def list_market(
@@ -114,7 +114,7 @@ def list_market(
     )
     _check_market(market)
     ledger.perp.markets.put(asset, market)
-    execution.events.append(MarketListed(asset, base_unit, tick, lot, max_leverage, feeder))
+    execution.emit(MarketListed(asset, base_unit, tick, lot, max_leverage, feeder))
 
 
 def change_market(execution: Execution, asset: Address, what: str, **rules: Any) -> None:
@@ -131,13 +131,13 @@ def change_market(execution: Execution, asset: Address, what: str, **rules: Any)
     market = replace(market, **rules)
     _check_market(market)
     ledger.perp.markets.put(asset, market)
-    execution.events.append(MarketChanged(asset, what.encode().ljust(32, b"\0")))
+    execution.emit(MarketChanged(asset, what.encode().ljust(32, b"\0")))
 
 
 def stored_tiers(tiers: Sequence[tuple[int, int]]) -> tuple[tuple[bytes, int], ...]:
-    """Tiers as a market keeps them. Raises InvalidMarket unless they are a margin table."""
+    """Return tiers in their stored form. Raises InvalidMarket unless they are a margin table."""
     if len(tiers) > MAX_TIERS or not is_margin_table(tiers) or tiers[-1][0] > MAX_AMOUNT:
-        raise invalid("tiers")
+        raise InvalidMarket.of("tiers")
     return tuple((shrink(bound), leverage) for bound, leverage in tiers)
 
 
@@ -147,17 +147,17 @@ def _tiers(stored: tuple[tuple[bytes, int], ...]) -> tuple[Tier, ...]:
 
 
 def tiers_of(market: PerpMarket) -> tuple[Tier, ...]:
-    """The margin table of a market."""
+    """Return the margin table of a market."""
     return _tiers(market.tiers)
 
 
 def listed_markets(ledger: Ledger) -> list[PerpMarket]:
-    """All markets in the order of listing, which is the same on every machine."""
+    """Return all markets in the order of listing, which is the same on every machine."""
     return sorted(ledger.perp.markets.rows.values(), key=lambda market: market.number)
 
 
 def require_market(ledger: Ledger, asset: Address) -> PerpMarket:
-    """The market of an asset, or UnknownMarket."""
+    """Return the market of an asset. Raises UnknownMarket."""
     market = ledger.perp.markets.get(asset)
     if market is None:
         raise UnknownMarket(asset)
@@ -165,7 +165,7 @@ def require_market(ledger: Ledger, asset: Address) -> PerpMarket:
 
 
 def require_collateral(ledger: Ledger) -> Address:
-    """The token of all margin, or CollateralNotSet."""
+    """Return the token of all margin. Raises CollateralNotSet."""
     token = ledger.perp.settings.collateral
     if token == ZERO_ADDRESS:
         raise CollateralNotSet
@@ -173,7 +173,7 @@ def require_collateral(ledger: Ledger) -> Address:
 
 
 def check_amount(market: PerpMarket, amount: int) -> None:
-    """A size must be positive, within limits, and a multiple of the lot."""
+    """Check that a size is positive, within limits, and a multiple of the lot."""
     if amount == 0:
         raise AmountZero
     if amount > MAX_PERP_VALUE:
@@ -183,7 +183,7 @@ def check_amount(market: PerpMarket, amount: int) -> None:
 
 
 def check_price(market: PerpMarket, price: int) -> None:
-    """A price must be positive, within limits, and a multiple of the tick."""
+    """Check that a price is positive, within limits, and a multiple of the tick."""
     if price == 0:
         raise PriceZero
     if price > MAX_PERP_VALUE:
@@ -193,7 +193,7 @@ def check_price(market: PerpMarket, price: int) -> None:
 
 
 def _check_market(market: PerpMarket) -> None:
-    """Every rule within its limits; the names are those of the interface."""
+    """Check every rule against its limits; the names are those of the interface."""
     amounts = {"baseUnit": market.base_unit, "tick": market.tick, "lot": market.lot}
     limits = {
         "partialNotional": (market.partial_notional, MAX_AMOUNT),
@@ -211,18 +211,13 @@ def _check_market(market: PerpMarket) -> None:
     }
     for name, value in amounts.items():
         if not 0 < value <= MAX_AMOUNT:
-            raise invalid(name)
+            raise InvalidMarket.of(name)
     for name, (value, most) in limits.items():
         if value > most:
-            raise invalid(name)
+            raise InvalidMarket.of(name)
     if not all(0 < leverage <= MAX_LEVERAGE for _, leverage in market.tiers):
-        raise invalid("maxLeverage")
+        raise InvalidMarket.of("maxLeverage")
     if market.asset == ZERO_ADDRESS:
-        raise invalid("market")
+        raise InvalidMarket.of("market")
     if market.fee_recipient == ZERO_ADDRESS and (market.maker_fee or market.taker_fee):
-        raise invalid("feeRecipient")
-
-
-def invalid(field: str) -> InvalidMarket:
-    """A rule that cannot be, by its name in the interface."""
-    return InvalidMarket(field.encode().ljust(32, b"\0"))
+        raise InvalidMarket.of("feeRecipient")

@@ -1,4 +1,4 @@
-"""Prices from outside, and whether they are still good."""
+"""Oracle prices, and their age."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def set_price(execution: Execution, asset: Address, oracle: int, external: int) 
     prices = replace(prices, oracle=oracle, oracle_time=execution.now, external=external)
     prices = replace(prices, mark=mark_price_of(market, prices, ledger.perp.book(asset)))
     ledger.perp.prices.put(asset, prices)
-    execution.events.append(OraclePriceSet(asset, oracle, prices.mark))
+    execution.emit(OraclePriceSet(asset, oracle, prices.mark))
     return prices.mark
 
 
 def _begun(prices: PerpPrices, oracle: int) -> PerpPrices:
-    """Averages that have seen the first price for a period, so that no first sample is all."""
+    """Return averages that have seen the first price for a period, so that no sample is all."""
     return replace(
         prices,
         basis_denominator=BASIS_PERIOD * FIXED,
@@ -50,13 +50,13 @@ def _begun(prices: PerpPrices, oracle: int) -> PerpPrices:
 
 
 def require_price(market: PerpMarket, prices: PerpPrices) -> None:
-    """Raises NoOraclePrice before the first price."""
+    """Check that there is a price. Raises NoOraclePrice."""
     if prices.oracle == 0:
         raise NoOraclePrice(market.asset)
 
 
 def require_fresh(market: PerpMarket, prices: PerpPrices, now: int) -> None:
-    """Raises NoOraclePrice, or StalePrice for one older than the market allows."""
+    """Check that the price is fresh enough. Raises NoOraclePrice or StalePrice."""
     require_price(market, prices)
     if not is_fresh(market, prices, now):
         raise StalePrice(market.asset, prices.oracle_time, market.max_price_age)

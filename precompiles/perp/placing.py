@@ -1,7 +1,7 @@
-"""Placing an order: checks, matching, and what becomes of the remainder.
+"""Placing an order: checks, matching, and resting or ending the remainder.
 
 An order is carried out as it meets the book, since each fill changes what both sides can afford.
-What is raised on the way ends the call, and the journal takes back what was done.
+An error on the way reverts the call, and the journal undoes it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from precompiles.types import (
 
 
 class OrderRequest(NamedTuple):
-    """What a trader asks for; fields as in the interface's struct."""
+    """An order as a trader asks for it; fields as in the interface's struct."""
 
     asset: Address
     amount: int
@@ -79,7 +79,7 @@ def place(
     prices = accrue(execution, market)
     _check_rules(execution, market, prices, request)
     order = new_order(execution, request, order_id=order_id, kind=kind)
-    execution.events.append(OrderPlaced.of(order))
+    execution.emit(OrderPlaced.of(order))
     before = margin_before(execution, market, order.owner)
     taken = match_order(
         execution,
@@ -105,7 +105,7 @@ def new_order(
     order_id: int | None = None,
     kind: OrderKind,
 ) -> PerpOrder:
-    """The caller's order as it was asked for, not yet in its table."""
+    """Return the caller's order as it was asked for, not yet in its table."""
     return PerpOrder(
         id=execution.ledger.next_order_id() if order_id is None else order_id,
         owner=execution.caller,
@@ -126,14 +126,14 @@ def new_order(
 
 
 def check_open_interest(ledger: Ledger, market: PerpMarket) -> None:
-    """Raises OpenInterestTooLarge above the market's limit."""
+    """Check the market's open interest. Raises OpenInterestTooLarge."""
     open_interest = ledger.perp.prices.rows[market.asset].open_interest
     if 0 < market.max_open_interest < open_interest:
         raise OpenInterestTooLarge(open_interest, market.max_open_interest)
 
 
 def _check_form(execution: Execution, market: PerpMarket, request: OrderRequest) -> None:
-    """What can be told from the order alone."""
+    """Check what follows from the order alone."""
     if request.time_in_force >= len(TIMES_IN_FORCE):
         raise InvalidTimeInForce(request.time_in_force)
     check_amount(market, request.amount)
@@ -147,7 +147,7 @@ def _check_rules(
     prices: PerpPrices,
     request: OrderRequest,
 ) -> None:
-    """What depends on the market and the position; reducing needs no fresh price."""
+    """Check market and position; reducing needs no fresh price."""
     ledger = execution.ledger
     if request.reduce_only:
         require_price(market, prices)
@@ -185,7 +185,7 @@ def _check_taker(
     *,
     has_grown: bool,
 ) -> None:
-    """After an order's fills: limits and margin of who placed it."""
+    """Check limits and margin of the taker after its fills."""
     if has_grown:
         check_open_interest(execution.ledger, market)
     user = execution.caller
@@ -204,12 +204,12 @@ def _settle_remainder(execution: Execution, market: PerpMarket, order: PerpOrder
         _check_resting(execution, market, order)
     ledger.perp.orders.put(order.id, order)
     if order.status == OrderStatus.EXPIRED:
-        execution.events.append(OrderClosed.of(order))
+        execution.emit(OrderClosed.of(order))
     return order
 
 
 def _check_resting(execution: Execution, market: PerpMarket, order: PerpOrder) -> None:
-    """What would open a position must be affordable now; nothing is set aside for it."""
+    """Check that what would open a position is affordable now; nothing is set aside for it."""
     ledger = execution.ledger
     closing = reducible_size(ledger, order.owner, market.asset, is_buy=order.is_buy)
     opening = max(0, order.remaining - closing)

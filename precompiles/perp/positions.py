@@ -1,4 +1,4 @@
-"""What a fill does to a position and to the cash behind it.
+"""Changes of positions and of the cash behind them.
 
 Buying takes the notional from the cash that stands behind the position, selling adds it. Both
 sides of a trade move the same notional, so nothing is made or lost whatever the rounding.
@@ -24,13 +24,13 @@ DEFAULT_LEVERAGE = 10
 
 
 def leverage_setting(ledger: Ledger, user: Address, market: PerpMarket) -> Leverage:
-    """How an account wants to trade a market: cross at 10, or the most allowed, by default."""
+    """Return an account's leverage and mode in a market: by default cross at 10 or the most."""
     chosen = ledger.perp.leverages.get(market.asset + user)
     return chosen or Leverage(min(DEFAULT_LEVERAGE, market.max_leverage), is_cross=True)
 
 
 def reducible_size(ledger: Ledger, user: Address, asset: Address, *, is_buy: bool) -> int:
-    """How much of an account's netting position an order of that side would close."""
+    """Return how much of a netting position an order of that side would close."""
     position = ledger.perp.netting_position(user, asset)
     return 0 if position is None or position.is_long == is_buy else abs(position.size)
 
@@ -223,7 +223,7 @@ def _new(
     kind: PositionKind,
     leverage: int,
 ) -> Position:
-    """A position without a size, not yet in its table."""
+    """Return a position without a size, not yet in its table."""
     ledger = execution.ledger
     prices: PerpPrices = prices_at(ledger, market, execution.now)
     return Position(
@@ -244,7 +244,7 @@ def _new(
 
 
 def _paid_out(position: Position, change: Change) -> int:
-    """The closed share of the margin, rounded down, with the gain on it; not below zero."""
+    """Return the closed share of the margin, rounded down, with its gain; not below zero."""
     share = max(0, position.margin) * change.closed_size // abs(position.size)
     return max(0, share + change.realized_pnl)
 
@@ -260,7 +260,7 @@ def _change_open_interest(ledger: Ledger, market: PerpMarket, before: int, after
 
 def _put(execution: Execution, position: Position, realized_pnl: int, funding: int) -> Position:
     execution.ledger.perp.positions.put(position.id, position)
-    execution.events.append(
+    execution.emit(
         PositionChanged(
             position.id,
             position.owner,

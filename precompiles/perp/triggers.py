@@ -20,7 +20,7 @@ from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, Time
 
 
 class TriggerRequest(NamedTuple):
-    """What a trader asks for."""
+    """A trigger as a trader asks for it."""
 
     asset: Address
     amount: int
@@ -66,7 +66,7 @@ def place_trigger(execution: Execution, request: TriggerRequest) -> Trigger:
     if trigger.is_due(prices.mark) and trigger.is_due(prices.oracle):
         raise InvalidTrigger(request.trigger_price, prices.mark)
     ledger.perp.triggers.put(trigger.id, trigger)
-    execution.events.append(TriggerPlaced.of(trigger))
+    execution.emit(TriggerPlaced.of(trigger))
     return trigger
 
 
@@ -79,7 +79,7 @@ def fire(execution: Execution, trigger: Trigger) -> None:
     ledger = execution.ledger
     market = ledger.perp.markets.rows[trigger.asset]
     mark_price = accrue(execution, market).mark
-    execution.events.append(TriggerFired(trigger.id, mark_price))
+    execution.emit(TriggerFired(trigger.id, mark_price))
     amount = trigger.amount
     if trigger.reduce_only:
         closing = reducible_size(ledger, trigger.owner, trigger.asset, is_buy=trigger.is_buy)
@@ -114,6 +114,6 @@ def fire(execution: Execution, trigger: Trigger) -> None:
 
 
 def _market_price(market: PerpMarket, mark: int, *, is_buy: bool) -> int:
-    """The slippage limit on the market's grid, toward mark."""
+    """Return the slippage limit on the market's grid, toward mark."""
     price, tick = slippage_limit(market, mark, is_buy=is_buy), market.tick
     return max(tick, price - price % tick) if is_buy else price + -price % tick

@@ -136,7 +136,7 @@ def margin_group_key(position: Position) -> bytes:
 
 
 class Alarm(NamedTuple):
-    """An oracle price at which a unit has to be looked at again."""
+    """An oracle price at which a margin group has to be looked at again."""
 
     asset: bytes
     rings_above: bool
@@ -145,10 +145,10 @@ class Alarm(NamedTuple):
 
 
 class Watchlist:
-    """Which units have to be looked at to find all that can be liquidated.
+    """The margin groups that have to be looked at to find all that can be liquidated.
 
-    Only hints: a unit that is not listed here is safe, one that is may be safe too. After a look
-    a safe unit leaves alarms; whatever changes its rows lists it again. Since being listed too
+    Only hints: a group that is not listed here is safe, one that is may be safe too. After a look
+    a safe group leaves alarms; whatever changes its rows lists it again. Since being listed too
     often does no harm, nothing here is ever taken back.
     """
 
@@ -161,25 +161,25 @@ class Watchlist:
         self._rising: dict[bytes, SortedList[tuple[int, bytes]]] = {}
         self._alarms: dict[bytes, list[Alarm]] = {}
 
-    def touch(self, unit: bytes) -> None:
-        """Mark a unit whose rows changed."""
-        self.touched.add(unit)
+    def touch(self, group: bytes) -> None:
+        """Mark a margin group whose rows changed."""
+        self.touched.add(group)
 
     def endangered(self, asset: bytes, price: int) -> set[bytes]:
         """Units whose alarm in a market rings at an oracle price."""
         above = self._rising.get(asset, SortedList()).irange(maximum=(price, _LAST_UNIT))
         below = self._falling.get(asset, SortedList()).irange(minimum=(price, b""))
-        return {unit for _, unit in (*above, *below)}
+        return {group for _, group in (*above, *below)}
 
-    def watch(self, unit: bytes, alarms: list[Alarm]) -> None:
-        """Replace a unit's alarms after a look that found it safe."""
-        for alarm in self._alarms.pop(unit, ()):
-            self._side(alarm)[alarm.asset].remove((alarm.price, unit))
+    def watch(self, group: bytes, alarms: list[Alarm]) -> None:
+        """Replace a margin group's alarms after a look that found it safe."""
+        for alarm in self._alarms.pop(group, ()):
+            self._side(alarm)[alarm.asset].remove((alarm.price, group))
         if alarms:
-            self._alarms[unit] = alarms
+            self._alarms[group] = alarms
         for alarm in alarms:
-            self._side(alarm).setdefault(alarm.asset, SortedList()).add((alarm.price, unit))
-        self.touched.discard(unit)
+            self._side(alarm).setdefault(alarm.asset, SortedList()).add((alarm.price, group))
+        self.touched.discard(group)
 
     def _side(self, alarm: Alarm) -> dict[bytes, SortedList[tuple[int, bytes]]]:
         return self._rising if alarm.rings_above else self._falling

@@ -1,4 +1,4 @@
-"""Collateral, leverage, and what an account is worth."""
+"""Methods of IPerp about collateral, leverage, and accounts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class AccountMethods(Precompile):
 
     @method("deposit(uint256 amount) returns (uint256 credited)", gas=60_000)
     def deposit(self, execution: Execution, amount: int) -> int:
-        """Collateral that the caller has approved."""
+        """Deposit collateral that the caller has approved."""
         collateral.deposit(execution, execution.call, self.address, amount)
         return amount
 
     @method("withdraw(uint256 amount) returns (bool)", gas=60_000)
     def withdraw(self, execution: Execution, amount: int) -> bool:
-        """Collateral that nothing needs, to the caller."""
+        """Withdraw collateral that nothing needs."""
         collateral.withdraw(execution, execution.call, self.address, amount)
         return True
 
     @method("fundInsurance(uint256 amount) returns (bool)", gas=20_000)
     def fund_insurance(self, execution: Execution, amount: int) -> bool:
-        """A gift to the insurance fund."""
+        """Give collateral to the insurance fund."""
         collateral.fund_insurance(execution, amount)
         return True
 
@@ -40,7 +40,7 @@ class AccountMethods(Precompile):
     def set_leverage(
         self, execution: Execution, market: Address, leverage: int, is_cross: bool
     ) -> bool:
-        """For the caller's orders in a market."""
+        """Set leverage and margin mode for the caller's orders in a market."""
         collateral.set_leverage(execution, market, leverage, is_cross=is_cross)
         return True
 
@@ -51,7 +51,7 @@ class AccountMethods(Precompile):
     def get_leverage(
         self, execution: Execution, user: Address, market: Address
     ) -> tuple[int, bool]:
-        """What the user chose, or the default."""
+        """Show the leverage and mode the user chose, or the default."""
         chosen = leverage_setting(self.ledger, user, require_market(self.ledger, market))
         return chosen.leverage, chosen.is_cross
 
@@ -61,7 +61,7 @@ class AccountMethods(Precompile):
         gas=10_000,
     )
     def get_account(self, execution: Execution, user: Address) -> tuple[object, ...]:
-        """The cross account; `positionIds` are all that are open, with their own cash or not."""
+        """Show the cross account; `positionIds` are all open ones, with their own cash or not."""
         ids = self.ledger.perp.open_positions.by_owner.of(user)
         execution.charge(HEALTH_GAS * len(ids))
         health = cross_health(self.ledger, user, execution.now)
@@ -76,11 +76,11 @@ class AccountMethods(Precompile):
 
     @method("collateral() view returns (address token)", gas=2_000)
     def collateral(self, execution: Execution) -> Address:
-        """The zero address before it is set."""
+        """Show the collateral token; the zero address before it is set."""
         return self.ledger.perp.settings.collateral
 
     @method("getInsurance() view returns (uint256 fund,uint256 deficit)", gas=2_000)
     def get_insurance(self, execution: Execution) -> tuple[int, int]:
-        """What is there for bankruptcies, and what was too much for it."""
+        """Show the insurance fund, and the deficit it could not cover."""
         fund = self.ledger.perp.fund
         return fund.insurance, fund.deficit

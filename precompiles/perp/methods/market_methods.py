@@ -1,9 +1,10 @@
-"""Markets: prices, rules, and who may change them."""
+"""Methods of IPerp about markets: prices, rules, and changing them."""
 
 from __future__ import annotations
 
 from precompiles.abi.method import method
 from precompiles.engine.funding import FUNDING_SECONDS
+from precompiles.errors import InvalidMarket
 from precompiles.execution import Execution
 from precompiles.perp import markets, oracle
 from precompiles.perp.accrual import prices_at
@@ -23,7 +24,7 @@ class MarketMethods(Precompile):
 
     @method("getMarkPrice(address market) view returns (uint256 price)", gas=3_000)
     def get_mark_price(self, execution: Execution, market: Address) -> int:
-        """Of now. Raises NoOraclePrice before the first price."""
+        """Show the mark price of now. Raises NoOraclePrice before the first price."""
         rules = require_market(self.ledger, market)
         prices = prices_at(self.ledger, rules, execution.now)
         require_price(rules, prices)
@@ -31,7 +32,7 @@ class MarketMethods(Precompile):
 
     @method("setOraclePrice(address market,uint256 price) returns (uint256 markPrice)", gas=_PRICE)
     def set_oracle_price(self, execution: Execution, market: Address, price: int) -> int:
-        """Only by the market's feeder."""
+        """Set the oracle price; feeder only."""
         return self._set_price(execution, market, price, 0)
 
     @method(
@@ -42,7 +43,7 @@ class MarketMethods(Precompile):
     def set_oracle_prices(
         self, execution: Execution, market: Address, price: int, external: int
     ) -> int:
-        """With the price on other perpetual markets."""
+        """Set the oracle price, and the price on other perpetual markets; feeder only."""
         return self._set_price(execution, market, price, external)
 
     @method(
@@ -51,7 +52,7 @@ class MarketMethods(Precompile):
         gas=5_000,
     )
     def get_oracle(self, execution: Execution, market: Address) -> tuple[object, ...]:
-        """The last price and who may give the next."""
+        """Show the last oracle price, and the account that may set the next."""
         rules = require_market(self.ledger, market)
         prices = prices_at(self.ledger, rules, execution.now)
         return (
@@ -68,7 +69,7 @@ class MarketMethods(Precompile):
         gas=5_000,
     )
     def get_funding(self, execution: Execution, market: Address) -> tuple[int, ...]:
-        """Rates in parts of 10**12; the index in collateral per base unit, times 10**18."""
+        """Show funding: rates in parts of 10**12, the index per base unit times 10**18."""
         rules = require_market(self.ledger, market)
         prices = prices_at(self.ledger, rules, execution.now)
         hour = execution.now // FUNDING_SECONDS + 1
@@ -82,7 +83,7 @@ class MarketMethods(Precompile):
 
     @method("getOpenInterest(address market) view returns (uint256 size)", gas=3_000)
     def get_open_interest(self, execution: Execution, market: Address) -> int:
-        """Sum of the long sizes, which is that of the short ones."""
+        """Sum the long sizes, which is that of the short ones."""
         rules = require_market(self.ledger, market)
         return prices_at(self.ledger, rules, execution.now).open_interest
 
@@ -95,7 +96,7 @@ class MarketMethods(Precompile):
         gas=5_000,
     )
     def get_market(self, execution: Execution, market: Address) -> tuple[object, ...]:
-        """What is traded, at what cost, and who stands behind it."""
+        """Show units, fees and vault of a market."""
         rules = require_market(self.ledger, market)
         return (
             rules.base_unit,
@@ -118,7 +119,7 @@ class MarketMethods(Precompile):
         gas=5_000,
     )
     def get_risk(self, execution: Execution, market: Address) -> tuple[int, ...]:
-        """Limits of a market."""
+        """Show the limits of a market."""
         rules = require_market(self.ledger, market)
         return (
             rules.max_price_age,
@@ -136,32 +137,32 @@ class MarketMethods(Precompile):
         gas=5_000,
     )
     def get_tiers(self, execution: Execution, market: Address) -> list[tuple[int, int]]:
-        """The margin table."""
+        """Show the margin table."""
         return list(tiers_of(require_market(self.ledger, market)))
 
     @method("getMarkets(uint256 offset,uint256 limit) view returns (address[] markets)", gas=10_000)
     def get_markets(self, execution: Execution, offset: int, limit: int) -> list[Address]:
-        """In the order of listing."""
+        """Show markets in the order of listing."""
         check_limit(limit, MAX_PAGE)
         listed = markets.listed_markets(self.ledger)
         return [rules.asset for rules in listed[offset : offset + limit]]
 
     @method("getBackstop() view returns (address account)", gas=2_000)
     def get_backstop(self, execution: Execution) -> Address:
-        """The zero address for nobody."""
+        """Show the backstop account; the zero address for none."""
         return self.ledger.perp.settings.backstop
 
     # Changing the rules, only by the exchange's owner
 
     @method("setCollateral(address token) returns (bool)", gas=_SET)
     def set_collateral(self, execution: Execution, token: Address) -> bool:
-        """Once."""
+        """Choose the collateral token, once; owner only."""
         markets.set_collateral(execution, token)
         return True
 
     @method("setBackstop(address account) returns (bool)", gas=_SET)
     def set_backstop(self, execution: Execution, account: Address) -> bool:
-        """Who takes over what the book does not."""
+        """Choose the backstop account; owner only."""
         markets.set_backstop(execution, account)
         return True
 
@@ -180,7 +181,7 @@ class MarketMethods(Precompile):
         max_leverage: int,
         feeder: Address,
     ) -> bool:
-        """With the usual rules."""
+        """List a market with default rules; owner only."""
         markets.list_market(execution, market, base_unit, tick, lot, max_leverage, feeder)
         return True
 
@@ -198,7 +199,7 @@ class MarketMethods(Precompile):
         liquidation_fee: int,
         fee_recipient: Address,
     ) -> bool:
-        """In hundred-thousandths of the notional."""
+        """Set fees, in hundred-thousandths of the notional; owner only."""
         return self._change(
             execution,
             market,
@@ -216,7 +217,7 @@ class MarketMethods(Precompile):
     def set_tiers(
         self, execution: Execution, market: Address, tiers: list[tuple[int, int]]
     ) -> bool:
-        """The margin table; its first leverage is the market's maximum."""
+        """Set the margin table, whose first leverage is the market's maximum; owner only."""
         return self._change(execution, market, "setTiers", tiers=markets.stored_tiers(tiers))
 
     @method(
@@ -233,7 +234,7 @@ class MarketMethods(Precompile):
         partial_notional: int,
         cooldown: int,
     ) -> bool:
-        """How old a price may be, how far from mark one trades, and partial liquidation."""
+        """Set price age, slippage, and partial liquidation; owner only."""
         return self._change(
             execution,
             market,
@@ -257,7 +258,7 @@ class MarketMethods(Precompile):
         minimum_notional: int,
         price_band: int,
     ) -> bool:
-        """0 switches a limit off."""
+        """Set limits, 0 for none; owner only."""
         return self._change(
             execution,
             market,
@@ -269,14 +270,14 @@ class MarketMethods(Precompile):
 
     @method("setFunding(address market,uint256 impactNotional) returns (bool)", gas=_SET)
     def set_funding(self, execution: Execution, market: Address, impact_notional: int) -> bool:
-        """What is filled on the book to sample the premium."""
+        """Set the impact notional that samples the premium; owner only."""
         return self._change(execution, market, "setFunding", impact_notional=impact_notional)
 
     @method("setSelfTradePrevention(address market,uint8 mode) returns (bool)", gas=_SET)
     def set_self_trade_prevention(self, execution: Execution, market: Address, mode: int) -> bool:
-        """What happens when an order meets one of its owner's."""
+        """Set the self-trade prevention; owner only."""
         if mode > max(SelfTradePrevention):
-            raise markets.invalid("mode")
+            raise InvalidMarket.of("mode")
         prevention = SelfTradePrevention(mode)
         return self._change(
             execution, market, "setSelfTradePrevention", self_trade_prevention=prevention
@@ -284,12 +285,12 @@ class MarketMethods(Precompile):
 
     @method("setFeeder(address market,address feeder) returns (bool)", gas=_SET)
     def set_feeder(self, execution: Execution, market: Address, feeder: Address) -> bool:
-        """Whose prices count."""
+        """Choose the account that sets prices; owner only."""
         return self._change(execution, market, "setFeeder", feeder=feeder)
 
     @method("setVault(address market,address vault,uint256 limit) returns (bool)", gas=_SET)
     def set_vault(self, execution: Execution, market: Address, vault: Address, limit: int) -> bool:
-        """Who fills at mark what the book cannot, up to a notional; zero address: nobody."""
+        """Choose the vault, up to a notional, or the zero address for none; owner only."""
         return self._change(execution, market, "setVault", vault=vault, vault_limit=limit)
 
     # Shared steps

@@ -77,7 +77,7 @@ class OrderMethods(SharedOrderMethods):
         gas=5_000,
     )
     def get_order(self, execution: Execution, order_id: int) -> tuple[object, ...]:
-        """An order, live, waiting or ended; a trigger's price is its limit price."""
+        """Show an order, live, waiting or ended; a trigger's price is its limit price."""
         return self.order_fields(order_id)
 
     @method(
@@ -86,7 +86,7 @@ class OrderMethods(SharedOrderMethods):
         gas=5_000,
     )
     def get_trigger(self, execution: Execution, order_id: int) -> tuple[object, ...]:
-        """A waiting trigger."""
+        """Show a waiting trigger."""
         trigger = self.ledger.perp.triggers.get(order_id)
         if trigger is None:
             raise OrderNotFound(order_id)

@@ -1,4 +1,4 @@
-"""Positions: opening and closing at market, looking at them, liquidating."""
+"""Methods of IPerp about positions: opening, closing, showing, liquidating."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from precompiles.perp import collateral, keeper, liquidation, market_orders
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.danger import (
     is_in_danger,
+    judged_group,
     judged_position,
-    judged_unit,
     standalone_threshold,
 )
 from precompiles.perp.health import funding_due
@@ -35,17 +35,17 @@ class PositionMethods(Precompile):
     def open_position(
         self, execution: Execution, market: Address, size: int, leverage: int, is_long: bool
     ) -> int:
-        """A position of its own, filled at once."""
+        """Open a standalone position at market."""
         return market_orders.open_position(execution, market, size, leverage, is_long=is_long).id
 
     @method("closePosition(uint256 positionId) returns (int256 pnl)", gas=80_000)
     def close_position(self, execution: Execution, position_id: int) -> int:
-        """All of it, at once."""
+        """Close all of a position at market."""
         return market_orders.close_position(execution, position_id)
 
     @method("liquidate(uint256 positionId) returns (uint256 liquidationPrice)", gas=LIQUIDATE_GAS)
     def liquidate(self, execution: Execution, position_id: int) -> int:
-        """Anyone may."""
+        """Liquidate a position; anyone may."""
         return liquidation.liquidate(execution, position_id)
 
     @method("keep(uint256 limit) returns (uint256 done)", gas=20_000)
@@ -58,7 +58,7 @@ class PositionMethods(Precompile):
         gas=20_000,
     )
     def add_margin(self, execution: Execution, position_id: int, amount: int) -> bool:
-        """To an isolated position."""
+        """Add margin to an isolated position."""
         collateral.add_margin(execution, position_id, amount)
         return True
 
@@ -67,7 +67,7 @@ class PositionMethods(Precompile):
         gas=20_000,
     )
     def remove_margin(self, execution: Execution, position_id: int, amount: int) -> bool:
-        """From an isolated position."""
+        """Remove margin from an isolated position."""
         collateral.remove_margin(execution, position_id, amount)
         return True
 
@@ -77,7 +77,7 @@ class PositionMethods(Precompile):
         gas=5_000,
     )
     def get_position(self, execution: Execution, position_id: int) -> tuple[object, ...]:
-        """Open or ended; an ended one has the size and entry it had last."""
+        """Show a position, open or ended; an ended one has the size and entry it had last."""
         position = self._position(position_id)
         market = self.ledger.perp.markets.rows[position.asset]
         return (
@@ -97,7 +97,7 @@ class PositionMethods(Precompile):
         gas=10_000,
     )
     def calculate_pnl(self, execution: Execution, position_id: int) -> tuple[int, int, int]:
-        """At the mark price of now; zeros for a position that has ended."""
+        """Show value and profit at the mark price of now; zeros for an ended position."""
         position = self._position(position_id)
         if not position.is_open:
             return 0, 0, 0
@@ -113,7 +113,7 @@ class PositionMethods(Precompile):
         gas=10_000,
     )
     def get_position_state(self, execution: Execution, position_id: int) -> tuple[int, ...]:
-        """Everything about an open position; only kind and status of one that has ended."""
+        """Show all of an open position; only kind and status of an ended one."""
         position = self._position(position_id)
         if not position.is_open:
             return 0, 0, 0, 0, 0, 0, 0, position.kind, position.status
@@ -136,11 +136,11 @@ class PositionMethods(Precompile):
         gas=10_000,
     )
     def is_liquidatable(self, execution: Execution, position_id: int) -> tuple[bool, int, int]:
-        """By the position's own collateral, or its account's where it is cross."""
+        """Show whether a position, or its account where cross, can be liquidated."""
         position = self._position(position_id)
         if not position.is_open:
             return False, 0, 0
-        health = judged_unit(self.ledger, position, execution.now)
+        health = judged_group(self.ledger, position, execution.now)
         danger = is_in_danger(self.ledger, position, execution.now)
         return danger, health.equity, health.maintenance
 
@@ -148,7 +148,7 @@ class PositionMethods(Precompile):
         "getPositionId(address user,address market) view returns (uint256 positionId)", gas=3_000
     )
     def get_position_id(self, execution: Execution, user: Address, market: Address) -> int:
-        """The open position that the user's orders change, or 0."""
+        """Show the open position that the user's orders change, or 0."""
         return self.ledger.perp.open_positions.netting.get((user, market), 0)
 
     def _position(self, position_id: int) -> Position:
@@ -162,11 +162,11 @@ class PositionMethods(Precompile):
         return market, prices_at(self.ledger, market, now)
 
     def _liquidation_price(self, position: Position, now: int) -> int:
-        """The oracle price that liquidates it, all other prices standing still; 0 for none."""
+        """Return the oracle price that liquidates it, all other prices fixed; 0 for none."""
         market, prices = self._market(position, now)
         if position.kind == PositionKind.STANDALONE:
             return standalone_threshold(market, position)
-        health = judged_unit(self.ledger, position, now)
+        health = judged_group(self.ledger, position, now)
         maintenance_excess = health.equity - health.maintenance
         price = liquidation_price(
             position.size, prices.oracle, maintenance_excess, tiers_of(market), market.base_unit
