@@ -1,12 +1,16 @@
-"""Steps of every call into a precompile: gas, call rules, decoding, execution, logs, encoding."""
+"""Precompiles: methods declared once, and the steps of every call.
+
+A call is charged, checked against the call rules, decoded, executed, logged, and encoded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
-from precompiles.abi.codec import Malformed
-from precompiles.abi.method import Method, declared_methods
+from precompiles.abi.codec import Layout, Malformed
+from precompiles.abi.signature import Signature, parse
 from precompiles.context import CallContext
 from precompiles.errors import (
     ActsThroughCoreWriter,
@@ -27,11 +31,64 @@ MAX_DEPTH_LEVELS = 100
 MAX_BATCH = 100
 MAX_PAGE = 100
 
+_ATTRIBUTE = "__abi_method__"
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
 
 def check_limit(value: int, limit: int) -> None:
     """Bound what one call asks for. Raises LimitTooLarge."""
     if value > limit:
         raise LimitTooLarge(value, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """Declaration of a method: what a call needs before it runs."""
+
+    signature: Signature
+    gas: int
+    """Charged before the call is decoded; the function may charge more."""
+    inputs: Layout
+    outputs: Layout
+    attribute: str
+    """Name of the Python function."""
+
+
+def method(declaration: str, *, gas: int) -> Callable[[FunctionT], FunctionT]:
+    """Declare the decorated function as the method of that Solidity signature.
+
+    It is called with the execution and the decoded inputs, and returns the output, or a tuple
+    of outputs where there are several.
+    """
+
+    def decorate(function: FunctionT) -> FunctionT:
+        signature = parse(declaration)
+        setattr(
+            function,
+            _ATTRIBUTE,
+            Method(
+                signature,
+                gas,
+                Layout([parameter.type for parameter in signature.inputs]),
+                Layout([parameter.type for parameter in signature.outputs]),
+                function.__name__,
+            ),
+        )
+        return function
+
+    return decorate
+
+
+def declared_methods(cls: type) -> dict[bytes, Method]:
+    """Return all methods of a class and its bases, by selector."""
+    methods: dict[bytes, Method] = {}
+    for base in cls.__mro__:
+        for attribute in vars(base).values():
+            declared = getattr(attribute, _ATTRIBUTE, None)
+            if declared is not None:
+                assert declared.signature.selector not in methods
+                methods[declared.signature.selector] = declared
+    return methods
 
 
 class ReentrancyGuard:

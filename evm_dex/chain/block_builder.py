@@ -19,8 +19,8 @@ from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.sealing import Sealer
 from evm_dex.evm.machine import State
 from precompiles.ledger.ledger import Ledger
+from precompiles.perp.interface.position_methods import PositionMethods
 from precompiles.perp.keeper import pending_work
-from precompiles.perp.methods.position_methods import PositionMethods
 from precompiles.types import PERP_ADDRESS
 
 KEEPER = KeyPair(keccak(b"evm-dex keeper"))

@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from precompiles.engine.rounding import floor_divide
 
+ADL_RANK_SCALE = 2**64
+LAST_RANK = -1
+
 
 class Exposure(NamedTuple):
     """Signed size in size units, and the collateral (not negative) it was entered for."""
@@ -78,3 +81,23 @@ def average_entry(entry: int, size: int, price: int, amount: int) -> int:
     amount)`; `amount` has no sign.
     """
     return floor_divide(entry * abs(size) + price * amount, abs(size) + amount)
+
+
+def adl_rank(size: int, entry_notional: int, mark: int, base_unit: int, equity: int) -> int:
+    """Return the rank in auto-deleveraging, where the highest is closed first (Hyperliquid).
+
+    Profit times leverage, in parts of ADL_RANK_SCALE, rounded down:
+
+    (mark / entry) * (notional / equity) for longs, (entry / mark) * (notional / equity) for
+    shorts, both without a rounding before the last. With `notional = |size| * mark / base_unit`
+    these are notional^2 / (entry_notional * equity) and entry_notional / equity. An entry of 0
+    counts as 1. LAST_RANK for an equity of 0 or less, which has nothing to give.
+    """
+    if equity <= 0:
+        return LAST_RANK
+    if size < 0:
+        return floor_divide(entry_notional * ADL_RANK_SCALE, equity)
+    value = abs(size) * mark
+    return floor_divide(
+        value * value * ADL_RANK_SCALE, base_unit * base_unit * max(entry_notional, 1) * equity
+    )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from precompiles.engine.grid import SPOT_DECIMALS
 from precompiles.execution import Execution
+from precompiles.hyper.grid import SPOT_DECIMALS
 from precompiles.hyper.system_addresses import (
     FEES,
     ORACLE,

@@ -17,8 +17,8 @@ A price and a size on the grid of their market convert exactly; others are refus
 
 from __future__ import annotations
 
-from precompiles.engine.grid import is_valid_price, is_valid_size, price_decimals
 from precompiles.hyper.errors import InvalidPrice, InvalidSize
+from precompiles.hyper.grid import is_valid_price, is_valid_size, price_decimals
 
 ORDER_DECIMALS = 8
 """Of prices and sizes in actions."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from precompiles.abi.method import method
 from precompiles.errors import OrderNotFound
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import Trigger
 from precompiles.ledger.record import OrderRecord
 from precompiles.orders.lifecycle import CANCEL_GAS, OrderLifecycle
-from precompiles.precompile import MAX_BATCH, MAX_PAGE, Precompile, check_limit
+from precompiles.precompile import MAX_BATCH, MAX_PAGE, Precompile, check_limit, method
 from precompiles.types import Address
 
 OrderView = OrderRecord | Trigger

@@ -1,8 +1,8 @@
 """Liquidation checks: accounts and positions at the oracle price, which no book can move.
 
-What is judged together is a *group*: a position with its own collateral, or all cross positions of
-an account. A position whose price is stale counts at the last one, but never for more than it was
-entered for: a loss that was seen stays, and a gain that may be gone shields nothing.
+Positions are judged by *margin group*: a position with its own collateral, or all cross positions
+of an account. A position whose price is stale counts at the last one, but never for more than it
+was entered for: a loss that was seen stays, and a gain that may be gone shields nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Closing what nobody takes over against the other side's positions.
+"""Auto-deleveraging: closes what nobody takes over against the other side's positions.
 
-They close at the oracle's price, the highest ranked first, and the other side bears what the
-bankrupt group lacks: profit made in the markets where it lost, then whatever else it has. Within
-each of these everybody gives the same share, and nobody is left in debt. What then remains is
+They close at the oracle price, the highest ranked first, and the other side bears what the
+bankrupt margin group lacks: profit made in the markets where it lost, then whatever else it has.
+Within each of these every account gives the same share, and none is left in debt. The rest is
 recorded as a deficit, so that nothing is made from nothing.
 """
 
@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from precompiles.engine.adl import adl_rank
-from precompiles.engine.position import unrealized_pnl
+from precompiles.engine.position import adl_rank, unrealized_pnl
 from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
@@ -37,7 +36,7 @@ MOST_COUNTERPARTIES = 100
 """Positions closed against one bankrupt group in a call, and positions that bear its loss; what is
 left open waits for another call."""
 ROUNDING_RESERVE = 2
-"""Collateral units that a group keeps for each of its positions, since closing rounds against it."""
+"""Collateral units a group keeps for each of its positions, since closing rounds against it."""
 
 
 class Match(NamedTuple):

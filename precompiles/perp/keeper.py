@@ -151,7 +151,7 @@ def _members(ledger: Ledger, group: bytes) -> list[Position]:
 
 
 def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
-    """For each position of a safe group the oracle price up to which the margin group is surely safe.
+    """For each position of a safe group, the oracle price up to which the group is safe.
 
     A price that moves against a position by d costs it |size| * d / base_unit, and its
     maintenance margin grows by at most half of that. Each position may use up its share of what

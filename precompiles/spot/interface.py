@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from precompiles.abi.method import method
 from precompiles.execution import Execution
 from precompiles.orders.lifecycle import CANCEL_GAS, PLACE_GAS, BatchResult, try_place
 from precompiles.orders.methods import SharedOrderMethods
-from precompiles.precompile import MAX_BATCH, MAX_DEPTH_LEVELS, MAX_PAGE, check_limit
+from precompiles.precompile import MAX_BATCH, MAX_DEPTH_LEVELS, MAX_PAGE, check_limit, method
 from precompiles.spot import funds, markets
 from precompiles.spot.orders import spot_orders
 from precompiles.spot.placing import OrderRequest, place, replace_order

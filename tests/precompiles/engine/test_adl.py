@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompiles.engine.adl import LAST, RANK_SCALE, adl_rank
+from precompiles.engine.position import ADL_RANK_SCALE, LAST_RANK, adl_rank
 
 amounts = st.integers(1, 10**15)
 sizes = st.integers(-(10**12), 10**12).filter(bool)
@@ -23,7 +23,7 @@ def test_rank_is_profit_times_leverage(
     profit = mark / entry if size > 0 else entry / mark
     leverage = Fraction(abs(size) * mark, base_unit) / equity
     assert adl_rank(size, entry_notional, mark, base_unit, equity) == math.floor(
-        profit * leverage * RANK_SCALE
+        profit * leverage * ADL_RANK_SCALE
     )
 
 
@@ -31,8 +31,8 @@ def test_rank_is_profit_times_leverage(
 def test_who_has_nothing_to_give_comes_last(
     size: int, entry_notional: int, mark: int, base_unit: int, debt: int, equity: int
 ) -> None:
-    assert adl_rank(size, entry_notional, mark, base_unit, debt) == LAST
-    assert adl_rank(size, entry_notional, mark, base_unit, equity) > LAST
+    assert adl_rank(size, entry_notional, mark, base_unit, debt) == LAST_RANK
+    assert adl_rank(size, entry_notional, mark, base_unit, equity) > LAST_RANK
 
 
 def test_more_profit_and_more_leverage_come_first() -> None:

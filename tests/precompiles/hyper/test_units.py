@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompiles.engine.grid import is_valid_price
 from precompiles.hyper import units
 from precompiles.hyper.errors import InvalidPrice, InvalidSize
+from precompiles.hyper.grid import is_valid_price
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from precompiles.abi.method import method
 from precompiles.engine.liquidation_price import liquidation_price
 from precompiles.engine.position import entry_price, unrealized_pnl
 from precompiles.engine.rounding import floor_divide
@@ -20,7 +19,7 @@ from precompiles.perp.danger import (
 from precompiles.perp.health import funding_due
 from precompiles.perp.liquidation import LIQUIDATE_GAS
 from precompiles.perp.markets import tiers_of
-from precompiles.precompile import Precompile
+from precompiles.precompile import Precompile, method
 from precompiles.types import Address, PositionKind
 
 

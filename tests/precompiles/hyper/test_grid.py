@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompiles.engine.grid import is_valid_price, is_valid_size, price_decimals
+from precompiles.hyper.grid import is_valid_price, is_valid_size, price_decimals
 
 SCALE = 10
 

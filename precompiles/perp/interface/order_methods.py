@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from precompiles.abi.method import method
 from precompiles.errors import OrderNotFound
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpOrder, Trigger
@@ -12,7 +11,7 @@ from precompiles.perp.markets import require_market
 from precompiles.perp.orders import perp_orders
 from precompiles.perp.placing import OrderRequest, place
 from precompiles.perp.triggers import TriggerRequest, place_trigger
-from precompiles.precompile import MAX_BATCH, MAX_DEPTH_LEVELS, check_limit
+from precompiles.precompile import MAX_BATCH, MAX_DEPTH_LEVELS, check_limit, method
 from precompiles.types import Address
 
 
@@ -30,7 +29,7 @@ class OrderMethods(SharedOrderMethods):
         self, execution: Execution, market: Address, size: int, price: int, is_buy: bool
     ) -> int:
         """Place an order, good till cancelled."""
-        return _place(execution, OrderRequest(market, size, price, is_buy)).id
+        return place(execution, OrderRequest(market, size, price, is_buy)).id
 
     @method(
         "placeOrderWithOptions(address market,uint256 size,uint256 price,bool isBuy,"
@@ -40,7 +39,7 @@ class OrderMethods(SharedOrderMethods):
     )
     def place_order_with_options(self, execution: Execution, *fields: object) -> tuple[int, int]:
         """Place an order with any time in force, to reduce only or not, with a client id or not."""
-        order = _place(execution, OrderRequest._make(fields))
+        order = place(execution, OrderRequest._make(fields))
         return order.id, order.filled
 
     @method(
@@ -123,9 +122,5 @@ class OrderMethods(SharedOrderMethods):
         return self.ledger.perp.triggers.get(order_id) or self.ledger.perp_order(order_id)
 
 
-def _place(execution: Execution, request: OrderRequest) -> PerpOrder:
-    return place(execution, request)
-
-
 def _try_place(execution: Execution, request: OrderRequest) -> BatchResult:
-    return try_place(execution, lambda: _place(execution, request))
+    return try_place(execution, lambda: place(execution, request))

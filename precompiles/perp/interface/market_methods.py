@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from precompiles.abi.method import method
 from precompiles.engine.funding import FUNDING_SECONDS
 from precompiles.errors import InvalidMarket
 from precompiles.execution import Execution
@@ -10,7 +9,7 @@ from precompiles.perp import markets, oracle
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.markets import require_market, tiers_of
 from precompiles.perp.oracle import require_price
-from precompiles.precompile import MAX_PAGE, Precompile, check_limit
+from precompiles.precompile import MAX_PAGE, Precompile, check_limit, method
 from precompiles.types import Address, SelfTradePrevention
 
 _SET = 30_000

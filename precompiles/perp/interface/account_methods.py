@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from precompiles.abi.method import method
 from precompiles.execution import Execution
 from precompiles.perp import collateral
 from precompiles.perp.health import HEALTH_GAS, cross_health
 from precompiles.perp.markets import require_market
 from precompiles.perp.positions import leverage_setting
-from precompiles.precompile import Precompile
+from precompiles.precompile import Precompile, method
 from precompiles.types import Address
 
 

@@ -1,1 +1,0 @@
-"""IPerp as contracts call it, by subject: each method declared once, decoded, done, and logged."""
