@@ -19,7 +19,7 @@ def collateral_is_conserved(ledger: Ledger) -> Iterator[str]:
     total = accounts + positions + funding + fund.insurance - fund.deficit
     if total != fund.collateral_total:
         yield f"perpetuals: collateral {fund.collateral_total}, accounted for {total}"
-    if fund.insurance and fund.deficit:
+    if min(fund.insurance, fund.deficit) != 0:
         yield f"perpetuals: insurance {fund.insurance} beside a deficit of {fund.deficit}"
 
 
@@ -42,16 +42,14 @@ def sizes_cancel_out(ledger: Ledger) -> Iterator[str]:
 
 
 def positions_are_sound(ledger: Ledger) -> Iterator[str]:
-    """Open positions have a size; cross ones no cash; one netting position per owner and market."""
+    """Positions have a size, cash only if open and not cross; one nets per owner and market."""
     netting: Counter[tuple[bytes, bytes]] = Counter()
     for position in ledger.perp.positions.rows.values():
-        if not position.is_open:
-            continue
         if position.size == 0:
-            yield f"position {position.id}: open without a size"
-        if position.kind == PositionKind.CROSS and position.cash:
-            yield f"position {position.id}: cross, with cash {position.cash} of its own"
-        if position.kind != PositionKind.STANDALONE:
+            yield f"position {position.id}: without a size"
+        if position.cash and (position.kind == PositionKind.CROSS or not position.is_open):
+            yield f"position {position.id}: cross or ended, with cash {position.cash} of its own"
+        if position.is_open and position.kind != PositionKind.STANDALONE:
             netting[position.owner, position.asset] += 1
     for (owner, asset), count in sorted(netting.items()):
         if count > 1:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from precompiles.ledger.checks import check
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import (
     Leverage,
@@ -33,7 +34,6 @@ from precompiles.types import (
 )
 from tests.precompiles.ledger.core_samples import CORE_SAMPLES
 from tests.precompiles.ledger.test_recovery import perp_traded
-from tests.precompiles.perp.invariants import violations
 from tests.precompiles.perp.scenarios import play
 from tests.precompiles.perp.world import ALICE, BOB, CAROL, DOLLAR, FEEDER, GOLD
 
@@ -87,7 +87,7 @@ def test_reopening_finds_everything() -> None:
     before = picture(world.ledger)
     world.open()
     assert picture(world.ledger) == before
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []
     play(
         world,
         """
@@ -110,7 +110,7 @@ def test_looking_back_shows_the_earlier_state_and_leaves_no_trace() -> None:
     after = picture(world.ledger)
     with world.ledger.at([changes.rows]):
         assert picture(world.ledger)[:-1] == before[:-1]
-        assert violations(world.ledger) == []
+        assert check(world.ledger) == []
         play(world, "p1 = B short 14 for 14000 cross x20\norder #6 = untriggered 0/5")
         play(world, MORE)
     assert picture(world.ledger) == after

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from precompiles.ledger.checks import check
 from precompiles.ledger.storage import RowChange
-from tests.precompiles.perp.invariants import violations
 from tests.precompiles.perp.world import ALICE, DOLLAR, FEEDER, GOLD, KEEPER, OWNER, PerpWorld
 
 PRICE, NAME = 1_000, 7
@@ -31,7 +31,7 @@ def test_a_fired_trigger_waits_again(is_backward: bool) -> None:
         assert world.ledger.perp.triggers.get(trigger_id)
         assert world.view("getOpenOrders", ALICE, 0, 10) == ((trigger_id,),)
         assert world.view("getOrderIdByClientId", ALICE, NAME) == (trigger_id,)
-        assert violations(world.ledger) == []
+        assert check(world.ledger) == []
     assert world.view("getOpenOrders", ALICE, 0, 10) == ((trigger_id,),)
     assert world.view("getOrderIdByClientId", ALICE, NAME) == (trigger_id,)
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []

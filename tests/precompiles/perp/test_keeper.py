@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from precompiles.ledger.checks import check
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.keeper import PendingWork, pending_work
@@ -24,7 +25,6 @@ from precompiles.perp.liquidation import is_liquidatable_now
 from precompiles.perp.oracle import is_fresh
 from precompiles.types import Address
 from tests.precompiles.dict_storage import DictStorage
-from tests.precompiles.perp.invariants import violations
 from tests.precompiles.perp.scenarios import exchange, play
 from tests.precompiles.perp.world import (
     BACKSTOP as LEANING,
@@ -191,12 +191,12 @@ class Keeping(RuleBasedStateMachine):
         assert (reply.values[0] > 0) == (bool(due) and limit > 0)
         assert reply.values[0] <= limit
         assert self.world.ledger.seal() == twin.ledger.seal()
-        assert violations(self.world.ledger) == []
+        assert check(self.world.ledger) == []
 
     def teardown(self) -> None:
         """Whatever was left, all of it is found in the end."""
         self.compare(0, 99)
-        assert violations(self.world.ledger) == []
+        assert check(self.world.ledger) == []
 
     def act(self, rng: random.Random) -> None:
         """One call of some trader, who likes to risk all there is."""
@@ -322,4 +322,4 @@ def test_keeping(name: str, *, reopens: bool) -> None:
     if name in KEPT:
         play(world, TWO_BANKRUPT_AND_TWO_STOPS)
     play(world, (KEPT | FOUND)[name], reopens=reopens)
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.precompiles.perp.invariants import violations
+from precompiles.ledger.checks import check
 from tests.precompiles.perp.scenarios import exchange, play
 
 ISOLATED_HUNDRED = """
@@ -240,4 +240,4 @@ def test_scenario(name: str, *, reopens: bool) -> None:
     """Also where the exchange starts from storage before every line."""
     world = exchange()
     play(world, (TIME | TRIGGERS)[name], reopens=reopens)
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []

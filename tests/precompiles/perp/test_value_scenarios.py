@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.precompiles.perp.invariants import violations
+from precompiles.ledger.checks import check
 from tests.precompiles.perp.scenarios import exchange, play
 from tests.precompiles.perp.world import ALICE, CAROL, GOLD, OWNER, TRADERS, VAULT
 
@@ -311,7 +311,7 @@ def test_scenario(name: str, *, reopens: bool) -> None:
     """Also where the exchange starts from storage before every line."""
     world = exchange(funds=1_000)
     play(world, (LOSSES | ORDERS | STALE | COOLDOWN)[name], reopens=reopens)
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []
 
 
 @pytest.mark.parametrize("most", [50, 10, 3])
@@ -383,5 +383,5 @@ def test_every_size_opens_at_the_highest_leverage(most: int) -> None:
         world.do(TRADERS[1], "placeOrder", GOLD, size, 2_001, True)
         world.do(VAULT, "placeOrder", GOLD, size, 2_001, True)
         world.do(TRADERS[1], "placeOrder", GOLD, size, 2_001, False)
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []
     assert world.view("getAccount", CAROL)[0] == 1
