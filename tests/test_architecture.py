@@ -85,7 +85,6 @@ MIRRORED_FILES = {
     "addresses.py": "evm_dex.addresses is the documented name of what evm_dex.blocks.addresses has",
     "errors.py": "each package's errors",
     "events.py": _BOTH_EXCHANGES,
-    "interface.py": _BOTH_EXCHANGES,
     "markets.py": _BOTH_EXCHANGES,
     "orders.py": _BOTH_EXCHANGES,
     "placing.py": _BOTH_EXCHANGES,
