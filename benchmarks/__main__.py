@@ -18,6 +18,7 @@ from benchmarks import (
     durability,
     history,
     history_cql,
+    kernels,
     node,
     perpetuals,
     tester,
@@ -28,6 +29,7 @@ from evm_dex.terminal.chain_tables import plain_table
 SUBJECTS = {
     "book": book.run,
     "calls": calls.run,
+    "kernels": kernels.run,
     "transactions": transactions.run,
     "perpetuals": perpetuals.run,
     "tester": tester.run,

@@ -132,6 +132,8 @@ class Writer:
 
     def _expression(self, value: Value) -> str:
         operation = value.operation
+        if operation == "iszero":
+            return self._truth(value)
         if is_boolean(value):
             return f"+({self.condition(value, is_true=True)})"
         write = _EXPRESSIONS.get(operation)
@@ -140,6 +142,13 @@ class Writer:
         if not value.arguments:
             return operation  # a Python expression
         return f"{operation}({', '.join(map(self.text, value.arguments))})"
+
+    def _truth(self, value: Value) -> str:
+        """1 or 0 for what is, once or several times, asked to be 0."""
+        is_zero = False
+        while value.operation == "iszero" and not value.name:
+            value, is_zero = value.arguments[0], not is_zero
+        return f"+({self.text(value)} {'==' if is_zero else '!='} 0)"
 
     def ring(self, value: Value) -> str:
         """An expression for a word modulo 2**256, for where a modulus is taken anyway."""
