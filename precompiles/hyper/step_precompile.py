@@ -13,7 +13,7 @@ from msgspec import Struct
 from precompiles.abi.codec import Layout, Malformed
 from precompiles.context import CallContext
 from precompiles.errors import UnknownMethod
-from precompiles.hyper.core import Moment
+from precompiles.hyper.core import BlockMoment
 from precompiles.hyper.steps import Credit, Sent, Step
 from precompiles.hyper.system_addresses import (
     CORE_ADDRESS,
@@ -70,7 +70,7 @@ class StepPrecompile:
         if context.caller != SYSTEM_SENDER or context.is_delegate or context.is_static:
             raise UnknownMethod(calldata[:4].ljust(4, b"\0"))
         asked = _decode(calldata)
-        moment = Moment(
+        moment = BlockMoment(
             context.block_number,
             context.timestamp,
             asked.base_fee,
