@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
-// What both exchanges say of their orders. In the ABI every enum is a `uint8`.
+// Types that both exchanges use for their orders. In the ABI every enum is a `uint8`.
 
 /// How long an order may wait for its fills.
 enum TimeInForce {
@@ -15,11 +15,11 @@ enum TimeInForce {
     ALO
 }
 
-/// What happens when an order would fill against one of the same owner. Set per market.
+/// Policy for an order that would fill against one of the same owner. Set per market.
 enum SelfTradePrevention {
     /// The resting order expires, the incoming one goes on. The usual choice.
     EXPIRE_MAKER,
-    /// What is left of the incoming order expires, the resting one stays.
+    /// The remainder of the incoming order expires, the resting one stays.
     EXPIRE_TAKER,
     /// Both expire.
     EXPIRE_BOTH,
@@ -69,13 +69,13 @@ enum CloseReason {
     LIQUIDATED
 }
 
-/// What became of one order of a batch.
+/// Result of one order of a batch.
 struct OrderResult {
     /// Zero where the order was refused.
     uint256 orderId;
     /// `REJECTED` where the order was refused.
     OrderStatus status;
-    /// What filled at once, in units of what is traded.
+    /// Filled at once, in units of what is traded.
     uint256 filled;
     /// Zero where the order was accepted, else the selector of the error that
     /// `placeOrderWithOptions` would have reverted with.

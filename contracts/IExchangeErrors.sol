@@ -3,7 +3,7 @@ pragma solidity ^0.8.20;
 
 import {OrderStatus} from "./ExchangeTypes.sol";
 
-/// @title What both exchanges revert with, each about its own markets and orders.
+/// @title Errors of both exchanges, each about its own markets and orders.
 /// @notice A call that reverts has changed nothing. Amounts are in units of what is traded, or of
 /// the token that is moved. `asset` is the address that names the market.
 interface IExchangeErrors {

@@ -78,7 +78,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
 
     /// @notice Closes a position of the caller, of any kind, the way it would have been opened.
     /// All its margin goes back to the account.
-    /// @return pnl What the price has gained or lost since it opened, in collateral units, without
+    /// @return pnl Price gain or loss since it opened, in collateral units, without
     /// fees and funding.
     /// @custom:gas 80,000 + 40,000 per order met
     /// @custom:reverts PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely,
@@ -90,7 +90,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// least two thirds of the maintenance margin it goes to the book, a large one by a fifth
     /// first: the rest may follow after the cooldown, for as long as that took. Below that, or when
     /// nothing fills, the backstop account takes over at the oracle price, the insurance fund
-    /// covering negative equity. What neither can take is closed at the oracle price against the
+    /// covering negative equity. The rest is closed at the oracle price against the
     /// most profitable positions of the other side, which bears what is still missing: first from
     /// what it has gained where the loss was made, then from whatever else it has. A cross position
     /// stands for its whole account, whose positions at a stale price stay open. The account's
@@ -128,7 +128,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
             bool isOpen
         );
 
-    /// @notice What margin and profits are reckoned with, and never further from the oracle price
+    /// @notice The price of margin and profits, never further from the oracle price
     /// than the least maintenance rate; what liquidates is the oracle price. Where the book
     /// has both sides, the median of: the oracle price plus the average distance of the book from
     /// it over 150 s; the median of best bid, best ask and last trade; and the external price or,
@@ -138,7 +138,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @custom:reverts UnknownMarket, NoOraclePrice
     function getMarkPrice(address market) external view returns (uint256 price);
 
-    /// @notice What an open position is worth at the mark price; zeros for an ended one.
+    /// @notice Value of an open position at the mark price; zeros for an ended one.
     /// @return value Its notional, rounded down.
     /// @return pnl Gain or loss by the price alone.
     /// @return liquidationPrice The oracle price at which it becomes liquidatable, all else equal;
@@ -175,7 +175,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @return equity Cash, plus the value and funding of cross positions.
     /// @return initialMargin Of all cross positions.
     /// @return maintenanceMargin Of all cross positions.
-    /// @return withdrawable What `withdraw` would give out now.
+    /// @return withdrawable The most that `withdraw` would pay out now.
     /// @return positionIds The user's open positions of every kind.
     /// @custom:gas 10,000 + 300 per open position
     function getAccount(address user)
@@ -200,7 +200,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @custom:reverts UnknownMarket, InvalidLeverage, PositionIsOpen, InsufficientMargin
     function setLeverage(address market, uint256 leverage, bool isCross) external returns (bool);
 
-    /// @notice What `setLeverage` has set.
+    /// @notice Leverage and margin mode as set by `setLeverage`.
     /// @custom:gas 3,000
     /// @custom:reverts UnknownMarket
     function getLeverage(address user, address market)
@@ -234,12 +234,12 @@ interface IPerp is IPerpErrors, IPerpEvents {
 
     /// @notice A position in its own terms. Of an ended one, kind and status only.
     /// @return size Signed.
-    /// @return entryNotional What it was opened for.
+    /// @return entryNotional Notional it was opened for.
     /// @return margin Its own cash less, for a long, or plus, for a short, what it has to give
     /// back: `cash + entryNotional` of a long, `cash - entryNotional` of a short. Zero for cross.
     /// @return unrealizedPnl At the mark price.
-    /// @return funding Not yet settled; negative is to be paid.
-    /// @return maintenanceMargin What its equity at the oracle price must not fall below.
+    /// @return funding Not yet settled; negative where it must be paid.
+    /// @return maintenanceMargin Least equity at the oracle price before it can be liquidated.
     /// @return liquidationPrice As `calculatePnL` has it.
     /// @return kind Cross, isolated or standalone.
     /// @return status Open, closed or liquidated.
@@ -275,7 +275,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @custom:gas 2,000
     function collateral() external view returns (address token);
 
-    /// @notice What covers losses beyond a margin.
+    /// @notice The fund that covers losses beyond a margin.
     /// @return fund Collected from liquidations and `fundInsurance`.
     /// @return deficit Losses that nothing has covered; the fund's next income pays them first.
     /// @custom:gas 2,000
@@ -494,7 +494,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @return price Zero where none was ever posted.
     /// @return updatedAt When, in seconds.
     /// @return externalPrice Zero where none came along.
-    /// @return feeder Who may post.
+    /// @return feeder The account that may post.
     /// @return maxAge Seconds after which the price is stale.
     /// @custom:gas 5,000
     /// @custom:reverts UnknownMarket
@@ -540,7 +540,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @custom:gas 20,000 + 60,000 each, and what its trades are
     function keep(uint256 limit) external returns (uint256 done);
 
-    // Markets. What is set is for the owner of the spot exchange alone, and returns true
+    // Markets. Setters are for the owner of the spot exchange alone, and return true
 
     /// @notice Chooses the token that everything is paid in, once and for all.
     /// @custom:gas 30,000
@@ -554,7 +554,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
     /// @param tick Prices are multiples of it.
     /// @param lot Sizes are multiples of it.
     /// @param maxLeverage From 1 to 50.
-    /// @param feeder Who may post oracle prices.
+    /// @param feeder The account that may post oracle prices.
     /// @custom:gas 100,000
     /// @custom:reverts NotExchangeOwner, CollateralNotSet, MarketExists, InvalidMarket
     function listMarket(
@@ -619,19 +619,19 @@ interface IPerp is IPerpErrors, IPerpEvents {
         uint256 priceBand
     ) external returns (bool);
 
-    /// @param impactNotional What funding samples buy and sell; zero makes the premium zero.
+    /// @param impactNotional Notional that funding samples buy and sell; zero makes the premium zero.
     /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setFunding(address market, uint256 impactNotional) external returns (bool);
 
-    /// @param mode What happens when an owner's orders meet.
+    /// @param mode Policy for an owner's orders that meet.
     /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket, InvalidMarket
     function setSelfTradePrevention(address market, SelfTradePrevention mode)
         external
         returns (bool);
 
-    /// @param feeder Who may post oracle prices from now on.
+    /// @param feeder The account that may post oracle prices from now on.
     /// @custom:gas 30,000
     /// @custom:reverts NotExchangeOwner, UnknownMarket
     function setFeeder(address market, address feeder) external returns (bool);
@@ -668,7 +668,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
             uint256 vaultLimit
         );
 
-    /// @notice What `setRisk`, `setLimits` and `setFunding` have set.
+    /// @notice Limits as set by `setRisk`, `setLimits` and `setFunding`.
     /// @custom:gas 5,000
     /// @custom:reverts UnknownMarket
     function getRisk(address market)
@@ -685,7 +685,7 @@ interface IPerp is IPerpErrors, IPerpEvents {
             uint256 impactNotional
         );
 
-    /// @notice What `setTiers` has set.
+    /// @notice Margin table as set by `setTiers`.
     /// @custom:gas 5,000
     /// @custom:reverts UnknownMarket
     function getTiers(address market) external view returns (Tier[] memory tiers);

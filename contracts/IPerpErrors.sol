@@ -4,7 +4,7 @@ pragma solidity ^0.8.20;
 import {IExchangeErrors} from "./IExchangeErrors.sol";
 
 /// @title Everything the perpetuals exchange reverts with.
-/// @notice A call that reverts has changed nothing. What the spot exchange says too is inherited.
+/// @notice A call that reverts has changed nothing. Errors shared with the spot exchange are inherited.
 /// Margin, equity and notionals are in collateral units, sizes in size units.
 interface IPerpErrors is IExchangeErrors {
     // The exchange and its markets

@@ -26,7 +26,7 @@ ISpot constant SPOT = ISpot(0x0000000000000000000000000000000000000d01);
 /// ones, or a product `amount * price / baseUnit` above that, fail with `AmountTooLarge`.
 ///
 /// Holds: an active sell keeps its unfilled amount on hold. An active buy keeps
-/// `amount * price / baseUnit` quote units on hold, rounded up. What is no longer needed is
+/// `amount * price / baseUnit` quote units on hold, rounded up. The surplus is
 /// released at once: after a fill, after a fill at a better price, after the order's end. An
 /// incoming order needs available what it would keep on hold if none of it filled.
 ///
@@ -254,7 +254,7 @@ interface ISpot is ISpotErrors, ISpotEvents {
     /// @custom:reverts AmountZero, InsufficientBalance, TokenCallFailed, TokenAmountMismatch
     function withdraw(address token, uint256 amount) external returns (bool);
 
-    /// @notice What `user` has on the exchange, in units of `token`.
+    /// @notice Balance of `user` on the exchange, in units of `token`.
     /// @return available May be traded or withdrawn.
     /// @return onHold Kept for live orders.
     /// @custom:gas 3,000
@@ -274,7 +274,7 @@ interface ISpot is ISpotErrors, ISpotEvents {
     /// @param lot Amounts are multiples of it.
     /// @param makerFee Hundred-thousandths of what a resting order receives; at most 10,000.
     /// @param takerFee The same for an incoming order.
-    /// @param selfTradePrevention What happens when an owner's orders meet.
+    /// @param selfTradePrevention Policy for an owner's orders that meet.
     /// @param feeRecipient The account on the exchange that fees are credited to; zero only where
     /// both fees are.
     /// @return Always true.
@@ -292,7 +292,7 @@ interface ISpot is ISpotErrors, ISpotEvents {
         address feeRecipient
     ) external returns (bool);
 
-    /// @notice Who may list markets.
+    /// @notice The account that may list markets.
     /// @custom:gas 2,000
     function owner() external view returns (address);
 

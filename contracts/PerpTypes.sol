@@ -3,9 +3,9 @@ pragma solidity ^0.8.20;
 
 import {TimeInForce} from "./ExchangeTypes.sol";
 
-// What only the perpetuals exchange uses. In the ABI every enum is a `uint8`.
+// Types of the perpetuals exchange alone. In the ABI every enum is a `uint8`.
 
-/// What a position's losses can reach.
+/// Collateral that a position's losses can reach.
 enum PositionKind {
     /// Netted, one per user and market, backed by all of the account's cash.
     CROSS,

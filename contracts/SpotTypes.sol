@@ -3,7 +3,7 @@ pragma solidity ^0.8.20;
 
 import {TimeInForce} from "./ExchangeTypes.sol";
 
-// What only the spot exchange uses.
+// Types of the spot exchange alone.
 
 // Stands for the chain's own coin wherever a token address is expected (ERC-7528).
 address constant NATIVE_COIN = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE;

@@ -60,7 +60,7 @@ contract TestToken is IERC20 {
         allowance[from][msg.sender] = allowed - value;
     }
 
-    /// What a transfer does and answers; tokens that misbehave override it.
+    /// Carries out a transfer; tokens that misbehave override it.
     function _move(address from, address to, uint256 value) internal virtual returns (bool) {
         if (to == address(0)) revert ERC20InvalidReceiver(to);
         uint256 balance = balanceOf[from];
