@@ -15,6 +15,7 @@ from eth_utils.exceptions import ValidationError
 from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, sign
+from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.sealing import Sealer
 from evm_dex.evm.machine import State
@@ -28,6 +29,17 @@ KEEPER_BALANCE = 10**24
 _KEEP = next(
     method for method in PositionMethods.methods.values() if method.signature.name == "keep"
 )
+
+
+def fill_block(
+    sealer: Sealer, mempool: Mempool, steps: CoreSteps, keep_limit: int
+) -> tuple[Dropped, ...]:
+    """Put everything into a block that has been opened; what had become invalid is dropped."""
+    steps.begin(sealer)
+    kept = include_keeper(sealer, steps.ledger, steps.chain_id, keep_limit)
+    dropped = (*kept, *include_pending(sealer, mempool))
+    steps.end(sealer)
+    return dropped
 
 
 def include_pending(sealer: Sealer, mempool: Mempool) -> Iterator[Dropped]:

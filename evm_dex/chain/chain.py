@@ -18,7 +18,7 @@ from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.admission import check_admission
-from evm_dex.chain.block_builder import include_keeper, include_pending
+from evm_dex.chain.block_builder import fill_block
 from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
@@ -298,11 +298,9 @@ class Chain(ChainReader):
             with self._store.transaction(batch), missing_state_as(StateMissing):
                 self._rewind_to(fork)
                 for block in blocks:
-                    self._commit(
-                        re_execute(
-                            block, self._head, self._sealer, self._validate, self._core_steps
-                        )
-                    )
+                    steps = self._core_steps
+                    made = re_execute(block, self._head, self._sealer, self._validate, steps)
+                    self._commit(made)
         except BaseException:
             self._reset_to(reload_rows(self._store, batch, commitment), old)
             raise
@@ -325,12 +323,8 @@ class Chain(ChainReader):
 
     def _fill(self, header: Header) -> tuple[Dropped, ...]:
         self._sealer.begin(header)
-        self._core_steps.begin(self._sealer)
         limit = self._settings.keep_limit
-        kept = include_keeper(self._sealer, self._ledger, self.chain_id, limit)
-        dropped = (*kept, *include_pending(self._sealer, self._mempool))
-        self._core_steps.end(self._sealer)
-        return dropped
+        return fill_block(self._sealer, self._mempool, self._core_steps, limit)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -43,25 +43,25 @@ class CoreSteps:
     """The steps of one chain; there is nothing to do where it has no HyperCore."""
 
     def __init__(self, ledger: Ledger, chain_id: int) -> None:
-        self._ledger = ledger
-        self._chain_id = chain_id
+        self.ledger = ledger
+        self.chain_id = chain_id
 
     def begin(self, sealer: Sealer) -> None:
         """Let HyperCore do what is due, in a block that has been opened."""
-        settings = self._ledger.core.settings
-        if settings is None or not has_work(self._ledger, sealer.header.timestamp):
+        settings = self.ledger.core.settings
+        if settings is None or not has_work(self.ledger, sealer.header.timestamp):
             return
-        outgoing = [row for _, row in sorted(self._ledger.core.outgoing.rows.items())]
+        outgoing = [row for _, row in sorted(self.ledger.core.outgoing.rows.items())]
         sealer.apply(self._step(sealer, begin_calldata(sealer.next_base_fee())))
         for transfer in outgoing:
             sealer.apply(self._transfer(sealer, settings, transfer))
 
     def end(self, sealer: Sealer) -> None:
         """Hand HyperCore what the block's logs say to it, before the block is sealed."""
-        settings = self._ledger.core.settings
+        settings = self.ledger.core.settings
         if settings is None:
             return
-        said = list(_said(sealer, self._ledger, settings))
+        said = list(_said(sealer, self.ledger, settings))
         if said:
             deposits = [it for it in said if isinstance(it, Credit)]
             actions = [it for it in said if isinstance(it, Sent)]
@@ -71,7 +71,7 @@ class CoreSteps:
     def _step(self, sealer: Sealer, calldata: bytes) -> Transaction:
         nonce = sealer.state.get_nonce(SYSTEM_SENDER)
         return system_transaction(
-            self._chain_id,
+            self.chain_id,
             SYSTEM_SENDER,
             nonce,
             CORE_ADDRESS,
@@ -85,13 +85,13 @@ class CoreSteps:
         sender = token_address(settings, transfer.token)
         to, value, data = transfer.user, transfer.amount, b""
         if transfer.token != settings.hype:
-            token = self._ledger.core.token(transfer.token)
+            token = self.ledger.core.token(transfer.token)
             assert token is not None, "what left was a listed token"
             fields = _TRANSFER_INPUTS.encode((transfer.user, transfer.amount))
             to, value, data = token.evm_contract, 0, _TRANSFER_SELECTOR + fields
         nonce = sealer.state.get_nonce(sender)
         return system_transaction(
-            self._chain_id, sender, nonce, to, gas=TRANSFER_GAS, value=value, data=data
+            self.chain_id, sender, nonce, to, gas=TRANSFER_GAS, value=value, data=data
         )
 
 
