@@ -42,7 +42,9 @@ class ReadOnlyStore(Store):
         self.path = Path(path)
         self.layout = StoreLayout(self.path)
         if not self.layout.readable_database().is_dir():
-            raise NotAStore(f"{self.path} has no database; give the path of a store")
+            raise NotAStore(
+                f"{self.path} has no database; restore a checkpoint, or give the path of a store"
+            )
         self.undo_window = 0
         self._reader = self._open()
         self._oldest_undo = self._find_oldest_undo()

@@ -6,18 +6,21 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 from msgspec import Struct
 
 from evm_dex.history.feed import MOST, Feed, FeedRefused, FeedUnavailable
 from evm_dex.history.stores.history_store import (
+    START,
+    Cursor,
     HistoryStore,
     MissedEvents,
     StoreBroken,
     StoreUnavailable,
 )
-from evm_dex.orderlog.order_update import UnknownUpdate
+from evm_dex.orderlog.order_update import UnknownUpdate, fingerprint
 
 _logger = logging.getLogger(__name__)
 BATCH = 2_000
@@ -40,7 +43,7 @@ class ConsumerHealth(Struct, frozen=True):
     last_event_id: int
     """Durably in the store."""
     lag: int
-    """Events the feed has that the store has not, when it was last asked."""
+    """Events that the feed has and the store has not, as of the last look at the feed."""
     rate: float
     """Events per second, lately."""
     applied: int
@@ -63,7 +66,8 @@ class Consumer:
         self.feed, self.store, self.name = feed, store, name
         self._state: State = "starting"
         self._problem = ""
-        self._cursor_id = self._lag = self._applied = self._last_time = self._retries = 0
+        self._cursor = START
+        self._lag = self._applied = self._last_time = self._retries = 0
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._stopped = False
         self.applied: Callable[[int], object] | None = None
@@ -74,17 +78,41 @@ class Consumer:
 
         Raises FeedUnavailable, FeedRefused, StoreUnavailable, StoreBroken, UnknownUpdate.
         """
-        cursor = self.store.cursor()
-        self._cursor_id = cursor.event_id
+        try:
+            return self._step()
+        except (StoreUnavailable, MissedEvents) as error:
+            self._note("waiting for the store", error)
+            self._look_ahead()
+            raise
+        except FeedUnavailable as error:
+            self._note("waiting for the feed", error)
+            raise
+        except (FeedRefused, StoreBroken, UnknownUpdate) as error:
+            self._note("failed", error)
+            raise
+
+    def _step(self) -> int:
+        cursor = self._cursor = self.store.cursor()
         events = self.feed.read(cursor, min(BATCH, MOST), consumer=self.name)
+        # Before it is applied: a store that hangs is seen to lag.
+        self._lag = events.last - cursor.event_id
         updates = events.updates()
         count = self.store.apply(updates) if updates else 0
-        self._cursor_id = cursor.event_id + count
-        self._lag = events.last - self._cursor_id
+        if count:
+            self._cursor = Cursor(updates[-1].event_id, fingerprint(updates[-1]))
+            self._lag = events.last - self._cursor.event_id
         self._state, self._problem = "running", ""
         if count:
             self._count(count, updates[-1].timestamp)
         return count
+
+    def _look_ahead(self) -> None:
+        """Ask the feed how far it is, while the store is away; acknowledges nothing."""
+        with suppress(FeedUnavailable, FeedRefused):
+            self._lag = self.feed.read(self._cursor, 1).last - self._cursor.event_id
+
+    def _note(self, state: State, error: Exception) -> None:
+        self._state, self._problem = state, str(error)
 
     def catch_up(self) -> int:
         """Copy all there is; return the number of updates. Raises as `step` does."""
@@ -111,7 +139,6 @@ class Consumer:
                 # The store moved on without us: the next step reads on from where it is.
                 self._retry(error, 0)
             except (FeedRefused, StoreBroken, UnknownUpdate) as error:
-                self._state, self._problem = "failed", str(error)
                 _logger.error("history stopped", extra={"problem": str(error)})
                 raise
 
@@ -129,7 +156,7 @@ class Consumer:
         return ConsumerHealth(
             state=self._state,
             problem=self._problem,
-            last_event_id=self._cursor_id,
+            last_event_id=self._cursor.event_id,
             lag=self._lag,
             rate=round((self._applied - before) / seconds, 1),
             applied=self._applied,
@@ -141,17 +168,13 @@ class Consumer:
         self._applied += count
         self._last_time = timestamp
         self._recent.append((time.monotonic(), self._applied))
-        _logger.debug("applied", extra={"count": count, "event_id": self._cursor_id})
+        _logger.debug("applied", extra={"count": count, "event_id": self._cursor.event_id})
         if self.applied is not None:
-            self.applied(self._cursor_id)
+            self.applied(self._cursor.event_id)
 
     def _retry(self, error: Exception, pause: float) -> None:
-        who: State = "waiting for the store"
-        if isinstance(error, FeedUnavailable):
-            who = "waiting for the feed"
-        self._state, self._problem = who, str(error)
         self._retries += 1
-        _logger.warning(who, extra={"problem": str(error), "pause": pause})
+        _logger.warning(self._state, extra={"problem": str(error), "pause": pause})
         end = time.monotonic() + pause
         while not self._stopped and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, 0.2))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Protocol
 
-from blake3 import blake3
 from msgspec import Struct
 
 from checkpoint.families import Family
 from checkpoint.store import StoreReader
 from evm_dex.history.stores.history_store import Cursor
 from evm_dex.orderlog.cursors import STATE_KEY, event_key
-from evm_dex.orderlog.order_update import FINGERPRINT_BYTES, OrderUpdate, decode
+from evm_dex.orderlog.order_update import OrderUpdate, decode, fingerprint_of
 from evm_dex.orderlog.outbox import read_state
 
 MOST = 4_000
@@ -85,7 +84,7 @@ def read_outbox(store: StoreReader, cursor: Cursor, limit: int = MOST) -> Events
     # One by one, so that a chain in memory may be written meanwhile by another thread.
     stored = store.get(Family.EVENTS, event_key(after)) if after else None
     known = cursor.fingerprint
-    if stored is not None and known and blake3(stored).digest(FINGERPRINT_BYTES) != known:
+    if stored is not None and known and fingerprint_of(stored) != known:
         raise _differs(f"event {after} of the chain is not the one that the store has")
     events: list[tuple[int, bytes]] = []
     for event_id in range(after + 1, min(state.last, after + min(limit, MOST)) + 1):

@@ -188,4 +188,5 @@ def as_row(update: OrderUpdate) -> OrderUpdate:
         log_index=0,
         timestamp=0,
         undone=None,
+        previous=b"",
     )

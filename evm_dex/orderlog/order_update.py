@@ -14,9 +14,10 @@ from evm_dex.orderlog.order_status import Status
 from precompiles.types import Address, CloseReason, OrderKind, TimeInForce
 
 VERSION = 1
-"""Of the encodings of an update, to machines and to people."""
+"""Of the JSON form of an update."""
 FINGERPRINT_BYTES = 8
-_PREFIX = bytes((VERSION,))
+_UNCHAINED, _CHAINED = b"\x01", b"\x02"
+"""Versions of the stored form; the second has the fingerprint of the event before."""
 _LARGEST_PLAIN = 2**64 - 1
 
 
@@ -148,6 +149,10 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """Of the block, in seconds."""
     undone: Totals | None = None
     """What ROLLED_BACK takes away from the user's totals; None for every other kind."""
+    previous: bytes = b""
+    """Fingerprint of the event before, so that this event's stands for all before it too; empty for
+    the first event, and for those of outboxes that did not have it yet.
+    """
 
     @property
     def leaves(self) -> int:
@@ -175,9 +180,11 @@ _STORED = (
     *(_Amount, int, bool, _Amount, CloseReason, int, bytes, int, int),
     tuple[_Amount, ...] | None,
 )
-_decoder: msgspec.msgpack.Decoder[tuple[object, ...]] = msgspec.msgpack.Decoder(
-    GenericAlias(tuple, _STORED)
-)
+_Decoder = msgspec.msgpack.Decoder[tuple[object, ...]]
+_DECODERS: dict[bytes, _Decoder] = {
+    _UNCHAINED: msgspec.msgpack.Decoder(GenericAlias(tuple, _STORED)),
+    _CHAINED: msgspec.msgpack.Decoder(GenericAlias(tuple, (*_STORED, bytes))),
+}
 
 
 class UnknownUpdate(ValueError):  # noqa: N818 - says what was found
@@ -189,12 +196,13 @@ def encode(update: OrderUpdate) -> bytes:
 
     A version byte, then a msgpack array; an amount above 64 bits as minimal big-endian bytes.
     """
+    version, end = (_CHAINED, None) if update.previous else (_UNCHAINED, -1)
     if update.undone is None:
         try:
-            return _PREFIX + _encoder.encode(msgspec.structs.astuple(update)[1:])
+            return version + _encoder.encode(msgspec.structs.astuple(update)[1:end])
         except OverflowError:  # an amount is too large for msgpack
             pass
-    fields: list[Any] = list(msgspec.structs.astuple(update)[1:])
+    fields: list[Any] = list(msgspec.structs.astuple(update)[1:end])
     for place in _AMOUNT_PLACES:
         if fields[place] > _LARGEST_PLAIN:
             fields[place] = _shrunk(fields[place])
@@ -203,18 +211,19 @@ def encode(update: OrderUpdate) -> bytes:
             amount if amount <= _LARGEST_PLAIN else _shrunk(amount)
             for amount in msgspec.structs.astuple(update.undone)
         )
-    return _PREFIX + _encoder.encode(fields)
+    return version + _encoder.encode(fields)
 
 
 def decode(event_id: int, payload: bytes) -> OrderUpdate:
     """Decode what `encode` returned. Raises UnknownUpdate."""
-    if payload[:1] != _PREFIX:
+    decoder = _DECODERS.get(payload[:1])
+    if decoder is None:
         raise UnknownUpdate(
-            f"event {event_id} is of version {payload[0] if payload else 'none'}, this program "
-            f"reads version {VERSION}"
+            f"event {event_id} must be of version 1 or 2, got {payload[0] if payload else 'none'}: "
+            "use a newer program"
         )
     try:
-        fields: list[Any] = list(_decoder.decode(memoryview(payload)[1:]))
+        fields: list[Any] = list(decoder.decode(memoryview(payload)[1:]))
     except msgspec.MsgspecError as error:
         raise UnknownUpdate(f"event {event_id} does not decode: {error}") from error
     for place in _AMOUNT_PLACES:
@@ -222,7 +231,7 @@ def decode(event_id: int, payload: bytes) -> OrderUpdate:
             fields[place] = int.from_bytes(fields[place], "big")
     if fields[_UNDONE] is not None:
         fields[_UNDONE] = Totals(*(_grown(amount) for amount in fields[_UNDONE]))
-    return OrderUpdate(event_id=event_id, **dict(zip(_NAMES[1:], fields, strict=True)))
+    return OrderUpdate(event_id=event_id, **dict(zip(_NAMES[1:], fields, strict=False)))
 
 
 def as_json(update: OrderUpdate) -> dict[str, object]:
@@ -258,5 +267,10 @@ def _grown(amount: int | bytes) -> int:
 
 
 def fingerprint(update: OrderUpdate) -> bytes:
-    """Return a hash that tells an update from another one of the same id."""
-    return blake3(encode(update)).digest(FINGERPRINT_BYTES)
+    """Return a hash that tells an update, and all before it, from others of the same id."""
+    return fingerprint_of(encode(update))
+
+
+def fingerprint_of(payload: bytes) -> bytes:
+    """Return the fingerprint of an encoded update."""
+    return blake3(payload).digest(FINGERPRINT_BYTES)

@@ -22,7 +22,7 @@ from evm_dex.blocks.transaction import Transaction
 from evm_dex.orderlog.cursors import STATE_KEY, event_key, prune
 from evm_dex.orderlog.order_rows import ORDER_TABLES, all_orders
 from evm_dex.orderlog.order_status import Status
-from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, encode
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, encode, fingerprint_of
 from evm_dex.orderlog.recorder import BlockPlace, Recording
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
@@ -166,8 +166,11 @@ class Outbox:
             self._add(batch, self.state(), updates)
 
     def _add(self, batch: BlockBatch, state: OutboxState, updates: Sequence[OrderUpdate]) -> None:
+        payload = self._store.get(Family.EVENTS, event_key(state.last)) or b""
         for event_id, update in enumerate(updates, state.last + 1):
-            batch.put(Family.EVENTS, event_key(event_id), encode(update))
+            previous = fingerprint_of(payload) if payload else b""
+            payload = encode(replace(update, previous=previous))
+            batch.put(Family.EVENTS, event_key(event_id), payload)
         first, last = state.first, state.last + len(updates)
         if last // _PRUNE_EVERY != state.last // _PRUNE_EVERY:
             first = prune(self._store, batch, first, last)

@@ -217,7 +217,7 @@ def test_store_that_is_away_is_said_and_health_tells(events: list[OrderUpdate]) 
             _, text = await ask("/metrics")
             assert f"evm_dex_history_last_event_id {len(events)}\n" in text
             assert "evm_dex_history_lag_events 0\n" in text
-            consumer._retry(StoreUnavailable("gone"), 0)
+            consumer._note("waiting for the store", StoreUnavailable("gone"))
             status, health = await ask("/health")
             assert (status, health["problem"]) == (503, "gone")
 

@@ -14,11 +14,13 @@ import zmq
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+import evm_dex
 from checkpoint.families import Family
 from checkpoint.record_codec import pack
 from checkpoint.restore import restore
 from checkpoint.store_batch import BlockBatch
 from evm_dex.cli.app import app
+from evm_dex.client.dex import Dex
 from evm_dex.history.consumer import Consumer
 from evm_dex.history.embedded import EmbeddedHistory
 from evm_dex.history.feed import (
@@ -38,7 +40,7 @@ from evm_dex.history.stores.history_store import START, Cursor, StoreUnavailable
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.verify_history import verify
 from evm_dex.orderlog.cursors import STATE_KEY, cursors
-from evm_dex.orderlog.order_update import OrderUpdate, decode, encode, fingerprint
+from evm_dex.orderlog.order_update import Kind, OrderUpdate, decode, encode, fingerprint
 from evm_dex.orderlog.outbox import OutboxState
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
@@ -122,6 +124,7 @@ def test_consumer_waits_for_feed_and_store_and_recovers(
     until(lambda: consumer.health().state == "waiting for the store")
     assert consumer.health().problem == "locked"
     assert not consumer.health().is_healthy
+    until(lambda: consumer.health().lag == 1)
     store.away = 0
     until(lambda: consumer.health().is_healthy)
     consumer.stop()
@@ -141,6 +144,105 @@ def test_history_in_process_follows_blocks_and_rollbacks() -> None:
             assert history.store.cursor().event_id == last
         assert list(verify(dex.store, history.store)) == []
         assert history.health().lag == 0
+
+
+def test_history_in_process_says_that_its_store_is_stuck() -> None:
+    store = Flaky()
+    with chain() as dex, EmbeddedHistory(dex, store) as history:
+        traffic = Traffic(dex, 6)
+        traffic.block()
+        store.away = 10**9
+        behind = dex.chain.outbox.state().last
+        while dex.chain.outbox.state().last == behind:
+            traffic.block()
+        health = history.health()
+        assert health.state == "waiting for the store"
+        assert health.problem == "locked"
+        assert health.lag == dex.chain.outbox.state().last - behind
+        assert health.last_event_id == behind
+        store.away = 0
+        traffic.block()
+        assert history.health().is_healthy
+        assert history.health().lag == 0
+
+
+def test_a_store_that_hangs_is_seen_to_lag(events: list[OrderUpdate]) -> None:
+    seen: list[int] = []
+
+    class Hanging(ModelStore):
+        def apply(self, updates: Sequence[OrderUpdate]) -> int:
+            seen.append(consumer.health().lag)
+            return super().apply(updates)
+
+    consumer = Consumer(ListFeed(events[:150]), Hanging())
+    consumer.catch_up()
+    assert seen == [150, 50]
+
+
+def test_another_future_is_noticed_though_its_last_event_is_the_same(tmp_path: Path) -> None:
+    """The orders of two accounts: the first one's differs, the last one's is the same bytes."""
+    path, store = tmp_path / "chain", SqliteStore(IN_MEMORY)
+
+    def trade(dex: Dex, first: int) -> bytes:
+        weth = dex.tokens["WETH"]
+        for number, price in enumerate((first, 3_000)):
+            sender = dex.accounts[number]
+            dex.spot.send("placeOrder", weth, 10**18, price * 10**6, False, sender=sender)
+        return dex.chain.head.state_root
+
+    with evm_dex.open(path, checkpoint_interval=1) as dex:
+        start = dex.chain.head.block_number
+        start = dex.create_checkpoint().height
+        hashes = [trade(dex, 3_100)]
+        Consumer(StoreFeed(dex.store), store).catch_up()
+        (known,) = store.stream(1, 1)
+    restore(path, start)
+    with evm_dex.open(path) as dex:
+        hashes.append(trade(dex, 3_200))
+        (event,) = read_outbox(dex.store, Cursor(1, b"")).updates()
+        assert replace(event, previous=b"") == replace(known, previous=b"")
+        assert len(set(hashes)) == 2
+        with pytest.raises(HistoryDiffers, match="history rebuild"):
+            Consumer(StoreFeed(dex.store), store).catch_up()
+    store.close()
+
+
+def test_each_event_has_the_fingerprint_of_the_one_before_through_rollbacks() -> None:
+    with chain() as dex:
+        traffic = Traffic(dex, 6)
+        for number in range(30):
+            traffic.block()
+            if number == 20:
+                dex.chain.rollback(15)
+                traffic.again()
+        events = read_outbox(dex.store, START)
+        before = b""
+        for update, (_, payload) in zip(events.updates(), events.events, strict=True):
+            assert update.previous == before
+            assert encode(update) == payload
+            before = fingerprint(update)
+        assert any(update.kind == Kind.ROLLED_BACK for update in events.updates())
+
+
+def test_an_outbox_from_before_events_were_chained_goes_on() -> None:
+    """Its events keep their bytes; the chain of fingerprints begins with the first new one."""
+    with chain() as dex:
+        traffic = Traffic(dex, 6)
+        for _ in range(5):
+            traffic.block()
+        last = dex.chain.outbox.state().last
+        batch = BlockBatch()
+        for update in read_outbox(dex.store, START).updates():
+            old = encode(replace(update, previous=b""))
+            assert old[0] == 1
+            batch.put(Family.EVENTS, update.event_id.to_bytes(8, "big"), old)
+        dex.store.write(batch)
+        for _ in range(5):
+            traffic.block()
+        with EmbeddedHistory(dex) as history:
+            assert list(verify(dex.store, history.store)) == []
+            first, second = history.store.stream(last - 1, 2)
+            assert (first.previous, second.previous) == (b"", fingerprint(first))
 
 
 def test_verify_names_what_differs() -> None:

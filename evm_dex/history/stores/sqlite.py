@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from blake3 import blake3
-
 from evm_dex.history.stores.history_store import (
     PAGE,
     START,
@@ -24,7 +22,7 @@ from evm_dex.history.stores.history_store import (
 )
 from evm_dex.history.stores.sqlite_schema import EMPTIED, FORMAT, SCHEMA
 from evm_dex.history.stores.sqlite_writer import Ids, SqliteWriter, client_key, totals_of
-from evm_dex.orderlog.order_update import FINGERPRINT_BYTES, ZERO, Exchange, OrderUpdate, decode
+from evm_dex.orderlog.order_update import ZERO, Exchange, OrderUpdate, decode, fingerprint_of
 from precompiles.types import Address
 
 IN_MEMORY = ":memory:"
@@ -71,7 +69,7 @@ class SqliteStore(HistoryStore):
             fresh = new_updates(self._cursor(), updates)
             if fresh:
                 payload = self._writer.write(fresh)
-                fingerprint = blake3(payload).digest(FINGERPRINT_BYTES)
+                fingerprint = fingerprint_of(payload)
                 stored = fresh[-1].event_id.to_bytes(8, "big") + fingerprint
                 self._database.execute(
                     "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_CURSOR, stored)

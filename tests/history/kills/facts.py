@@ -18,7 +18,7 @@ from evm_dex.abi.artifact import load_artifact
 from evm_dex.chain.block_store import BlockStore
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS
 
-_VERSION = 1
+_VERSIONS = (1, 2)
 _WORD = 32
 SPOT, PERP = 1, 2
 
@@ -68,6 +68,8 @@ class Event(NamedTuple):
     log_index: int
     timestamp: int
     undone: tuple[int, ...] | None
+    previous: bytes = b""
+    """In version 2: the hash of the event before."""
 
 
 class Fact(NamedTuple):
@@ -94,7 +96,7 @@ _AMOUNTS = (3, *range(11, 20), 22)
 
 def read_event(payload: bytes) -> Event:
     """An event of the outbox or of a store."""
-    assert payload[0] == _VERSION
+    assert payload[0] in _VERSIONS
     fields = _decode(payload[1:])
     for place in _AMOUNTS:
         if isinstance(fields[place], bytes):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from blake3 import blake3
+
 from checkpoint.families import Family
 from checkpoint.store import StoreReader
 from tests.history.kills.facts import Event, Fact, Kind, fact_of, facts_of_block, read_event
@@ -39,8 +41,11 @@ class OutboxRecount:
                 self.lost += missing
                 self._differs(f"event {event_id} follows event {len(self.payloads)}")
                 self.payloads += [b""] * missing
+            event = read_event(payload)
+            if self.payloads and event.previous != blake3(self.payloads[-1]).digest(8):
+                self._differs(f"event {event_id} does not have the hash of the one before")
             self.payloads.append(payload)
-            self._take(event_id, read_event(payload))
+            self._take(event_id, event)
         if self._due:
             self._differs(f"a rollback left out orders {self._due}")
         head = chain.head()
