@@ -7,10 +7,18 @@ from collections.abc import Callable, Iterator
 
 from checkpoint.families import Family
 from checkpoint.store import StoreReader
-from evm_dex.history.stores.history_store import HistoryStore
-from evm_dex.orderlog.cursors import STATE_KEY
+from evm_dex.history.stores.history_store import MAX_PAGE, START, Cursor, HistoryStore
+from evm_dex.orderlog.cursors import STATE_KEY, event_key
 from evm_dex.orderlog.order_rows import all_orders, as_row
-from evm_dex.orderlog.order_update import ZERO, Exchange, Kind, OrderUpdate, Totals
+from evm_dex.orderlog.order_update import (
+    ZERO,
+    Exchange,
+    Kind,
+    OrderUpdate,
+    Totals,
+    encode,
+    fingerprint_of,
+)
 from evm_dex.orderlog.outbox import read_state
 from evm_dex.orderlog.statistics import stats_delta
 from precompiles.types import Address
@@ -25,13 +33,16 @@ def verify(
 ) -> Iterator[str]:
     """Compare a chain with its history; yield each difference.
 
-    Every order's last update, its fills, the open orders and the totals of every user. What the
-    chain keeps no row of, fees and the number of fills, is recounted from the stream's fills.
+    Checks the tables by themselves, every update of the stream, every order's last update, its
+    fills, the open orders and the totals of every user. Fees and the number of fills, of which the
+    chain keeps no row, are recounted from the fills.
     """
     last = read_state(chain.get(Family.OUTBOX, STATE_KEY)).last
     if store.cursor().event_id != last:
         yield f"the history is at event {store.cursor().event_id}, the chain at {last}"
         return
+    yield from store.damage()
+    yield from _stream_differences(chain, store)
     totals: dict[Address, _Totals] = defaultdict(lambda: defaultdict(Totals))
     open_orders: dict[Address, list[OrderUpdate]] = defaultdict(list)
     for count, row in enumerate(all_orders(chain), 1):
@@ -46,6 +57,23 @@ def verify(
             ids = [order.order_id for order in known], [order.order_id for order in expected]
             yield f"user {user.hex()}: open orders {ids[0]}, the chain has {ids[1]}"
         yield from _total_differences(store, user, totals[user])
+
+
+def _stream_differences(chain: StoreReader, store: HistoryStore) -> Iterator[str]:
+    """Check the stream against the outbox, and where that is gone by its own fingerprints."""
+    cursor, before = store.cursor(), START
+    while updates := store.stream(before.event_id, MAX_PAGE):
+        for update in updates:
+            payload = encode(update)
+            if update.event_id != before.event_id + 1:
+                yield f"event {before.event_id + 1}: the history does not have it"
+            elif before.event_id and update.previous not in (b"", before.fingerprint):
+                yield f"event {before.event_id}: the next event has another fingerprint for it"
+            if chain.get(Family.EVENTS, event_key(update.event_id)) not in (None, payload):
+                yield f"event {update.event_id}: the chain has another one"
+            before = Cursor(update.event_id, fingerprint_of(payload))
+    if before != cursor:
+        yield f"the stream ends with event {before.event_id}, not with that of the cursor"
 
 
 def _order_differences(store: HistoryStore, row: OrderUpdate) -> Iterator[str]:

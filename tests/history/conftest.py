@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from tests.history.flow import Flow
 
 EVENTS = 700
+collect_ignore = [] if find_spec("cassandra") else ["cassandra"]  # the driver is an extra
 
 
 @pytest.fixture(scope="session")

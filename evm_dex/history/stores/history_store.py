@@ -6,7 +6,7 @@ The contract is held by tests/history/store_contract.py, which every store passe
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -160,6 +160,10 @@ class HistoryStore(Protocol):
     @abstractmethod
     def clear(self) -> None:
         """Remove everything, to be filled again from the first event on."""
+
+    def damage(self) -> Iterator[str]:
+        """Yield what is wrong with the tables, as far as the store can tell by itself."""
+        return iter(())
 
     @abstractmethod
     def close(self) -> None:

@@ -20,9 +20,17 @@ from evm_dex.history.stores.history_store import (
     check_limit,
     new_updates,
 )
+from evm_dex.history.stores.sqlite_check import damage
 from evm_dex.history.stores.sqlite_schema import EMPTIED, FORMAT, SCHEMA
 from evm_dex.history.stores.sqlite_writer import Ids, SqliteWriter, client_key, totals_of
-from evm_dex.orderlog.order_update import ZERO, Exchange, OrderUpdate, decode, fingerprint_of
+from evm_dex.orderlog.order_update import (
+    ZERO,
+    Exchange,
+    OrderUpdate,
+    UnknownUpdate,
+    decode,
+    fingerprint_of,
+)
 from precompiles.types import Address
 
 IN_MEMORY = ":memory:"
@@ -30,6 +38,14 @@ IN_MEMORY = ":memory:"
 _CURSOR = "cursor"
 _PATIENCE = 5.0
 """Seconds to wait for another process's transaction."""
+_PASSING = {
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR),
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL),
+}
+"""Errors that say nothing of the file's content."""
+_SENSELESS = (ValueError, TypeError, OverflowError)
+"""What reading a damaged row raises."""
 _UPDATE = "SELECT h.event_id, h.payload FROM order_history h"
 
 
@@ -47,12 +63,12 @@ class SqliteStore(HistoryStore):
                 f"there is no history at {path}; `evm-dex history serve --store sqlite:{path}` "
                 "makes one"
             )
-        with self._speaking():
+        with self._translate_errors():
             self._database = sqlite3.connect(
                 where, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )
         try:
-            with self._speaking():
+            with self._translate_errors():
                 self._open(read_only)
         except BaseException:
             self._database.close()
@@ -61,7 +77,7 @@ class SqliteStore(HistoryStore):
         self._writer = SqliteWriter(self._database, self._ids)
 
     def cursor(self) -> Cursor:
-        with self._speaking():
+        with self._translate_errors():
             return self._cursor()
 
     def apply(self, updates: Sequence[OrderUpdate]) -> int:
@@ -127,7 +143,7 @@ class SqliteStore(HistoryStore):
 
     def statistics(self, user: Address) -> list[Statistics]:
         check_address(user)
-        with self._speaking():
+        with self._translate_errors():
             rows = self._database.execute(
                 "SELECT s.*, m.exchange, m.address FROM order_statistics s"
                 " JOIN markets m ON m.number = s.market"
@@ -135,11 +151,11 @@ class SqliteStore(HistoryStore):
                 " ORDER BY m.exchange, m.address",
                 (user,),
             ).fetchall()
-        return [
-            Statistics(user, Exchange(row[12]), Address(row[13]), totals_of(row), row[11])
-            for row in rows
-            if totals_of(row) != ZERO
-        ]
+            return [
+                Statistics(user, Exchange(row[12]), Address(row[13]), totals_of(row), row[11])
+                for row in rows
+                if totals_of(row) != ZERO
+            ]
 
     def clear(self) -> None:
         with self._writing():
@@ -147,6 +163,10 @@ class SqliteStore(HistoryStore):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
             self._database.execute("DELETE FROM meta WHERE key = ?", (_CURSOR,))
             self._ids.forget()
+
+    def damage(self) -> Iterator[str]:
+        with self._translate_errors():
+            yield from damage(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -201,14 +221,14 @@ class SqliteStore(HistoryStore):
         )
 
     def _updates(self, query: str, values: tuple[object, ...]) -> list[OrderUpdate]:
-        with self._speaking():
+        with self._translate_errors():
             rows = self._database.execute(query, values).fetchall()
-        return [decode(event_id, payload) for event_id, payload in rows]
+            return [decode(event_id, payload) for event_id, payload in rows]
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Run one transaction, written whole or not at all."""
-        with self._speaking():
+        with self._translate_errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -220,13 +240,16 @@ class SqliteStore(HistoryStore):
                 raise
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Raise SQLite's errors as StoreUnavailable or StoreBroken."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Raise SQLite's errors, and those of rows that make no sense, as ours."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            raise StoreUnavailable(f"{self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
+        except UnknownUpdate:
+            raise
+        except (sqlite3.Error, *_SENSELESS) as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if isinstance(error, sqlite3.OperationalError) and (code or 0) & 0xFF in _PASSING:
+                raise StoreUnavailable(f"{self.path}: {error}") from error
             raise StoreBroken(
                 f"{self.path}: {error}; remove it, and rebuild it from the chain"
             ) from error
