@@ -54,12 +54,12 @@ class StandaloneContext:
         self.logs.append((topics, data))
 
     def emit_at(self, address: Address, topics: tuple[int, ...], data: bytes) -> None:
-        """Keep a log, whoever's it is."""
+        """Append a log of another address."""
         del address
         self.emit(topics, data)
 
     def balance(self, address: Address) -> int:
-        """Without an EVM, nobody has coins."""
+        """Return 0: without an EVM there are no coins."""
         del address
         return 0
 

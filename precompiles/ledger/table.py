@@ -89,8 +89,8 @@ class Table(Generic[KeyT, RecordT]):
     """The rows of one kind, in memory.
 
     `is_live` selects the rows that stay in memory after their block; the others are read back
-    from storage on demand. `index` is told of each change made through the journal, and makes its
-    own changes through the journal too; `watch` is told of every change, undone ones included.
+    from storage on demand. `index` follows each change made through the journal, and journals its
+    own changes; `watch` follows every change, undone ones included.
     """
 
     __slots__ = ("codec", "decode", "index", "is_live", "journal", "number", "rows", "watch")

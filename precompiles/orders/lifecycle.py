@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -33,7 +33,7 @@ from precompiles.types import ZERO_ADDRESS, Address, CloseReason, OrderStatus
 PLACE_GAS = 50_000
 CANCEL_GAS = 20_000
 SCAN_GAS = 100
-"""For each open order looked at where only one market's are wanted."""
+"""For each open order scanned to find those of one market."""
 
 _NO_ERROR = bytes(4)
 
@@ -170,7 +170,7 @@ class OrderLifecycle(ABC, Generic[OrderT]):
     def cancel_all(self, execution: Execution, asset: Address) -> int:
         """Cancel the caller's open orders of a market, oldest first, and return their number.
 
-        The zero address stands for every market.
+        The zero address means every market.
         """
         ledger = execution.ledger
         order_ids = list(self.tables(ledger).live.by_owner.of(execution.caller))
@@ -212,6 +212,3 @@ def after_fill(order: OrderT, amount: int, quote: int) -> OrderT:
     total = order.filled + amount
     status = OrderStatus.FILLED if total == order.amount else OrderStatus.PARTIALLY_FILLED
     return replace(order, filled=total, filled_quote=order.filled_quote + quote, status=status)
-
-
-AnyLifecycle = OrderLifecycle[Any]

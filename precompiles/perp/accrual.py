@@ -83,7 +83,7 @@ def mark_price_of(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOr
     """Return the mark price that follows from a book and the averages.
 
     A thin book is cheap to bend, so the mark strays from the oracle's price no further than the
-    maintenance rate: by bending it alone nobody takes more than margin covers.
+    maintenance rate: so bending the book alone gains no more than margin covers.
     """
     bid, ask = book.best_prices()
     is_fresh = prices.time - prices.oracle_time <= market.max_price_age
@@ -108,7 +108,7 @@ def _project(
     average = Average(prices.book_numerator, prices.book_denominator)
     bid, ask = book.best_prices()
     elapsed = now - prices.time
-    # Without two sides the oracle's price stands for the book's, so no average is of a book alone.
+    # Without two sides the oracle price replaces the book's, so no average is of a book alone.
     middle, sample = prices.oracle, prices.oracle
     if bid and ask:
         middle = floor_divide(bid + ask, 2)
@@ -157,7 +157,7 @@ def _fund(prices: PerpPrices, sample: int, now: int, fresh_until: int) -> Fundin
 def _accrue(hours: FundingState, oracle: int, sample: int, start: int, now: int) -> FundingState:
     """Funding over (start, now] with one premium.
 
-    The first hour has its earlier samples; those that follow are alike, so one stands for all.
+    The first hour has its earlier samples; all later hours are alike and computed once.
     """
     total, count, index, rate = hours
     ended = now // FUNDING_SECONDS - start // FUNDING_SECONDS

@@ -1,4 +1,4 @@
-"""Auto-deleveraging: closes what nobody takes over against the other side's positions.
+"""Auto-deleveraging: closes a bankrupt margin group against the other side's positions.
 
 They close at the oracle price, the highest ranked first, and the other side bears what the
 bankrupt margin group lacks: profit made in the markets where it lost, then whatever else it has.
@@ -54,9 +54,9 @@ class Bearers:
     """The other side of a bankrupt margin group's positions, and what each has to give."""
 
     purses: dict[bytes, int] = field(default_factory=dict)
-    """By margin group: its equity, less what it keeps for rounding and has given."""
+    """By margin group: equity left to give, less a reserve for rounding."""
     shares: Counter[int] = field(default_factory=Counter)
-    """By position: what it gives."""
+    """By position: its share of the loss."""
 
     def bear(self, left: int, wanted: Iterable[tuple[Position, int]]) -> int:
         """Let positions give up to what is wanted of each, the same part; what is still left."""

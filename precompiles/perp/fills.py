@@ -161,7 +161,7 @@ def _change_maker(
 ) -> int | None:
     """Change a maker's netting position and take its fee, which is returned.
 
-    None where the maker cannot afford it; the caller then takes back what was done.
+    None where the maker cannot afford it; the caller then rolls back.
     """
     before = margin_before(execution, market, maker)
     try:

@@ -29,7 +29,7 @@ from precompiles.perp.oracle import require_fresh
 from precompiles.types import Address, PositionKind
 
 HEALTH_GAS = 300
-"""For each position that is looked at to judge an account."""
+"""For each position read to judge an account."""
 STANDALONE_MAINTENANCE = 10
 """A standalone position is liquidated when a tenth of its margin is left."""
 REMAINING_SHARE = 10

@@ -23,8 +23,8 @@ from precompiles.perp.triggers import fire
 from precompiles.types import PositionKind
 
 LOOK_GAS = 20
-"""For each open position and waiting trigger of the exchange: what is looked at is a hint, and
-what it costs may not depend on hints."""
+"""For each open position and waiting trigger of the exchange: the watchlist only has hints, and
+gas may not depend on hints."""
 _ADDRESS_WIDTH = 20
 GAS_RESERVE = 8_000_000
 """Gas of the costliest trigger or liquidation: orders that end, makers that are met, and
@@ -98,7 +98,7 @@ def _first_in_danger(
 ) -> list[int]:
     """Find the liquidatable positions with the lowest ids; safe margin groups get alarms.
 
-    But for those whose health has funding in it that is not stored, as it may never come to be.
+    Groups whose health includes funding not stored yet get none: it may never be stored.
     """
     members = {group: _members(ledger, group) for group in groups}
     candidates = sorted(position.id for group in members.values() for position in group)

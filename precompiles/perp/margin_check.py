@@ -26,7 +26,7 @@ class MarginSnapshot(NamedTuple):
 def margin_before(execution: Execution, market: PerpMarket, user: Address) -> MarginSnapshot:
     """Take a snapshot of an account that is about to trade in a market.
 
-    Only looked at where a position may get smaller: growing does not ask for it.
+    Zeros without a position: only a fill that reduces one needs the snapshot.
     """
     ledger = execution.ledger
     position = ledger.perp.netting_position(user, market.asset)

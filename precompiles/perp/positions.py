@@ -103,7 +103,7 @@ def reduce(
         execution,
         replace(
             position,
-            # An ended position keeps what it was last, to be read.
+            # An ended position keeps its last size and entry, for readers.
             size=position.size if is_last else change.exposure.size,
             entry_notional=position.entry_notional if is_last else change.exposure.entry_notional,
             cash=cash,

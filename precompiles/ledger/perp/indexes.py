@@ -136,7 +136,7 @@ def margin_group_key(position: Position) -> bytes:
 
 
 class Alarm(NamedTuple):
-    """An oracle price at which a margin group has to be looked at again."""
+    """An oracle price at which a margin group must be checked again."""
 
     asset: bytes
     rings_above: bool
@@ -145,18 +145,18 @@ class Alarm(NamedTuple):
 
 
 class Watchlist:
-    """The margin groups that have to be looked at to find all that can be liquidated.
+    """The margin groups to check in order to find all that can be liquidated.
 
     Only hints: a group that is not listed here is safe, one that is may be safe too. After a look
     a safe group leaves alarms; whatever changes its rows lists it again. Since being listed too
-    often does no harm, nothing here is ever taken back.
+    often does no harm, nothing here is ever undone.
     """
 
     __slots__ = ("_alarms", "_falling", "_rising", "touched")
 
     def __init__(self) -> None:
         self.touched: set[bytes] = set()
-        """Units whose rows changed since they were looked at."""
+        """Margin groups whose rows changed since their last check."""
         self._falling: dict[bytes, SortedList[tuple[int, bytes]]] = {}
         self._rising: dict[bytes, SortedList[tuple[int, bytes]]] = {}
         self._alarms: dict[bytes, list[Alarm]] = {}

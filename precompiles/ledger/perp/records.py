@@ -179,7 +179,7 @@ class Position(Record, frozen=True):
 
     @property
     def signed_entry(self) -> int:
-        """What it was entered for: paid for a long, received for a short, as a negative."""
+        """Signed entry notional: paid for a long, received (negative) for a short."""
         return self.entry_notional if self.is_long else -self.entry_notional
 
 
