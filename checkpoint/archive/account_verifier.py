@@ -8,7 +8,7 @@ from checkpoint.archive.block_verifier import Sink
 from checkpoint.archive.record_types import StateKind, StateRecord
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family
-from checkpoint.trie.account import Account
+from checkpoint.trie.account import Account, decode_word
 from checkpoint.trie.nodes import BLANK_ROOT, EMPTY_CODE
 from checkpoint.trie.stack_trie import StackTrie
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
@@ -26,6 +26,8 @@ class AccountVerifier:
         self._sink = sink
         self._accounts = StackTrie(self._put)
         self._codes = {EMPTY_CODE}
+        self._unclaimed: bytes | None = None
+        """Hash of code that the next account must have."""
         """Hashes of the code so far: all that grows, by 32 bytes for each different contract."""
         self._key, self._value = _NOTHING, b""
         self._account: Account | None = None
@@ -50,6 +52,7 @@ class AccountVerifier:
     def root(self) -> bytes:
         """The state root of all that was added. Raises ArchiveDamaged."""
         self._end_account()
+        self._check_claimed(None)
         return self._accounts.root()
 
     def _add_account(self, key: bytes, value: bytes) -> None:
@@ -60,6 +63,7 @@ class AccountVerifier:
             self._account = Account.decode(value)
         except ValueError as error:
             raise ArchiveDamaged(f"it does not decode: {error}", where) from error
+        self._check_claimed(self._account.code_hash)
         if self._account.code_hash not in self._codes:
             code = self._account.code_hash.hex()
             raise ArchiveDamaged(f"its code {code} does not come before it", where)
@@ -72,6 +76,10 @@ class AccountVerifier:
         if self._account is None:
             raise ArchiveDamaged("storage before any account", "section state")
         _check_order(slot, self._slot, value, where)
+        try:
+            decode_word(value)
+        except ValueError as error:
+            raise ArchiveDamaged(f"it does not decode: {error}", where) from error
         if self._key == LEDGER_ACCOUNT and slot == LEDGER_SLOT:
             self.ledger_word = value
         self._storage.add(slot, value)
@@ -83,8 +91,19 @@ class AccountVerifier:
         self._end_account()
         if keccak(code) != code_hash:
             raise ArchiveDamaged("it is other code: its hash differs", where)
+        self._check_claimed(None)
+        if code_hash in self._codes:
+            raise ArchiveDamaged("it is there already", where)
         self._codes.add(code_hash)
+        self._unclaimed = code_hash
         self._put(code_hash, code)
+
+    def _check_claimed(self, code_hash: bytes | None) -> None:
+        """Code stands right before the first account that has it; nothing else proves it."""
+        if self._unclaimed is not None and self._unclaimed != code_hash:
+            where = f"section state, code {self._unclaimed.hex()}"
+            raise ArchiveDamaged("the account after it does not have it", where)
+        self._unclaimed = None
 
     def _end_account(self) -> None:
         """The account's storage is complete: hold it against the root in the account."""

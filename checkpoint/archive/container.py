@@ -16,7 +16,7 @@ import msgspec
 import zstandard
 from blake3 import blake3
 
-from checkpoint.archive.record_types import FORMAT, Record, section_name
+from checkpoint.archive.record_types import FORMAT, Record, Section, section_name
 from checkpoint.errors import ArchiveDamaged, NotAnArchive, StoreError
 
 MAGIC = b"EVMDEX\x1a\n"
@@ -29,12 +29,17 @@ TRAILER = 0xFF
 
 FRAME_BYTES = 1 << 18
 """A frame is closed when its records have reached this many bytes."""
-MAX_FRAME_BYTES = 1 << 26
+MAX_FRAME_BYTES = 1 << 24
 """Larger ones are refused unread; a frame outgrows FRAME_BYTES by at most one record."""
+MAX_CHAIN_BYTES = 1 << 16
+"""The same for the one record of section chain, which is small."""
+MAX_FRAME_RECORDS = 1 << 18
+"""A record takes a byte at least, and a frame is closed at FRAME_BYTES."""
 
 _LEVEL = 3
 _ARRAY = b"\xdd"
 """A msgpack array with four bytes of length."""
+_ARRAY_HEAD = 5
 
 
 class FrameHead(NamedTuple):
@@ -56,11 +61,11 @@ def compress(content: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).compress(content)
 
 
-def decompress(data: bytes) -> bytes:
-    """What was compressed. Raises ValueError for what is no frame, or one that is too large."""
+def decompress(data: bytes, most: int = MAX_FRAME_BYTES) -> bytes:
+    """Return what was compressed. Raises ValueError for no frame, or more than `most` bytes."""
     try:
         parameters = zstandard.get_frame_parameters(data)
-        if not 0 < parameters.content_size <= MAX_FRAME_BYTES:
+        if not 0 < parameters.content_size <= most:
             raise ValueError(f"it claims to hold {parameters.content_size} bytes")
         return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
@@ -201,10 +206,16 @@ class ArchiveReader:
     def _content(self, head: FrameHead) -> bytes:
         data = self._read(head.length)
         self._check(head, data)
+        most = MAX_CHAIN_BYTES if head.section == Section.CHAIN else MAX_FRAME_BYTES
         try:
-            return decompress(data)
+            content = decompress(data, most)
         except ValueError as error:
             raise ArchiveDamaged(f"it does not decompress: {error}", self._where) from error
+        # Before anything is decoded: what is in there may be small here, and large in memory.
+        claimed = int.from_bytes(content[1:_ARRAY_HEAD], "big")
+        if content[:1] != _ARRAY or claimed != head.records or claimed > MAX_FRAME_RECORDS:
+            raise ArchiveDamaged(f"it must hold {head.records} records", self._where)
+        return content
 
     def _check(self, head: FrameHead, covered: bytes) -> None:
         if blake3(head.encode() + covered).digest() != self._digest:

@@ -15,7 +15,6 @@ from checkpoint.archive.record_types import Record, Section
 from checkpoint.archive.sections import read_section
 from checkpoint.archive.state_builder import StateBuilder, Summary
 from checkpoint.errors import AlreadyThere, ArchiveDamaged, StoreDamaged, StoreError, StoreFailed
-from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.layout import rename
 from checkpoint.snapshot_source import SnapshotSource, open_snapshot
@@ -86,7 +85,7 @@ def write_state(
     head = store.head()
     if head is None:
         raise StoreError("the store has no block yet, so there is no state to export")
-    assembly = StateBuilder(inspect, _discard)
+    assembly = StateBuilder(inspect)
     try:
         for section in Section:
             writer.begin(section)
@@ -117,7 +116,3 @@ def _section_total(head: Head, section: Section) -> int:
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
     while batch := list(islice(records, _BATCH)):
         yield batch
-
-
-def _discard(_family: Family, _key: bytes, _value: bytes) -> None:
-    """For an export, which keeps nothing."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checkpoint.archive.account_verifier import AccountVerifier
+from checkpoint.archive.active_index import ActiveIndex
 from checkpoint.archive.block_verifier import BlockInspector, BlockVerifier, Sink
 from checkpoint.archive.record_types import ChainRecord, RowRecord, Section, section_name
 from checkpoint.errors import ArchiveDamaged
@@ -20,6 +21,9 @@ from checkpoint.head import Head
 from checkpoint.trie.account import decode_word
 from precompiles.ledger.commitment import SetHash, digest, expand
 from precompiles.ledger.storage import Commitment
+
+MAX_ROW_KEY_BYTES = 0xFF
+"""The set hash takes a key's length as one byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,15 @@ class Summary:
 class StateBuilder:
     """Takes records in the order of an archive; the head is there once all of it is proven."""
 
-    def __init__(self, inspect: BlockInspector, sink: Sink) -> None:
-        self._inspect, self._sink = inspect, sink
+    def __init__(self, inspect: BlockInspector, sink: Sink | None = None) -> None:
+        """Prove, and give a store's entries to `sink`; without one, only prove."""
+        self._inspect, self._sink = inspect, sink or _discard
         self.chain: ChainRecord | None = None
         self._blocks: BlockVerifier | None = None
-        self._accounts = AccountVerifier(sink)
+        self._accounts = AccountVerifier(self._sink)
         self._hash = SetHash()
         self._counts: dict[int, int] = {}
+        self._active = ActiveIndex(sink) if sink else None
         self._last_row = b""
         self._kept_blocks = 0
 
@@ -68,8 +74,8 @@ class StateBuilder:
             case Section.ROWS:
                 self._hash.add(self._rows(records))
             case Section.ACTIVE:
-                for key in records:
-                    self._sink(Family.ACTIVE, key, b"")
+                if self._active:
+                    self._active.claim(records)
 
     def finish(self) -> tuple[Head, Summary]:
         """The head of the finished store. Raises ArchiveDamaged, naming what differs."""
@@ -99,13 +105,16 @@ class StateBuilder:
     def _rows(self, records: list[RowRecord]) -> Iterator[bytes]:
         """Puts the rows and gives what each adds to the set hash."""
         for table, key, value in records:
-            if not 0 <= table <= 0xFF:
-                raise ArchiveDamaged(f"there can be no table {table}", section_name(Section.ROWS))
+            if not 0 <= table <= 0xFF or len(key) > MAX_ROW_KEY_BYTES:
+                what = f"table {table} with a key of {len(key)} bytes: there can be no such row"
+                raise ArchiveDamaged(what, section_name(Section.ROWS))
             row = row_key(table, key)
             if row <= self._last_row:
                 where = f"section rows, table {table}, key {key.hex()}"
                 raise ArchiveDamaged("it comes out of order", where)
             self._last_row = row
+            if self._active:
+                self._active.add(table, key, value)
             self._counts[table] = self._counts.get(table, 0) + 1
             self._sink(Family.ROWS, row, value)
             yield expand(table, key, value)
@@ -141,3 +150,7 @@ class StateBuilder:
                 f"{found.hex() or 'nothing'}",
                 section_name(Section.ROWS),
             )
+
+
+def _discard(_family: Family, _key: bytes, _value: bytes) -> None:
+    """For who keeps nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from eth_hash.auto import keccak
 
@@ -16,7 +18,7 @@ class StoredTransaction(msgspec.Struct, frozen=True, array_like=True):
     """A transaction's bytes, and its sender so that reading need not recover it."""
 
     raw: bytes
-    sender: Address
+    sender: Annotated[Address, msgspec.Meta(min_length=20, max_length=20)]
 
     @property
     def hash(self) -> bytes:

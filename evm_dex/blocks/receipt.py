@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 from eth_hash.auto import keccak
@@ -11,13 +12,14 @@ from checkpoint.trie import rlp
 from precompiles.types import Address
 
 _BLOOM_BITS = 2048
+_Topic = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class Log(msgspec.Struct, frozen=True, array_like=True):
     """One event. Topics are 32 bytes each, at most four."""
 
-    address: Address
-    topics: tuple[bytes, ...]
+    address: Annotated[Address, msgspec.Meta(min_length=20, max_length=20)]
+    topics: Annotated[tuple[_Topic, ...], msgspec.Meta(max_length=4)]
     data: bytes
 
 
@@ -25,7 +27,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     """What a transaction did, as stored; the rest follows from the transaction and block."""
 
     succeeded: bool
-    cumulative_gas_used: int
+    cumulative_gas_used: Annotated[int, msgspec.Meta(ge=0)]
     """Gas of this and all earlier transactions of the block."""
     logs: tuple[Log, ...]
     output: bytes
