@@ -8,10 +8,14 @@ damage. Then it walks the whole EVM state: every node and code, each the one its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from eth_hash.auto import keccak
+
+from checkpoint.block_record import BlockInspector, BlockRecord, HeaderFields, header_fields
 from checkpoint.errors import StoreDamaged
+from checkpoint.families import Family, height_of
 from checkpoint.store import Progress, StoreReader
 from checkpoint.trie.mark_nodes import mark_state
 from precompiles.ledger.checks import check
@@ -56,6 +60,70 @@ def ledger_problems(store: StoreReader) -> Iterator[str]:
         yield from check(ledger)
     finally:
         ledger.close()
+
+
+def block_problems(store: StoreReader, inspect: BlockInspector | None) -> Iterator[str]:
+    """Yield what is wrong with the blocks below the head, and with what names them.
+
+    Each is the parent of the next by its hash, from the head down to the first that is there; only
+    block 0 may stand alone below a gap, as archives leave it. `inspect` proves bodies and receipts.
+    """
+    head = store.head()
+    assert head is not None
+    below: HeaderFields | None = None
+    last_hash, blocks, transactions = b"", 0, 0
+    for key, block_hash in store.iterate(Family.HASHES):
+        where = f"block {height_of(key)}"
+        header = store.get(Family.HEADERS, block_hash)
+        if header is None or keccak(header) != block_hash:
+            yield f"{where}: its header is missing or another one"
+            return
+        try:
+            fields = header_fields(header)
+            hashes = _transactions(store, head.chain_id, block_hash, header, fields, inspect)
+        except ValueError as error:
+            yield f"{where}: {error}"
+            return
+        if fields.height != height_of(key):
+            yield f"{where}: its header is that of block {fields.height}"
+        is_next = below is not None and fields.height == below.height + 1
+        if below is not None and fields.parent_hash != last_hash and (is_next or below.height):
+            yield f"{where}: block {below.height} is not its parent"
+        for index, transaction in enumerate(hashes):
+            if store.get(Family.TRANSACTIONS, transaction) != key + index.to_bytes(4, "big"):
+                yield f"{where}: transaction {transaction.hex()} is not listed there"
+        below, last_hash = fields, block_hash
+        blocks, transactions = blocks + 1, transactions + len(hashes)
+    yield from _surplus_problems(store, blocks, transactions if inspect else None)
+
+
+def _transactions(
+    store: StoreReader,
+    chain_id: int,
+    block_hash: bytes,
+    header: bytes,
+    fields: HeaderFields,
+    inspect: BlockInspector | None,
+) -> Sequence[bytes]:
+    """Return a block's transaction hashes, proven. Raises ValueError."""
+    body = store.get(Family.BODIES, block_hash)
+    receipts = store.get(Family.RECEIPTS, block_hash)
+    if body is None or receipts is None:
+        raise ValueError("its body or its receipts are missing")
+    if inspect is None:
+        return ()
+    return inspect(chain_id, BlockRecord(fields.height, header, body, receipts))
+
+
+def _surplus_problems(store: StoreReader, blocks: int, transactions: int | None) -> Iterator[str]:
+    """Yield families that hold more than the listed blocks do."""
+    expected = dict.fromkeys((Family.HEADERS, Family.BODIES, Family.RECEIPTS), blocks)
+    if transactions is not None:
+        expected[Family.TRANSACTIONS] = transactions
+    for family, count in expected.items():
+        found = sum(1 for _ in store.iterate(family))
+        if found != count:
+            yield f"family {family} has {found} entries, the listed blocks have {count}"
 
 
 def state_problems(store: StoreReader) -> Iterator[str]:

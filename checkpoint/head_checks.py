@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eth_hash.auto import keccak
 
-from checkpoint.block_header import header_fields
+from checkpoint.block_record import header_fields
 from checkpoint.errors import StoreDamaged, WrongChain
 from checkpoint.families import Family, height_key, height_of
 from checkpoint.head import Head
@@ -65,10 +65,16 @@ def header_problem(store: StoreReader, head: Head) -> str | None:
         return f"the header of block {head.block_hash.hex()} is missing"
     if keccak(header) != head.block_hash:
         return f"the header kept for block {head.block_hash.hex()} is another one"
+    return _fields_problem(header, head)
+
+
+def _fields_problem(header: bytes, head: Head) -> str | None:
     try:
-        state_root = header_fields(header).state_root
+        _, state_root, height = header_fields(header)
     except ValueError as error:
         return f"the header of block {head.block_hash.hex()} does not decode: {error}"
+    if height != head.height:
+        return f"its header is that of height {height}, the head is at {head.height}"
     if state_root != head.state_root:
         return f"its state root is {head.state_root.hex()}, its header says {state_root.hex()}"
     return None

@@ -28,6 +28,7 @@ class StoreLayout:
         self.witness = root / "witness"
         self.checkpoints = root / "checkpoints"
         self.retention = root / "retention.json"
+        self.identity = root / "chain.json"
 
     def prepare(self) -> None:
         """Make the directory where there is none. Raises NotAStore where something else is."""
@@ -80,6 +81,18 @@ def make_directory(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for made in reversed(missing):
         sync_directory(made.parent)
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Give a file its content in one step, durably; nothing is done where it has that."""
+    if file.exists() and file.read_bytes() == content:
+        return
+    new = file.with_suffix(".new")
+    with new.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    rename(new, file)
 
 
 def rename(source: Path, target: Path) -> None:

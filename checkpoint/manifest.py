@@ -70,7 +70,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
                 raise WrongFormat(name, str(content.get("format")), FORMAT)
             if claimed != _digest_of(content):
                 raise StoreDamaged("it was altered: its digest differs", name)
-            return msgspec.convert(content, cls)
+            manifest = msgspec.convert(content, cls)
+            for file in manifest.files:
+                if Path(file.name).name != file.name:
+                    raise StoreDamaged(f"{file.name!r} is no name of a file", name)
+            return manifest
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreDamaged(f"it does not decode: {error}", name) from error
 

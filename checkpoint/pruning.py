@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from checkpoint.block_header import header_fields
+from checkpoint.block_record import header_fields
 from checkpoint.disk_usage import disk_usage
 from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.families import Family, height_key

@@ -5,10 +5,11 @@ The version is read first, so a record of another format is refused by name, not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
+from blake3 import blake3
 
 from checkpoint.errors import StoreDamaged, WrongFormat
 from precompiles.ledger.storage import RowChange
@@ -35,6 +36,24 @@ def unpack(version: int, decoder: msgspec.msgpack.Decoder[_T], value: bytes, nam
         return decoder.decode(memoryview(value)[1:])
     except msgspec.MsgspecError as error:
         raise StoreDamaged(f"does not decode: {error}", name) from error
+
+
+def sign_record(content: Mapping[str, object]) -> bytes:
+    """Return the JSON of a record with a digest of itself, as it stands in a file of its own."""
+    return msgspec.json.encode({**content, "digest": _digest_of(content)}) + b"\n"
+
+
+def signed_record(value: bytes) -> dict[str, object]:
+    """Return the fields of such a record, its digest checked. Raises ValueError."""
+    content = msgspec.json.decode(value, type=dict[str, object])
+    unsigned = {name: field for name, field in content.items() if name != "digest"}
+    if content.get("digest") != _digest_of(unsigned):
+        raise ValueError("it was altered: its digest differs")
+    return content
+
+
+def _digest_of(content: Mapping[str, object]) -> str:
+    return blake3(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
 def encode_undo(changes: Iterable[RowChange]) -> bytes:

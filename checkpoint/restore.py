@@ -9,8 +9,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from checkpoint.atomic_directory import staged_directory, write_commit_marker
+from checkpoint.block_record import BlockInspector
+from checkpoint.chain_identity import (
+    ChainIdentity,
+    identity_of,
+    read_identity,
+    write_identity,
+)
 from checkpoint.commit_marker import Commit, read_commit_marker
-from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreFailed
+from checkpoint.deep_verify import block_problems, state_problems
+from checkpoint.errors import NoCheckpoint, NotAStore, StoreDamaged, StoreError, StoreFailed
 from checkpoint.layout import BINDING_NAME, StoreLayout, rename, sync_directory, sync_file
 from checkpoint.lock import StoreLock
 from checkpoint.manifest import CheckpointInfo, Manifest, check_files, list_checkpoints
@@ -29,7 +37,7 @@ def restore(
 ) -> CheckpointInfo:
     """Make the newest checkpoint of the store at `path`, or that at `height`, its state.
 
-    Offline: takes the store's lock. The checkpoint is proven first (see `materialize`), then
+    Offline: takes the store's lock. The checkpoint is proven first (see `copy_verified`), then
     put in place by renames; a kill at any moment leaves the old state or the new one, and
     opening the store or restoring again sorts out the rest. What was replaced is kept until then.
 
@@ -83,10 +91,13 @@ def restore_to(
     commit = Commit(info.manifest.sequence, info.height, bytes.fromhex(info.manifest.block_hash))
     try:
         with staged_directory(Path(target), "restoring") as layout, stopwatch() as watch:
-            copy_verified(info, layout.database, progress)
+            source = StoreLayout(Path(path))
+            identity = copy_verified(info, layout.database, progress, _known_identity(source))
+            if identity is not None:
+                write_identity(layout.identity, identity)
             write_commit_marker(layout.witness, commit)
             with suppress(FileNotFoundError):
-                _copy(StoreLayout(Path(path)).retention, layout.retention)
+                _copy(source.retention, layout.retention)
             sync_directory(layout.database)
     except OSError as error:
         raise StoreFailed(f"restoring {info.path} to {target}: {error}") from error
@@ -108,12 +119,18 @@ def choose_checkpoint(store: Path, height: int | None) -> CheckpointInfo:
     raise NoCheckpoint(f"no usable checkpoint of {where}{reason}; there are: {heights}")
 
 
-def copy_verified(info: CheckpointInfo, directory: Path, progress: Progress | None = None) -> None:
-    """A proven copy of a checkpoint's database in a new directory, sharing its row files.
+def copy_verified(
+    info: CheckpointInfo,
+    directory: Path,
+    progress: Progress | None = None,
+    identity: ChainIdentity | None = None,
+) -> ChainIdentity | None:
+    """Copy a checkpoint's database into a new directory, sharing its row files, and verify it.
 
     Every file is compared with the manifest, then the copy is opened and verified: rows,
-    commitment, storage slot, state root, header, block hash, and all of it against the
-    manifest. Raises StoreDamaged naming the first thing that differs.
+    commitment, storage slot, state root, header, block hash, all of the state and the blocks by
+    their headers, and all of it against the manifest; that it is of the chain of `identity` too,
+    where one is given. Returns its own. Raises StoreDamaged naming the first thing that differs.
     """
     check_files(info)
     assert info.manifest is not None
@@ -123,29 +140,43 @@ def copy_verified(info: CheckpointInfo, directory: Path, progress: Progress | No
             continue
         _copy(info.database / file.name, directory / file.name)
     sync_directory(directory)
-    _prove_database(info, directory, progress)
+    with closing(RocksReader(directory)) as reader:
+        problem = (
+            verify_store(reader, progress).difference
+            or next(state_problems(reader), None)
+            or next(block_problems(reader, None), None)
+        )
+        if problem is not None:
+            raise StoreDamaged(problem, str(info.path))
+        _compare(reader, info.manifest, info.path)
+        if identity is not None:
+            identity.check(reader, str(info.path))
+        return identity_of(reader)
 
 
 def verify_checkpoint(
-    info: CheckpointInfo, *, progress: Progress | None = None, deep: bool = False
+    info: CheckpointInfo,
+    *,
+    progress: Progress | None = None,
+    deep: bool = False,
+    inspect: BlockInspector | None = None,
 ) -> VerifyReport:
-    """All that `materialize` proves, of a checkpoint where it lies; changes nothing.
+    """Verify a checkpoint where it lies; changes nothing.
 
-    `deep` as in `verify`. Raises StoreDamaged naming the first thing that differs.
+    Its files are compared with the manifest, and what they hold is verified as `verify_store` does
+    and compared with the manifest and with the chain of the store that it lies in. Raises
+    StoreDamaged naming the first thing that differs.
     """
     check_files(info)
-    return _prove_database(info, info.database, progress, deep)
-
-
-def _prove_database(
-    info: CheckpointInfo, directory: Path, progress: Progress | None, deep: bool = False
-) -> VerifyReport:
     assert info.manifest is not None
-    with closing(RocksReader(directory)) as reader:
-        report = verify_store(reader, progress, deep=deep)
+    identity = read_identity(StoreLayout(info.path.parents[1]).identity)
+    with closing(RocksReader(info.database)) as reader:
+        report = verify_store(reader, progress, deep=deep, inspect=inspect)
         if report.difference is not None:
             raise StoreDamaged(report.difference, str(info.path))
         _compare(reader, info.manifest, info.path)
+        if identity is not None:
+            identity.check(reader, str(info.path))
     return report
 
 
@@ -153,12 +184,21 @@ def _build(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None)
     """The new database, ready to be put in place; nothing of it stays if that fails."""
     shutil.rmtree(layout.restoring, ignore_errors=True)
     try:
-        copy_verified(info, layout.restoring, progress)
+        copy_verified(info, layout.restoring, progress, _known_identity(layout))
         set_sequence(layout.restoring, _next_sequence(layout))
         sync_directory(layout.restoring)
     except BaseException:
         shutil.rmtree(layout.restoring, ignore_errors=True)
         raise
+
+
+def _known_identity(layout: StoreLayout) -> ChainIdentity | None:
+    """Return which chain a store is of, by its record or by the database that is there."""
+    identity = read_identity(layout.identity)
+    if identity is None and layout.database.is_dir():
+        with suppress(StoreError), closing(RocksReader(layout.database)) as reader:
+            return identity_of(reader)
+    return identity
 
 
 def _compare(reader: RocksReader, manifest: Manifest, path: Path) -> None:

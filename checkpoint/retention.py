@@ -5,19 +5,20 @@ A file of its own and not a row: a restore brings back the chain's state, not it
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from checkpoint.errors import StoreError, StoreFailed
-from checkpoint.layout import rename
+from checkpoint.layout import write_file
 from checkpoint.manifest import list_checkpoints
+from checkpoint.record_codec import sign_record, signed_record
 
 DEFAULT_INTERVAL = 1000
 DEFAULT_KEEP = 10
-_VERSION = 1
+_VERSION = 2
+_UNSIGNED_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     interval: int
     keep: int
+    digest: str | None = None
+    """Of the other fields; version 1 had none."""
 
 
 def resolve_retention(file: Path, interval: int | None, keep: int | None) -> Retention:
@@ -66,8 +69,11 @@ def read_retention(file: Path) -> Retention:
 
 def _read(file: Path) -> Retention | None:
     try:
-        record = msgspec.json.decode(file.read_bytes(), type=_Record)
-        if record.version != _VERSION:
+        content = file.read_bytes()
+        record = msgspec.json.decode(content, type=_Record)
+        if record.version != _UNSIGNED_VERSION or record.digest is not None:
+            signed_record(content)
+        if record.version not in (_UNSIGNED_VERSION, _VERSION):
             raise ValueError(f"version {record.version}, this program reads {_VERSION}")
         return Retention(record.interval, record.keep)
     except FileNotFoundError:
@@ -80,16 +86,9 @@ def _read(file: Path) -> Retention | None:
 
 
 def _write(file: Path, retention: Retention) -> None:
-    """Durably, and in one step; not at all where it says so already."""
-    content = msgspec.json.encode(_Record(_VERSION, retention.interval, retention.keep)) + b"\n"
-    new = file.with_suffix(".new")
+    """Write the record, durably and in one step."""
+    fields = {"version": _VERSION, "interval": retention.interval, "keep": retention.keep}
     try:
-        if file.exists() and file.read_bytes() == content:
-            return
-        with new.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        rename(new, file)
+        write_file(file, sign_record(fields))
     except OSError as error:
         raise StoreFailed(f"{file}: {error}") from error

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from eth_hash.auto import keccak
 
-from checkpoint.deep_verify import ledger_problems, row_problems, state_problems
+from checkpoint.block_record import BlockInspector
+from checkpoint.deep_verify import block_problems, ledger_problems, row_problems, state_problems
 from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.head import Head
 from checkpoint.head_checks import header_problem
@@ -43,19 +44,26 @@ class VerifyReport:
 
 
 def verify_store(
-    store: StoreReader, progress: Progress | None = None, *, deep: bool = False
+    store: StoreReader,
+    progress: Progress | None = None,
+    *,
+    deep: bool = False,
+    inspect: BlockInspector | None = None,
 ) -> VerifyReport:
     """Read all ledger rows and prove them to be the state of the head's block.
 
-    `deep` then looks into them too, see `checkpoint.deep_verify`. `progress` counts rows, deep
-    twice over. Differences and damage are reported, not raised.
+    `deep` then looks into them too, see `checkpoint.deep_verify`; `inspect` then proves
+    bodies and receipts. `progress` counts rows, deep twice over. Differences and damage are
+    reported, not raised.
     """
     rows: dict[int, int] = {}
     head = store.head()
     if head is None:
         return VerifyReport(None, rows, "the store has no head record, so it proves nothing")
     with stopwatch() as watch:
-        difference = _difference(store, head, rows, progress or _silent, deep)
+        difference = _difference(store, head, rows, progress or _silent)
+        if difference is None and deep:
+            difference = _deep_difference(store, progress or _silent, inspect)
     count = sum(rows.values())
     outcome = "proven" if difference is None else difference
     _logger.info("block %d: %d rows, %.3f s: %s", head.height, count, watch.seconds, outcome)
@@ -63,22 +71,29 @@ def verify_store(
 
 
 def _difference(
-    store: StoreReader, head: Head, rows: dict[int, int], progress: Progress, deep: bool
+    store: StoreReader, head: Head, rows: dict[int, int], progress: Progress
 ) -> str | None:
     """The first thing that is wrong; counts rows in `rows`."""
     try:
         accumulator = _hash_rows(store, rows, progress, sum(head.commitment.counts.values()))
-        proven = (
+        return (
             _rows_problem(head.commitment, rows, accumulator)
             or _slot_problem(store, head)
             or header_problem(store, head)
         )
-        if proven is not None or not deep:
-            return proven
+    except StoreError as error:
+        return str(error)
+
+
+def _deep_difference(
+    store: StoreReader, progress: Progress, inspect: BlockInspector | None
+) -> str | None:
+    try:
         return (
             next(row_problems(store, progress), None)
             or next(ledger_problems(store), None)
             or next(state_problems(store), None)
+            or next(block_problems(store, inspect), None)
         )
     except StoreError as error:
         return str(error)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from eth_hash.auto import keccak
 
-from checkpoint.archive.record_types import BlockRecord, ChainRecord, kept_heights
-from checkpoint.block_header import HeaderFields, header_fields
+from checkpoint.archive.record_types import ChainRecord, kept_heights
+from checkpoint.block_record import BlockInspector, BlockRecord, HeaderFields, header_fields
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family, height_key
 
-BlockInspector = Callable[[int, BlockRecord], Sequence[bytes]]
-"""Proves a block's body and receipts by its header, both being opaque to a store.
-
-Given the chain id and a block it returns the hashes of its transactions, in order. Raises
-ValueError saying what differs.
-"""
 Sink = Callable[[Family, bytes, bytes], None]
 """Takes an entry of a store."""
 
@@ -32,6 +26,8 @@ class BlockVerifier:
         self._chain, self._inspect, self._sink = chain, inspect, sink
         self._expected = iter(kept_heights(chain.height))
         self._last_height, self._last_hash = -1, bytes(32)
+        self.genesis: bytes | None = None
+        """Hash of block 0, once it was taken."""
         self.state_root: bytes | None = None
         """Of the head, once it was taken."""
 
@@ -47,6 +43,7 @@ class BlockVerifier:
         if self._last_height == height - 1 and parent != self._last_hash:
             raise ArchiveDamaged(f"block {self._last_hash.hex()} is not its parent", where)
         self._last_height, self._last_hash = height, keccak(block.header)
+        self.genesis = self.genesis or self._last_hash
         if height == self._chain.height:
             if self._last_hash != self._chain.block_hash:
                 raise ArchiveDamaged(

@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from checkpoint.archive.block_verifier import BlockInspector
 from checkpoint.archive.container import ArchiveWriter
 from checkpoint.archive.record_types import Record, Section
 from checkpoint.archive.sections import read_section
 from checkpoint.archive.state_builder import StateBuilder, Summary
+from checkpoint.block_record import BlockInspector
 from checkpoint.errors import AlreadyThere, ArchiveDamaged, StoreDamaged, StoreError, StoreFailed
 from checkpoint.head import Head
 from checkpoint.layout import rename

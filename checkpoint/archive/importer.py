@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from checkpoint.archive.block_verifier import BlockInspector
 from checkpoint.archive.container import ArchiveReader
 from checkpoint.archive.migrations import read_batches
 from checkpoint.archive.record_types import ChainRecord, recent_start
 from checkpoint.archive.state_builder import StateBuilder, Summary
 from checkpoint.atomic_directory import check_vacant, staged_directory, write_commit_marker
+from checkpoint.block_record import BlockInspector
+from checkpoint.chain_identity import ChainIdentity, write_identity
 from checkpoint.errors import StoreFailed, UnexpectedBlock, WrongChain
 from checkpoint.layout import StoreLayout, sync_directory
 from checkpoint.rocks.bulk_loader import BulkLoader
@@ -76,6 +77,8 @@ def _build(
         loader.close()
     sync_directory(layout.database)
     write_commit_marker(layout.witness, commit)
+    assert assembly.genesis is not None, "block 0 travels with every state"
+    write_identity(layout.identity, ChainIdentity(head.chain_id, assembly.genesis))
     return summary
 
 

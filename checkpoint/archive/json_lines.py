@@ -15,17 +15,10 @@ from typing import Any, BinaryIO
 import msgspec
 from eth_hash.auto import keccak
 
-from checkpoint.archive.block_verifier import BlockInspector
 from checkpoint.archive.exporter import new_file, write_state
-from checkpoint.archive.record_types import (
-    BlockRecord,
-    ChainRecord,
-    Record,
-    RowRecord,
-    StateKind,
-    StateRecord,
-)
+from checkpoint.archive.record_types import ChainRecord, Record, RowRecord, StateKind, StateRecord
 from checkpoint.archive.state_builder import Summary
+from checkpoint.block_record import BlockInspector, BlockRecord
 from checkpoint.errors import StoreDamaged
 from checkpoint.snapshot_source import SnapshotSource, open_snapshot
 from checkpoint.store import Progress, StoreReader

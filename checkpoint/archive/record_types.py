@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from checkpoint.block_record import BlockRecord
 from checkpoint.errors import ArchiveDamaged
 
 FORMAT = 1
@@ -49,15 +50,6 @@ class ChainRecord(NamedTuple):
     """Of all ledger rows, as in the ledger account's storage."""
     counts: tuple[tuple[int, int], ...]
     """Number of rows per table number, by ascending table."""
-
-
-class BlockRecord(NamedTuple):
-    """A block as it is stored; body and receipts are opaque here."""
-
-    height: int
-    header: bytes
-    body: bytes
-    receipts: bytes
 
 
 class StateRecord(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checkpoint.archive.record_types import (
-    BlockRecord,
     ChainRecord,
     Record,
     RowRecord,
@@ -14,6 +13,7 @@ from checkpoint.archive.record_types import (
     StateRecord,
     kept_heights,
 )
+from checkpoint.block_record import BlockRecord
 from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head

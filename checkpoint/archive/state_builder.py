@@ -13,8 +13,9 @@ from typing import Any
 
 from checkpoint.archive.account_verifier import AccountVerifier
 from checkpoint.archive.active_index import ActiveIndex
-from checkpoint.archive.block_verifier import BlockInspector, BlockVerifier, Sink
+from checkpoint.archive.block_verifier import BlockVerifier, Sink
 from checkpoint.archive.record_types import ChainRecord, RowRecord, Section, section_name
+from checkpoint.block_record import BlockInspector
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family, row_key
 from checkpoint.head import Head
@@ -76,6 +77,11 @@ class StateBuilder:
             case Section.ACTIVE:
                 if self._active:
                     self._active.claim(records)
+
+    @property
+    def genesis(self) -> bytes | None:
+        """Hash of block 0, once it was taken."""
+        return self._blocks.genesis if self._blocks else None
 
     def finish(self) -> tuple[Head, Summary]:
         """The head of the finished store. Raises ArchiveDamaged, naming what differs."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+from checkpoint.chain_identity import ChainIdentity
 from checkpoint.commit_marker import Commit
 from checkpoint.errors import CommitsLost, StoreDamaged
 from checkpoint.head_checks import check_blocks, check_opening
@@ -17,7 +18,11 @@ from checkpoint.rocks.wal import truncate_wal
 
 
 def inspect_database(
-    directory: Path, seen: Commit | None, chain_id: int | None, accept_loss: bool
+    directory: Path,
+    seen: Commit | None,
+    chain_id: int | None,
+    identity: ChainIdentity | None,
+    accept_loss: bool,
 ) -> None:
     """Refuse a database that is damaged, of another chain, or behind what was committed.
 
@@ -27,11 +32,18 @@ def inspect_database(
     if accept_loss:
         truncate_wal(directory)
     with closing(RocksReader(directory, accept_loss=accept_loss)) as reader:
-        check_database(reader, None if accept_loss else seen, chain_id)
+        check_database(reader, None if accept_loss else seen, chain_id, identity)
 
 
-def check_database(reader: RocksReader, seen: Commit | None, chain_id: int | None) -> None:
+def check_database(
+    reader: RocksReader,
+    seen: Commit | None,
+    chain_id: int | None,
+    identity: ChainIdentity | None,
+) -> None:
     """Refuse what is not whole, of another chain, or behind `seen`. Raises as `inspect` does."""
+    if identity is not None:
+        identity.check(reader, str(reader.directory))
     if seen is not None:
         _compare(reader, seen)
     check_opening(reader, chain_id)

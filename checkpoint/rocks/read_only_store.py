@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from checkpoint.chain_identity import read_identity
 from checkpoint.commit_marker import read_commit_marker
 from checkpoint.errors import NotAStore, StoreDamaged, StoreError
 from checkpoint.families import Family
@@ -78,7 +79,7 @@ class ReadOnlyStore(Store):
         seen = read_commit_marker(self.layout.witness)
         reader = RocksReader(self.layout.readable_database(), is_written=True)
         try:
-            check_database(reader, seen, None)
+            check_database(reader, seen, None, read_identity(self.layout.identity))
         except BaseException:
             reader.close()
             raise

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from checkpoint.chain_identity import identity_of, read_identity, write_identity
 from checkpoint.commit_marker import Commit, CommitMarker, read_commit_marker
 from checkpoint.errors import StoreClosed, StoreError, StoreFailed
 from checkpoint.families import Family, height_key
@@ -140,9 +141,10 @@ class RocksStore(Store):
     def _open(self, chain_id: int | None, accept_loss: bool) -> None:
         self.layout.settle()
         seen = read_commit_marker(self.layout.witness)
+        self._identity = read_identity(self.layout.identity)
         new = self.layout.is_new()
         if not new:
-            inspect_database(self.layout.database, seen, chain_id, accept_loss)
+            inspect_database(self.layout.database, seen, chain_id, self._identity, accept_loss)
         self._database = Database(
             self.layout.database,
             create=new,
@@ -165,6 +167,7 @@ class RocksStore(Store):
             self._database.write(self._bookkeeping.as_changes(), sync=True)
         self._oldest_undo = self._find_oldest_undo()
         self._witness = CommitMarker(self.layout.witness)
+        self._record_identity()
         self._record_commit()
 
     def _commit(self, batch: BlockBatch, expiring: range) -> None:
@@ -181,7 +184,15 @@ class RocksStore(Store):
         self._unsynced = 0 if sync else self._unsynced
         self._bookkeeping = bookkeeping
         self._head = batch.head or self._head
+        self._record_identity()
         self._record_commit()
+
+    def _record_identity(self) -> None:
+        """Note which chain this is, once there is a block to tell by."""
+        if self._identity is None:
+            self._identity = identity_of(self)
+            if self._identity is not None:
+                write_identity(self.layout.identity, self._identity)
 
     def _record_commit(self) -> None:
         if self._head is not None:

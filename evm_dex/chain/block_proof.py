@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from eth_hash.auto import keccak
 
-from checkpoint.archive.record_types import BlockRecord
+from checkpoint.block_record import BlockRecord
 from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.blocks.body import Body, decode_body, decode_receipts
 from evm_dex.blocks.header import Header, decode_header

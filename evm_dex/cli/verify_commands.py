@@ -131,9 +131,11 @@ def diff(
 
 def _prove(info: CheckpointInfo, deep: bool, progress: _Progress) -> dict[str, object]:
     from checkpoint.restore import verify_checkpoint  # noqa: PLC0415 - loads the database
+    from evm_dex.chain.block_proof import inspect_block  # noqa: PLC0415 - loads the whole chain
 
     try:
-        return _result(info.height, verify_checkpoint(info, progress=progress, deep=deep))
+        report = verify_checkpoint(info, progress=progress, deep=deep, inspect=inspect_block)
+        return _result(info.height, report)
     except (StoreError, OSError) as error:
         return {"height": info.height, "wrong": str(error)}
 
@@ -141,9 +143,10 @@ def _prove(info: CheckpointInfo, deep: bool, progress: _Progress) -> dict[str, o
 def _prove_head(path: Path, deep: bool, progress: _Progress) -> dict[str, object]:
     from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
     from checkpoint.verify import verify_store as prove_rows  # noqa: PLC0415 - as above
+    from evm_dex.chain.block_proof import inspect_block  # noqa: PLC0415 - loads the whole chain
 
     with closing(ReadOnlyStore(path)) as store:
-        report = prove_rows(store, progress, deep=deep)
+        report = prove_rows(store, progress, deep=deep, inspect=inspect_block)
     assert report.head is not None or report.difference is not None
     return _result(report.head.height if report.head else None, report)
 

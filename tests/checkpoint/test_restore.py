@@ -24,7 +24,7 @@ from tests.checkpoint.victims import grow, restore_until_killed
 SEED = 21
 LAST = 9
 INTERVAL = 3
-FILES = {"db", "lock", "witness", "checkpoints", "retention.json"}
+FILES = {"db", "lock", "witness", "checkpoints", "retention.json", "chain.json"}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import msgspec
 import rlp
 from eth_hash.auto import keccak
 
-from checkpoint.archive.record_types import BlockRecord, RowRecord, Section, StateKind, StateRecord
+from checkpoint.archive.record_types import RowRecord, Section, StateKind, StateRecord
+from checkpoint.block_record import BlockRecord
 from tests.checkpoint.archive.archives import Sections
 
 Forgery = Callable[[Sections], None]

@@ -16,7 +16,8 @@ from eth_hash.auto import keccak
 from checkpoint.archive import Summary, export_archive, import_archive
 from checkpoint.archive.container import HEAD_FIELDS, PREAMBLE, ArchiveReader, ArchiveWriter
 from checkpoint.archive.migrations import read_batches
-from checkpoint.archive.record_types import FORMAT, BlockRecord, Section
+from checkpoint.archive.record_types import FORMAT, Section
+from checkpoint.block_record import BlockRecord
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore
 from checkpoint.snapshot_source import SnapshotSource

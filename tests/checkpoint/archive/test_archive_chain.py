@@ -14,7 +14,8 @@ import pytest
 import evm_dex
 from checkpoint.archive import export_archive, export_json_lines, import_archive
 from checkpoint.archive.json_lines import readable
-from checkpoint.archive.record_types import RECENT_BLOCKS, BlockRecord, Section
+from checkpoint.archive.record_types import RECENT_BLOCKS, Section
+from checkpoint.block_record import BlockRecord
 from checkpoint.errors import ArchiveDamaged, StoreDamaged, UndoExpired
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore

@@ -1,7 +1,8 @@
-"""The fields of a block header that a store looks at; the rest is opaque here."""
+"""The parts of a block, and the fields of its header that a store looks at."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from checkpoint.trie import rlp
@@ -12,6 +13,23 @@ _PARENT_HASH, _STATE_ROOT, _HEIGHT = 0, 3, 8
 """Places in a header's RLP list (Yellow Paper, section 4.3)."""
 _HASH_BYTES = 32
 _HEIGHT_BYTES = 8
+
+
+class BlockRecord(NamedTuple):
+    """A block as it is stored; body and receipts are opaque here."""
+
+    height: int
+    header: bytes
+    body: bytes
+    receipts: bytes
+
+
+BlockInspector = Callable[[int, BlockRecord], Sequence[bytes]]
+"""Proves a block's body and receipts by its header, both being opaque to a store.
+
+Given the chain id and a block it returns the hashes of its transactions, in order. Raises
+ValueError saying what differs.
+"""
 
 
 class HeaderFields(NamedTuple):
