@@ -15,12 +15,12 @@ from statistics import median
 from typing import Any
 
 from eth_tester import EthereumTester, PyEVMBackend
-from evm_dex.abi.interface import Interface
 
 import evm_dex
 from benchmarks.harness import Result, measure
 from benchmarks.nodes import OURS, Node, own, peers, running
 from evm_dex.abi.artifact import code_of, load_artifact
+from evm_dex.abi.contract_interface import Interface
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.contract import Contract
 from evm_dex.client.dex import Dex
