@@ -35,7 +35,7 @@ LAYOUTS: dict[int, tuple[str, ...]] = {
     ),
     4: ("chain_id", "nonce", *_FEES, *_CALL, "access_list", "authorization_list"),
 }
-_MAX_NONCE = 2**64 - 2
+MAX_NONCE = 2**64 - 2
 _HASH_BYTES = 32
 _MAX_UINT64, _MAX_UINT8 = 2**64 - 1, 2**8 - 1
 _EIP155_OFFSET = 35
@@ -90,7 +90,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_signed(self) -> bool:
         """Whether its sender's key made it; if not, its sender is only named in it."""
-        return self.s != UNSIGNED or self.r >= _ADDRESSES or self.y_parity != 0
+        is_named = self.s == UNSIGNED and self.r < _ADDRESSES and self.y_parity == 0
+        return self.s != 0 and not is_named
 
     @property
     def create_address(self) -> Address | None:
@@ -162,6 +163,13 @@ def unsigned(sender: Address, type_id: int, fields: dict[str, Any]) -> Transacti
     return _with_signature(type_id, fields, _items(type_id, fields), sender, signature)
 
 
+def simulated(sender: Address, type_id: int, fields: dict[str, Any]) -> Transaction:
+    """A transaction that is only tried out, fields as for `sign`: its signature is all zeros."""
+    named = unsigned(sender, type_id, fields)
+    raw = _raw(type_id, _items(type_id, fields), (0, 0, 0))
+    return msgspec.structs.replace(named, raw=raw, hash=keccak(raw))
+
+
 def _with_signature(
     type_id: int,
     fields: dict[str, Any],
@@ -200,6 +208,8 @@ def _decode(raw: bytes, sender: Address | None) -> Transaction:
         raise ValueError(f"type {type_id} has {len(layout) + 3} fields")
     fields = {name: _decoded(name, item) for name, item in zip(layout, items, strict=False)}
     v, fields["r"], fields["s"] = (_int(item) for item in items[-3:])
+    if fields["nonce"] > MAX_NONCE:
+        raise ValueError(f"nonce must be at most 2**64 - 2 (EIP-2681), got {fields['nonce']}")
     if type_id == 0:
         fields["chain_id"], v = _split_v(v)
     fields["y_parity"] = v
@@ -220,8 +230,6 @@ def _build(type_id: int, fields: dict[str, Any], raw: bytes) -> Transaction:
         raise ValueError(f"type {type_id} can't create a contract")
     if type_id == 4 and not fields["authorization_list"]:
         raise ValueError("type 4 needs at least one authorization")
-    if fields["nonce"] > _MAX_NONCE:
-        raise ValueError("nonce above 2**64 - 2")
     for blob in fields.get("blob_versioned_hashes", ()):
         if len(blob) != _HASH_BYTES:
             raise ValueError(f"a blob's versioned hash must be 32 bytes, got {len(blob)}")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 import msgspec
-from eth.constants import MAX_PREV_HEADER_DEPTH
+from eth.constants import MAX_PREV_HEADER_DEPTH, ZERO_HASH32
 from eth_utils.exceptions import ValidationError
 
 from evm_dex.blocks.body import Body, StoredTransaction
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.receipt import Receipt
-from evm_dex.blocks.transaction import Transaction
+from evm_dex.blocks.receipt import Log, Receipt
+from evm_dex.blocks.transaction import MAX_NONCE, Transaction
 from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_store import BlockId
 from evm_dex.chain.chain import Chain
@@ -23,6 +24,22 @@ from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.trie_db import NodeBuffer
+from precompiles.types import NATIVE_COIN
+
+
+class SimulatedCall(msgspec.Struct, frozen=True):
+    """What a simulated transaction leaves beside its receipt."""
+
+    output: bytes
+    """What it returned, or reverted with."""
+    max_used_gas: int
+    """What it took before refunds."""
+    logs: tuple[Log, ...]
+    """Transfers of the native coin among them, where they are logged; the receipt has none."""
+    log_places: tuple[int, ...]
+    """Which log of the transaction each is, those that were taken back counted too."""
+    logs_made: int
+    """How many it made, whatever became of them."""
 
 
 class SimulatedBlock(msgspec.Struct, frozen=True):
@@ -31,8 +48,8 @@ class SimulatedBlock(msgspec.Struct, frozen=True):
     header: Header
     body: Body
     receipts: tuple[Receipt, ...]
-    outputs: tuple[bytes, ...]
-    """What each transaction returned, or reverted with."""
+    results: tuple[SimulatedCall, ...]
+    """What came of each transaction."""
 
 
 class SimulatedBlocks(Sealer):
@@ -53,14 +70,21 @@ class SimulatedBlocks(Sealer):
         """Of the next block, unless another is chosen."""
         return self._head.block_number + 1
 
-    def open(self, chosen: BlockOverride, *, is_free: bool) -> None:
+    def open(
+        self,
+        chosen: BlockOverride,
+        *,
+        is_free: bool,
+        precompiles: Mapping[bytes, Any] | None = None,
+    ) -> None:
         """Begin the next block; `is_free` has its base fee 0 unless another is chosen.
 
+        Its prevrandao is 0 unless chosen; `precompiles` are the VM's where None.
         Raises InvalidBlock for a time that is not after its parent's.
         """
         header = self._head.child(self._head.timestamp + self._interval)
-        if is_free:
-            header = msgspec.structs.replace(header, base_fee_per_gas=0)
+        base_fee = 0 if is_free else header.base_fee_per_gas
+        header = msgspec.structs.replace(header, base_fee_per_gas=base_fee, mix_hash=ZERO_HASH32)
         header = chosen.applied(header)
         if header.timestamp <= self._head.timestamp:
             raise InvalidBlock(
@@ -68,21 +92,29 @@ class SimulatedBlocks(Sealer):
                 f"{self._head.timestamp}"
             )
         self.state = self.state.under(
-            msgspec.structs.replace(self.state.config, blob_base_fee=chosen.blob_base_fee)
+            msgspec.structs.replace(
+                self.state.config, blob_base_fee=chosen.blob_base_fee, precompiles=precompiles
+            )
         )
         self.begin(header, self._hashes)
-        self._outputs: list[bytes] = []
+        self._results: list[SimulatedCall] = []
 
     def execute(self, transaction: Transaction, *, is_checked: bool) -> None:
         """Execute a transaction in the block; unchecked it needs no right nonce or sender.
 
         Raises TransactionRejected for one that could not be in it.
         """
-        nonce = self.state.get_nonce(transaction.sender) if is_checked else transaction.nonce
+        header, nonce = self.header, transaction.nonce
+        if is_checked:
+            if nonce > MAX_NONCE:
+                raise TransactionRejected(f"nonce has max value: {nonce} is above {MAX_NONCE}")
+            nonce = self.state.get_nonce(transaction.sender)
+        elif not transaction.max_fee_per_gas:  # its gas is free whatever the base fee
+            header = msgspec.structs.replace(header, base_fee_per_gas=0)
         check_admission(
             transaction,
             chain_id=self._chain_id,
-            next_header=self.header,
+            next_header=header,
             balance=self.state.get_balance(transaction.sender),
             nonce=nonce,
         )
@@ -99,7 +131,16 @@ class SimulatedBlocks(Sealer):
         except ValidationError as error:
             raise TransactionRejected(str(error)) from error
         self.include(transaction, computation, gas_used)
-        self._outputs.append(bytes(computation.output))
+        receipt = self.receipts[-1]
+        used = transaction.gas - computation.get_gas_remaining()
+        used = self.header.rules.least_gas(used, transaction.data, creates=False)
+        made: Any = computation
+        places = tuple(entry[0] for entry in made.get_raw_log_entries())
+        count = made.transaction_context.get_next_log_counter()
+        output = bytes(computation.output)
+        self._results.append(SimulatedCall(output, used, receipt.logs, places, count))
+        logs = tuple(log for log in receipt.logs if log.address != NATIVE_COIN)
+        self.receipts[-1] = msgspec.structs.replace(receipt, logs=logs)
 
     def close(self) -> SimulatedBlock:
         """End the block; the next one follows it."""
@@ -108,7 +149,7 @@ class SimulatedBlocks(Sealer):
         self._head = sealed.header
         self._hashes.insert(0, sealed.header.hash)
         stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
-        return SimulatedBlock(sealed.header, Body(stored), sealed.receipts, tuple(self._outputs))
+        return SimulatedBlock(sealed.header, Body(stored), sealed.receipts, tuple(self._results))
 
 
 @contextmanager

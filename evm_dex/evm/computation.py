@@ -12,11 +12,20 @@ from typing import Any, cast
 
 from eth.abc import ComputationAPI
 from eth.exceptions import FullStack, Halt, OutOfGas
+from eth.vm import mnemonics
 from eth.vm.code_stream import CodeStream
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.logic.invalid import InvalidOpcode
 from eth.vm.opcode import _FastOpcode
-from eth.vm.opcode_values import CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, STATICCALL
+from eth.vm.opcode_values import (
+    CALL,
+    CALLCODE,
+    CREATE,
+    CREATE2,
+    DELEGATECALL,
+    SELFDESTRUCT,
+    STATICCALL,
+)
 from eth_hash.auto import keccak
 from eth_typing import Address
 
@@ -24,9 +33,9 @@ from evm_dex.evm.compiler.execute import execute
 from evm_dex.evm.compiler.path import STACK_LIMIT
 from evm_dex.evm.compiler.program import Program, program_of
 from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
+from precompiles.types import NATIVE_COIN
 
-_COIN = Address(bytes.fromhex("ee" * 20))
-"""The address that stands for the native coin (ERC-7528)."""
+_COIN = Address(NATIVE_COIN)
 _TRANSFER = int.from_bytes(keccak(b"Transfer(address,address,uint256)"), "big")
 _CALL_KINDS = {
     CALL: "CALL",
@@ -74,7 +83,30 @@ def _metered(opcode: Any) -> Any:
 def _all_metered(opcodes: Mapping[int, Any]) -> dict[int, Any]:
     """All 256 opcodes; those that mean nothing end the frame."""
     invalid = {number: InvalidOpcode(number) for number in range(256) if number not in opcodes}
-    return {**{number: _metered(opcode) for number, opcode in opcodes.items()}, **invalid}
+    known = {number: _metered(opcode) for number, opcode in opcodes.items()}
+    return {**known, **invalid, SELFDESTRUCT: _logging_transfer(opcodes[SELFDESTRUCT])}
+
+
+def _logging_transfer(self_destruct: Any) -> Any:
+    """SELFDESTRUCT with a log of the wei that it moves, where the configuration asks for logs."""
+
+    def run(computation: Any) -> None:
+        stack = computation._stack.values
+        if not computation.state.config.logs_transfers or not stack:
+            self_destruct(computation=computation)
+            return
+        to = stack[-1] if isinstance(stack[-1], int) else int.from_bytes(stack[-1], "big")
+        sender = computation.msg.storage_address
+        wei = computation.state.get_balance(sender)
+        try:
+            self_destruct(computation=computation)
+        except Halt:
+            if wei:
+                computation.log_transfer(sender, to.to_bytes(32, "big")[-20:], wei)
+            raise
+
+    run.mnemonic = mnemonics.SELFDESTRUCT  # type: ignore[attr-defined] # functions take any attribute
+    return run
 
 
 class Computation(PragueComputation):
@@ -127,7 +159,9 @@ class Computation(PragueComputation):
         computation = cls(state, message, transaction_context)
         with computation:
             computation._note_creations(parent_computation)
-            precompile = computation.precompiles.get(message.code_address)
+            moved = state.config.precompiles
+            precompiles = computation.precompiles if moved is None else moved
+            precompile = precompiles.get(message.code_address)
             if precompile is None:
                 computation._execute()
             elif not message.is_delegation:
@@ -160,7 +194,9 @@ class Computation(PragueComputation):
             self.contracts_created.append(self.msg.storage_address)
 
     def _execute(self) -> None:
-        """Run the code."""
+        """Run the code; an account without any takes no step."""
+        if not self.msg.code:
+            return
         config = self.state.config
         try:
             if not config.needs_interpreter:

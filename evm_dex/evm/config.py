@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -75,6 +75,9 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     EVM_DEX_COMPILE=0 in the environment has all code interpreted.
     """
+
+    precompiles: Mapping[bytes, Any] | None = None
+    """Precompiles by address where some are moved; None for those of the VM, which stay warm."""
 
     @property
     def needs_interpreter(self) -> bool:

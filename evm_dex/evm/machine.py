@@ -6,7 +6,7 @@ attributes will do. Here is the one place where the two meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
@@ -122,6 +122,12 @@ class Machine:
         self._vm: Any = vm_class
         self._chain_context = ChainContext(chain_id)
         self._ancestors = ancestors
+
+    @property
+    def precompiles(self) -> Mapping[bytes, Any]:
+        """The VM's precompiles by address."""
+        found: Mapping[bytes, Any] = self._vm.get_state_class().computation_class.get_precompiles()
+        return found
 
     def state(
         self, nodes: AtomicDatabaseAPI, header: BlockContext, config: ExecutionConfig = MINING

@@ -120,7 +120,8 @@ class DexState(PragueState):
 
     def get_tip(self, transaction: SignedTransactionAPI) -> int:
         """Wei per gas that the block's coinbase is paid."""
-        return 0 if self.rules.burns_tips else super().get_tip(transaction)
+        # Below 0 only where nothing is validated, and gas is free in spite of a base fee.
+        return 0 if self.rules.burns_tips else max(super().get_tip(transaction), 0)
 
     def has_code_or_nonce(self, address: Any) -> bool:
         """Whether no contract may be created there (EIP-684), nor over storage (EIP-7610)."""
@@ -131,6 +132,13 @@ class DexState(PragueState):
         """Wei per blob gas."""
         chosen = self.config.blob_base_fee
         return super().blob_base_fee if chosen is None else chosen
+
+    def increment_nonce(self, address: Any) -> None:
+        """Add 1 to an account's nonce; where nothing is validated, the highest is followed by 0."""
+        if self.config.validates:
+            super().increment_nonce(address)
+        else:
+            self.set_nonce(address, (self.get_nonce(address) + 1) % 2**64)
 
     def mark_address_warm(self, address: Any) -> None:
         """Note that an account is touched."""

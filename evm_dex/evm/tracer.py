@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from eth.abc import ComputationAPI
 from eth.exceptions import VMError
+from eth.vm import mnemonics
 from eth.vm.opcode_values import SLOAD
 
 from evm_dex.evm.config import MINING, ExecutionConfig
@@ -26,26 +28,52 @@ class TracedStep(msgspec.Struct):
     memory: bytes
     address: bytes
     """Whose storage it works on."""
+    return_data: bytes
+    """Of the last call made before it."""
     gas_cost: int = 0
     """What it used, with all calls it made."""
+    loaded: int = 0
+    """The word that SLOAD found."""
     error: str = ""
 
 
 class TraceTooLong(Exception):  # noqa: N818 - named for what happened, like all errors here
-    """An execution takes more steps than a tracer keeps."""
+    """An execution takes more steps, or more bytes, than a tracer keeps."""
+
+
+MOST_BYTES = 64 * 2**20
+_STEP_BYTES = 120
+_WORD_BYTES = 5
+"""Quotes, comma and 0x around a word's digits."""
 
 
 class Tracer:
-    """Keeps steps, up to a limit."""
+    """Keeps steps, up to a limit on their number and on the size of their text."""
 
     def __init__(
-        self, *, most_steps: int = 0, keep_stack: bool = True, keep_memory: bool = False
+        self,
+        *,
+        most_steps: int = 0,
+        most_bytes: int = MOST_BYTES,
+        before: Sequence[Tracer] = (),
+        keep_stack: bool = True,
+        keep_memory: bool = False,
+        keep_return_data: bool = False,
     ) -> None:
-        """With `most_steps` 0 only calls are watched, at next to no cost."""
+        """With `most_steps` 0 only calls are watched, at next to no cost.
+
+        What tracers `before` this one keep counts towards its limits.
+        """
         self.steps: list[TracedStep] = []
         self.most_steps = most_steps
+        self._steps_before = sum(len(tracer.steps) for tracer in before)
+        self._size_before: int = sum(tracer.size for tracer in before)
+        self.size: int = 0
+        """Bytes that the steps take as JSON, about."""
+        self._most_bytes = most_bytes
         self._keep_stack = keep_stack
         self._keep_memory = keep_memory
+        self._keep_return_data = keep_return_data
 
     def watching(self, config: ExecutionConfig = MINING) -> ExecutionConfig:
         """The same configuration, with all that is executed under it seen."""
@@ -54,8 +82,11 @@ class Tracer:
 
     def run(self, opcode: Any, computation: Any) -> None:
         """Run one opcode and keep what there is to see. Raises TraceTooLong."""
-        if len(self.steps) >= self.most_steps:
+        if self._steps_before + len(self.steps) >= self.most_steps:
             raise TraceTooLong(f"more than {self.most_steps} steps")
+        self.size += self._size_of(computation)
+        if self._size_before + self.size > self._most_bytes:
+            raise TraceTooLong(f"more than {self._most_bytes} bytes")
         gas = computation.get_gas_remaining()
         step = TracedStep(
             program_counter=computation.code.program_counter - 1,
@@ -63,17 +94,37 @@ class Tracer:
             gas=gas,
             depth=computation.msg.depth + 1,
             stack=stack_words(computation) if self._keep_stack else (),
-            memory=bytes(computation._memory._bytes) if self._keep_memory else b"",
+            memory=self._memory(computation) if self._keep_memory else b"",
             address=computation.msg.storage_address,
+            return_data=computation.return_data if self._keep_return_data else b"",
         )
         self.steps.append(step)
         try:
             opcode(computation=computation)
+            if step.opcode == mnemonics.SLOAD:
+                step.loaded = _number(computation._stack.values[-1])
         except VMError as error:
             step.error = f"{type(error).__name__}: {error}"
             raise
         finally:
             step.gas_cost = gas - computation.get_gas_remaining()
+
+    def _size_of(self, computation: Any) -> int:
+        size = _STEP_BYTES
+        if self._keep_stack:
+            words = stack_words(computation)
+            size += _WORD_BYTES * len(words) + sum(map(int.bit_length, words)) // 4
+        if self._keep_memory:
+            size += 2 * len(computation._memory)
+        if self._keep_return_data:
+            size += 2 * len(computation.return_data)
+        return size
+
+    def _memory(self, computation: Any) -> bytes:
+        """The memory now; where it is as it was at the last step, the same object."""
+        memory = computation._memory._bytes
+        last = self.steps[-1].memory if self.steps else b""
+        return last if last == memory else bytes(memory)
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from evm_dex.evm.simulator import Attempt, Call
 from evm_dex.evm.tracer import Accesses, Tracer
 from evm_dex.node.call_objects import CallRequest
 from evm_dex.node.node import Node
-from evm_dex.node.overrides import Overrides, prepared
+from evm_dex.node.overrides import Overrides, moved_precompiles, prepared
 from evm_dex.node.rpc_errors import failed
 from evm_dex.node.rpc_types import BlockId, plain_block
 from precompiles.types import ZERO_ADDRESS, Address
@@ -58,7 +58,7 @@ def attempt(
     accesses: Accesses | None = None,
 ) -> Attempt:
     """What comes of a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
-    with bounded(node, accesses=accesses) as config:
+    with bounded(node, overrides, accesses=accesses) as config:
         return node.chain.attempt(
             replace(call, config=config), plain_block(block), prepared(overrides)
         )
@@ -68,7 +68,7 @@ def trace(
     node: Node, call: Call, block: BlockId, tracer: Tracer, overrides: Overrides | None = None
 ) -> Trace:
     """What happens in a call. Raises like `attempt`, and TraceTooLong."""
-    with bounded(node) as config:
+    with bounded(node, overrides) as config:
         return trace_call(
             node.chain,
             replace(call, config=config),
@@ -80,7 +80,7 @@ def trace(
 
 def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:
     """A gas limit with which a call succeeds. Raises like `attempt`."""
-    with bounded(node) as config:
+    with bounded(node, overrides) as config:
         return node.chain.estimate_gas(
             replace(call, config=config), plain_block(block), prepared(overrides)
         )
@@ -121,6 +121,7 @@ def _warm_anyway(node: Node, call: Call) -> set[bytes]:
 @contextmanager
 def bounded(
     node: Node,
+    overrides: Overrides | None = None,
     *,
     accesses: Accesses | None = None,
     logs_transfers: bool = False,
@@ -134,6 +135,7 @@ def bounded(
             accesses=accesses,
             logs_transfers=logs_transfers,
             validates=validates,
+            precompiles=moved_precompiles(overrides, node.chain.simulator.machine.precompiles),
         )
     except TookTooLong:
         raise failed(

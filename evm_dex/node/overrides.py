@@ -9,7 +9,7 @@ import msgspec
 
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Prepare
-from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_errors import failed, invalid_params
 from evm_dex.node.rpc_types import ParamType, read_address, read_data, read_quantity, read_slot
 from precompiles.types import Address
 
@@ -27,6 +27,8 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     """All of its storage."""
     state_diff: tuple[tuple[int, int], ...] | None = None
     """Some of its storage."""
+    moved_to: Address | None = None
+    """Where the precompile goes that is at the account's address."""
 
 
 Overrides = tuple[tuple[Address, Override], ...]
@@ -42,6 +44,28 @@ def prepared(overrides: Overrides | None, *more: Prepare) -> Prepare:
             change(state)
 
     return prepare
+
+
+def moved_precompiles(
+    overrides: Overrides | None, precompiles: Mapping[bytes, Any]
+) -> dict[bytes, Any] | None:
+    """Return the precompiles that a call finds; None where no override is of one.
+
+    An account that is overridden is no precompile any more. Raises RpcError for one that is moved
+    and is none, and for a place that is overridden too.
+    """
+    named = dict(overrides or ())
+    moved = {address: it.moved_to for address, it in named.items() if it.moved_to is not None}
+    if not moved and not any(address in precompiles for address in named):
+        return None
+    found = {address: it for address, it in precompiles.items() if address not in named}
+    for address, target in moved.items():
+        if address not in precompiles:
+            raise failed(f"account 0x{address.hex()} is not a precompile")
+        if target in named:
+            raise failed(f"account 0x{target.hex()} is already overridden")
+        found[target] = precompiles[address]
+    return found
 
 
 def _apply(state: State, address: Address, override: Override) -> None:
@@ -65,7 +89,7 @@ def _read_storage(value: Any) -> tuple[tuple[int, int], ...]:
 
 def _read_nonce(value: Any) -> int:
     nonce = read_quantity(value)
-    if nonce >= 2**64 - 1:
+    if nonce >= 2**64:
         raise ValueError
     return nonce
 
@@ -76,6 +100,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "code": ("code", read_data),
     "state": ("state", _read_storage),
     "stateDiff": ("state_diff", _read_storage),
+    "movePrecompileToAddress": ("moved_to", read_address),
 }
 
 

@@ -22,6 +22,13 @@ NOT_SERVED = {
     "eth_capabilities": "routes requests among nodes of a network",
     "testing_buildBlockV1": "its gas limit is what geth's miner strives for, which no rule gives",
 }
+EARLIER_FORKS = {
+    "debug_getRawBlock-get-block-n": "of a fork whose blocks have other fields",
+    "debug_getRawBlock-get-genesis": "of a fork whose blocks have other fields",
+    "debug_getRawReceipts-get-block-n": "of a fork whose receipts have other fields",
+    "eth_simulateV1-ethSimulate-empty-with-block-num-set-firstblock": "on a block sealed by work",
+}
+"""What is asked of blocks that no chain of this node has; see docs/rpc.md."""
 _FILES = sorted(TESTS.rglob("*.io")) if TESTS.is_dir() else []
 
 
@@ -33,6 +40,9 @@ def past() -> PastChain:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_answer_is_the_one_specified(past: PastChain, path: Path) -> None:
+    name = f"{path.parent.name}-{path.stem}"
+    if name in EARLIER_FORKS:
+        pytest.skip(EARLIER_FORKS[name])
     text, compared = path.read_text(), 0
     for request, expected in exchanges(text):
         method = json.loads(request)["method"]

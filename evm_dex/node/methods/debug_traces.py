@@ -5,7 +5,7 @@ The shapes are geth's: `structLog` by default, `callTracer` by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -29,6 +29,9 @@ from evm_dex.node.rpc_types import Block, BlockHash, Hash, ParamType, data, quan
 MOST_STEPS = 200_000
 _CALL_TRACER = "callTracer"
 _WORD = 32
+_STORAGE_WORDS = {"SLOAD": 1, "SSTORE": 2}
+"""Words on the stack that opcodes take which show storage."""
+_encode = msgspec.json.Encoder().encode
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -44,15 +47,17 @@ class Options(msgspec.Struct, frozen=True):
     state: Overrides | None = None
     block: BlockOverride | None = None
 
-    def tracer(self, most_steps: int = MOST_STEPS) -> Tracer:
-        """A tracer that keeps what is asked for. Raises TraceTooLong where that is nothing."""
+    def tracer(self, before: Sequence[Tracer] = ()) -> Tracer:
+        """A tracer that keeps what is asked for, within what those before it leave."""
         if self.call_tracer:
             return Tracer()
-        if most_steps <= 0:
-            raise TraceTooLong(f"more than {MOST_STEPS} steps")
-        # The values that SLOAD and SSTORE show are found on the stack.
-        keep_stack = self.stack or self.storage
-        return Tracer(most_steps=most_steps, keep_stack=keep_stack, keep_memory=self.memory)
+        return Tracer(
+            most_steps=MOST_STEPS,
+            before=before,
+            keep_stack=self.stack or self.storage,  # where the slots are that are read and written
+            keep_memory=self.memory,
+            keep_return_data=self.return_data,
+        )
 
 
 def _read_options(value: Any) -> Options:
@@ -131,22 +136,23 @@ def debug_trace_block(
     tracers: list[Tracer] = []
 
     def new_tracer() -> Tracer:
-        steps = sum(len(tracer.steps) for tracer in tracers)
-        tracers.append(options.tracer(MOST_STEPS - steps))
+        tracers.append(options.tracer(tracers))
         return tracers[-1]
 
     try:
-        block_hash = node.header(block).hash
+        header = node.header(block)
+        if header.block_number == 0:
+            raise failed("genesis is not traceable")
         with (
             bounded(node) as config,
-            closing(trace_block(node.chain, block_hash, new_tracer, config)) as traces,
+            closing(trace_block(node.chain, header.hash, new_tracer, config)) as traces,
         ):
             return [
                 {"txHash": data(transaction.hash), "result": _written(found, tracer, options)}
                 for transaction, found, tracer in traces
             ]
     except TraceTooLong as error:
-        raise failed(f"more than {MOST_STEPS} steps: use {_CALL_TRACER}") from error
+        raise failed(f"{error}: use {_CALL_TRACER}") from error
 
 
 @rpc("debug_traceBlockByHash")
@@ -167,9 +173,19 @@ def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:
     return {
         "gas": trace.gas_used,
         "failed": bool(trace.frame.error),
-        "returnValue": trace.frame.output.hex(),
-        "structLogs": [_step(step, options, storage) for step in tracer.steps],
+        "returnValue": data(trace.frame.output),
+        "structLogs": _listed(_step(step, options, storage) for step in tracer.steps),
     }
+
+
+def _listed(items: Iterable[Json]) -> msgspec.Raw:
+    """A JSON array, written as its items come, since as objects they take several times as much."""
+    written = bytearray(b"[")
+    for item in items:
+        written += _encode(item) + b","
+    if len(written) > 1:
+        del written[-1]
+    return msgspec.Raw(bytes(written + b"]"))
 
 
 def _step(step: TracedStep, options: Options, storage: dict[bytes, dict[str, str]]) -> Json:
@@ -184,12 +200,15 @@ def _step(step: TracedStep, options: Options, storage: dict[bytes, dict[str, str
         written["error"] = step.error
     if options.stack:
         written["stack"] = [hex(word) for word in step.stack]
-    if options.memory:
+    if options.memory and step.memory:
         words = range(0, len(step.memory), _WORD)
-        written["memory"] = [step.memory[at : at + _WORD].hex() for at in words]
-    if options.storage and step.opcode == "SSTORE" and len(step.stack) > 1:
+        written["memory"] = [data(step.memory[at : at + _WORD]) for at in words]
+    if options.return_data and step.return_data:
+        written["returnData"] = data(step.return_data)
+    if options.storage and 0 < _STORAGE_WORDS.get(step.opcode, 0) <= len(step.stack):
         slots = storage.setdefault(step.address, {})
-        slots[f"{step.stack[-1]:064x}"] = f"{step.stack[-2]:064x}"
+        word = step.loaded if step.opcode == "SLOAD" else step.stack[-2]
+        slots[f"{step.stack[-1]:#066x}"] = f"{word:#066x}"
         written["storage"] = dict(slots)
     return written
 

@@ -9,15 +9,15 @@ import msgspec
 
 from evm_dex.blocks.gas import GAS_TRANSACTION
 from evm_dex.blocks.receipt import Receipt
-from evm_dex.blocks.transaction import Transaction, unsigned
-from evm_dex.chain.simulation import SimulatedBlock, SimulatedBlocks, simulate_blocks
+from evm_dex.blocks.transaction import Transaction, simulated
+from evm_dex.chain.simulation import SimulatedBlock, SimulatedBlocks, SimulatedCall, simulate_blocks
 from evm_dex.errors import InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.node.block_overrides import read_block_overrides
 from evm_dex.node.bounded_calls import bounded
 from evm_dex.node.call_objects import CallRequest, read_request
 from evm_dex.node.node import Node
-from evm_dex.node.overrides import Overrides, prepared, read_overrides
+from evm_dex.node.overrides import Overrides, moved_precompiles, prepared, read_overrides
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import REVERTED, RpcError, invalid_params, revert_reason
 from evm_dex.node.rpc_json import Json, block_object, log_object
@@ -27,10 +27,22 @@ from precompiles.types import ZERO_ADDRESS
 _MOST_BLOCKS = 256
 _MOST_CALLS = 1_000
 _HALTED = -32_015
+_HALTED_WORDS = {
+    "OutOfGas": "out of gas",
+    "InsufficientStack": "stack underflow",
+    "FullStack": "stack limit reached",
+    "InvalidJumpDestination": "invalid jump destination",
+    "InvalidInstruction": "invalid opcode",
+    "WriteProtection": "write protection",
+    "OutOfBoundsRead": "return data out of bounds",
+    "ContractCreationCollision": "contract address collision",
+}
+"""Geth's words for what stops code, by py-evm's names."""
 _TOO_MANY_BLOCKS = -38_026
 _BLOCK_ORDER = -38_020
 _TIME_ORDER = -38_021
 _CODES = {
+    "nonce has max value": -32_603,
     "nonce too low": -38_010,
     "nonce too high": -38_011,
     "max fee per gas less": -38_012,
@@ -161,7 +173,8 @@ class _Run:
         if len(self._made) >= _MOST_BLOCKS:
             raise RpcError(_TOO_MANY_BLOCKS, f"too many blocks; at most {_MOST_BLOCKS} at once")
         is_checked = self._simulation.validation
-        self._blocks.open(part.block, is_free=not is_checked)
+        moved = moved_precompiles(part.state, self._node.chain.simulator.machine.precompiles)
+        self._blocks.open(part.block, is_free=not is_checked, precompiles=moved)
         prepared(part.state)(self._blocks.state)
         for call in part.calls:
             before = self._blocks.gas_used
@@ -171,8 +184,6 @@ class _Run:
 
     def _transaction(self, call: CallRequest) -> Transaction:
         """A call as the transaction it would be; what is left open costs nothing."""
-        if call.blob_versioned_hashes:
-            raise invalid_params("a simulated call has no blobs")
         sender = call.sender or ZERO_ADDRESS
         room = self._blocks.header.gas_limit - self._blocks.gas_used
         gas = min(room if call.gas is None else call.gas, self._gas_left)
@@ -193,34 +204,44 @@ class _Run:
                 (call.max_priority_fee_per_gas if price is None else price) or 0
             ),
         }
+        type_id = 2
         if call.authorization_list:
-            return unsigned(sender, 4, {**fields, "authorization_list": call.authorization_list})
-        return unsigned(sender, 2, fields)
+            type_id, fields["authorization_list"] = 4, call.authorization_list
+        elif call.blob_versioned_hashes:
+            type_id, fields["blob_versioned_hashes"] = 3, call.blob_versioned_hashes
+            fields["max_fee_per_blob_gas"] = call.max_fee_per_blob_gas or 0
+        try:
+            return simulated(sender, type_id, fields)
+        except ValueError as error:
+            raise invalid_params(str(error)) from None
 
 
 def _written(block: SimulatedBlock, *, full: bool) -> Json:
     calls, gas, place = [], 0, 0
-    for index, (receipt, output) in enumerate(zip(block.receipts, block.outputs, strict=True)):
+    for index, (receipt, result) in enumerate(zip(block.receipts, block.results, strict=True)):
         transaction_hash = block.body.transactions[index].hash
         logs = [
             log_object(log, block.header, transaction_hash, index, place + offset)
-            for offset, log in enumerate(receipt.logs)
+            for offset, log in zip(result.log_places, result.logs, strict=True)
         ]
-        calls.append({**_call(receipt, output, receipt.cumulative_gas_used - gas), "logs": logs})
-        gas, place = receipt.cumulative_gas_used, place + len(logs)
+        used = receipt.cumulative_gas_used - gas
+        calls.append({**_call(receipt, result, used), "logs": logs})
+        gas, place = receipt.cumulative_gas_used, place + result.logs_made
     return {**block_object(block.header, block.body, full=full), "calls": calls}
 
 
-def _call(receipt: Receipt, output: bytes, gas_used: int) -> Json:
+def _call(receipt: Receipt, result: SimulatedCall, gas_used: int) -> Json:
     found: Json = {
         "status": "0x1" if receipt.succeeded else "0x0",
-        "returnData": data(output if receipt.succeeded else b""),
+        "returnData": data(result.output if receipt.succeeded else b""),
         "gasUsed": quantity(gas_used),
+        "maxUsedGas": quantity(result.max_used_gas),
     }
     if receipt.succeeded:
         return found
     if receipt.error != "Revert":
-        return {**found, "error": {"code": _HALTED, "message": receipt.error}}
+        words = _HALTED_WORDS.get(receipt.error, receipt.error)
+        return {**found, "error": {"code": _HALTED, "message": words}}
     reason = revert_reason(receipt.output)
     message = f"execution reverted: {reason}" if reason else "execution reverted"
     error = {"code": REVERTED, "message": message, "data": data(receipt.output)}

@@ -53,7 +53,7 @@ def test_a_block_s_traces_are_those_of_its_transactions(fresh_node: Served) -> N
         assert node.result("debug_traceBlockByNumber", block["number"], options) == alone
     assert node.dex.self_check() == []
     assert node.result("debug_traceBlockByNumber", "latest") == []
-    assert node.result("debug_traceBlockByNumber", "0x0") == []
+    assert "genesis is not traceable" in node.error("debug_traceBlockByNumber", "0x0")["message"]
 
 
 def test_a_block_with_too_many_steps_is_refused_and_the_ledger_is_today_s(

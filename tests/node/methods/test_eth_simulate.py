@@ -38,7 +38,10 @@ def state_of(node: Served) -> Any:
 
 
 def test_simulated_transactions_come_out_as_they_do_when_they_are_sent(fresh_node: Served) -> None:
-    """The same header, receipts and hash: a spot order, a deposit and a payment."""
+    """The same header and receipts: a spot order, a deposit and a payment.
+
+    But for what the execution API has zero in simulated blocks: signatures and prevrandao.
+    """
     node = fresh_node
     weth, usdc = (node.dex.tokens[name] for name in ("WETH", "USDC"))
     approve = usdc.encode("approve", SPOT, 10**12).hex()
@@ -65,8 +68,12 @@ def test_simulated_transactions_come_out_as_they_do_when_they_are_sent(fresh_nod
         assert [it["status"] for it in receipts] == ["0x1"] * len(part)
         made = node.result("eth_getBlockByNumber", "latest", False)
         told = block.pop("calls")
-        assert block == made
-        assert [it["logs"] for it in told] == [it["logs"] for it in receipts]
+        zero = {"hash", "parentHash", "mixHash", "transactions", "transactionsRoot", "size"}
+        assert block["mixHash"] == "0x" + "00" * 32
+        assert [name for name in made if block[name] != made[name] and name not in zero] == []
+        for call, receipt in zip(told, receipts, strict=True):
+            assert [it["data"] for it in call["logs"]] == [it["data"] for it in receipt["logs"]]
+            assert [it["topics"] for it in call["logs"]] == [it["topics"] for it in receipt["logs"]]
         assert [it["gasUsed"] for it in told] == [it["gasUsed"] for it in receipts]
 
 
@@ -178,7 +185,11 @@ NEXT = {"calls": [PAY]}
         (-38010, [NEXT, {"calls": [{**PAY, "nonce": "0x0"}]}], {"validation": True}),
         (-38011, [{"calls": [{**PAY, "nonce": "0x9"}]}], {"validation": True}),
         (-38012, [{"calls": [{"from": OWNER, "to": OTHER}]}], {"validation": True}),
-        (-38012, [{"blockOverrides": {"baseFeePerGas": "0x1"}, "calls": [{}]}], {}),
+        (
+            -38012,
+            [{"blockOverrides": {"baseFeePerGas": "0x2"}, "calls": [{"maxFeePerGas": "0x1"}]}],
+            {},
+        ),
         (-38013, [{"calls": [{**PAY, "gas": "0x5207"}]}], {}),
         (-38014, [{"calls": [{**PAY, "from": STRANGER}]}], {}),
         (-38015, [{"blockOverrides": {"gasLimit": "0xa40f"}, "calls": [PAY, PAY]}], {}),
@@ -197,7 +208,7 @@ NEXT = {"calls": [PAY]}
         (-32602, [{"calls": [{"blobVersionedHashes": ["0x" + "01" * 32]}]}], {}),
         (-32602, [{"other": 1}], {}),
         (-32602, [{"blockOverrides": {"withdrawals": [1]}}], {}),
-        (-32602, [{"stateOverrides": {OTHER: {"movePrecompileToAddress": OTHER}}}], {}),
+        (-32000, [{"stateOverrides": {OTHER: {"movePrecompileToAddress": OTHER}}}], {}),
         (-32602, [{}], {"validation": 1}),
         (-32602, [{}], {"other": True}),
     ],
