@@ -66,7 +66,9 @@ enum CloseReason {
     /// Perpetuals only: it was reduce-only, and there was nothing left to reduce.
     REDUCE_ONLY,
     /// Perpetuals only: its owner's account, or the position it would have changed, was liquidated.
-    LIQUIDATED
+    LIQUIDATED,
+    /// The rest of it would cost less than one unit of the quote token or collateral.
+    TOO_SMALL
 }
 
 /// Result of one order of a batch.

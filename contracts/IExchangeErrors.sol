@@ -38,6 +38,7 @@ interface IExchangeErrors {
 
     // Amounts, prices and balances
 
+    /// The amount, or what it costs in whole units of the quote token, is zero.
     error AmountZero();
     error PriceZero();
     /// An amount, a price or what they come to exceeds `max`; or a deposit exceeds what all

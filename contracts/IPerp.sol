@@ -30,6 +30,8 @@ IPerp constant PERP = IPerp(0x0000000000000000000000000000000000000d02);
 /// Trades: an order fills against the best price first, the oldest order first among equals,
 /// always at the resting order's price. Both sides book the same notional,
 /// `size * price / baseUnit` rounded down, so that one side's profit is the other's loss exactly.
+/// No fill against an order is worth less than one unit: what would be is refused with
+/// `BelowMinimumNotional`, and a rest that would be ends as `TOO_SMALL`.
 /// Fees are on top, rounded up, from each side's account.
 ///
 /// Equity: cash, plus what every position is worth at the mark price, plus its funding. The value

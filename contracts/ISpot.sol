@@ -34,6 +34,8 @@ ISpot constant SPOT = ISpot(0x0000000000000000000000000000000000000d01);
 /// equals, always at the resting order's price. Each trade moves `amount` of the asset and
 /// `amount * price / baseUnit` quote units, rounded down. Fees come off what a side receives,
 /// in hundred-thousandths of it, rounded up: the buyer pays in the asset, the seller in quote.
+/// No fill is worth less than one quote unit: what would be is refused, and a rest that would be
+/// ends as `TOO_SMALL`.
 ///
 /// @dev Every method can revert with `MalformedCalldata` and `DelegateCallNotAllowed`; every
 /// method but `depositNative` with `ValueNotAccepted`; every method that is not a view with

@@ -100,6 +100,8 @@ class CloseReason(IntEnum):
     """Nothing is left that it could reduce."""
     LIQUIDATED = 7
     """Its owner's account, or the position it would have changed, was liquidated."""
+    TOO_SMALL = 8
+    """The rest of it would cost less than one smallest unit of what is paid."""
 
 
 class OrderKind(IntEnum):

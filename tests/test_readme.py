@@ -45,7 +45,7 @@ def test_the_genesis_opens_a_chain_with_its_market() -> None:
     genesis = tomllib.loads(first("toml"))
     with evm_dex.open(genesis=genesis) as dex:
         market = dex.spot.call("getMarket", dex.tokens["WETH"])
-        assert (market.tick, market.lot) == (10_000, 10**12)
+        assert (market.tick, market.lot) == (10_000, 10**14)
         assert (market.makerFee, market.takerFee) == (10, 50)
         rich, usdc = dex.accounts[1], dex.tokens["USDC"]
         assert dex.spot.call("getBalance", rich, usdc).available == 9_000 * 10**6

@@ -28,6 +28,11 @@ def quote_amount(*, amount: int, price: int, base_unit: int) -> int:
     return floor_divide(amount * price, base_unit)
 
 
+def has_quote(amount: int, price: int, base_unit: int) -> bool:
+    """Whether a fill of `amount` base at `price` costs anything: at least one quote unit."""
+    return amount * price >= base_unit
+
+
 def fee(amount: int, rate: int) -> int:
     """Return the fee on a received `amount`, in the same token, rounded up.
 

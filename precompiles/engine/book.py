@@ -125,6 +125,11 @@ class Side(Generic[OrderT]):
         """Whether an order of the other side at `price` would meet this side."""
         return self.best is not None and self.best.key <= self.sign * price
 
+    def highest(self, price: int) -> int:
+        """Return the most that an order of the other side at `price` may trade or rest at."""
+        is_bids = self.sign < 0
+        return max(price, self.best.price) if is_bids and self.best is not None else price
+
     def _show(self, level: Level[OrderT]) -> None:
         self.levels[level.key] = level
         self.keys.add(level.key)

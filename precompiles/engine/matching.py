@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, NamedTuple
 
+from precompiles.engine.amounts import has_quote
 from precompiles.engine.book import OrderT, Side
 from precompiles.types import SelfTradePrevention
 
@@ -29,13 +30,29 @@ class SelfMatch(NamedTuple, Generic[OrderT]):
     taker_expires: bool
 
 
+class Worthless(NamedTuple, Generic[OrderT]):
+    """A resting order whose rest would cost nothing: it ends without a trade."""
+
+    maker: OrderT
+
+
+Meeting = Fill[OrderT] | SelfMatch[OrderT] | Worthless[OrderT]
+
+
 def match(
-    side: Side[OrderT], *, price: int, amount: int, owner: bytes, prevention: SelfTradePrevention
-) -> Iterator[Fill[OrderT] | SelfMatch[OrderT]]:
+    side: Side[OrderT],
+    *,
+    price: int,
+    amount: int,
+    owner: bytes,
+    prevention: SelfTradePrevention,
+    base_unit: int = 1,
+) -> Iterator[Meeting[OrderT]]:
     """Yield what an order meets on `side`, best and oldest first, until `amount` is used up.
 
-    `amount` and `price` are those of the incoming order. The book must not change while the
-    iteration runs; the caller applies the results afterwards.
+    `amount` and `price` are those of the incoming order. No fill is worth less than one quote
+    unit: where the rest of the incoming order would be, it ends. The book must not change while
+    the iteration runs; the caller applies the results afterwards.
     """
     limit = side.sign * price
     for level in side:
@@ -51,9 +68,13 @@ def match(
                 yield met
                 if met.taker_expires:
                     return
-            else:
+            elif has_quote(shared, maker.price, base_unit):
                 amount -= shared
                 yield Fill(maker, shared)
+            elif shared == maker.remaining:
+                yield Worthless(maker)
+            else:
+                return
             if amount == 0:
                 return
             node = node.next

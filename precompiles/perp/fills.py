@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from precompiles.engine.amounts import fee, quote_amount
-from precompiles.engine.matching import Fill, SelfMatch, match
+from precompiles.engine.amounts import fee, has_quote, quote_amount
+from precompiles.engine.matching import Fill, Meeting, SelfMatch, Worthless, match
 from precompiles.errors import NoOraclePrice, PositionBankrupt, StalePrice
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
@@ -72,9 +72,14 @@ def match_order(
         if isinstance(met, SelfMatch):
             taker = perp_orders.prevent_self_trade(execution, taker, met)
             continue
-        amount = min(met.amount, _fillable(ledger, market, met.maker))
-        if amount == 0:
+        fillable = _fillable(ledger, market, met.maker)
+        if fillable == 0:
             perp_orders.end(execution, met.maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
+            continue
+        amount = min(taker.remaining, fillable)
+        is_worthless = not has_quote(amount, met.maker.price, market.base_unit)
+        if isinstance(met, Worthless) or is_worthless:
+            perp_orders.end(execution, met.maker, OrderStatus.EXPIRED, CloseReason.TOO_SMALL)
             continue
         traded = _fill(execution, market, taker, Fill(met.maker, amount), change_taker, rate)
         if traded is None:
@@ -178,7 +183,7 @@ def _change_maker(
 
 def _next(
     ledger: Ledger, market: PerpMarket, taker: PerpOrder, prevention: SelfTradePrevention
-) -> Fill[PerpOrder] | SelfMatch[PerpOrder] | None:
+) -> Meeting[PerpOrder] | None:
     """Return the first order that a taker meets."""
     side = ledger.perp.book(market.asset).side(is_buy=not taker.is_buy)
     meetings = match(
@@ -187,6 +192,7 @@ def _next(
         amount=taker.remaining,
         owner=taker.owner,
         prevention=prevention,
+        base_unit=market.base_unit,
     )
     return next(meetings, None)
 
@@ -220,8 +226,12 @@ def _fillable(ledger: Ledger, market: PerpMarket, maker: PerpOrder) -> int:
 
 
 def _drop_surplus(execution: Execution, market: PerpMarket, order_id: int) -> None:
-    """Cancel what is left of a maker that has reduced all it could."""
+    """End what is left of a maker that has reduced all it could, or would cost nothing."""
     ledger = execution.ledger
     maker = ledger.perp.orders.rows[order_id]
-    if maker.is_active and _fillable(ledger, market, maker) == 0:
+    if not maker.is_active:
+        return
+    if _fillable(ledger, market, maker) == 0:
         perp_orders.end(execution, maker, OrderStatus.CANCELLED, CloseReason.REDUCE_ONLY)
+    elif not has_quote(maker.remaining, maker.price, market.base_unit):
+        perp_orders.end(execution, maker, OrderStatus.EXPIRED, CloseReason.TOO_SMALL)

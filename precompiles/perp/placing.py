@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from precompiles.engine.amounts import quote_amount
+from precompiles.engine.amounts import has_quote, quote_amount
 from precompiles.engine.margin import initial_margin, notional_up
 from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.errors import (
@@ -173,6 +173,8 @@ def _check_rules(
         if notional < market.minimum_notional:
             raise BelowMinimumNotional(notional, market.minimum_notional)
     side = ledger.perp.book(market.asset).side(is_buy=not request.is_buy)
+    if not has_quote(request.amount, side.highest(request.price), market.base_unit):
+        raise BelowMinimumNotional(0, 1)
     if request.time_in_force == TimeInForce.ALO and side.crosses(request.price):
         assert side.best is not None
         raise WouldTakeLiquidity(request.price, side.best.price)
@@ -197,7 +199,12 @@ def _check_taker(
 def _settle_remainder(execution: Execution, market: PerpMarket, order: PerpOrder) -> PerpOrder:
     """Rest what did not fill, if it could be afforded now, or let it expire."""
     ledger = execution.ledger
-    crosses = ledger.perp.book(market.asset).side(is_buy=not order.is_buy).crosses(order.price)
+    side = ledger.perp.book(market.asset).side(is_buy=not order.is_buy)
+    crosses = side.crosses(order.price)
+    if order.is_active and order.time_in_force != TimeInForce.IOC:
+        price = side.best.price if side.best is not None and crosses else order.price
+        if not has_quote(order.remaining, price, market.base_unit):
+            order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.TOO_SMALL)
     if order.is_active and (order.time_in_force == TimeInForce.IOC or crosses):
         order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
     if order.is_active and not order.reduce_only:

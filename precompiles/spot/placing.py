@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from precompiles.engine.amounts import locked_amount
-from precompiles.engine.matching import Fill, SelfMatch, match
+from precompiles.engine.amounts import has_quote, locked_amount
+from precompiles.engine.matching import Fill, Meeting, Worthless, match
 from precompiles.errors import (
     AmountBelowFilled,
+    AmountZero,
     CannotFillCompletely,
     InvalidTimeInForce,
     WouldTakeLiquidity,
@@ -36,7 +37,7 @@ from precompiles.types import TIMES_IN_FORCE, Address, CloseReason, OrderStatus,
 MATCH_GAS = 30_000
 """For each resting order that is filled or expired on the way."""
 
-Met = Fill[Order] | SelfMatch[Order]
+Met = Meeting[Order]
 
 
 class OrderRequest(NamedTuple):
@@ -79,9 +80,11 @@ def place(execution: Execution, request: OrderRequest) -> Order:
     for meeting in met:
         if isinstance(meeting, Fill):
             order = _trade(execution, market, order, meeting)
+        elif isinstance(meeting, Worthless):
+            spot_orders.end(execution, meeting.maker, OrderStatus.EXPIRED, CloseReason.TOO_SMALL)
         else:
             order = spot_orders.prevent_self_trade(execution, order, meeting)
-    return _settle_remainder(execution, order)
+    return _settle_remainder(execution, market, order)
 
 
 def replace_order(execution: Execution, order_id: int, amount: int, price: int) -> Order:
@@ -107,10 +110,13 @@ def replace_order(execution: Execution, order_id: int, amount: int, price: int) 
 
 
 def _check(execution: Execution, market: Market, request: OrderRequest) -> None:
-    """Refuse what can be refused without looking at the book."""
+    """Refuse what can be refused before anything is met."""
     if request.time_in_force >= len(TIMES_IN_FORCE):
         raise InvalidTimeInForce(request.time_in_force)
     check_grid(market, request.amount, request.price)
+    side = execution.ledger.spot.book(market.asset).side(is_buy=not request.is_buy)
+    if not has_quote(request.amount, side.highest(request.price), market.base_unit):
+        raise AmountZero
     spot_orders.check_client_order_id(execution, request.client_order_id)
     needed = locked_amount(
         is_buy=request.is_buy,
@@ -137,6 +143,7 @@ def _plan(execution: Execution, market: Market, request: OrderRequest) -> list[M
             amount=request.amount,
             owner=execution.caller,
             prevention=market.self_trade_prevention,
+            base_unit=market.base_unit,
         ):
             execution.charge(MATCH_GAS)
             met.append(meeting)
@@ -152,7 +159,8 @@ def _trade(execution: Execution, market: Market, taker: Order, fill: Fill[Order]
     maker, amount = fill.maker, fill.amount
     ledger = execution.ledger
     settlement = settle(ledger, market, maker, taker.owner, amount)
-    ledger.spot.orders.put(maker.id, after_fill(maker, amount, settlement.quote_amount))
+    left = after_fill(maker, amount, settlement.quote_amount)
+    ledger.spot.orders.put(maker.id, left)
     taker = after_fill(taker, amount, settlement.quote_amount)
     execution.emit(
         Trade(
@@ -168,17 +176,24 @@ def _trade(execution: Execution, market: Market, taker: Order, fill: Fill[Order]
             maker_fee=settlement.maker_fee,
             taker_fee=settlement.taker_fee,
             taker_is_buy=taker.is_buy,
-            maker_remaining=maker.remaining - amount,
+            maker_remaining=left.remaining,
             taker_remaining=taker.remaining,
         )
     )
+    if left.is_active and not has_quote(left.remaining, left.price, market.base_unit):
+        spot_orders.end(execution, left, OrderStatus.EXPIRED, CloseReason.TOO_SMALL)
     return taker
 
 
-def _settle_remainder(execution: Execution, order: Order) -> Order:
+def _settle_remainder(execution: Execution, market: Market, order: Order) -> Order:
     """Rest what did not fill, or let it expire."""
+    side = execution.ledger.spot.book(market.asset).side(is_buy=not order.is_buy)
     if order.is_active and order.time_in_force == TimeInForce.IOC:
         order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.IOC_REMAINDER)
+    elif order.is_active and (
+        side.crosses(order.price) or not has_quote(order.remaining, order.price, market.base_unit)
+    ):
+        order = replace(order, status=OrderStatus.EXPIRED, reason=CloseReason.TOO_SMALL)
     if order.is_active:
         change_hold(execution.ledger, order, 0, order.remaining)
     execution.ledger.spot.orders.put(order.id, order)

@@ -18,6 +18,7 @@ from evm_dex.chain.block_store import block_batch
 from evm_dex.chain.genesis.genesis_core import GenesisCore, GenesisCoreToken, fill_core
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp
 from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
+from evm_dex.chain.market_grid import warn_of_rounding
 from evm_dex.chain.sealing import SealedBlock
 from evm_dex.evm.ledger_digest import write_commitment
 from evm_dex.evm.machine import Machine, State
@@ -87,6 +88,7 @@ def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:
     ledger.set_owner(genesis.owner)
     owner = Execution(ledger, genesis.owner, 0, genesis.timestamp)
     for market in genesis.markets:
+        warn_of_rounding(f"0x{market.asset.hex()}", market.base_unit, market.tick, market.lot)
         list_market(owner, **msgspec.structs.asdict(market))
     for deposit in genesis.deposits:
         credit(owner, deposit.user, deposit.token, deposit.amount)
@@ -105,6 +107,7 @@ def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: Execution) -> None:
         del rules["symbol"]
         tiers = markets.stored_tiers(rules.pop("tiers"))
         most = tiers[0][1]
+        warn_of_rounding(market.symbol, market.base_unit, market.tick, market.lot)
         markets.list_market(owner, asset, market.base_unit, market.tick, market.lot, most, feeder)
         markets.change_market(owner, asset, "genesis", tiers=tiers, **rules)
         if price:

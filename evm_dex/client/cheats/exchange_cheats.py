@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from evm_dex.blocks.addresses import AddressLike, checksum, to_address
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.genesis_perp import market_address
+from evm_dex.chain.market_grid import fitting_grid, warn_of_rounding
 from evm_dex.client.cheats.balance_cheats import TokenLike
 from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.client.contract import Contract
@@ -20,8 +21,6 @@ from precompiles.types import (
 )
 
 _GAS_MONEY = 10**18
-_CENT = 100
-_LOTS_PER_UNIT = 10_000
 _YEAR = 365 * 24 * 3600
 
 
@@ -72,18 +71,15 @@ class ExchangeCheats:
         """Open a spot market for a token, in the owner's name.
 
         Prices are for one whole token; by default the tick is a hundredth of the quote token and
-        the lot a ten-thousandth of the base token. Fees are in hundred-thousandths. Raises
-        Reverted, as `listMarket`.
+        the lot a ten-thousandth of the base token, or as much as it takes for nothing to round; a
+        warning is logged where both are given and something does. Fees are in hundred-thousandths.
+        Raises Reverted, as `listMarket`.
         """
         asset, money = self._token(base), self._token(quote)
         unit = 10 ** self._decimals(asset)
-        rules = (
-            unit,
-            tick or max(10 ** self._decimals(money) // _CENT, 1),
-            lot or max(unit // _LOTS_PER_UNIT, 1),
-            maker_fee,
-            taker_fee,
-        )
+        grid = fitting_grid(unit, 10 ** self._decimals(money), tick=tick, lot=lot)
+        warn_of_rounding(checksum(asset), unit, *grid)
+        rules = (unit, *grid, maker_fee, taker_fee)
         owner = self._dex.spot.call("owner")
         return self._send_as(owner, self._dex.spot, "listMarket", asset, money, *rules, 0, owner)
 
@@ -107,13 +103,9 @@ class ExchangeCheats:
         asset, decimals = self._new_perp_market(market)
         token = self._chain.ledger.perp.settings.collateral
         unit, owner = 10**decimals, self._dex.spot.call("owner")
-        rules = (
-            unit,
-            tick or max(10 ** self._decimals(token) // _CENT, 1),
-            lot or max(unit // _LOTS_PER_UNIT, 1),
-            max_leverage,
-            owner if feeder is None else feeder,
-        )
+        grid = fitting_grid(unit, 10 ** self._decimals(token), tick=tick, lot=lot)
+        warn_of_rounding(checksum(asset), unit, *grid)
+        rules = (unit, *grid, max_leverage, owner if feeder is None else feeder)
         self._send_as(owner, self._dex.perp, "listMarket", asset, *rules)
         risk = self._dex.perp.call("getRisk", asset)
         self._send_as(owner, self._dex.perp, "setRisk", asset, max_price_age, *risk[1:4])

@@ -40,6 +40,7 @@ from tests.precompiles.spot.naive_exchange import (
     NO_PREVENTION,
     PARTIALLY_FILLED,
     SELF_TRADE,
+    TOO_SMALL,
     Refused,
 )
 
@@ -121,6 +122,10 @@ class NaiveOrders(NaiveAccounts):
             self.require_fresh(order.user)
             self.check_band(order)
             self.check_notional(order)
+        bids = [o.price for o in self.queue(order.market, is_buy=True)]
+        highest = order.price if order.is_buy else max([order.price, *bids[:1]])
+        if order.market.traded(order.amount, highest) == 0:
+            raise Refused("BelowMinimumNotional", 0, 1)
 
     def check_notional(self, order: NaiveOrder) -> None:
         least = order.market.minimum_notional
@@ -171,10 +176,18 @@ class NaiveOrders(NaiveAccounts):
         order.status = EXPIRED  # not in the book while it matches
         met, most = 0, MOST_MAKERS if order.kind in (TRIGGER, LIQUIDATION) else LARGEST
         while order.remaining and met < most and (counter := self.counter(order)):
+            if self.too_small(order, counter[0]):
+                break
             met += 1
             if self.meet(order, counter[0], target):
                 return True
         return False
+
+    def too_small(self, taker: NaiveOrder, maker: NaiveOrder) -> bool:
+        """Whether what is left of a taker would cost nothing, and the maker would go on."""
+        own = maker.user == taker.user and taker.prevention != NO_PREVENTION
+        fills = taker.remaining < maker.remaining
+        return fills and not own and not maker.market.traded(taker.remaining, maker.price)
 
     def counter(self, order: NaiveOrder) -> list[NaiveOrder]:
         """The resting orders that it crosses."""
@@ -187,11 +200,17 @@ class NaiveOrders(NaiveAccounts):
             self.end(order, EXPIRED, SELF_TRADE)
         elif not order.remaining:
             order.status = FILLED
+        elif order.force != IOC and not self.worth(order, self.counter(order)):
+            self.end(order, EXPIRED, TOO_SMALL)
         elif order.force == IOC or self.counter(order):
             self.end(order, EXPIRED, IOC_REMAINDER)
         else:
             self.check_remainder(order)
             order.status = PARTIALLY_FILLED if order.filled else NEW
+
+    def worth(self, order: NaiveOrder, counter: list[NaiveOrder]) -> int:
+        """Of what is left of an order, at the price it would trade or rest at."""
+        return order.market.traded(order.remaining, (counter[0] if counter else order).price)
 
     def check_taker(self, order: NaiveOrder, before: Standing) -> None:
         """Whether a taker can afford what its fills have made of it."""
@@ -256,12 +275,16 @@ class NaiveOrders(NaiveAccounts):
             amount = min(amount, self.reducible(maker))
         if not amount:
             self.end(maker, CANCELLED, REDUCE_ONLY)
+        elif not maker.market.traded(amount, maker.price):
+            self.end(maker, EXPIRED, TOO_SMALL)
         elif not self.affords(maker.user, maker.market, maker.sign * amount, maker.price):
             self.end(maker, CANCELLED, NO_MARGIN)
         else:
             self.trade(taker, maker.user, maker, amount, maker.price, target)
             if maker.reduce_only and maker.remaining and not self.reducible(maker):
                 self.end(maker, CANCELLED, REDUCE_ONLY)
+            elif maker.remaining and not self.worth(maker, []):
+                self.end(maker, EXPIRED, TOO_SMALL)
         return False
 
     def affords(

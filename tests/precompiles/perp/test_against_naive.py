@@ -54,7 +54,7 @@ seeds = st.integers(0, 2**32)
 
 terms = st.fixed_dictionaries(
     {
-        "base_unit": st.sampled_from((1, 7, 10, 1_000)),
+        "base_unit": st.sampled_from((1, 7, 10, 1_000, 6_000)),
         "tick": st.integers(1, 4),
         "lot": st.integers(1, 4),
         "max_leverage": st.sampled_from((5, 5, 10, 20, 50)),

@@ -305,6 +305,37 @@ COOLDOWN = {
 }
 
 
+SMALL = {
+    "nothing changes hands for nothing": """
+        oracle 5                 = 5
+        B sell 201 @ 5 gtc       = #1 new
+        A buy 1 @ 5 gtc          = BelowMinimumNotional 0 1
+        A sell 1 @ 5 gtc         = BelowMinimumNotional 0 1
+        A buy 100 @ 5 gtc        = #2 filled | 100 @ 5 of #1
+        p2                       = A long 100 for 50 cross x10
+        A buy 100 @ 5 gtc        = #3 filled | 100 @ 5 of #1
+        order #1                 = expired 200/201 too_small
+        C buy 2 @ 5 gtc          = #4 new
+        B sell 3 @ 5 gtc         = #5 expired | 2 @ 5 of #4
+        order #5                 = expired 2/3 too_small
+        A buy 1 @ 5 gtc reduce   = WouldNotReduce 200 1
+        A sell 1 @ 5 gtc reduce  = BelowMinimumNotional 0 1
+        A sell 199 @ 6 gtc reduce = #6 new
+        C buy 198 @ 6 gtc        = #7 filled | 198 @ 6 of #6
+        order #6                 = expired 198/199 too_small
+    """,
+}
+
+
+@pytest.mark.parametrize("reopens", [False, True], ids=["running", "reopened"])
+@pytest.mark.parametrize("name", SMALL)
+def test_small_fills(name: str, *, reopens: bool) -> None:
+    """Where a lot at the market's price is worth half a unit of the collateral."""
+    world = exchange(base_unit=10, funds=1_000)
+    play(world, SMALL[name], reopens=reopens)
+    assert violations(world.ledger) == []
+
+
 @pytest.mark.parametrize("reopens", [False, True], ids=["running", "reopened"])
 @pytest.mark.parametrize("name", [*LOSSES, *ORDERS, *STALE, *COOLDOWN])
 def test_scenario(name: str, *, reopens: bool) -> None:

@@ -16,6 +16,7 @@ GTC, IOC, FOK, ALO = range(4)
 EXPIRE_MAKER, EXPIRE_TAKER, EXPIRE_BOTH, DECREMENT, NO_PREVENTION = range(5)
 NEW, PARTIALLY_FILLED, FILLED, CANCELLED, REJECTED, EXPIRED = range(1, 7)
 OPEN, USER_CANCELLED, REPLACED, IOC_REMAINDER, SELF_TRADE = range(5)
+TOO_SMALL = 8
 EVERY_MARKET = bytes(20)
 LARGEST = 2**128 - 1
 
@@ -67,6 +68,10 @@ class NaiveOrder:
     @property
     def live(self) -> bool:
         return self.status in (NEW, PARTIALLY_FILLED)
+
+
+def quote_of(market: NaiveMarket, amount: int, price: int) -> int:
+    return floor(Fraction(amount * price, market.base_unit))
 
 
 @dataclass
@@ -153,6 +158,10 @@ class NaiveExchange:
         if force > ALO:
             raise Refused("InvalidTimeInForce", force)
         self.check_grid(market, amount, price)
+        bids = [o.price for o in self.queue(asset, is_buy=True)]
+        highest = price if is_buy else max([price, *bids[:1]])
+        if quote_of(market, amount, highest) == 0:
+            raise Refused("AmountZero")
         if client_id:
             for order in self.live_orders(user=user, client_id=client_id):
                 raise Refused("ClientOrderIdInUse", client_id, order.id)
@@ -197,14 +206,25 @@ class NaiveExchange:
             self.met += 1
             if maker.user == taker.user and market.prevention != NO_PREVENTION:
                 ended = self.prevent(market, taker, maker)
-            else:
+                continue
+            amount = min(taker.remaining, maker.remaining)
+            if quote_of(market, amount, maker.price):
                 self.trade(market, taker, maker)
+            elif amount < maker.remaining:
+                self.met -= 1
+                break
+            if maker.remaining and not quote_of(market, maker.remaining, maker.price):
+                self.end(maker, EXPIRED, TOO_SMALL)
+        rests = not any(crosses(taker, o) for o in self.queue(taker.asset, is_buy=not taker.is_buy))
+        rests = rests and quote_of(market, taker.remaining, taker.price) > 0
         if ended:
             taker.status, taker.reason = EXPIRED, SELF_TRADE
         elif not taker.remaining:
             taker.status = FILLED
         elif taker.force == IOC:
             taker.status, taker.reason = EXPIRED, IOC_REMAINDER
+        elif not rests:
+            taker.status, taker.reason = EXPIRED, TOO_SMALL
         else:
             taker.status = PARTIALLY_FILLED if taker.filled else NEW
         if taker.status == EXPIRED:
@@ -212,7 +232,7 @@ class NaiveExchange:
 
     def trade(self, market: NaiveMarket, taker: NaiveOrder, maker: NaiveOrder) -> None:
         amount = min(taker.remaining, maker.remaining)
-        quote = floor(Fraction(amount * maker.price, market.base_unit))
+        quote = quote_of(market, amount, maker.price)
         buyer, seller = (taker, maker) if taker.is_buy else (maker, taker)
         rates = {id(taker): market.taker_fee, id(maker): market.maker_fee}
         base_fee = ceil(Fraction(amount * rates[id(buyer)], 100_000))

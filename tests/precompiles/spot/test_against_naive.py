@@ -57,7 +57,7 @@ picks = st.integers(0, 200)
 """Stands for an order: see `Trading.pick`."""
 terms = st.fixed_dictionaries(
     {
-        "base_unit": st.sampled_from((1, 7, 10, 1_000)),
+        "base_unit": st.sampled_from((1, 7, 10, 1_000, 6_000)),
         "tick": st.integers(1, 4),
         "lot": st.integers(1, 4),
         "maker_fee": st.sampled_from((0, 15, 10_000)),

@@ -200,20 +200,46 @@ def test_fees_are_rounded_up_and_taken_from_what_is_received() -> None:
 
 
 def test_where_lots_do_not_divide_locks_round_up_and_payments_down() -> None:
-    """A price of 7 for 10: one unit locks 1 and pays 0, ten pay 7; a cancel frees what is left."""
+    """A price of 7 for 10: two lock 2 and pay 1, ten pay 7; a cancel frees what is left."""
     world = market(base_unit=10)
     play(
         world,
         """
         A buy 15 @ 7 gtc = #1 new
         A COIN = 999989 + 11
-        B sell 1 @ 7 gtc = #2 filled | 1 @ 7 of #1
-        A COIN = 999990 + 10
+        B sell 2 @ 7 gtc = #2 filled | 2 @ 7 of #1
+        A COIN = 999989 + 10
         B sell 10 @ 7 gtc = #3 filled | 10 @ 7 of #1
-        A COIN = 999990 + 3
-        B COIN = 1000007 + 0
+        A COIN = 999989 + 3
+        B COIN = 1000008 + 0
         A cancel #1 = #1 cancelled
-        A COIN = 999993 + 0
+        A COIN = 999992 + 0
+        """,
+    )
+    assert check(world.ledger) == []
+
+
+def test_nothing_changes_hands_for_nothing() -> None:
+    """A hundred lots at half a unit each cost 50, and one at a time they are not to be had."""
+    world = market(base_unit=10)
+    play(
+        world,
+        """
+        B sell 201 @ 5 gtc = #1 new
+        A buy 1 @ 5 gtc = AmountZero
+        A sell 1 @ 5 gtc = AmountZero
+        A buy 100 @ 5 gtc = #2 filled | 100 @ 5 of #1
+        A COIN = 999950 + 0
+        A buy 100 @ 5 gtc = #3 filled | 100 @ 5 of #1
+        order #1 = expired 200/201
+        B GOLD = 999800 + 0
+        A buy 2 @ 5 gtc = #4 new
+        B sell 3 @ 5 gtc = #5 expired | 2 @ 5 of #4
+        order #5 = expired 2/3
+        B sell 10 @ 5 gtc = #6 new
+        A buy 1 @ 20 fok = CannotFillCompletely 1 0
+        A buy 11 @ 20 gtc = #7 partially_filled | 10 @ 5 of #6
+        C buy 10 @ 9 gtc = #8 new
         """,
     )
     assert check(world.ledger) == []
