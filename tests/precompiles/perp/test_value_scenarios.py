@@ -333,7 +333,7 @@ def test_small_fills(name: str, *, reopens: bool) -> None:
     """Where a lot at the market's price is worth half a unit of the collateral."""
     world = exchange(base_unit=10, funds=1_000)
     play(world, SMALL[name], reopens=reopens)
-    assert violations(world.ledger) == []
+    assert check(world.ledger) == []
 
 
 @pytest.mark.parametrize("reopens", [False, True], ids=["running", "reopened"])
