@@ -7,7 +7,7 @@ none of them, and they follow from the block, so that who imports it makes the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from eth_hash.auto import keccak
 
@@ -61,7 +61,12 @@ class CoreSteps:
         settings = self.ledger.core.settings
         if settings is None:
             return
-        said = list(_said(sealer, self.ledger, settings))
+        said = [
+            it
+            for transaction, receipt in zip(sealer.transactions, sealer.receipts, strict=True)
+            if receipt.logs
+            for it in said_to_core(receipt.logs, transaction.hash, self.ledger, settings)
+        ]
         if said:
             deposits = [it for it in said if isinstance(it, Credit)]
             actions = [it for it in said if isinstance(it, Sent)]
@@ -95,33 +100,34 @@ class CoreSteps:
         )
 
 
-def _said(sealer: Sealer, ledger: Ledger, settings: CoreSettings) -> Iterator[Credit | Sent]:
-    """Yield what the logs of the block say to HyperCore, in their order."""
+def said_to_core(
+    logs: Iterable[Log], source: bytes, ledger: Ledger, settings: CoreSettings
+) -> Iterator[Credit | Sent]:
+    """Yield what the logs of a transaction say to HyperCore, in their order."""
     linked = {
         token.evm_contract: (token.index, token_address(settings, token.index))
         for token in ledger.core.tokens
         if token.is_linked
     }
-    for transaction, receipt in zip(sealer.transactions, sealer.receipts, strict=True):
-        for log in receipt.logs:
-            topic = log.topics[0] if log.topics else b""
-            if log.address == CORE_WRITER and topic == _RAW_ACTION:
-                yield Sent(_account(log, 1), _bytes(log.data), transaction.hash)
-            elif log.address == HYPE_SYSTEM and topic == _RECEIVED:
+    for log in logs:
+        topic = log.topics[0] if log.topics else b""
+        if log.address == CORE_WRITER and topic == _RAW_ACTION:
+            yield Sent(_account(log, 1), logged_bytes(log.data), source)
+        elif log.address == HYPE_SYSTEM and topic == _RECEIVED:
+            amount = int.from_bytes(log.data, "big")
+            yield Credit(_account(log, 1), settings.hype, amount, source)
+        elif log.address in linked and topic == _TRANSFER and len(log.topics) == 3:
+            index, system = linked[log.address]
+            if _account(log, 2) == system:
                 amount = int.from_bytes(log.data, "big")
-                yield Credit(_account(log, 1), settings.hype, amount, transaction.hash)
-            elif log.address in linked and topic == _TRANSFER and len(log.topics) == 3:
-                index, system = linked[log.address]
-                if _account(log, 2) == system:
-                    amount = int.from_bytes(log.data, "big")
-                    yield Credit(_account(log, 1), index, amount, transaction.hash)
+                yield Credit(_account(log, 1), index, amount, source)
 
 
 def _account(log: Log, topic: int) -> Address:
     return Address(log.topics[topic][-20:])
 
 
-def _bytes(data: bytes) -> bytes:
+def logged_bytes(data: bytes) -> bytes:
     """Return the one value of a log's data; CoreWriter has encoded it."""
     size = int.from_bytes(data[32:64], "big")
     return data[64 : 64 + size]

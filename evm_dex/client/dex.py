@@ -24,8 +24,10 @@ from evm_dex.chain.block_store import BlockId, IncludedTransaction
 from evm_dex.chain.chain import Chain, MinedBlock
 from evm_dex.chain.genesis.resolved import decode_genesis
 from evm_dex.chain.snapshots import SnapshotId
+from evm_dex.client.cheats.balance_cheats import BalanceCheats
 from evm_dex.client.cheats.cheats import Cheats
 from evm_dex.client.contract import Contract
+from evm_dex.client.hypercore import HyperCore
 from evm_dex.client.transaction_builder import complete, find_signer
 from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
 from evm_dex.errors import ChainError, TransactionRejected
@@ -71,8 +73,16 @@ class Dex:
         listed = genesis.perp.markets if genesis.perp else ()
         self.perp_markets = {market.symbol: checksum(market.asset) for market in listed}
         """The perpetual markets of the genesis, by symbol: addresses in hex, with a checksum."""
+        if genesis.core is not None:
+            self.tokens = {
+                symbol: self.contract(address, "TestToken")
+                for symbol, address in genesis.core.erc20s().items()
+            }
         self.cheats = Cheats(self)
         """What only a test chain lets you do: balances, prices, time, other people's accounts."""
+
+        self.core = HyperCore(chain, self.tokens.get("USDC"), BalanceCheats(chain, self.tokens))
+        """HyperCore, on a chain that has it."""
 
     def __repr__(self) -> str:
         where = getattr(self.store, "path", None) or "memory"

@@ -21,7 +21,7 @@ from precompiles.hyper.system_addresses import (
     SYSTEM_SENDER,
     token_address,
 )
-from precompiles.ledger.hyper.records import CoreToken
+from precompiles.ledger.hyper.records import CoreSettings, CoreToken
 from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
@@ -55,6 +55,11 @@ def end_calldata(base_fee: int, deposits: list[Credit], actions: list[Sent]) -> 
     """Return the calldata of the step after them."""
     encoded = tuple((it.user, it.token, str(it.amount), it.source) for it in deposits)
     return msgspec.msgpack.encode(EndBlock(base_fee, encoded, tuple(actions)))
+
+
+def balance_calldata(settings: CoreSettings, token: CoreToken) -> bytes:
+    """Return the calldata that asks a linked contract what it can pay out."""
+    return _BALANCE_OF + _ADDRESS.encode((token_address(settings, token.index),))
 
 
 class StepPrecompile:
@@ -95,8 +100,7 @@ class StepPrecompile:
         assert settings is not None, "HyperCore has begun"
         if token.index == settings.hype:
             return context.balance(HYPE_SYSTEM)
-        calldata = _BALANCE_OF + _ADDRESS.encode((token_address(settings, token.index),))
-        answered, output = context.call(token.evm_contract, 0, calldata)
+        answered, output = context.call(token.evm_contract, 0, balance_calldata(settings, token))
         try:
             held: int = _WORD.decode(output)[0] if answered else 0
         except Malformed:

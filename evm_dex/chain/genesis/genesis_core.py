@@ -77,6 +77,14 @@ class GenesisCore(msgspec.Struct, frozen=True):
     perps: tuple[GenesisCorePerp, ...]
     collateral: Holdings
 
+    def erc20s(self) -> dict[str, Address]:
+        """ERC-20s on the EVM by name; USDC's is the one that its linked contract pays out."""
+        return {
+            it.token.name: self.usdc if it.token.index == USDC else it.token.evm_contract
+            for it in self.tokens
+            if it.token.is_linked
+        }
+
     def extra_decimals(self, token: CoreToken) -> int:
         """Decimals that a token has more of on the EVM."""
         is_hype = token.index == self.settings.hype

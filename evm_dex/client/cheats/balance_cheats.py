@@ -114,6 +114,12 @@ class BalanceCheats:
             lambda state: state.set_storage(word.address, word.slot, amount)
         )
 
+    def add_backing(self, token: Address, holder: Address, amount: int) -> Header:
+        """Add to, or take from, what an account holds of an ERC-20; the block it is in."""
+        return self._chain.write_state(
+            self._change_of_balance(token, holder, amount, is_total=False)
+        )
+
     def find_balance(self, token: TokenLike, user: AddressLike) -> StorageSlot | None:
         """The contract and storage slot that hold a balance; None where it is not one word."""
         return self._find(self.token(token), "balanceOf", user)

@@ -1,0 +1,137 @@
+"""What became of the actions that transactions sent to HyperCore, from the logs of receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from evm_dex.blocks.addresses import checksum
+from evm_dex.chain.block_store import BlockStore
+from evm_dex.chain.core_steps import logged_bytes
+from precompiles.errors import ContractError
+from precompiles.hyper.encoding import decode_action
+from precompiles.hyper.receipts import ActionReceipt, Outcome
+from precompiles.hyper.system_addresses import CORE_ADDRESS, CORE_WRITER
+
+_RAW_ACTION = keccak(b"RawAction(address,bytes)")
+_OUTCOMES = {
+    Outcome.DONE: "done",
+    Outcome.QUEUED: "queued",
+    Outcome.DROPPED: "dropped",
+    Outcome.PARTLY_DONE: "partly done",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CoreAction:
+    """One action, or deposit, and what has become of it by now."""
+
+    sequence: int
+    user: str
+    """In hex, with a checksum."""
+    action: int
+    """Its id; 0 for a deposit from the EVM."""
+    name: str
+    """`limitOrder`, `spotSend` and so on; `deposit`; `unknown` for an id that stands for none."""
+    fields: dict[str, Any]
+    """As they were sent; empty for a deposit and for what is no action."""
+    outcome: str
+    """`done`, `queued`, `dropped`, or `partly done`."""
+    order_id: int
+    """Of an order that was placed or cancelled; 0 for none."""
+    reason: str
+    """Name of the error that says why it was dropped; empty otherwise."""
+    reason_fields: dict[str, Any]
+    """The numbers that explain it."""
+    block_number: int
+    """Where it came to this."""
+
+    def __repr__(self) -> str:
+        """Short, for a test that fails shows it."""
+        fields = ", ".join(f"{name}={value}" for name, value in self.fields.items())
+        shown = f"<CoreAction {self.sequence} {self.name}({fields}): {self.outcome}"
+        if self.reason:
+            numbers = ", ".join(f"{name}={value}" for name, value in self.reason_fields.items())
+            shown += f", {self.reason}({numbers})"
+        return shown + ">"
+
+
+def actions_of(blocks: BlockStore, transaction_hash: bytes, last: int) -> list[CoreAction]:
+    """Return a transaction's deposits, then its actions, as of the block at height `last`.
+
+    Raises UnknownTransaction.
+    """
+    included = blocks.included(transaction_hash)
+    sent = [
+        logged_bytes(log.data)
+        for log in included.receipt.logs
+        if log.address == CORE_WRITER and log.topics[:1] == (_RAW_ACTION,)
+    ]
+    latest: dict[int, tuple[ActionReceipt, int]] = {}
+    wanted = [None, None, None, [transaction_hash]]
+    for entry in blocks.logs(included.header.block_number, last, [CORE_ADDRESS], wanted):
+        receipt = ActionReceipt.decode(entry.log.topics, entry.log.data)
+        if receipt is not None:
+            latest[receipt.sequence] = receipt, entry.height
+    deposits = len(latest) - len(sent)
+    raw: list[bytes | None] = [*(None for _ in range(deposits)), *sent]
+    receipts = [receipt for _, receipt in sorted(latest.items())]
+    return [
+        explained_action(receipt, height, data)
+        for (receipt, height), data in zip(receipts, raw, strict=True)
+    ]
+
+
+def actions_in(blocks: BlockStore, height: int) -> list[CoreAction]:
+    """Return the actions and deposits that a block looked at, as of that block."""
+    found: dict[int, CoreAction] = {}
+    sources: dict[bytes, None] = {}
+    sequences: list[int] = []
+    for entry in blocks.logs(height, height, [CORE_ADDRESS], []):
+        receipt = ActionReceipt.decode(entry.log.topics, entry.log.data)
+        if receipt is not None:
+            sources[receipt.source] = None
+            sequences.append(receipt.sequence)
+    for source in sources:
+        found |= {it.sequence: it for it in actions_of(blocks, source, height)}
+    return [found[sequence] for sequence in dict.fromkeys(sequences)]
+
+
+def explained_action(receipt: ActionReceipt, height: int, raw: bytes | None) -> CoreAction:
+    """Return an action or deposit in words; `raw` is None for a deposit."""
+    reason, numbers = _explained(receipt.reason)
+    name, fields = ("deposit", {}) if raw is None else _named(raw)
+    return CoreAction(
+        receipt.sequence,
+        checksum(receipt.user),
+        receipt.action,
+        name,
+        fields,
+        _OUTCOMES[receipt.outcome],
+        receipt.order_id,
+        reason,
+        numbers,
+        height,
+    )
+
+
+def _named(raw: bytes) -> tuple[str, dict[str, Any]]:
+    """Name and fields of an action's bytes."""
+    try:
+        action = decode_action(raw)
+    except ContractError:
+        return "unknown", {}
+    kind = type(action).__name__
+    return kind[0].lower() + kind[1:], action._asdict()
+
+
+def _explained(reason: bytes) -> tuple[str, dict[str, Any]]:
+    """Name and fields of an encoded error."""
+    if not reason:
+        return "", {}
+    error = ContractError.known[reason[:4]]
+    names = [parameter.name for parameter in error.signature.inputs]
+    values = error.layout.decode(reason, base=4)
+    return error.__name__, dict(zip(names, values, strict=True))
