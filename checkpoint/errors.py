@@ -40,14 +40,18 @@ class CommitsLost(StoreDamaged):
             found += ", from before a rollback,"
         super().__init__(
             f"the store {found} but height {committed} was committed: the end of its log is lost "
-            "(deleted, cut off, or the power failed before it was synced). Opening it in Python "
-            "with accept_loss=True goes on from what is there",
+            "(deleted, cut off, or the power failed before it was synced). `evm-dex node "
+            "--accept-loss`, or accept_loss=True in Python, goes on from what is there",
             where,
         )
 
 
 class StoreFailed(StoreError):
     """The disk refused; nothing more is written until the store is opened again."""
+
+
+class StoreSuspended(StoreFailed):
+    """The disk refused a batch, none of which counts; the store goes on when the disk does."""
 
 
 class StoreMoved(StoreFailed):

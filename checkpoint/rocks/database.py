@@ -104,6 +104,16 @@ class Database:
         """Apply all changes in one step. Raises StoreFailed."""
         if self._rocks is None:
             raise StoreClosed(f"{self._where} is closed")
+        options = WriteOptions()
+        options.sync = sync
+        try:
+            # No name of this frame may hold the batch: an error's traceback keeps them, and what
+            # holds a part of the database keeps it from being closed.
+            self._rocks.write(self._batch(changes), options)
+        except Exception as error:
+            raise StoreFailed(f"{self._where}: {self._text(error)}") from error
+
+    def _batch(self, changes: Changes) -> WriteBatch:
         batch = WriteBatch(raw_mode=True)
         for family, pairs in changes.items():
             handle = self._handles[family]
@@ -112,12 +122,7 @@ class Database:
                     batch.delete(key, handle)
                 else:
                     batch.put(key, value, handle)
-        options = WriteOptions()
-        options.sync = sync
-        try:
-            self._rocks.write(batch, options)
-        except Exception as error:
-            raise StoreFailed(f"{self._where}: {self._text(error)}") from error
+        return batch
 
     def checkpoint(self, directory: Path) -> None:
         """A copy of the database as it is, by hard links, in a directory that must not exist."""

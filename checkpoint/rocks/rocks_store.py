@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Literal
 
 from checkpoint.chain_identity import identity_of, read_identity, write_identity
 from checkpoint.commit_marker import Commit, CommitMarker, read_commit_marker
-from checkpoint.errors import StoreClosed, StoreError, StoreFailed
+from checkpoint.errors import StoreClosed, StoreError, StoreFailed, StoreMoved, StoreSuspended
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
 from checkpoint.layout import StoreLayout
@@ -25,6 +26,9 @@ from checkpoint.rocks.inspect import inspect_database
 from checkpoint.rocks.reader import read_head
 from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
 from checkpoint.store_batch import BlockBatch
+
+_logger = logging.getLogger(__name__)
+_ROOM_BYTES = 1 << 22
 
 SyncPolicy = Literal["block", "never"] | int
 """When a block is forced to the disk itself: each one, every k-th, or when the system likes.
@@ -58,6 +62,7 @@ class RocksStore(Store):
         self._sync_every = _sync_every(sync)
         self._unsynced = 0
         self._failure: str | None = None
+        self._is_suspended = False
         self._writing = threading.Lock()
         self.layout = StoreLayout(self.path)
         self.layout.prepare()
@@ -87,19 +92,21 @@ class RocksStore(Store):
     def write(self, batch: BlockBatch) -> None:
         with self._writing:
             if self._failure is not None:
-                raise StoreFailed(
-                    f"nothing more is written to {self.path} since a write failed "
-                    f"({self._failure}); make room or repair the disk and open it again"
-                )
+                self._resume(self._failure)
             expiring = self._expiring(batch)
             try:
                 self._lock.check()
                 self._commit(batch, expiring)
             except StoreClosed:
                 raise
+            except StoreMoved:
+                raise
             except BaseException as error:
                 # Also one from outside, as Ctrl-C: whether the batch is in is not known here.
                 self._failure = str(error) or type(error).__name__
+                self._is_suspended = isinstance(error, StoreFailed)
+                if self._is_suspended:
+                    raise StoreSuspended(self._suspended_message()) from error
                 if isinstance(error, OSError):
                     raise StoreFailed(f"{self.layout.witness}: {error}") from error
                 raise
@@ -145,24 +152,28 @@ class RocksStore(Store):
         new = self.layout.is_new()
         if not new:
             inspect_database(self.layout.database, seen, chain_id, self._identity, accept_loss)
-        self._database = Database(
-            self.layout.database,
-            create=new,
-            accept_loss=accept_loss,
-            # Also on closing RocksDB removes files, and they must be its own wherever they are.
-            by=self._lock.follow(self.layout.database),
-        )
+        self._database = self._open_database(create=new, accept_loss=accept_loss)
         try:
             self._adopt(seen)
         except BaseException:
             self._database.close()
             raise
 
+    def _open_database(self, *, create: bool = False, accept_loss: bool = False) -> Database:
+        # Also on closing RocksDB removes files, and they must be its own wherever they are.
+        by = self._lock.follow(self.layout.database)
+        return Database(self.layout.database, create=create, accept_loss=accept_loss, by=by)
+
     def _adopt(self, seen: Commit | None) -> None:
         self._head = read_head(self._database)
         self._bookkeeping = Bookkeeping.read(self._database)
         if seen is not None and self._bookkeeping.sequence < seen.sequence:
             # The loss was accepted: what was seen is no longer missed.
+            at = self._head.height if self._head else "none"
+            _logger.warning(
+                "%s: going on from block %s, though block %d was committed: those after are lost",
+                *(self.path, at, seen.height),
+            )
             self._bookkeeping = replace(self._bookkeeping, sequence=seen.sequence)
             self._database.write(self._bookkeeping.as_changes(), sync=True)
         self._oldest_undo = self._find_oldest_undo()
@@ -186,6 +197,46 @@ class RocksStore(Store):
         self._head = batch.head or self._head
         self._record_identity()
         self._record_commit()
+
+    def _resume(self, failure: str) -> None:
+        """Go on after a failed write where the disk lets us. Raises StoreFailed.
+
+        RocksDB writes nothing more after its log failed, so it is opened again. First some room is
+        tried for: without any, the old one is kept, from which at least reading goes on.
+        """
+        stopped = f"nothing more is written to {self.path} since a write failed ({failure}); "
+        if not self._is_suspended:
+            raise StoreFailed(stopped + "make room or repair the disk and open it again")
+        self._lock.check()
+        try:
+            self._try_room()
+        except OSError as error:
+            self._failure = str(error)
+            raise StoreSuspended(self._suspended_message()) from error
+        self._is_suspended = False
+        self._database.close()
+        self._database = self._open_database()
+        if Bookkeeping.read(self._database).sequence != self.sequence:
+            raise StoreFailed(stopped + "it is in all the same: open the store again")
+        self._failure = None
+        _logger.warning("%s: there is room again, going on", self.path)
+
+    def _suspended_message(self) -> str:
+        return (
+            f"nothing is written to {self.path}: the disk refuses it ({self._failure}); make room, "
+            "and it goes on by itself"
+        )
+
+    def _try_room(self) -> None:
+        """Raise OSError where the disk has no room for some blocks and what opening takes."""
+        file = self._lock.follow(self.layout.root / "room")
+        try:
+            with file.open("wb") as opened:
+                opened.write(bytes(_ROOM_BYTES))
+                opened.flush()
+                os.fsync(opened.fileno())
+        finally:
+            file.unlink(missing_ok=True)
 
     def _record_identity(self) -> None:
         """Note which chain this is, once there is a block to tell by."""

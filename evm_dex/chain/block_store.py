@@ -147,7 +147,7 @@ class BlockStore:
         wanted = [[bloom_bits(address) for address in addresses]] if addresses else []
         alternatives = [_alternatives(topic) for topic in topics]
         wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
-        for height in range(first, last + 1):
+        for height in self.heights(first, last):
             block_hash = self._listed(height)
             bloom = decode_bloom(self._need(Family.HEADERS, block_hash))
             if bloom and all(any(bloom & bits == bits for bits in some) for some in wanted):
@@ -156,6 +156,14 @@ class BlockStore:
                     for entry in self._block_logs(height, block_hash)
                     if _matches(entry.log, addresses, alternatives)
                 )
+
+    def heights(self, first: int, last: int) -> Sequence[int]:
+        """Return the heights of a range; from block 0 on without those that an import left out."""
+        above = None
+        if first == 0 < last:
+            above = next(self._store.iterate(Family.HASHES, start=height_key(1)), None)
+        next_height = height_of(above[0]) if above else 1
+        return range(first if next_height == 1 else next_height, last + 1)
 
     def _block_logs(self, height: int, block_hash: bytes) -> Iterator[LogEntry]:
         place = 0

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 from eth.vm.forks.prague import PragueVM
 
-from checkpoint.errors import StoreDamaged, UndoExpired
+from checkpoint.errors import StoreDamaged, StoreSuspended, UndoExpired
 from checkpoint.head import Head
 from checkpoint.metrics import RecoveryMetrics
 from checkpoint.overlay_store import OverlayStore
@@ -301,16 +301,14 @@ class Chain(ChainReader):
                     steps = self._core_steps
                     made = re_execute(block, self._head, self._sealer, self._validate, steps)
                     self._commit(made)
+            with self._halt.halting():
+                self._store.write(batch)
         except BaseException:
             self._reset_to(reload_rows(self._store, batch, commitment), old)
             raise
-        with self._halt.halting():
-            self._store.write(batch)
         self._mempool.keep_valid(self.state.get_nonce)
         self._tell_listeners()
         return tuple(block.header for block in blocks)
-
-    # Making blocks durable
 
     def _mine_at_once(self, transaction: Transaction) -> None:
         try:
@@ -340,10 +338,14 @@ class Chain(ChainReader):
 
     def _commit(self, sealed: SealedBlock) -> None:
         """Write the block, then move on."""
-        with self._halt.halting():
-            head = sealed.head(self.chain_id)
-            self._store.write(block_batch(sealed, head, outbox=self._outbox))
-            self._ledger.accept(sealed.changes)
+        try:
+            with self._halt.halting():
+                batch = block_batch(sealed, sealed.head(self.chain_id), outbox=self._outbox)
+                self._store.write(batch)
+                self._ledger.accept(sealed.changes)
+        except StoreSuspended:
+            self._sealer.reset(self._head)
+            raise
         self._blocks.remember(sealed)
         self._head = sealed.header
 

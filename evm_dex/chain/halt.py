@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from checkpoint.errors import StoreSuspended
 from evm_dex.errors import ChainStopped
 
 
@@ -33,9 +34,14 @@ class HaltSwitch:
 
     @contextmanager
     def halting(self) -> Iterator[None]:
-        """Halt on any error inside: between disk and memory there is nothing to go on from."""
+        """Halt on any error inside: between disk and memory there is nothing to go on from.
+
+        But for StoreSuspended, where the disk is at the last block: memory has to go back there.
+        """
         try:
             yield
+        except StoreSuspended:
+            raise  # nothing of it is on the disk, and the disk may have room again
         except BaseException as error:
             self.halt(error)
 

@@ -15,6 +15,7 @@ from evm_dex.cli.shared import listening, report_errors
 from evm_dex.terminal.console import console, errors, escape
 
 if TYPE_CHECKING:
+    from checkpoint.rocks import SyncPolicy
     from evm_dex.client.dex import Dex
     from evm_dex.node.node_config import NodeConfig
     from evm_dex.node.server import Server
@@ -119,6 +120,20 @@ Interval = Annotated[
         show_default="as before; at first 1000",
     ),
 ]
+Sync = Annotated[
+    str,
+    typer.Option(
+        "--sync",
+        metavar="never|block|N",
+        help="How often blocks are forced to the disk: only a power failure tells the difference.",
+    ),
+]
+AcceptLoss = Annotated[
+    bool,
+    typer.Option(
+        "--accept-loss", help="Go on from an older block where the end of the log was lost."
+    ),
+]
 KeepLimit = Annotated[
     int,
     typer.Option(
@@ -165,6 +180,8 @@ def node(
     chain_id: ChainId = None,
     gas_limit: GasLimit = None,
     checkpoint_interval: Interval = None,
+    sync: Sync = "never",
+    accept_loss: AcceptLoss = False,
     keep_limit: KeepLimit = 0,
     cors: Cors = None,
     no_cheats: NoCheats = False,
@@ -207,6 +224,8 @@ def node(
                 gas_limit=gas_limit,
                 automine=block_time is None and not no_mining,
                 checkpoint_interval=checkpoint_interval,
+                sync=_sync_policy(sync),
+                accept_loss=accept_loss,
                 keep_limit=keep_limit,
                 cheats=not no_cheats,
                 host=host,
@@ -216,6 +235,15 @@ def node(
             dex, server = opened.enter_context(config.open())
         opened.enter_context(_fed(dex, history_feed))
         asyncio.run(_serve(server, dex, config, port, silent=silent))
+
+
+def _sync_policy(text: str) -> SyncPolicy:
+    """Return the policy of an option. Raises ValueError."""
+    if text in ("never", "block"):
+        return "never" if text == "never" else "block"
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--sync must be never, block or a number of blocks, got {text!r}")
+    return int(text)
 
 
 @contextmanager

@@ -63,9 +63,11 @@ def logs_between(
     chain: Chain, limits: Limits, query: LogQuery, first: int, last: int
 ) -> list[Json]:
     """The same, in a range of heights."""
-    if last - first >= limits.log_blocks:
+    heights = chain.blocks.heights(first, last)
+    if len(heights) > limits.log_blocks:
+        first = heights[0]
         raise limit_exceeded(
-            f"a range of {last - first + 1} blocks; at most {limits.log_blocks} at once: ask for "
+            f"a range of {len(heights)} blocks; at most {limits.log_blocks} at once: ask for "
             f"blocks {first:#x} to {first + limits.log_blocks - 1:#x} first"
         )
     found: list[Json] = []

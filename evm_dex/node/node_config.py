@@ -19,6 +19,7 @@ from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
 
 if TYPE_CHECKING:
+    from checkpoint.rocks import SyncPolicy
     from evm_dex.client.dex import Dex
 
 
@@ -36,6 +37,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     gas_limit: int | None = None
     automine: bool = True
     checkpoint_interval: int | None = None
+    sync: SyncPolicy = "never"
+    accept_loss: bool = False
     keep_limit: int = 0
     cheats: bool = True
     host: str = "127.0.0.1"
@@ -56,6 +59,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             checkpoint_interval=self.checkpoint_interval,
             automine=self.automine,
             keep_limit=self.keep_limit,
+            sync=self.sync,
+            accept_loss=self.accept_loss,
         )
         with dex:
             self._check_kept(dex)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from checkpoint.errors import StoreFailed
+from checkpoint.errors import StoreFailed, StoreSuspended
 from checkpoint.families import Family
 from checkpoint.manager import CheckpointManager
 from checkpoint.rocks import RocksStore
-from checkpoint.rocks.database import Database
+from checkpoint.rocks.database import Changes, Database
 from tests.checkpoint.fake_chain import FakeChain, contents
 from tests.checkpoint.victims import grow, write_until_the_disk_is_full
 
@@ -23,23 +23,58 @@ def refuse(*_: object, **__: object) -> None:
     raise StoreFailed("db: IO error: No space left on device")
 
 
-def test_failed_write_stops_the_store_and_changes_nothing(
+def test_failed_write_changes_nothing_and_the_store_goes_on_when_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain = FakeChain()
     with closing(RocksStore(tmp_path)) as store:
         store.write(chain.block({(1, b"a"): b"1"}))
         before, head = contents(store), chain.head
+        refused = chain.block({(1, b"a"): b"2"})
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
         with monkeypatch.context() as patch:
             patch.setattr(Database, "write", refuse)
-            with pytest.raises(StoreFailed, match="No space left"):
-                store.write(chain.block({(1, b"a"): b"2"}))
-        with pytest.raises(StoreFailed, match=r"nothing more is written.*No space left.*open it"):
-            store.write(chain.block({(1, b"a"): b"3"}))
+            with pytest.raises(StoreSuspended, match=r"No space left.*make room.*by itself"):
+                store.write(refused)
+            patch.setattr(store, "_try_room", full)
+            for _ in range(3):
+                with pytest.raises(StoreSuspended, match="No space left"):
+                    store.write(refused)
         assert (contents(store), store.head()) == (before, head)
+        store.write(refused)
+        assert store.head() == chain.head
+        store.write(chain.block({(1, b"a"): b"3"}))
+        after = contents(store)
+        assert not (tmp_path / "room").exists()
     with closing(RocksStore(tmp_path)) as store:
-        assert (contents(store), store.head()) == (before, head)
-        store.set_active({b"order": True})
+        assert (contents(store), store.head()) == (after, chain.head)
+
+
+def test_a_batch_that_is_in_after_all_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the log took it and only forcing it to the disk failed."""
+    chain = FakeChain()
+    write = Database.write
+
+    def refuse_after_writing(database: Database, changes: Changes, *, sync: bool) -> None:
+        write(database, changes, sync=sync)
+        raise StoreFailed("db: IO error: No space left on device")
+
+    with closing(RocksStore(tmp_path)) as store:
+        store.write(chain.block({(1, b"a"): b"1"}))
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "write", refuse_after_writing)
+            with pytest.raises(StoreSuspended):
+                store.write(chain.block({(1, b"a"): b"2"}))
+        for _ in range(2):
+            with pytest.raises(StoreFailed, match=r"open the store again|open it again"):
+                store.write(chain.block({(1, b"a"): b"3"}))
+    with closing(RocksStore(tmp_path)) as store:
+        assert store.row(1, b"a") == b"2"
 
 
 def test_interrupt_in_the_middle_of_a_write_stops_the_store(
@@ -126,10 +161,9 @@ def test_full_disk_loses_no_block_that_was_told(tmp_path: Path, room: int) -> No
     heights, errors = received(ours)
     process.join()
     assert process.exitcode == 0
-    assert errors[0].startswith("StoreFailed: ")
     assert all("File too large" in error for error in errors)
-    assert "nothing more is written" in errors[-1]
-    assert len(errors) == 2 + errors[0].startswith("StoreFailed: checkpoint")
+    assert errors[0].startswith("StoreSuspended: ")
+    assert len(errors) == 1
     with closing(RocksStore(tmp_path)) as store:
         head = store.head()
         at = head.height if head else -1

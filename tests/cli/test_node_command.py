@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+import evm_dex
+from checkpoint.errors import CommitsLost
+from evm_dex.cli.node_command import _sync_policy
+from evm_dex.node.node_config import NodeConfig
 from tests.node.served import OTHER, OWNER, served
 
 NODE = (sys.executable, "-c", "from evm_dex.cli import main; main()", "node")
@@ -125,3 +129,31 @@ def test_blocks_come_by_the_clock_or_when_asked() -> None:
         assert node.result("eth_getTransactionReceipt", sent)["status"] == "0x1"
     with served(automine=False) as node:
         assert node.result("eth_blockNumber") == "0x0"
+
+
+@pytest.mark.parametrize(("text", "policy"), [("never", "never"), ("block", "block"), ("7", 7)])
+def test_sync_is_a_word_or_a_number_of_blocks(text: str, policy: object) -> None:
+    assert _sync_policy(text) == policy
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "often", "1.5"])
+def test_what_is_no_sync_policy_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="--sync must be never, block or a number of blocks"):
+        _sync_policy(text)
+
+
+def test_a_loss_is_accepted_where_that_is_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error names the option, and the log says what is lost."""
+    with evm_dex.open(tmp_path, checkpoint_interval=5) as dex:
+        dex.mine(7)
+    for log in (tmp_path / "db").glob("*.log"):
+        log.write_bytes(b"")
+    config = NodeConfig(path=tmp_path)
+    with pytest.raises(CommitsLost, match="evm-dex node --accept-loss"), config.open():
+        pass
+    with NodeConfig(path=tmp_path, accept_loss=True, sync="block").open() as (dex, _):
+        assert dex.head.number == 5
+        dex.mine()
+    assert "going on from block 5, though block 7 was committed" in caplog.text

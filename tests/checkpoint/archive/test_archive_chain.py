@@ -23,7 +23,11 @@ from checkpoint.trie.account import Account
 from checkpoint.trie.walk import walk_trie
 from evm_dex.blocks.body import decode_body, decode_receipts, encode_body, encode_receipts
 from evm_dex.chain.block_proof import inspect_block
+from evm_dex.client.dex import Dex
 from evm_dex.errors import UnknownBlock
+from evm_dex.node.log_query import find_logs, read_query
+from evm_dex.node.request_limits import Limits
+from evm_dex.node.rpc_errors import RpcError
 from precompiles.ledger.table import TableNumber
 from precompiles.types import PERP_ADDRESS, OrderStatus
 from tests.chain.trading import transactions
@@ -131,8 +135,32 @@ def test_blocks_that_did_not_travel_are_unknown_and_hashes_a_contract_asks_for_a
             with pytest.raises(UnknownBlock, match=expected):
                 imported.block(first - 1)
             with pytest.raises(UnknownBlock, match="block 1 is not in this store"):
-                imported.logs()
+                imported.logs(from_block=1)
             assert imported.logs(from_block=first) == []
+
+
+def test_logs_from_the_earliest_block_are_those_that_travelled(tmp_path: Path) -> None:
+    """By the defaults of `Dex.logs`, and of eth_getLogs within the most blocks at once."""
+    with evm_dex.open() as original:
+        place_some(original, 2)
+        original.mine(RECENT_BLOCKS)
+        place_some(original, 2)
+        export_archive(original.store, tmp_path / "archive", inspect=inspect_block)
+        import_archive(tmp_path / "archive", tmp_path / "chain", inspect=inspect_block)
+        first = original.head.number - RECENT_BLOCKS + 1
+        with evm_dex.open(tmp_path / "chain") as imported:
+            assert imported.logs() == original.logs(from_block=first)
+            assert imported.logs()
+            query = read_query({"fromBlock": "earliest", "toBlock": "latest"})
+            limits = Limits(log_blocks=RECENT_BLOCKS)
+            assert len(find_logs(imported.chain, limits, query)) == len(imported.logs())
+            with pytest.raises(RpcError, match="at most"):
+                find_logs(imported.chain, Limits(log_blocks=RECENT_BLOCKS - 1), query)
+
+
+def place_some(dex: Dex, orders: int) -> None:
+    for number in range(orders):
+        dex.spot.send("placeOrder", dex.tokens["WETH"], 10**18, (3_000 + number) * 10**6, False)
 
 
 def body_of(**changes: Any) -> Callable[[BlockRecord], BlockRecord]:
