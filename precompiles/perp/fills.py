@@ -116,7 +116,7 @@ def execute_fill(
     execution: Execution,
     market: PerpMarket,
     taker: PerpOrder,
-    offer: Quote,
+    quote: Quote,
     change_taker: ChangeTaker,
     *,
     taker_fee: int,
@@ -128,9 +128,9 @@ def execute_fill(
     not acceptable. The taker's margin is left to the caller.
     """
     start = execution.savepoint()
-    notional = quote_amount(amount=offer.amount, price=offer.price, base_unit=market.base_unit)
-    bought = -offer.amount if taker.is_buy else offer.amount
-    maker_fee = _change_maker(execution, market, offer.maker, bought, notional)
+    notional = quote_amount(amount=quote.amount, price=quote.price, base_unit=market.base_unit)
+    bought = -quote.amount if taker.is_buy else quote.amount
+    maker_fee = _change_maker(execution, market, quote.maker, bought, notional)
     if maker_fee is None or not is_acceptable():
         execution.rollback(start)
         return None
@@ -138,19 +138,19 @@ def execute_fill(
     paid = charge_fee(execution, market, taker.owner, fee(notional, taker_fee), has_grown=has_grown)
     event = Trade(
         market=market.asset,
-        maker=offer.maker,
+        maker=quote.maker,
         taker=taker.owner,
         trade_id=execution.ledger.next_trade_id(),
-        maker_order_id=offer.order_id,
+        maker_order_id=quote.order_id,
         taker_order_id=taker.id,
-        price=offer.price,
-        amount=offer.amount,
+        price=quote.price,
+        amount=quote.amount,
         quote_amount=notional,
         maker_fee=maker_fee,
         taker_fee=paid,
         taker_is_buy=taker.is_buy,
-        maker_remaining=offer.remaining,
-        taker_remaining=taker.remaining - offer.amount,
+        maker_remaining=quote.remaining,
+        taker_remaining=taker.remaining - quote.amount,
     )
     execution.events.insert(start.events, event)
     sweep_funding_dust(execution, market)
@@ -208,8 +208,8 @@ def _fill(
     """Carry out a fill; None, with nothing changed, where the maker cannot afford it."""
     ledger = execution.ledger
     maker, amount = fill
-    offer = Quote(maker.owner, maker.id, maker.price, amount, maker.remaining - amount)
-    traded = execute_fill(execution, market, taker, offer, change_taker, taker_fee=taker_fee)
+    quote = Quote(maker.owner, maker.id, maker.price, amount, maker.remaining - amount)
+    traded = execute_fill(execution, market, taker, quote, change_taker, taker_fee=taker_fee)
     if traded is not None:
         ledger.perp.orders.put(maker.id, after_fill(maker, amount, traded.notional))
         prices = ledger.perp.prices.rows[market.asset]
