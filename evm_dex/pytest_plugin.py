@@ -58,7 +58,7 @@ class Chains:
         return len(self._opened)
 
     def get(self, options: dict[str, Any]) -> Dex:
-        """The chain for some options, opened at their first use."""
+        """Return the chain for some options, opened at their first use."""
         import evm_dex  # noqa: PLC0415 - only tests that use it pay for it
 
         key = repr(sorted(options.items()))
@@ -79,7 +79,7 @@ class Chains:
 
 @pytest.fixture(scope="session")
 def dex_chains() -> Iterator[Chains]:
-    """The session's chains; for the other fixtures."""
+    """Keep the session's chains, for the other fixtures."""
     chains = Chains()
     yield chains
     chains.close()
@@ -87,7 +87,7 @@ def dex_chains() -> Iterator[Chains]:
 
 @pytest.fixture
 def dex(request: pytest.FixtureRequest, dex_chains: Chains) -> Iterator[Dex]:
-    """A chain in memory, the same for every test: what a test does is taken back after it."""
+    """Provide a chain in memory, the same for every test; after each test it is as before."""
     chain = dex_chains.get(_options(request))
     before = _Before(chain)
     yield chain
@@ -97,7 +97,7 @@ def dex(request: pytest.FixtureRequest, dex_chains: Chains) -> Iterator[Dex]:
 
 @pytest.fixture
 def dex_on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dex]:
-    """A chain of the test's own, in `tmp_path / "chain"`."""
+    """Provide a chain of the test's own, in `tmp_path / "chain"`."""
     import evm_dex  # noqa: PLC0415 - only tests that use it pay for it
 
     with evm_dex.open(tmp_path / "chain", **_options(request)) as opened:
@@ -106,13 +106,13 @@ def dex_on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dex]
 
 @pytest.fixture
 def dex_accounts(dex: Dex) -> tuple[Account, ...]:
-    """The ten accounts whose keys are at hand, with funds where the genesis gives them some."""
+    """Return the ten accounts whose keys are at hand, with what the genesis gives them."""
     return dex.accounts
 
 
 @pytest.fixture
 def dex_markets(dex: Dex) -> DexMarkets:
-    """WETH/USDC on the spot exchange and WETH on the perpetuals one, listed where they are not.
+    """List WETH/USDC on the spot exchange and WETH on the perpetuals one, if they are not.
 
     A genesis without these tokens gets them, and USDC becomes the collateral where
     there is none.
@@ -130,21 +130,21 @@ def dex_markets(dex: Dex) -> DexMarkets:
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The nearest marker's options. Raises pytest's usage error for others."""
+    """Return the nearest marker's options. Raises pytest's usage error for others."""
     marker = request.node.get_closest_marker("dex")
     if marker is None:
         return {}
     unknown = [name for name in marker.kwargs if name not in _OPTIONS]
     if marker.args or unknown:
         raise pytest.UsageError(
-            f"@pytest.mark.dex takes {' and '.join(f'{name}=' for name in _OPTIONS)}, not "
+            f"@pytest.mark.dex takes {' and '.join(f'{name}=' for name in _OPTIONS)}, got "
             f"{', '.join((*map(repr, marker.args), *unknown))}"
         )
     return dict(marker.kwargs)
 
 
 class _Before:
-    """What a chain was like before a test."""
+    """The state of a chain before a test."""
 
     def __init__(self, dex: Dex) -> None:
         self._dex = dex

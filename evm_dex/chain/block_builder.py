@@ -73,7 +73,7 @@ def include_keeper(sealer: Sealer, ledger: Ledger, chain_id: int, limit: int) ->
 def keeper_transaction(
     ledger: Ledger, state: State, header: Header, chain_id: int, limit: int
 ) -> Transaction | None:
-    """What the keeper sends at the beginning of a block; None where nothing is due.
+    """Return the keeper's transaction for the beginning of a block; None where nothing is due.
 
     Half of the block's gas at most goes to it; what that does not cover is done in the next.
     """

@@ -34,19 +34,19 @@ class BranchBlock(msgspec.Struct, frozen=True):
 
 
 def encode_block(header: Header, body: Body) -> bytes:
-    """RLP of a block (EIP-2718, EIP-4895): typed transactions as strings, legacy ones as lists."""
+    """Encode a block (EIP-2718, EIP-4895): typed transactions as strings, legacy ones as lists."""
     transactions = [_item(stored.raw) for stored in body.transactions]
     return rlp.encode([rlp.decode(header.encoded), transactions, [], []])
 
 
 def decode_branch(encoded: Iterable[bytes]) -> list[BranchBlock]:
-    """Blocks in a row, each the parent of the next.
+    """Decode blocks in a row, each the parent of the next.
 
     Raises InvalidBlock for one that does not decode or does not follow, and for none at all.
     """
     blocks = [_decode_block(block, place) for place, block in enumerate(encoded)]
     if not blocks:
-        raise InvalidBlock("the branch has no blocks")
+        raise InvalidBlock("a branch must have at least one block")
     for parent, child in pairwise(blocks):
         if child.header.parent_hash != parent.header.hash:
             raise InvalidBlock(f"{child.header} is not a child of {parent.header} before it")
@@ -56,7 +56,7 @@ def decode_branch(encoded: Iterable[bytes]) -> list[BranchBlock]:
 def common_ancestor(
     branch: list[BranchBlock], stored: BlockStore, head: Header
 ) -> tuple[Header, list[BranchBlock]]:
-    """The block of the chain that a branch grows from, and its blocks after that.
+    """Return the block of the chain that a branch grows from, and its blocks after that.
 
     Raises UnknownBlock, and BranchNotLonger where it does not end above the head.
     """
@@ -80,7 +80,7 @@ def common_ancestor(
 def re_execute(
     block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit, steps: CoreSteps
 ) -> SealedBlock:
-    """A block made from the transactions of one that was made elsewhere.
+    """Execute the transactions of a block that was made elsewhere, and seal them.
 
     Raises InvalidBlock when its header does not come out the same, field by field.
     """
@@ -117,7 +117,7 @@ def re_execute(
 
 
 def first_difference(made: Header, claimed: Header) -> str | None:
-    """The first field in which a claimed header is not the one that execution makes."""
+    """Return the first field in which a claimed header is not the one that execution makes."""
     for name in Header.__struct_fields__:
         ours, theirs = getattr(made, name), getattr(claimed, name)
         if ours != theirs:
@@ -130,12 +130,12 @@ def _decode_block(encoded: bytes, place: int) -> BranchBlock:
     try:
         parts = rlp.decode(encoded)
         if not isinstance(parts, list) or len(parts) != _PARTS:
-            raise ValueError("it is no list of header, transactions, uncles and withdrawals")
+            raise ValueError("it must be a list of header, transactions, uncles and withdrawals")
         header, transactions, uncles, withdrawals = parts
         if any(not isinstance(field, bytes) for field in header):
-            raise ValueError("a field of its header is a list")
+            raise ValueError("fields of its header must be bytes, got a list")
         if uncles or withdrawals:
-            raise ValueError("it has uncles or withdrawals, of which this chain has none")
+            raise ValueError("it must have no uncles and no withdrawals")
         items = tuple(decode(_raw(item)) for item in transactions)
         return BranchBlock(decode_header(rlp.encode(header)), items)
     except (ValueError, TypeError, TransactionRejected) as error:

@@ -84,7 +84,7 @@ class BlockStore:
             del self._recent[next(iter(self._recent))]
 
     def header(self, block: BlockId, head: int) -> Header:
-        """A block's header. Raises UnknownBlock."""
+        """Return a block's header. Raises UnknownBlock."""
         block_hash = block if isinstance(block, bytes) else self._hash(block, head)
         encoded = self._store.get(Family.HEADERS, block_hash)
         if encoded is None:
@@ -93,7 +93,7 @@ class BlockStore:
         return recent.header if recent else decode_header(encoded)
 
     def ancestors(self, header: Header) -> Iterator[bytes]:
-        """Hashes of the blocks before a header, newest first, as far as BLOCKHASH looks back."""
+        """Yield hashes of the blocks before a header, newest first, as far as BLOCKHASH does."""
         block_hash = header.parent_hash
         height = header.block_number - 1
         for below in range(height, max(height - _BLOCKHASH_DEPTH, -1), -1):
@@ -102,23 +102,23 @@ class BlockStore:
             yield block_hash
 
     def hash_at(self, height: int) -> bytes:
-        """The hash of the chain's block at a height, which there must be."""
+        """Return the hash of the chain's block at a height, which there must be."""
         return self._need(Family.HASHES, height_key(height))
 
     def is_on_chain(self, block_hash: bytes) -> bool:
-        """Whether the chain has a block; those it left are gone from the store."""
+        """Return whether the chain has a block; those it left are gone from the store."""
         return self._store.get(Family.HEADERS, block_hash) is not None
 
     def body(self, block_hash: bytes) -> Body:
-        """The transactions of a block."""
+        """Return the transactions of a block."""
         return decode_body(self._need(Family.BODIES, block_hash))
 
     def receipts(self, block_hash: bytes) -> tuple[Receipt, ...]:
-        """The receipts of a block, one per transaction."""
+        """Return the receipts of a block, one per transaction."""
         return decode_receipts(self._need(Family.RECEIPTS, block_hash))
 
     def included(self, transaction_hash: bytes) -> IncludedTransaction:
-        """A transaction that is part of the chain. Raises UnknownTransaction."""
+        """Return a transaction that is part of the chain. Raises UnknownTransaction."""
         position = self._store.get(Family.TRANSACTIONS, transaction_hash)
         if position is None:
             raise UnknownTransaction(f"no transaction 0x{transaction_hash.hex()} on this chain")
@@ -143,7 +143,7 @@ class BlockStore:
     def logs(
         self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
     ) -> Iterator[LogEntry]:
-        """Logs of a range of heights that match, oldest first; blooms skip the other blocks."""
+        """Yield logs that match in a range of heights, oldest first; blooms skip blocks."""
         wanted = [[bloom_bits(address) for address in addresses]] if addresses else []
         alternatives = [_alternatives(topic) for topic in topics]
         wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
@@ -184,14 +184,14 @@ class BlockStore:
                 height = block if block >= 0 else head + 1 + block
             case _:
                 raise UnknownBlock(
-                    f"{block!r} names no block: give a height, a hash, 'latest' or 'earliest'"
+                    f"a block must be a height, a hash, 'latest' or 'earliest', got {block!r}"
                 )
         if not 0 <= height <= head:
             raise UnknownBlock(f"there is no block {block}: the head is {head}")
         return self._listed(height)
 
     def _listed(self, height: int) -> bytes:
-        """The hash of the block at a height. Raises UnknownBlock where an import left it out."""
+        """Return the hash of the block at a height. Raises UnknownBlock where it is missing."""
         key = height_key(height)
         listed = self._store.get(Family.HASHES, key)
         if listed is None:
@@ -217,7 +217,7 @@ def _alternatives(topic: bytes | Sequence[bytes] | None) -> tuple[bytes, ...]:
 
 
 def matches(log: Log, addresses: Sequence[Address], topics: TopicFilter) -> bool:
-    """Whether a log is one of those that `BlockStore.logs` would find."""
+    """Return whether a log is one of those that `BlockStore.logs` would find."""
     return _matches(log, addresses, [_alternatives(topic) for topic in topics])
 
 
@@ -235,7 +235,7 @@ def _matches(
 def block_batch(
     sealed: SealedBlock, head: Head, *, genesis: bytes = b"", outbox: Outbox | None = None
 ) -> BlockBatch:
-    """Everything of a block in one batch, what happened to orders included."""
+    """Return everything that a block writes as one batch, its order updates included."""
     batch = BlockBatch()
     header = sealed.header
     for key, node in sealed.nodes.items():

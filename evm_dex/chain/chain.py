@@ -211,7 +211,7 @@ class Chain(ChainReader):
 
     @contextmanager
     def preview(self) -> Iterator[Sealer]:
-        """The next block as it would be now, executed but not sealed, and taken back after."""
+        """Provide the next block as it would be now, executed but not sealed."""
         self._halt.raise_if_halted()
         with missing_state_as(StateMissing):
             try:
@@ -221,12 +221,12 @@ class Chain(ChainReader):
                 self._sealer.reset(self._head)
 
     def next_header(self, timestamp: int | None = None) -> Header:
-        """The next block's header before execution. Raises ValueError for the timestamp."""
+        """Return the next block's header before execution. Raises ValueError for the timestamp."""
         settings = self._settings
         return settings.next_block.header(self._head, timestamp, settings.interval)
 
     def next_nonce(self, sender: Address) -> int:
-        """The nonce of a sender's next transaction, after those that wait."""
+        """Return the nonce of a sender's next transaction, after those that wait."""
         return self.state.get_nonce(sender) + self._mempool.count_from(sender)
 
     def record_orders(self, on: bool | None) -> None:
@@ -326,7 +326,7 @@ class Chain(ChainReader):
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Until the block is sealed, whatever goes wrong leaves the chain at its head."""
+        """Leave the chain at its head when anything inside fails."""
         try:
             with missing_state_as(StateMissing):
                 yield

@@ -93,12 +93,12 @@ class ChainReader:
 
     @property
     def outbox(self) -> Outbox:
-        """What happens to orders, recorded for the order history."""
+        """The log of order updates that the order history reads."""
         return self._outbox
 
     @property
     def recovery(self) -> RecoveryMetrics:
-        """What opening took and repaired."""
+        """The time that opening took, and the repairs it made."""
         return self._recovery
 
     @property
@@ -128,7 +128,7 @@ class ChainReader:
 
     @contextmanager
     def ledger_at(self, block: BlockId) -> Iterator[Ledger]:
-        """The ledger as it was after a block, inside the context. Never change it."""
+        """Provide the ledger as it was after a block inside the context. Never change it."""
         with self._ledger_after(self.header(block)):
             yield self._ledger
 
@@ -163,7 +163,7 @@ class ChainReader:
             return self._simulator.estimate_gas(call, header, prepare)
 
     def export_blocks(self, first: BlockId, last: BlockId = "latest") -> tuple[bytes, ...]:
-        """Blocks `first` to `last` in RLP, for `import_blocks` of a chain with this genesis."""
+        """Encode blocks `first` to `last` for `import_blocks` of a chain with this genesis."""
         heights = range(self.header(first).block_number, self.header(last).block_number + 1)
         headers = [self.header(height) for height in heights]
         return tuple(encode_block(header, self._blocks.body(header.hash)) for header in headers)

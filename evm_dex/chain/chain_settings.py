@@ -128,7 +128,7 @@ class ChainSettings:
             self._automine = before
 
     def reset(self) -> None:
-        """Automine, one second between blocks, nobody impersonated, nothing chosen."""
+        """Go back to automine, one second between blocks, nobody impersonated, nothing chosen."""
         self._automine = True
         self._interval = 1
         self._next_block = NextBlock()

@@ -11,7 +11,7 @@ from evm_dex.errors import ChainStopped
 
 
 class HaltSwitch:
-    """Whether the chain was halted, and why; once halted it stays so."""
+    """The switch that halts a chain for good."""
 
     def __init__(self, height: Callable[[], int]) -> None:
         """`height` returns the height of the last durable block."""

@@ -78,11 +78,11 @@ class Mempool:
                 self.remove(transaction.hash)
 
     def count_from(self, sender: Address) -> int:
-        """How many wait from one sender."""
+        """Return how many wait from one sender."""
         return sum(transaction.sender == sender for transaction in self._waiting.values())
 
     def fitting(self, fits: Callable[[Transaction], bool]) -> Iterator[Transaction]:
-        """Those that still fit into the block being filled.
+        """Yield those that still fit into the block being filled.
 
         One that does not fit holds back the later ones of its sender.
         """

@@ -31,11 +31,11 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Of the next block and those after it."""
 
     def choose(self, **fields: int | bytes) -> NextBlock:
-        """The same with some fields chosen."""
+        """Return the same with some fields chosen."""
         return msgspec.structs.replace(self, **fields)
 
     def header(self, parent: Header, timestamp: int | None, interval: int) -> Header:
-        """The next header as it stands before execution.
+        """Return the next header as it stands before execution.
 
         Its time is `timestamp`, else the one chosen, else `interval` seconds after the parent's.
         Raises ValueError for a time that is not after the parent's.
@@ -54,7 +54,7 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def written_header(parent: Header) -> Header:
-    """The header of a block that only writes state: no time passes in it, and it is marked."""
+    """Return the header of a block that only writes state; it is marked and takes no time."""
     return msgspec.structs.replace(
         parent.child(), timestamp=parent.timestamp, extra_data=WRITTEN_STATE
     )

@@ -39,14 +39,14 @@ _logger = logging.getLogger(__name__)
 
 
 class Recovery(Protocol):
-    """What opening the ledger found."""
+    """The report of opening the ledger."""
 
     @property
     def repairs(self) -> Mapping[bytes, bool]:
         """Order keys whose entry in the active-order index was wrong, and what it should be."""
 
     def repair_lines(self) -> list[str]:
-        """The repairs in words."""
+        """Return the repairs in words."""
 
 
 class Precompiles(Protocol):
@@ -62,7 +62,7 @@ class Precompiles(Protocol):
 
     @property
     def report(self) -> Recovery:
-        """What opening it found."""
+        """The report of opening it."""
 
 
 Restore = Callable[[RowStorage], Precompiles]
@@ -76,7 +76,7 @@ def open_chain(
     keep_limit: int = 0,
     restore: Restore = get_precompiles_with_storage,
 ) -> Chain:
-    """The chain in a store, begun with `genesis` (or the default one) if the store is empty.
+    """Open the chain in a store; an empty store begins with `genesis` or the default one.
 
     Raises GenesisError, GenesisMismatch when the store was begun with another genesis,
     UntrustedStorage when its rows are not what the head commits to, ChainStopped when the head's
@@ -144,7 +144,7 @@ def _check_same_genesis(store: Store, wanted: Genesis) -> None:
 
 
 def _check_commitment(chain: Chain, ledger: Ledger) -> None:
-    """The other half of D3: rows -> digest was checked by the ledger, here digest -> state."""
+    """Check that the state has the digest of the rows; the ledger checked the rows against it."""
     problem = check_commitment(chain.state, ledger.commitment, chain.head.block_number)
     if problem:
         raise ChainStopped(f"{problem}: restore a checkpoint")

@@ -34,7 +34,7 @@ class AccountProof(msgspec.Struct, frozen=True):
 
 
 def prove(chain: Chain, address: bytes, slots: Sequence[int], block: BlockId) -> AccountProof:
-    """Proof of an account and some of its slots after a block.
+    """Prove an account and some of its slots after a block.
 
     Raises UnknownBlock, and StateMissing for a state that was pruned.
     """
@@ -45,7 +45,9 @@ def prove(chain: Chain, address: bytes, slots: Sequence[int], block: BlockId) ->
             return chain.simulator.nodes[node_hash]
         except KeyError:
             height = header.block_number
-            raise StateMissing(f"the state of block {height} is not kept any more") from None
+            raise StateMissing(
+                f"the state of block {height} was pruned: ask for a newer block"
+            ) from None
 
     encoded, nodes = prove_key(read, header.state_root, keccak(address))
     account = Account.decode(encoded) if encoded else Account()

@@ -18,7 +18,7 @@ from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 
 def undo_changes(store: OverlayStore, ledger: Ledger, heights: range) -> LedgerChanges:
-    """What taking back the blocks at `heights` does to the stored rows.
+    """Return the changes of rows that take back the blocks at `heights`.
 
     From the store alone, since orders that ended are not in memory. Raises UndoExpired.
     """
@@ -37,7 +37,7 @@ def undo_changes(store: OverlayStore, ledger: Ledger, heights: range) -> LedgerC
 def rollback_batch(
     blocks: BlockStore, head: Head, target: Header, changes: LedgerChanges, outbox: Outbox
 ) -> BlockBatch:
-    """Everything of a rollback in one batch: afterwards nothing names the blocks above `target`.
+    """Return everything of a rollback as one batch: nothing names blocks above `target` then.
 
     Their headers, bodies and receipts go too, so a hash that is found is one on the chain. Trie
     nodes stay, as states share them; `evm-dex prune` takes those no state needs. The outbox
@@ -71,7 +71,7 @@ def apply_to_ledger(ledger: Ledger, changes: LedgerChanges) -> None:
 
 
 def check_commitment(state: StateReader, commitment: Commitment, height: int) -> str | None:
-    """What contradicts "these rows are what the block's state commits to" (D3)."""
+    """Return how the rows differ from what the block's state commits to; None where they agree."""
     stored = state.get_storage(LEDGER_ADDRESS, COMMITMENT_SLOT)
     expected = int.from_bytes(digest(commitment), "big")
     if stored == expected:
@@ -83,7 +83,7 @@ def check_commitment(state: StateReader, commitment: Commitment, height: int) ->
 
 
 def reload_rows(store: OverlayStore, batch: BlockBatch, commitment: Commitment) -> LedgerChanges:
-    """What leads back from a batch that was never written to the rows in the store."""
+    """Return the changes that lead back from an unwritten batch to the rows in the store."""
     rows = tuple(
         RowChange(key[0], key[1:], None, store.get(Family.ROWS, key))
         for key in batch.changes.get(Family.ROWS, {})

@@ -38,7 +38,7 @@ class SealedBlock(msgspec.Struct, frozen=True):
     """What happened to orders, for the outbox."""
 
     def head(self, chain_id: int) -> Head:
-        """The store's head record once this block is written."""
+        """Return the store's head record once this block is written."""
         header, commitment = self.header, self.changes.commitment
         return Head(chain_id, header.block_number, header.hash, header.state_root, commitment)
 
@@ -87,7 +87,7 @@ class Sealer:
         self._machine.begin(self.state, header, ancestors)
 
     def fits(self, transaction: Transaction) -> bool:
-        """Whether the block has room left for its gas and blobs."""
+        """Return whether the block has room left for its gas and blobs."""
         blobs = self.blob_gas_used + GAS_PER_BLOB * len(transaction.blob_versioned_hashes)
         gas = self.gas_used + transaction.gas
         return gas <= self.header.gas_limit and blobs <= MAX_BLOB_GAS_PER_BLOCK

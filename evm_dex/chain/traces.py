@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """What was seen of one execution; its steps are with the tracer."""
+    """The outcome of one traced execution; its steps are with the tracer."""
 
     frame: Frame
     gas_limit: int
@@ -34,7 +34,7 @@ class Trace(msgspec.Struct, frozen=True):
 def trace_transaction(
     chain: Chain, transaction_hash: bytes, tracer: Tracer, config: ExecutionConfig = MINING
 ) -> Trace:
-    """A mined transaction again, after those before it in its block.
+    """Execute a mined transaction again, after those before it in its block.
 
     Raises UnknownTransaction, UndoExpired for a block too far back, StateMissing, TraceTooLong.
     """
@@ -52,7 +52,7 @@ def trace_call(
     tracer: Tracer,
     prepare: Prepare | None = None,
 ) -> Trace:
-    """What a call would do after a block. Raises like `Chain.call`, but a failure is a trace."""
+    """Trace a call after a block. Raises like `Chain.call`, but a failure is a trace."""
     header = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(header.block_number):
         watched = msgspec.structs.replace(call, config=tracer.watching(call.config))
@@ -67,7 +67,7 @@ def trace_block(
     new_tracer: Callable[[], Tracer],
     config: ExecutionConfig = MINING,
 ) -> Generator[tuple[Transaction, Trace, Tracer]]:
-    """All transactions of a block again, each with a tracer of its own.
+    """Execute all transactions of a block again, each with a tracer of its own.
 
     Raises like `trace_transaction`. Until it is closed the ledger is that of then.
     """
@@ -91,7 +91,7 @@ def trace_block(
 def _replayed(
     chain: Chain, header: Header, configs: Iterable[ExecutionConfig]
 ) -> Iterator[Iterator[tuple[Transaction, ComputationAPI, int]]]:
-    """Transactions of a block, as many as there are configurations, executed when asked for."""
+    """Provide as many transactions of a block as configurations, executed when asked for."""
     parent = chain.header(header.block_number - 1)
     stored = chain.blocks.body(header.hash).transactions
     transactions = [decode(transaction.raw, transaction.sender) for transaction in stored]

@@ -96,7 +96,7 @@ class Contract:
         gas: int | None = None,
         block: BlockId = "latest",
     ) -> Any:
-        """What a function would return after a block, decoded; leaves no trace.
+        """Call a function after a block and return its decoded outputs; it leaves no trace.
 
         `name` is the function's, or its signature where several share one. `sender` defaults to
         account 0. Raises Reverted, LookupError for an unknown name or a wrong count, ValueError
@@ -140,7 +140,7 @@ class Contract:
             raise self._explained(failure) from None
 
     def submit(self, name: str, *args: Any, **options: Any) -> bytes:
-        """Like `send`, without waiting for the block: the transaction's hash."""
+        """Send without waiting for the block; return the transaction's hash."""
         try:
             data = self.encode(name, *args)
             return self._client.submit(to=self.raw_address, data=data, **options)
@@ -148,12 +148,12 @@ class Contract:
             raise self._explained(failure) from None
 
     def encode(self, name: str, *args: Any) -> bytes:
-        """The calldata of a call."""
+        """Return the calldata of a call."""
         entry = self.interface.function(name, len(args))
         return self.interface.encode_call(entry, args)
 
     def events(self, source: Receipt | Iterable[Log]) -> list[Event]:
-        """The contract's own events in a receipt or among logs, decoded, in order.
+        """Return the contract's own events in a receipt or among logs, decoded, in order.
 
         trades = [event for event in dex.spot.events(dex.logs(120)) if event.name == "Trade"]
         """
@@ -162,11 +162,11 @@ class Contract:
         return [event for log in mine if (event := self.interface.decode_event(log))]
 
     def error(self, receipt: Receipt) -> DecodedError | None:
-        """Why a transaction failed, where this contract's ABI or an exchange knows the error."""
+        """Decode a transaction's error, where this contract's ABI or an exchange knows it."""
         return self._decoded(receipt.revert_data)
 
     def _decoded(self, output: bytes) -> DecodedError | None:
-        """By the contract's own ABI first; what bubbles up from an exchange by that one's."""
+        """Decode an error by the contract's own ABI first, then by the exchanges'."""
         return self.interface.decode_error(output) or exchange_error(output)
 
     def _explained(self, failure: CallFailed) -> Reverted:

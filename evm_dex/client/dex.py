@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def _several(one: Any) -> Sequence[Any]:
-    """One address or topic as a list of it; several as they are."""
+    """Return one address or topic as a list of it; several as they are."""
     return one if isinstance(one, Sequence) and not isinstance(one, bytes | str) else (one,)
 
 
@@ -216,7 +216,7 @@ class Dex:
         return self.contract(receipt.contract_address, loaded)
 
     def contract(self, address: AddressLike, artifact: str | Path | Artifact) -> Contract:
-        """A contract that exists, with the ABI of an artifact."""
+        """Return a contract that exists, with the ABI of an artifact."""
         loaded = load_artifact(artifact)
         name = loaded.get("contractName", "Contract")
         return Contract(self, to_address(address), loaded["abi"], name)
@@ -233,7 +233,7 @@ class Dex:
         gas: int | None = None,
         block: BlockId = "latest",
     ) -> bytes:
-        """What a call would return after a block; leaves no trace. Raises CallFailed."""
+        """Return what a call would return after a block; it leaves no trace. Raises CallFailed."""
         return self.chain.call(self._call(to, data, value, sender, gas), block)
 
     def estimate_gas(
@@ -247,7 +247,7 @@ class Dex:
         access_list: AccessList = (),
         block: BlockId = "latest",
     ) -> int:
-        """A gas limit with which a transaction succeeds after a block. Raises CallFailed."""
+        """Return a gas limit with which a transaction succeeds after a block. Raises CallFailed."""
         return self.chain.estimate_gas(self._call(to, data, value, sender, gas, access_list), block)
 
     def _call(
@@ -276,17 +276,17 @@ class Dex:
         return self.block("latest")
 
     def block(self, block: BlockId = "latest") -> Block:
-        """A block by height, hash, "latest" or "earliest". Raises UnknownBlock."""
+        """Return a block by height, hash, "latest" or "earliest". Raises UnknownBlock."""
         header = self.chain.header(block)
         stored = self.chain.blocks.body(header.hash).transactions
         return make_block(header, tuple(transaction.hash for transaction in stored))
 
     def receipt(self, transaction_hash: HashLike) -> Receipt:
-        """What became of a mined transaction. Raises UnknownTransaction."""
+        """Return the receipt of a mined transaction. Raises UnknownTransaction."""
         return make_receipt(self.chain.blocks.included(to_hash(transaction_hash)))
 
     def transaction(self, transaction_hash: HashLike) -> Transaction:
-        """A mined transaction. Raises UnknownTransaction."""
+        """Return a mined transaction. Raises UnknownTransaction."""
         included: IncludedTransaction = self.chain.blocks.included(to_hash(transaction_hash))
         return included.transaction
 
@@ -297,7 +297,7 @@ class Dex:
         address: AddressLike | Sequence[AddressLike] = (),
         topics: Sequence[HashLike | Sequence[HashLike] | None] = (),
     ) -> list[Log]:
-        """Logs in a range of blocks, oldest first; blocks without a match are skipped by bloom.
+        """Return logs in a range of blocks, oldest first; blooms skip blocks without a match.
 
         `address` is one or several, none for all; `topics` by position, each a topic, several
         that will do, or None.
@@ -311,19 +311,19 @@ class Dex:
         return [make_log(entry) for entry in self.chain.blocks.logs(first, last, addresses, wanted)]
 
     def balance(self, address: AddressLike, block: BlockId = "latest") -> int:
-        """Wei of an account."""
+        """Return wei of an account."""
         return self.chain.state_at(block).get_balance(to_address(address))
 
     def nonce(self, address: AddressLike, block: BlockId = "latest") -> int:
-        """How many transactions an account sent, or contracts it created."""
+        """Return how many transactions an account sent, or contracts it created."""
         return self.chain.state_at(block).get_nonce(to_address(address))
 
     def code(self, address: AddressLike, block: BlockId = "latest") -> bytes:
-        """A contract's code; empty for other accounts."""
+        """Return a contract's code; empty for other accounts."""
         return self.chain.state_at(block).get_code(to_address(address))
 
     def storage(self, address: AddressLike, slot: int, block: BlockId = "latest") -> int:
-        """One storage word of a contract."""
+        """Return one storage word of a contract."""
         return self.chain.state_at(block).get_storage(to_address(address), slot)
 
     # Going back
@@ -355,7 +355,7 @@ class Dex:
     # Keeping
 
     def checkpoints(self) -> tuple[CheckpointInfo, ...]:
-        """The checkpoints there are, oldest first; none in memory."""
+        """Return the checkpoints there are, oldest first; none in memory."""
         return self._manager.list() if self._manager else ()
 
     def create_checkpoint(self) -> CheckpointInfo:
@@ -365,20 +365,20 @@ class Dex:
         return self._manager.create()
 
     def self_check(self) -> list[str]:
-        """Every violation of the ledger's invariants; empty when it is sound."""
+        """Return every violation of the ledger's invariants; empty when it is sound."""
         return check(self.chain.ledger)
 
     @property
     def repairs(self) -> tuple[str, ...]:
-        """What opening found wrong with the active-order index and repaired, in words."""
+        """The repairs of the active-order index that opening made, in words."""
         return self.chain.recovery.repairs
 
     def metrics(self) -> Metrics:
-        """What opening and checkpoints cost since this process opened the chain."""
+        """Return what opening and checkpoints cost since this process opened the chain."""
         made = self._manager.metrics if self._manager else CheckpointMetrics()
         return Metrics(self.chain.recovery, made)
 
     def counts(self) -> dict[str, int]:
-        """Ledger rows by table, as of the head."""
+        """Count the ledger's rows by table, as of the head."""
         counts = self.chain.ledger.commitment.counts
         return {table.name.lower(): counts.get(table, 0) for table in TableNumber}

@@ -18,16 +18,16 @@ _PAGE = 100
 
 
 def spot_market(dex: Dex, wanted: str) -> Address:
-    """The asset of a market, by its token's symbol or address. Raises ChainError."""
+    """Find the asset of a market by its token's symbol or address. Raises ChainError."""
     symbols = {asset: _symbol(dex, asset) for asset in _listed(dex.spot)}
     for asset, symbol in symbols.items():
         if wanted == symbol or _is(wanted, asset):
             return asset
-    raise ChainError(f"no market {wanted} here; there are {_told(symbols.values())}")
+    raise ChainError(f"unknown market {wanted}; known are {_told(symbols.values())}")
 
 
 def perp_market(dex: Dex, wanted: str) -> Address:
-    """A perpetual market, by its name, its token's symbol, or its address. Raises ChainError."""
+    """Find a perpetual market by name, token symbol or address. Raises ChainError."""
     from evm_dex.chain.genesis.genesis_perp import market_address  # noqa: PLC0415 - loads the chain
 
     named = {to_address(market): symbol for symbol, market in dex.perp_markets.items()}
@@ -35,7 +35,7 @@ def perp_market(dex: Dex, wanted: str) -> Address:
     for market, symbol in listed.items():
         if wanted == symbol or market == market_address(wanted) or _is(wanted, market):
             return market
-    raise ChainError(f"no perpetual market {wanted} here; there are {_told(listed.values())}")
+    raise ChainError(f"unknown perpetual market {wanted}; known are {_told(listed.values())}")
 
 
 def _listed(exchange: Contract) -> Iterator[Address]:
@@ -47,7 +47,7 @@ def _listed(exchange: Contract) -> Iterator[Address]:
 
 
 def _symbol(dex: Dex, token: Address) -> str:
-    """What a token calls itself; its address where it says nothing."""
+    """Return a token's symbol; its address where it has none."""
     if token == NATIVE_COIN:
         return "ETH"
     contract = dex.contract(token, "TestToken")

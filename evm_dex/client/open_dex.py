@@ -29,7 +29,7 @@ def open_dex(
     history: bool | None = None,
     accept_loss: bool = False,
 ) -> Dex:
-    """A chain in memory, or at a path; what is there already goes on at its head.
+    """Open a chain in memory or at a path; a chain that is there goes on at its head.
 
     `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two
     tokens and a spot and a perpetual market. The `profile` "hyperevm" stands for the genesis of
@@ -64,7 +64,7 @@ def open_dex(
 
 
 def open_beside(path: str | Path) -> Dex:
-    """The chain at a path as it is now, read beside the process that holds it.
+    """Open the chain at a path as it is now, read beside the process that holds it.
 
     It does not follow the writer, and refuses new blocks. Raises NotAStore, StoreDamaged,
     UntrustedStorage, ChainError.

@@ -23,7 +23,7 @@ class Log:
     """Place among all logs of the block."""
 
     def __repr__(self) -> str:
-        """Short, for a test that fails shows it."""
+        """Return a short form, which failing tests show."""
         topics = ", ".join(f"0x{topic.hex()}" for topic in self.topics)
         return (
             f"<Log of {self.address} in block {self.block_number}: [{topics}] 0x{self.data.hex()}>"
@@ -32,7 +32,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a transaction. Wei and gas are ints, hashes bytes, addresses hex."""
+    """The outcome of a transaction. Wei and gas are ints, hashes bytes, addresses hex."""
 
     transaction_hash: bytes
     block_number: int
@@ -53,7 +53,7 @@ class Receipt:
     """Name of what stopped a failed transaction; empty on success."""
 
     def __repr__(self) -> str:
-        """Short, for a test that fails shows it."""
+        """Return a short form, which failing tests show."""
         outcome = "succeeded" if self.succeeded else f"failed with {self.error}"
         return (
             f"<Receipt of 0x{self.transaction_hash.hex()} in block {self.block_number}: {outcome}, "
@@ -83,13 +83,13 @@ class Block:
     header: Header
 
     def __repr__(self) -> str:
-        """Short, for a test that fails shows it."""
+        """Return a short form, which failing tests show."""
         count = len(self.transactions)
         return f"<Block {self.number} 0x{self.hash.hex()}, transactions: {count}>"
 
 
 def make_receipt(included: IncludedTransaction) -> Receipt:
-    """A receipt from what the chain keeps."""
+    """Make a receipt from what the chain keeps."""
     transaction, header = included.transaction, included.header
     created = transaction.create_address if included.receipt.succeeded else None
     return Receipt(
@@ -121,7 +121,7 @@ def make_receipt(included: IncludedTransaction) -> Receipt:
 
 
 def make_log(entry: LogEntry) -> Log:
-    """A log from a search."""
+    """Make a log from a search."""
     return Log(
         address=checksum(entry.log.address),
         topics=entry.log.topics,
@@ -133,7 +133,7 @@ def make_log(entry: LogEntry) -> Log:
 
 
 def make_block(header: Header, transactions: tuple[bytes, ...]) -> Block:
-    """A block from header and transaction hashes."""
+    """Make a block from header and transaction hashes."""
     return Block(
         number=header.block_number,
         hash=header.hash,

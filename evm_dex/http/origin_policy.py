@@ -25,18 +25,18 @@ class OriginPolicy:
         self._origins = frozenset(origin.rstrip("/") for origin in origins)
 
     def knows_host(self, host: str | None) -> bool:
-        """Whether a Host header names this server; bound to all interfaces, by any IP address."""
+        """Return whether a Host header names this server: any IP address if bound to all."""
         name = _name(host)
         return name in self._names or (self._any_address and _is_address(name))
 
     def allows(self, origin: str | None, host: str | None) -> bool:
-        """Whether a page from `origin` may ask; programs send none."""
+        """Return whether a page from `origin` may ask; programs send none."""
         if origin is None or "*" in self._origins or origin in self._origins:
             return True
         return host is not None and urlsplit(origin).netloc == host
 
     def headers(self, origin: str | None) -> dict[str, str]:
-        """What a browser must see to hand the answer to a page from another origin."""
+        """Return the headers by which a browser hands an answer to a page from another origin."""
         if origin is None or not ("*" in self._origins or origin in self._origins):
             return {}
         return {

@@ -13,7 +13,7 @@ _MOST_HEIGHT = 2**63 - 1
 
 
 def _read_bounded(value: Any) -> int:
-    """Heights, seconds and gas."""
+    """Read a height, a time in seconds or an amount of gas."""
     number = read_quantity(value)
     if number > _MOST_HEIGHT:
         raise ValueError
@@ -34,7 +34,7 @@ _OTHER_NAMES = {"coinbase": "feeRecipient", "random": "prevRandao", "baseFee": "
 
 
 def read_block_overrides(value: Any) -> BlockOverride:
-    """From JSON. Raises ValueError, or RpcError that names the field."""
+    """Read from JSON. Raises ValueError, or RpcError that names the field."""
     if not isinstance(value, Mapping):
         raise ValueError
     fields: dict[str, Any] = {}
@@ -43,7 +43,9 @@ def read_block_overrides(value: Any) -> BlockOverride:
             continue
         name = _OTHER_NAMES.get(given, given)
         if name not in _READERS:
-            raise invalid_params(f"no block override {given!r}; there are {', '.join(_READERS)}")
+            raise invalid_params(
+                f"unknown block override {given!r}; known are {', '.join(_READERS)}"
+            )
         field, read = _READERS[name]
         try:
             fields[field] = read(content)

@@ -26,7 +26,7 @@ _MOST_ROUNDS = 8
 
 
 def call_of(node: Node, request: CallRequest, pretended: BlockOverride | None = None) -> Call:
-    """A request as a call, with no more gas than one may take. Raises RpcError for a fee."""
+    """Return a request as a call, its gas bounded. Raises RpcError for a fee."""
     price = request.gas_price
     fee = request.max_fee_per_gas if price is None else price
     tip = request.max_priority_fee_per_gas if price is None else price
@@ -89,7 +89,7 @@ def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None
 def list_accesses(
     node: Node, call: Call, block: BlockId, overrides: Overrides | None = None
 ) -> tuple[Attempt, AccessList]:
-    """A call with the access list that covers all it touches, and that list.
+    """Return a call with the access list that covers all it touches, and that list.
 
     An account is left out when it is warm anyway, and none of its storage is touched. A list may
     change what is touched, by its gas, so it is tried until it stays the same.
@@ -127,7 +127,7 @@ def bounded(
     logs_transfers: bool = False,
     validates: bool = True,
 ) -> Iterator[ExecutionConfig]:
-    """A configuration with the time that one request has; its end is an error of the caller's."""
+    """Provide a configuration with the time of one request; its end is the caller's error."""
     seconds = node.limits.call_seconds
     try:
         yield ExecutionConfig(

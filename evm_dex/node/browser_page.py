@@ -37,7 +37,7 @@ _HEADERS = {
 
 
 def page(path: str) -> web.Response | None:
-    """The file at a path, `/` being the page itself; None where there is none."""
+    """Return the file at a path, `/` being the page itself; None where there is none."""
     name = "index.html" if path == "/" else path.removeprefix("/")
     found = next((file for file in _FILES.iterdir() if file.name == name), None)
     if found is None or found.suffix not in _CONTENT_TYPES:

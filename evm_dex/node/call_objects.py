@@ -24,7 +24,7 @@ _MOST_LISTED = 10_000
 
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be called or sent; None for what was left open."""
+    """A call or transaction as requested; None for what was left open."""
 
     sender: Address | None = None
     to: Address | None = None
@@ -105,7 +105,7 @@ _IGNORED = ("blobs", "kzg", "commitments", "proofs", "sidecars", "feeCurrency", 
 
 
 def read_request(value: Any) -> CallRequest:
-    """From JSON. Raises ValueError for what is no object, RpcError that names a wrong field."""
+    """Read an object from JSON. Raises ValueError, or RpcError that names a wrong field."""
     if not isinstance(value, Mapping):
         raise ValueError
     fields: dict[str, Any] = {}
@@ -113,16 +113,16 @@ def read_request(value: Any) -> CallRequest:
         if given is None or name in _IGNORED:
             continue
         if name not in _READERS:
-            raise invalid_params(f"unknown field {name!r}; there are {', '.join(_READERS)}")
+            raise invalid_params(f"unknown field {name!r}; known are {', '.join(_READERS)}")
         field, read, expected = _READERS[name]
         if name == "to" and given in ("", "0x"):
             continue
         try:
             found = read(given)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise invalid_params(f"field {name!r} is not {expected}") from None
+            raise invalid_params(f"field {name!r} must be {expected}") from None
         if fields.setdefault(field, found) != found:
-            raise invalid_params(f"both spellings of {field!r} are given, and they differ")
+            raise invalid_params(f"both spellings of {field!r} are given and differ: give one")
     if "gas_price" in fields and fields.keys() & {"max_fee_per_gas", "max_priority_fee_per_gas"}:
         raise invalid_params("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
     return CallRequest(**fields)

@@ -20,7 +20,7 @@ _REMEMBERED_BLOCKS = 4_096
 
 
 class ChainUpdate(msgspec.Struct, frozen=True):
-    """What one move of the head changed."""
+    """The change that one move of the head made."""
 
     went_back_to: int
     """The last block that stayed."""

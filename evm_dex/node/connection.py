@@ -21,7 +21,7 @@ OnRequest = Callable[[Any, Callable[[], _Result]], Awaitable[_Result]]
 
 
 class Connection:
-    """What the chain's thread sees of a WebSocket."""
+    """The chain thread's side of a WebSocket."""
 
     def __init__(self, node: Node, socket: web.WebSocketResponse) -> None:
         self._node = node

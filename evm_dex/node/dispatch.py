@@ -33,15 +33,15 @@ _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def answer(node: Node, body: bytes, subscriptions: Subscriptions | None = None) -> bytes:
-    """The answer to one request or a batch; empty where none is due (notifications)."""
+    """Answer one request or a batch; empty where no answer is due (notifications)."""
     content = read(body)
     return content if isinstance(content, bytes) else respond(node, content, subscriptions)
 
 
 def read(body: bytes) -> Any:
-    """A request as JSON has it; where it is none, the bytes of the answer to that."""
+    """Decode a request; return the bytes of an error's answer where it is not JSON."""
     if is_too_deep(body):
-        return refusal(RpcError(PARSE_ERROR, f"JSON nested more than {DEEPEST} levels deep"))
+        return refusal(RpcError(PARSE_ERROR, f"JSON must be nested at most {DEEPEST} levels deep"))
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -49,24 +49,26 @@ def read(body: bytes) -> Any:
 
 
 def respond(node: Node, content: Any, subscriptions: Subscriptions | None = None) -> bytes:
-    """The same as `answer`, of what was read."""
+    """Answer what `read` returned."""
     if isinstance(content, list):
         return _answer_batch(node, content, subscriptions)
     return _answer_one(node, content, subscriptions)
 
 
 def refusal(error: RpcError) -> bytes:
-    """An answer to what was never read as a request."""
+    """Return an answer to what was never read as a request."""
     return _encode(_failure(None, error))
 
 
 def _answer_batch(node: Node, batch: list[Any], subscriptions: Subscriptions | None) -> bytes:
     most = node.limits.batch_requests
     if not batch:
-        return refusal(RpcError(INVALID_REQUEST, "a batch needs at least one request"))
+        return refusal(RpcError(INVALID_REQUEST, "a batch must have at least one request"))
     if len(batch) > most:
         return refusal(
-            RpcError(INVALID_REQUEST, f"a batch of {len(batch)} requests; at most {most} at once")
+            RpcError(
+                INVALID_REQUEST, f"a batch must have at most {most} requests, got {len(batch)}"
+            )
         )
     answers, size = [], 0
     for request in batch:
@@ -103,16 +105,16 @@ def _answer_one(node: Node, request: Any, subscriptions: Subscriptions | None) -
 
 def _result(node: Node, request: Any, subscriptions: Subscriptions | None) -> Any:
     if not isinstance(request, dict):
-        raise RpcError(INVALID_REQUEST, "a request is an object with `method` and `params`")
+        raise RpcError(INVALID_REQUEST, "a request must be an object with `method` and `params`")
     name, params = request.get("method"), request.get("params")
     if not isinstance(name, str):
-        raise RpcError(INVALID_REQUEST, "`method` is to be a string")
+        raise RpcError(INVALID_REQUEST, "`method` must be a string")
     if request.get("jsonrpc", "2.0") != "2.0":
-        raise RpcError(INVALID_REQUEST, '`jsonrpc` is to be "2.0"')
+        raise RpcError(INVALID_REQUEST, '`jsonrpc` must be "2.0"')
     if not isinstance(params, list | dict | None):
-        raise RpcError(INVALID_REQUEST, "`params` is to be a list or an object")
+        raise RpcError(INVALID_REQUEST, "`params` must be a list or an object")
     if _sound_id(request.get("id")) != request.get("id"):
-        raise RpcError(INVALID_REQUEST, "`id` is to be a string, a number or null")
+        raise RpcError(INVALID_REQUEST, "`id` must be a string, a number or null")
     method = node.methods.get(name)
     if method is None:
         raise RpcError(METHOD_NOT_FOUND, f"the method {name} does not exist or is not available")
@@ -120,12 +122,12 @@ def _result(node: Node, request: Any, subscriptions: Subscriptions | None) -> An
     if not method.over_sockets:
         return method.result.write(method.function(node, *arguments))
     if subscriptions is None:
-        raise RpcError(METHOD_NOT_FOUND, f"{name} is there on WebSocket connections alone")
+        raise RpcError(METHOD_NOT_FOUND, f"{name} works on WebSocket connections only")
     return method.result.write(method.function(node, subscriptions, *arguments))
 
 
 def _sound_id(identity: Any) -> Any:
-    """An id as it goes back; null for one that is no id."""
+    """Return an id as it goes back; null for one that is not an id."""
     return identity if type(identity) in (str, int, float) else None
 
 
@@ -134,7 +136,7 @@ def _failure(identity: Any, error: RpcError) -> dict[str, Any]:
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Whether brackets outside of strings are open more than `DEEPEST` levels deep."""
+    """Return whether brackets outside of strings are open more than `DEEPEST` levels deep."""
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return False
     depth = 0

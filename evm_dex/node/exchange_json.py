@@ -42,7 +42,7 @@ _EXCHANGES = {SPOT_ADDRESS: "ISpot", PERP_ADDRESS: "IPerp"}
 
 
 def spot_market(ledger: Ledger, market: Market) -> Json:
-    """A spot market and its best prices."""
+    """Write a spot market and its best prices."""
     bid, ask = ledger.spot.book(market.asset).best_prices()
     return {
         "asset": data(market.asset),
@@ -58,7 +58,7 @@ def spot_market(ledger: Ledger, market: Market) -> Json:
 
 
 def perp_market(ledger: Ledger, market: PerpMarket, now: int) -> Json:
-    """A perpetual market with its prices at a block time."""
+    """Write a perpetual market with its prices at a block time."""
     prices = prices_at(ledger, market, now)
     bid, ask = ledger.perp.book(market.asset).best_prices()
     return {
@@ -87,7 +87,7 @@ def perp_market(ledger: Ledger, market: PerpMarket, now: int) -> Json:
 
 
 def depth(book: OrderBook[Any], levels: int) -> Json:
-    """Price levels, best first: price, size, and how many orders there are."""
+    """Write price levels, best first: price, size, and number of orders."""
     return {
         name: [
             {"price": str(level.price), "size": str(level.size), "orders": level.count()}
@@ -98,7 +98,7 @@ def depth(book: OrderBook[Any], levels: int) -> Json:
 
 
 def order(row: Order | PerpOrder | Trigger) -> Json:
-    """An order of either exchange, or a trigger that waits."""
+    """Write an order of either exchange, or a trigger that waits."""
     shared = {
         "orderId": row.id,
         "user": data(row.owner),
@@ -135,7 +135,7 @@ def order(row: Order | PerpOrder | Trigger) -> Json:
 
 
 def position(ledger: Ledger, row: Position, now: int) -> Json:
-    """A position; what it is worth only while it is open."""
+    """Write a position, with its worth while it is open."""
     written: Json = {
         "positionId": row.id,
         "user": data(row.owner),
@@ -164,7 +164,7 @@ def position(ledger: Ledger, row: Position, now: int) -> Json:
 
 
 def account(ledger: Ledger, user: Address, tokens: Iterable[bytes], now: int) -> Json:
-    """What a user has on both exchanges."""
+    """Write a user's balances and margin on both exchanges."""
     balances = {}
     for token in tokens:
         balance = ledger.spot.balances.get(token + user)
@@ -188,7 +188,7 @@ def account(ledger: Ledger, user: Address, tokens: Iterable[bytes], now: int) ->
 
 
 def exchange_call(to: bytes, calldata: bytes) -> tuple[str, Entry, Any] | None:
-    """Contract, function and arguments; None for other addresses and what can't be decoded."""
+    """Decode contract, function and arguments; None for other addresses and unknown calldata."""
     name = _EXCHANGES.get(Address(to))
     if name is None:
         return None
@@ -200,7 +200,7 @@ def exchange_call(to: bytes, calldata: bytes) -> tuple[str, Entry, Any] | None:
 
 
 def decoded_call(to: bytes, calldata: bytes) -> Json | None:
-    """The same as JSON."""
+    """Decode a call like `exchange_call`, as JSON."""
     found = exchange_call(to, calldata)
     if found is None:
         return None

@@ -37,7 +37,7 @@ _SHORT = frozenset(
 
 
 def is_short(content: Any) -> bool:
-    """Whether a decoded request, or a small batch, is sure to take next to no time."""
+    """Return whether a decoded request, or a small batch, is sure to take next to no time."""
     if isinstance(content, list):
         return len(content) <= _SMALL_BATCH and all(
             isinstance(request, dict) and is_short(request) for request in content
@@ -51,7 +51,7 @@ def is_short(content: Any) -> bool:
 
 
 def _is_light(params: Any) -> bool:
-    """Whether a raw transaction can use little gas."""
+    """Return whether a raw transaction can use little gas."""
     raw = params[0] if isinstance(params, list) and params else None
     if not isinstance(raw, str) or len(raw) > _MOST_HEX:
         return False

@@ -46,27 +46,29 @@ class Filters:
         self._numbers = itertools.count(1)
 
     def add_logs(self, query: LogQuery) -> str:
-        """For logs that match in new blocks; its id."""
+        """Add a filter for logs that match in new blocks; return its id."""
         return self._add(self._new_logs, query)
 
     def add_blocks(self) -> str:
-        """For hashes of new blocks; its id."""
+        """Add a filter for hashes of new blocks; return its id."""
         return self._add(self._new_blocks)
 
     def add_transactions(self) -> str:
-        """For hashes of transactions as they come in; its id."""
+        """Add a filter for hashes of accepted transactions; return its id."""
         return self._add(self._new_transactions)
 
     def changes(self, identity: str) -> list[Any]:
-        """What is new since the last time. Raises RpcError for an unknown filter."""
+        """Return what is new since the last time. Raises RpcError for an unknown filter."""
         found = self._get(identity)
         return found.changes(found)
 
     def logs(self, identity: str) -> list[Json]:
-        """All logs of a log filter, new or not. Raises RpcError."""
+        """Return all logs of a log filter, new or not. Raises RpcError."""
         query = self._get(identity).query
         if query is None:
-            raise failed(f"filter {identity} is not one for logs: ask for its changes")
+            raise failed(
+                f"filter {identity} must be a log filter: use eth_getFilterChanges for others"
+            )
         return find_logs(self._chain, self._limits, query)
 
     def remove(self, identity: str) -> bool:
@@ -89,7 +91,7 @@ class Filters:
         if found is None:
             lives = self._limits.filter_seconds
             raise failed(
-                f"filter not found: {identity}; one that is not asked for {lives:.0f} s is gone"
+                f"filter not found: {identity}; filters expire after {lives:.0f} s without a request"
             )
         found.last_asked = time.monotonic()
         return found

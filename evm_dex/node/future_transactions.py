@@ -37,7 +37,7 @@ class FutureTransactions:
         return sum(map(len, self._waiting.values()))
 
     def is_early(self, transaction: Transaction) -> bool:
-        """Whether ones of its sender are missing before it."""
+        """Return whether ones of its sender are missing before it."""
         if transaction.chain_id not in (None, self._chain.chain_id):
             return False  # for the chain to refuse
         ahead = transaction.nonce - self._chain.next_nonce(transaction.sender)

@@ -26,7 +26,7 @@ class IdleConnections:
 
     @contextmanager
     def at_work(self, request: web.BaseRequest) -> Iterator[None]:
-        """A request of a connection is in work inside."""
+        """Count a request of a connection as in work inside the context."""
         protocol = request.protocol
         self._working[protocol] = self._working.get(protocol, 0) + 1
         try:

@@ -38,7 +38,7 @@ class LogQuery(msgspec.Struct, frozen=True):
 
 
 def read_query(value: Any) -> LogQuery:
-    """From JSON. Raises ValueError, and RpcError that says what contradicts what."""
+    """Read from JSON. Raises ValueError, and RpcError for contradicting fields."""
     if not isinstance(value, Mapping):
         raise ValueError
     given = {name: found for name, found in value.items() if found is not None}
@@ -55,7 +55,7 @@ def read_query(value: Any) -> LogQuery:
 
 
 def find_logs(chain: Chain, limits: Limits, query: LogQuery) -> list[Json]:
-    """All logs that match, oldest first. Raises RpcError for a range or a result too large."""
+    """Return all logs that match, oldest first. Raises RpcError for too many."""
     return logs_between(chain, limits, query, *_range(chain, query))
 
 
@@ -104,7 +104,7 @@ def _height(chain: Chain, block: BlockId) -> int:
 def _addresses(value: Any) -> tuple[Address, ...]:
     several = value if isinstance(value, list) else [value]
     if len(several) > _MOST_ADDRESSES:
-        raise invalid_params(f"{len(several)} addresses; at most {_MOST_ADDRESSES} at once")
+        raise invalid_params(f"addresses must be at most {_MOST_ADDRESSES}, got {len(several)}")
     return tuple(read_address(item) for item in several)
 
 
@@ -112,7 +112,7 @@ def _topics(value: Any) -> tuple[tuple[bytes, ...] | None, ...]:
     if not isinstance(value, list):
         raise ValueError
     if len(value) > _POSITIONS:
-        raise invalid_params(f"{len(value)} topics; a log has at most {_POSITIONS}")
+        raise invalid_params(f"topics must be at most {_POSITIONS}, got {len(value)}")
     return tuple(None if item is None else _alternatives(item) for item in value)
 
 
@@ -120,7 +120,9 @@ def _alternatives(value: Any) -> tuple[bytes, ...] | None:
     if not isinstance(value, list):
         return (read_hash(value),)
     if len(value) > _MOST_TOPICS:
-        raise invalid_params(f"{len(value)} topics in one place; at most {_MOST_TOPICS}")
+        raise invalid_params(
+            f"topics in one place must be at most {_MOST_TOPICS}, got {len(value)}"
+        )
     if None in value:
         return None  # any will do
     return tuple(read_hash(item) for item in value) or None

@@ -66,15 +66,15 @@ class Node:
 
     @property
     def cheats(self) -> StateCheats:
-        """What only a test chain lets callers do to the chain."""
+        """Cheatcodes of the chain."""
         return StateCheats(self.chain)
 
     def header(self, block: BlockId) -> Header:
-        """A block's header. Raises UnknownBlock."""
+        """Return a block's header. Raises UnknownBlock."""
         return self.chain.header(plain_block(block))
 
     def state(self, block: BlockId) -> StateReader:
-        """The EVM state after a block. Only to be read. Raises UnknownBlock, StateMissing."""
+        """Return the EVM state after a block. Raises UnknownBlock, StateMissing."""
         return self.chain.state_at(plain_block(block))
 
     def submit(self, transaction: Transaction) -> bytes:
@@ -107,13 +107,13 @@ class Node:
             tell()
 
     def waiting(self, transaction_hash: bytes) -> Transaction | None:
-        """A transaction that is not on the chain yet."""
+        """Return a transaction that is not on the chain yet."""
         both = (*self.chain.mempool, *self.future)
         return next((item for item in both if item.hash == transaction_hash), None)
 
 
 def to_rpc_error(error: Exception) -> RpcError:
-    """What a caller is told of an error that a method raised."""
+    """Return the error that a caller is told of one that a method raised."""
     match error:
         case RpcError():
             return error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """What is served, and to whom."""
+    """The options of a node."""
 
     path: Path | None = None
     genesis: Path | None = None
@@ -48,7 +48,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @contextmanager
     def open(self) -> Iterator[tuple[Dex, Server]]:
-        """The chain and its server, not yet listening.
+        """Open the chain and its server, which does not listen yet.
 
         Raises what opening a chain raises, ValueError for options that contradict it.
         """
@@ -86,8 +86,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             is_valid = False
         if not is_valid:
             raise ValueError(
-                "--mnemonic is no BIP-39 phrase: a word is not in its list, there are not 12 to 24 "
-                "of them, or they do not match the checksum in the last one"
+                "--mnemonic must be a BIP-39 phrase: 12 to 24 words of its list, of which the last "
+                "holds a checksum"
             )
 
     def _check_kept(self, dex: Dex) -> None:
@@ -105,11 +105,11 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return derive_accounts(self.mnemonic or MNEMONIC, self.accounts)
 
     def keyed_accounts(self) -> tuple[KeyPair, ...]:
-        """Accounts whose keys are at hand."""
+        """Return the accounts whose keys are at hand."""
         return self._keyed
 
     def new_genesis(self) -> Mapping[str, Any]:
-        """The genesis of a new chain: that of the file or the default one, with the options."""
+        """Return the genesis of a new chain: the file's or the default, with the options."""
         file = read_genesis_file(self.genesis) if self.genesis else default_genesis_file()
         content: dict[str, Any] = msgspec.to_builtins(file)
         funded = {f"0x{account.address.hex()}": str(self.balance) for account in self._keyed}

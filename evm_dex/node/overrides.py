@@ -35,7 +35,7 @@ Overrides = tuple[tuple[Address, Override], ...]
 
 
 def prepared(overrides: Overrides | None, *more: Prepare) -> Prepare:
-    """What a call's state goes through before it runs."""
+    """Return what prepares the state of a call before it runs."""
 
     def prepare(state: State) -> None:
         for address, override in overrides or ():
@@ -105,7 +105,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def read_overrides(value: Any) -> Overrides:
-    """From JSON. Raises ValueError, or RpcError that names the field."""
+    """Read from JSON. Raises ValueError, or RpcError that names the field."""
     if not isinstance(value, Mapping) or len(value) > _MOST_ACCOUNTS:
         raise ValueError
     return tuple((read_address(address), _read_override(it)) for address, it in value.items())
@@ -119,7 +119,7 @@ def _read_override(value: Any) -> Override:
         if given is None:
             continue
         if name not in _READERS:
-            raise invalid_params(f"no override {name!r}; there are {', '.join(_READERS)}")
+            raise invalid_params(f"unknown override {name!r}; known are {', '.join(_READERS)}")
         field, read = _READERS[name]
         try:
             fields[field] = read(given)

@@ -57,7 +57,7 @@ class RpcMethod(msgspec.Struct, frozen=True):
         given = self._in_order(params)
         if len(given) > len(self.parameters):
             raise invalid_params(
-                f"{self.name} takes at most {len(self.parameters)} parameters, not {len(given)}"
+                f"{self.name} takes at most {len(self.parameters)} parameters, got {len(given)}"
                 f" ({self.usage})"
             )
         return [self._read(at, given) for at in range(len(self.parameters))]
@@ -108,7 +108,7 @@ def rpc(*names: str, cheat: bool = False) -> Callable[[_Function], _Function]:
 
 @cache
 def all_methods() -> dict[str, RpcMethod]:
-    """Every method of every file in `methods/`, by name, in alphabetical order."""
+    """Return every method of every file in `methods/`, by name, in alphabetical order."""
     from evm_dex.node import methods  # noqa: PLC0415 - its modules import this one
 
     for module in iter_modules(methods.__path__):
@@ -161,7 +161,7 @@ def _shown(value: Any) -> str:
 
 
 def document(methods: Mapping[str, RpcMethod]) -> dict[str, Any]:
-    """What every method takes and gives."""
+    """Describe every method's parameters and result."""
     return {
         "openrpc": "1.3.2",
         "info": {

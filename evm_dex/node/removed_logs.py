@@ -23,15 +23,15 @@ class RemovedLog(msgspec.Struct, frozen=True):
     header: Header
 
     def matches(self, query: LogQuery) -> bool:
-        """Whether it is of the addresses and topics of a query."""
+        """Return whether it is of the addresses and topics of a query."""
         return matches(self.entry.log, query.addresses, query.topics)
 
     def as_new(self) -> Json:
-        """As it was, or would have been, told of before."""
+        """Write it as it was, or would have been, told of before."""
         return entry_object(self.entry, self.header)
 
     def as_removed(self) -> Json:
-        """As it is told of now."""
+        """Write it as it is told of now."""
         return {**self.as_new(), "removed": True}
 
 
@@ -48,7 +48,7 @@ class RemovedLogs:
         chain.before_rollback(self._note)
 
     def take(self) -> Sequence[RemovedLog] | None:
-        """All that is gone since it was asked last, oldest first; None for more than is kept."""
+        """Take all logs that are gone since the last time, oldest first; None for too many."""
         found, self._logs = self._logs, []
         # Those that made room for a branch that was refused half way have come back.
         came_back = found != [] and self._chain.blocks.is_on_chain(self._last)

@@ -46,7 +46,7 @@ class RpcError(Exception):
         self.data = data
 
     def as_json(self) -> dict[str, Any]:
-        """The error object of a response."""
+        """Return the error object of a response."""
         found: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.data is not None:
             found["data"] = self.data
@@ -54,22 +54,22 @@ class RpcError(Exception):
 
 
 def invalid_params(message: str) -> RpcError:
-    """Parameters that can't be what was meant."""
+    """Return an error for wrong parameters."""
     return RpcError(INVALID_PARAMS, message)
 
 
 def failed(message: str) -> RpcError:
-    """A request that is in order and can't be fulfilled."""
+    """Return an error for a valid request that can't be fulfilled."""
     return RpcError(FAILED, message)
 
 
 def limit_exceeded(message: str) -> RpcError:
-    """A request for more than this node gives at once; the message says how to ask for less."""
+    """Return an error for a request for too much; the message says how to ask for less."""
     return RpcError(LIMIT_EXCEEDED, message)
 
 
 def call_error(error: CallFailed) -> RpcError:
-    """The error of a call: code 3 with the revert data, or -32000 where the EVM halted."""
+    """Return the error of a call: code 3 with the revert data, or -32000 where the EVM halted."""
     if error.reason != REVERT_REASON:
         return failed(_halt(error.reason))
     reason = revert_reason(error.output)
@@ -93,5 +93,5 @@ def revert_reason(output: bytes) -> str | None:
 
 
 def _halt(reason: str) -> str:
-    """`OutOfGas: …` is py-evm's; clients look for geth's words."""
+    """Return a halt in geth's words, which clients look for."""
     return f"out of gas: {reason}" if reason.startswith("OutOfGas") else reason

@@ -22,7 +22,7 @@ _EXACT = 2**53
 
 
 def block_object(header: Header, body: Body, *, full: bool) -> Json:
-    """A block, with its transactions or only their hashes."""
+    """Write a block, with its transactions or only their hashes."""
     stored = body.transactions
     if full:
         transactions: list[Any] = [
@@ -41,7 +41,7 @@ def block_object(header: Header, body: Body, *, full: bool) -> Json:
 
 
 def header_object(header: Header) -> Json:
-    """The fields of a header, as `newHeads` sends them too."""
+    """Write the fields of a header, as `newHeads` sends them too."""
     requests = header.requests_hash
     return {
         "hash": data(header.hash),
@@ -72,7 +72,7 @@ def header_object(header: Header) -> Json:
 def transaction_object(
     transaction: Transaction, header: Header | None = None, index: int | None = None
 ) -> Json:
-    """A transaction in its block, or one that waits where there is no header."""
+    """Write a transaction in its block, or one that waits where there is no header."""
     price = (
         transaction.max_fee_per_gas
         if header is None
@@ -113,7 +113,7 @@ def transaction_object(
 
 
 def access_list_object(access_list: Sequence[tuple[bytes, Sequence[int]]]) -> list[Json]:
-    """Addresses, and the storage keys of each."""
+    """Write addresses, and the storage keys of each."""
     return [
         {"address": data(address), "storageKeys": [f"{slot:#066x}" for slot in slots]}
         for address, slots in access_list
@@ -121,7 +121,7 @@ def access_list_object(access_list: Sequence[tuple[bytes, Sequence[int]]]) -> li
 
 
 def receipt_object(included: IncludedTransaction) -> Json:
-    """What became of a transaction; of a failed one also what it reverted with."""
+    """Write a receipt; of a failed transaction also what it reverted with."""
     transaction, header, receipt = included.transaction, included.header, included.receipt
     created = transaction.create_address
     found: Json = {
@@ -150,7 +150,7 @@ def receipt_object(included: IncludedTransaction) -> Json:
 
 
 def block_receipts(blocks: BlockStore, header: Header) -> list[IncludedTransaction]:
-    """All transactions of a block with their receipts, read once."""
+    """Return all transactions of a block with their receipts, read once."""
     body, receipts = blocks.body(header.hash), blocks.receipts(header.hash)
     found: list[IncludedTransaction] = []
     gas = logs = 0
@@ -163,7 +163,7 @@ def block_receipts(blocks: BlockStore, header: Header) -> list[IncludedTransacti
 
 
 def log_object(log: Log, header: Header, transaction_hash: bytes, index: int, place: int) -> Json:
-    """A log, and where it was emitted; `place` is among all logs of the block."""
+    """Write a log and where it was emitted; `place` is among all logs of the block."""
     return {
         "address": data(log.address),
         "topics": [data(topic) for topic in log.topics],
@@ -179,7 +179,7 @@ def log_object(log: Log, header: Header, transaction_hash: bytes, index: int, pl
 
 
 def entry_object(entry: LogEntry, header: Header) -> Json:
-    """A log from a search; `header` is its block's."""
+    """Write a log from a search; `header` is its block's."""
     place = entry.log_index
     return log_object(entry.log, header, entry.transaction_hash, entry.transaction_index, place)
 
@@ -196,7 +196,7 @@ def _authorization(authorization: Any) -> Json:
 
 
 def to_json(value: Any) -> Any:
-    """The same with bytes in hex, and numbers that JavaScript does not have as decimal text."""
+    """Write bytes as hex, and integers that JavaScript does not have as decimal text."""
     if isinstance(value, Mapping):
         return {name: to_json(item) for name, item in value.items()}
     if hasattr(value, "_asdict"):

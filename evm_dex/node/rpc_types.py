@@ -23,7 +23,7 @@ Read = Callable[[Any], Any]
 
 
 def unchanged(value: Any) -> Any:
-    """For what is in its JSON form already."""
+    """Return a value that is in its JSON form already."""
     return value
 
 
@@ -49,22 +49,22 @@ BlockId = int | str | BlockHash
 
 
 def plain_block(block: BlockId) -> int | str | bytes:
-    """A block as the chain asks for it."""
+    """Return a block as the chain asks for it."""
     return block.block_hash if isinstance(block, BlockHash) else block
 
 
 def quantity(value: int) -> str:
-    """An integer as Ethereum's JSON writes it."""
+    """Write an integer as Ethereum's JSON does."""
     return hex(value)
 
 
 def data(value: bytes) -> str:
-    """Bytes as Ethereum's JSON writes them."""
+    """Write bytes as Ethereum's JSON does."""
     return "0x" + value.hex()
 
 
 def read_quantity(value: Any) -> int:
-    """Hex with 0x; a plain JSON integer is understood too, as other nodes do."""
+    """Read hex with 0x, or a plain JSON integer, as other nodes do."""
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
     elif isinstance(value, str) and value[:2] in ("0x", "0X") and len(value) <= 66:
@@ -77,7 +77,7 @@ def read_quantity(value: Any) -> int:
 
 
 def read_data(value: Any) -> bytes:
-    """Hex with 0x and an even number of digits."""
+    """Read hex with 0x and an even number of digits."""
     if not isinstance(value, str) or value[:2] not in ("0x", "0X"):
         raise ValueError
     found = bytes.fromhex(value[2:])
@@ -87,38 +87,38 @@ def read_data(value: Any) -> bytes:
 
 
 def read_address(value: Any) -> Address:
-    """20 bytes in hex."""
+    """Read 20 bytes in hex."""
     return Address(_sized(value, 20))
 
 
 def read_hash(value: Any) -> bytes:
-    """32 bytes in hex."""
+    """Read 32 bytes in hex."""
     return _sized(value, 32)
 
 
 def read_slot(value: Any) -> int:
-    """A storage key, of at most 32 bytes; shorter ones stand for their number."""
+    """Read a storage key of at most 32 bytes; shorter ones stand for their number."""
     if not isinstance(value, str) or value[:2] not in ("0x", "0X") or len(value) > 66:
         raise ValueError
     return _hex_number(value)
 
 
 def read_flag(value: Any) -> bool:
-    """True or false, nothing that stands for it."""
+    """Read true or false, nothing that stands for it."""
     if not isinstance(value, bool):
         raise ValueError
     return value
 
 
 def read_text(value: Any) -> str:
-    """A string of a thousand characters at most."""
+    """Read a string of a thousand characters at most."""
     if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
         raise ValueError
     return value
 
 
 def read_block(value: Any) -> BlockId:
-    """Tag, height, hash, or the object of EIP-1898."""
+    """Read a tag, height, hash, or the object of EIP-1898."""
     if isinstance(value, Mapping):
         return _read_block_object(value)
     if value in _TAGS:
@@ -158,7 +158,7 @@ def _hex(pattern: str) -> Schema:
 
 
 def listed(kind: ParamType, *, most: int = 1_000) -> ParamType:
-    """Several of a kind."""
+    """Return the type of a list."""
 
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list) or len(value) > most:
@@ -175,7 +175,7 @@ def listed(kind: ParamType, *, most: int = 1_000) -> ParamType:
 
 
 def counted(name: str, most: int) -> ParamType:
-    """A plain number of things, from 1 to `most`."""
+    """Return the type of a plain number from 1 to `most`."""
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
@@ -187,7 +187,7 @@ def counted(name: str, most: int) -> ParamType:
 
 
 def or_null(kind: ParamType) -> ParamType:
-    """A kind, or null where there is none."""
+    """Return the type of a value that may be null."""
     return ParamType(
         name=kind.name,
         expected=kind.expected,
@@ -198,7 +198,7 @@ def or_null(kind: ParamType) -> ParamType:
 
 
 def shaped(name: str, description: str, form: str = "object") -> ParamType:
-    """A result that is made in its JSON form."""
+    """Return the type of a result that is made in its JSON form."""
     return ParamType(name, description, {"type": form, "title": name, "description": description})
 
 

@@ -47,7 +47,7 @@ class Server:
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; a port of 0 takes a free one, which `port` then tells. Raises OSError."""
+        """Start to listen; port 0 takes a free one, which `port` then is. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         server = web.Server(self._handle, access_log=None, auto_decompress=False)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1)
@@ -115,9 +115,9 @@ class Server:
         headers, origin = request.headers, request.headers.get("Origin")
         host = headers.get("Host")
         if not self._origins.knows_host(host):
-            return _refused(403, f"this node does not go by the name {host!r}: see --host")
+            return _refused(403, f"the Host header must name this node, got {host!r}: see --host")
         if not self._origins.allows(origin, host):
-            return _refused(403, f"pages from {origin} may not ask: see --cors")
+            return _refused(403, f"pages from {origin} are not allowed: see --cors")
         if request.method == "POST":
             with self._idle.at_work(request):
                 return await self._post(request, origin)
@@ -130,14 +130,14 @@ class Server:
 
     async def _post(self, request: web.BaseRequest, origin: str | None) -> web.StreamResponse:
         if request.headers.get("Content-Encoding", "identity") != "identity":
-            return _refused(415, "compressed requests are not understood")
+            return _refused(415, "a request must not be compressed")
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 body = await self._body(request)
         except TimeoutError:
             return _refused(408, "the request took too long to arrive")
         if body is None:
-            return _refused(413, f"a request has at most {self._limits.body_bytes} bytes")
+            return _refused(413, f"a request must have at most {self._limits.body_bytes} bytes")
         found = await self._answer(body)
         response = web.Response(
             body=found, content_type=_JSON, headers=self._origins.headers(origin)
@@ -155,7 +155,7 @@ class Server:
         return await self.on_request(content, lambda: respond(self.node, content))
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
-        """The whole body; None for one that is too large."""
+        """Return the whole body; None for one that is too large."""
         most = self._limits.body_bytes
         if (request.content_length or 0) > most:
             return None
@@ -181,7 +181,7 @@ class Server:
 
 
 def _chain_thread() -> ThreadPoolExecutor:
-    """One thread, with room for the 1,024 calls inside calls that the EVM allows."""
+    """Start one thread, with room for the 1,024 nested calls that the EVM allows."""
     before = threading.stack_size(_STACK_BYTES)
     try:
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chain")
@@ -192,10 +192,10 @@ def _chain_thread() -> ThreadPoolExecutor:
 
 
 def _looked_at(request: web.BaseRequest) -> web.StreamResponse:
-    """The page, or one of its files."""
+    """Serve the page, or one of its files."""
     if request.method not in ("GET", "HEAD"):
-        return _refused(405, f"{request.method} is not understood: JSON-RPC comes by POST")
-    return page(request.path) or _refused(404, "JSON-RPC is answered to POST on any path")
+        return _refused(405, f"the HTTP method must be POST, got {request.method}")
+    return page(request.path) or _refused(404, "not found: send JSON-RPC by POST, on any path")
 
 
 def _refused(status: int, reason: str) -> web.Response:

@@ -24,7 +24,7 @@ _Tell = Callable[[Any], None]
 
 
 class Subscriptions:
-    """What a client wants to be told of. Used on the chain's thread."""
+    """The subscriptions of one client. Used on the chain's thread."""
 
     def __init__(self, node: Node, send: Callable[[bytes], None], end: Callable[[], None]) -> None:
         """`end` gives up a connection whose client can't be told all it has asked for."""
@@ -36,11 +36,11 @@ class Subscriptions:
         self._queries: dict[str, LogQuery] = {}
 
     def to_heads(self) -> str:
-        """Of new blocks' headers; its id."""
+        """Subscribe to new blocks' headers; return the id."""
         return self._add(self._on_block, lambda header, tell: tell(header_object(header)))
 
     def to_logs(self, query: LogQuery) -> str:
-        """Of logs that match in new blocks, and of their removal; its id."""
+        """Subscribe to logs that match in new blocks, and to their removal; return the id."""
         blocks = self._node.chain.blocks
 
         def tell_logs(header: Header, tell: _Tell) -> None:
@@ -53,7 +53,7 @@ class Subscriptions:
         return identity
 
     def to_transactions(self, *, full: bool) -> str:
-        """Of transactions as they come in, whole or only their hashes; its id."""
+        """Subscribe to accepted transactions, whole or only their hashes; return the id."""
         return self._add(
             self._on_transaction,
             lambda item, tell: tell(transaction_object(item) if full else data(item.hash)),

@@ -27,7 +27,7 @@ def fill_defaults(node: Node, request: CallRequest) -> tuple[int, Fields]:
     if request.chain_id not in (None, chain_id):
         raise failed(f"the transaction is for chain {request.chain_id}, this is chain {chain_id}")
     if request.type_id is not None and request.type_id > _LAST_TYPE:
-        raise invalid_params(f"type {request.type_id:#x} is unknown; there are 0x0 to 0x4")
+        raise invalid_params(f"type must be from 0x0 to 0x4, got {request.type_id:#x}")
     given = {
         name: value
         for name, value in msgspec.structs.asdict(request).items()
@@ -58,12 +58,12 @@ def build_transaction(node: Node, request: CallRequest) -> Transaction:
 
 
 def priority_fee(node: Node) -> int:
-    """Wei per gas to be offered beside the next base fee."""
+    """Return wei per gas to be offered beside the next base fee."""
     return max(PRIORITY_FEE, node.min_gas_price - node.chain.next_header().base_fee_per_gas)
 
 
 def account_of(node: Node, address: Address) -> KeyPair:
-    """An account whose key is at hand. Raises RpcError."""
+    """Return an account whose key is at hand. Raises RpcError."""
     account = node.accounts.get(address)
     if account is None:
         raise _unknown_account(address)

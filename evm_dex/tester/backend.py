@@ -84,7 +84,7 @@ class Backend(BaseChainBackend):
         hd_path: str = "m/44'/60'/0'",
         **options: Any,
     ) -> Self:
-        """With the accounts of a mnemonic, at the path that eth-tester takes them from.
+        """Make a backend with the accounts of a mnemonic, at eth-tester's path.
 
         Wallets have theirs at `m/44'/60'/0'/0`. `options` are those of `Backend`.
         """
@@ -141,7 +141,7 @@ class Backend(BaseChainBackend):
     def get_block_by_number(
         self, block_number: BlockNumber, full_transaction: bool = True
     ) -> Fields:
-        """A block; `pending` is the next one as it stands."""
+        """Return a block; `pending` is the next one as it stands."""
         if block_number == "pending":
             waiting = tuple(self.chain.mempool)
             header = self.chain.next_header()
@@ -149,7 +149,7 @@ class Backend(BaseChainBackend):
         return self._block(self.header(block_number), full=full_transaction)
 
     def get_block_by_hash(self, block_hash: bytes, full_transaction: bool = True) -> Fields:
-        """A block of the chain."""
+        """Return a block of the chain."""
         return self._block(self.header(block_hash), full=full_transaction)
 
     def get_fee_history(
@@ -158,7 +158,7 @@ class Backend(BaseChainBackend):
         newest_block: BlockNumber = "latest",
         reward_percentiles: Sequence[int] = (),
     ) -> Fields:
-        """Base fees and gas of the blocks before one, newest first, as eth-tester has it."""
+        """Return base fees and gas of the blocks before one, newest first, as eth-tester has it."""
         del reward_percentiles
         if not 1 <= block_count <= _MOST_FEE_BLOCKS:
             raise ValidationError(f"block_count must be between 1 and {_MOST_FEE_BLOCKS}")
@@ -178,7 +178,7 @@ class Backend(BaseChainBackend):
         return block_fields(header, transactions, full=full)
 
     def header(self, block: BlockNumber | bytes) -> Header:
-        """A block's header. Raises BlockNotFound."""
+        """Return a block's header. Raises BlockNotFound."""
         try:
             return self.chain.header(block)
         except UnknownBlock:
@@ -188,7 +188,7 @@ class Backend(BaseChainBackend):
     # Accounts
 
     def get_accounts(self) -> tuple[Address, ...]:
-        """Those whose keys are at hand."""
+        """Return those whose keys are at hand."""
         return tuple(account.address for account in self._keys)
 
     def add_account(self, private_key: bytes) -> None:
@@ -196,28 +196,28 @@ class Backend(BaseChainBackend):
         self._keys.append(KeyPair(bytes(private_key)))
 
     def get_nonce(self, account: Address, block_number: BlockNumber = "latest") -> int:
-        """How many transactions an account sent; `pending` counts those that wait."""
+        """Return how many transactions an account sent; `pending` counts those that wait."""
         if block_number == "pending":
             return self.chain.next_nonce(account)
         return self._state(block_number).get_nonce(account)
 
     def get_balance(self, account: Address, block_number: BlockNumber = "latest") -> int:
-        """Wei of an account."""
+        """Return wei of an account."""
         if block_number == "pending" and len(self.chain.mempool):
             with self.chain.preview() as preview:
                 return preview.state.get_balance(account)
         return self._state(block_number).get_balance(account)
 
     def get_code(self, account: Address, block_number: BlockNumber = "latest") -> bytes:
-        """A contract's code."""
+        """Return a contract's code."""
         return self._state(block_number).get_code(account)
 
     def get_storage(self, account: Address, slot: int, block_number: BlockNumber = "latest") -> int:
-        """One storage word."""
+        """Return one storage word."""
         return self._state(block_number).get_storage(account, slot)
 
     def get_base_fee(self, block_number: BlockNumber = "latest") -> int:
-        """Wei per gas that is burnt in a block."""
+        """Return wei per gas that is burnt in a block."""
         if block_number == "pending":
             return self.chain.next_header().base_fee_per_gas
         return self.header(block_number).base_fee_per_gas
@@ -228,7 +228,7 @@ class Backend(BaseChainBackend):
     # Transactions
 
     def get_transaction_by_hash(self, transaction_hash: bytes) -> Fields:
-        """A transaction of the chain, or one that waits."""
+        """Return a transaction of the chain, or one that waits."""
         for index, waiting in enumerate(self.chain.mempool):
             if waiting.hash == transaction_hash:
                 place = ChainPosition(self.chain.next_header(), index, is_pending=True)
@@ -237,7 +237,7 @@ class Backend(BaseChainBackend):
         return transaction_fields(found.transaction, ChainPosition(found.header, found.index))
 
     def get_transaction_receipt(self, transaction_hash: bytes) -> Fields:
-        """What became of a transaction; of one that waits, what would become of it now."""
+        """Return a transaction's receipt; of one that waits, the receipt it would get now."""
         if transaction_hash in self.chain.mempool:
             return self._pending_receipt(transaction_hash)
         found = self._included(transaction_hash)
@@ -290,12 +290,12 @@ class Backend(BaseChainBackend):
         return self._send(transaction)
 
     def estimate_gas(self, transaction: Request, block_number: BlockNumber = "latest") -> int:
-        """A gas limit with which it succeeds. Raises what `call` raises."""
+        """Return a gas limit with which it succeeds. Raises what `call` raises."""
         with translate_errors():
             return self.chain.estimate_gas(call_of(transaction), self.header(block_number).hash)
 
     def call(self, transaction: Request, block_number: BlockNumber = "latest") -> bytes:
-        """What it returns.
+        """Return the output of a call.
 
         Raises CallReverted with the contract's reason, RejectedTransaction if it can't begin.
         """
@@ -314,7 +314,7 @@ def _unknown(transaction_hash: bytes) -> TransactionNotFound:
 def tester_genesis(
     source: GenesisSource | None, chain_id: int, accounts: Iterable[KeyPair]
 ) -> Mapping[str, Any]:
-    """A genesis file's content, or the default's, with `accounts` funded. Raises GenesisError."""
+    """Return a genesis file's content, or the default's, with `accounts` funded."""
     file = default_genesis_file() if source is None else read_genesis_file(source)
     content: dict[str, Any] = msgspec.to_builtins(file)
     funded = {f"0x{account.address.hex()}": str(BALANCE) for account in accounts}

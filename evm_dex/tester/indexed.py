@@ -22,7 +22,7 @@ class IndexedTester(EthereumTester):
         address: Any = None,
         topics: Any = None,
     ) -> tuple[Any, ...]:
-        """Logs that match, oldest first; blocks default to the latest.
+        """Return logs that match, oldest first; blocks default to the latest.
 
         The pending block has none, as eth-tester keeps what waits. Raises BlockNotFound.
         """

@@ -18,7 +18,7 @@ Fields = dict[str, Any]
 
 
 class ChainPosition:
-    """Where a transaction is: in a block of the chain, or in the pending one."""
+    """The place of a transaction: in a block of the chain, or in the pending one."""
 
     def __init__(self, header: Header, index: int, *, is_pending: bool = False) -> None:
         self.header = header
@@ -26,7 +26,7 @@ class ChainPosition:
         self.is_pending = is_pending
 
     def fields(self) -> Fields:
-        """Block and index; None while pending."""
+        """Return block and index; None while pending."""
         if self.is_pending:
             return dict.fromkeys(("block_hash", "block_number", "transaction_index"))
         return {
@@ -39,7 +39,7 @@ class ChainPosition:
 def block_fields(
     header: Header, transactions: Sequence[Transaction], *, full: bool, is_pending: bool = False
 ) -> Fields:
-    """A block, with its transactions in full or as hashes."""
+    """Write a block, with its transactions in full or as hashes."""
     stored = tuple(StoredTransaction(item.raw, item.sender) for item in transactions)
     listed: list[Any] = [transaction.hash for transaction in transactions]
     if full:
@@ -79,7 +79,7 @@ def block_fields(
 
 
 def transaction_fields(transaction: Transaction, place: ChainPosition) -> Fields:
-    """A transaction and where it is."""
+    """Write a transaction and its place."""
     common = {
         "type": transaction.type_id,
         "hash": transaction.hash,
@@ -104,7 +104,7 @@ def receipt_fields(
     gas_used: int,
     first_log: int = 0,
 ) -> Fields:
-    """What became of a transaction. Logs count from `first_log`, all logs of the block."""
+    """Write a receipt. Logs count from `first_log`, all logs of the block."""
     fields = {
         **place.fields(),
         "contract_address": transaction.create_address,
@@ -130,7 +130,7 @@ def receipt_fields(
 
 
 def log_fields(log: Log, transaction_hash: bytes, place: ChainPosition, log_index: int) -> Fields:
-    """One event and where it was emitted."""
+    """Write one event and where it was emitted."""
     return {
         "type": "pending" if place.is_pending else "mined",
         "log_index": log_index,

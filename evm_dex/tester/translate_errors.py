@@ -25,7 +25,7 @@ _SOLIDITY = Interface(())
 
 
 class RejectedTransaction(TransactionRejected, ValidationError):  # noqa: N818 - as those of the chain
-    """What never ran, as the chain does not take it: py-evm's error for it, by our name too."""
+    """A transaction or call that the chain refused to run: py-evm's error, and ours."""
 
 
 class CallReverted(TransactionFailed):
@@ -41,7 +41,7 @@ class CallReverted(TransactionFailed):
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """What the chain raises becomes RejectedTransaction, CallReverted or SnapshotNotFound."""
+    """Raise the chain's errors as RejectedTransaction, CallReverted or SnapshotNotFound."""
     try:
         yield
     except (TransactionRejected, CallRefused) as error:
@@ -53,7 +53,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def failure_message(error: CallFailed) -> str:
-    """Why a call failed: the contract's words, an exchange's error with its fields, or bytes.
+    """Return why a call failed: the contract's words, an exchange's error, or bytes.
 
     Custom errors of other contracts stay encoded, written as bytes, which is how web3.py knows
     Solidity's panics and off-chain look-ups.
@@ -68,7 +68,7 @@ def failure_message(error: CallFailed) -> str:
 
 
 def read_raw(raw: bytes) -> Transaction:
-    """A raw transaction.
+    """Decode a raw transaction.
 
     Raises what py-evm's own decoder would: UnrecognizedTransactionType, or RLP's DecodingError;
     TransactionRejected for what it has no error for.

@@ -206,7 +206,7 @@ def _place_token(state: State, token: GenesisToken, held: Mapping[Address, int])
 
 
 def _deposited(genesis: Genesis) -> dict[Address, int]:
-    """What the exchange must really hold, by token."""
+    """Return what the exchange must really hold, by token."""
     totals: dict[Address, int] = {}
     for deposit in genesis.deposits:
         totals[deposit.token] = totals.get(deposit.token, 0) + deposit.amount
@@ -220,18 +220,18 @@ class StorageLayout:
     """
 
     def __init__(self, artifact: Artifact) -> None:
-        """From the compiler's `storageLayout`. Raises ArtifactError where there is none."""
+        """Read the compiler's `storageLayout`. Raises ArtifactError where there is none."""
         entries: list[dict[str, Any]] = artifact.get("storageLayout", {}).get("storage", [])
         if not entries:
             raise ArtifactError(f"{artifact.get('contractName')} has no `storageLayout`")
         self._slots = {entry["label"]: int(entry["slot"]) for entry in entries}
 
     def integer(self, label: str, value: int) -> tuple[int, int]:
-        """(slot, word) of an unsigned integer."""
+        """Return (slot, word) of an unsigned integer."""
         return self._slots[label], value
 
     def short_string(self, label: str, text: str) -> tuple[int, int]:
-        """(slot, word) of a string of at most 31 bytes."""
+        """Return (slot, word) of a string of at most 31 bytes."""
         data = text.encode()
         assert len(data) <= _SHORT_STRING
         word = data.ljust(_SHORT_STRING, b"\x00") + bytes((2 * len(data),))
@@ -240,7 +240,7 @@ class StorageLayout:
     def mapping(
         self, label: str, values: tuple[tuple[bytes, int], ...]
     ) -> Iterator[tuple[int, int]]:
-        """(slot, word) of each entry of a mapping from addresses to integers."""
+        """Yield (slot, word) of each entry of a mapping from addresses to integers."""
         base = self._slots[label].to_bytes(32, "big")
         for key, value in values:
             yield int.from_bytes(keccak(key.rjust(32, b"\x00") + base), "big"), value

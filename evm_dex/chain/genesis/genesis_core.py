@@ -91,7 +91,7 @@ class GenesisCore(msgspec.Struct, frozen=True):
         return CORE_GAS_DECIMALS if is_hype else token.evm_extra_decimals
 
     def backing(self, listed: GenesisCoreToken) -> int:
-        """What the EVM's side holds for those on HyperCore, in its smallest units."""
+        """Return what the EVM's side holds for those on HyperCore, in its smallest units."""
         wei = sum(amount for _, amount in listed.spot)
         if listed.token.index == USDC:
             wei += SPOT_WEI_PER_USD * sum(amount for _, amount in self.collateral)

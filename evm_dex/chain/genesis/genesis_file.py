@@ -194,7 +194,7 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
 
 
 def default_genesis_file() -> GenesisFile:
-    """Two tokens, a spot and a perpetual market, and accounts that have plenty of everything.
+    """Return a genesis of two tokens, a spot and a perpetual market, and rich accounts.
 
     Account 8 is the perpetual market's liquidity vault and account 9 the backstop; prices do not
     go stale for a year.
@@ -246,7 +246,7 @@ def default_genesis_file() -> GenesisFile:
 
 
 def profile_genesis(name: str) -> Path:
-    """The genesis file of a profile. Raises GenesisError for a name that stands for none."""
+    """Return the genesis file of a profile. Raises GenesisError for an unknown profile."""
     if name not in PROFILES:
         raise GenesisError(f"profile must be one of {', '.join(PROFILES)}, got {name!r}")
     return PROFILES[name]

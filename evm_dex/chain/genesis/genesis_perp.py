@@ -74,12 +74,12 @@ class GenesisPerp(msgspec.Struct, frozen=True):
 
     @property
     def backing(self) -> int:
-        """What the exchange must really hold of the collateral."""
+        """The amount of collateral that the exchange must really hold."""
         return self.insurance + sum(amount for _, amount in self.deposits)
 
 
 def market_address(symbol: str) -> Address:
-    """What stands for a perpetual market of something that is no token of the genesis."""
+    """Return the address of a perpetual market of something that is no token of the genesis."""
     return Address(keccak(b"evm-dex perpetual " + symbol.encode())[12:])
 
 

@@ -68,7 +68,7 @@ class GenesisMarket(msgspec.Struct, frozen=True):
 
 
 class GenesisDeposit(msgspec.Struct, frozen=True):
-    """What an account has on the exchange."""
+    """An account's balance on the exchange."""
 
     user: Address
     token: Address
@@ -76,7 +76,7 @@ class GenesisDeposit(msgspec.Struct, frozen=True):
 
 
 class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What block 0 is made of. Two genesis files that mean the same resolve to equal ones."""
+    """The contents of block 0. Genesis files that mean the same resolve to equal ones."""
 
     chain_id: int
     timestamp: int
@@ -98,17 +98,17 @@ class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
         return PRAGUE if self.core is None else HYPEREVM
 
     def encode(self) -> bytes:
-        """The bytes kept with block 0, whose hash is in its header's extra data."""
+        """Encode as kept with block 0, whose header has the hash of it in its extra data."""
         return msgspec.json.encode(self)
 
 
 def decode_genesis(encoded: bytes) -> Genesis:
-    """What `Genesis.encode` wrote."""
+    """Decode what `Genesis.encode` wrote."""
     return msgspec.json.decode(encoded, type=Genesis)
 
 
 def differing_fields(one: bytes, other: bytes) -> list[str]:
-    """Names of the fields in which two encoded genesis differ."""
+    """Return names of the fields in which two encoded genesis differ."""
     left, right = msgspec.json.decode(one), msgspec.json.decode(other)
     return [name for name in left if left[name] != right.get(name)]
 
@@ -142,7 +142,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
 
 
 def token_address(symbol: str) -> Address:
-    """Where a genesis token is placed when the genesis does not say."""
+    """Return the address of a genesis token that the genesis gives none."""
     return Address(keccak(b"evm-dex token " + symbol.encode())[12:])
 
 

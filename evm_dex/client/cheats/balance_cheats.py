@@ -121,11 +121,11 @@ class BalanceCheats:
         )
 
     def find_balance(self, token: TokenLike, user: AddressLike) -> StorageSlot | None:
-        """The contract and storage slot that hold a balance; None where it is not one word."""
+        """Find the storage slot that holds a balance; None where it is not one word."""
         return self._find(self.token(token), "balanceOf", user)
 
     def token(self, token: TokenLike) -> Address:
-        """A token's address. Raises CheatRefused for an unknown symbol."""
+        """Return a token's address. Raises CheatRefused for an unknown symbol."""
         if token == NATIVE_SYMBOL:
             return NATIVE_COIN
         if isinstance(token, str) and token in self._tokens:
@@ -134,10 +134,12 @@ class BalanceCheats:
             return to_address(token)
         except ValueError:
             known = ", ".join((*self._tokens, "ETH"))
-            raise CheatRefused(f"no token {token!r}; there are {known}, or an address") from None
+            raise CheatRefused(
+                f"unknown token {token!r}: give an address, or one of {known}"
+            ) from None
 
     def _backing(self, token: Address, exchange: Address, amount: int) -> _Change:
-        """What gives an exchange `amount` more of a token."""
+        """Return a change that gives an exchange `amount` more of a token."""
         if token == NATIVE_COIN:
             return lambda state: state.delta_balance(exchange, amount)
         return self._change_of_balance(token, exchange, amount, is_total=False)
@@ -145,7 +147,7 @@ class BalanceCheats:
     def _change_of_balance(
         self, token: Address, account: Address, amount: int, *, is_total: bool
     ) -> _Change:
-        """What changes a balance by `amount`, or to it, and the supply with it."""
+        """Return a change of a balance by `amount`, or to it, and of the supply with it."""
         word = self._find(token, "balanceOf", account)
         if word is None:
             raise CheatRefused(
@@ -171,14 +173,16 @@ class BalanceCheats:
         try:
             return find_storage_slot(self._chain, Call(to=token, data=data))
         except CallFailed as error:
-            raise CheatRefused(f"0x{token.hex()} is no token: {function} failed: {error}") from None
+            raise CheatRefused(
+                f"0x{token.hex()} is not a token: {function} failed: {error}"
+            ) from None
 
 
 def _check_word(amount: int) -> None:
     if not 0 <= amount < _WORD:
-        raise CheatRefused(f"an amount of {amount} is out of range: expected 0 to 2**256 - 1")
+        raise CheatRefused(f"an amount must be from 0 to 2**256 - 1, got {amount}")
 
 
 def _check_room(amount: int, room: int) -> None:
     if not 0 < amount <= room:
-        raise CheatRefused(f"an amount of {amount} is out of range: expected 1 to {room}")
+        raise CheatRefused(f"an amount must be from 1 to {room}, got {amount}")

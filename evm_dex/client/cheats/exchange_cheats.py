@@ -156,7 +156,9 @@ class ExchangeCheats:
             return to_address(market)
         except ValueError:
             known = ", ".join(self._dex.perp_markets) or "none"
-            raise CheatRefused(f"no perpetual market {market!r}; there are {known}") from None
+            raise CheatRefused(
+                f"unknown perpetual market {market!r}: give an address, or one of {known}"
+            ) from None
 
     def _new_perp_market(self, market: TokenLike) -> tuple[Address, int]:
         try:

@@ -24,7 +24,7 @@ _WORD_BYTES = 32
 
 
 class StorageSlot(NamedTuple):
-    """Where a contract keeps one storage word."""
+    """The place of one storage word."""
 
     address: Address
     slot: int

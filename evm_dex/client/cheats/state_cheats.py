@@ -103,7 +103,9 @@ class StateCheats:
         chosen = self._chain.settings.next_block.timestamp
         start = self._chain.head.timestamp if chosen is None else chosen
         if seconds < 1:
-            raise CheatRefused(f"time only moves forward, not by {seconds} s: snapshot and revert")
+            raise CheatRefused(
+                f"seconds must be at least 1, got {seconds}: to go back, snapshot and revert"
+            )
         return self.set_next_timestamp(start + seconds)
 
     def set_next_timestamp(self, timestamp: int) -> int:
@@ -121,7 +123,7 @@ class StateCheats:
     def set_interval(self, seconds: int | None) -> None:
         """Choose how much later than its parent each block is; None for one second again."""
         if seconds is not None and seconds < 1:
-            raise CheatRefused(f"blocks must be at least a second apart, not {seconds}")
+            raise CheatRefused(f"blocks must be at least 1 second apart, got {seconds}")
         self._chain.settings.set_interval(1 if seconds is None else seconds)
 
     # The next header
@@ -146,7 +148,7 @@ class StateCheats:
             _check_range("prevrandao", value, _WORD - 1)
             value = value.to_bytes(32, "big")
         if len(value) != 32:
-            raise CheatRefused(f"prevrandao has 32 bytes, not {len(value)}")
+            raise CheatRefused(f"prevrandao must have 32 bytes, got {len(value)}")
         self._choose(mix_hash=value)
 
     # What waits
@@ -177,7 +179,7 @@ class StateCheats:
 
 
 def _ordinary(address: AddressLike) -> Address:
-    """An address that is no exchange, whose account stands for the rows of the ledger."""
+    """Return an address unless it is an exchange's, whose account stands for the ledger's rows."""
     account = to_address(address)
     if account in _EXCHANGES:
         raise CheatRefused(
@@ -188,11 +190,11 @@ def _ordinary(address: AddressLike) -> Address:
 
 
 def _forget_if_empty(state: State, account: Address) -> None:
-    """An account without wei, nonce and code is not in the state (EIP-161)."""
+    """Delete an account without wei, nonce and code: the state has none such (EIP-161)."""
     if state.account_is_empty(account):
         state.delete_account(account)
 
 
 def _check_range(what: str, value: int, most: int, least: int = 0) -> None:
     if not least <= value <= most:
-        raise CheatRefused(f"{what} of {value} is out of range: expected {least} to {most}")
+        raise CheatRefused(f"{what} must be from {least} to {most}, got {value}")

@@ -43,7 +43,7 @@ Mining = Annotated[
 
 @rpc("anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", cheat=True)
 def set_logging(node: Node, on: Flag) -> Flag:  # noqa: ARG001 - see below
-    """Accepted, as test suites begin with it; what is logged is said where the node is started."""
+    """Accept and ignore: the options of `evm-dex node` say what is logged."""
     return True
 
 
@@ -83,9 +83,11 @@ def _detailed(node: Node, header: Header) -> Json:
 
 
 def check_blocks(count: int) -> None:
-    """Raises RpcError for more blocks than may be made at a time."""
+    """Raise RpcError for more blocks than may be made at a time."""
     if count > _MOST_BLOCKS:
-        raise failed(f"at most {_MOST_BLOCKS} blocks at a time, since each has a state of its own")
+        raise failed(
+            f"blocks must be at most {_MOST_BLOCKS} at a time, got {count}: ask several times"
+        )
 
 
 @rpc("anvil_mine", "hardhat_mine", cheat=True)
@@ -106,7 +108,7 @@ def set_automine(node: Node, on: Flag) -> Flag:
 
 @rpc("anvil_getAutomine", "hardhat_getAutomine", cheat=True)
 def get_automine(node: Node) -> Flag:
-    """Whether each transaction gets a block at once."""
+    """Return whether each transaction gets a block at once."""
     return node.chain.automine
 
 
@@ -119,7 +121,7 @@ def set_interval_mining(node: Node, seconds: Quantity) -> Flag:
 
 @rpc("anvil_getIntervalMining", cheat=True)
 def get_interval_mining(node: Node) -> Quantity:
-    """Seconds from one block made by the clock to the next; 0 for none."""
+    """Return seconds from one block made by the clock to the next; 0 for none."""
     return int(node.block_seconds or 0)
 
 
@@ -152,7 +154,7 @@ def set_timestamp_interval(node: Node, seconds: Quantity) -> Flag:
 
 @rpc("anvil_removeBlockTimestampInterval", "hardhat_removeBlockTimestampInterval", cheat=True)
 def remove_timestamp_interval(node: Node) -> Flag:
-    """One second between blocks again."""
+    """Put one second between blocks again."""
     node.cheats.set_interval(None)
     return True
 

@@ -117,7 +117,7 @@ def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
     fork = _fork(node, depth)
     check_blocks(depth)
     if any(place >= depth for _, place in transactions):
-        raise invalid_params(f"there are {depth} new blocks: their places are 0 to {depth - 1}")
+        raise invalid_params(f"places of {depth} new blocks must be from 0 to {depth - 1}")
     old = [node.chain.header(fork.block_number + 1 + place) for place in range(depth)]
     node.chain.rollback(fork.hash)
     try:
@@ -133,7 +133,7 @@ def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
 def reset(node: Node, forking: Anything = None) -> Flag:
     """Go back to block 0, with nobody impersonated and nothing chosen."""
     if _names_a_chain(forking):
-        raise failed("this node does not fork other chains: call it without parameters")
+        raise failed("this node can't fork other chains: call it without parameters")
     node.cheats.reset()
     node.min_gas_price = 0
     return True
@@ -141,15 +141,15 @@ def reset(node: Node, forking: Anything = None) -> Flag:
 
 @rpc("anvil_dumpState", "hardhat_dumpState", "anvil_loadState", "hardhat_loadState", cheat=True)
 def carry_state(node: Node, state: Anything = None) -> Flag:  # noqa: ARG001 - refused whatever it is
-    """Refused: a state is carried in an archive."""
+    """Refuse: a state is carried in an archive."""
     raise failed(_INSTEAD_OF_STATE)
 
 
 def _fork(node: Node, depth: int) -> Header:
-    """The block so many before the head. Raises RpcError."""
+    """Return the block that many before the head. Raises RpcError."""
     height = node.chain.head.block_number
     if depth > height:
-        raise invalid_params(f"the head is block {height}: at most {height} blocks can be undone")
+        raise invalid_params(f"depth must be at most {height}, the height of the head, got {depth}")
     return node.chain.header(height - depth)
 
 
@@ -168,7 +168,7 @@ def _ready(node: Node, sent: bytes | CallRequest) -> Transaction:
 
 
 def _names_a_chain(options: Any) -> bool:
-    """Whether anything is set in options to fork; viem sends them empty or null otherwise."""
+    """Return whether any option to fork is set; viem sends unset ones empty or null."""
     if isinstance(options, Mapping):
         return any(map(_names_a_chain, options.values()))
     return options is not None

@@ -49,7 +49,9 @@ def set_storage_at(node: Node, address: HexAddress, slot: Quantity, value: Quant
 def deal_erc20(node: Node, address: HexAddress, token: HexAddress, amount: Quantity) -> Flag:
     """Let an account have so much of a token, in a block of its own."""
     if node.dex is None:
-        raise failed("this node has no exchanges, and so no way to find balances")
+        raise failed(
+            "this node has no exchanges, and so no way to find balances: use anvil_setStorageAt"
+        )
     node.dex.cheats.deal(token, address, amount)
     return True
 
@@ -60,7 +62,9 @@ def set_erc20_allowance(
 ) -> Flag:
     """Let an account spend so much of another's token, in a block of its own."""
     if node.dex is None:
-        raise failed("this node has no exchanges, and so no way to find allowances")
+        raise failed(
+            "this node has no exchanges, and so no way to find allowances: use anvil_setStorageAt"
+        )
     node.dex.cheats.allow(token, owner, spender, amount)
     return True
 
@@ -88,7 +92,7 @@ def auto_impersonate_account(node: Node, on: Flag) -> Flag:
 
 @rpc("eth_sendUnsignedTransaction", cheat=True)
 def send_unsigned_transaction(node: Node, request: TransactionRequest) -> Hash:
-    """The same as eth_sendTransaction, which takes impersonated accounts too."""
+    """Send a transaction like eth_sendTransaction, which takes impersonated accounts too."""
     return send_transaction(node, request)
 
 

@@ -15,20 +15,20 @@ from evm_dex.node.rpc_types import DATA, Block, Data, Hash, listed
 
 @rpc("debug_getRawHeader")
 def raw_header(node: Node, block: Block) -> Data:
-    """A header in RLP; its Keccak-256 is the block's hash."""
+    """Return a header in RLP; its Keccak-256 is the block's hash."""
     return node.header(block).encoded
 
 
 @rpc("debug_getRawBlock")
 def raw_block(node: Node, block: Block) -> Data:
-    """A block in RLP, as another chain with this genesis would import it."""
+    """Return a block in RLP, as another chain with this genesis would import it."""
     header = node.header(block)
     return encode_block(header, node.chain.blocks.body(header.hash))
 
 
 @rpc("debug_getRawReceipts")
 def raw_receipts(node: Node, block: Block) -> Annotated[list[bytes], listed(DATA)]:
-    """A block's receipts in the encoding that its header commits to (EIP-2718)."""
+    """Return a block's receipts in the encoding that its header commits to (EIP-2718)."""
     header, blocks = node.header(block), node.chain.blocks
     transactions = blocks.body(header.hash).transactions
     return [
@@ -40,5 +40,5 @@ def raw_receipts(node: Node, block: Block) -> Annotated[list[bytes], listed(DATA
 
 @rpc("debug_getRawTransaction")
 def raw_transaction(node: Node, transaction_hash: Hash) -> Raw:
-    """A transaction as it was handed in; null for none such."""
+    """Return a transaction's bytes; null for an unknown transaction."""
     return raw_transaction_by_hash(node, transaction_hash)

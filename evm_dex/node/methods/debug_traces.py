@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What a trace shall have."""
+    """The contents that a trace is asked to have."""
 
     call_tracer: bool = False
     with_logs: bool = False
@@ -100,7 +100,7 @@ def debug_trace_transaction(
     transaction_hash: Hash,
     options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
 ) -> TraceResult:
-    """What happened in a mined transaction."""
+    """Trace a mined transaction."""
     tracer = options.tracer()
     try:
         with bounded(node) as config:
@@ -117,7 +117,7 @@ def debug_trace_call(
     block: Block = "latest",
     options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
 ) -> TraceResult:
-    """What would happen in a call after a block, with stateOverrides and blockOverrides or not."""
+    """Trace a call after a block, with stateOverrides and blockOverrides if given."""
     tracer = options.tracer()
     try:
         found = trace(node, call_of(node, request, options.block), block, tracer, options.state)
@@ -132,7 +132,7 @@ def debug_trace_block(
     block: Block,
     options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
 ) -> Annotated[list[Json], shaped("BlockTraces", "transactions and their traces", "array")]:
-    """What happened in each transaction of a block."""
+    """Trace each transaction of a block."""
     tracers: list[Tracer] = []
 
     def new_tracer() -> Tracer:
@@ -161,7 +161,7 @@ def debug_trace_block_by_hash(
     block_hash: Hash,
     options: TraceOptions = Options(),  # noqa: B008 - frozen, so one serves all
 ) -> Annotated[list[Json], shaped("BlockTraces", "transactions and their traces", "array")]:
-    """What happened in each transaction of a block."""
+    """Trace each transaction of a block."""
     return debug_trace_block(node, BlockHash(block_hash), options)
 
 
@@ -249,7 +249,7 @@ def _frame(frame: Frame, options: Options) -> Json:
 
 
 def _decoded(frame: Frame) -> Json | None:
-    """A call of an exchange by name; None for any other, and for what it does not know."""
+    """Return a call of an exchange by name; None for any other, and for what it does not know."""
     found = exchange_call(frame.to, frame.input)
     if found is None:
         return None

@@ -23,7 +23,7 @@ Blocks = Annotated[
 
 @rpc("dex_blocks")
 def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Blocks:
-    """Blocks, newest first, each with its first 100 transactions in short."""
+    """Return blocks, newest first, each with its first 100 transactions in short."""
     last = node.header("latest" if newest == "pending" else newest).block_number
     return [_block(node, height) for height in range(last, max(-1, last - count), -1)]
 

@@ -75,7 +75,7 @@ CheckResult = Annotated[Json, shaped("SelfCheck", "violations, and rows by table
 
 @contextmanager
 def _looking(node: Node, block: Block) -> Iterator[tuple[Ledger, int]]:
-    """The ledger after a block, and that block's time."""
+    """Provide the ledger after a block, and that block's time."""
     header = node.header("latest" if block == "pending" else block)
     with node.chain.ledger_at(header.hash) as ledger:
         yield ledger, header.timestamp
@@ -83,7 +83,7 @@ def _looking(node: Node, block: Block) -> Iterator[tuple[Ledger, int]]:
 
 @rpc("dex_markets")
 def markets(node: Node, block: Block = "latest") -> Markets:
-    """Every market of both exchanges with its prices, and symbol and decimals of its tokens."""
+    """Return all markets with their prices, and symbol and decimals of their tokens."""
     with _looking(node, block) as (ledger, now):
         spot = sorted(ledger.spot.markets.rows.values(), key=lambda market: market.number)
         perp = listed_markets(ledger)
@@ -109,7 +109,7 @@ def markets(node: Node, block: Block = "latest") -> Markets:
 def depth(
     node: Node, where: Exchange, market: Named, levels: Count = 20, block: Block = "latest"
 ) -> Depth:
-    """Price levels of a market's book with size and number of orders, best first."""
+    """Return price levels of a market's book with size and number of orders, best first."""
     asset = _market(node, where, market)
     with _looking(node, block) as (ledger, _):
         _require_market(ledger, where, asset)
@@ -119,7 +119,7 @@ def depth(
 
 @rpc("dex_order")
 def order(node: Node, where: Exchange, order_id: Quantity, block: Block = "latest") -> OrderObject:
-    """An order by id, live, waiting for its trigger, or ended."""
+    """Return an order by id, live, waiting for its trigger, or ended."""
     with _looking(node, block) as (ledger, _):
         found = (
             ledger.spot_order(order_id)
@@ -127,7 +127,7 @@ def order(node: Node, where: Exchange, order_id: Quantity, block: Block = "lates
             else ledger.perp.triggers.get(order_id) or ledger.perp_order(order_id)
         )
         if found is None:
-            raise failed(f"no {where} order {order_id}")
+            raise failed(f"unknown {where} order {order_id}: see dex_openOrders")
         return exchange_json.order(found)
 
 
@@ -135,7 +135,7 @@ def order(node: Node, where: Exchange, order_id: Quantity, block: Block = "lates
 def open_orders(
     node: Node, where: Exchange, user: HexAddress, count: Count = 100, block: Block = "latest"
 ) -> Orders:
-    """A user's live orders and waiting triggers, newest first."""
+    """Return a user's live orders and waiting triggers, newest first."""
     with _looking(node, block) as (ledger, _):
         if where == "spot":
             ids = list(ledger.spot.live.by_owner.of(user))[-count:]
@@ -155,7 +155,7 @@ def trades(
     count: Count = 50,
     from_block: Quantity = 0,
 ) -> Trades:
-    """The newest trades of a market, as far as the last 5,000 blocks have them.
+    """Return the newest trades of a market within the last 5,000 blocks.
 
     With `fromBlock` only those from there on, for who knows the ones before.
     """
@@ -181,17 +181,17 @@ def trades(
 
 @rpc("dex_position")
 def position(node: Node, position_id: Quantity, block: Block = "latest") -> PositionObject:
-    """A position by id, open or ended."""
+    """Return a position by id, open or ended."""
     with _looking(node, block) as (ledger, now):
         row = ledger.position(position_id)
         if row is None:
-            raise failed(f"no position {position_id}")
+            raise failed(f"unknown position {position_id}: see dex_positions")
         return exchange_json.position(ledger, row, now)
 
 
 @rpc("dex_positions")
 def positions(node: Node, user: HexAddress, block: Block = "latest") -> Positions:
-    """A user's open positions, oldest first."""
+    """Return a user's open positions, oldest first."""
     with _looking(node, block) as (ledger, now):
         ids = ledger.perp.open_positions.by_owner.of(user)[:_MOST_ROWS]
         rows = ledger.perp.positions.rows
@@ -200,14 +200,14 @@ def positions(node: Node, user: HexAddress, block: Block = "latest") -> Position
 
 @rpc("dex_account")
 def account(node: Node, user: HexAddress, block: Block = "latest") -> AccountObject:
-    """A user's balances on the spot exchange, and collateral and margin on the perpetual one."""
+    """Return a user's spot balances, and collateral and margin on the perpetual exchange."""
     with _looking(node, block) as (ledger, now):
         return exchange_json.account(ledger, user, sorted(ledger.spot.tokens.rows), now)
 
 
 @rpc("dex_checkpoints")
 def checkpoints(node: Node) -> Checkpoints:
-    """The checkpoints there are; none for a chain in memory."""
+    """Return the checkpoints there are; none for a chain in memory."""
     found = node.dex.checkpoints() if node.dex else ()
     return [
         {
@@ -226,7 +226,7 @@ def checkpoints(node: Node) -> Checkpoints:
 
 @rpc("dex_selfCheck")
 def self_check(node: Node) -> CheckResult:
-    """Every violation of every invariant of both exchanges; an empty list when all is well."""
+    """Return all violations of both exchanges' invariants; empty when all is well."""
     counts = node.chain.ledger.commitment.counts
     violations = node.dex.self_check() if node.dex else []
     rows = {table.name.lower(): counts.get(table, 0) for table in TableNumber}
@@ -259,7 +259,7 @@ def set_oracle_price(node: Node, market: Named, price: Quantity) -> Quantity:
 
 def _cheats(node: Node) -> Cheats:
     if node.dex is None:
-        raise failed("this chain has no exchanges to cheat on")
+        raise failed("this chain has no exchanges: open the node with a genesis that has them")
     return node.dex.cheats
 
 
@@ -267,18 +267,18 @@ def _market(node: Node, where: str, named: Address | str) -> Address:
     if isinstance(named, bytes):
         return named
     if node.dex is None:
-        raise failed(f"this chain knows no symbols, such as {named}: give an address")
+        raise failed(f"this chain has no symbols, got {named!r}: give an address")
     return spot_market(node.dex, named) if where == "spot" else perp_market(node.dex, named)
 
 
 def _require_market(ledger: Ledger, where: str, market: Address) -> None:
     listed = ledger.spot.markets.rows if where == "spot" else ledger.perp.markets.rows
     if market not in listed:
-        raise failed(f"no {where} market {data(market)}: see dex_markets")
+        raise failed(f"unknown {where} market {data(market)}: see dex_markets")
 
 
 def _token(node: Node, address: Address) -> Json:
-    """Symbol and decimals as the token tells them; empty and 0 where it does not."""
+    """Return symbol and decimals as the token tells them; empty and 0 where it does not."""
     if address == NATIVE_COIN:
         return dict(_NATIVE)
     interface = Interface(load_artifact("TestToken")["abi"])
@@ -298,7 +298,7 @@ def _interface(where: str) -> Interface:
 
 
 def _shown(event: Event) -> Json:
-    """Numbers as text but for ids, which are small."""
+    """Write numbers as text, except ids, which are small."""
     return {
         name: value if isinstance(value, bool | str) or name.endswith("Id") else str(value)
         for name, value in event.args.items()

@@ -76,7 +76,7 @@ def sign_message(node: Node, address: HexAddress, message: Data) -> Data:
 
 @rpc("personal_sign")
 def personal_sign(node: Node, message: Data, address: HexAddress) -> Data:
-    """The same as eth_sign, its parameters the other way round."""
+    """Sign a message like eth_sign, with the parameters the other way round."""
     return sign_message(node, address, message)
 
 
@@ -107,7 +107,7 @@ def _shown(transaction: Transaction) -> Json:
 
 
 def _without_signature(transaction: Transaction) -> Json:
-    """As geth answers: the signature's three values are zero, in the bytes too."""
+    """Write a transaction as geth does: its three signature values are 0, in the bytes too."""
     head = transaction.raw[:1] if transaction.type_id else b""
     items = [*rlp.decode(transaction.raw[len(head) :])[:-3], b"", b"", b""]
     raw = head + rlp.encode(items)

@@ -31,13 +31,13 @@ Nothing = Annotated[Any, or_null(shaped("Uncle", "never there: this chain has no
 
 @rpc("eth_blockNumber")
 def block_number(node: Node) -> Quantity:
-    """The height of the last block."""
+    """Return the height of the last block."""
     return node.chain.head.block_number
 
 
 @rpc("eth_getBlockByNumber")
 def block_by_number(node: Node, block: Block, full: Flag = False) -> BlockObject:
-    """A block by height or tag, with whole transactions or their hashes; null for none.
+    """Return a block by height or tag, with whole transactions or their hashes; null for none.
 
     `pending` is the next block as it stands: what waits, not executed yet.
     """
@@ -48,26 +48,26 @@ def block_by_number(node: Node, block: Block, full: Flag = False) -> BlockObject
 
 @rpc("eth_getBlockByHash")
 def block_by_hash(node: Node, block_hash: Hash, full: Flag = False) -> BlockObject:
-    """A block by hash, with whole transactions or their hashes; null for none."""
+    """Return a block by hash, with whole transactions or their hashes; null for none."""
     return _block(node, BlockHash(block_hash), full=full)
 
 
 @rpc("eth_getHeaderByNumber")
 def header_by_number(node: Node, block: Block) -> BlockObject:
-    """A block without its transactions; null for none."""
+    """Return a block without its transactions; null for none."""
     found = _block(node, block, full=False)
     return found and {name: found[name] for name in found if name != "transactions"}
 
 
 @rpc("eth_getHeaderByHash")
 def header_by_hash(node: Node, block_hash: Hash) -> BlockObject:
-    """A block without its transactions; null for none."""
+    """Return a block without its transactions; null for none."""
     return header_by_number(node, BlockHash(block_hash))
 
 
 @rpc("eth_getBlockTransactionCountByNumber")
 def transaction_count_by_number(node: Node, block: Block) -> Count:
-    """How many transactions a block has; null for none such. `pending` counts what waits."""
+    """Count a block's transactions; null for an unknown block. `pending` counts what waits."""
     if block == "pending":
         return len(node.chain.mempool)
     header = find_header(node, block)
@@ -76,13 +76,13 @@ def transaction_count_by_number(node: Node, block: Block) -> Count:
 
 @rpc("eth_getBlockTransactionCountByHash")
 def transaction_count_by_hash(node: Node, block_hash: Hash) -> Count:
-    """How many transactions a block has; null for none such."""
+    """Count a block's transactions; null for an unknown block."""
     return transaction_count_by_number(node, BlockHash(block_hash))
 
 
 @rpc("eth_getBlockReceipts")
 def receipts_of_block(node: Node, block: Block) -> Receipts:
-    """The receipts of a block's transactions, in order; null for none such."""
+    """Return the receipts of a block's transactions, in order; null for none such."""
     header = find_header(node, block)
     if header is None:
         return None
@@ -91,30 +91,30 @@ def receipts_of_block(node: Node, block: Block) -> Receipts:
 
 @rpc("eth_getUncleCountByBlockNumber")
 def uncle_count_by_number(node: Node, block: Block) -> Count:
-    """Always 0; null for a block that is not there."""
+    """Return 0; null for an unknown block."""
     return None if find_header(node, block) is None else 0
 
 
 @rpc("eth_getUncleCountByBlockHash")
 def uncle_count_by_hash(node: Node, block_hash: Hash) -> Count:
-    """Always 0; null for a block that is not there."""
+    """Return 0; null for an unknown block."""
     return uncle_count_by_number(node, BlockHash(block_hash))
 
 
 @rpc("eth_getUncleByBlockNumberAndIndex")
 def uncle_by_number(node: Node, block: Block, index: Quantity) -> Nothing:  # noqa: ARG001 - there are none
-    """Always null: blocks have no uncles."""
+    """Return null: blocks have no uncles."""
     return None
 
 
 @rpc("eth_getUncleByBlockHashAndIndex")
 def uncle_by_hash(node: Node, block_hash: Hash, index: Quantity) -> Nothing:  # noqa: ARG001 - there are none
-    """Always null: blocks have no uncles."""
+    """Return null: blocks have no uncles."""
     return None
 
 
 def find_header(node: Node, block: BlockId) -> Header | None:
-    """A block's header; None for a block that is not there."""
+    """Return a block's header; None for a block that is not there."""
     try:
         return node.header(block)
     except UnknownBlock:

@@ -24,7 +24,7 @@ def call(
     state_overrides: StateOverrides | None = None,
     block_overrides: BlockOverrides | None = None,
 ) -> Data:
-    """What a call would return after a block; leaves no trace.
+    """Return what a call would return after a block; it leaves no trace.
 
     Gas is free unless the request names a fee. A revert is error 3 with its data. Overrides are
     what it pretends: other accounts, or another block it is in.
@@ -41,7 +41,7 @@ def estimate_gas(
     state_overrides: StateOverrides | None = None,
     block_overrides: BlockOverrides | None = None,
 ) -> Quantity:
-    """A gas limit with which a transaction would succeed after a block."""
+    """Return a gas limit with which a transaction would succeed after a block."""
     call = calls.call_of(node, request, block_overrides)
     return calls.estimate(node, call, block, state_overrides)
 
@@ -53,7 +53,7 @@ def create_access_list(
     block: Block = "latest",
     state_overrides: StateOverrides | None = None,
 ) -> Annotated[Json, _ACCESS_LIST]:
-    """Accounts and storage words a transaction would touch, and its gas with them listed."""
+    """Return the accounts and storage words that a transaction would touch, and its gas then."""
     tried, touched = calls.list_accesses(node, calls.call_of(node, request), block, state_overrides)
     found: Json = {
         "accessList": access_list_object(touched),

@@ -31,7 +31,7 @@ _SYSTEM_CONTRACTS = {
 
 @rpc("eth_config")
 def config(node: Node) -> Annotated[Json, shaped("Config", "the current, next and last fork")]:
-    """The one fork of this chain, Prague from its first block on, and the exchanges."""
+    """Return the one fork of this chain, Prague from block 0 on, and the exchanges."""
     current = {
         "activationTime": 0,
         "blobSchedule": _BLOB_SCHEDULE,
@@ -44,7 +44,7 @@ def config(node: Node) -> Annotated[Json, shaped("Config", "the current, next an
 
 
 def fork_id(genesis_hash: bytes, forks: Iterable[int] = ()) -> bytes:
-    """Four bytes for a genesis and the heights, then times, of the forks after it (EIP-6122)."""
+    """Return four bytes for a genesis and the heights, then times, of its forks (EIP-6122)."""
     found = zlib.crc32(genesis_hash)
     for fork in forks:
         found = zlib.crc32(fork.to_bytes(8, "big"), found)
@@ -58,7 +58,7 @@ def _precompiles(node: Node) -> dict[str, str]:
 
 
 def _system_contracts(node: Node) -> dict[str, str]:
-    """Those that are deployed; there are no deposits, so no address stands for their contract."""
+    """Return those that are deployed; without deposits, no address is that of their contract."""
     state = node.chain.state
     deployed = {
         name: f"0x{address}"

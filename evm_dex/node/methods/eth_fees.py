@@ -41,25 +41,25 @@ Percentiles = Annotated[
 
 @rpc("eth_gasPrice")
 def gas_price(node: Node) -> Quantity:
-    """Wei per gas that a legacy transaction should offer for the next block."""
+    """Return wei per gas that a legacy transaction should offer for the next block."""
     return _next_header(node).base_fee_per_gas + priority_fee(node)
 
 
 @rpc("eth_maxPriorityFeePerGas")
 def max_priority_fee(node: Node) -> Quantity:
-    """Wei per gas that a transaction may offer beside the base fee."""
+    """Return wei per gas that a transaction may offer beside the base fee."""
     return priority_fee(node)
 
 
 @rpc("eth_baseFee")
 def base_fee(node: Node) -> Quantity:
-    """Wei per gas that the next block burns."""
+    """Return wei per gas that the next block burns."""
     return _next_header(node).base_fee_per_gas
 
 
 @rpc("eth_blobBaseFee")
 def next_blob_base_fee(node: Node) -> Quantity:
-    """Wei per blob gas in the next block."""
+    """Return wei per blob gas in the next block."""
     return blob_base_fee(_next_header(node).excess_blob_gas)
 
 
@@ -67,12 +67,12 @@ def next_blob_base_fee(node: Node) -> Quantity:
 def fee_history(
     node: Node, block_count: Quantity, newest_block: Block, percentiles: Percentiles | None = None
 ) -> Annotated[Json, shaped("FeeHistory", "base fees, how full blocks were, and rewards")]:
-    """Fees of some blocks and the one after them.
+    """Return fees of some blocks and the one after them.
 
     Rewards are the priority fees paid at the asked percentiles of each block's gas.
     """
     if block_count < 1:
-        raise invalid_params("blockCount is to be at least 1")
+        raise invalid_params("blockCount must be at least 1")
     newest = node.header(newest_block)
     count = min(block_count, node.limits.fee_blocks, newest.block_number + 1)
     first = newest.block_number - count + 1
@@ -93,7 +93,7 @@ def fee_history(
 
 
 def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[str]:
-    """Priority fees at percentiles of the block's gas, transactions ordered by what they paid."""
+    """Return priority fees at percentiles of the block's gas, ordered by what was paid."""
     base_fee = header.base_fee_per_gas
     paid = sorted(
         (item.transaction.effective_gas_price(base_fee) - base_fee, item.gas_used)

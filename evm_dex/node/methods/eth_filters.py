@@ -56,37 +56,37 @@ Options = Annotated[
 
 @rpc("eth_getLogs")
 def get_logs(node: Node, query: LogFilter) -> Annotated[list[Json], _LOGS]:
-    """Logs that match, oldest first, within bounds on blocks and results."""
+    """Return logs that match, oldest first, within bounds on blocks and results."""
     return find_logs(node.chain, node.limits, query)
 
 
 @rpc("eth_newFilter")
 def new_filter(node: Node, query: LogFilter) -> Identity:
-    """A filter for logs of new blocks; it lives while it is asked every few minutes."""
+    """Return a filter for logs of new blocks; it lives while it is asked every few minutes."""
     return node.filters.add_logs(query)
 
 
 @rpc("eth_newBlockFilter")
 def new_block_filter(node: Node) -> Identity:
-    """A filter for new blocks' hashes."""
+    """Return a filter for new blocks' hashes."""
     return node.filters.add_blocks()
 
 
 @rpc("eth_newPendingTransactionFilter")
 def new_transaction_filter(node: Node) -> Identity:
-    """A filter for hashes of transactions as they come in."""
+    """Return a filter for hashes of transactions as they come in."""
     return node.filters.add_transactions()
 
 
 @rpc("eth_getFilterChanges")
 def get_filter_changes(node: Node, identity: Identity) -> Annotated[list[Any], _CHANGES]:
-    """What is new since a filter was asked last."""
+    """Return what is new since a filter was asked last."""
     return node.filters.changes(identity)
 
 
 @rpc("eth_getFilterLogs")
 def get_filter_logs(node: Node, identity: Identity) -> Annotated[list[Json], _LOGS]:
-    """All logs a log filter matches, new or not."""
+    """Return all logs a log filter matches, new or not."""
     return node.filters.logs(identity)
 
 
@@ -103,13 +103,13 @@ def subscribe(
     subject: Subject,
     options: Options | None = None,
 ) -> Identity:
-    """Be told by `eth_subscription` messages: of newHeads, logs or newPendingTransactions."""
+    """Subscribe to newHeads, logs or newPendingTransactions; `eth_subscription` messages follow."""
     if subject == "newHeads":
         return subscriptions.to_heads()
     if subject == "newPendingTransactions":
         return subscriptions.to_transactions(full=options is True)
     if isinstance(options, bool):
-        raise invalid_params("logs takes an object with address and topics")
+        raise invalid_params("options of logs must be an object with address and topics")
     return subscriptions.to_logs(options or LogQuery())
 
 

@@ -63,7 +63,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Simulation(msgspec.Struct, frozen=True):
-    """What is to be simulated."""
+    """The blocks and calls to simulate."""
 
     parts: tuple[Part, ...]
     log_transfers: bool = False
@@ -93,9 +93,11 @@ def _read_simulation(value: Any) -> Simulation:
     if value.keys() - names.keys() - {"blockStateCalls"} or not isinstance(parts, list):
         raise ValueError
     if len(parts) > _MOST_BLOCKS:
-        raise RpcError(_TOO_MANY_BLOCKS, f"{len(parts)} blocks; at most {_MOST_BLOCKS} at once")
+        raise RpcError(
+            _TOO_MANY_BLOCKS, f"too many blocks: at most {_MOST_BLOCKS} at once, got {len(parts)}"
+        )
     if not parts:
-        raise invalid_params("empty input: blockStateCalls is to have at least one block")
+        raise invalid_params("empty input: blockStateCalls must have at least one block")
     flags = {
         field: read_flag(value[name])
         for name, field in names.items()
@@ -119,7 +121,7 @@ Simulated = Annotated[list[Json], shaped("SimulatedBlocks", "blocks with their c
 
 @rpc("eth_simulateV1")
 def simulate(node: Node, simulation: SimulationOptions, block: Block = "latest") -> Simulated:
-    """Blocks that might follow one, with what comes of each call; leaves no trace.
+    """Simulate blocks after one, with what comes of each call; it leaves no trace.
 
     Without `validation` gas is free, and senders need neither their next nonce nor a key.
     """
@@ -148,14 +150,14 @@ class _Run:
         self._made: list[Json] = []
 
     def all(self) -> list[Json]:
-        """All blocks in the form of the execution API."""
+        """Return all blocks in the form of the execution API."""
         for part in self._simulation.parts:
             self._fill_gap(part.block.block_number)
             self._block(part)
         return self._made
 
     def _fill_gap(self, height: int | None) -> None:
-        """Empty blocks up to one whose height was chosen. Raises RpcError."""
+        """Make empty blocks up to one whose height was chosen. Raises RpcError."""
         following = self._blocks.next_height
         if height is None:
             return

@@ -52,19 +52,19 @@ _WORD = ParamType("Word", "32 bytes in hex", {"type": "string", "pattern": "^0x[
 
 @rpc("eth_getBalance")
 def get_balance(node: Node, address: HexAddress, block: Block = "latest") -> Quantity:
-    """Wei of an account after a block."""
+    """Return wei of an account after a block."""
     return node.state(block).get_balance(address)
 
 
 @rpc("eth_getCode")
 def get_code(node: Node, address: HexAddress, block: Block = "latest") -> Data:
-    """A contract's code after a block; empty for other accounts."""
+    """Return a contract's code after a block; empty for other accounts."""
     return node.state(block).get_code(address)
 
 
 @rpc("eth_getTransactionCount")
 def get_transaction_count(node: Node, address: HexAddress, block: Block = "latest") -> Quantity:
-    """An account's nonce after a block; `pending` counts its transactions that wait."""
+    """Return an account's nonce after a block; `pending` counts its transactions that wait."""
     if block == "pending":
         return node.chain.next_nonce(address)
     return node.state(block).get_nonce(address)
@@ -74,7 +74,7 @@ def get_transaction_count(node: Node, address: HexAddress, block: Block = "lates
 def get_storage(
     node: Node, address: HexAddress, slot: Slot, block: Block = "latest"
 ) -> Annotated[int, _WORD]:
-    """One storage word of a contract after a block."""
+    """Return one storage word of a contract after a block."""
     return node.state(block).get_storage(address, slot)
 
 
@@ -82,7 +82,7 @@ def get_storage(
 def get_storage_values(
     node: Node, slots: Annotated[dict[str, list[int]], _WANTED], block: Block = "latest"
 ) -> Annotated[Json, shaped("StorageValues", "storage words by address")]:
-    """Several storage words of several contracts after a block."""
+    """Return several storage words of several contracts after a block."""
     if not any(slots.values()):
         raise invalid_params("empty request: name at least one storage key")
     state = node.state(block)
@@ -96,7 +96,7 @@ def get_storage_values(
 def get_account_info(
     node: Node, address: HexAddress, block: Block = "latest"
 ) -> Annotated[Json, shaped("AccountInfo", "balance, nonce and code")]:
-    """Balance, nonce and code of an account after a block, in one answer."""
+    """Return balance, nonce and code of an account after a block, in one answer."""
     state = node.state(block)
     return {
         "balance": quantity(state.get_balance(address)),
@@ -112,7 +112,7 @@ Proof = Annotated[Json, shaped("AccountProof", "an account with its Merkle proof
 
 @rpc("eth_getProof")
 def get_proof(node: Node, address: HexAddress, slots: Slots, block: Block = "latest") -> Proof:
-    """An account and some of its storage after a block, with the trie nodes that prove them.
+    """Return an account and some of its storage, with the trie nodes that prove them.
 
     Slot 0 of the spot exchange's account holds the digest of every order, balance and position,
     so this proves those too.
@@ -143,7 +143,7 @@ def get_proof(node: Node, address: HexAddress, slots: Slots, block: Block = "lat
 def get_account(
     node: Node, address: HexAddress, block: Block = "latest"
 ) -> Annotated[Json, shaped("Account", "what the state's trie has of an account")]:
-    """Nonce, balance, storage root and code hash of an account after a block."""
+    """Return nonce, balance, storage root and code hash of an account after a block."""
     account = prove(node.chain, address, (), node.header(block).hash).account
     return {
         "nonce": quantity(account.nonce),

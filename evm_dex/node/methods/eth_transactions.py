@@ -60,7 +60,7 @@ def send_raw_transaction_sync(node: Node, raw: Data, timeout: Quantity = 0) -> R
 
 
 def mined(node: Node, transaction_hash: bytes) -> Json:
-    """The receipt of what was just handed in. Raises RpcError where it is not in a block yet.
+    """Return a new transaction's receipt. Raises RpcError where it is not in a block yet.
 
     Nobody is kept waiting for that: meanwhile nothing else could be done on the chain.
     """
@@ -76,7 +76,7 @@ def mined(node: Node, transaction_hash: bytes) -> Json:
 
 @rpc("eth_getTransactionByHash")
 def transaction_by_hash(node: Node, transaction_hash: Hash) -> TransactionObject:
-    """A transaction on the chain or waiting; null for none such."""
+    """Return a transaction on the chain or waiting; null for an unknown transaction."""
     found = _included(node, transaction_hash)
     if found is not None:
         return transaction_object(found.transaction, found.header, found.index)
@@ -86,7 +86,7 @@ def transaction_by_hash(node: Node, transaction_hash: Hash) -> TransactionObject
 
 @rpc("eth_getTransactionByBlockNumberAndIndex")
 def transaction_by_block(node: Node, block: Block, index: Quantity) -> TransactionObject:
-    """A transaction by its place in a block; null for none such."""
+    """Return a transaction by its place in a block; null if there is none."""
     found = _placed(node, block, index)
     if found is None:
         return None
@@ -96,13 +96,13 @@ def transaction_by_block(node: Node, block: Block, index: Quantity) -> Transacti
 
 @rpc("eth_getTransactionByBlockHashAndIndex")
 def transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> TransactionObject:
-    """A transaction by its place in a block; null for none such."""
+    """Return a transaction by its place in a block; null if there is none."""
     return transaction_by_block(node, BlockHash(block_hash), index)
 
 
 @rpc("eth_getTransactionBySenderAndNonce")
 def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> TransactionObject:
-    """A transaction on the chain or waiting, by its sender and nonce; null for none such."""
+    """Return a transaction on the chain or waiting, by sender and nonce; null if unknown."""
     if nonce >= node.chain.state.get_nonce(address):
         both = (*node.chain.mempool, *node.future)
         found = (item for item in both if (item.sender, item.nonce) == (address, nonce))
@@ -117,20 +117,20 @@ def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> T
 
 @rpc("eth_getRawTransactionByBlockNumberAndIndex")
 def raw_transaction_by_block(node: Node, block: Block, index: Quantity) -> Raw:
-    """A transaction as it was handed in, by its place in a block; null for none such."""
+    """Return a transaction's bytes by its place in a block; null if there is none."""
     found = _placed(node, block, index)
     return None if found is None else found[1].raw
 
 
 @rpc("eth_getRawTransactionByBlockHashAndIndex")
 def raw_transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> Raw:
-    """A transaction as it was handed in, by its place in a block; null for none such."""
+    """Return a transaction's bytes by its place in a block; null if there is none."""
     return raw_transaction_by_block(node, BlockHash(block_hash), index)
 
 
 @rpc("eth_getRawTransactionByHash")
 def raw_transaction_by_hash(node: Node, transaction_hash: Hash) -> Raw:
-    """A transaction as it was handed in; null for none such."""
+    """Return a transaction's bytes; null for an unknown transaction."""
     found = _included(node, transaction_hash)
     transaction = found.transaction if found else node.waiting(transaction_hash)
     return None if transaction is None else transaction.raw
@@ -138,7 +138,7 @@ def raw_transaction_by_hash(node: Node, transaction_hash: Hash) -> Raw:
 
 @rpc("eth_getTransactionReceipt")
 def receipt(node: Node, transaction_hash: Hash) -> ReceiptObject:
-    """What became of a transaction on the chain; null for none such."""
+    """Return the receipt of a transaction on the chain; null for an unknown transaction."""
     found = _included(node, transaction_hash)
     return None if found is None else receipt_object(found)
 
@@ -147,13 +147,13 @@ def receipt(node: Node, transaction_hash: Hash) -> ReceiptObject:
 def pending_transactions(
     node: Node,
 ) -> Annotated[list[Json], shaped("Transactions", "transactions that wait", "array")]:
-    """Transactions that wait for a block, in order of arrival."""
+    """Return transactions that wait for a block, in order of arrival."""
     return [transaction_object(item) for item in node.chain.mempool]
 
 
 @rpc("txpool_status")
 def pool_status(node: Node) -> Annotated[Json, shaped("PoolStatus", "how many wait")]:
-    """How many transactions wait for a block, and how many for earlier ones of their sender."""
+    """Count the transactions that wait for a block, and for earlier ones of their sender."""
     return {
         "pending": quantity(len(node.chain.mempool)),
         "queued": quantity(len(node.future)),
@@ -162,13 +162,13 @@ def pool_status(node: Node) -> Annotated[Json, shaped("PoolStatus", "how many wa
 
 @rpc("txpool_content")
 def pool_content(node: Node) -> Pool:
-    """The transactions that wait, by sender and nonce."""
+    """Return the transactions that wait, by sender and nonce."""
     return {"pending": _by_sender(node.chain.mempool), "queued": _by_sender(node.future)}
 
 
 @rpc("txpool_contentFrom")
 def pool_content_from(node: Node, address: HexAddress) -> Pool:
-    """The transactions of one sender that wait, by nonce."""
+    """Return the transactions of one sender that wait, by nonce."""
     sender = to_checksum_address(address)
     return {
         "pending": _by_sender(node.chain.mempool).get(sender, {}),
@@ -178,7 +178,7 @@ def pool_content_from(node: Node, address: HexAddress) -> Pool:
 
 @rpc("txpool_inspect")
 def pool_inspect(node: Node) -> Pool:
-    """The transactions that wait, by sender and nonce, each in a line."""
+    """Return the transactions that wait, by sender and nonce, each in a line."""
     return {
         "pending": _by_sender(node.chain.mempool, _line),
         "queued": _by_sender(node.future, _line),
@@ -201,13 +201,13 @@ def _by_sender(
 
 
 def _height_of(node: Node, sender: Address, nonce: int) -> int:
-    """The first block after which a nonce was used up. Raises StateMissing for pruned ones."""
+    """Find the first block after which a nonce was used. Raises StateMissing if pruned."""
     heights = range(node.chain.head.block_number + 1)
     return bisect_right(heights, nonce, key=lambda at: node.state(at).get_nonce(sender))
 
 
 def _placed(node: Node, block: BlockId, index: int) -> tuple[Header, StoredTransaction] | None:
-    """A transaction by its place in a block; None for none such."""
+    """Return a transaction by its place in a block; None for none such."""
     header = find_header(node, block)
     if header is None:
         return None

@@ -34,61 +34,61 @@ def _client_version() -> str:
 
 @rpc("web3_clientVersion")
 def client_version(node: Node) -> Text:  # noqa: ARG001 - methods all take the node
-    """Name and version of this node and its EVM."""
+    """Return name and version of this node and its EVM."""
     return _client_version()
 
 
 @rpc("web3_sha3")
 def sha3(node: Node, data: Data) -> Hash:  # noqa: ARG001 - as above
-    """Keccak-256 of some bytes."""
+    """Return Keccak-256 of some bytes."""
     return keccak(data)
 
 
 @rpc("net_version")
 def net_version(node: Node) -> Text:
-    """The chain id in decimal."""
+    """Return the chain id in decimal."""
     return str(node.chain.chain_id)
 
 
 @rpc("net_listening")
 def net_listening(node: Node) -> Flag:  # noqa: ARG001 - as above
-    """Always true: it answered."""
+    """Return true: it answered."""
     return True
 
 
 @rpc("net_peerCount")
 def net_peer_count(node: Node) -> Quantity:  # noqa: ARG001 - as above
-    """Always 0: this chain has one node."""
+    """Return 0: this chain has one node."""
     return 0
 
 
 @rpc("eth_chainId")
 def chain_id(node: Node) -> Quantity:
-    """The chain id that transactions are signed for."""
+    """Return the chain id that transactions are signed for."""
     return node.chain.chain_id
 
 
 @rpc("eth_syncing")
 def syncing(node: Node) -> Flag:  # noqa: ARG001 - as above
-    """Always false: there is no one to catch up with."""
+    """Return false: this node has nobody to catch up with."""
     return False
 
 
 @rpc("eth_accounts", "eth_requestAccounts")
 def accounts(node: Node) -> Annotated[list[HexAddress], listed(ADDRESS)]:
-    """Accounts whose keys are at hand."""
+    """Return the accounts whose keys are at hand."""
     return list(node.accounts)
 
 
 @rpc("eth_coinbase")
 def coinbase(node: Node) -> HexAddress:
-    """Who is paid the priority fees of the next block."""
+    """Return the account that is paid the priority fees of the next block."""
     return node.chain.next_header().coinbase
 
 
 @rpc("rpc_discover")
 def discover(node: Node) -> Annotated[dict[str, Any], shaped("OpenRPC", "an OpenRPC document")]:
-    """All methods of this node, as an OpenRPC document."""
+    """Return all methods of this node, as an OpenRPC document."""
     return document(node.methods)
 
 
@@ -96,7 +96,7 @@ def discover(node: Node) -> Annotated[dict[str, Any], shaped("OpenRPC", "an Open
 def node_info(
     node: Node,
 ) -> Annotated[Json, shaped("NodeInfo", "the head, and what the next block begins with")]:
-    """The head and the rules, in anvil's form."""
+    """Return the head and the rules, in anvil's form."""
     head, following = node.chain.head, node.chain.next_header()
     return {
         "currentBlockNumber": quantity(head.block_number),
@@ -118,7 +118,7 @@ def node_info(
 def genesis_time(
     node: Node,
 ) -> Annotated[int, ParamType("Seconds", "a number of seconds", {"type": "integer"})]:
-    """The time of block 0, in seconds."""
+    """Return the time of block 0, in seconds."""
     return node.chain.header(0).timestamp
 
 
@@ -126,7 +126,7 @@ def genesis_time(
 def metadata(
     node: Node,
 ) -> Annotated[Json, shaped("Metadata", "what this node is, and its head")]:
-    """Name, version and head, in Hardhat's form; the genesis names this chain."""
+    """Return name, version and head, in Hardhat's form; the genesis names this chain."""
     head = node.chain.head
     return {
         "clientVersion": f"evm-dex/v{version('evm-dex')}",
