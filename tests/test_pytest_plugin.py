@@ -120,13 +120,13 @@ def test_an_unknown_option_is_told(project: pytest.Pytester) -> None:
     )
     result = project.runpytest_inprocess()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*takes genesis= and keep_limit=, not genisis*"])
+    result.stdout.fnmatch_lines(["*takes genesis= and keep_limit=, got genisis*"])
 
 
 def test_marker_and_fixtures_explain_themselves(project: pytest.Pytester) -> None:
     project.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.dex(genesis*"])
     told = project.runpytest_inprocess("--fixtures")
-    told.stdout.fnmatch_lines(["*dex*", "*A chain in memory, the same for every test*"])
+    told.stdout.fnmatch_lines(["*dex*", "*a chain in memory, the same for every test*"])
 
 
 def test_a_run_that_uses_no_fixture_loads_nothing() -> None:

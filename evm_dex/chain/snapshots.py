@@ -58,5 +58,5 @@ class Snapshots:
         if found is None:
             newest = (*self._numbered, *self._named)[-_MOST_SHOWN:]
             there = ", ".join(map(repr, newest)) or "none"
-            raise UnknownSnapshot(f"unknown snapshot {id_or_name!r}; the last are: {there}")
+            raise UnknownSnapshot(f"there is no snapshot {id_or_name!r}; the last are: {there}")
         return found

@@ -23,7 +23,7 @@ def spot_market(dex: Dex, wanted: str) -> Address:
     for asset, symbol in symbols.items():
         if wanted == symbol or _is(wanted, asset):
             return asset
-    raise ChainError(f"unknown market {wanted}; known are {_told(symbols.values())}")
+    raise ChainError(f"no market {wanted} here; there are {_told(symbols.values())}")
 
 
 def perp_market(dex: Dex, wanted: str) -> Address:
@@ -35,7 +35,7 @@ def perp_market(dex: Dex, wanted: str) -> Address:
     for market, symbol in listed.items():
         if wanted == symbol or market == market_address(wanted) or _is(wanted, market):
             return market
-    raise ChainError(f"unknown perpetual market {wanted}; known are {_told(listed.values())}")
+    raise ChainError(f"no perpetual market {wanted} here; there are {_told(listed.values())}")
 
 
 def _listed(exchange: Contract) -> Iterator[Address]:

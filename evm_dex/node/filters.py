@@ -91,7 +91,7 @@ class Filters:
         if found is None:
             lives = self._limits.filter_seconds
             raise failed(
-                f"filter not found: {identity}; filters expire after {lives:.0f} s without a request"
+                f"filter not found: {identity}; one expires {lives:.0f} s after its last use"
             )
         found.last_asked = time.monotonic()
         return found

@@ -175,11 +175,14 @@ SPOILERS: dict[str, tuple[Spoil, str]] = {
     "transactions swapped": (lambda block: block[1].reverse(), "state_root is|nonce too high"),
     "transaction twice": (lambda block: block[1].append(block[1][-1]), "nonce too low"),
     "not a transaction": (lambda block: block[1].append(b"\x02junk"), "does not decode"),
-    "uncle": (lambda block: block[2].append(b""), "uncles or withdrawals"),
-    "withdrawal": (lambda block: block[3].append(b""), "uncles or withdrawals"),
+    "uncle": (lambda block: block[2].append(b""), "no uncles and no withdrawals"),
+    "withdrawal": (lambda block: block[3].append(b""), "no uncles and no withdrawals"),
     "header cut": (lambda block: block[0].pop(), "20 fields; Prague's have 21"),
-    "header of lists": (lambda block: block[0].__setitem__(3, [b"a"]), "its header is a list"),
-    "part missing": (lambda block: block.pop(), "no list of header"),
+    "header of lists": (
+        lambda block: block[0].__setitem__(3, [b"a"]),
+        "header must be bytes, got a list",
+    ),
+    "part missing": (lambda block: block.pop(), "must be a list of header"),
 }
 
 
@@ -203,7 +206,7 @@ def test_blocks_that_are_none_or_not_in_a_row_are_refused() -> None:
     dex, other = grown(5), grown(9)
     blocks = other.chain.export_blocks(6)
     for wrong, message in (
-        ((), "no blocks"),
+        ((), "at least one block"),
         ((b"",), "block 0 of the branch does not decode"),
         ((blocks[0], b"\xc0"), "block 1 of the branch does not decode"),
         ((blocks[0], blocks[2]), "is not a child of"),

@@ -96,7 +96,7 @@ def test_a_market_without_a_price_says_so() -> None:
 BROKEN: tuple[tuple[tuple[Any, ...], Any, str], ...] = (
     (("perp", "collateral"), "EUR", "unknown token 'EUR'"),
     (("perp", "collateral"), "ETH", "expected a token, not the native coin"),
-    (("perp", "backstop"), "nobody", "'nobody' is no address"),
+    (("perp", "backstop"), "nobody", "'nobody' is not an address"),
     (("perp", "insurance"), -1, "out of range"),
     (("perp", "insurance"), 2**128 - 1, "with the insurance they exceed"),
     (("perp", "markets", 1, "market"), "USD", "'USD' is listed twice"),
@@ -110,7 +110,7 @@ BROKEN: tuple[tuple[tuple[Any, ...], Any, str], ...] = (
     (("perp", "markets", 1, "price"), 0, "perp.markets[1].price"),
     (("perp", "markets", 1, "self_trade_prevention"), "maybe", "expected one of expire_maker"),
     (("perp", "markets", 1, "surprise"), 1, "unknown field `surprise`"),
-    (("perp", "deposits", "account1"), "much", "'much' is no amount"),
+    (("perp", "deposits", "account1"), "much", "'much' is not an amount"),
 )
 
 

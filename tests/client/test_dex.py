@@ -318,7 +318,7 @@ def test_what_is_no_address_is_named(wrong: Any) -> None:
             lambda: dex.send(to=wrong, value=1),
             lambda: dex.send(to=dex.accounts[1], value=1, sender=wrong),
         ):
-            with pytest.raises(ValueError, match="is no address: "):
+            with pytest.raises(ValueError, match="is not an address: "):
                 asking()
 
 

@@ -68,7 +68,7 @@ def test_nothing_else_is_served(shared_node: Served, path: str) -> None:
 def test_methods_that_mean_nothing_here_are_refused(shared_node: Served, method: str) -> None:
     status, _, body = get(shared_node, "/", method)
     assert status == 405
-    assert f"{method} is not understood: JSON-RPC comes by POST" in body.decode()
+    assert f"the HTTP method must be POST, got {method}" in body.decode()
 
 
 def test_no_file_names_another_host() -> None:

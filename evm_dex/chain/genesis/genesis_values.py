@@ -71,7 +71,7 @@ def amount_of(at: str, amount: Amount, most: int, *, least: int = 0) -> int:
 def check_range(at: str, value: int, least: int, most: int) -> None:
     """Raise GenesisError for a number out of range."""
     if not least <= value <= most:
-        raise genesis_error(at, f"must be from {least} to {most}, got {value}")
+        raise genesis_error(at, f"{value} is out of range; expected {least} to {most}")
 
 
 def genesis_error(at: str, problem: str) -> GenesisError:

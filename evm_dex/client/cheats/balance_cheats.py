@@ -135,7 +135,7 @@ class BalanceCheats:
         except ValueError:
             known = ", ".join((*self._tokens, "ETH"))
             raise CheatRefused(
-                f"unknown token {token!r}: give an address, or one of {known}"
+                f"no token {token!r}; there are {known}, or give an address"
             ) from None
 
     def _backing(self, token: Address, exchange: Address, amount: int) -> _Change:

@@ -157,7 +157,7 @@ class ExchangeCheats:
         except ValueError:
             known = ", ".join(self._dex.perp_markets) or "none"
             raise CheatRefused(
-                f"unknown perpetual market {market!r}: give an address, or one of {known}"
+                f"no perpetual market {market!r}; there are {known}, or give an address"
             ) from None
 
     def _new_perp_market(self, market: TokenLike) -> tuple[Address, int]:

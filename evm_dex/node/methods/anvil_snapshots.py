@@ -133,7 +133,7 @@ def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
 def reset(node: Node, forking: Anything = None) -> Flag:
     """Go back to block 0, with nobody impersonated and nothing chosen."""
     if _names_a_chain(forking):
-        raise failed("this node can't fork other chains: call it without parameters")
+        raise failed("this node does not fork other chains: call it without parameters")
     node.cheats.reset()
     node.min_gas_price = 0
     return True

@@ -127,7 +127,7 @@ def order(node: Node, where: Exchange, order_id: Quantity, block: Block = "lates
             else ledger.perp.triggers.get(order_id) or ledger.perp_order(order_id)
         )
         if found is None:
-            raise failed(f"unknown {where} order {order_id}: see dex_openOrders")
+            raise failed(f"no {where} order {order_id}: see dex_openOrders")
         return exchange_json.order(found)
 
 
@@ -185,7 +185,7 @@ def position(node: Node, position_id: Quantity, block: Block = "latest") -> Posi
     with _looking(node, block) as (ledger, now):
         row = ledger.position(position_id)
         if row is None:
-            raise failed(f"unknown position {position_id}: see dex_positions")
+            raise failed(f"no position {position_id}: see dex_positions")
         return exchange_json.position(ledger, row, now)
 
 
@@ -274,7 +274,7 @@ def _market(node: Node, where: str, named: Address | str) -> Address:
 def _require_market(ledger: Ledger, where: str, market: Address) -> None:
     listed = ledger.spot.markets.rows if where == "spot" else ledger.perp.markets.rows
     if market not in listed:
-        raise failed(f"unknown {where} market {data(market)}: see dex_markets")
+        raise failed(f"no {where} market {data(market)}: see dex_markets")
 
 
 def _token(node: Node, address: Address) -> Json:
