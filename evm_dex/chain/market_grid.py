@@ -42,5 +42,5 @@ def warn_of_rounding(market: str, base_unit: int, tick: int, lot: int) -> None:
 
 
 def _multiple(step: int, least: int) -> int:
-    """The smallest multiple of `step` that is not below `least`."""
+    """Return the smallest multiple of `step` that is not below `least`."""
     return -(-least // step) * step

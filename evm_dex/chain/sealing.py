@@ -93,7 +93,7 @@ class Sealer:
         return gas <= self.header.gas_limit and blobs <= MAX_BLOB_GAS_PER_BLOCK
 
     def next_base_fee(self) -> int:
-        """Wei per gas of the next block, if nothing more comes into this one."""
+        """Return wei per gas of the next block, if nothing more comes into this one."""
         filled = msgspec.structs.replace(self.header, gas_used=self.gas_used)
         return filled.child().base_fee_per_gas
 

@@ -118,7 +118,7 @@ def explained_action(receipt: ActionReceipt, height: int, raw: bytes | None) -> 
 
 
 def _named(raw: bytes) -> tuple[str, dict[str, Any]]:
-    """Name and fields of an action's bytes."""
+    """Return name and fields of an action's bytes."""
     try:
         action = decode_action(raw)
     except ContractError:
@@ -128,7 +128,7 @@ def _named(raw: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def _explained(reason: bytes) -> tuple[str, dict[str, Any]]:
-    """Name and fields of an encoded error."""
+    """Return name and fields of an encoded error."""
     if not reason:
         return "", {}
     error = ContractError.known[reason[:4]]

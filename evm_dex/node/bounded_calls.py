@@ -57,7 +57,7 @@ def attempt(
     overrides: Overrides | None = None,
     accesses: Accesses | None = None,
 ) -> Attempt:
-    """What comes of a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
+    """Execute a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
     with bounded(node, overrides, accesses=accesses) as config:
         return node.chain.attempt(
             replace(call, config=config), plain_block(block), prepared(overrides)
@@ -67,7 +67,7 @@ def attempt(
 def trace(
     node: Node, call: Call, block: BlockId, tracer: Tracer, overrides: Overrides | None = None
 ) -> Trace:
-    """What happens in a call. Raises like `attempt`, and TraceTooLong."""
+    """Trace a call. Raises like `attempt`, and TraceTooLong."""
     with bounded(node, overrides) as config:
         return trace_call(
             node.chain,
@@ -79,7 +79,7 @@ def trace(
 
 
 def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:
-    """A gas limit with which a call succeeds. Raises like `attempt`."""
+    """Return a gas limit with which a call succeeds. Raises like `attempt`."""
     with bounded(node, overrides) as config:
         return node.chain.estimate_gas(
             replace(call, config=config), plain_block(block), prepared(overrides)

@@ -62,7 +62,7 @@ def find_logs(chain: Chain, limits: Limits, query: LogQuery) -> list[Json]:
 def logs_between(
     chain: Chain, limits: Limits, query: LogQuery, first: int, last: int
 ) -> list[Json]:
-    """The same, in a range of heights."""
+    """Return all logs that match in a range of heights, like `find_logs`."""
     heights = chain.blocks.heights(first, last)
     if len(heights) > limits.log_blocks:
         first = heights[0]

@@ -48,7 +48,7 @@ class Options(msgspec.Struct, frozen=True):
     block: BlockOverride | None = None
 
     def tracer(self, before: Sequence[Tracer] = ()) -> Tracer:
-        """A tracer that keeps what is asked for, within what those before it leave."""
+        """Return a tracer that keeps what is asked for, within what those before it leave."""
         if self.call_tracer:
             return Tracer()
         return Tracer(
@@ -179,7 +179,7 @@ def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:
 
 
 def _listed(items: Iterable[Json]) -> msgspec.Raw:
-    """A JSON array, written as its items come, since as objects they take several times as much."""
+    """Write a JSON array as its items come: as objects they take several times as much."""
     written = bytearray(b"[")
     for item in items:
         written += _encode(item) + b","

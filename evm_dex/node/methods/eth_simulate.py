@@ -185,7 +185,7 @@ class _Run:
         self._made.append(_written(self._blocks.close(), full=self._simulation.full))
 
     def _transaction(self, call: CallRequest) -> Transaction:
-        """A call as the transaction it would be; what is left open costs nothing."""
+        """Return a call as the transaction it would be; what is left open costs nothing."""
         sender = call.sender or ZERO_ADDRESS
         room = self._blocks.header.gas_limit - self._blocks.gas_used
         gas = min(room if call.gas is None else call.gas, self._gas_left)
