@@ -101,7 +101,7 @@ def read_event(payload: bytes) -> Event:
     for place in _AMOUNTS:
         if isinstance(fields[place], bytes):
             fields[place] = _number(fields[place])
-    return Event._make(fields)
+    return Event(*fields)
 
 
 def fact_of(event: Event) -> Fact:
