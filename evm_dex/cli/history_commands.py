@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ from evm_dex.terminal.console import console, errors
 
 if TYPE_CHECKING:
     from evm_dex.history.feed import Feed
-    from evm_dex.history.rebuild import Progress
+    from evm_dex.history.rebuild import Progress, UpdateStream
 
 HELP = """Keep the history of all orders in a database, and query it.
 
@@ -147,8 +147,8 @@ def rebuild(
         str | None,
         typer.Option(
             "--from",
-            metavar="STORE",
-            help="Another store, for events that the chain has already removed.",
+            metavar="SOURCE",
+            help="Another store, or jsonl:FILE, for events that the chain has already removed.",
             show_default=False,
         ),
     ] = None,
@@ -157,8 +157,10 @@ def rebuild(
 
       evm-dex history rebuild --store sqlite:history.db --chain my-chain
       evm-dex history rebuild --store sqlite:new.db --from sqlite:history.db --chain my-chain
+      evm-dex history rebuild --store sqlite:new.db --from jsonl:events.jsonl
 
-    Reads the chain, another store, or both where the chain has already removed old events.
+    Reads the chain, another store or the output of `history stream --all`, or both where the
+    chain has already removed old events.
     """
     from evm_dex.history.queries import BadQuery  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.rebuild import rebuild as fill  # noqa: PLC0415 - loads the feed
@@ -168,8 +170,10 @@ def rebuild(
         if stream_of == store:
             raise BadQuery("--from must be another store than --store")
         source = _feed(chain, feed) if chain or feed else None
-        older = None if stream_of is None else open_store(stream_of, read_only=True)
-        with closing(open_store(store)) as kept, _counting("Taking in events") as count:
+        with ExitStack() as opened:
+            older = None if stream_of is None else opened.enter_context(closing(_older(stream_of)))
+            kept = opened.enter_context(closing(open_store(store)))
+            count = opened.enter_context(_counting("Applying events"))
             last = fill(kept, source, older, count)
     console().print(f"Rebuilt up to event {last}.")
 
@@ -214,6 +218,15 @@ def consumers(
             console().print(f"{name}: event {event_id}", highlight=False)
 
 
+def _older(source: str) -> UpdateStream:
+    """Open another store, or a file of JSON Lines."""
+    from evm_dex.history.json_lines import JsonLines  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - as above
+
+    kind, _, place = source.partition(":")
+    return JsonLines(Path(place)) if kind == "jsonl" else open_store(source, read_only=True)
+
+
 def _feed(chain: Path | None, address: str | None) -> Feed:
     """Open the one source that was given. Raises BadQuery."""
     from evm_dex.history.feed_client import ChainFeed, RemoteFeed  # noqa: PLC0415 - loads zmq
@@ -233,8 +246,9 @@ def _feed(chain: Path | None, address: str | None) -> Feed:
 def _following() -> Iterator[None]:
     """Report errors of a feed and of the store it fills."""
     from evm_dex.history.feed import FeedRefused, FeedUnavailable  # noqa: PLC0415 - loads the chain
+    from evm_dex.history.stores.history_store import MissedEvents  # noqa: PLC0415 - as above
 
-    with report_store_errors(), report_errors(FeedRefused, FeedUnavailable):
+    with report_store_errors(), report_errors(FeedRefused, FeedUnavailable, MissedEvents):
         yield
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,14 @@ _Exchange = Annotated[
 ]
 _Limit = Annotated[
     int, typer.Option(min=1, max=1_000, metavar="N", help="Maximum number of lines.")
+]
+_Start = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Time to start at.", show_default=False),
+]
+_End = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Time to end before.", show_default=False),
 ]
 _Before = Annotated[
     str | None,
@@ -151,17 +160,42 @@ def stream(
         int,
         typer.Option(min=0, max=_LARGEST, metavar="EVENT", help="Id of the event to start after."),
     ] = 0,
+    start: _Start = None,
+    end: _End = None,
     limit: _Limit = 100,
+    every: Annotated[bool, typer.Option("--all", help="Print all, without a limit.")] = False,
 ) -> None:
-    """Print all order updates in order, a JSON document per line.
+    """Print updates of all markets in order, one JSON document a line.
 
-    evm-dex history stream --store sqlite:history.db --after 1000
+      evm-dex history stream --store sqlite:history.db --after 1000
+      evm-dex history stream --store sqlite:history.db --start 2026-01-31 --end 2026-02-01 --all
+      evm-dex history stream --store sqlite:history.db --all > events.jsonl
+
+    A time is a date or time in ISO 8601, in UTC, or a block time in seconds. `history rebuild
+    --from jsonl:events.jsonl` fills a store from such a file.
     """
+    from evm_dex.history.stores.history_store import MAX_PAGE, replay  # noqa: PLC0415 - as below
     from evm_dex.orderlog.order_update import as_json  # noqa: PLC0415 - loads what a store needs
 
+    first, stop = _seconds(start) or 0, _seconds(end)
     with open_history(store) as kept:
-        for update in kept.stream(after, limit):
-            typer.echo(json.dumps(as_json(update)))
+        while updates := replay(kept, first, stop, after, MAX_PAGE if every else limit):
+            for update in updates:
+                typer.echo(json.dumps(as_json(update)))
+            if not every:
+                return
+            after = updates[-1].event_id
+
+
+def _seconds(text: str | None) -> int | None:
+    """Parse a time in ISO 8601 or in seconds. Raises BadParameter."""
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"must be a time such as 2026-01-31, got {text!r}") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 @contextmanager

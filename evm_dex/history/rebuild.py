@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import Protocol
 
 from evm_dex.history.consumer import Consumer
 from evm_dex.history.feed import EventsPruned, Feed
 from evm_dex.history.stores.history_store import MAX_PAGE, START, HistoryStore
+from evm_dex.orderlog.order_update import OrderUpdate
 
 Progress = Callable[[int], object]
 """Told the last event that was taken in."""
 
 
+class UpdateStream(Protocol):
+    """Updates in order: another store's, or those of a file."""
+
+    @abstractmethod
+    def stream(self, after: int, limit: int) -> list[OrderUpdate]:
+        """Return updates with an id above `after`, ascending; none at the end."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what it holds."""
+
+
 def rebuild(
     target: HistoryStore,
     feed: Feed | None,
-    older: HistoryStore | None = None,
+    older: UpdateStream | None = None,
     progress: Progress = lambda _event_id: None,
 ) -> int:
     """Empty `target` and fill it; return the id of its last event.
@@ -50,7 +65,7 @@ def _is_pruned(feed: Feed) -> bool:
     return False
 
 
-def _copy(target: HistoryStore, feed: Feed | None, older: HistoryStore, progress: Progress) -> None:
+def _copy(target: HistoryStore, feed: Feed | None, older: UpdateStream, progress: Progress) -> None:
     """Copy the stream of `older` up to where the feed begins."""
     while updates := older.stream(target.cursor().event_id, MAX_PAGE):
         target.apply(updates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from types import GenericAlias
 from typing import Any
@@ -256,6 +257,67 @@ def as_json(update: OrderUpdate) -> dict[str, object]:
     shown["leaves"] = str(update.leaves)
     shown["fee_in_base"] = update.fee_in_base
     return shown
+
+
+_ENUMS: dict[str, type[IntEnum]] = {
+    "kind": Kind,
+    "exchange": Exchange,
+    "order_type": OrderKind,
+    "time_in_force": TimeInForce,
+    "status": Status,
+    "reason": CloseReason,
+}
+_LENGTHS = {"user": (20,), "market": (20,), "transaction_hash": (32,), "previous": (8, 0)}
+_FLAGS = ("is_buy", "reduce_only", "is_maker")
+
+
+def from_json(document: Mapping[str, Any]) -> OrderUpdate:
+    """Read what `as_json` returned. Raises UnknownUpdate."""
+    try:
+        if document["version"] != VERSION:
+            raise UnknownUpdate(f"version must be {VERSION}, got {document['version']!r}")
+        # Documents from before events were chained have no `previous`.
+        fields = {n: _from_json(n, document[n]) for n in _NAMES if n in document or n != "previous"}
+        return OrderUpdate(**fields)
+    except UnknownUpdate:
+        raise
+    except KeyError as error:
+        raise UnknownUpdate(f"the document has no field {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnknownUpdate(f"the document is no order update: {error}") from error
+
+
+def _from_json(name: str, value: Any) -> Any:
+    if name in _ENUMS:
+        return _member(_ENUMS[name], value)
+    if name in _LENGTHS:
+        found = bytes.fromhex(value.removeprefix("0x"))
+        if len(found) not in _LENGTHS[name]:
+            raise ValueError(f"{name} must be {_LENGTHS[name][0]} bytes, got {value!r}")
+        return found
+    if name == "undone":
+        return value and Totals(**{field: _number(field, it) for field, it in value.items()})
+    if name in _FLAGS:
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be true or false, got {value!r}")
+        return value
+    return _number(name, value)
+
+
+def _member(kind: type[IntEnum], value: str) -> IntEnum:
+    found = {member.name.lower(): member for member in kind}.get(value)
+    if found is None:
+        raise ValueError(f"{kind.__name__} has no member {value!r}")
+    return found
+
+
+def _number(name: str, value: Any) -> int:
+    """Read a whole number, or a text of one."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return value
 
 
 def _shrunk(amount: int) -> bytes:

@@ -41,6 +41,10 @@ class ModelStore(HistoryStore):
         check_limit(limit)
         return [event for event in self.events if event.event_id > after][:limit]
 
+    def first_event_since(self, timestamp: int) -> int:
+        late = (event.event_id for event in self.events if event.timestamp >= timestamp)
+        return next(late, len(self.events) + 1)
+
     def open_orders(
         self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
     ) -> list[OrderUpdate]:

@@ -19,6 +19,7 @@ from evm_dex.history.stores.history_store import (
     MissedEvents,
     PageCursor,
     Query,
+    replay,
 )
 from evm_dex.orderlog.order_update import Kind, OrderUpdate, fingerprint
 from tests.history.flow import GENESIS_TIME, MARKETS, USERS, batches
@@ -155,6 +156,26 @@ class StoreContract:
                 query = replace(query, before=last)
             assert pages == whole
             assert len(whole) > 13
+
+    def test_the_log_of_a_time_is_replayed_over_all_markets(
+        self, open_store: OpenStore, events: list[OrderUpdate]
+    ) -> None:
+        store, model = open_store(), ModelStore()
+        store.apply(events)
+        model.apply(events)
+        times = sorted({event.timestamp for event in events})
+        for start in (0, times[0], times[40] + 1, times[-1], times[-1] + 1):
+            assert store.first_event_since(start) == model.first_event_since(start)
+        day = (times[30], times[60])
+        whole = replay(store, *day, limit=1_000)
+        assert whole == replay(model, *day, limit=1_000)
+        assert len({event.market for event in whole}) > 1
+        assert min(event.event_id for event in whole) == model.first_event_since(times[30])
+        pages: list[OrderUpdate] = []
+        while page := replay(store, *day, after=pages[-1].event_id if pages else 0, limit=7):
+            pages += page
+        assert pages == whole
+        assert replay(store, times[-1] + 1) == []
 
     def test_a_gap_marker_is_in_the_stream_and_nowhere_else(
         self, open_store: OpenStore, events: list[OrderUpdate]

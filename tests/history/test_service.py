@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -500,6 +501,40 @@ def test_commands_answer_from_a_store(tmp_path: Path) -> None:
     assert "Orders" in history("orders", user, *at)
     assert "volume" in history("stats", user, *at)
     assert "no consumer is registered" in history("consumers", str(tmp_path / "chain"))
+
+
+def test_the_stream_is_printed_by_date_and_fills_a_store_again(tmp_path: Path) -> None:
+    with chain(tmp_path / "chain") as dex:
+        traffic = Traffic(dex, 6)
+        for _ in range(30):
+            traffic.block()
+        with EmbeddedHistory(dex, tmp_path / "h") as history_of:
+            stream = history_of.store.stream(0, 1_000)
+            cursor = history_of.store.cursor()
+    at = ("--store", f"sqlite:{tmp_path / 'h'}")
+    lines = history("stream", *at, "--all")
+    assert [json.loads(line)["event_id"] for line in lines.splitlines()] == [
+        *range(1, cursor.event_id + 1)
+    ]
+    middle = stream[len(stream) // 2].timestamp
+    late = history("stream", *at, "--all", "--start", str(middle)).splitlines()
+    early = history("stream", *at, "--all", "--end", str(middle)).splitlines()
+    assert early + late == lines.splitlines()
+    assert early
+    iso = datetime.fromtimestamp(middle, UTC).replace(tzinfo=None).isoformat()
+    assert history("stream", *at, "--all", "--start", iso).splitlines() == late
+    file = tmp_path / "events.jsonl"
+    file.write_text(lines)
+    again = ("--store", f"sqlite:{tmp_path / 'again'}")
+    assert f"up to event {cursor.event_id}" in history("rebuild", *again, "--from", f"jsonl:{file}")
+    assert "agrees" in history("verify", *again, "--chain", str(tmp_path / "chain"))
+    with closing(SqliteStore(tmp_path / "again")) as filled:
+        assert filled.cursor() == cursor
+    file.write_text(lines.replace('"kind": "placed"', '"kind": "posted"', 1))
+    assert "line 1: " in history("rebuild", *again, "--from", f"jsonl:{file}", fails=True)
+    file.write_text("".join(lines.splitlines(keepends=True)[1:]))
+    missed = history("rebuild", *again, "--from", f"jsonl:{file}", fails=True)
+    assert "event 2 came where 1 was due" in missed
 
 
 def test_commands_say_what_to_write_instead(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from evm_dex.history import queries as answers
 from evm_dex.history.queries import Page
-from evm_dex.history.stores.history_store import PAGE, HistoryStore
+from evm_dex.history.stores.history_store import PAGE, HistoryStore, replay
 
 Values = Mapping[str, str]
 Answer = Callable[[HistoryStore, Values], Page | None]
@@ -79,8 +79,10 @@ def _order(store: HistoryStore, values: Values) -> Page | None:
 def _stream(store: HistoryStore, values: Values) -> Page:
     after = answers.number(values.get("after", "0"), "after")
     limit = answers.number(values.get("limit", str(PAGE)), "limit")
+    start = answers.number(values.get("start", "0"), "start")
+    end = answers.number(values["end"], "end") if "end" in values else None
     try:
-        return answers.stream(store.stream(after, limit), after)
+        return answers.stream(replay(store, start, end, after, limit), after)
     except ValueError as error:
         raise answers.BadQuery(str(error)) from error
 
@@ -118,7 +120,13 @@ ROUTES = (
     ),
     Route("/v1/markets/{market}/fills", "A market's fills", _PAGED, _fills, "Page"),
     Route("/v1/orders/{order_id}", "An order, its changes and fills", (), _order, "Order"),
-    Route("/v1/stream", "All updates, oldest first", ("after", "limit"), _stream, "Stream"),
+    Route(
+        "/v1/stream",
+        "All updates, oldest first",
+        ("after", "start", "end", "limit"),
+        _stream,
+        "Stream",
+    ),
 )
 UPDATES = "/v1/updates"
 """The WebSocket: one JSON document per update from `after` on, as they come."""

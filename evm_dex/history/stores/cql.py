@@ -83,6 +83,10 @@ class CqlStore(HistoryStore):
         # Above the cursor there may be rows of updates that were cut short.
         return self._stream.read(after, self.cursor().event_id, limit)
 
+    def first_event_since(self, timestamp: int) -> int:
+        last = self.cursor().event_id
+        return self._stream.first_since(timestamp, last) or last + 1
+
     def open_orders(
         self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
     ) -> list[OrderUpdate]:

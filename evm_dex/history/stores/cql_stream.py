@@ -86,6 +86,19 @@ class Stream:
                 break
         return updates
 
+    def first_since(self, timestamp: int, up_to: int) -> int | None:
+        """Return the first event with a block time from `timestamp` on; None up to `up_to`."""
+        wanted = timestamp // 3_600
+        for first, hour in self._partitions(1, up_to):
+            if hour < wanted:  # the latest hour so far: all of its events are earlier
+                continue
+            part = first // _EVENTS_PER_PART
+            asked = (*_date_and_hour(hour), part, 0, up_to, _EVENTS_PER_PART)
+            for row in self._session.rows(_READ, asked):
+                if decode(row.event_id, row.payload).timestamp >= timestamp:
+                    return int(row.event_id)
+        return None
+
     def _partitions(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Return partitions with events from `first` to `last`: first event and hour, ascending."""
         before = (

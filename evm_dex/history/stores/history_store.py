@@ -118,6 +118,13 @@ class HistoryStore(Protocol):
         """Return updates with an id above `after`, ascending."""
 
     @abstractmethod
+    def first_event_since(self, timestamp: int) -> int:
+        """Return the id of the first update with a block time from `timestamp` on.
+
+        That of the next update to come if there is none.
+        """
+
+    @abstractmethod
     def open_orders(
         self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
     ) -> list[OrderUpdate]:
@@ -180,6 +187,19 @@ def check_limit(limit: int) -> None:
     """Check the length of a page. Raises ValueError."""
     if not 0 < limit <= MAX_PAGE:
         raise ValueError(f"limit must be from 1 to {MAX_PAGE}, got {limit}")
+
+
+def replay(
+    store: HistoryStore, start: int, end: int | None = None, after: int = 0, limit: int = PAGE
+) -> list[OrderUpdate]:
+    """Return updates of all markets, as recorded from block time `start` until before `end`.
+
+    Ascending by event id, above `after`. The log is cut where block time first reaches `start` and
+    `end`; a rollback, which takes time back, stays with the time at which it happened.
+    """
+    stop = None if end is None else store.first_event_since(end)
+    updates = store.stream(max(after, store.first_event_since(start) - 1), limit)
+    return [update for update in updates if stop is None or update.event_id < stop]
 
 
 def new_updates(cursor: Cursor, updates: Sequence[OrderUpdate]) -> Sequence[OrderUpdate]:

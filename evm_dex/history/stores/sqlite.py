@@ -49,6 +49,10 @@ _SENSELESS = (ValueError, TypeError, OverflowError)
 _UPDATE = "SELECT h.event_id, h.payload FROM order_history h"
 
 
+_SINCE = "SELECT event_id FROM order_history WHERE timestamp >= ? ORDER BY event_id LIMIT 1"
+"""In order of ids, since only a rollback takes block time back: no index would be shorter."""
+
+
 class SqliteStore(HistoryStore):
     """Tables in a file, in WAL mode: readers never wait for the writer."""
 
@@ -97,6 +101,11 @@ class SqliteStore(HistoryStore):
         return self._updates(
             f"{_UPDATE} WHERE event_id > ? ORDER BY event_id LIMIT ?", (after, limit)
         )
+
+    def first_event_since(self, timestamp: int) -> int:
+        with self._translate_errors():
+            found = self._database.execute(_SINCE, (timestamp,)).fetchone()
+            return int(found[0]) if found else self._cursor().event_id + 1
 
     def open_orders(
         self, user: Address, *, exchange: Exchange | None = None, market: Address | None = None
