@@ -220,11 +220,11 @@ def consumers(
 
 def _older(source: str) -> UpdateStream:
     """Open another store, or a file of JSON Lines."""
-    from evm_dex.history.json_lines import JsonLines  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.event_file import EventFile  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - as above
 
     kind, _, place = source.partition(":")
-    return JsonLines(Path(place)) if kind == "jsonl" else open_store(source, read_only=True)
+    return EventFile(Path(place)) if kind == "jsonl" else open_store(source, read_only=True)
 
 
 def _feed(chain: Path | None, address: str | None) -> Feed:

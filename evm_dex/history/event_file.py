@@ -11,7 +11,7 @@ from evm_dex.history.stores.history_store import PAGE
 from evm_dex.orderlog.order_update import OrderUpdate, UnknownUpdate, from_json
 
 
-class JsonLines:
+class EventFile:
     """A file with an update per line, by ascending event id; read once, from start to end."""
 
     def __init__(self, path: Path) -> None:
