@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from evm_dex.evm.compiler.builder import Builder, Handler
-from evm_dex.evm.compiler.memory import MOST_OFFSET, pay, reach
+from evm_dex.evm.compiler.known_memory import FARTHEST
+from evm_dex.evm.compiler.memory import pay, reach
 from evm_dex.evm.compiler.path import Path
 
 
@@ -36,7 +37,7 @@ def tload(builder: Builder, path: Path) -> bool:
     """TLOAD."""
     builder.uses |= {"A", "db"}
     slot = builder.writer.text(path.pop())
-    path.stack.append(builder.writer.result(f"from_bytes(db.get_transient(A, {slot}), 'big')"))
+    path.stack.append(builder.writer.result(f"from_bytes(db.get_transient(A, {slot}))"))
     builder.spend(path, 100)
     return True
 
@@ -63,7 +64,7 @@ def log(topics: int) -> Handler:
         words = [writer.text(path.pop()) for _ in range(topics)]
         builder.spend(path, 375 * (1 + topics))
         where = reach(builder, path, offset, size, moment)
-        if size.constant is not None and size.constant < MOST_OFFSET:
+        if size.constant is not None and size.constant < FARTHEST:
             builder.spend(path, 8 * size.constant)
         else:
             pay(builder, f"8 * {writer.atom(size)}", moment)
@@ -103,7 +104,8 @@ def by_py_evm(opcode: int, arguments: int) -> Handler:
         builder.uses |= {"memory", "O"}
         builder.growth = max(builder.growth, 1)  # py-evm's stack must have room for what it gives
         writer = builder.writer
-        words = [writer.text(path.pop()) for _ in range(arguments)]
+        taken = [path.pop() for _ in range(arguments)]
+        words = [writer.text(word) for word in taken]
         moment = path.moment()
         writer.write(f"s += ({', '.join(reversed(words))},)")
         writer.write(lambda: f"m.gas_remaining = {moment.gas_left()}")
@@ -112,6 +114,8 @@ def by_py_evm(opcode: int, arguments: int) -> Handler:
         writer.write("g = m.gas_remaining; mem = c._memory._bytes; n = len(mem)")
         if opcode != _EXTCODECOPY:
             path.stack.append(writer.result("s.pop()"))
+        if opcode in _WRITES_MEMORY and taken[-1].constant != 0:
+            path.memory.forget()
         path.position += 1
         builder.open_segment(path)
         path.position -= 1
@@ -121,3 +125,5 @@ def by_py_evm(opcode: int, arguments: int) -> Handler:
 
 
 _EXTCODECOPY = 0x3C
+_WRITES_MEMORY = frozenset((_EXTCODECOPY, 0xF1, 0xF2, 0xF4, 0xFA))
+"""With the last argument the size of what they write."""

@@ -6,11 +6,13 @@ Gas that is known when the trace is written is part of its segment; other gas is
 from __future__ import annotations
 
 from evm_dex.evm.compiler.builder import Builder, Handler
+from evm_dex.evm.compiler.known_memory import FARTHEST, RESERVED
 from evm_dex.evm.compiler.path import Moment, Path
 from evm_dex.evm.compiler.values import Value
 
 _WORD_BYTES = 32
-MOST_OFFSET = 2**32
+_FREE_POINTER = "free pointer"
+_FREE_POINTER_PLACE = 0x40
 
 
 def words(size: int) -> int:
@@ -29,24 +31,44 @@ def pay(builder: Builder, cost: str, moment: Moment) -> None:
 def reach(builder: Builder, path: Path, offset: Value, size: Value, moment: Moment) -> str:
     """Let memory grow to what an opcode touches; a Python slice of it."""
     builder.uses.add("memory")
-    writer = builder.writer
+    writer, known = builder.writer, path.memory
     if size.constant == 0:
         return "0:0"
-    if offset.constant is not None and size.constant is not None:
-        end = offset.constant + size.constant
-        if end > MOST_OFFSET:
-            builder.give_up_if("True", moment)  # more than any gas pays for
-            return "0:0"
-        if end > path.memory:
+    place = known.place(offset)
+    if size.constant is not None and place.offset + size.constant > FARTHEST:
+        builder.give_up_if("True", moment)
+        return "0:0"
+    if place.base is None and size.constant is not None:
+        end = place.offset + size.constant
+        if not known.is_reached(place, size.constant):
             _grow(builder, f"n < {end}", str(end), moment)
-            path.memory = words(end) * _WORD_BYTES
-        return f"{offset.constant}:{end}"
+            known.reach(place, size.constant)
+        return f"{place.offset}:{end}"
     start, length = writer.atom(offset), writer.atom(size)
+    if size.constant is not None and known.is_reached(place, size.constant):
+        return f"{start}:{start} + {length}"
     name = writer.new_variable()
     writer.write(f"{name} = {start} + {length}")
     is_any = "" if size.constant else f" and {length}"
     _grow(builder, f"{name} > n{is_any}", name, moment)
+    if size.constant is not None:
+        known.reach(place, size.constant)
     return f"{start}:{name}"
+
+
+def _make_pointer(builder: Builder, path: Path, address: Value, moment: Moment) -> None:
+    """Make sure that what was read as the free pointer is one, where it is written behind."""
+    base = address.arguments[0] if address.operation == "add" else address
+    if base.operation == _FREE_POINTER and base not in path.memory.pointers:
+        name = builder.writer.atom(base)
+        builder.give_up_if(f"not {RESERVED} <= {name} <= {FARTHEST}", moment)
+        path.values.lower(base, FARTHEST)
+        path.memory.pointers.add(base)
+
+
+def _wrote(path: Path, offset: Value, size: Value, word: Value | None = None) -> None:
+    if size.constant != 0:
+        path.memory.write(path.memory.place(offset), size.constant, word)
 
 
 def _grow(builder: Builder, condition: str, end: str, moment: Moment) -> None:
@@ -60,22 +82,31 @@ def _grow(builder: Builder, condition: str, end: str, moment: Moment) -> None:
 
 def mload(builder: Builder, path: Path) -> bool:
     """MLOAD."""
-    moment = path.moment()
+    moment, memory = path.moment(), path.memory
     builder.spend(path, 3)
-    where = reach(builder, path, path.pop(), path.values.constant(_WORD_BYTES), moment)
-    start = where.partition(":")[0]
-    path.stack.append(builder.writer.result(f"from_bytes(unpack(mem, {start})[0], 'big')"))
+    offset = path.pop()
+    known = memory.word(memory.place(offset))
+    if known is None:
+        where = reach(builder, path, offset, path.values.constant(_WORD_BYTES), moment)
+        text = f"from_bytes(unpack(mem, {where.partition(':')[0]})[0])"
+        is_pointer = offset.constant == _FREE_POINTER_PLACE
+        known = builder.writer.result(text, _FREE_POINTER if is_pointer else "result")
+        memory.keep(memory.place(offset), known)
+    path.stack.append(known)
     return True
 
 
 def mstore(builder: Builder, path: Path) -> bool:
     """MSTORE."""
-    moment = path.moment()
+    moment, size = path.moment(), path.values.constant(_WORD_BYTES)
     offset, word = path.pop(), path.pop()
     builder.spend(path, 3)
-    where = reach(builder, path, offset, path.values.constant(_WORD_BYTES), moment)
+    _make_pointer(builder, path, offset, moment)
+    where = reach(builder, path, offset, size, moment)
+    word.is_shared = True
     text = builder.writer.bytes_of(word)
     builder.writer.write(f"pack(mem, {where.partition(':')[0]}, {text})")
+    _wrote(path, offset, size, word)
     return True
 
 
@@ -84,16 +115,18 @@ def mstore8(builder: Builder, path: Path) -> bool:
     moment = path.moment()
     offset, word = path.pop(), path.pop()
     builder.spend(path, 3)
-    where = reach(builder, path, offset, path.values.constant(1), moment)
+    size = path.values.constant(1)
+    where = reach(builder, path, offset, size, moment)
     text = builder.writer.text(path.values.make("and", word, path.values.constant(0xFF)))
     builder.writer.write(f"mem[{where.partition(':')[0]}] = {text}")
+    _wrote(path, offset, size)
     return True
 
 
 def pay_words(builder: Builder, path: Path, size: Value, per_word: int, moment: Moment) -> None:
     """Gas for each word begun."""
     if size.constant is not None:
-        if size.constant < MOST_OFFSET:
+        if size.constant < FARTHEST:
             builder.spend(path, per_word * words(size.constant))
         else:
             pay(builder, f"{per_word * words(size.constant)}", moment)
@@ -108,7 +141,7 @@ def keccak256(builder: Builder, path: Path) -> bool:
     builder.spend(path, 30)
     where = reach(builder, path, offset, size, moment)
     pay_words(builder, path, size, 6, moment)
-    path.stack.append(builder.writer.result(f"from_bytes(keccak(mem[{where}]), 'big')"))
+    path.stack.append(builder.writer.result(f"from_bytes(keccak(mem[{where}]).digest())"))
     return True
 
 
@@ -127,6 +160,7 @@ def copy(source: str, uses: str) -> Handler:
         copied = f"{source}[{first}:{first} + {length}].ljust({length}, Z)"
         if size.constant != 0:
             writer.write(f"mem[{where}] = {copied}")
+        _wrote(path, to, size)
         return True
 
     return write
@@ -142,6 +176,7 @@ def returndatacopy(builder: Builder, path: Path) -> bool:
     where = reach(builder, path, to, size, moment)
     pay_words(builder, path, size, 3, moment)
     writer.write(f"mem[{where}] = c.return_data[{first}:{first} + {length}]")
+    _wrote(path, to, size)
     return True
 
 
@@ -159,4 +194,5 @@ def mcopy(builder: Builder, path: Path) -> bool:
     first, last, length = writer.atom(to), writer.atom(start), writer.atom(size)
     if size.constant != 0:
         writer.write(f"mem[{first}:{first} + {length}] = mem[{last}:{last} + {length}]")
+    _wrote(path, to, size)
     return True

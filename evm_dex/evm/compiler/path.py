@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from evm_dex.evm.compiler.known_memory import KnownMemory
 from evm_dex.evm.compiler.values import Value, Values
 
 STACK_LIMIT = 1024
@@ -49,8 +50,7 @@ class Path:
         self.below = 0
         self.segment = Segment()
         self.gas = 0
-        self.memory = 0
-        """A size that memory has at least."""
+        self.memory = KnownMemory()
         self.seen: set[tuple[object, ...]] = set()
         self.forks = 0
         self._new_input = new_input
@@ -60,7 +60,7 @@ class Path:
         other = Path(position, self.values.split(), self._new_input)
         other.stack = self.stack.copy()
         other.below = self.below
-        other.memory = self.memory
+        other.memory = self.memory.split()
         other.seen = self.seen.copy()
         other.forks = self.forks + 1
         return other

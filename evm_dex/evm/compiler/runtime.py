@@ -68,12 +68,6 @@ def log(c: Any, address: bytes, topics: tuple[int, ...], data: bytes) -> None:
     c._log_entries.append((number, address, topics, data))
 
 
-def keccak256(data: bytes | bytearray) -> bytes:
-    """The hash, without the checks of eth_hash."""
-    digest: bytes = keccak_256(data).digest()
-    return digest
-
-
 def first_look(c: Any) -> int:
     """At how little gas to look at the clock first; never without a deadline."""
     gas: int = c._gas_meter.gas_remaining
@@ -98,7 +92,7 @@ NAMES: dict[str, Any] = {
     "S": 2**255,
     "Z": b"\0",
     "from_bytes": int.from_bytes,
-    "keccak": keccak256,
+    "keccak": keccak_256,
     "pack": _WORD.pack_into,
     "unpack": _WORD.unpack_from,
     "grow": grow,

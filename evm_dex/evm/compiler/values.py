@@ -107,10 +107,10 @@ class Values:
         elif operation == "lt":
             left, right = arguments
             if is_true:
-                self._lower(left, self.high(right) - 1)
+                self.lower(left, self.high(right) - 1)
                 self._at_least.add((right, left))
             else:
-                self._lower(right, self.high(left))
+                self.lower(right, self.high(left))
                 self._at_least.add((left, right))
         elif operation in ("add_overflows", "mul_overflows") and not is_true:
             made = self._made.get((operation[:3], *arguments))
@@ -122,9 +122,10 @@ class Values:
             for argument in arguments:
                 self.assume(argument, is_true=is_true)
         elif not is_true and value.constant is None:
-            self._lower(value, 0)
+            self.lower(value, 0)
 
-    def _lower(self, value: Value, high: int) -> None:
+    def lower(self, value: Value, high: int) -> None:
+        """Note a bound."""
         if 0 <= high < self.high(value) and value.constant is None:
             self._highs[value] = high
 

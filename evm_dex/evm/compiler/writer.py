@@ -66,9 +66,9 @@ class Writer:
             self.bind(value, name)
         return value.name
 
-    def result(self, text: str) -> Value:
+    def result(self, text: str, operation: str = "result") -> Value:
         """A new value that an expression with effects, or of what may change, gives."""
-        value = Value("result")
+        value = Value(operation)
         self.hold(value, text)
         return value
 
@@ -93,7 +93,7 @@ class Writer:
         """A Python expression for the 32 bytes of a word."""
         if value.constant is not None:
             return repr(value.constant.to_bytes(32, "big"))
-        return f"{self.text(value)}.to_bytes(32, 'big')"
+        return f"{self.text(value)}.to_bytes(32)"
 
     def atom(self, value: Value) -> str:
         """A variable or a number for a word that is used more than once."""
@@ -227,9 +227,9 @@ def _shift_right(writer: Writer, value: Value) -> str:
 def _calldata(writer: Writer, value: Value) -> str:
     (offset,) = value.arguments
     if offset.constant is not None and offset.constant < _SMALL:
-        return f"from_bytes(d[{offset.constant}:{offset.constant + 32}].ljust(32, Z), 'big')"
+        return f"from_bytes(d[{offset.constant}:{offset.constant + 32}].ljust(32, Z))"
     name = writer.atom(offset)
-    return f"from_bytes(d[{name}:{name} + 32].ljust(32, Z), 'big')"
+    return f"from_bytes(d[{name}:{name} + 32].ljust(32, Z))"
 
 
 _WORD = 2**256 - 1
