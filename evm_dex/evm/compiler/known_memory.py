@@ -18,7 +18,7 @@ FARTHEST = 2**32
 _WORD_BYTES = 32
 
 
-class Place(NamedTuple):
+class MemoryPlace(NamedTuple):
     """Where in memory."""
 
     base: Value | None
@@ -31,7 +31,7 @@ class KnownMemory:
 
     def __init__(self) -> None:
         self._ends: dict[Value | None, int] = {}
-        self._words: dict[Place, Value] = {}
+        self._words: dict[MemoryPlace, Value] = {}
         self.pointers: set[Value] = set()
 
     def split(self) -> KnownMemory:
@@ -41,32 +41,32 @@ class KnownMemory:
         other.pointers = self.pointers.copy()
         return other
 
-    def place(self, address: Value) -> Place:
+    def place(self, address: Value) -> MemoryPlace:
         """An address as an offset from the best base there is."""
         if address.constant is not None:
-            return Place(None, address.constant)
+            return MemoryPlace(None, address.constant)
         if address.operation == "add" and address.arguments[0] in self.pointers:
             offset = address.arguments[1].constant
             if offset is not None and offset < FARTHEST:
-                return Place(address.arguments[0], offset)
-        return Place(address, 0)
+                return MemoryPlace(address.arguments[0], offset)
+        return MemoryPlace(address, 0)
 
-    def is_reached(self, place: Place, size: int) -> bool:
+    def is_reached(self, place: MemoryPlace, size: int) -> bool:
         """Whether memory is known to be that long."""
         return place.offset + size <= self._ends.get(place.base, 0)
 
-    def reach(self, place: Place, size: int) -> None:
+    def reach(self, place: MemoryPlace, size: int) -> None:
         """Note that memory is that long now."""
         end = place.offset + size
         if place.base is None:
             end = -(-end // _WORD_BYTES) * _WORD_BYTES
         self._ends[place.base] = max(end, self._ends.get(place.base, 0))
 
-    def word(self, place: Place) -> Value | None:
+    def word(self, place: MemoryPlace) -> Value | None:
         """The word at a place."""
         return self._words.get(place)
 
-    def write(self, place: Place, size: int | None, word: Value | None = None) -> None:
+    def write(self, place: MemoryPlace, size: int | None, word: Value | None = None) -> None:
         """Note that something is written, of an unknown size if None; all of it if it is a word."""
         self._words = {
             other: value
@@ -76,7 +76,7 @@ class KnownMemory:
         if word is not None:
             self.keep(place, word)
 
-    def keep(self, place: Place, word: Value) -> None:
+    def keep(self, place: MemoryPlace, word: Value) -> None:
         """Note which word is at a place."""
         self._words[place] = word
 
@@ -84,7 +84,7 @@ class KnownMemory:
         """Anything may have been written."""
         self._words = {}
 
-    def _is_apart(self, known: Place, written: Place, size: int | None) -> bool:
+    def _is_apart(self, known: MemoryPlace, written: MemoryPlace, size: int | None) -> bool:
         if known.base is written.base:
             if known.offset + _WORD_BYTES <= written.offset:
                 return True
