@@ -356,4 +356,5 @@ def test_every_error_is_reached() -> None:
     """By this module: no error of the interface is dead."""
     reached = {error[0] for _, (_, _, error) in ERRORS}
     reached |= {error[0] for _, _, error in CALL_RULES} | {error[0] for _, error in TOKENS}
-    assert reached | {"ReentrantCall"} == {entry["name"] for entry in PERP.errors.values()}
+    elsewhere = {"ReentrantCall", "ActsThroughCoreWriter"}
+    assert reached | elsewhere == {entry["name"] for entry in PERP.errors.values()}
