@@ -62,4 +62,33 @@ interface ICoreErrors {
     error BridgeShort(uint256 token, uint256 available, uint256 needed);
     /// Too little to be anything on the other side.
     error LessThanOneUnit(uint256 amount);
+
+    // Vaults. USD amounts have six decimals, times are in seconds.
+
+    /// There is no vault at that address.
+    error UnknownVault(address vault);
+    /// A deposit has to be worth something.
+    error VaultDepositTooSmall(uint256 usd, uint256 minimum);
+    /// The last deposit is too recent.
+    error VaultLocked(address vault, uint256 until);
+    /// More than the account's part of the vault is worth.
+    error InsufficientVaultEquity(uint256 available, uint256 needed);
+
+    // Staking. Amounts are in HYPE's eight decimals.
+
+    /// Nobody can delegate to that account.
+    error UnknownValidator(address validator);
+    /// More than is staked, or staked with that validator.
+    error InsufficientStake(uint256 available, uint256 needed);
+    /// The last delegation to it is too recent.
+    error DelegationLocked(address validator, uint256 until);
+    /// So many withdrawals are on their way already.
+    error TooManyPendingWithdrawals(uint256 max);
+
+    // Who may act and charge
+
+    /// So many named wallets may act for an account already.
+    error TooManyApiWallets(uint256 max);
+    /// More than a builder may charge. In tenths of a basis point.
+    error BuilderFeeTooHigh(uint256 rate, uint256 max);
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from precompiles.errors import ContractError
-from precompiles.hyper import encoding, trading, transfers
+from precompiles.hyper import encoding, permissions, staking, trading, transfers, vaults
 from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import UnsupportedAction
@@ -40,10 +40,16 @@ def _cancel_by_client_id(core: Core, action: encoding.CancelByClientId) -> Resul
 
 _FUNCTIONS: dict[type[Any], Callable[..., Result | None]] = {
     encoding.LimitOrder: _limit_order,
+    encoding.VaultTransfer: vaults.transfer,
+    encoding.TokenDelegate: staking.delegate,
+    encoding.StakingDeposit: staking.deposit,
+    encoding.StakingWithdraw: staking.withdraw,
     encoding.SpotSend: transfers.spot_send,
     encoding.UsdClassTransfer: transfers.class_transfer,
+    encoding.AddApiWallet: permissions.add_api_wallet,
     encoding.CancelOrder: _cancel,
     encoding.CancelByClientId: _cancel_by_client_id,
+    encoding.ApproveBuilderFee: permissions.approve_builder_fee,
     encoding.SendAsset: transfers.send_asset,
 }
 

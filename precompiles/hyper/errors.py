@@ -96,5 +96,45 @@ class BridgeShort(ContractError):
     declaration = "BridgeShort(uint256 token,uint256 available,uint256 needed)"
 
 
+class UnknownVault(ContractError):
+    declaration = "UnknownVault(address vault)"
+
+
+class VaultDepositTooSmall(ContractError):
+    declaration = "VaultDepositTooSmall(uint256 usd,uint256 minimum)"
+
+
+class VaultLocked(ContractError):
+    declaration = "VaultLocked(address vault,uint256 until)"
+
+
+class InsufficientVaultEquity(ContractError):
+    declaration = "InsufficientVaultEquity(uint256 available,uint256 needed)"
+
+
+class UnknownValidator(ContractError):
+    declaration = "UnknownValidator(address validator)"
+
+
+class InsufficientStake(ContractError):
+    declaration = "InsufficientStake(uint256 available,uint256 needed)"
+
+
+class DelegationLocked(ContractError):
+    declaration = "DelegationLocked(address validator,uint256 until)"
+
+
+class TooManyPendingWithdrawals(ContractError):
+    declaration = "TooManyPendingWithdrawals(uint256 max)"
+
+
+class TooManyApiWallets(ContractError):
+    declaration = "TooManyApiWallets(uint256 max)"
+
+
+class BuilderFeeTooHigh(ContractError):
+    declaration = "BuilderFeeTooHigh(uint256 rate,uint256 max)"
+
+
 class LessThanOneUnit(ContractError):
     declaration = "LessThanOneUnit(uint256 amount)"

@@ -24,12 +24,14 @@ from precompiles.ledger.hyper.records import (
     CorePerp,
     CoreSettings,
     CoreToken,
+    CoreUser,
+    Vault,
 )
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import markets as perp_markets
 from precompiles.perp.oracle import set_price
 from precompiles.spot import markets as spot_markets
-from precompiles.types import MAX_LEVERAGE, SelfTradePrevention
+from precompiles.types import MAX_LEVERAGE, Address, SelfTradePrevention
 
 SPOT_MAKER_FEE, SPOT_TAKER_FEE = 40, 70
 PERP_MAKER_FEE, PERP_TAKER_FEE = 15, 45
@@ -148,3 +150,11 @@ def list_perp(
 def minimum_order(quote: CoreToken) -> int:
     """The least an order of a spot pair is worth, in wei of its quote."""
     return MINIMUM_ORDER * power_of_ten(quote.wei_decimals)
+
+
+def list_vault(ledger: Ledger, address: Address, vault: Vault) -> None:
+    """Raises InvalidListing for an address that is a vault's already."""
+    if ledger.core.vaults.get(address):
+        raise InvalidListing("address", "one that no other vault has")
+    ledger.core.vaults.put(address, vault)
+    ledger.core.put_user(address, CoreUser(is_activated=True, uses_big_blocks=False))

@@ -13,8 +13,10 @@ from precompiles.engine.rounding import ceil_divide
 from precompiles.hyper import words
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.prices import pair_price
+from precompiles.hyper.staking import delegations_of
 from precompiles.hyper.system_addresses import perp_address, token_address
 from precompiles.hyper.units import read_perp_price, read_spot_price
+from precompiles.hyper.vaults import equity_of
 from precompiles.hyper.words import ReadFailed, i64, struct, u64
 from precompiles.ledger.hyper.records import CorePair, CorePerp, CoreSettings, CoreToken
 from precompiles.ledger.ledger import Ledger
@@ -25,6 +27,7 @@ from precompiles.types import Address
 
 L1_BLOCKS_PER_SECOND = 14
 """HyperCore's own pace, as observed in 2026."""
+_MILLISECONDS = 1_000
 _NO_QUESTION = 2**32 - 1
 _BASE_BORROW_RATE = 500
 """Basis points a year of a loan while the reserve is hardly used."""
@@ -95,9 +98,12 @@ def spot_balance(view: View, user: Address, index: int) -> bytes:
 
 
 def user_vault_equity(view: View, user: Address, vault: Address) -> bytes:
-    """Of a vault, of which there are none."""
-    del view, user
-    raise ReadFailed(f"there is no vault 0x{vault.hex()}")
+    """What its part is worth, and until when it is locked, in milliseconds."""
+    if view.ledger.core.vaults.get(vault) is None:
+        raise ReadFailed(f"there is no vault 0x{vault.hex()}")
+    share = view.ledger.core.vault_shares.get(vault + user)
+    until = share.locked_until if share else 0
+    return u64(equity_of(view.ledger, user, vault, view.now)) + u64(until * _MILLISECONDS)
 
 
 def withdrawable(view: View, user: Address) -> bytes:
@@ -106,15 +112,22 @@ def withdrawable(view: View, user: Address) -> bytes:
 
 
 def delegations(view: View, user: Address) -> bytes:
-    """None."""
-    del view, user
-    return u64(32) + words.array(())
+    """Validator, amount, and until when it is locked, in milliseconds; by validator."""
+    rows = [
+        words.address(validator) + u64(it.amount) + u64(it.locked_until * _MILLISECONDS)
+        for validator, it in delegations_of(view.ledger, user)
+    ]
+    return u64(32) + words.array(rows)
 
 
 def delegator_summary(view: View, user: Address) -> bytes:
-    """Of an account without stake."""
-    del view, user
-    return u64(0) * 4
+    """Delegated, undelegated, on its way out, and in how many withdrawals."""
+    core = view.ledger.core
+    stake = core.stakes.get(user)
+    leaving = [it.amount for it in core.unstaking.rows.values() if it.user == user]
+    delegated = sum(it.amount for _, it in delegations_of(view.ledger, user))
+    undelegated = stake.undelegated if stake else 0
+    return u64(delegated) + u64(undelegated) + u64(sum(leaving)) + u64(len(leaving))
 
 
 def mark_price(view: View, number: int) -> bytes:

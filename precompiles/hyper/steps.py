@@ -15,7 +15,7 @@ from msgspec import Struct
 from precompiles.abi.event import Event
 from precompiles.errors import ContractError, InsufficientBalance
 from precompiles.execution import Execution
-from precompiles.hyper import encoding, users
+from precompiles.hyper import encoding, staking, users
 from precompiles.hyper.actions import Result, carry_out
 from precompiles.hyper.core import BlockMoment, Core
 from precompiles.hyper.encoding import action_id, decode_action
@@ -76,6 +76,7 @@ class Step(Struct):
             waiting = tables.delayed.rows[key]
             tables.delayed.put(key, None)
             self._carry_out(Sent(waiting.user, waiting.data, waiting.source), waiting.sequence)
+        staking.pay_unstaked(self.ledger, self._now)
         for key in sorted(tables.outgoing.rows):
             tables.outgoing.put(key, None)
         execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
@@ -159,7 +160,9 @@ class Step(Struct):
 def has_work(ledger: Ledger, now: int) -> bool:
     """Tell whether a block at that time begins with work on HyperCore."""
     tables = ledger.core
-    if tables.outgoing.rows or any(key < due_key(now + 1, 0) for key in tables.delayed.rows):
+    due = due_key(now + 1, 0)
+    waiting = (*tables.delayed.rows, *tables.unstaking.rows)
+    if tables.outgoing.rows or any(key < due for key in waiting):
         return True
     return bool(ledger.perp.markets.rows) and any(keeper.pending_work(ledger, now, 1))
 

@@ -18,6 +18,8 @@ HYPE_SYSTEM = Address(b"\x22" * 20)
 WHYPE = Address(b"\x55" * 20)
 FEES = Address(b"\xfe" * 20)
 """Whose the fees of trades are."""
+STAKING = Address(b"\x57" * 20)
+"""Whose HYPE is that of all stakes."""
 ORACLE = Address(b"\x08" * 20)
 """In whose name oracle prices are set; it has no key."""
 USDC = 0

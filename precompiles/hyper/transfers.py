@@ -98,7 +98,7 @@ def withdraw(core: Core, token: CoreToken, wei: int) -> None:
     amount = evm_amount(wei, extra)
     if amount == 0:
         raise LessThanOneUnit(wei)
-    _move(core, token, core.address_of(token), wei)
+    move(core, token, core.address_of(token), wei)
     _pay_transfer(core)
     queued = (row.amount for row in core.tables.outgoing.rows.values() if row.token == token.index)
     payable = core.moment.evm_balance(token) - sum(queued)
@@ -115,7 +115,7 @@ def _send(core: Core, token: CoreToken, destination: Address, wei: int) -> None:
         raise AmountZero
     _require(core, token, wei)
     _activate(core, token, destination, wei)
-    _move(core, token, destination, wei)
+    move(core, token, destination, wei)
 
 
 def _activate(core: Core, token: CoreToken, destination: Address, leaving: int) -> None:
@@ -129,7 +129,7 @@ def _require(core: Core, token: CoreToken, wei: int) -> None:
         raise InsufficientBalance(core.address_of(token), available, wei)
 
 
-def _move(core: Core, token: CoreToken, to: Address, wei: int) -> None:
+def move(core: Core, token: CoreToken, to: Address, wei: int) -> None:
     """Move spot balance away from the user. Raises InsufficientBalance."""
     _require(core, token, wei)
     address = core.address_of(token)
@@ -142,7 +142,7 @@ def _pay_transfer(core: Core) -> None:
     hype, usdc = core.token(core.settings.hype), core.token(USDC)
     fee = core.transfer_fee()
     if core.available(hype) >= fee:
-        _move(core, hype, FEES, fee)
+        move(core, hype, FEES, fee)
         return
     pair = next((it for it in core.tables.pairs if (it.base, it.quote) == (hype.index, USDC)), None)
     price = core.spot_price(pair) if pair else 0
@@ -150,7 +150,7 @@ def _pay_transfer(core: Core) -> None:
     available = core.available(usdc)
     if not price or available < in_usdc:
         raise TransferFeeNotPayable(available, in_usdc)
-    _move(core, usdc, FEES, in_usdc)
+    move(core, usdc, FEES, in_usdc)
 
 
 def _into_perp(core: Core, receiver: Address, usd: int) -> None:

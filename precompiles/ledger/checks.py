@@ -11,6 +11,7 @@ from typing import Any
 
 from precompiles.engine.amounts import locked_amount
 from precompiles.engine.book import OrderBook
+from precompiles.ledger.hyper.core_invariants import CORE_INVARIANTS
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.invariants import PERP_INVARIANTS
 
@@ -116,6 +117,7 @@ INVARIANTS = (
     totals_are_sums,
     balances_are_covered,
     *PERP_INVARIANTS,
+    *CORE_INVARIANTS,
 )
 
 

@@ -30,6 +30,7 @@ _TRADE_IDS = b"\x02"
 _POSITION_IDS = b"\x03"
 _ACTION_IDS = b"\x04"
 _TRANSFER_IDS = b"\x05"
+_UNSTAKING_IDS = b"\x06"
 
 
 class Ledger:
@@ -81,6 +82,10 @@ class Ledger:
     def next_action_sequence(self) -> int:
         """Take a new sequence number of an action on HyperCore; they strictly increase from 1."""
         return self._next_id(_ACTION_IDS)
+
+    def next_unstaking_sequence(self) -> int:
+        """Take a new sequence number of HYPE on its way out of staking."""
+        return self._next_id(_UNSTAKING_IDS)
 
     def next_transfer_sequence(self) -> int:
         """Take a new sequence number of a transfer from HyperCore to the EVM."""

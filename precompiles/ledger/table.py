@@ -40,6 +40,14 @@ class TableNumber(IntEnum):
     CORE_DELAYED = 37
     CORE_OUTGOING = 38
     CORE_LAST_PRICES = 39
+    CORE_VAULTS = 40
+    CORE_VAULT_SHARES = 41
+    CORE_VALIDATORS = 42
+    CORE_STAKES = 43
+    CORE_DELEGATIONS = 44
+    CORE_UNSTAKING = 45
+    CORE_API_WALLETS = 46
+    CORE_BUILDER_FEES = 47
 
 
 KeyT = TypeVar("KeyT", int, bytes)

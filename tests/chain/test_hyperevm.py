@@ -25,7 +25,10 @@ from precompiles.hyper.encoding import (
     SPOT_DEX,
     SendAsset,
     SpotSend,
+    StakingDeposit,
+    TokenDelegate,
     UsdClassTransfer,
+    VaultTransfer,
     encode_action,
 )
 from precompiles.hyper.errors import UnknownUser
@@ -471,6 +474,19 @@ def test_a_genesis_that_can_not_be_is_named(
 def test_a_genesis_has_no_markets_beside_hypercore() -> None:
     with pytest.raises(GenesisError, match="with hypercore its own are all there are"):
         evm_dex.open(genesis={**changed(), "perp": {"collateral": "USDC"}})
+
+
+def test_the_profile_has_a_vault_and_validators(world: HyperWorld) -> None:
+    vault = Address(bytes.fromhex("dfc24b077bc1425AD1DEA75bCB6f8158E10Df303"))
+    world.dex.core.set_delay(0)
+    for action in (
+        VaultTransfer(vault, True, 5 * 10**6),
+        StakingDeposit(E8),
+        TokenDelegate(world.users[7], E8, False),
+    ):
+        (receipt,) = world.send(action)
+        assert receipt.outcome == Outcome.DONE
+    assert world.dex.chain.ledger.perp.cash(vault) == 5 * 10**6
 
 
 def test_a_profile_has_a_name() -> None:

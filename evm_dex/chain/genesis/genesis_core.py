@@ -9,6 +9,7 @@ import msgspec
 
 from evm_dex.chain.genesis.genesis_file import CoreTable, CoreTokenTable, GenesisFile
 from evm_dex.chain.genesis.genesis_values import (
+    account_of,
     address_of,
     amount_of,
     check_range,
@@ -33,12 +34,15 @@ from precompiles.ledger.hyper.records import (
     CoreSettings,
     CoreToken,
     CoreUser,
+    Validator,
+    Vault,
 )
 from precompiles.perp import collateral
 from precompiles.spot.funds import credit
 from precompiles.types import MAX_AMOUNT, ZERO_ADDRESS, Address
 
 _MAX_DELAY = 3_600
+_MAX_LOCK = 2**32 - 1
 Holdings = tuple[tuple[Address, int], ...]
 
 
@@ -76,6 +80,8 @@ class GenesisCore(msgspec.Struct, frozen=True):
     pairs: tuple[GenesisCorePair, ...]
     perps: tuple[GenesisCorePerp, ...]
     collateral: Holdings
+    vaults: tuple[tuple[Address, Vault], ...] = ()
+    validators: tuple[tuple[Address, str], ...] = ()
 
     def erc20s(self) -> dict[str, Address]:
         """ERC-20s on the EVM by name; USDC's is the one that its linked contract pays out."""
@@ -124,6 +130,11 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
         pairs=_pairs(table),
         perps=_perps(table),
         collateral=_holdings("hypercore.perp_balances", table.perp_balances),
+        vaults=_vaults(table),
+        validators=tuple(
+            (account_of(f"hypercore.validators.{account}", account), name)
+            for account, name in table.validators.items()
+        ),
     )
 
 
@@ -158,6 +169,11 @@ def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:
     for at, it in enumerate(core.perps):
         with _listed(f"hypercore.perps[{at}]"):
             listing.list_perp(ledger, it.perp, it.tiers, it.price, it.impact_notional, owner)
+    for at, (address, vault) in enumerate(core.vaults):
+        with _listed(f"hypercore.vaults[{at}]"):
+            listing.list_vault(ledger, address, vault)
+    for address, name in core.validators:
+        ledger.core.validators.put(address, Validator(name))
     for user, amount in core.collateral:
         collateral.credit(owner, user, amount)
         _begin_user(owner, user)
@@ -198,6 +214,16 @@ def _token(at: str, table: CoreTokenTable) -> GenesisCoreToken:
     return GenesisCoreToken(
         token, _holdings(f"{at}.spot", table.spot), _holdings(f"{at}.evm", table.evm, MAX_AMOUNT)
     )
+
+
+def _vaults(table: CoreTable) -> tuple[tuple[Address, Vault], ...]:
+    found = []
+    for place, it in enumerate(table.vaults):
+        at = f"hypercore.vaults[{place}]"
+        check_range(f"{at}.lock", it.lock, 0, _MAX_LOCK)
+        vault = Vault(it.name, account_of(f"{at}.leader", it.leader), 0, it.lock)
+        found.append((account_of(f"{at}.address", it.address), vault))
+    return tuple(found)
 
 
 def _pairs(table: CoreTable) -> tuple[GenesisCorePair, ...]:

@@ -150,6 +150,16 @@ class CorePerpTable(_Table, frozen=True, kw_only=True):
     """In whole USD; what is filled on the book to sample the premium."""
 
 
+class CoreVaultTable(_Table, frozen=True, kw_only=True):
+    """A vault of HyperCore."""
+
+    address: str
+    name: str
+    leader: str
+    lock: int = 86_400
+    """Seconds that a deposit stays at least."""
+
+
 class CoreTable(_Table, frozen=True, kw_only=True):
     """HyperCore. A genesis that has it is one of HyperEVM."""
 
@@ -166,6 +176,9 @@ class CoreTable(_Table, frozen=True, kw_only=True):
     perps: tuple[CorePerpTable, ...] = ()
     perp_balances: dict[str, Amount] = {}
     """Collateral by account, with six decimals."""
+    vaults: tuple[CoreVaultTable, ...] = ()
+    validators: dict[str, str] = {}
+    """Names of those that stake can be delegated to, by account."""
 
 
 class GenesisFile(_Table, frozen=True, kw_only=True):

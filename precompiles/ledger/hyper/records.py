@@ -98,3 +98,63 @@ class Outgoing(Record, frozen=True):
     user: Address
     amount: Amount
     """In the EVM's smallest units."""
+
+
+class Vault(Record, frozen=True):
+    """An account on the perpetuals dex that belongs to those who paid into it."""
+
+    name: str
+    leader: Address
+    shares: Amount
+    """Of all depositors together."""
+    lock: int
+    """Seconds that a deposit stays at least."""
+
+
+class VaultShare(Record, frozen=True):
+    """What an account has of a vault."""
+
+    shares: Amount
+    locked_until: int
+    """Block time in seconds."""
+
+
+class Validator(Record, frozen=True):
+    """An account that stake can be delegated to."""
+
+    name: str
+
+
+class Stake(Record, frozen=True):
+    """HYPE of an account that is staked with nobody, in wei."""
+
+    undelegated: Amount
+
+
+class Delegation(Record, frozen=True):
+    """HYPE that an account has staked with a validator."""
+
+    amount: Amount
+    locked_until: int
+    """Block time in seconds."""
+
+
+class Unstaking(Record, frozen=True):
+    """HYPE on its way back to the spot wallet; its key is when it is there, then a number."""
+
+    user: Address
+    amount: Amount
+
+
+class ApiWallet(Record, frozen=True):
+    """An account that may sign for another."""
+
+    name: bytes
+    """Empty for the unnamed one."""
+
+
+class BuilderFee(Record, frozen=True):
+    """What a builder may charge an account at most."""
+
+    max_rate: int
+    """In tenths of a basis point."""

@@ -6,14 +6,22 @@ from typing import Any
 
 from precompiles.engine.journal import Journal
 from precompiles.ledger.hyper.records import (
+    ApiWallet,
+    BuilderFee,
     CorePair,
     CorePerp,
     CoreSettings,
     CoreToken,
     CoreUser,
     DelayedAction,
+    Delegation,
     LastPrice,
     Outgoing,
+    Stake,
+    Unstaking,
+    Validator,
+    Vault,
+    VaultShare,
 )
 from precompiles.ledger.table import BytesKey, Table, TableNumber
 from precompiles.types import Address
@@ -22,6 +30,7 @@ _ONLY = b"\x00"
 _INDEX_BYTES = 8
 _INDEX = BytesKey(_INDEX_BYTES)
 _DUE = BytesKey(2 * _INDEX_BYTES)
+_PAIR = BytesKey(40)
 
 
 def index_key(index: int) -> bytes:
@@ -46,6 +55,18 @@ class CoreTables:
         self._perps = Table(TableNumber.CORE_PERPS, _INDEX, CorePerp, journal)
         self.delayed = Table(TableNumber.CORE_DELAYED, _DUE, DelayedAction, journal)
         self.outgoing = Table(TableNumber.CORE_OUTGOING, _INDEX, Outgoing, journal)
+        self.vaults = Table(TableNumber.CORE_VAULTS, BytesKey(20), Vault, journal)
+        self.vault_shares = Table(TableNumber.CORE_VAULT_SHARES, _PAIR, VaultShare, journal)
+        """By vault, then account."""
+        self.validators = Table(TableNumber.CORE_VALIDATORS, BytesKey(20), Validator, journal)
+        self.stakes = Table(TableNumber.CORE_STAKES, BytesKey(20), Stake, journal)
+        self.delegations = Table(TableNumber.CORE_DELEGATIONS, _PAIR, Delegation, journal)
+        """By account, then validator."""
+        self.unstaking = Table(TableNumber.CORE_UNSTAKING, _DUE, Unstaking, journal)
+        self.api_wallets = Table(TableNumber.CORE_API_WALLETS, _PAIR, ApiWallet, journal)
+        """By account, then wallet."""
+        self.builder_fees = Table(TableNumber.CORE_BUILDER_FEES, _PAIR, BuilderFee, journal)
+        """By account, then builder."""
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,
@@ -55,6 +76,14 @@ class CoreTables:
             self.delayed,
             self.outgoing,
             self._last_prices,
+            self.vaults,
+            self.vault_shares,
+            self.validators,
+            self.stakes,
+            self.delegations,
+            self.unstaking,
+            self.api_wallets,
+            self.builder_fees,
         )
 
     @property

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 
 from precompiles import errors as exchange
 from precompiles.errors import ContractError
-from precompiles.hyper import errors
+from precompiles.hyper import errors, listing
 from precompiles.hyper.encoding import (
     SPOT_DEX,
     Action,
+    AddApiWallet,
+    ApproveBuilderFee,
     BorrowLend,
     CancelByClientId,
     CancelOrder,
@@ -22,15 +24,27 @@ from precompiles.hyper.encoding import (
     SendAsset,
     SetAbstraction,
     SpotSend,
+    StakingDeposit,
+    StakingWithdraw,
+    TokenDelegate,
     UsdClassTransfer,
     UserOutcome,
+    VaultTransfer,
     encode_action,
 )
 from precompiles.hyper.receipts import DEPOSIT, ActionReceipt, Outcome
 from precompiles.hyper.steps import Credit
-from precompiles.hyper.system_addresses import FEES, HYPE_SYSTEM, perp_address, token_address
-from precompiles.ledger.hyper.records import CoreToken, CoreUser, Outgoing
+from precompiles.hyper.system_addresses import (
+    FEES,
+    HYPE_SYSTEM,
+    STAKING,
+    perp_address,
+    token_address,
+)
+from precompiles.hyper.vaults import equity_of
+from precompiles.ledger.hyper.records import CoreToken, CoreUser, Outgoing, Validator, Vault
 from precompiles.ledger.perp.records import Leverage
+from precompiles.perp import collateral
 from precompiles.types import ZERO_ADDRESS, Address
 from tests.precompiles.hyper.world import (
     ALICE,
@@ -38,16 +52,18 @@ from tests.precompiles.hyper.world import (
     BTC,
     HYPE,
     HYPE_PERP,
+    NOW,
     PURR,
     SETTINGS,
     SOURCE,
     USD,
     USDC,
     Scene,
+    execution,
     perp_mark,
 )
 
-NOBODY = Address(b"\x77" * 20)
+NOBODY, VAULT = Address(b"\x77" * 20), Address(b"\xdf" * 20)
 E8 = 10**8
 ALO, GTC, IOC = 1, 2, 3
 HYPE_SPOT, PURR_SPOT = 10_107, 10_000
@@ -446,6 +462,146 @@ def test_what_does_not_reach_the_evm_is_dropped(scene: Scene) -> None:
     scene.evm_balance = UNIT - 1
     reason = errors.BridgeShort(USDC, UNIT - 1, UNIT)
     scene.dropped(ALICE, SpotSend(USDC_SYSTEM, USDC, E8), reason)
+
+
+# Vaults
+
+
+def with_vault(scene: Scene, *, lock: int = 100) -> None:
+    listing.list_vault(scene.ledger, VAULT, Vault("a vault", BOB, 0, lock))
+
+
+def pay(usd: int) -> VaultTransfer:
+    return VaultTransfer(VAULT, True, usd)
+
+
+def take(usd: int) -> VaultTransfer:
+    return VaultTransfer(VAULT, False, usd)
+
+
+def test_a_vault_is_shared_by_what_it_is_worth(scene: Scene) -> None:
+    with_vault(scene, lock=0)
+    scene.done(ALICE, pay(100 * USD))
+    collateral.credit(execution(scene.ledger), VAULT, 50 * USD)  # it gains half
+    scene.done(BOB, pay(75 * USD))
+    equity = [equity_of(scene.ledger, user, VAULT, scene.now) for user in (ALICE, BOB)]
+    assert equity == [150 * USD, 75 * USD]
+    scene.done(ALICE, take(30 * USD))
+    assert equity_of(scene.ledger, ALICE, VAULT, scene.now) == 120 * USD
+    scene.done(ALICE, take(0))
+    scene.done(BOB, take(0))
+    assert (scene.cash(ALICE), scene.cash(BOB)) == (100_050 * USD, 100_000 * USD)
+    assert scene.cash(VAULT) == 0
+    assert scene.ledger.core.vaults.rows[VAULT].shares == 0
+    assert scene.ledger.core.vault_shares.rows == {}
+
+
+def test_rounding_is_never_at_the_cost_of_the_others(scene: Scene) -> None:
+    with_vault(scene, lock=0)
+    scene.done(ALICE, pay(10 * USD))
+    collateral.credit(execution(scene.ledger), VAULT, 1)
+    before = equity_of(scene.ledger, ALICE, VAULT, scene.now)
+    for _ in range(5):
+        scene.done(BOB, pay(5 * USD + 1))
+        scene.done(BOB, take(3))
+        scene.done(BOB, take(0))
+        assert equity_of(scene.ledger, ALICE, VAULT, scene.now) >= before
+
+
+def test_a_vault_refuses(scene: Scene) -> None:
+    with_vault(scene)
+    other = VaultTransfer(NOBODY, True, 5 * USD)
+    scene.dropped(ALICE, other, errors.UnknownVault(NOBODY))
+    reason = errors.VaultDepositTooSmall(5 * USD - 1, 5 * USD)
+    scene.dropped(ALICE, pay(5 * USD - 1), reason)
+    scene.dropped(ALICE, take(1), errors.InsufficientVaultEquity(0, 1))
+    scene.dropped(ALICE, take(0), errors.InsufficientVaultEquity(0, 0))
+    scene.done(ALICE, pay(5 * USD))
+    scene.dropped(ALICE, take(1), errors.VaultLocked(VAULT, NOW + 100))
+    more = errors.InsufficientVaultEquity(5 * USD, 5 * USD + 1)
+    scene.dropped(ALICE, take(5 * USD + 1), more)
+    scene.begin_block(100)
+    scene.done(ALICE, take(5 * USD))
+
+
+def test_vault_transfers_wait() -> None:
+    scene = Scene(delay=3)
+    with_vault(scene)
+    assert scene.do(ALICE, pay(5 * USD)).outcome == Outcome.QUEUED
+    (done,) = scene.begin_block(3)
+    assert (done.action, done.outcome) == (2, Outcome.DONE)
+
+
+# Staking
+
+ONE = Address(b"\x0e" * 20)
+DAY = 24 * 3_600
+
+
+def with_validator(scene: Scene) -> None:
+    scene.ledger.core.validators.put(ONE, Validator("one"))
+
+
+def test_stake_goes_to_a_validator_and_comes_back(scene: Scene) -> None:
+    with_validator(scene)
+    hype, staked = scene.spot(ALICE, HYPE), 10 * E8
+    scene.done(ALICE, StakingDeposit(staked))
+    assert (scene.spot(ALICE, HYPE), scene.spot(STAKING, HYPE)) == (hype - staked, staked)
+    scene.done(ALICE, TokenDelegate(ONE, 6 * E8, False))
+    locked = errors.DelegationLocked(ONE, NOW + DAY)
+    scene.dropped(ALICE, TokenDelegate(ONE, 1, True), locked)
+    scene.dropped(ALICE, StakingWithdraw(5 * E8), errors.InsufficientStake(4 * E8, 5 * E8))
+    scene.begin_block(DAY)
+    scene.done(ALICE, TokenDelegate(ONE, 6 * E8, True))
+    assert scene.ledger.core.delegations.rows == {}
+    scene.done(ALICE, StakingWithdraw(staked))
+    scene.begin_block(7 * DAY - 1)
+    assert scene.spot(ALICE, HYPE) == hype - staked
+    scene.begin_block(1)
+    assert (scene.spot(ALICE, HYPE), scene.spot(STAKING, HYPE)) == (hype, 0)
+    assert (scene.ledger.core.stakes.rows, scene.ledger.core.unstaking.rows) == ({}, {})
+
+
+def test_staking_refuses(scene: Scene) -> None:
+    with_validator(scene)
+    scene.dropped(ALICE, StakingDeposit(0), exchange.AmountZero())
+    scene.dropped(ALICE, StakingWithdraw(0), exchange.AmountZero())
+    scene.dropped(ALICE, TokenDelegate(ONE, 0, False), exchange.AmountZero())
+    too_much = exchange.InsufficientBalance(HYPE_SYSTEM, 10**11, 10**11 + 1)
+    scene.dropped(ALICE, StakingDeposit(10**11 + 1), too_much)
+    scene.dropped(ALICE, TokenDelegate(NOBODY, 1, False), errors.UnknownValidator(NOBODY))
+    scene.dropped(ALICE, TokenDelegate(ONE, 1, False), errors.InsufficientStake(0, 1))
+    scene.dropped(ALICE, TokenDelegate(ONE, 1, True), errors.InsufficientStake(0, 1))
+    scene.done(ALICE, StakingDeposit(E8))
+    for _ in range(5):
+        scene.done(ALICE, StakingWithdraw(1))
+    scene.dropped(ALICE, StakingWithdraw(1), errors.TooManyPendingWithdrawals(5))
+
+
+# Who may act and charge
+
+
+def test_api_wallets_are_named_and_replaced(scene: Scene) -> None:
+    wallets = [Address(bytes([n]) * 20) for n in range(0x40, 0x46)]
+    for wallet, name in zip(wallets, (b"", b"a", b"b", b"c"), strict=False):
+        scene.done(ALICE, AddApiWallet(wallet, name))
+    reason = errors.TooManyApiWallets(3)
+    scene.dropped(ALICE, AddApiWallet(wallets[4], b"d"), reason)
+    scene.done(ALICE, AddApiWallet(wallets[4], b"a"))
+    scene.done(ALICE, AddApiWallet(wallets[5], b""))
+    rows = scene.ledger.core.api_wallets.rows
+    assert {Address(key[20:]): it.name for key, it in rows.items()} == {
+        wallets[2]: b"b", wallets[3]: b"c", wallets[4]: b"a", wallets[5]: b"",
+    }  # fmt: skip
+
+
+def test_builder_fees_have_a_limit(scene: Scene) -> None:
+    scene.done(ALICE, ApproveBuilderFee(1_000, BOB))
+    assert scene.ledger.core.builder_fees.rows[ALICE + BOB].max_rate == 1_000
+    reason = errors.BuilderFeeTooHigh(1_001, 1_000)
+    scene.dropped(ALICE, ApproveBuilderFee(1_001, BOB), reason)
+    scene.done(ALICE, ApproveBuilderFee(0, BOB))
+    assert scene.ledger.core.builder_fees.rows == {}
 
 
 # Blocks

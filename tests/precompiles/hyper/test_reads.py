@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from precompiles.context import OutOfGas
 from precompiles.hyper.read_precompiles import read_precompiles
 from precompiles.hyper.system_addresses import HYPE_SYSTEM, perp_address
-from precompiles.ledger.hyper.records import CoreUser
+from precompiles.ledger.hyper.records import (
+    CoreUser,
+    Delegation,
+    Stake,
+    Unstaking,
+    Vault,
+    VaultShare,
+)
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage
 from precompiles.perp import collateral, placing
@@ -258,3 +265,22 @@ def test_a_read_short_of_gas_fails() -> None:
 def test_gas_is_what_the_chain_takes(number: int, types: str, values: Any, gas: int) -> None:
     calldata = encode(types.split(",") if types else [], values)
     assert run(new_ledger(), number, calldata)[1] == gas
+
+
+def test_stakes_and_vaults_are_read_in_milliseconds() -> None:
+    ledger = new_ledger()
+    core, one = ledger.core, Address(b"\x0e" * 20)
+    core.delegations.put(ALICE + one, Delegation(6, NOW + 5))
+    core.stakes.put(ALICE, Stake(4))
+    core.unstaking.put(bytes(16), Unstaking(ALICE, 3))
+    rows = decode(["(address,uint64,uint64)[]"], read(ledger, 0x804, "address", ALICE))
+    assert rows == (((f"0x{one.hex()}", 6, (NOW + 5) * 1_000),),)
+    assert run(ledger, 0x804, encode(["address"], [ALICE]))[1] == 14_480
+    summary = decode(["uint64"] * 4, read(ledger, 0x805, "address", ALICE))
+    assert summary == (6, 4, 3, 1)
+    core.vaults.put(BOB, Vault("a vault", ALICE, 100, 9))
+    core.vault_shares.put(BOB + ALICE, VaultShare(50, NOW + 9))
+    collateral.credit(execution(ledger), BOB, 7 * USD)
+    worth = decode(["uint64"] * 2, read(ledger, 0x802, "address,address", ALICE, BOB))
+    assert worth == (3_500_000, (NOW + 9) * 1_000)
+    assert read(ledger, 0x802, "address,address", BOB, BOB) == bytes(64)

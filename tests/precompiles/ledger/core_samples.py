@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from precompiles.ledger.hyper.records import (
+    ApiWallet,
+    BuilderFee,
     CorePair,
     CorePerp,
     CoreSettings,
     CoreToken,
     CoreUser,
     DelayedAction,
+    Delegation,
     LastPrice,
     Outgoing,
+    Stake,
+    Unstaking,
+    Validator,
+    Vault,
+    VaultShare,
 )
 from precompiles.ledger.record import Record
 from precompiles.types import Address
@@ -55,5 +63,40 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
     (
         Outgoing(150, A, 2**70),
         ("0193cc96c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac409400000000000000000"),
+    ),
+    (
+        Vault("HLP", A, 2**70, 345_600),
+        (
+            "0194a3484c50c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac409400000000000000000ce"
+            "00054600"
+        ),
+    ),
+    (
+        VaultShare(2**70, 1_700_000_000),
+        ("0192c409400000000000000000ce6553f100"),
+    ),
+    (
+        Validator("one"),
+        ("0191a36f6e65"),
+    ),
+    (
+        Stake(2**70),
+        ("0191c409400000000000000000"),
+    ),
+    (
+        Delegation(2**70, 1_700_000_000),
+        ("0192c409400000000000000000ce6553f100"),
+    ),
+    (
+        Unstaking(A, 2**70),
+        ("0192c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac409400000000000000000"),
+    ),
+    (
+        ApiWallet(b"bot"),
+        ("0191c403626f74"),
+    ),
+    (
+        BuilderFee(100),
+        ("019164"),
     ),
 ]

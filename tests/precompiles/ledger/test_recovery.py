@@ -13,14 +13,22 @@ from precompiles.factory import get_precompile_with_storage
 from precompiles.ledger.checks import check
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.hyper.records import (
+    ApiWallet,
+    BuilderFee,
     CorePair,
     CorePerp,
     CoreSettings,
     CoreToken,
     CoreUser,
     DelayedAction,
+    Delegation,
     LastPrice,
     Outgoing,
+    Stake,
+    Unstaking,
+    Validator,
+    Vault,
+    VaultShare,
 )
 from precompiles.ledger.hyper.tables import due_key, index_key
 from precompiles.ledger.ledger import Ledger
@@ -105,6 +113,14 @@ def core_stored() -> DictStorage:
         core.delayed.put(due_key(9, number), DelayedAction(number, user, b"\x01", bytes(32)))
         core.outgoing.put(index_key(number), Outgoing(0, user, 5))
         core.put_last_price(number, 7)
+        core.vaults.put(user, Vault("a vault", CAROL, 3, 9))
+        core.vault_shares.put(BOB + user, VaultShare(3, 9))
+        core.validators.put(user, Validator("one"))
+        core.stakes.put(user, Stake(3))
+        core.delegations.put(user + CAROL, Delegation(3, 9))
+        core.unstaking.put(due_key(9, number), Unstaking(user, 3))
+        core.api_wallets.put(user + CAROL, ApiWallet(b""))
+        core.builder_fees.put(user + CAROL, BuilderFee(3))
     storage.apply(ledger.seal())
     return storage
 
@@ -149,6 +165,14 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_DELAYED: alter(DelayedAction, sequence=one_more),
     TableNumber.CORE_OUTGOING: alter(Outgoing, amount=one_more),
     TableNumber.CORE_LAST_PRICES: alter(LastPrice, price=one_more),
+    TableNumber.CORE_VAULTS: alter(Vault, lock=one_more),
+    TableNumber.CORE_VAULT_SHARES: alter(VaultShare, shares=one_more),
+    TableNumber.CORE_VALIDATORS: alter(Validator, name=lambda name: name + "s"),
+    TableNumber.CORE_STAKES: alter(Stake, undelegated=one_more),
+    TableNumber.CORE_DELEGATIONS: alter(Delegation, amount=one_more),
+    TableNumber.CORE_UNSTAKING: alter(Unstaking, amount=one_more),
+    TableNumber.CORE_API_WALLETS: alter(ApiWallet, name=lambda name: name + b"s"),
+    TableNumber.CORE_BUILDER_FEES: alter(BuilderFee, max_rate=one_more),
 }
 
 
