@@ -41,28 +41,28 @@ $(NODE): $(LOCKED) .ci/node.lock
 		mv -f $(BIN)/npm-cli.js $(BIN)/npm
 	@touch $@
 
-demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and show it
+demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and prove it
 	@$(BIN)/evm-dex demo
 
 test: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## Run all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
-check: lint ## Style, types and the fast tests, in two minutes; needs no service, npm or browser
+check: lint ## Check style and types, and run the fast tests, in two minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow" --hypothesis-profile check
 
-lint: $(STAMP) ## Style and types
+lint: $(STAMP) ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(STAMP) ## Measure, against named floors, in one run
+bench: $(STAMP) ## Run the benchmarks, against their floors
 	@$(BIN)/python -m benchmarks
 
-torture: $(STAMP) cassandra ## Kills and damage at length: over a thousand of each, low priority
+torture: $(STAMP) cassandra ## Run a thousand kills and damaged files, at low priority
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage \
 		tests/history/kills
 
-nightly: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## The long property and crash runs
+nightly: $(STAMP) contracts-deps clients-deps cassandra chromium web3 ## Run the long property and crash tests
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
 		--timeout 14400
 
@@ -75,7 +75,7 @@ chromium:
 web3: $(STAMP)
 	@sh .ci/web3
 
-history-cassandra: $(STAMP) ## A Cassandra server to try the order history with, until Ctrl-C
+history-cassandra: $(STAMP) ## Run a Cassandra server for the order history, until Ctrl-C
 	@EVM_DEX_CQL= CI=true sh .ci/cassandra
 	@$(BIN)/python -m tests.history.cassandra
 
@@ -105,6 +105,6 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --group node -o .ci/node.lock
 
-clean: ## Remove what was made
+clean: ## Remove the environment and everything fetched
 	@rm -rf $(VENV) .cassandra .web3 contracts/node_modules tests/clients/node_modules \
 		demo-data .mypy_cache .pytest_cache .ruff_cache
