@@ -135,13 +135,14 @@ def test_a_client_that_does_not_read_is_dropped_and_the_node_goes_on() -> None:
 
 
 def test_a_long_call_holds_up_no_ping_but_all_that_needs_the_chain() -> None:
-    with served(Limits(call_seconds=1.5)) as node:
+    with served(Limits(call_seconds=1.5, call_gas=10**11)) as node:
 
         async def run() -> None:
             async with ClientSession() as session:
                 busy = await session.ws_connect(node.socket_url)
                 idle = await session.ws_connect(node.socket_url, autoping=False)
-                loop = {"to": OTHER}, "latest", {OTHER: {"code": "0x5b600056"}}
+                call, block = {"to": OTHER, "gas": hex(10**11)}, {"gasLimit": hex(10**11)}
+                loop = call, "latest", {OTHER: {"code": "0x5b600056"}}, block
                 await busy.send_json({"id": 1, "method": "eth_call", "params": loop})
                 await asyncio.sleep(0.1)
                 started = time.monotonic()
