@@ -1,4 +1,4 @@
-"""What can go wrong on the chain, and whose fault it is."""
+"""Errors of the chain, by what happened and whose fault it is."""
 
 # ruff: noqa: N818 - each class is named for what happened
 

@@ -1,4 +1,4 @@
-"""Whether a transaction may wait for the next block, with the reason when it may not.
+"""Admission of transactions to the mempool, with the reason where one is refused.
 
 A reason begins with geth's words, by which client libraries know it.
 """

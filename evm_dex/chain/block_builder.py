@@ -1,4 +1,4 @@
-"""Which transactions go into a block: the keeper's, then those that wait and fit.
+"""Filling a block: the keeper's transaction, then those that wait and fit.
 
 Triggers that are due and accounts that can be liquidated wait for anyone who calls `keep`. With a
 keeper the chain does it: an ordinary transaction of an account that the genesis funds, so that

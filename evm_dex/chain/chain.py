@@ -82,7 +82,7 @@ class Chain(ChainReader):
 
     @property
     def settings(self) -> ChainSettings:
-        """How blocks are made from here on."""
+        """The settings of how blocks are made."""
         return self._settings
 
     @property
@@ -96,7 +96,7 @@ class Chain(ChainReader):
 
     @property
     def keep_limit(self) -> int:
-        """How many triggers and liquidations the keeper fires at most per block; 0: no keeper."""
+        """Most triggers and liquidations that the keeper fires per block; 0: no keeper."""
         return self._settings.keep_limit
 
     @property

@@ -1,4 +1,4 @@
-"""What can be asked of a chain: its blocks, the state after each, and calls on that state."""
+"""Reading a chain: its blocks, the state after each, and calls on that state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How blocks are made from here on: chosen by whoever runs the chain, and gone with the process."""
+"""Settings of how blocks are made, chosen by whoever runs the chain; they end with the process."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ChainSettings:
 
     @property
     def keep_limit(self) -> int:
-        """How many triggers and liquidations the keeper fires at most per block; 0: no keeper."""
+        """Most triggers and liquidations that the keeper fires per block; 0: no keeper."""
         return self._keep_limit
 
     @property

@@ -1,4 +1,4 @@
-"""When the chain must not go on, and the error that says so ever after."""
+"""The halt of a chain that must not go on, and the error that says so ever after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was chosen for the next block by hand, and the header it begins with.
+"""Fields of the next block chosen by hand, and the header that it begins with.
 
 A header that a block made from its parent alone would not have is marked in its extra data, so
 that no other node takes it for one that follows from the rules.
@@ -26,7 +26,7 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
     mix_hash: bytes | None = None
     """Prevrandao, 32 bytes."""
     coinbase: Address | None = None
-    """Who is paid the priority fees, from the next block on."""
+    """The account that is paid the priority fees, from the next block on."""
     gas_limit: int | None = None
     """Of the next block and those after it."""
 

@@ -35,7 +35,7 @@ class SealedBlock(msgspec.Struct, frozen=True):
     changes: LedgerChanges
     nodes: dict[bytes, bytes]
     updates: Sequence[OrderUpdate] = ()
-    """What happened to orders, for the outbox."""
+    """Updates of orders, for the outbox."""
 
     def head(self, chain_id: int) -> Head:
         """Return the store's head record once this block is written."""

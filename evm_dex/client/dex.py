@@ -79,7 +79,7 @@ class Dex:
                 for symbol, address in genesis.core.erc20s().items()
             }
         self.cheats = Cheats(self)
-        """What only a test chain lets you do: balances, prices, time, other people's accounts."""
+        """Cheatcodes of the test chain: balances, prices, time, other people's accounts."""
 
         self.core = HyperCore(chain, self.tokens.get("USDC"), BalanceCheats(chain, self.tokens))
         """HyperCore, on a chain that has it."""

@@ -1,4 +1,4 @@
-"""What readers get to see of blocks, transactions and logs."""
+"""Blocks, receipts and logs as users see them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Receipt:
     logs: tuple[Log, ...]
     raw_logs: tuple[RawLog, ...]
     revert_data: bytes
-    """What a failed transaction returned; empty unless it reverted."""
+    """The output of a failed transaction; empty unless it reverted."""
     error: str
     """Name of what stopped a failed transaction; empty on success."""
 

@@ -1,4 +1,4 @@
-"""Who may ask: no web page that happens to be open in a browser on this machine.
+"""Checks of Origin and Host, against web pages and DNS rebinding.
 
 A page from elsewhere can make a browser send requests to a local port, and by DNS rebinding even
 under a name of its own. So the Host header must name this machine, and an Origin, which browsers
@@ -16,7 +16,7 @@ _EVERY_INTERFACE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared with, n
 
 
 class OriginPolicy:
-    """Which hosts and origins are answered."""
+    """The hosts and origins that are answered."""
 
     def __init__(self, host: str, origins: Iterable[str] = ()) -> None:
         """`host` is what the server is bound to; `origins` are allowed ones, `*` for all."""

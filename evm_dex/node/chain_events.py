@@ -1,4 +1,4 @@
-"""What becomes of the chain, told to filters and subscriptions."""
+"""Updates of the chain, told to filters and subscriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which requests are so short that they may run between two looks at the network.
+"""Requests that are short enough to run between two looks at the network.
 
 All others run on the chain's thread, so that they hold up nobody's ping. Going there and back takes
 longer than answering most requests does, and a client that sends one after another waits for it.

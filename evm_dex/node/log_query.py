@@ -1,4 +1,4 @@
-"""Which logs a caller wants, and looking for them within bounds."""
+"""Queries for logs, and the bounded search that answers them."""
 
 from __future__ import annotations
 

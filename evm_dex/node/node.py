@@ -54,7 +54,7 @@ class Node:
         self.accounts: dict[Address, KeyPair] = {item.address: item for item in accounts}
         """Accounts it signs for."""
         self.block_seconds: float | None = None
-        """How often the server makes a block by the clock; None for never."""
+        """Seconds between blocks that the server makes by the clock; None for no such blocks."""
         self.on_interval: list[Callable[[], object]] = []
         self.events = ChainEvents(chain, self.limits.log_results)
         self.filters = Filters(chain, self.limits)

@@ -1,4 +1,4 @@
-"""What one caller may ask of the node at once."""
+"""Limits on what one caller may ask of the node at once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of all answers of a batch; those beyond are errors."""
     connections: int = 256
     idle_seconds: float = 60.0
-    """How long a connection may be open without a complete request."""
+    """Longest time that a connection is open without a complete request."""
     body_seconds: float = 15.0
-    """How long a request's body may take to arrive."""
+    """Longest time for a request's body to arrive."""
     send_seconds: float = 15.0
-    """How long a client may take to accept an answer."""
+    """Longest time for a client to accept an answer."""
     log_blocks: int = 100_000
     """Range of one search for logs."""
     log_results: int = 10_000
@@ -30,7 +30,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one call, estimate or access list."""
     filters: int = 1_000
     filter_seconds: float = 300.0
-    """How long a filter lives that nobody asks for changes."""
+    """Time after which a filter expires that nobody asks for changes."""
     subscriptions: int = 64
     """On one WebSocket."""
     waiting_messages: int = 1_024

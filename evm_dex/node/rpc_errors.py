@@ -1,4 +1,4 @@
-"""What a caller is told when a request fails: JSON-RPC's codes, and those Ethereum clients know."""
+"""Errors as callers see them: the codes and words of JSON-RPC and of Ethereum clients."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Server:
         node.block_seconds = block_seconds
         self._thread = _chain_thread()
         self._at_work = 0
-        """How much runs or waits on that thread; while nothing does, the chain may be used here."""
+        """Number of jobs that run or wait on that thread; at 0 the chain may be used here."""
         self._sockets: set[web.WebSocketResponse] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
@@ -73,7 +73,7 @@ class Server:
 
     @property
     def open_sockets(self) -> int:
-        """How many WebSockets are served."""
+        """Number of open WebSockets."""
         return len(self._sockets)
 
     async def on_chain(self, work: Callable[[], _Result]) -> _Result:

@@ -47,7 +47,7 @@ class MarketTable(_Table, frozen=True, kw_only=True):
     base: str
     quote: str
     base_unit: Amount | None = None
-    """What prices are quoted for; default one whole base token."""
+    """The amount that prices are quoted for; one whole base token by default."""
     tick: Amount
     lot: Amount
     maker_fee: int = 0
@@ -190,13 +190,13 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     gas_limit: int = DEFAULT_GAS_LIMIT
     """Of every block."""
     owner: str = "account0"
-    """Who may list markets."""
+    """The account that may list markets."""
     accounts: dict[str, Amount] = {}
     """Wei by account, beside 10,000 ether for each of the mnemonic's accounts not listed."""
     tokens: tuple[TokenTable, ...] = ()
     markets: tuple[MarketTable, ...] = ()
     deposits: dict[str, dict[str, Amount]] = {}
-    """What is on the exchange: by account, then by token symbol or `ETH`."""
+    """Balances on the exchange: by account, then by token symbol or `ETH`."""
     perp: PerpTable | None = None
     """Default: none listed; the owner may do it later."""
     system_contracts: bool = False

@@ -1,4 +1,4 @@
-"""What only a test chain lets you do: write state, choose the next header, act for others.
+"""Cheatcodes of a test chain: write state, choose the next header, act for others.
 
 State is written in blocks of their own (`Chain.write_state`), so that every header's root is that
 of the state after it and every block with transactions follows from them.

@@ -1,4 +1,4 @@
-"""What only a test chain lets callers do, under the names of anvil, Hardhat and Ganache."""
+"""Methods of a test chain, under the names of anvil, Hardhat and Ganache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What blocks are made of, in the bytes that are hashed."""
+"""Headers, blocks, receipts and transactions in the bytes that are hashed."""
 
 from __future__ import annotations
 

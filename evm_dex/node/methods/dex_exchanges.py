@@ -1,4 +1,4 @@
-"""What is ours: markets, depth, orders, trades, positions, accounts, checkpoints.
+"""Methods about the exchanges: markets, depth, orders, trades, positions, accounts, checkpoints.
 
 The exchanges are named `spot` and `perp`.
 """

@@ -1,4 +1,4 @@
-"""What gas costs."""
+"""Fees: base fee, priority fee, blob fee and their history."""
 
 from __future__ import annotations
 
