@@ -16,6 +16,7 @@ from eth.vm import mnemonics
 from eth.vm.code_stream import CodeStream
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.logic.invalid import InvalidOpcode
+from eth.vm.memory import Memory
 from eth.vm.opcode import _FastOpcode
 from eth.vm.opcode_values import (
     CALL,
@@ -168,7 +169,31 @@ class Computation(PragueComputation):
                 precompile(computation)
         if deadline is not None:
             deadline.check()
+        if not state.config.records_calls:
+            computation._release()
         return computation
+
+    def add_child_computation(self, child_computation: Any) -> None:
+        """Take in a message that ended; of those before it, what they returned is not needed."""
+        if self.children and not self.state.config.records_calls:
+            self.children[-1]._output = b""
+        super().add_child_computation(child_computation)
+
+    def _release(self) -> None:
+        """Let go of what nobody asks an ended message for: inputs, outputs and memory.
+
+        py-evm keeps all messages of a transaction until its end, for gas, logs and deletions, and
+        a contract may send a megabyte again and again for little gas.
+        """
+        self.msg.data = b""
+        if self.msg.is_create:
+            self.msg.code = b""
+        if self.children:
+            self.children[-1]._output = b""
+        self.return_data = b""
+        self._memory = Memory()
+        if self._error is not None:
+            self._error.__traceback__ = None  # it holds the frames that hold the message
 
     def generate_child_computation(self, child_msg: Any) -> Any:
         """Run a message that this one sends."""

@@ -16,6 +16,8 @@ import msgspec
 OPCODES_PER_LOOK = 4_096
 """How many opcodes a frame runs between two looks at its deadline, at most."""
 
+_LONGEST_STEP = 1.0
+"""Seconds between two looks at most, so that nobody waits longer for what a look lets through."""
 StepHook = Callable[[Any, Any], None]
 """Given an opcode and the computation it belongs to: runs the opcode."""
 
@@ -32,15 +34,18 @@ class Deadline:
     deep recursion can't hide between two looks.
     """
 
-    __slots__ = ("_moment",)
+    __slots__ = ("_moment", "_on_look")
 
-    def __init__(self, seconds: float) -> None:
-        """`seconds` from now."""
+    def __init__(self, seconds: float, on_look: Callable[[], object] | None = None) -> None:
+        """`seconds` from now; `on_look` is called at each look, where the execution waits."""
         self._moment = time.monotonic() + seconds
+        self._on_look = on_look
 
     def check(self, seconds: float = 0) -> None:
         """Raise TookTooLong when the moment has passed, or what takes so long would pass it."""
-        if time.monotonic() + seconds > self._moment:
+        if self._on_look is not None:
+            self._on_look()
+        if seconds > _LONGEST_STEP or time.monotonic() + seconds > self._moment:
             raise TookTooLong
 
 
@@ -60,7 +65,7 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     on_step: StepHook | None = None
     """Runs every opcode in place of the interpreter, and so sees the machine before and after."""
     records_calls: bool = False
-    """Whether each computation notes by which opcode it was called."""
+    """Whether each computation notes by which opcode it was called, and keeps what it was given."""
     deadline: Deadline | None = None
     accesses: AccessObserver | None = None
     logs_transfers: bool = False

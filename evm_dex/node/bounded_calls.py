@@ -131,7 +131,7 @@ def bounded(
     seconds = node.limits.call_seconds
     try:
         yield ExecutionConfig(
-            deadline=Deadline(seconds),
+            deadline=Deadline(seconds, node.during_call),
             accesses=accesses,
             logs_transfers=logs_transfers,
             validates=validates,

@@ -6,9 +6,11 @@ Whatever comes in, an answer goes out: an error object where it can't be a resul
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from evm_dex.node.node import Node, to_rpc_error
 from evm_dex.node.rpc_errors import (
@@ -28,8 +30,12 @@ DEEPEST = 64
 
 Decoders recurse, and py-evm raises Python's own bound on that so far that the C stack ends first.
 """
+MOST_CONTAINERS = 100_000
+"""Arrays and objects of a request: making many takes long, and nothing else runs meanwhile."""
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_AS_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+"""Brackets as signed bytes: one level down, or up."""
 
 
 def answer(node: Node, body: bytes, subscriptions: Subscriptions | None = None) -> bytes:
@@ -40,6 +46,9 @@ def answer(node: Node, body: bytes, subscriptions: Subscriptions | None = None) 
 
 def read(body: bytes) -> Any:
     """Decode a request; return the bytes of an error's answer where it is not JSON."""
+    if body.count(b"[") + body.count(b"{") > MOST_CONTAINERS:
+        reason = f"JSON must have at most {MOST_CONTAINERS} arrays and objects"
+        return refusal(RpcError(PARSE_ERROR, reason))
     if is_too_deep(body):
         return refusal(RpcError(PARSE_ERROR, f"JSON must be nested at most {DEEPEST} levels deep"))
     try:
@@ -70,23 +79,28 @@ def _answer_batch(node: Node, batch: list[Any], subscriptions: Subscriptions | N
                 INVALID_REQUEST, f"a batch must have at most {most} requests, got {len(batch)}"
             )
         )
-    answers, size = [], 0
+    answers, size, seconds = [], 0, 0.0
     for request in batch:
         if size > node.limits.batch_answer_bytes:
-            found = _too_large(request, node.limits.batch_answer_bytes)
+            found = _beyond(request, f"fill {node.limits.batch_answer_bytes} bytes")
+        elif seconds > node.limits.batch_seconds:
+            found = _beyond(request, f"took {node.limits.batch_seconds:g} s")
         else:
+            began = time.monotonic()
             found = _answer_one(node, request, subscriptions)
+            seconds += time.monotonic() - began
+            node.between_requests()
         if found:
             answers.append(found)
             size += len(found)
     return b"[" + b",".join(answers) + b"]" if answers else b""
 
 
-def _too_large(request: Any, most: int) -> bytes:
+def _beyond(request: Any, what: str) -> bytes:
     identity = request.get("id", _NO_ID) if isinstance(request, dict) else None
     if identity is _NO_ID:
         return b""
-    error = limit_exceeded(f"the answers before this one fill {most} bytes: use smaller batches")
+    error = limit_exceeded(f"the answers before this one {what}: use smaller batches")
     return _encode(_failure(_sound_id(identity), error))
 
 
@@ -139,9 +153,7 @@ def is_too_deep(body: bytes) -> bool:
     """Return whether brackets outside of strings are open more than `DEEPEST` levels deep."""
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return False
-    depth = 0
-    for bracket in _STRING.sub(b"", body).translate(None, _NO_BRACKET):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > DEEPEST:
-            return True
-    return False
+    brackets = _STRING.sub(b"", body) if b'"' in body else body
+    steps = np.frombuffer(brackets.translate(_AS_STEPS, _NO_BRACKET), dtype=np.int8)
+    deepest: int = np.cumsum(steps, dtype=np.int32).max(initial=0)
+    return deepest > DEEPEST

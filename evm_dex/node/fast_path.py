@@ -36,6 +36,11 @@ _SHORT = frozenset(
 )
 
 
+def is_head_read(content: Any) -> bool:
+    """Whether a decoded request only reads the head, and so may be answered while a call runs."""
+    return isinstance(content, dict) and content.get("method") in _SHORT
+
+
 def is_short(content: Any) -> bool:
     """Return whether a decoded request, or a small batch, is sure to take next to no time."""
     if isinstance(content, list):

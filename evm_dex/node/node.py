@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
+def _nobody_waits() -> None:
+    """Do nothing: without a server there is one caller."""
+
+
 class Node:
     """One chain for many callers. Everything here runs on one thread, the chain's."""
 
@@ -56,6 +60,10 @@ class Node:
         self.block_seconds: float | None = None
         """Seconds between blocks that the server makes by the clock; None for no such blocks."""
         self.on_interval: list[Callable[[], object]] = []
+        self.during_call: Callable[[], object] = _nobody_waits
+        """Called while a call stands still: answers what only reads the head."""
+        self.between_requests: Callable[[], object] = _nobody_waits
+        """Called between the requests of a batch: answers whatever waits."""
         self.events = ChainEvents(chain, self.limits.log_results)
         self.filters = Filters(chain, self.limits)
         self.events.on_update.append(self.filters.update)

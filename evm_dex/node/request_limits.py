@@ -11,6 +11,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int = 5 * 2**20
     """Of one HTTP request or WebSocket message."""
     batch_requests: int = 1_000
+    batch_seconds: float = 10.0
+    """Of all requests of a batch; those beyond are errors."""
     batch_answer_bytes: int = 25_000_000
     """Of all answers of a batch; those beyond are errors."""
     connections: int = 256

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
+from evm_dex.http.idle_connections import IdleConnections
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.node.browser_page import page
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
-from evm_dex.node.fast_path import is_short
-from evm_dex.node.idle_connections import IdleConnections
+from evm_dex.node.fast_path import is_head_read, is_short
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import INVALID_REQUEST, RpcError
 
@@ -26,6 +28,28 @@ _logger = logging.getLogger(__name__)
 _JSON = "application/json"
 _HEARTBEAT_SECONDS = 20.0
 _STACK_BYTES = 64 * 2**20
+_YOUNG_OBJECTS, _NEVER = 50_000, 1_000_000
+_SECONDS_TO_COLLECT = 10.0
+_MOST_NESTED = 4
+"""Batches within which others' requests are answered, one inside another."""
+
+
+class Job(Generic[_Result]):
+    """Work for the chain's thread, and what came of it."""
+
+    def __init__(self, work: Callable[[], _Result], is_head_read: bool) -> None:
+        self.future: Future[_Result] = Future()
+        self.is_head_read = is_head_read
+        self._work = work
+
+    def run(self) -> None:
+        """Do it, unless nobody waits for it any more."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self._work())
+        except BaseException as error:
+            self.future.set_exception(error)
 
 
 class Server:
@@ -42,9 +66,15 @@ class Server:
         self._thread = _chain_thread()
         self._at_work = 0
         """Number of jobs that run or wait on that thread; at 0 the chain may be used here."""
+        self._jobs: deque[Job[Any]] = deque()
+        """What waits for that thread; added to on the loop's, taken from on the chain's."""
+        self._nested = 0
+        node.during_call, node.between_requests = self._during_call, self._between_requests
         self._sockets: set[web.WebSocketResponse] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
+        self.owns_process = False
+        """Whether it is alone in its process, and says when Python collects garbage."""
 
     async def start(self, host: str, port: int) -> None:
         """Start to listen; port 0 takes a free one, which `port` then is. Raises OSError."""
@@ -55,9 +85,13 @@ class Server:
         site = web.TCPSite(self._runner, host, port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        self._idle = IdleConnections(server, self._limits)
+        self._idle = IdleConnections(
+            server, connections=self._limits.connections, seconds=self._limits.idle_seconds
+        )
         self._tasks.append(asyncio.create_task(self._idle.run()))
         self._tasks.append(asyncio.create_task(self._mine()))
+        if self.owns_process:
+            self._tasks.append(asyncio.create_task(self._collect_garbage()))
 
     async def stop(self) -> None:
         """Stop listening, let the request in work finish, end all connections."""
@@ -76,12 +110,37 @@ class Server:
         """Number of open WebSockets."""
         return len(self._sockets)
 
-    async def on_chain(self, work: Callable[[], _Result]) -> _Result:
-        """Run on the chain's thread, after what was asked for before."""
+    async def on_chain(self, work: Callable[[], _Result], content: Any = None) -> _Result:
+        """Run on the chain's thread, after what was asked for before.
+
+        What only reads the head, by its `content`, runs also while a call is at work there.
+        """
         self._at_work += 1
-        running = self._thread.submit(work)
-        running.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._done))
-        return await asyncio.wrap_future(running)
+        job: Job[_Result] = Job(work, is_head_read(content))
+        job.future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._done))
+        self._jobs.append(job)
+        self._thread.submit(self._run_next)
+        return await asyncio.wrap_future(job.future)
+
+    def _run_next(self) -> None:
+        """Run what has waited longest, unless it was run in between."""
+        with suppress(IndexError):
+            self._jobs.popleft().run()
+
+    def _between_requests(self) -> None:
+        if self._nested < _MOST_NESTED:
+            self._nested += 1
+            try:
+                for _ in range(len(self._jobs)):
+                    self._run_next()
+            finally:
+                self._nested -= 1
+
+    def _during_call(self) -> None:
+        if self._jobs:
+            for job in [job for job in tuple(self._jobs) if job.is_head_read]:
+                self._jobs.remove(job)
+                job.run()
 
     async def on_request(self, content: Any, work: Callable[[], _Result]) -> _Result:
         """Run what answers a decoded request: here where that is short, else on the chain's thread.
@@ -90,7 +149,7 @@ class Server:
         """
         if not self._at_work and is_short(content):
             return work()
-        return await self.on_chain(work)
+        return await self.on_chain(work, content)
 
     def _done(self) -> None:
         """Work on the chain's thread has really ended, whether or not somebody still waits."""
@@ -110,6 +169,19 @@ class Server:
                     await self.on_chain(self.node.chain.mine)
                 except Exception:  # the next block may well be possible again
                     _logger.exception("no block could be made")
+
+    async def _collect_garbage(self) -> None:
+        """Look for cycles only among new objects, and when nothing is at work.
+
+        By itself Python looks through all objects time and again while a call makes many, which
+        takes half a second with a hundred thousand frames, and nobody is answered meanwhile.
+        """
+        gc.set_threshold(_YOUNG_OBJECTS, _NEVER, _NEVER)
+        while True:
+            if not self._at_work:
+                gc.collect()
+                gc.freeze()
+            await asyncio.sleep(_SECONDS_TO_COLLECT)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers, origin = request.headers, request.headers.get("Origin")

@@ -56,6 +56,31 @@ async def serving(
     await server.stop()
 
 
+def test_connections_that_only_take_up_room_are_ended() -> None:
+    """Too many at once: the one idle for the longest time; and each that is idle for long."""
+
+    async def take_up_room() -> None:
+        consumer = Consumer(ListFeed([]), ModelStore())
+        server = HistoryServer(ModelStore(), consumer.health, connections=3, idle_seconds=0.4)
+        await server.start("127.0.0.1", 0)
+        try:
+            opened = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(6)]
+            async with asyncio.timeout(5):
+                for reader, _ in opened:
+                    assert await reader.read() == b""
+            async with (
+                aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session,
+                session.get("/metrics") as response,
+            ):
+                assert response.status == 200
+            for _, writer in opened:
+                writer.close()
+        finally:
+            await server.stop()
+
+    asyncio.run(take_up_room())
+
+
 def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
     """Whether a document has a form: the part of JSON Schema that the description uses."""
     if "$ref" in schema:

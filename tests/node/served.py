@@ -67,10 +67,13 @@ class Served:
 
 
 @contextmanager
-def served(limits: Limits | None = None, port: int = 0, **options: Any) -> Iterator[Served]:
+def served(
+    limits: Limits | None = None, port: int = 0, *, owns_process: bool = False, **options: Any
+) -> Iterator[Served]:
     """A node of a `NodeConfig` with these options, stopped at the end."""
     config = NodeConfig(limits=limits or Limits(), **options)
     with config.open() as (dex, server):
+        server.owns_process = owns_process
         started, stop = threading.Event(), asyncio.Event()
         loop = asyncio.new_event_loop()
         problems: list[BaseException] = []

@@ -17,6 +17,7 @@ from evm_dex.history.http.openapi import document
 from evm_dex.history.http.routes import ROUTES, UPDATES, Route
 from evm_dex.history.queries import BadQuery, address, number
 from evm_dex.history.stores.history_store import HistoryStore, StoreBroken, StoreUnavailable
+from evm_dex.http.idle_connections import IdleConnections
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.orderlog.order_update import OrderUpdate, as_json
 
@@ -31,9 +32,21 @@ _SECONDS_TO_LOOK = 1.0
 class HistoryServer:
     """Serves one store, which it reads on a thread of its own."""
 
-    def __init__(self, store: HistoryStore, health: Callable[[], ConsumerHealth]) -> None:
-        """Take over `store`; `health` may be called at any time."""
+    def __init__(
+        self,
+        store: HistoryStore,
+        health: Callable[[], ConsumerHealth],
+        *,
+        connections: int = 256,
+        idle_seconds: float = 60.0,
+    ) -> None:
+        """Take over `store`; `health` may be called at any time.
+
+        No more than `connections` are open at once, those without a request for the longest time
+        go first; without one for `idle_seconds` a connection is ended.
+        """
         self._store, self._health = store, health
+        self._connections, self._idle_seconds = connections, idle_seconds
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history reader")
         self._listeners: set[asyncio.Event] = set()
         self.port = 0
@@ -41,7 +54,8 @@ class HistoryServer:
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 means any free one, see `port`. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        app = web.Application(middlewares=[_guarded(OriginPolicy(host)), _explained])
+        middlewares = [self._counted, _guarded(OriginPolicy(host)), _explained]
+        app = web.Application(middlewares=middlewares)
         for route in ROUTES:
             app.router.add_get(route.path, self._asked(route))
         app.router.add_get(UPDATES, self._listen)
@@ -51,13 +65,26 @@ class HistoryServer:
         self.routes = sorted(resource.canonical for resource in app.router.resources())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None, "the runner is set up"
+        self._idle = IdleConnections(
+            server, connections=self._connections, seconds=self._idle_seconds
+        )
+        self._ending = asyncio.create_task(self._idle.run())
         await web.TCPSite(self._runner, host, port, reuse_address=True).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Stop listening, and end connections."""
+        self._ending.cancel()
         await self._runner.cleanup()
         self._thread.shutdown()
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Know the connection as one that is used."""
+        with self._idle.at_work(request):
+            return await handler(request)
 
     def wake(self, _event_id: int = 0) -> None:
         """Tell subscribers that there are new updates; may be called from any thread."""

@@ -87,10 +87,27 @@ def sign_typed_data(node: Node, address: HexAddress, typed: TypedData) -> Data:
 
     account = account_of(node, address)
     try:
+        _check_lengths(typed["types"], typed["primaryType"], typed["message"])
+        _check_lengths(typed["types"], "EIP712Domain", typed["domain"])
         message = encode_typed_data(full_message=typed)
     except Exception as error:
         raise invalid_params(f"not typed data: {error}") from None
     return _signed(account, keccak(b"\x19" + message.version + message.header + message.body))
+
+
+def _check_lengths(types: dict[str, Any], kind: str, value: Any) -> None:
+    """Hold arrays of a fixed length against it, which eth_account does not. Raises ValueError."""
+    inner, bracket, rest = kind.rpartition("[")
+    if bracket:
+        length = rest.removesuffix("]")
+        if length and len(value) != int(length):
+            raise ValueError(f"{kind} must have {length} items, got {len(value)}")
+        for item in value:
+            _check_lengths(types, inner, item)
+    elif kind in types and isinstance(value, dict):
+        for field in types[kind]:
+            if value.get(field["name"]) is not None:
+                _check_lengths(types, field["type"], value[field["name"]])
 
 
 def _message_digest(message: bytes) -> bytes:

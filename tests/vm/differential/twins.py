@@ -19,6 +19,7 @@ from checkpoint.families import Family
 from checkpoint.store import Store
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.machine import State
 from precompiles.types import Address
 from tests.chain import support
@@ -85,7 +86,9 @@ class Ours:
 
     def apply(self, transaction: Transaction) -> tuple[Any, int]:
         """Execute a transaction. Raises ValidationError."""
-        computation, paid = self.sealer._machine.apply(self.sealer.state, transaction)
+        # So that all frames keep what they returned; what mining runs is in test_specification.
+        state = self.sealer.state.under(ExecutionConfig(records_calls=True))
+        computation, paid = self.sealer._machine.apply(state, transaction)
         self.sealer.include(transaction, computation, paid)
         return computation, paid
 

@@ -9,17 +9,16 @@ from typing import Any
 
 from aiohttp import web
 
-from evm_dex.node.request_limits import Limits
-
 _LOOKS_PER_LIMIT = 4
 
 
 class IdleConnections:
     """Knows since when each connection has had no request in work."""
 
-    def __init__(self, server: web.Server, limits: Limits) -> None:
+    def __init__(self, server: web.Server, *, connections: int, seconds: float) -> None:
+        """End those above a number of `connections`, and those idle for so many `seconds`."""
         self._server = server
-        self._limits = limits
+        self._most, self._seconds = connections, seconds
         self._working: dict[Any, int] = {}
         self._idle_since: dict[Any, float] = {}
         self._now = asyncio.get_running_loop().time
@@ -40,7 +39,7 @@ class IdleConnections:
     async def run(self) -> None:
         """Look at all connections again and again."""
         while True:
-            await asyncio.sleep(self._limits.idle_seconds / _LOOKS_PER_LIMIT)
+            await asyncio.sleep(self._seconds / _LOOKS_PER_LIMIT)
             self._look()
 
     def _look(self) -> None:
@@ -50,7 +49,7 @@ class IdleConnections:
         idle = sorted((at, index) for index, (one, at) in enumerate(since.items())
                       if one not in self._working)  # fmt: skip
         connections = list(since)
-        surplus = len(open_now) - self._limits.connections
+        surplus = len(open_now) - self._most
         for place, (at, index) in enumerate(idle):
-            if place < surplus or now - at > self._limits.idle_seconds:
+            if place < surplus or now - at > self._seconds:
                 connections[index].force_close()
