@@ -34,6 +34,7 @@ from evm_dex.evm.compiler.execute import execute
 from evm_dex.evm.compiler.path import STACK_LIMIT
 from evm_dex.evm.compiler.program import Program, program_of
 from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
+from evm_dex.evm.quick_opcodes import quicken
 from precompiles.types import NATIVE_COIN
 
 _COIN = Address(NATIVE_COIN)
@@ -116,8 +117,8 @@ class Computation(PragueComputation):
     state: Any
     """A `DexState`."""
     opcodes = _all_metered(PragueComputation.opcodes)
-    table = tuple(map(opcodes.__getitem__, range(256)))
-    """The same by number."""
+    table = quicken(list(map(opcodes.__getitem__, range(256))))
+    """The same by number, for where no one watches."""
     called_by = ""
     """The opcode that made it, where the configuration records calls; empty for the outermost."""
 

@@ -8,13 +8,16 @@ from evm_dex.evm.compiler.program import Program
 from evm_dex.evm.compiler.runtime import first_look, look
 
 _JUMPDEST, _JUMPI = 0x5B, 0x57
+_MOST_COUNTED = 255
 
 
 def execute(computation: Any) -> None:
     """Run a computation's code to its end. Raises py-evm's Halt and VMError, TookTooLong."""
     stream, table = computation.code, computation.table
     program: Program = stream.program
-    code = program.padded
+    code, counts, hot = program.padded, program.counts, program.hot_after
+    taken, passed = program.taken, program.passed
+    meter = computation._gas_meter
     computation.next_look = first_look(computation)
     position = _run_traces(computation, program, 0)
     while position is not None:
@@ -23,12 +26,16 @@ def execute(computation: Any) -> None:
             stream.program_counter = position + 1
             table[opcode](computation)
             if opcode == _JUMPI:
-                is_taken = stream.program_counter != position + 1
-                program.count_branch(position, is_taken=is_taken)
+                ways = passed if stream.program_counter == position + 1 else taken
+                if ways[position] < _MOST_COUNTED:
+                    ways[position] += 1
             position = stream.program_counter
             opcode = code[position]
             if opcode == _JUMPDEST:
-                break
+                count = counts[position]
+                if count >= hot or meter.gas_remaining <= computation.next_look:
+                    break
+                counts[position] = count + 1
         position = _run_traces(computation, program, position)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-_JUMPDEST = b"\x5b"
 _PUSHES = b"|".join(b"\\x%02x.{%d}" % (0x5F + size, size) for size in (1, 2, *range(32, 2, -1)))
-_TO_NEXT = re.compile(rb"(?:[^\x5b\x60-\x7f]++|" + _PUSHES + rb")*+\x5b", re.DOTALL)
+_TO_NEXT_ONES = re.compile(rb"(?:[^\x5b\x60-\x7f]++|" + _PUSHES + rb")*+(\x5b++)", re.DOTALL)
 
 
 def jump_destinations(padded: bytes) -> bytes:
@@ -16,7 +15,8 @@ def jump_destinations(padded: bytes) -> bytes:
     """
     found = bytearray(len(padded))
     position = 0
-    while match := _TO_NEXT.match(padded, position):
+    while match := _TO_NEXT_ONES.match(padded, position):
         position = match.end()
-        found[position - 1] = 1
+        first = match.start(1)
+        found[first:position] = b"\1" * (position - first)
     return bytes(found)

@@ -17,7 +17,7 @@ from evm_dex.evm.compiler.jump_destinations import jump_destinations
 from evm_dex.evm.compiler.runtime import NAMES
 
 HOT_AFTER = 12
-"""A position is compiled from when execution came by more often than this."""
+"""A position is compiled from when execution came by more often than this; at most 255."""
 _PROGRAMS_REMEMBERED = 256
 _MOST_CODE_BYTES = 49_152
 """The longest init code (EIP-3860)."""
@@ -25,7 +25,6 @@ _MOST_OPCODES_PER_BYTE = 8
 _MOST_OPCODES = 400_000
 """In all that is remembered, each as often as it stands in a trace."""
 _BEYOND = bytes(33)
-_MOST_COUNTED = 255
 
 Trace = Callable[[Any], int | None]
 """Runs a computation on from where it starts.
@@ -63,14 +62,15 @@ class Program:
     """One contract's code."""
 
     __slots__ = (
-        "_counts",
         "_opcodes_left",
-        "_passed",
-        "_taken",
         "code",
+        "counts",
         "destinations",
+        "hot_after",
         "loops",
         "padded",
+        "passed",
+        "taken",
         "traces",
     )
 
@@ -83,8 +83,12 @@ class Program:
         self.traces: dict[int, Trace] = {}
         self.loops: set[int] = set()
         """Where traces start that come back to their start."""
+        self.hot_after = HOT_AFTER
         size = len(self.padded)
-        self._counts, self._taken, self._passed = bytearray(size), bytearray(size), bytearray(size)
+        self.counts = bytearray(size)
+        """How often the interpreter came by each position, up to `hot_after`."""
+        self.taken, self.passed = bytearray(size), bytearray(size)
+        """How often it saw a JUMPI jump, and go on; up to 255."""
         is_short = len(code) <= _MOST_CODE_BYTES
         self._opcodes_left = _MOST_OPCODES_PER_BYTE * len(code) if is_short else 0
 
@@ -95,20 +99,14 @@ class Program:
         )
 
     def branches(self, position: int) -> tuple[int, int]:
-        """How often the interpreter saw a JUMPI jump, and go on; up to 255."""
-        return self._taken[position], self._passed[position]
-
-    def count_branch(self, position: int, *, is_taken: bool) -> None:
-        """Note which way a JUMPI went."""
-        counts = self._taken if is_taken else self._passed
-        if counts[position] < _MOST_COUNTED:
-            counts[position] += 1
+        """How often a JUMPI was seen to jump, and to go on."""
+        return self.taken[position], self.passed[position]
 
     def pass_by(self, position: int) -> Trace | None:
         """Note that execution comes by a position; a trace from there once that is often."""
-        count = self._counts[position]
-        if count < HOT_AFTER:
-            self._counts[position] = count + 1
+        count = self.counts[position]
+        if count < self.hot_after:
+            self.counts[position] = count + 1
             return None
         if self._opcodes_left <= 0 or not allowance.is_left():
             return None

@@ -64,6 +64,7 @@ class RandomCode:
     def _statement(self, depth: int) -> None:
         random = self._random
         kinds = [self._calculate] * 9 + [self._memory] * 3 + [self._storage] * 2
+        kinds += [self._pointer] * 2
         kinds += [self._read, self._read, self._log, self._shuffle, self._shuffle, self._checked]
         if self._others:
             kinds += [self._call]
@@ -122,6 +123,23 @@ class RandomCode:
                 )
             ).replace("KECCAK256", "SHA3")
         )  # fmt: skip
+
+    def _pointer(self) -> None:
+        """What Solidity does behind its free pointer, which may also be in its reserved words."""
+        random = self._random
+        start = random.choice(("0x80", "0x80", "0x0100", "PUSH0", "0x20", "0x3f", "0x5f", "0x60"))
+        offset, other = random.choice((0, 1, 32, 64)), random.choice(_OFFSETS)
+        behind = f"0x40 MLOAD {_hex(offset)} ADD"
+        statements = (
+            f"{start} 0x40 MSTORE", f"DUP1 {behind} MSTORE", f"{behind} MLOAD XOR",
+            "0x40 MLOAD 0x20 ADD 0x40 MSTORE", f"{_hex(other)} MLOAD XOR", "0x40 MLOAD MLOAD XOR",
+            f"DUP2 {_hex(other)} MSTORE", f"0x40 {behind} SHA3 XOR", f"DUP1 {behind} MSTORE8",
+            f"0x40 MLOAD DUP2 DUP2 {_hex(offset)} ADD MSTORE MLOAD XOR",
+            f"0x20 PUSH0 {behind} CALLDATACOPY", f"0x20 PUSH0 {behind} MCOPY",
+            f"DUP1 {_hex(other)} MSTORE8", "DUP1 DUP1 0xff AND MSTORE",
+        )  # fmt: skip
+        for _ in range(random.randint(2, 6)):
+            self._emit(random.choice(statements))
 
     def _storage(self) -> None:
         slot = f"DUP{self._random.randint(1, 4)} 0x07 AND"
