@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from precompiles.types import Address
+from precompiles.perp.book_liquidation import Stage
+from precompiles.types import Address, PositionKind
 from tests.precompiles.client import PERP, Reply
 from tests.precompiles.perp.naive_accounts import Saved
 from tests.precompiles.perp.naive_exchange import NaivePerp
@@ -53,6 +54,7 @@ class BothExchanges(RuleBasedStateMachine):
         `expected` does it to the model and gives the output. It is handed the exchange's output
         where that has a mark price, which the model takes from there.
         """
+        deficit = self.world.ledger.perp.fund.deficit
         reply = self.world.call(user, name, *arguments)
         before = self.model.save()
         self.model.events.clear()
@@ -67,6 +69,8 @@ class BothExchanges(RuleBasedStateMachine):
         events = self.without_funding(reply.events)
         for event, due in itertools.zip_longest(events, outcome.events):
             assert event == due, f"{called}: {event}, not {due}"
+        if self.world.ledger.perp.fund.deficit > deficit:
+            assert list(unpaid_shares(self.world, reply)) == [], called
         type(self).operations += 1
         return reply
 
@@ -234,6 +238,31 @@ class BothExchanges(RuleBasedStateMachine):
         for market in self.model.markets:
             if market.oracle:
                 self.take_mark(market, self.world.view("getMarkPrice", market.address)[0])
+
+
+def unpaid_shares(world: PerpWorld, reply: Reply) -> Iterator[str]:
+    """Who could have borne more of a loss that became a deficit: nobody on the other side may.
+
+    Rounding is worth a few units for each of their positions.
+    """
+    perp = world.ledger.perp
+    for event in reply.events:
+        if event[0] == "Liquidated" and event[6] == Stage.DELEVERAGING:
+            bankrupt = world.ledger.position(event[1])
+            assert bankrupt is not None
+            for other in perp.positions.rows.values():
+                if other.is_open and other.asset == bankrupt.asset:
+                    equity = world.view("isLiquidatable", other.id)[1]
+                    kept = 4 * len(perp.open_positions.by_owner.of(other.owner)) + 4
+                    if other.is_long != bankrupt.is_long and equity > kept:
+                        yield f"position {other.id} has {equity} left"
+        if event[0] == "Deleveraged":
+            closed = world.ledger.position(event[1])
+            if closed is not None and closed.kind == PositionKind.CROSS:
+                equity = world.view("getAccount", closed.owner)[1]
+                kept = 4 * len(perp.open_positions.by_owner.of(closed.owner)) + 8
+                if equity > kept:
+                    yield f"{closed.owner.hex()} has {equity} left"
 
 
 def selector_of(refused: Refused) -> bytes:

@@ -76,7 +76,28 @@ class Perpetuals(BothExchanges):
     def teardown(self) -> None:
         while self.frames:
             self.revert_frame()
+        self.all_are_paid()
         self.world.ledger.close()
+
+    def all_are_paid(self) -> None:
+        """In the end everybody gets all that is free, unless there are losses nobody could bear.
+
+        Those with positions go first, so that they could leave the others nothing.
+        """
+        for market in self.model.markets:
+            if market.oracle:
+                self.set_oracle(Address(market.address), market.oracle, 0)
+        while self.kept(100):
+            pass
+        held = self.model.open_positions()
+        if self.model.deficit or any(self.model.unit_equity(position) < 0 for position in held):
+            return
+        users = sorted(self.model.cash, key=lambda user: not self.model.open_positions(user=user))
+        for user in map(Address, users):
+            if self.model.withdrawable(user):
+                self.withdraw(user, 100, False)
+            assert self.model.cash[user] == 0 or self.model.open_positions(user=user)
+        self.same_state()
 
     # The beginning
 
@@ -288,7 +309,12 @@ class Perpetuals(BothExchanges):
 
     @rule(limit=st.sampled_from((0, 1, 2, 100)))
     def keep(self, limit: int) -> None:
-        self.both(KEEPER, "keep", limit, expected=lambda: (self.model.keep(KEEPER, limit),))
+        self.kept(limit)
+
+    def kept(self, limit: int) -> int:
+        """How many triggers and liquidations there were."""
+        reply = self.both(KEEPER, "keep", limit, expected=lambda: (self.model.keep(KEEPER, limit),))
+        return int(reply.values[0])
 
     # Prices and time
 
