@@ -23,9 +23,10 @@ from hypothesis.stateful import (
 
 from precompiles.types import Address
 from tests.conftest import PROFILE
-from tests.precompiles.perp.machine import PRICE, BothExchanges, selector_of
+from tests.precompiles.perp.machine import PRICE, selector_of
 from tests.precompiles.perp.naive_comparison import compare, compare_views
 from tests.precompiles.perp.naive_position import ISOLATED
+from tests.precompiles.perp.storms import Storms
 from tests.precompiles.perp.world import (
     BACKSTOP,
     COPPER,
@@ -70,7 +71,7 @@ terms = st.fixed_dictionaries(
 )
 
 
-class Perpetuals(BothExchanges):
+class Perpetuals(Storms):
     """Both exchanges, side by side."""
 
     def teardown(self) -> None:
@@ -198,13 +199,6 @@ class Perpetuals(BothExchanges):
     def place_plainly(self, user: Address, seed: int) -> None:
         self.place_request(user, *self.request(random.Random(seed), user)[:4])
 
-    def place_request(self, user: Address, *request: Any) -> None:
-        self.both(
-            user,
-            *("placeOrder", *request),
-            expected=lambda: (self.model.place(user, *request).id,),
-        )
-
     @rule(user=traders, seed=seeds, length=st.integers(0, 4))
     def place_batch(self, user: Address, seed: int, length: int) -> None:
         rng = random.Random(seed)
@@ -311,11 +305,6 @@ class Perpetuals(BothExchanges):
     def keep(self, limit: int) -> None:
         self.kept(limit)
 
-    def kept(self, limit: int) -> int:
-        """How many triggers and liquidations there were."""
-        reply = self.both(KEEPER, "keep", limit, expected=lambda: (self.model.keep(KEEPER, limit),))
-        return int(reply.values[0])
-
     # Prices and time
 
     @rule(
@@ -366,44 +355,14 @@ class Perpetuals(BothExchanges):
                 self.withdraw(user, rng.randrange(104), rng.random() < 0.2)
             elif kind < 0.67:
                 self.deposit(user, rng.randrange(5_000))
-            elif kind < 0.70:
-                self.bend(rng)
-            elif kind < 0.73:
-                self.starve(rng)
+            elif kind < 0.72:
+                rng.choice((self.bend, self.starve, self.ruin, self.linger))(rng)
             elif kind < 0.86:
                 self.shake(rng)
             else:
                 self.look_ahead(rng.choice((1, 5)))
                 self.end_block(rng.choice((1, 5, 30)), rng.random() < 0.1, rng.random() < 0.8)
             self.same_state()
-
-    def bend(self, rng: random.Random) -> None:
-        """Two quotes far from the oracle's price stand in an empty book, and the mark follows."""
-        market = self.model.market(rng.choice((GOLD, GOLD, SILVER)))
-        for user in (*TRADERS, VAULT, BACKSTOP):
-            self.cancel_all(user, market.address)
-        away = rng.choice((-3, 3)) * market.oracle // (2 * market.max_leverage)
-        middle = max(2, (market.oracle + away) // market.tick)
-        for ticks, is_buy in ((middle, True), (middle + 1, False)):
-            request = (market.address, market.lot, ticks * market.tick, is_buy)
-            self.place_request(VAULT, *request)
-        self.end_block(rng.choice((15, 30, 60)), False, True)
-        self.same_state()
-        if rng.random() < 0.5:
-            self.move_price(Address(market.address), rng.choice((980, 990, 1_010, 1_020)), 0)
-        self.keep(100)
-
-    def starve(self, rng: random.Random) -> None:
-        """Only one market has a fresh price, and that falls or rises far."""
-        fed, starved = rng.sample((GOLD, SILVER), 2)
-        self.move_price(starved, rng.choice((900, 950, 1_050, 1_100)), 0)
-        self.end_block(self.model.market(starved).max_price_age + 1, rng.random() < 0.1, False)
-        self.move_price(fed, rng.choice((600, 850, 930, 1_070, 1_150, 1_400)), 0)
-        self.same_state()
-        if rng.random() < 0.5:
-            self.close_position(rng.choice(TRADERS), rng.randrange(200), True)
-        self.liquidate(rng.choice(TRADERS), rng.randrange(200))
-        self.keep(rng.choice((1, 100)))
 
     def shake(self, rng: random.Random) -> None:
         """A price goes one way, and what that makes due is mostly done at once."""
