@@ -1,1 +1,1 @@
-"""What survives: the store, its checkpoints, restoring and verifying them."""
+"""Durable state: the store, its checkpoints, restoring and verifying them, archives."""

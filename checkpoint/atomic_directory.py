@@ -1,4 +1,4 @@
-"""Making a whole new store: beside its place, and moved there when it is complete."""
+"""Atomic creation of a store: built under another name, and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def _move_into(target: Path, layout: StoreLayout) -> None:
 
 
 def write_commit_marker(file: Path, commit: Commit) -> None:
-    """Vouch for the one commit of a new store, durably."""
-    witness = CommitMarker(file)
+    """Record the one commit of a new store, durably."""
+    marker = CommitMarker(file)
     try:
-        witness.record(commit)
+        marker.record(commit)
     finally:
-        witness.close()
+        marker.close()
     sync_file(file)

@@ -33,7 +33,7 @@ ValueError saying what differs.
 
 
 class HeaderFields(NamedTuple):
-    """What a header says of its place in the chain and of the state after it."""
+    """Fields of a header: its place in the chain, and the state after it."""
 
     parent_hash: bytes
     state_root: bytes

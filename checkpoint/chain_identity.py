@@ -1,4 +1,4 @@
-"""Which chain a store belongs to, in a file beside its database and not in it.
+"""The identity of a store's chain, in a file beside its database and not in it.
 
 A database or checkpoint of another chain, put in the place of this one's, is proven like any other:
 its rows lead to its own header. What tells it apart is its genesis, so that is noted here.

@@ -1,12 +1,12 @@
 """A second, tiny record of the last commit, kept outside the database.
 
 A database whose log was deleted or cut off opens without complaint at an older block. The
-witness is written after each commit, so it is never ahead of an undamaged database; one that
+marker is written after each commit, so it is never ahead of an undamaged database; one that
 is behind (the process died between the two writes) proves nothing and does no harm.
 
 Two slots are written in turn, each with its checksum. When a power failure tears one, the other
-still holds the commit before; when neither can be read there is no witness, and the database is
-believed. So a damaged witness never locks anybody out.
+still holds the commit before; when neither can be read there is no marker, and the database is
+believed. So a damaged marker never locks anybody out.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Commit:
     block_hash: bytes
 
     def encode(self) -> bytes:
-        """The fields, then their CRC-32."""
+        """Return the fields, then their CRC-32."""
         fields = _FIELDS.pack(MARKER_VERSION, self.sequence, self.height, self.block_hash)
         return fields + _CHECKSUM.pack(zlib.crc32(fields))
 
     @classmethod
     def decode(cls, slot: bytes) -> Commit | None:
-        """A commit, or None where the slot is empty, torn, or of another version."""
+        """Return a commit, or None where the slot is empty, torn, or of another version."""
         end = _FIELDS.size + _CHECKSUM.size
         fields = slot[: _FIELDS.size]
         if len(slot) < end or _CHECKSUM.unpack(slot[_FIELDS.size : end]) != (zlib.crc32(fields),):
@@ -52,7 +52,7 @@ class Commit:
 
 
 def read_commit_marker(file: Path) -> Commit | None:
-    """The newest commit the file vouches for; None where it vouches for none."""
+    """Return the newest commit in the file; None where there is none."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:
@@ -63,7 +63,7 @@ def read_commit_marker(file: Path) -> Commit | None:
 
 
 class CommitMarker:
-    """The witness of an open store."""
+    """The commit marker of an open store."""
 
     def __init__(self, file: Path) -> None:
         """Open or create it; its space is taken at once, so that later writes do not need any."""

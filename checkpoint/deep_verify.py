@@ -28,7 +28,7 @@ _PROGRESS_STEP = 4096
 
 
 def row_problems(store: StoreReader, progress: Progress) -> Iterator[str]:
-    """Rows that do not decode, or not to what encodes to the same bytes; `progress` counts rows."""
+    """Yield rows that do not decode, or not to the same bytes; `progress` counts rows."""
     head = store.head()
     total = sum(head.commitment.counts.values()) if head else 0
     tables, done = Ledger(store).tables, 0
@@ -49,7 +49,7 @@ def row_problems(store: StoreReader, progress: Progress) -> Iterator[str]:
 
 
 def ledger_problems(store: StoreReader) -> Iterator[str]:
-    """Indexes that disagree with the rows, and invariants that do not hold over them."""
+    """Yield indexes that disagree with the rows, and invariants that do not hold."""
     try:
         ledger, report = open_ledger(store)
     except UntrustedStorage as error:
@@ -127,7 +127,7 @@ def _surplus_problems(store: StoreReader, blocks: int, transactions: int | None)
 
 
 def state_problems(store: StoreReader) -> Iterator[str]:
-    """The first trie node or code of the head's state that is missing or altered."""
+    """Yield the first node or code of the head's state that is missing or altered."""
     head = store.head()
     assert head is not None
     try:

@@ -1,4 +1,4 @@
-"""What is different between two states: rows added, changed, removed, in words.
+"""Differences between two states: rows added, changed and removed.
 
 Both are read once, side by side in the order of their keys, so memory stays flat.
 """
@@ -35,7 +35,7 @@ class Counts:
 def differing_rows(
     old: StoreReader, new: StoreReader, progress: Progress | None = None
 ) -> Iterator[RowChange]:
-    """Each row that is not the same in both, by ascending table and key; `progress` counts rows.
+    """Yield each row that differs, by ascending table and key; `progress` counts rows.
 
     Raises StoreDamaged rather than stop early.
     """
@@ -63,7 +63,7 @@ def differing_rows(
 
 
 def kind_of(change: RowChange) -> Kind:
-    """What happened to the row."""
+    """Return what happened to the row."""
     if change.old is None:
         return "added"
     return "removed" if change.new is None else "changed"
@@ -76,13 +76,13 @@ def count(counts: dict[int, Counts], change: RowChange) -> None:
 
 
 class RowDecoder:
-    """Says what stored rows mean."""
+    """Decodes keys and fields of stored rows."""
 
     def __init__(self, store: StoreReader) -> None:
         self._tables: dict[int, Table[Any, Any]] = Ledger(store).tables
 
     def key(self, change: RowChange) -> str:
-        """A row's key: an id, or addresses and bytes in hex."""
+        """Return a row's key: an id, or addresses and bytes in hex."""
         table = self._tables.get(change.table)
         if table is not None and isinstance(table.codec, IdKey):
             return str(table.codec.decode(change.key))
@@ -92,7 +92,7 @@ class RowDecoder:
         return " ".join(f"0x{key[at : at + step].hex()}" for at in range(0, len(key), step))
 
     def fields(self, change: RowChange) -> dict[str, tuple[object, object]]:
-        """Per field that differs, its value before and after; None where there is no row."""
+        """Return each field that differs, before and after; None where there is no row."""
         old, new = (self._record(change.table, value) for value in (change.old, change.new))
         names = dict.fromkeys([*old, *new])
         values = {name: (old.get(name), new.get(name)) for name in names}
@@ -113,7 +113,7 @@ class RowDecoder:
 
 
 def _plain(value: object) -> object:
-    """A field as people and JSON read it."""
+    """Return a field as people and JSON read it."""
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""How much disk a checkpoint takes: what is its own, and what it shares with others."""
+"""Disk usage of a directory: its own, and what it shares by hard links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Usage:
 
 
 def disk_usage(directory: Path) -> Usage:
-    """Of all files below a directory; those that go while one looks are not counted."""
+    """Measure all files below a directory; those removed meanwhile are not counted."""
     own = shared = 0
     for parent, _, names in os.walk(directory):
         for name in names:
@@ -34,7 +34,7 @@ def disk_usage(directory: Path) -> Usage:
 
 
 def disk_used(root: Path) -> int:
-    """Bytes of all files below a directory, each once however many names it has."""
+    """Return the bytes of all files below a directory, each once however many names it has."""
     files = {}
     for parent, _, names in os.walk(root):
         for name in names:

@@ -1,4 +1,4 @@
-"""What can go wrong with a store, each error saying what to do next."""
+"""Errors of a store, each saying what to do next."""
 
 # ruff: noqa: N818 - each class is named for what happened
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """Base of everything a store, a checkpoint or a restore raises on purpose."""
+    """Base of the errors of stores, checkpoints, restores and archives."""
 
 
 class StoreLocked(StoreError):
@@ -133,7 +133,7 @@ class NoCheckpoint(StoreError):
 
 
 class NotAnArchive(StoreError):
-    """The file is something else than an archive of a chain's state."""
+    """The file is not an archive of a chain's state."""
 
 
 class ArchiveDamaged(StoreError):
@@ -145,7 +145,7 @@ class ArchiveDamaged(StoreError):
 
 
 class AlreadyThere(StoreError):
-    """Something is in the place where a new store or archive shall be."""
+    """The place of a new store or archive is taken."""
 
 
 class UnexpectedBlock(StoreError):

@@ -41,21 +41,21 @@ HEAD_KEY = b"head"
 
 
 def row_key(table: int, key: bytes) -> bytes:
-    """The key of a ledger row."""
+    """Return the key of a ledger row."""
     return bytes((table,)) + key
 
 
 def height_key(height: int) -> bytes:
-    """The key of what belongs to a block height."""
+    """Return the key of a block height."""
     return height.to_bytes(8, "big")
 
 
 def height_of(key: bytes) -> int:
-    """The height in a key made by `height_key`."""
+    """Return the height in a key made by `height_key`."""
     return int.from_bytes(key, "big")
 
 
 def prefix_end(prefix: bytes) -> bytes | None:
-    """The lowest key above all keys that start with `prefix`; None where there is none."""
+    """Return the lowest key above all that start with `prefix`; None where there is none."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes((stem[-1] + 1,)) if stem else None

@@ -30,7 +30,7 @@ class Head:
     commitment: Commitment
 
     def encode(self) -> bytes:
-        """The stored form; the same bytes for the same head."""
+        """Return the stored form; the same bytes for the same head."""
         counts = sorted(self.commitment.counts.items())
         fields = (
             self.chain_id,

@@ -1,4 +1,4 @@
-"""What must hold between a store's head record and its blocks; quick enough for every opening."""
+"""Checks of a store's head record against its blocks, quick enough for every opening."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_blocks(store: StoreReader, origin: int | None) -> None:
 
 
 def header_problem(store: StoreReader, head: Head) -> str | None:
-    """What contradicts "the head's block is in the store and has the head's state root"."""
+    """Return what is wrong with the head's block, or None: it must have the head's state root."""
     listed = store.get(Family.HASHES, height_key(head.height))
     if listed != head.block_hash:
         found = "no block" if listed is None else f"block {listed.hex()}"

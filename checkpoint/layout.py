@@ -1,4 +1,4 @@
-"""Where a store keeps what, and how an interrupted restore is sorted out.
+"""The files of a store, and how an interrupted restore is finished or undone.
 
 A restore makes the new database in `db.restoring`, moves `db` to `db.replaced` and the new one
 to `db`, then removes the old. Whatever of these exists tells how far it came.
@@ -25,7 +25,7 @@ class StoreLayout:
         self.restoring = root / "db.restoring"
         self.replaced = root / "db.replaced"
         self.lock = root / "lock"
-        self.witness = root / "witness"
+        self.commit_marker = root / "witness"
         self.checkpoints = root / "checkpoints"
         self.retention = root / "retention.json"
         self.identity = root / "chain.json"
@@ -62,14 +62,14 @@ class StoreLayout:
         return next((path for path in moved if path.exists()), self.database)
 
     def is_new(self) -> bool:
-        """Whether no block can have been kept here yet. Raises StoreDamaged where some are gone.
+        """Return whether no block can be here yet. Raises StoreDamaged where some are gone.
 
-        The witness comes after a database is complete, so without it one that has no files of
+        The commit marker comes after a database is complete, so without it one that has no files of
         rows may be a creation that was interrupted.
         """
         if (self.database / "CURRENT").exists():
-            return not self.witness.exists() and not any(self.database.glob("*.sst"))
-        traces = (self.witness.exists(), *self.checkpoints.glob("[0-9]*"))
+            return not self.commit_marker.exists() and not any(self.database.glob("*.sst"))
+        traces = (self.commit_marker.exists(), *self.checkpoints.glob("[0-9]*"))
         if any(traces) or any(self.database.glob("*.sst")):
             raise StoreDamaged("the database or its CURRENT file is missing", str(self.database))
         return True

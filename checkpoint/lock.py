@@ -19,11 +19,11 @@ _MAX_COMMAND = 200
 
 
 class StoreLock:
-    """Held from creation to `release`; the operating system lets go when the process dies.
+    """A lock held from creation to `release`; the operating system drops it with the process.
 
     The file stays behind, empty: removing it would let two processes lock two files. The lock is
     on a file and not on a path: once the directory is moved, another process may make a store at
-    the same path. So whoever writes by a path calls `check` first, or writes to `follow` of it.
+    the same path. So a writer by a path calls `check` first, or writes to `follow` of it.
     """
 
     def __init__(self, file: Path) -> None:
@@ -81,9 +81,9 @@ class StoreLock:
 
 
 def holder_of(file: Path) -> StoreLocked | None:
-    """Who holds a store, going by its lock file alone; None where nobody that runs does.
+    """Return who holds a store, by its lock file alone; None where no running process does.
 
-    For saying so: the lock itself is not touched, so nobody is kept from taking it.
+    The lock itself is not touched, so no process is kept from taking it.
     """
     try:
         pid, command, since = _holder(file.read_bytes()[:_MAX_BYTES])
@@ -115,7 +115,7 @@ def _describe_self() -> bytes:
 
 
 def _holder(content: bytes) -> tuple[int | None, str | None, str | None]:
-    """Process, command and time from a lock file; Nones where it is not filled in yet."""
+    """Return process, command and time from a lock file; Nones where it is not filled in yet."""
     try:
         holder = json.loads(content)
         return int(holder["pid"]), str(holder["command"]), str(holder["since"])

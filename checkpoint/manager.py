@@ -50,7 +50,7 @@ class CheckpointManager:
     def __init__(
         self, store: RocksStore, interval: int | None = None, keep: int | None = None
     ) -> None:
-        """One checkpoint every `interval` blocks, the last `keep` of them and the pinned kept.
+        """Make a checkpoint every `interval` blocks; keep the last `keep` and the pinned ones.
 
         What is not given is as it was last time (see `resolve_retention`). Removes what an
         interrupted checkpoint or removal left behind. Raises ValueError, StoreError.
@@ -93,7 +93,7 @@ class CheckpointManager:
         return info
 
     def create(self) -> CheckpointInfo:
-        """A checkpoint of the store as it is; the one that is there if this block has one.
+        """Make a checkpoint of the store as it is, or return the one that this block has.
 
         It is built under another name and appears with all its content, or not at all.
         """
@@ -116,7 +116,7 @@ class CheckpointManager:
         return info
 
     def list(self) -> tuple[CheckpointInfo, ...]:
-        """The checkpoints, oldest first; see `list_checkpoints`."""
+        """Return the checkpoints, oldest first; see `list_checkpoints`."""
         return list_checkpoints(self.store.path)
 
     def prune(self, *, dry_run: bool = False) -> tuple[CheckpointInfo, ...]:
@@ -197,7 +197,7 @@ class CheckpointManager:
         return read_checkpoint(target)
 
     def _free_name(self, head: Head) -> Path:
-        """The height; with some of the block hash where another branch has it already."""
+        """Return the height as a name; with part of the block hash where another branch has it."""
         target = self.directory / f"{head.height:012d}"
         if target.exists():
             target = target.with_name(f"{target.name}-{head.block_hash.hex()[:8]}")
@@ -205,7 +205,7 @@ class CheckpointManager:
 
 
 def _settle_files(database: Path) -> None:
-    """Force to the disk what is not there yet: files that are shared were, when they were made."""
+    """Force files to the disk that are not shared; shared ones are there since they were made."""
     (database / BINDING_NAME).unlink(missing_ok=True)
     for file in database.iterdir():
         if file.stat().st_nlink == 1:
@@ -225,7 +225,7 @@ def prune_checkpoints(
     if keep is None:
         keep = read_retention(StoreLayout(path).retention).keep
     if keep < 1:
-        raise ValueError(f"keep must be at least 1, not {keep}")
+        raise ValueError(f"keep must be at least 1, got {keep}")
     if dry_run:
         return _surplus(list_checkpoints(path), keep)
     with StoreLock(StoreLayout(path).lock) as lock:
@@ -235,7 +235,7 @@ def prune_checkpoints(
 
 
 def set_pinned(info: CheckpointInfo, pinned: bool) -> None:
-    """Keep a checkpoint from being pruned, or no longer."""
+    """Pin a checkpoint, which keeps it from being pruned, or unpin it."""
     marker = info.path / PINNED_NAME
     if pinned:
         marker.touch()
@@ -259,7 +259,7 @@ def _remove_all(checkpoints: Sequence[CheckpointInfo], check_place: Callable[[],
 
 
 def _remove(info: CheckpointInfo) -> None:
-    """Renamed first, so that what is half removed does not look like a checkpoint."""
+    """Rename and remove a checkpoint, so that half of one never looks like one."""
     removing = info.path.with_name(f"{_REMOVING}{info.path.name}")
     rename(info.path, removing)
     shutil.rmtree(removing)

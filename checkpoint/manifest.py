@@ -35,7 +35,7 @@ class CheckpointFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a checkpoint holds. Hashes are hex."""
+    """Contents of a checkpoint. Hashes are hex."""
 
     format: int
     chain_id: int
@@ -55,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[CheckpointFile, ...]
 
     def encode(self) -> bytes:
-        """JSON, with a digest of itself."""
+        """Return the JSON, with a digest of itself."""
         content: dict[str, object] = msgspec.to_builtins(self)
         content["manifest_digest"] = _digest_of(content)
         return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
@@ -96,12 +96,12 @@ class CheckpointInfo:
         return self.path / DATABASE_NAME
 
     def usage(self) -> Usage:
-        """The disk it takes now."""
+        """Return the disk it takes now."""
         return disk_usage(self.path)
 
 
 def list_checkpoints(store: Path) -> tuple[CheckpointInfo, ...]:
-    """The checkpoints of the store at a path, oldest first, unusable ones before all.
+    """Return the checkpoints of the store at a path, oldest first, unusable ones before all.
 
     Needs no lock. Looks at manifests only; restoring reads and proves all of it.
     Older means made earlier: after a restore the chain may come to the same heights again.
@@ -111,12 +111,12 @@ def list_checkpoints(store: Path) -> tuple[CheckpointInfo, ...]:
 
 
 def usable_heights(store: Path) -> list[int]:
-    """Heights of the usable checkpoints of the store at a path, oldest first."""
+    """Return the heights of a store's usable checkpoints, oldest first."""
     return [info.height for info in list_checkpoints(store) if info.problem is None]
 
 
 def read_checkpoint(path: Path) -> CheckpointInfo:
-    """What one checkpoint directory says of itself."""
+    """Read the manifest of a checkpoint directory."""
     name = _DIRECTORY_NAME.fullmatch(path.name)
     assert name is not None
     height = int(name[1])
@@ -132,7 +132,7 @@ def read_checkpoint(path: Path) -> CheckpointInfo:
 
 
 def check_files(info: CheckpointInfo) -> None:
-    """Every byte of a checkpoint's files against its manifest. Raises StoreDamaged."""
+    """Check every byte of a checkpoint's files against its manifest. Raises StoreDamaged."""
     problem = info.problem or first_wrong_file(info)
     if problem is not None or info.manifest is None:
         raise StoreDamaged(problem or "it has no manifest", str(info.path))
@@ -142,7 +142,7 @@ def check_files(info: CheckpointInfo) -> None:
 
 
 def first_wrong_file(info: CheckpointInfo) -> str | None:
-    """Which file is missing, surplus, or of another size than the manifest says."""
+    """Return which file is missing, surplus, or of another size than in the manifest."""
     if info.manifest is None:
         return "it has no manifest"
     present = {}
@@ -158,7 +158,7 @@ def first_wrong_file(info: CheckpointInfo) -> str | None:
 
 
 def describe_files(database: Path, earlier: CheckpointInfo | None) -> tuple[CheckpointFile, ...]:
-    """The files of a new checkpoint.
+    """Describe the files of a new checkpoint.
 
     A file shared with an earlier checkpoint by a hard link never changes once written, so its
     digest is taken from there; only what is new is read.
@@ -176,7 +176,7 @@ def describe_files(database: Path, earlier: CheckpointInfo | None) -> tuple[Chec
 
 
 def file_digest(path: Path) -> str:
-    """BLAKE3 of a file, hex."""
+    """Return the BLAKE3 digest of a file, in hex."""
     hasher = blake3(max_threads=blake3.AUTO)
     hasher.update_mmap(path)
     return hasher.hexdigest()

@@ -17,7 +17,7 @@ class MemoryStore(Store):
     """The same store as on disk, without the disk."""
 
     def __init__(self, *, undo_window: int = DEFAULT_UNDO_WINDOW) -> None:
-        """An empty store."""
+        """Make an empty store."""
         self.path = None
         self.undo_window = undo_window
         self._families: dict[Family, SortedDict[bytes, bytes]] = {

@@ -1,4 +1,4 @@
-"""Figures on what keeping and coming back cost, for whoever runs the chain."""
+"""Figures on what recovery and checkpoints cost."""
 
 from __future__ import annotations
 

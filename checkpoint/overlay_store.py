@@ -24,7 +24,7 @@ class OverlayStore(StoreReader):
 
     @contextmanager
     def transaction(self, batch: BlockBatch) -> Iterator[None]:
-        """What is written inside is added to `batch`, which the caller then writes, or drops."""
+        """Add what is written inside to `batch`, which the caller then writes, or drops."""
         assert self._staged is None, "only one batch is held back at a time"
         self._staged = batch
         try:

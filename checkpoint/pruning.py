@@ -1,4 +1,4 @@
-"""Giving back the disk that states nobody asks for any more take: trie nodes, undo rows.
+"""Pruning: frees the disk taken by old states, their trie nodes and undo rows.
 
 Execution never deletes a trie node, as states share them. This does, offline: what no kept state
 needs goes. The roots of the other states go first, so that a state whose root is there is whole,
@@ -35,7 +35,7 @@ _STEP = 4096
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a store holds, before or after."""
+    """Size of a store, before or after pruning."""
 
     nodes: int
     """Trie nodes and codes."""
@@ -49,7 +49,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class PruneReport:
-    """What pruning did, or would do."""
+    """Result of pruning, or of a dry run."""
 
     head: Head
     states: int
@@ -77,7 +77,7 @@ def prune_states(
     a kept state is not whole, with nothing changed; ValueError for `keep_states` below 1.
     """
     if keep_states is not None and keep_states < 1:
-        raise ValueError(f"at least the head's state is kept, so keep {keep_states} makes no sense")
+        raise ValueError(f"keep_states must be at least 1, for the head's, got {keep_states}")
     with closing(RocksStore(path, undo_window=undo_window)) as store:
         head = store.head()
         if head is None:
@@ -100,7 +100,7 @@ def prune_states(
 
 
 def _prove(store: RocksStore, head: Head, progress: Progress) -> None:
-    """All rows lead to the head's header, and all its state is there."""
+    """Prove that all rows lead to the head's header, and that all its state is there."""
     report = verify_store(store, lambda done, total: progress("Proving rows", done, total))
     if report.difference is not None:
         raise StoreDamaged(report.difference, str(store.path))
@@ -109,7 +109,7 @@ def _prove(store: RocksStore, head: Head, progress: Progress) -> None:
 
 
 def _kept_roots(store: RocksStore, head: Head, blocks: int) -> list[bytes]:
-    """State roots of the genesis and the last blocks, newest first; those not there left out."""
+    """Return the state roots of the last blocks and the genesis, as far as they are there."""
     heights = [*range(head.height, max(head.height - blocks, 0), -1), 0]
     roots = dict.fromkeys(_state_root(store, height) for height in heights)
     return [root for root in roots if root and store.get(Family.NODES, root) is not None]

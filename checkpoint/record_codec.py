@@ -21,12 +21,12 @@ _T = TypeVar("_T")
 
 
 def pack(version: int, fields: object) -> bytes:
-    """The stored form of `fields`."""
+    """Return the stored form of `fields`."""
     return bytes((version,)) + _encode(fields)
 
 
 def unpack(version: int, decoder: msgspec.msgpack.Decoder[_T], value: bytes, name: str) -> _T:
-    """The fields of a record that errors call `name`.
+    """Decode the fields of a record that errors call `name`.
 
     Raises WrongFormat for another version, StoreDamaged where the fields do not decode.
     """
@@ -57,12 +57,12 @@ def _digest_of(content: Mapping[str, object]) -> str:
 
 
 def encode_undo(changes: Iterable[RowChange]) -> bytes:
-    """The stored form of a block's changes, in their order; the new values are left out."""
+    """Encode a block's changes in their order, without the new values."""
     return pack(UNDO_VERSION, [(change.table, change.key, change.old) for change in changes])
 
 
 def decode_undo(value: bytes, height: int) -> tuple[RowChange, ...]:
-    """What `encode_undo` kept of the block at `height`; `new` is None in every change.
+    """Decode an undo row; `new` is None in every change.
 
     Raises WrongFormat or StoreDamaged.
     """

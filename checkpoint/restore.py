@@ -1,4 +1,4 @@
-"""Making a checkpoint the live store."""
+"""Restoring: a checkpoint becomes the live store, or a new one."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def restore_to(
             identity = copy_verified(info, layout.database, progress, _known_identity(source))
             if identity is not None:
                 write_identity(layout.identity, identity)
-            write_commit_marker(layout.witness, commit)
+            write_commit_marker(layout.commit_marker, commit)
             with suppress(FileNotFoundError):
                 _copy(source.retention, layout.retention)
             sync_directory(layout.database)
@@ -106,7 +106,7 @@ def restore_to(
 
 
 def choose_checkpoint(store: Path, height: int | None) -> CheckpointInfo:
-    """The newest usable checkpoint of a store, or the newest at `height`. Raises NoCheckpoint."""
+    """Return the newest usable checkpoint, or the newest at `height`. Raises NoCheckpoint."""
     found = list_checkpoints(store)
     usable = [info for info in found if info.problem is None]
     wanted = [info for info in usable if height is None or info.height == height]
@@ -181,7 +181,7 @@ def verify_checkpoint(
 
 
 def _build(info: CheckpointInfo, layout: StoreLayout, progress: Progress | None) -> None:
-    """The new database, ready to be put in place; nothing of it stays if that fails."""
+    """Build the new database, ready to be put in place; nothing of it stays if that fails."""
     shutil.rmtree(layout.restoring, ignore_errors=True)
     try:
         copy_verified(info, layout.restoring, progress, _known_identity(layout))
@@ -221,7 +221,7 @@ def _compare(reader: RocksReader, manifest: Manifest, path: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Row files never change once written and are shared where the file system can."""
+    """Share a row file, which never changes, where the file system can; copy others."""
     if source.suffix == ".sst":
         try:
             os.link(source, target)
@@ -233,8 +233,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _next_sequence(layout: StoreLayout) -> int:
-    """Above every count ever given out here, so that the restored state is the newest commit."""
-    seen = read_commit_marker(layout.witness)
+    """Return a count above all given out here, so that the restored state is the newest commit."""
+    seen = read_commit_marker(layout.commit_marker)
     counts = [info.manifest.sequence for info in list_checkpoints(layout.root) if info.manifest]
     return 1 + max((*counts, seen.sequence if seen else 0))
 

@@ -1,4 +1,4 @@
-"""How often a chain makes checkpoints and how many it keeps, stored beside them.
+"""Retention: how often a chain makes checkpoints and how many it keeps, stored beside them.
 
 A file of its own and not a row: a restore brings back the chain's state, not its owner's wishes.
 """
@@ -23,7 +23,7 @@ _UNSIGNED_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """One checkpoint every `interval` blocks, the last `keep` of them and the pinned kept."""
+    """Make a checkpoint every `interval` blocks; keep the last `keep` and the pinned ones."""
 
     interval: int
     keep: int
@@ -31,7 +31,7 @@ class Retention:
     def __post_init__(self) -> None:
         if self.interval < 1 or self.keep < 1:
             raise ValueError(
-                f"interval and keep must be at least 1, not {self.interval} and {self.keep}"
+                f"interval and keep must be at least 1, got {self.interval} and {self.keep}"
             )
 
 
@@ -44,7 +44,7 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def resolve_retention(file: Path, interval: int | None, keep: int | None) -> Retention:
-    """The settings of the store whose record is `file`: what is given, else what is stored.
+    """Return the settings of the store whose record is `file`: those given, else those stored.
 
     What is given is stored from then on. A store that has none yet takes the defaults, but keeps
     all the checkpoints it has. Raises ValueError, StoreError for a record that can't be read.
@@ -59,7 +59,7 @@ def resolve_retention(file: Path, interval: int | None, keep: int | None) -> Ret
 
 
 def read_retention(file: Path) -> Retention:
-    """The settings of a store without changing anything. Raises StoreError."""
+    """Read the settings of a store. Raises StoreError."""
     stored = _read(file)
     if stored is None:
         existing = [info for info in list_checkpoints(file.parent) if not info.pinned]

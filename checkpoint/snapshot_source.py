@@ -1,4 +1,4 @@
-"""Where a state is exported from: a store by its path, one of its checkpoints, an open store."""
+"""Opening a state to read: a store by its path, one of its checkpoints, an open store."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TEMPORARY = ".making-export-"
 
 @contextmanager
 def open_snapshot(source: SnapshotSource, height: int | None) -> Iterator[StoreReader]:
-    """A state to read that nobody changes meanwhile.
+    """Open a state that does not change meanwhile.
 
-    A path gives the head its store is at now, whoever else has it open; with a height, the
-    checkpoint of that height. A store that this process has open gives a copy of its head, on
-    disk by hard links; one in memory itself, and must not be written meanwhile. Raises NotAStore,
-    NoCheckpoint, StoreDamaged, WrongFormat.
+    A path gives the head its store is at now, also while another process has it open; with a
+    height, the checkpoint of that height. A store that this process has open gives a copy of its
+    head, on disk by hard links; one in memory itself, and must not be written meanwhile. Raises
+    NotAStore, NoCheckpoint, StoreDamaged, WrongFormat.
     """
     opened: AbstractContextManager[StoreReader]
     if isinstance(source, str | Path):

@@ -1,4 +1,4 @@
-"""What a store is: families of keys and values that move from block to block as a whole."""
+"""The store: families of keys and values that move from block to block as a whole."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ class StoreReader(RowStorage, Protocol):
 
     @abstractmethod
     def head(self) -> Head | None:
-        """The block the store is at; None where nothing was ever written."""
+        """Return the block the store is at; None where nothing was ever written."""
 
     @abstractmethod
     def get(self, family: Family, key: bytes) -> bytes | None:
-        """One value, or None. Raises StoreDamaged naming family and key."""
+        """Return one value, or None. Raises StoreDamaged naming family and key."""
 
     @abstractmethod
     def iterate(
         self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Keys with `prefix` and not below `start`, ascending, with their values.
+        """Yield keys with `prefix` and not below `start`, ascending, with their values.
 
         Shows the family as it is when the first pair is asked for, whatever is written
         meanwhile. Raises StoreDamaged rather than stop early.
         """
 
     def commitment(self) -> Commitment | None:
-        """What the ledger rows add up to, by the head record."""
+        """Return the commitment to the ledger rows in the head record."""
         head = self.head()
         return head.commitment if head else None
 
     def row(self, table: int, key: bytes) -> bytes | None:
-        """One ledger row's value."""
+        """Return one ledger row's value."""
         return self.get(Family.ROWS, row_key(table, key))
 
     def rows(self, table: int) -> Iterator[tuple[bytes, bytes]]:
-        """All rows of a table, by ascending key."""
+        """Yield all rows of a table, by ascending key."""
         for key, value in self.iterate(Family.ROWS, prefix=row_key(table, b"")):
             yield key[1:], value
 
     def tables(self) -> frozenset[int]:
-        """Numbers of the tables that have rows; skips from table to table."""
+        """Return the numbers of the tables that have rows, skipping from table to table."""
         found: set[int] = set()
         table = 0
         while table < 256:
@@ -70,7 +70,7 @@ class StoreReader(RowStorage, Protocol):
         return frozenset(found)
 
     def active_orders(self) -> Iterator[bytes]:
-        """Keys in the active-order index, ascending."""
+        """Yield the keys in the active-order index, ascending."""
         for key, _ in self.iterate(Family.ACTIVE):
             yield key
 
@@ -104,7 +104,7 @@ class Store(StoreReader, Protocol):
         self.write(batch)
 
     def undo(self, height: int) -> tuple[RowChange, ...]:
-        """What the rows changed by a block were before it, in the order of their change.
+        """Return the rows changed by a block as they were before it, in the order of their change.
 
         The `new` values are not kept and are None. Raises UnknownBlock above the head,
         UndoExpired below the window.
@@ -132,11 +132,11 @@ class Store(StoreReader, Protocol):
         return UndoExpired(height, self._oldest_undo, max(below, default=None))
 
     def _checkpoint_heights(self) -> list[int]:
-        """Heights of the checkpoints of blocks on this chain; none in memory."""
+        """Return the heights of the checkpoints of blocks on this chain; none in memory."""
         return []
 
     def _find_oldest_undo(self) -> int:
-        """For `_oldest_undo` when opening."""
+        """Return `_oldest_undo` when opening."""
         first = next(self.iterate(Family.UNDO), None)
         if first is not None:
             return height_of(first[0])
@@ -144,7 +144,7 @@ class Store(StoreReader, Protocol):
         return head.height + 1 if head else 0
 
     def _expiring(self, batch: BlockBatch) -> range:
-        """Heights whose undo rows leave the window with `batch`."""
+        """Return the heights whose undo rows leave the window with `batch`."""
         assert batch.head is not None or Family.ROWS not in batch.changes, "rows need their head"
         if batch.head is None:
             return range(0)

@@ -30,7 +30,7 @@ class BlockBatch:
         self.changes.setdefault(family, {})[key] = None
 
     def add_ledger(self, changes: LedgerChanges, height: int) -> None:
-        """The ledger's part of the block at `height`, and the way to undo it.
+        """Add the ledger's part of the block at `height`, and the way to undo it.
 
         Called for every block, one without changes too: each block has its undo row.
         """
@@ -69,7 +69,7 @@ class BlockBatch:
                 self.delete(Family.ACTIVE, key)
 
     def set_head(self, head: Head) -> None:
-        """The block the store is at afterwards."""
+        """Set the block the store is at afterwards."""
         self.head = head
         self.put(Family.HEAD, HEAD_KEY, head.encode())
 

@@ -1,4 +1,4 @@
-"""Proving that ledger rows are the state of a block: rows, commitment, slot, state root, header.
+"""Proof that ledger rows are the state of a block: rows, commitment, slot, state root, header.
 
 Each step is checked against the next by its hash, so a store that passes holds exactly the rows
 that the block's header commits to. Needs no EVM.
@@ -32,7 +32,7 @@ _PROGRESS_STEP = 4096
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What verification found."""
+    """Result of verification."""
 
     head: Head | None
     rows: dict[int, int] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def verify_store(
 def _difference(
     store: StoreReader, head: Head, rows: dict[int, int], progress: Progress
 ) -> str | None:
-    """The first thing that is wrong; counts rows in `rows`."""
+    """Return the first thing that is wrong; counts rows in `rows`."""
     try:
         accumulator = _hash_rows(store, rows, progress, sum(head.commitment.counts.values()))
         return (
@@ -102,7 +102,7 @@ def _deep_difference(
 def _hash_rows(
     store: StoreReader, rows: dict[int, int], progress: Progress, expected: int
 ) -> bytes:
-    """The accumulator of all rows in the store; counts them in `rows` per table."""
+    """Return the accumulator of all rows in the store; counts them in `rows` per table."""
     total = SetHash()
     for table in sorted(store.tables()):
         before = sum(rows.values())
@@ -160,4 +160,4 @@ def _ledger_word(store: StoreReader, state_root: bytes) -> bytes:
 
 
 def _silent(_done: int, _total: int) -> None:
-    """For callers who do not watch."""
+    """Report nothing."""

@@ -38,7 +38,7 @@ class AccountVerifier:
         """RLP of what the ledger's account says of all rows; None where it says nothing."""
 
     def add(self, record: StateRecord) -> None:
-        """The next record. Raises ArchiveDamaged."""
+        """Add the next record. Raises ArchiveDamaged."""
         match record.kind:
             case StateKind.SLOT:
                 self._add_slot(record.key, record.value)
@@ -50,7 +50,7 @@ class AccountVerifier:
                 raise ArchiveDamaged(f"a record of unknown kind {record.kind}", "section state")
 
     def root(self) -> bytes:
-        """The state root of all that was added. Raises ArchiveDamaged."""
+        """Return the state root of all that was added. Raises ArchiveDamaged."""
         self._end_account()
         self._check_claimed(None)
         return self._accounts.root()
@@ -99,14 +99,14 @@ class AccountVerifier:
         self._put(code_hash, code)
 
     def _check_claimed(self, code_hash: bytes | None) -> None:
-        """Code stands right before the first account that has it; nothing else proves it."""
+        """Refuse code that the account after it does not have: nothing else proves it."""
         if self._unclaimed is not None and self._unclaimed != code_hash:
             where = f"section state, code {self._unclaimed.hex()}"
             raise ArchiveDamaged("the account after it does not have it", where)
         self._unclaimed = None
 
     def _end_account(self) -> None:
-        """The account's storage is complete: hold it against the root in the account."""
+        """Check the account's storage, now complete, against the root in the account."""
         if self._account is None:
             return
         root = self._storage.root() if self._slot else BLANK_ROOT

@@ -27,12 +27,12 @@ class BlockVerifier:
         self._expected = iter(kept_heights(chain.height))
         self._last_height, self._last_hash = -1, bytes(32)
         self.genesis: bytes | None = None
-        """Hash of block 0, once it was taken."""
+        """Return the hash of block 0; None until it was added."""
         self.state_root: bytes | None = None
         """Of the head, once it was taken."""
 
     def add(self, block: BlockRecord) -> None:
-        """The next block. Raises ArchiveDamaged."""
+        """Add the next block. Raises ArchiveDamaged."""
         where = f"section blocks, block {block.height}"
         expected = next(self._expected, None)
         if block.height != expected:
@@ -55,7 +55,7 @@ class BlockVerifier:
         self._put(block, where)
 
     def finish(self) -> bytes:
-        """The state root of the head. Raises ArchiveDamaged when blocks are missing."""
+        """Return the state root of the head. Raises ArchiveDamaged when blocks are missing."""
         if self.state_root is None:
             raise ArchiveDamaged(f"block {next(self._expected)} is missing", "section blocks")
         return self.state_root

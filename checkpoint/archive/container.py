@@ -43,7 +43,7 @@ _ARRAY_HEAD = 5
 
 
 class FrameHead(NamedTuple):
-    """What precedes a frame's data."""
+    """The fields that precede a frame's data."""
 
     section: int
     records: int
@@ -52,12 +52,12 @@ class FrameHead(NamedTuple):
     """Bytes of data that follow; 0 at a section's end and in the trailer."""
 
     def encode(self) -> bytes:
-        """The fields without the digest."""
+        """Return the fields without the digest."""
         return HEAD_FIELDS.pack(*self)
 
 
 def compress(content: bytes) -> bytes:
-    """The same bytes for the same content, with one release of zstd: one thread, fixed level."""
+    """Compress; one release of zstd gives the same bytes for the same content."""
     return zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).compress(content)
 
 
@@ -76,7 +76,7 @@ class ArchiveWriter:
     """Takes records section by section; the same records give the same bytes."""
 
     def __init__(self, file: BinaryIO, version: int = FORMAT) -> None:
-        """Writes the preamble at once."""
+        """Write the preamble at once."""
         self._file = file
         self._whole = blake3()
         self._encoder = msgspec.msgpack.Encoder()
@@ -89,19 +89,19 @@ class ArchiveWriter:
         self._write(PREAMBLE.pack(MAGIC, version))
 
     def begin(self, section: int) -> None:
-        """The next section; empty ones are begun too."""
+        """Begin the next section; empty ones are begun too."""
         self._end_section()
         self._section = section
 
     def add(self, record: Record) -> None:
-        """The section's next record."""
+        """Add the section's next record."""
         self._encoder.encode_into(record, self._buffer, -1)
         self._in_frame += 1
         if len(self._buffer) >= FRAME_BYTES:
             self._end_frame()
 
     def finish(self) -> None:
-        """The trailer, which vouches for all before it."""
+        """Write the trailer, which vouches for all before it."""
         self._end_section()
         self._write(FrameHead(TRAILER, self._in_file, 0).encode())
         self._write(self._whole.digest())
@@ -140,10 +140,10 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """The frames of an archive, one after the other."""
+    """Reads an archive frame by frame."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
-        """Reads the preamble. Raises NotAnArchive, or ArchiveDamaged for a file cut off there."""
+        """Read the preamble. Raises NotAnArchive, or ArchiveDamaged for a file cut off there."""
         self._file = file
         self._whole = blake3()
         self._where = "the preamble"
@@ -160,7 +160,7 @@ class ArchiveReader:
         """The archive's format."""
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
-        """Section and content of each frame, in the order of sections.
+        """Yield section and content of each frame, in the order of sections.
 
         Raises ArchiveDamaged, naming the section, for anything altered, missing or surplus; a
         file that was read to the end is the one that was written.
@@ -188,7 +188,7 @@ class ArchiveReader:
         self._check_trailer(head, in_file)
 
     def _head(self, section: int) -> FrameHead:
-        """The next head; its digest is read with what it covers."""
+        """Read the next head; its digest is read with what it covers."""
         at = self._file.tell()
         last = section_name(section) if section else "the beginning"
         self._where = f"byte {at}, after the last frame of {last}"

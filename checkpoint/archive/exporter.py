@@ -1,4 +1,4 @@
-"""Writing the state of a store into one file."""
+"""Export of a store's state into one file."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class RecordWriter(Protocol):
     """Takes a state section by section, in whatever form it writes."""
 
     def begin(self, section: int) -> None:
-        """The next section."""
+        """Begin the next section."""
 
     def add(self, record: Record) -> None:
-        """The section's next record."""
+        """Add the section's next record."""
 
     def finish(self) -> None:
-        """There is no more."""
+        """End the last section."""
 
 
 def export_archive(
@@ -59,7 +59,7 @@ def export_archive(
 
 @contextmanager
 def new_file(target: Path) -> Iterator[BinaryIO]:
-    """A file that appears with all its content, or not at all. Raises AlreadyThere, StoreFailed."""
+    """Make a file that appears whole or not at all. Raises AlreadyThere, StoreFailed."""
     if target.exists():
         raise AlreadyThere(f"{target} exists; choose another name or remove it")
     unfinished = target.with_name(f".{target.name}.unfinished")
@@ -109,7 +109,7 @@ def write_state(
 
 
 def _section_total(head: Head, section: Section) -> int:
-    """How many records a section will have; 0 where that is not known beforehand."""
+    """Return how many records a section will have; 0 where that is not known beforehand."""
     return sum(head.commitment.counts.values()) if section is Section.ROWS else 0
 
 

@@ -1,4 +1,4 @@
-"""Making a store from an archive: proven to the last row, in place as a whole or not at all."""
+"""Import of an archive: proven to the last row, in place as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _build(
     finally:
         loader.close()
     sync_directory(layout.database)
-    write_commit_marker(layout.witness, commit)
+    write_commit_marker(layout.commit_marker, commit)
     assert assembly.genesis is not None, "block 0 travels with every state"
     write_identity(layout.identity, ChainIdentity(head.chain_id, assembly.genesis))
     return summary

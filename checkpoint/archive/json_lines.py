@@ -70,10 +70,10 @@ class JsonLinesWriter:
         self._account = b""
 
     def begin(self, section: int) -> None:
-        """Lines name their own kind."""
+        """Do nothing: lines name their own kind."""
 
     def add(self, record: Record) -> None:
-        """One line; none for the active-order index, which follows from the orders."""
+        """Write one line; none for the active-order index, which follows from the orders."""
         match record:
             case ChainRecord():
                 self._write("chain", _chain(record))
@@ -85,7 +85,7 @@ class JsonLinesWriter:
                 self._write("row", self._row(record))
 
     def finish(self) -> None:
-        """Nothing comes at the end."""
+        """Do nothing: no line marks the end."""
 
     def _state(self, record: StateRecord) -> None:
         match record.kind:
@@ -117,7 +117,7 @@ class JsonLinesWriter:
 
 
 def readable(value: Any) -> Any:
-    """A value as JSON has it, exact for every reader."""
+    """Return a value as JSON has it, exact for every reader."""
     match value:
         case Enum():
             return value.name.lower()

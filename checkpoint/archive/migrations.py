@@ -34,7 +34,7 @@ STEPS: Mapping[int, Step] = {}
 
 
 def read_batches(reader: ArchiveReader, name: str) -> Iterator[Batch]:
-    """The records of an archive of any format this program knows, in today's shapes.
+    """Yield the records of an archive of any known format, in today's shapes.
 
     Raises WrongFormat, naming both versions, for a newer one or one no step leads from, and
     ArchiveDamaged.
@@ -54,7 +54,7 @@ def read_batches(reader: ArchiveReader, name: str) -> Iterator[Batch]:
 
 
 def _understood(batches: Iterator[Batch], version: int) -> Iterator[Batch]:
-    """A step takes its records apart as their format has them; ones it can't are no records."""
+    """Yield what a step yields; records that it can't take apart are damage."""
     section = 0
     try:
         for section, records in batches:

@@ -1,4 +1,4 @@
-"""What an archive of this format is made of: sections, and the shape of the records in each."""
+"""Sections of an archive of this format, and the shape of the records in each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Section(IntEnum):
 
 
 class StateKind(IntEnum):
-    """What a record of the state section is."""
+    """Kind of a record of the state section."""
 
     ACCOUNT = 0
     """Hash of the address, RLP of the account (Yellow Paper, section 4.1)."""
@@ -41,7 +41,7 @@ class StateKind(IntEnum):
 
 
 class ChainRecord(NamedTuple):
-    """Which block's state an archive holds."""
+    """The block whose state an archive holds."""
 
     chain_id: int
     height: int
@@ -84,18 +84,18 @@ RECENT_BLOCKS = 257
 
 
 def kept_heights(head: int) -> tuple[int, ...]:
-    """Heights of the blocks that travel with the state of the block at `head`."""
+    """Return the heights of the blocks that travel with the state of the block at `head`."""
     first = recent_start(head)
     return tuple(range(first, head + 1)) if first == 0 else (0, *range(first, head + 1))
 
 
 def recent_start(head: int) -> int:
-    """The height from which on all blocks travel."""
+    """Return the height from which on all blocks travel."""
     return max(0, head - RECENT_BLOCKS + 1)
 
 
 def decode_records(section: int, content: bytes) -> list[Any]:
-    """The records of one frame. Raises ArchiveDamaged where they have another shape."""
+    """Decode the records of one frame. Raises ArchiveDamaged where they have another shape."""
     decoder = _DECODERS.get(section)
     if decoder is None:
         raise ArchiveDamaged(f"format {FORMAT} has no such section", section_name(section))
@@ -106,11 +106,11 @@ def decode_records(section: int, content: bytes) -> list[Any]:
 
 
 def convert_records(section: int, records: list[Any]) -> list[Any]:
-    """The same of records that are decoded already but not yet of a known shape."""
+    """Convert records that are decoded but not yet of a known shape."""
     return decode_records(section, msgspec.msgpack.encode(records))
 
 
 def section_name(section: int) -> str:
-    """How errors call a section."""
+    """Return a section's name in errors."""
     known = section in {*Section}
     return f"section {Section(section).name.lower()}" if known else f"section {section}"

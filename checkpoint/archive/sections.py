@@ -25,7 +25,7 @@ from precompiles.ledger.commitment import digest
 
 
 def read_section(store: StoreReader, head: Head, section: Section) -> Iterator[Record]:
-    """The records of one section. Raises StoreDamaged, naming what is missing or altered."""
+    """Yield the records of a section. Raises StoreDamaged, naming what is missing or altered."""
     match section:
         case Section.CHAIN:
             yield _chain(head)

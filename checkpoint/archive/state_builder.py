@@ -58,7 +58,7 @@ class StateBuilder:
         self._kept_blocks = 0
 
     def add(self, section: int, records: list[Any]) -> None:
-        """Some records of a section, the next ones. Raises ArchiveDamaged."""
+        """Add the next records of a section. Raises ArchiveDamaged."""
         if section == Section.CHAIN:
             self._begin(records)
             return
@@ -80,11 +80,11 @@ class StateBuilder:
 
     @property
     def genesis(self) -> bytes | None:
-        """Hash of block 0, once it was taken."""
+        """Return the hash of block 0; None until it was added."""
         return self._blocks.genesis if self._blocks else None
 
     def finish(self) -> tuple[Head, Summary]:
-        """The head of the finished store. Raises ArchiveDamaged, naming what differs."""
+        """Return the head of the finished store. Raises ArchiveDamaged, naming what differs."""
         if self.chain is None or self._blocks is None:
             raise ArchiveDamaged("it is empty", section_name(Section.CHAIN))
         chain, state_root = self.chain, self._blocks.finish()
@@ -109,7 +109,7 @@ class StateBuilder:
         self._blocks = BlockVerifier(self.chain, self._inspect, self._sink)
 
     def _rows(self, records: list[RowRecord]) -> Iterator[bytes]:
-        """Puts the rows and gives what each adds to the set hash."""
+        """Put the rows and yield what each adds to the set hash."""
         for table, key, value in records:
             if not 0 <= table <= 0xFF or len(key) > MAX_ROW_KEY_BYTES:
                 what = f"table {table} with a key of {len(key)} bytes: there can be no such row"
@@ -142,7 +142,7 @@ class StateBuilder:
         self._check_word(commitment, found_digest)
 
     def _check_word(self, commitment: Commitment, expected: bytes) -> None:
-        """The state, which is proven already, against the rows."""
+        """Check the state, which is proven already, against the rows."""
         word = self._accounts.ledger_word
         if word is None and not commitment.counts:
             return
@@ -159,4 +159,4 @@ class StateBuilder:
 
 
 def _discard(_family: Family, _key: bytes, _value: bytes) -> None:
-    """For who keeps nothing."""
+    """Drop an entry, for callers that only prove."""

@@ -1,4 +1,4 @@
-"""What a store on disk notes about itself, in one record written with every batch."""
+"""The bookkeeping of a store on disk: one record, written with every batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DECODER = msgspec.msgpack.Decoder(tuple[int, int | None])
 
 @dataclass(frozen=True, slots=True)
 class Bookkeeping:
-    """How far a store came."""
+    """Progress of a store."""
 
     sequence: int = 0
     """Number of batches written, restores counted on: never goes back, as heights may."""
@@ -25,7 +25,7 @@ class Bookkeeping:
     """Height of the first block written; every block from there to the head is listed."""
 
     def encode(self) -> bytes:
-        """The stored form."""
+        """Return the stored form."""
         return pack(BOOKKEEPING_VERSION, (self.sequence, self.origin))
 
     @classmethod
@@ -35,17 +35,17 @@ class Bookkeeping:
 
     @classmethod
     def read(cls, database: Database) -> Bookkeeping:
-        """That of a database; zeros in a new one."""
+        """Read the bookkeeping of a database; zeros in a new one."""
         value = database.get(BOOKKEEPING, _KEY)
         return cls() if value is None else cls.decode(value)
 
     def as_changes(self) -> Changes:
-        """For writing it."""
+        """Return the changes that write it."""
         return {BOOKKEEPING: {_KEY: self.encode()}}
 
 
 def set_sequence(directory: Path, sequence: int) -> None:
-    """Make a database directory that nobody has open count its batches on from `sequence`."""
+    """Make a database directory that is not open count its batches on from `sequence`."""
     database = Database(directory)
     try:
         bookkeeping = replace(Bookkeeping.read(database), sequence=sequence)

@@ -1,4 +1,4 @@
-"""Filling a new database directory in bounded batches, for a state that comes as a stream."""
+"""Bulk load of a new database directory in bounded batches, from a stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BATCH_BYTES = 1 << 22
 
 
 class BulkLoader:
-    """A database nobody reads before `finish`; until then it has no head and opens as damaged."""
+    """A database to be filled; before `finish` it has no head and opens as damaged."""
 
     def __init__(self, directory: Path) -> None:
         """Make it in a directory that must not exist. Raises StoreFailed."""
@@ -23,14 +23,14 @@ class BulkLoader:
         self._size = 0
 
     def put(self, family: Family, key: bytes, value: bytes) -> None:
-        """One entry. Raises StoreFailed."""
+        """Add one entry. Raises StoreFailed."""
         self._changes.setdefault(family, {})[key] = value
         self._size += len(key) + len(value)
         if self._size >= _BATCH_BYTES:
             self._flush(sync=False)
 
     def finish(self, head: Head, origin: int) -> Commit:
-        """Write the head and force all to the disk; what the store's witness has to vouch for.
+        """Write the head and force all to the disk; return the commit for the marker.
 
         `origin` is the height from which on every block is listed. Raises StoreFailed.
         """

@@ -82,7 +82,7 @@ class Database:
         self._cursors: WeakSet[_Cursor] = WeakSet()
 
     def get(self, family: str, key: bytes) -> bytes | None:
-        """One value. Raises StoreDamaged naming family and key."""
+        """Return one value. Raises StoreDamaged naming family and key."""
         try:
             value: bytes | None = self._reader(family).get(key)
         except StoreError:
@@ -92,7 +92,7 @@ class Database:
         return value
 
     def iterate(self, family: str, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs from `start` on while they have `prefix`. Raises StoreDamaged."""
+        """Yield pairs from `start` on while they have `prefix`. Raises StoreDamaged."""
         cursor = _Cursor(self._reader(family), family, start)
         self._cursors.add(cursor)
         count = 1
@@ -125,7 +125,7 @@ class Database:
         return batch
 
     def checkpoint(self, directory: Path) -> None:
-        """A copy of the database as it is, by hard links, in a directory that must not exist."""
+        """Copy the database by hard links into a directory that must not exist."""
         if self._rocks is None:
             raise StoreClosed(f"{self._where} is closed")
         try:
@@ -168,7 +168,7 @@ class Database:
 
 
 class _Cursor:
-    """A RocksDB iterator that can be taken away from whoever holds it."""
+    """A RocksDB iterator that can be closed while it is in use."""
 
     def __init__(self, reader: Rdict, family: str, start: bytes) -> None:
         self._family = family
@@ -177,7 +177,7 @@ class _Cursor:
         self._iterator.seek(start)
 
     def take(self, count: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """The next pairs, at most `count`, while they have `prefix`; none at the end."""
+        """Return the next pairs, at most `count`, while they have `prefix`; none at the end."""
         iterator = self._iterator
         if iterator is None:
             raise StoreClosed(f"the store was closed while family {self._family} was read")
@@ -198,7 +198,7 @@ class _Cursor:
         self._iterator = None
 
     def _check_end(self, iterator: RdictIter) -> None:
-        """RocksDB ends an iteration at a damaged block as if it were the last."""
+        """Raise at damage: RocksDB ends an iteration there as if it were the last block."""
         try:
             iterator.status()
         except Exception as error:
@@ -207,7 +207,7 @@ class _Cursor:
 
 
 def _translated(text: str, where: str) -> StoreError:
-    """Our error for one of RocksDB's, which has a single type and puts its kind in the text."""
+    """Return our error for one of RocksDB's, which has one type and tells its kind in the text."""
     if text.startswith("Corruption") or "No such file" in text or "does not exist" in text:
         return StoreDamaged(text, where)
     if "Column famil" in text:  # one we know is not there, or there is one that we do not know

@@ -1,4 +1,4 @@
-"""Looking at a store before it is opened for writing.
+"""Inspection of a store before it is opened for writing.
 
 RocksDB tidies up as it opens: it drops what a damaged log or file list does not lead to. So a
 store is first looked at without changing a file, and one that is not whole stays as it was.
@@ -26,7 +26,7 @@ def inspect_database(
 ) -> None:
     """Refuse a database that is damaged, of another chain, or behind what was committed.
 
-    `seen` is what the witness vouches for. Raises StoreDamaged (CommitsLost), WrongFormat,
+    `seen` is the commit in the marker. Raises StoreDamaged (CommitsLost), WrongFormat,
     WrongChain.
     """
     if accept_loss:
@@ -51,7 +51,7 @@ def check_database(
 
 
 def _compare(reader: RocksReader, seen: Commit) -> None:
-    """The witness may be behind the database, and never ahead."""
+    """Refuse a database behind its commit marker; the marker may be behind."""
     head = reader.head()
     if reader.bookkeeping.sequence < seen.sequence:
         found = head.height if head else None

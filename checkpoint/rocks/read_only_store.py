@@ -1,4 +1,4 @@
-"""Looking at a store that another process holds, without disturbing it."""
+"""Read-only access to a store that another process holds."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _PAUSE = 0.05
 
 
 class ReadOnlyStore(Store):
-    """A store as it was at the moment of opening, read beside whoever writes it.
+    """A store as it was at the moment of opening, read beside the process that writes it.
 
-    Needs no lock and changes no file; a store that nobody holds can be read too. The files are
+    Needs no lock and changes no file; a store that no process holds can be read too. The files are
     opened one after the other while the writer may replace them, so what was opened is compared
-    with the witness and the list of blocks, and opened again if it does not add up. (RocksDB's
-    secondary instance follows a writer without that, but goes through all files there ever were:
-    it takes seconds where this takes a fraction of one.)
+    with the commit marker and the list of blocks, and opened again if it does not add up.
+    (RocksDB's secondary instance follows a writer without that, but goes through all files there
+    ever were: it takes seconds where this takes a fraction of one.)
     """
 
     path: Path
 
     def __init__(self, path: str | Path) -> None:
-        """Raises NotAStore, StoreDamaged (CommitsLost), WrongFormat."""
+        """Open it. Raises NotAStore, StoreDamaged (CommitsLost), WrongFormat."""
         self.path = Path(path)
         self.layout = StoreLayout(self.path)
         if not self.layout.readable_database().is_dir():
@@ -67,16 +67,16 @@ class ReadOnlyStore(Store):
 
     def _traces(self) -> tuple[object, ...]:
         """Return what a writer changes with every commit, flush and merge."""
-        witness = read_commit_marker(self.layout.witness)
+        marker = read_commit_marker(self.layout.commit_marker)
         found = []
         for path in (self.layout.root, self.layout.readable_database()):
             with suppress(FileNotFoundError), os.scandir(path) as entries:
                 found += [_trace(entry) for entry in entries]
-        return witness, *sorted(found)
+        return marker, *sorted(found)
 
     def _look(self) -> RocksReader:
         """Open what is there now, if it adds up."""
-        seen = read_commit_marker(self.layout.witness)
+        seen = read_commit_marker(self.layout.commit_marker)
         reader = RocksReader(self.layout.readable_database(), is_written=True)
         try:
             check_database(reader, seen, None, read_identity(self.layout.identity))
@@ -97,10 +97,10 @@ class ReadOnlyStore(Store):
         return self._reader.iterate(family, prefix=prefix, start=start)
 
     def write(self, batch: BlockBatch) -> None:  # noqa: ARG002 - refused, whatever it is
-        raise StoreError(f"{self.path} is only looked at; to write, open it when it is free")
+        raise StoreError(f"{self.path} is open read-only; to write, open it when it is free")
 
     def set_active(self, activations: Mapping[bytes, bool]) -> None:
-        """Left to whoever holds the store: the index only matters when it is opened."""
+        """Do nothing: the process that holds the store repairs the index."""
 
     def close(self) -> None:
         self._reader.close()

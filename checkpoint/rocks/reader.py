@@ -1,4 +1,4 @@
-"""Reading a database directory that this process does not write, such as a checkpoint's."""
+"""Read access to a database directory that this process does not write, as a checkpoint's."""
 
 from __future__ import annotations
 
@@ -93,6 +93,6 @@ def _mirror(directory: Path) -> Iterator[Path]:
 
 
 def read_head(database: Database) -> Head | None:
-    """The head record; None in a new database. Raises WrongFormat, StoreDamaged."""
+    """Read the head record; None in a new database. Raises WrongFormat, StoreDamaged."""
     value = database.get(Family.HEAD, HEAD_KEY)
     return None if value is None else Head.decode(value)

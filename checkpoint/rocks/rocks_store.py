@@ -1,4 +1,4 @@
-"""The store on disk: RocksDB, a lock, and a witness of the last commit."""
+"""The store on disk: RocksDB, a lock, and a marker of the last commit."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RocksStore(Store):
 
     @property
     def sequence(self) -> int:
-        """See `Bookkeeping.sequence`."""
+        """Return the number of batches written, see `Bookkeeping.sequence`."""
         return self._bookkeeping.sequence
 
     def head(self) -> Head | None:
@@ -108,12 +108,12 @@ class RocksStore(Store):
                 if self._is_suspended:
                     raise StoreSuspended(self._suspended_message()) from error
                 if isinstance(error, OSError):
-                    raise StoreFailed(f"{self.layout.witness}: {error}") from error
+                    raise StoreFailed(f"{self.layout.commit_marker}: {error}") from error
                 raise
             self._expired(batch, expiring)
 
     def checkpoint(self, directory: Path) -> tuple[Head, int]:
-        """Copy the database into a new directory; the head and sequence that the copy has.
+        """Copy the database into a new directory; return head and sequence of the copy.
 
         Files are shared with the store by hard links, or copied where there are none. Raises
         StoreError where nothing was written yet, StoreFailed when the disk refuses.
@@ -142,12 +142,12 @@ class RocksStore(Store):
 
     def close(self) -> None:
         self._database.close()
-        self._witness.close()
+        self._marker.close()
         self._lock.release()
 
     def _open(self, chain_id: int | None, accept_loss: bool) -> None:
         self.layout.settle()
-        seen = read_commit_marker(self.layout.witness)
+        seen = read_commit_marker(self.layout.commit_marker)
         self._identity = read_identity(self.layout.identity)
         new = self.layout.is_new()
         if not new:
@@ -177,7 +177,7 @@ class RocksStore(Store):
             self._bookkeeping = replace(self._bookkeeping, sequence=seen.sequence)
             self._database.write(self._bookkeeping.as_changes(), sync=True)
         self._oldest_undo = self._find_oldest_undo()
-        self._witness = CommitMarker(self.layout.witness)
+        self._marker = CommitMarker(self.layout.commit_marker)
         self._record_identity()
         self._record_commit()
 
@@ -248,7 +248,7 @@ class RocksStore(Store):
     def _record_commit(self) -> None:
         if self._head is not None:
             commit = Commit(self.sequence, self._head.height, self._head.block_hash)
-            self._witness.record(commit)
+            self._marker.record(commit)
 
     def _checkpoint_heights(self) -> list[int]:
         return [
@@ -258,21 +258,21 @@ class RocksStore(Store):
         ]
 
     def _has(self, manifest: Manifest) -> bool:
-        """Whether a checkpoint's block is on this chain: others are of a branch that was left."""
+        """Return whether a checkpoint's block is on this chain, not on a branch that was left."""
         block_hash = self.get(Family.HASHES, height_key(manifest.height))
         return block_hash is not None and block_hash.hex() == manifest.block_hash
 
 
 def _is_link_refused(error: StoreError) -> bool:
-    """Whether the file system, and not its room or its state, is why files can't be shared."""
+    """Return whether files can't be shared because of the kind of file system."""
     refusals = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS)
     text = str(error)
     return "link file" in text and any(os.strerror(number) in text for number in refusals)
 
 
 def _sync_every(policy: SyncPolicy) -> int:
-    """After how many blocks to sync; 0 for never."""
+    """Return after how many blocks to sync; 0 for never."""
     every = {"never": 0, "block": 1}.get(policy) if isinstance(policy, str) else policy
     if every is None or (every < 1 and policy != "never"):
-        raise ValueError(f"sync must be 'block', 'never' or a number of blocks, not {policy!r}")
+        raise ValueError(f"sync must be 'block', 'never' or a number of blocks, got {policy!r}")
     return every

@@ -52,7 +52,7 @@ def _file_lists(directory: Path) -> Iterator[Path]:
 
 
 def _endless_record(file: Path) -> int | None:
-    """Where the first such record begins; None where there is none."""
+    """Return where the first such record begins; None where there is none."""
     try:
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size

@@ -25,7 +25,7 @@ class Nodes(Protocol):
     """Encoded nodes by hash."""
 
     def __getitem__(self, key: bytes, /) -> bytes:
-        """Raises KeyError."""
+        """Return one. Raises KeyError."""
 
     def __setitem__(self, key: bytes, value: bytes, /) -> None:
         """Add one."""
@@ -35,10 +35,10 @@ class NodeSource(Protocol):
     """A database of encoded nodes by hash."""
 
     def __getitem__(self, key: bytes, /) -> bytes:
-        """Raises KeyError."""
+        """Return one. Raises KeyError."""
 
     def __contains__(self, key: bytes, /) -> bool:
-        """Whether a node is there."""
+        """Return whether a node is there."""
 
 
 class NodeCache(dict[bytes, bytes]):
@@ -53,7 +53,7 @@ class NodeCache(dict[bytes, bytes]):
         return self._database[key]
 
     def has(self, key: bytes) -> bool:
-        """Whether a node is there, written or not."""
+        """Return whether a node is there, written or not."""
         return key in self or key in self._database
 
     def write_to(self, batch: Nodes) -> None:
@@ -76,7 +76,7 @@ class Trie:
 
     @property
     def root_hash(self) -> bytes:
-        """The root, after storing what changed."""
+        """Return the root, after storing what changed."""
         if self._root is not None:
             self._root_hash = self._store_root(self._root)
             self._root = None
@@ -117,12 +117,12 @@ class Trie:
         return b"" if self._root_hash == BLANK_ROOT else get(self._root_hash, key)
 
     def _load(self, reference: Node, key: bytes) -> Node:
-        """A node that may be changed."""
+        """Return a node that may be changed."""
         node = self._read(reference, key)
         return node if node is reference else node.copy()
 
     def _read(self, reference: Node, key: bytes) -> Node:
-        """A node that others may read too."""
+        """Return a node that others may read too."""
         if type(reference) is list or not reference:
             return reference
         if self._decoded is not None and reference in self._decoded:
@@ -173,7 +173,7 @@ class Trie:
         return _joined(prefix, child)
 
     def _without_lone_child(self, branch: Node, key: bytes) -> Node:
-        """A branch needs two children; one alone is joined with the way to it."""
+        """Join a branch's only child with the way to it: a branch needs two."""
         children = [nibble for nibble in range(16) if branch[nibble]]
         if len(children) > 1:
             return branch
@@ -191,7 +191,7 @@ class Trie:
         return digest
 
     def _store(self, node: Node) -> Node:
-        """How the parent holds a node: its hash, or the node itself where that is shorter."""
+        """Return what the parent holds of a node: its hash, or the node where that is shorter."""
         for index, child in enumerate(node):
             if type(child) is list:
                 node[index] = self._store(child)
@@ -205,7 +205,7 @@ class Trie:
 
 
 def _split(node: Node, path: bytes, shared: int, value: bytes) -> Node:
-    """Two ways part inside a node's path: a branch there, below what they share."""
+    """Return a branch where two ways part inside a node's path, below what they share."""
     prefix, is_leaf = unpack(node[0])
     content, rest = node[1], prefix[shared + 1 :]
     branch: Node = [b""] * BRANCH_WIDTH
@@ -218,7 +218,7 @@ def _split(node: Node, path: bytes, shared: int, value: bytes) -> Node:
 
 
 def _joined(prefix: bytes, child: Node) -> Node:
-    """A path and the node below it as one node."""
+    """Return a path and the node below it as one node."""
     if not child:
         return child
     if len(child) == BRANCH_WIDTH:

@@ -109,7 +109,7 @@ class ChainFeed(Feed):
         self._pause = threading.Event()
 
     def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
-        del consumer  # cannot be noted in a store that is only looked at
+        del consumer  # cannot be noted in a store that is open read-only
         from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
 
         try:

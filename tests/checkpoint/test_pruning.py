@@ -275,7 +275,7 @@ def test_a_running_chain_and_an_empty_store_are_refused(tmp_path: Path) -> None:
         prune(tmp_path / "running")
     with pytest.raises(StoreError, match="no block yet"):
         prune(tmp_path / "empty")
-    with pytest.raises(ValueError, match="at least the head's state"):
+    with pytest.raises(ValueError, match="keep_states must be at least 1"):
         prune(tmp_path / "running", keep_states=0)
 
 

@@ -171,7 +171,7 @@ def test_a_path_without_a_store_is_refused(tmp_path: Path) -> None:
 def test_a_chain_read_beside_refuses_new_blocks(tmp_path: Path) -> None:
     with evm_dex.open(tmp_path) as dex, evm_dex.open_beside(tmp_path) as beside:
         assert beside.head == dex.head
-        with pytest.raises(ChainStopped, match="only looked at"):
+        with pytest.raises(ChainStopped, match="open read-only"):
             beside.mine()
         with pytest.raises(StoreError, match="when it is free"):
             beside.store.write(FakeChain().block({}))

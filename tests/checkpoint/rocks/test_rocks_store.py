@@ -73,10 +73,10 @@ def test_every_batch_is_counted_and_witnessed(store: RocksStore) -> None:
         assert chain.head is not None
         expected = Commit(sequence, chain.height, chain.head.block_hash)
         assert store.sequence == sequence
-        assert read_commit_marker(store.layout.witness) == expected
+        assert read_commit_marker(store.layout.commit_marker) == expected
     store.set_active({b"order": True})
     assert store.sequence == 3
-    assert read_commit_marker(store.layout.witness) == Commit(3, 1, expected.block_hash)
+    assert read_commit_marker(store.layout.commit_marker) == Commit(3, 1, expected.block_hash)
 
 
 def test_reading_from_many_threads_while_blocks_are_written(store: RocksStore) -> None:
