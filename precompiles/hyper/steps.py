@@ -80,7 +80,7 @@ class Step(Struct):
         for key in sorted(tables.outgoing.rows):
             tables.outgoing.put(key, None)
         execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
-        if any(keeper.pending_work(self.ledger, self._now, 1)):
+        if _is_kept(self.ledger, self._now):
             keeper.run_keeper(execution, MOST_KEPT)
             self._note(PERP_ADDRESS, execution.events)
 
@@ -164,7 +164,15 @@ def has_work(ledger: Ledger, now: int) -> bool:
     waiting = (*tables.delayed.rows, *tables.unstaking.rows)
     if tables.outgoing.rows or any(key < due for key in waiting):
         return True
-    return bool(ledger.perp.markets.rows) and any(keeper.pending_work(ledger, now, 1))
+    return _is_kept(ledger, now)
+
+
+def _is_kept(ledger: Ledger, now: int) -> bool:
+    """Tell whether triggers or liquidations are due; without positions there are none."""
+    perp = ledger.perp
+    if not perp.open_positions.count() and not perp.triggers.rows:
+        return False
+    return any(keeper.pending_work(ledger, now, 1))
 
 
 def _take_in(core: Core, token: CoreToken, amount: int) -> None:
