@@ -29,7 +29,7 @@ from evm_dex.evm.compiler.handlers import HANDLERS
 from evm_dex.evm.compiler.path import Path
 from evm_dex.evm.compiler.program import program_of
 from evm_dex.evm.config import ExecutionConfig
-from evm_dex.evm.simulator import Call, TriedTransaction
+from evm_dex.evm.simulator import Call, CallTransaction
 
 _KERNELS = {"loop": 5_000, "hashes": 2_000, "products": 500, "sort": 80}
 _GAS = 30_000_000
@@ -135,7 +135,7 @@ def _executions(
     chain = dex.chain
     machine, state = chain.simulator.machine, chain.simulator.state_at(chain.head)
     under: Any = state
-    tried = TriedTransaction(
+    tried = CallTransaction(
         sender=to_address(dex.accounts[0]), to=contract.raw_address,
         data=contract.encode(function, *arguments), value=0, gas=1_000_000, access_list=(),
         intrinsic_gas=21_000, type_id=2, max_fee_per_gas=0, max_priority_fee_per_gas=0,

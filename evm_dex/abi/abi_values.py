@@ -16,7 +16,7 @@ Entry = Mapping[str, Any]
 
 
 def type_of(field: Entry) -> str:
-    """A type as signatures have it: a struct is its components in brackets."""
+    """Return a type as signatures have it: a struct is its components in brackets."""
     kind: str = field["type"]
     if not kind.startswith("tuple"):
         return kind
@@ -24,7 +24,7 @@ def type_of(field: Entry) -> str:
 
 
 def names_of(fields: Iterable[Entry]) -> list[str]:
-    """What fields are called; those without a name by their place, from 0 on."""
+    """Return what fields are called; those without a name by their place, from 0 on."""
     return [field["name"] or str(place) for place, field in enumerate(fields)]
 
 
@@ -46,14 +46,14 @@ def encode_arguments(inputs: Sequence[Entry], args: Sequence[Any]) -> bytes:
 
 
 def decode_values(fields: Sequence[Entry], data: bytes) -> tuple[Any, ...]:
-    """What some fields hold; addresses with a checksum. Raises one of `undecodable()`."""
+    """Return what some fields hold; addresses with a checksum. Raises one of `undecodable()`."""
     values = decode([type_of(field) for field in fields], data)
     return tuple(_shown(field, value) for field, value in zip(fields, values, strict=True))
 
 
 @lru_cache(maxsize=1000)
 def record(name: str, names: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
-    """Makes tuples of values with names, or plain ones where there are no names for all."""
+    """Make tuples of values with names, or plain ones where there are no names for all."""
     if names and name.isidentifier() and all(each.isidentifier() for each in names):
         return namedtuple(name, names, rename=True)
     return lambda *values: values

@@ -27,7 +27,7 @@ class ArtifactError(ValueError):
 
 
 def load_artifact(source: str | Path | Artifact) -> Artifact:
-    """An artifact by name ("TestToken"), by path to its JSON, or as it is.
+    """Return an artifact by name ("TestToken"), by path to its JSON, or as it is.
 
     Raises ArtifactError.
     """

@@ -80,7 +80,7 @@ class Interface:
         self._errors = {selector(entry): entry for entry in entries if entry["type"] == "error"}
 
     def function(self, name: str, count: int) -> Entry:
-        """A function by name, or by signature where several share the name.
+        """Return a function by name, or by signature where several share the name.
 
         Raises LookupError that tells what there is.
         """
@@ -111,19 +111,19 @@ class Interface:
         raise LookupError(f"no function with selector 0x{wanted.hex()}")
 
     def topic(self, name: str) -> bytes:
-        """The hash that stands for an event in its logs. Raises LookupError."""
+        """Return the hash that stands for an event in its logs. Raises LookupError."""
         for topic, entry in self._events.items():
             if entry["name"] == name:
                 return topic
         raise LookupError(f"no event {name!r}")
 
     def encode_constructor(self, args: Sequence[Any]) -> bytes:
-        """What follows the bytecode when a contract is created."""
+        """Return what follows the bytecode when a contract is created."""
         inputs = self._constructor["inputs"] if self._constructor else ()
         return encode_arguments(inputs, args)
 
     def decode_event(self, log: EventLog) -> Event | None:
-        """A log of one of this interface's events; None for any other."""
+        """Return a log of one of this interface's events; None for any other."""
         entry = self._events.get(log.topics[0]) if log.topics else None
         if entry is None:
             return None
@@ -164,12 +164,12 @@ def signature(entry: Entry) -> str:
 
 
 def selector(entry: Entry) -> bytes:
-    """The four bytes that call a function or mark an error."""
+    """Return the four bytes that call a function or mark an error."""
     return keccak(signature(entry).encode())[:_SELECTOR_BYTES]
 
 
 def decode_outputs(entry: Entry, output: bytes) -> Any:
-    """What a function returned: nothing, one value, or a tuple with the outputs' names."""
+    """Return what a function returned: nothing, one value, or a tuple with the outputs' names."""
     outputs = entry["outputs"]
     values = decode_values(outputs, output)
     if len(values) <= 1:

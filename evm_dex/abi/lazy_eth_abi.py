@@ -24,14 +24,14 @@ def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
 
 
 def unencodable() -> tuple[type[EncodingError], type[OverflowError]]:
-    """What values of a wrong type raise, for an `except`, which only then asks for it."""
+    """Return what values of a wrong type raise, for an `except`, which only then asks for it."""
     from eth_abi.exceptions import EncodingError  # noqa: PLC0415 - see above
 
     return EncodingError, OverflowError
 
 
 def undecodable() -> tuple[type[DecodingError], type[OverflowError], type[UnicodeDecodeError]]:
-    """What data that does not decode raises, for an `except`, which only then asks for it."""
+    """Return what data that does not decode raises, for an `except` that only then asks."""
     from eth_abi.exceptions import DecodingError  # noqa: PLC0415 - see above
 
     return DecodingError, OverflowError, UnicodeDecodeError

@@ -39,27 +39,27 @@ _receipts_decoder = msgspec.msgpack.Decoder(tuple[Receipt, ...])
 
 
 def encode_body(body: Body) -> bytes:
-    """The value stored in BODIES."""
+    """Return the value stored in BODIES."""
     return _VERSION + _encoder.encode(body)
 
 
 def decode_body(stored: bytes) -> Body:
-    """Raises ValueError for another version or damaged bytes."""
+    """Decode what is stored. Raises ValueError for another version or damaged bytes."""
     return _body_decoder.decode(_payload(stored))
 
 
 def encode_receipts(receipts: tuple[Receipt, ...]) -> bytes:
-    """The value stored in RECEIPTS, one receipt per transaction in order."""
+    """Return the value stored in RECEIPTS, one receipt per transaction in order."""
     return _VERSION + _encoder.encode(receipts)
 
 
 def decode_receipts(stored: bytes) -> tuple[Receipt, ...]:
-    """Raises ValueError for another version or damaged bytes."""
+    """Decode what is stored. Raises ValueError for another version or damaged bytes."""
     return _receipts_decoder.decode(_payload(stored))
 
 
 def encode_position(height: int, index: int) -> bytes:
-    """The value stored in TRANSACTIONS: block height and place in the block."""
+    """Return the value stored in TRANSACTIONS: block height and place in the block."""
     return height.to_bytes(8, "big") + index.to_bytes(4, "big")
 
 

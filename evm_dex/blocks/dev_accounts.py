@@ -37,7 +37,7 @@ class KeyPair:
 
 
 def default_accounts() -> tuple[KeyPair, ...]:
-    """The first ten accounts of the mnemonic."""
+    """Return the first ten accounts of the mnemonic."""
     return derive_accounts(MNEMONIC, COUNT)
 
 

@@ -76,11 +76,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return keccak(self.encoded)
 
     def with_state_root(self, state_root: bytes) -> Header:
-        """The same header over another state."""
+        """Return the same header over another state."""
         return msgspec.structs.replace(self, state_root=state_root)
 
     def child(self, timestamp: int | None = None) -> Header:
-        """The next block's header as it stands before execution.
+        """Return the next block's header as it stands before execution.
 
         `timestamp` in seconds; default one after this one's. Raises ValueError when it is not
         later. Prevrandao is the hash of the parent's hash, or zero where nothing is random.
@@ -116,7 +116,7 @@ _MIX_HASH = Header.__struct_fields__.index("mix_hash")
 
 
 def decode_header(encoded: bytes) -> Header:
-    """A header from its RLP. Raises ValueError when it has the shape of neither's."""
+    """Return a header from its RLP. Raises ValueError when it has the shape of neither's."""
     items = rlp.decode(encoded)
     names = Header.__struct_fields__
     # One without a requests hash is HyperEVM's, which has no randomness either.

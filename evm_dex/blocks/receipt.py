@@ -37,7 +37,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
 
 
 def consensus_encoding(receipt: Receipt, type_id: int, bloom: int) -> bytes:
-    """The bytes that the receipt root commits to (EIP-2718)."""
+    """Return the bytes that the receipt root commits to (EIP-2718)."""
     payload = rlp.encode(
         [
             b"\x01" if receipt.succeeded else b"",
@@ -50,7 +50,7 @@ def consensus_encoding(receipt: Receipt, type_id: int, bloom: int) -> bytes:
 
 
 def logs_bloom(logs: Iterable[Log]) -> int:
-    """The bloom filter of some logs' addresses and topics, as a 2048-bit integer."""
+    """Return the bloom filter of some logs' addresses and topics, as a 2048-bit integer."""
     bloom = 0
     for log in logs:
         bloom |= bloom_bits(log.address)
@@ -60,7 +60,7 @@ def logs_bloom(logs: Iterable[Log]) -> int:
 
 
 def bloom_bits(item: bytes) -> int:
-    """The three bits one address or topic sets (Yellow Paper, section 4.3.1)."""
+    """Return the three bits one address or topic sets (Yellow Paper, section 4.3.1)."""
     digest = keccak(item)
     return (
         1 << (int.from_bytes(digest[0:2], "big") % _BLOOM_BITS)

@@ -34,7 +34,7 @@ class Signer:
 
 
 def compressed_public_key(private_key: bytes) -> bytes:
-    """The public key in 33 bytes."""
+    """Return the public key in 33 bytes."""
     return PrivateKey(private_key).public_key.format()
 
 

@@ -146,7 +146,7 @@ def sign(signer: Signer, type_id: int, fields: dict[str, Any]) -> Transaction:
 
 
 def signed(type_id: int, fields: dict[str, Any], signature: tuple[int, int, int]) -> Transaction:
-    """A transaction that was signed elsewhere: fields as for `sign`, and its (v, r, s).
+    """Return a transaction that was signed elsewhere: fields as for `sign`, and its (v, r, s).
 
     Raises TransactionRejected.
     """
@@ -154,7 +154,7 @@ def signed(type_id: int, fields: dict[str, Any], signature: tuple[int, int, int]
 
 
 def unsigned(sender: Address, type_id: int, fields: dict[str, Any]) -> Transaction:
-    """A transaction in the name of an account without a key, fields as for `sign`.
+    """Return a transaction in the name of an account without a key, fields as for `sign`.
 
     In place of a signature it has the sender as r and `UNSIGNED` as s, which nobody can sign with:
     so its hash is its own and its sender is known from its bytes.
@@ -164,7 +164,7 @@ def unsigned(sender: Address, type_id: int, fields: dict[str, Any]) -> Transacti
 
 
 def simulated(sender: Address, type_id: int, fields: dict[str, Any]) -> Transaction:
-    """A transaction that is only tried out, fields as for `sign`: its signature is all zeros."""
+    """Return a transaction to be tried out, fields as for `sign`; its signature is all zeros."""
     named = unsigned(sender, type_id, fields)
     raw = _raw(type_id, _items(type_id, fields), (0, 0, 0))
     return msgspec.structs.replace(named, raw=raw, hash=keccak(raw))

@@ -16,7 +16,7 @@ from evm_dex.chain.halt import HaltSwitch
 from evm_dex.chain.sealing import Sealer
 from evm_dex.errors import StateMissing
 from evm_dex.evm.machine import Machine, State, missing_state_as
-from evm_dex.evm.simulator import Attempt, Call, Prepare, Simulator
+from evm_dex.evm.simulator import Call, CallResult, Prepare, Simulator
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.outbox import Outbox
 from precompiles.ledger.ledger import Ledger
@@ -142,7 +142,7 @@ class ChainReader:
 
     def attempt(
         self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
-    ) -> Attempt:
+    ) -> CallResult:
         """Return what comes of a call, also when it fails.
 
         Raise CallRefused if it can't begin, otherwise like `call`.

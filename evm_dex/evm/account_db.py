@@ -5,6 +5,10 @@ databases and forgets all of them with each block. This one holds what was read 
 plain dicts, which stay true from block to block, and takes changes back by one journal of what was
 there before. Roots are made when they are asked for, from what was written since.
 
+Its journal is not the ledger's (`precompiles/engine/journal.py`): nothing in `precompiles/` knows
+of an EVM, and a word that is written would pay for the ledger's kind of undo. Both are marked and
+taken back together, in `DexState.snapshot` and `revert`.
+
 Nobody here asks for block witnesses, so none are recorded.
 """
 
@@ -81,7 +85,7 @@ class AccountDatabase(AccountDatabaseAPI):
     # Taking back
 
     def record(self) -> JournalDBCheckpoint:
-        """A mark for `discard`."""
+        """Return a mark for `discard`."""
         return JournalDBCheckpoint(self._settled + len(self._journal))
 
     def discard(self, checkpoint: JournalDBCheckpoint) -> None:
@@ -183,7 +187,7 @@ class AccountDatabase(AccountDatabaseAPI):
     # Code
 
     def get_code(self, address: Address) -> bytes:
-        """A contract's code; empty for other accounts."""
+        """Return a contract's code; empty for other accounts."""
         code_hash = self._account(address).code_hash
         if code_hash == EMPTY_SHA3:
             return b""
@@ -203,7 +207,7 @@ class AccountDatabase(AccountDatabaseAPI):
         self._set(address, self._account(address).copy(code_hash=code_hash))
 
     def get_code_hash(self, address: Address) -> Hash32:
-        """The hash of an account's code."""
+        """Return the hash of an account's code."""
         return Hash32(self._account(address).code_hash)
 
     def delete_code(self, address: Address) -> None:
@@ -285,7 +289,7 @@ class AccountDatabase(AccountDatabaseAPI):
     # Roots
 
     def make_state_root(self) -> Hash32:
-        """The root of the state as it is now; what came before can't be taken back any more."""
+        """Return the root of the state now; earlier changes can't be taken back any more."""
         self._settled += len(self._journal)
         self._journal.clear()
         for address in sorted(self._changed_storages):

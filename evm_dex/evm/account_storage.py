@@ -39,7 +39,7 @@ class Storage:
         return self._root != BLANK_ROOT_HASH or any(self.words[slot] for slot in self.written)
 
     def make_root(self) -> bytes:
-        """The root of the trie with what was written. Raises MissingTrieNode."""
+        """Return the root of the trie with what was written. Raises MissingTrieNode."""
         if self.written:
             trie = Trie(self._nodes, self._root)
             for slot in sorted(self.written):

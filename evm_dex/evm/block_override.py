@@ -50,11 +50,11 @@ class BlockOverride(msgspec.Struct, frozen=True, kw_only=True):
         return chain(repeat(ZERO_HASH32, missing), (header.hash,), known)
 
     def applied(self, header: Header) -> Header:
-        """A header with the chosen fields; its hash means nothing."""
+        """Return a header with the chosen fields; its hash means nothing."""
         return msgspec.structs.replace(header, **self._chosen())
 
     def _chosen(self) -> dict[str, Any]:
-        """The chosen fields that a header has; of the blob base fee it has only what it is of."""
+        """Return the chosen fields that a header has; the blob base fee is none of them."""
         fields = msgspec.structs.asdict(self)
         del fields["blob_base_fee"]
         return {name: value for name, value in fields.items() if value is not None}

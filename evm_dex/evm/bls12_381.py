@@ -120,7 +120,7 @@ def _member(group: Any, data: bytes) -> Any:
 
 
 def _read(make: Callable[[bytes], Any], data: bytes) -> Any:
-    """What the library makes of some field elements. Raises VMError for what is none."""
+    """Return what the library makes of some field elements. Raises VMError for what is none."""
     elements = [data[at : at + _FIELD] for at in range(0, len(data), _FIELD)]
     if any(any(element[:_PADDING]) for element in elements):
         raise VMError("the first 16 bytes of a field element must be zero")

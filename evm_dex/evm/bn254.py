@@ -110,14 +110,14 @@ def _encode(point: Point) -> bytes:
 
 
 def _g1(point: Point) -> Any:
-    """A point that is on the curve, as arkworks has it; all of them are in the group."""
+    """Return a point that is on the curve, as arkworks has it; all of them are in the group."""
     x, y = point
     flag = _IS_NEGATIVE if 2 * y > _PRIME else 0
     return arkworks.PointG1.from_bytes((x | flag).to_bytes(_WORD, "little"))
 
 
 def _g2(data: bytes) -> Any:
-    """A point of the twisted curve; None for infinity. Raises VMError for one not in the group.
+    """Read a point of the twisted curve; None for infinity. Raises VMError for one not in G2.
 
     arkworks finds y from x, and checks the group; constructing a point that is not there aborts.
     """

@@ -50,7 +50,7 @@ class DexVM(PragueVM):
         previous_hashes: Iterable[Any] = (),
         config: ExecutionConfig = MINING,
     ) -> DexState:
-        """The state at a header's root, for execution in that header's block."""
+        """Return the state at a header's root, for execution in that header's block."""
         context = cls.create_execution_context(header, previous_hashes, chain_context)
         state_class = cast(type[DexState], cls.get_state_class())
         return state_class(db, context, header.state_root, config)
@@ -111,7 +111,7 @@ class DexVM(PragueVM):
 def build_vm(
     precompiles: Mapping[Address, Precompile], ledger: SealedLedger, rules: Rules = PRAGUE
 ) -> type[DexVM]:
-    """A VM class with these precompiles, and this ledger in every snapshot.
+    """Return a VM class with these precompiles, and this ledger in every snapshot.
 
     Raises AddressTaken for an address that Ethereum reserves or that is not the precompile's own.
     """

@@ -64,7 +64,7 @@ class Code(CodeStream):
 
 
 def _metered(opcode: Any) -> Any:
-    """An opcode of fixed cost that takes its gas itself. Others are left as they are."""
+    """Return an opcode of fixed cost that takes its gas itself. Others are left as they are."""
     if type(opcode) is not _FastOpcode:
         return opcode
     logic: Callable[[Any], Any] = opcode.logic_fn

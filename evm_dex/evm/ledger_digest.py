@@ -19,7 +19,7 @@ class SealedLedger(Protocol):
         """The undo journal that py-evm's snapshots are carried over to."""
 
     def seal(self) -> LedgerChanges:
-        """What changed since the last `accept`; asking changes nothing."""
+        """Return what changed since the last `accept`; asking changes nothing."""
 
     def accept(self, changes: LedgerChanges) -> None:
         """Adopt what `seal` returned as the new starting point."""

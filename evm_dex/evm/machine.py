@@ -41,7 +41,7 @@ class State(Protocol):
         """How executions on it run."""
 
     def under(self, config: ExecutionConfig) -> State:
-        """The same accounts and block, executed under another configuration."""
+        """Return the same accounts and block, executed under another configuration."""
 
     @property
     def state_root(self) -> bytes:
@@ -63,7 +63,7 @@ class State(Protocol):
         """Set an account's nonce."""
 
     def get_code(self, address: bytes) -> bytes:
-        """A contract's code; empty for other accounts."""
+        """Return a contract's code; empty for other accounts."""
 
     def set_code(self, address: bytes, code: bytes) -> None:
         """Make an account a contract."""
@@ -84,7 +84,7 @@ class State(Protocol):
         """Set all storage words of an account to 0."""
 
     def snapshot(self) -> Any:
-        """A token for `revert`, ledger included."""
+        """Return a token for `revert`, ledger included."""
 
     def revert(self, snapshot: Any) -> None:
         """Take back all changes since `snapshot`."""
@@ -132,7 +132,7 @@ class Machine:
     def state(
         self, nodes: AtomicDatabaseAPI, header: BlockContext, config: ExecutionConfig = MINING
     ) -> State:
-        """The state at a header's root, for execution in that header's block."""
+        """Return the state at a header's root, for execution in that header's block."""
         ancestors = self._ancestors(header)
         state = self._vm.build_state(nodes, header, self._chain_context, ancestors, config)
         return cast(State, state)

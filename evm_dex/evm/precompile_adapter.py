@@ -31,7 +31,7 @@ class Precompile(Protocol):
         """Where it is."""
 
     def run(self, context: CallContext, calldata: bytes) -> bytes:
-        """Returned bytes; raises ContractError for what the caller did wrong."""
+        """Run on calldata; raise ContractError for what the caller did wrong."""
 
 
 class ComputationContext:
@@ -106,7 +106,7 @@ class ComputationContext:
 
 
 def as_py_evm(precompile: Precompile) -> Callable[[ComputationAPI], ComputationAPI]:
-    """A precompile in the form py-evm calls it.
+    """Return a precompile in the form py-evm calls it.
 
     The caller's fault becomes a revert that carries the encoded error; any other Python
     exception is a bug of ours and is left to stop the block.

@@ -53,7 +53,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """How it is executed."""
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class CallResult(msgspec.Struct, frozen=True):
     """What came of a call."""
 
     output: bytes
@@ -64,13 +64,13 @@ class Attempt(msgspec.Struct, frozen=True):
     """What stopped it, "reverted" where code chose to; None when it succeeded."""
 
     def returned(self) -> bytes:
-        """The output. Raises CallFailed when it did not succeed."""
+        """Return the output. Raises CallFailed when it did not succeed."""
         if self.problem is not None:
             raise CallFailed(self.problem, self.output)
         return self.output
 
 
-class TriedTransaction(msgspec.Struct, frozen=True, kw_only=True):
+class CallTransaction(msgspec.Struct, frozen=True, kw_only=True):
     """A call in the form of a transaction, which pays nothing for its gas unless it says so."""
 
     sender: Address
@@ -98,7 +98,7 @@ class Simulator:
     def state_at(
         self, header: Header, base_fee: int = 0, config: ExecutionConfig = MINING
     ) -> State:
-        """The EVM state after a block, in that block's own context but for the base fee.
+        """Return the EVM state after a block, in that block's own context but for the base fee.
 
         Raises StateMissing for one that was pruned: pruning takes its root first.
         """
@@ -115,8 +115,8 @@ class Simulator:
         call: Call,
         header: Header,
         prepare: Prepare | None = None,
-    ) -> Attempt:
-        """What comes of a call. The caller reverts the ledger either way.
+    ) -> CallResult:
+        """Return what comes of a call. The caller reverts the ledger either way.
 
         Raises CallRefused for one that can't even begin.
         """
@@ -124,7 +124,7 @@ class Simulator:
         computation, gas_used = self._execute(state, call, most)
         problem = _problem(computation)
         output = computation.output if problem in (None, _REVERTED) else b""
-        return Attempt(output, gas_used, problem)
+        return CallResult(output, gas_used, problem)
 
     def estimate_gas(
         self,
@@ -132,7 +132,7 @@ class Simulator:
         header: Header,
         prepare: Prepare | None = None,
     ) -> int:
-        """A gas limit with which the call succeeds on the state after `header`, and logs as much.
+        """Find a gas limit with which the call succeeds after `header`, and logs as much.
 
         As much as with all the gas it may have: some calls, `keep` among them, do less with less.
         Exact when the call makes no calls of its own; then with the margin that EIP-150 keeps
@@ -140,7 +140,7 @@ class Simulator:
         up to the block's is.
         """
         state, most = self._begin(call, header, prepare)
-        with _undone(state):
+        with _reverted_after(state):
             computation, _ = self._execute(state, call, most)
             problem = _problem(computation)
             if problem is not None:
@@ -154,7 +154,7 @@ class Simulator:
         return self._search(state, call, guess, most, logs)
 
     def run(self, call: Call, header: Header, prepare: Prepare | None = None) -> ComputationAPI:
-        """The computation of a call, also of one that fails. Raises CallRefused."""
+        """Return the computation of a call, also of one that fails. Raises CallRefused."""
         state, most = self._begin(call, header, prepare)
         return self._execute(state, call, most)[0]
 
@@ -175,7 +175,7 @@ class Simulator:
             yield self.machine.apply(state.under(config), transaction)
 
     def _begin(self, call: Call, header: Header, prepare: Prepare | None) -> tuple[State, int]:
-        """The state a call runs on, and the most gas it may take. Raises CallRefused."""
+        """Return the state a call runs on, and the most gas it may take. Raises CallRefused."""
         base_fee = header.base_fee_per_gas * bool(call.max_fee_per_gas)
         if call.block is None:
             state = self.state_at(header, base_fee, call.config)
@@ -196,7 +196,7 @@ class Simulator:
     def _pretend(
         self, block: BlockOverride, header: Header, base_fee: int, config: ExecutionConfig
     ) -> tuple[State, Header]:
-        """The state after a block, as code in a block with other fields sees it; those fields."""
+        """Return the state as code in a block with other fields sees it, and those fields."""
         block.check_follows(header)
         if block.blob_base_fee is not None:
             config = msgspec.structs.replace(config, blob_base_fee=block.blob_base_fee)
@@ -209,7 +209,7 @@ class Simulator:
         return state, pretended
 
     def _affordable(self, state: State, call: Call, most: int) -> int:
-        """The most gas the sender can pay for. Raises CallRefused where less than was asked."""
+        """Return the most gas the sender can pay for. Raises CallRefused where it is too little."""
         balance = state.get_balance(call.sender)
         payable = max(balance - call.value, 0) // call.max_fee_per_gas
         least = GAS_TRANSACTION if call.gas is None else most
@@ -233,7 +233,7 @@ class Simulator:
             raise CallRefused(
                 f"intrinsic gas too low: {gas} is below the {needed} it takes before execution"
             )
-        tried = TriedTransaction(
+        tried = CallTransaction(
             sender=call.sender,
             to=call.to,
             data=call.data,
@@ -259,7 +259,7 @@ class Simulator:
             raise CallRefused(str(error)) from error
 
     def _does_as_much(self, state: State, call: Call, gas: int, logs: int) -> bool:
-        with _undone(state):
+        with _reverted_after(state):
             computation, _ = self._execute(state, call, gas)
             return computation.is_success and len(computation.get_log_entries()) == logs
 
@@ -274,7 +274,7 @@ class Simulator:
 
 
 @contextmanager
-def _undone(state: State) -> Iterator[None]:
+def _reverted_after(state: State) -> Iterator[None]:
     """Take back what happens inside, ledger included."""
     snapshot = state.snapshot()
     try:

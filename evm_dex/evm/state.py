@@ -95,7 +95,7 @@ class DexState(PragueState):
         super().__init__(db, execution_context, state_root)
 
     def under(self, config: ExecutionConfig) -> DexState:
-        """The same accounts and block, executed under another configuration."""
+        """Return the same accounts and block, executed under another configuration."""
         other = copy.copy(self)
         other.config = config
         return other

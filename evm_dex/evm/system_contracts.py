@@ -92,7 +92,7 @@ def requests_hash(requests: Sequence[bytes]) -> bytes:
 
 
 def _call(state: Any, address: Any, data: bytes = b"") -> bytes:
-    """What a contract returns to the chain; nothing where it is not there, or fails."""
+    """Return what a contract returns to the chain; nothing where it is not there, or fails."""
     code = state.get_code(address)
     if not code:
         return b""

@@ -76,7 +76,7 @@ class Tracer:
         self._keep_return_data = keep_return_data
 
     def watching(self, config: ExecutionConfig = MINING) -> ExecutionConfig:
-        """The same configuration, with all that is executed under it seen."""
+        """Return the same configuration, with all that is executed under it seen."""
         on_step = self.run if self.most_steps else None
         return msgspec.structs.replace(config, on_step=on_step, records_calls=True)
 
@@ -121,7 +121,7 @@ class Tracer:
         return size
 
     def _memory(self, computation: Any) -> bytes:
-        """The memory now; where it is as it was at the last step, the same object."""
+        """Return the memory now; where it is as it was at the last step, the same object."""
         memory = computation._memory._bytes
         last = self.steps[-1].memory if self.steps else b""
         return last if last == memory else bytes(memory)
@@ -147,7 +147,7 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 def frame_of(computation: ComputationAPI) -> Frame:
-    """The outermost call of an execution, all others inside it."""
+    """Return the outermost call of an execution, all others inside it."""
     traced: Any = computation
     message = traced.msg
     error = traced.error if traced.is_error else None
@@ -181,7 +181,7 @@ def _mnemonic(opcode: Any) -> str:
 
 
 def stack_words(computation: Any) -> tuple[int, ...]:
-    """The stack of a computation, lowest first."""
+    """Return the stack of a computation, lowest first."""
     return tuple(map(_number, computation._stack.values))
 
 

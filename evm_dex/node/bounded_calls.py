@@ -13,7 +13,7 @@ from evm_dex.blocks.transaction import AccessList
 from evm_dex.chain.traces import Trace, trace_call
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.config import Deadline, ExecutionConfig, TookTooLong
-from evm_dex.evm.simulator import Attempt, Call
+from evm_dex.evm.simulator import Call, CallResult
 from evm_dex.evm.tracer import Accesses, Tracer
 from evm_dex.node.call_objects import CallRequest
 from evm_dex.node.node import Node
@@ -56,7 +56,7 @@ def attempt(
     block: BlockId,
     overrides: Overrides | None = None,
     accesses: Accesses | None = None,
-) -> Attempt:
+) -> CallResult:
     """Execute a call. Raises CallFailed, UnknownBlock, RpcError when its time is up."""
     with bounded(node, overrides, accesses=accesses) as config:
         return node.chain.attempt(
@@ -88,7 +88,7 @@ def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None
 
 def list_accesses(
     node: Node, call: Call, block: BlockId, overrides: Overrides | None = None
-) -> tuple[Attempt, AccessList]:
+) -> tuple[CallResult, AccessList]:
     """Return a call with the access list that covers all it touches, and that list.
 
     An account is left out when it is warm anyway, and none of its storage is touched. A list may

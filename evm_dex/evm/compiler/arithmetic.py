@@ -11,7 +11,7 @@ _CEILING = 2**256
 
 
 def signed(word: int) -> int:
-    """A word as a number in two's complement."""
+    """Return a word as a number in two's complement."""
     return word - _CEILING if word >= _SIGN else word
 
 
@@ -30,12 +30,12 @@ def sdiv(left: int, right: int) -> int:
 
 
 def mod(left: int, right: int) -> int:
-    """The remainder of `div`; by zero it is 0."""
+    """Return the remainder of `div`; by zero it is 0."""
     return left % right if right else 0
 
 
 def smod(left: int, right: int) -> int:
-    """The remainder of `sdiv`, with the sign of the left; by zero it is 0."""
+    """Return the remainder of `sdiv`, with the sign of the left; by zero it is 0."""
     if not right:
         return 0
     left = signed(left)
@@ -44,22 +44,22 @@ def smod(left: int, right: int) -> int:
 
 
 def addmod(left: int, right: int, modulus: int) -> int:
-    """A sum, which may be above 256 bits, modulo a word; 0 for a modulus of 0."""
+    """Return a sum, which may be above 256 bits, modulo a word; 0 for a modulus of 0."""
     return (left + right) % modulus if modulus else 0
 
 
 def mulmod(left: int, right: int, modulus: int) -> int:
-    """A product, which may be above 256 bits, modulo a word; 0 for a modulus of 0."""
+    """Return a product, which may be above 256 bits, modulo a word; 0 for a modulus of 0."""
     return left * right % modulus if modulus else 0
 
 
 def exp(base: int, exponent: int) -> int:
-    """A power modulo 2**256."""
+    """Return a power modulo 2**256."""
     return pow(base, exponent, _CEILING)
 
 
 def signextend(last: int, word: int) -> int:
-    """The lowest `last` + 1 bytes of a word, extended by their sign."""
+    """Return the lowest `last` + 1 bytes of a word, extended by their sign."""
     if last > 30:
         return word
     sign = 1 << (8 * last + 7)

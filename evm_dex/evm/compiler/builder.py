@@ -57,7 +57,7 @@ class Builder:
         self._of_frame: dict[str, Value] = {}
 
     def build(self) -> str:
-        """The text of a function of a computation."""
+        """Return the text of a function of a computation."""
         path = Path(self.start, self.writer.values, self._input)
         self._open_first_segment(path)
         self.follow(path)
@@ -80,7 +80,7 @@ class Builder:
         return lines
 
     def constant_of_frame(self, text: str, high: int) -> Value:
-        """A word that a Python expression gives, the same all through a frame."""
+        """Return a word that a Python expression gives, the same all through a frame."""
         value = self._of_frame.get(text)
         if value is None:
             value = self._of_frame[text] = Value("constant of frame", high=high)

@@ -98,7 +98,7 @@ def return_opcode(builder: Builder, path: Path) -> bool:
 
 
 def by_py_evm(opcode: int, arguments: int) -> Handler:
-    """An opcode that takes its gas itself and gives one word, or none if it copies."""
+    """Return an opcode that takes its gas itself and gives one word, or none if it copies."""
 
     def write(builder: Builder, path: Path) -> bool:
         builder.uses |= {"memory", "O"}

@@ -104,7 +104,7 @@ def _exp(builder: Builder, path: Path) -> bool:
 
 
 def _constant_of_frame(text: str, gas: int, *, uses: str = "", high: int = 2**256 - 1) -> Handler:
-    """A word that is the same all through a frame."""
+    """Return a word that is the same all through a frame."""
 
     def write(builder: Builder, path: Path) -> bool:
         if uses:
@@ -117,7 +117,7 @@ def _constant_of_frame(text: str, gas: int, *, uses: str = "", high: int = 2**25
 
 
 def _looked_up(text: str, gas: int, *, uses: str = "") -> Handler:
-    """A word that is what it is at this moment."""
+    """Return a word that is what it is at this moment."""
 
     def write(builder: Builder, path: Path) -> bool:
         if uses:

@@ -35,14 +35,14 @@ class KnownMemory:
         self.pointers: set[Value] = set()
 
     def split(self) -> KnownMemory:
-        """The same for a path that leaves this one."""
+        """Return the same for a path that leaves this one."""
         other = KnownMemory()
         other._ends, other._words = self._ends.copy(), self._words.copy()
         other.pointers = self.pointers.copy()
         return other
 
     def place(self, address: Value) -> MemoryPlace:
-        """An address as an offset from the best base there is."""
+        """Return an address as an offset from the best base there is."""
         if address.constant is not None:
             return MemoryPlace(None, address.constant)
         if address.operation == "add" and address.arguments[0] in self.pointers:
@@ -63,7 +63,7 @@ class KnownMemory:
         self._ends[place.base] = max(end, self._ends.get(place.base, 0))
 
     def word(self, place: MemoryPlace) -> Value | None:
-        """The word at a place."""
+        """Return the word at a place."""
         return self._words.get(place)
 
     def write(self, place: MemoryPlace, size: int | None, word: Value | None = None) -> None:

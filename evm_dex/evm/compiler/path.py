@@ -32,7 +32,7 @@ class Moment(NamedTuple):
     """Of the segment, taken before."""
 
     def gas_left(self) -> str:
-        """An expression for the gas that is really left; the segment must be whole."""
+        """Return an expression for the gas that is really left; the segment must be whole."""
         ahead = self.segment.gas - self.gas
         return f"g + {ahead}" if ahead else "g"
 

@@ -134,5 +134,5 @@ class Program:
 
 @lru_cache(_PROGRAMS_REMEMBERED)
 def program_of(code: bytes) -> Program:
-    """What is known of some code."""
+    """Return what is known of some code."""
     return Program(code)

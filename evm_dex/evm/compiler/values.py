@@ -44,7 +44,7 @@ class Values:
         self._exact: set[Value] = set()
 
     def split(self) -> Values:
-        """The same for a path that leaves this one."""
+        """Return the same for a path that leaves this one."""
         other = Values()
         other._made = self._made.copy()
         other._highs = self._highs.copy()
@@ -53,7 +53,7 @@ class Values:
         return other
 
     def constant(self, word: int) -> Value:
-        """A word that is known."""
+        """Return a word that is known."""
         value = self._made.get((word,))
         if value is None:
             value = self._made[word,] = Value("constant", high=word)
@@ -61,7 +61,7 @@ class Values:
         return value
 
     def high(self, value: Value) -> int:
-        """A bound on a value here."""
+        """Return a bound on a value here."""
         return self._highs.get(value, value.high)
 
     def is_exact(self, value: Value) -> bool:
@@ -76,11 +76,11 @@ class Values:
         return (left, right) in self._at_least
 
     def made(self, operation: str, *arguments: Value) -> Value | None:
-        """An operation that was made here before and not simplified."""
+        """Return an operation that was made here before and not simplified."""
         return self._made.get((operation, *arguments))
 
     def make(self, operation: str, *arguments: Value) -> Value:
-        """An operation on values, simplified."""
+        """Return an operation on values, simplified."""
         words = [argument.constant for argument in arguments]
         if None not in words and operation in FUNCTIONS:
             return self.constant(FUNCTIONS[operation](*words))

@@ -53,7 +53,7 @@ class Writer:
             self._indent -= 1
 
     def new_variable(self) -> str:
-        """A name that is not taken."""
+        """Return a name that is not taken."""
         self._variables += 1
         return f"v{self._variables}"
 
@@ -67,7 +67,7 @@ class Writer:
         return value.name
 
     def result(self, text: str, operation: str = "result") -> Value:
-        """A new value that an expression with effects, or of what may change, gives."""
+        """Return a new value that an expression with effects, or of what may change, gives."""
         value = Value(operation)
         self.hold(value, text)
         return value
@@ -78,7 +78,7 @@ class Writer:
         self._named.append(value)
 
     def text(self, value: Value) -> str:
-        """A Python expression for a word."""
+        """Return a Python expression for a word."""
         if value.constant is not None:
             return str(value.constant) if value.constant < _SMALL else hex(value.constant)
         if value.operation == "input":
@@ -90,23 +90,23 @@ class Writer:
         return f"({self._expression(value)})"
 
     def bytes_of(self, value: Value) -> str:
-        """A Python expression for the 32 bytes of a word."""
+        """Return a Python expression for the 32 bytes of a word."""
         if value.constant is not None:
             return repr(value.constant.to_bytes(32, "big"))
         return f"{self.text(value)}.to_bytes(32)"
 
     def atom(self, value: Value) -> str:
-        """A variable or a number for a word that is used more than once."""
+        """Return a variable or a number for a word that is used more than once."""
         return self.text(value) if value.constant is not None else self.text_held(value)
 
     def text_held(self, value: Value) -> str:
-        """A variable for a word."""
+        """Return a variable for a word."""
         if value.name:
             return self.text(value)
         return self.hold(value)
 
     def condition(self, value: Value, *, is_true: bool) -> str:
-        """A Python condition for a word being something else than 0, or 0."""
+        """Return a Python condition for a word being something else than 0, or 0."""
         operation = value.operation
         if not value.name and operation in ("and", "or") and all(map(is_boolean, value.arguments)):
             word = operation if is_true else {"and": "or", "or": "and"}[operation]
@@ -126,7 +126,7 @@ class Writer:
         return f"{left} {'<' if is_true else '>='} {right}"
 
     def _exact_sum(self, overflows: Value) -> str:
-        """A variable with the sum or product that may be above 256 bits."""
+        """Return a variable with the sum or product that may be above 256 bits."""
         made = self.values.make(f"exact_{overflows.operation[:3]}", *overflows.arguments)
         return self.hold(made)
 
@@ -151,7 +151,7 @@ class Writer:
         return f"+({self.text(value)} {'==' if is_zero else '!='} 0)"
 
     def ring(self, value: Value) -> str:
-        """An expression for a word modulo 2**256, for where a modulus is taken anyway."""
+        """Return an expression for a word modulo 2**256, for where a modulus is taken anyway."""
         is_sum = value.operation in ("add", "sub") and not (value.name or value.is_shared)
         return f"({_plain(self, value)})" if is_sum and value.size <= _INLINED else self.text(value)
 

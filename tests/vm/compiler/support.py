@@ -11,7 +11,7 @@ import pytest
 
 from evm_dex.evm.compiler import program
 from evm_dex.evm.config import Deadline, ExecutionConfig
-from evm_dex.evm.simulator import TriedTransaction
+from evm_dex.evm.simulator import CallTransaction
 from precompiles.types import Address
 from tests.chain import support
 
@@ -72,7 +72,7 @@ class Machines:
         deadline: Deadline | None = None,
     ) -> Outcome:
         """What comes of a call of the contract with that much gas to execute with."""
-        tried = TriedTransaction(
+        tried = CallTransaction(
             sender=SENDER, to=CONTRACT, data=data, value=value, gas=gas, access_list=(),
             intrinsic_gas=0, type_id=2, max_fee_per_gas=0, max_priority_fee_per_gas=0,
             blob_versioned_hashes=(), authorization_list=(),
