@@ -21,7 +21,7 @@ _BINARY = {
 
 
 def quicken(opcodes: list[Opcode]) -> list[Opcode]:
-    """A table of all opcodes by number, the commonest of them quicker."""
+    """Return a table of all opcodes by number, the commonest of them quicker."""
     quick = opcodes.copy()
     for number, (name, gas) in _BINARY.items():
         quick[number] = _binary(FUNCTIONS[name], gas, opcodes[number])
