@@ -40,21 +40,21 @@ class Account:
 def to_address(value: AddressLike) -> Address:
     """Twenty bytes. Raises ValueError that says what was found."""
     held = value if isinstance(value, bytes | str) else getattr(value, "address", value)
-    return Address(_sized(held, 20, "address"))
+    return Address(_sized(held, 20, "an address"))
 
 
 def to_hash(value: HashLike) -> bytes:
     """Thirty-two bytes: a hash, or a topic. Raises ValueError that says what was found."""
-    return _sized(value, 32, "hash")
+    return _sized(value, 32, "a hash")
 
 
 def _sized(value: Any, size: int, what: str) -> bytes:
     try:
         raw = value if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
     except (ValueError, AttributeError):
-        raise ValueError(f"{value!r} is no {what}: expected {2 * size} hex digits") from None
+        raise ValueError(f"{value!r} is not {what}: expected {2 * size} hex digits") from None
     if len(raw) != size:
-        raise ValueError(f"{value!r} is no {what}: it has {len(raw)} bytes, not {size}")
+        raise ValueError(f"{value!r} is not {what}: expected {size} bytes, got {len(raw)}")
     return raw
 
 

@@ -168,9 +168,9 @@ def test_transactions_and_topics_go_by_bytes_or_hex(dex: Dex) -> None:
         assert dex.logs(topics=topics) == [log]
     assert dex.logs(topics=[bytes(32)]) == []
     for wrong in ("0x12", b"short", "Transfer"):
-        with pytest.raises(ValueError, match="is no hash: "):
+        with pytest.raises(ValueError, match="is not a hash: "):
             dex.logs(topics=[wrong])
-        with pytest.raises(ValueError, match="is no hash: "):
+        with pytest.raises(ValueError, match="is not a hash: "):
             dex.receipt(wrong)
 
 
