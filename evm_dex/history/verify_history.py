@@ -65,6 +65,9 @@ def _stream_differences(chain: StoreReader, store: HistoryStore) -> Iterator[str
     while updates := store.stream(before.event_id, MAX_PAGE):
         for update in updates:
             payload = encode(update)
+            if update.event_id <= before.event_id:  # or a damaged index would be read for ever
+                yield f"event {update.event_id}: the history has it after {before.event_id}"
+                return
             if update.event_id != before.event_id + 1:
                 yield f"event {before.event_id + 1}: the history does not have it"
             elif before.event_id and update.previous not in (b"", before.fingerprint):
