@@ -25,8 +25,8 @@ $(LOCKED): requirements.lock .ci/python
 
 # Leaves the byte-code of what a node loads, half of the time until it answers. Python itself keeps
 # it at the first start, but not where the environment says so.
-STARTED := from evm_dex import cli; from evm_dex.cli import demo; from evm_dex.node.node_config import Setup; \
-	Setup().opened().__enter__(); cli.app(["node", "--help"])
+STARTED := from evm_dex import cli; from evm_dex.cli import demo; from evm_dex.node.node_config import NodeConfig; \
+	NodeConfig().open().__enter__(); cli.app(["node", "--help"])
 
 $(STAMP): $(LOCKED) pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .

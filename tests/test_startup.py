@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ HEAVY = (
 )
 THE_CHAIN = {"eth", "eth_abi", "eth_utils", "numpy", "py_ecc", "aiohttp", "zmq"}
 ADDRESS = "0x" + "11" * 20
+MAKEFILE = Path(__file__).parent.parent / "Makefile"
 
 
 def loaded(program: str, *arguments: str) -> set[str]:
@@ -94,6 +96,20 @@ def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     found = loaded(opened, str(store))
     assert found & {"eth", "rocksdict", "aiohttp"} == {"eth", "rocksdict", "aiohttp"}
     assert not found & {"eth_abi", "eth_account", "rich", "web3", "zmq"}
+
+
+def test_what_make_starts_after_installing_runs(tmp_path: Path) -> None:
+    lines = MAKEFILE.read_text().replace("\\\n", "").splitlines()
+    (program,) = (line.split(":=", 1)[1] for line in lines if line.startswith("STARTED :="))
+    done = subprocess.run(
+        [sys.executable, "-c", program.strip()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(MAKEFILE.parent)},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert "--chain" in done.stdout
 
 
 def test_garbage_is_collected_again_after_loading() -> None:
