@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.node.call_objects import read_request
-from evm_dex.node.methods import dex_core
+from evm_dex.node.methods import dex_core, eth_hyperevm
 from evm_dex.node.node import Node
 from precompiles.hyper.encoding import SpotSend, encode_action
 from tests.chain.hyperevm import HYPE, HyperWorld
@@ -43,3 +43,18 @@ def test_actions_are_told_by_transaction_and_block() -> None:
         )
         (explained,) = dex_core.core_explain(node, request)
         assert (explained["name"], explained["outcome"]) == ("spotSend", "done")
+
+
+def test_system_transactions_are_told_by_block() -> None:
+    world = HyperWorld()
+    with world.dex as dex:
+        node = Node(dex.chain, default_accounts(), dex=dex)
+        world.send(SpotSend(world.users[1], HYPE, 7))
+        (step,) = eth_hyperevm.system_transactions_by_number(node, "latest") or []
+        assert (step["from"], step["gasPrice"]) == (f"0x{'ff' * 19}fe", "0x0")
+        assert eth_hyperevm.system_transactions_by_hash(node, dex.chain.head.hash) == [step]
+        assert eth_hyperevm.system_transactions_by_hash(node, bytes(32)) is None
+        dex.send(to=world.users[1], value=1)
+        assert eth_hyperevm.system_transactions_by_number(node, "latest") == []
+        assert eth_hyperevm.big_block_gas_price(node) == 10**8
+        assert eth_hyperevm.using_big_blocks(node, world.users[0]) is False
