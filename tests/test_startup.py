@@ -57,7 +57,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 
 @pytest.mark.slow
 def test_what_is_heavy_is_seen() -> None:
-    assert {"eth", "eth_utils"} <= loaded("import evm_dex.evm.build")
+    assert {"eth", "eth_utils"} <= loaded("import evm_dex.evm.vm")
 
 
 @pytest.mark.slow

@@ -23,9 +23,9 @@ from evm_dex.chain.genesis.genesis_file import (
 from evm_dex.chain.genesis.resolved import Genesis, differing_fields, resolve_genesis
 from evm_dex.chain.rollback import check_commitment
 from evm_dex.errors import ChainStopped, GenesisMismatch, StateMissing
-from evm_dex.evm.build import build_vm
 from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.precompile_adapter import Precompile
+from evm_dex.evm.vm import build_vm
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.hyper.read_precompiles import read_precompiles
 from precompiles.hyper.step_precompile import StepPrecompile

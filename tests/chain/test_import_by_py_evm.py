@@ -18,8 +18,8 @@ from eth_utils.exceptions import ValidationError
 
 from checkpoint.families import Family
 from evm_dex.blocks.dev_accounts import default_accounts
-from evm_dex.evm.build import build_vm
 from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
+from evm_dex.evm.vm import build_vm
 from precompiles.types import COMMITMENT_SLOT, SPOT_ADDRESS, Address
 from tests.bytecode import assemble, deployment, forwarder, forwarder_that_reverts
 from tests.chain.support import (

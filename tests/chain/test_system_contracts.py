@@ -8,7 +8,7 @@ from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from evm_dex.evm.tracer import Tracer
 from tests.bytecode import deployment
 from tests.chain.support import World, contents
-from tests.vm.differential.test_specification import LOOK_UP
+from tests.evm.differential.test_specification import LOOK_UP
 
 BEACON_ROOTS, HISTORY, *_ = SYSTEM_CONTRACTS
 

@@ -12,7 +12,7 @@ from evm_dex.client.contract import Contract
 from evm_dex.client.dex import Dex
 from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.simulator import Call
-from tests.vm.compiler.support import hot_after
+from tests.evm.compiler.support import hot_after
 
 ETHER = 10**18
 

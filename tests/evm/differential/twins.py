@@ -23,7 +23,7 @@ from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.machine import State
 from precompiles.types import Address
 from tests.chain import support
-from tests.vm.differential.programs import SLOTS
+from tests.evm.differential.programs import SLOTS
 
 _BUILDER = PragueBlock.get_transaction_builder()
 _MOST_REFUNDED = 5

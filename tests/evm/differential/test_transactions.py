@@ -15,9 +15,9 @@ import pytest
 from evm_dex.blocks.header import Header
 from precompiles.types import ZERO_ADDRESS
 from tests.conftest import PROFILE
-from tests.vm.compiler.support import hot_after
-from tests.vm.differential.twins import Ours, Theirs, outcome
-from tests.vm.differential.world import CONTRACTS, EMPTY, SENDERS, Transactions, make_world
+from tests.evm.compiler.support import hot_after
+from tests.evm.differential.twins import Ours, Theirs, outcome
+from tests.evm.differential.world import CONTRACTS, EMPTY, SENDERS, Transactions, make_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
 

@@ -21,11 +21,11 @@ from evm_dex.evm.config import MINING
 from evm_dex.evm.simulator import Call
 from precompiles.types import Address
 from tests.conftest import PROFILE
-from tests.vm.compiler.support import hot_after
-from tests.vm.differential.programs import SLOTS
-from tests.vm.differential.test_transactions import chosen_header
-from tests.vm.differential.twins import Ours, Theirs, outcome, seen
-from tests.vm.differential.world import (
+from tests.evm.compiler.support import hot_after
+from tests.evm.differential.programs import SLOTS
+from tests.evm.differential.test_transactions import chosen_header
+from tests.evm.differential.twins import Ours, Theirs, outcome, seen
+from tests.evm.differential.world import (
     CONTRACTS,
     EMPTY,
     SENDERS,

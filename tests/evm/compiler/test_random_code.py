@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from tests.conftest import PROFILE
-from tests.vm.compiler.random_code import RandomCode
-from tests.vm.compiler.support import CONTRACT, GAS, OTHERS, Machines, hot_after
+from tests.evm.compiler.random_code import RandomCode
+from tests.evm.compiler.support import CONTRACT, GAS, OTHERS, Machines, hot_after
 
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
 

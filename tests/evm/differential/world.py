@@ -17,7 +17,7 @@ from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.evm.machine import State
 from precompiles.types import Address
 from tests.bytecode import assemble, deployment
-from tests.vm.differential.programs import LIBRARY, SLOTS, Grammar
+from tests.evm.differential.programs import LIBRARY, SLOTS, Grammar
 
 CHAIN_ID = 31337
 SENDERS = default_accounts()[:3]

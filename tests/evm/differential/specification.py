@@ -31,9 +31,9 @@ from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.admission import check_admission
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.errors import TransactionRejected
-from evm_dex.evm.build import build_vm
 from evm_dex.evm.machine import Machine, State
 from evm_dex.evm.trie_db import NodeBuffer
+from evm_dex.evm.vm import build_vm
 from precompiles.types import Address
 from tests.chain.support import restore
 

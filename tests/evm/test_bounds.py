@@ -16,7 +16,7 @@ from precompiles.types import Address
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World, word
 from tests.conftest import PROFILE
-from tests.vm.differential.test_transactions import run_both
+from tests.evm.differential.test_transactions import run_both
 
 BLOCKS = 5_000 if PROFILE == "nightly" else 250
 NEW = 2**64

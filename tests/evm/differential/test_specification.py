@@ -15,9 +15,9 @@ from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from precompiles.types import ZERO_ADDRESS, Address
 from tests.bytecode import assemble
 from tests.conftest import PROFILE
-from tests.vm.differential.programs import LIBRARY
-from tests.vm.differential.specification import CHAIN_ID, Both, PlainAccount
-from tests.vm.differential.world import CONTRACTS, SENDERS, Transactions, make_world
+from tests.evm.differential.programs import LIBRARY
+from tests.evm.differential.specification import CHAIN_ID, Both, PlainAccount
+from tests.evm.differential.world import CONTRACTS, SENDERS, Transactions, make_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
 

@@ -13,7 +13,7 @@ from evm_dex.evm.compiler.handlers import HANDLERS
 from evm_dex.evm.compiler.program import Allowance, Program, program_of
 from evm_dex.evm.config import Deadline, TookTooLong
 from tests.bytecode import assemble
-from tests.vm.compiler.support import CONTRACT, OTHERS, Machines, hot_after
+from tests.evm.compiler.support import CONTRACT, OTHERS, Machines, hot_after
 
 SIZE = 24_576
 LADDER = b"".join(
