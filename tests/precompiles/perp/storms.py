@@ -8,7 +8,7 @@ from typing import Any
 from precompiles.types import Address
 from tests.precompiles.perp.machine import BothExchanges
 from tests.precompiles.perp.naive_market import NaiveMarket
-from tests.precompiles.perp.naive_position import NaivePosition
+from tests.precompiles.perp.naive_position import STANDALONE, NaivePosition
 from tests.precompiles.perp.world import GOLD, KEEPER, SILVER, TRADERS, VAULT
 
 
@@ -61,21 +61,45 @@ class Storms(BothExchanges):
             self.place_request(other, market.address, size, price, not is_buy)
             self.place_request(user, market.address, size, price, is_buy)
 
+    def open_alone(
+        self, rng: random.Random, market: NaiveMarket, user: Address, *, is_long: bool
+    ) -> NaivePosition | None:
+        """A standalone position of the highest leverage, against an order in an empty book."""
+        self.clear(market)
+        leverage = market.tiers[-1][1]
+        margin = max(0, self.model.available(user)) * 3 // 10
+        size = margin * leverage * market.base_unit // market.oracle
+        size -= size % market.lot
+        price = max(1, market.oracle // market.tick) * market.tick
+        other = rng.choice([trader for trader in TRADERS if trader != user])
+        count = len(self.model.positions)
+        self.place_request(other, market.address, size, price, not is_long)
+        asked = market.address, size, leverage, is_long
+        opened = self.model.open_position
+        self.both(user, "openPosition", *asked, expected=lambda: (opened(user, *asked),))
+        made = [p for p in self.model.positions[count:] if p.kind == STANDALONE]
+        return made[0] if made else None
+
     # Storms
 
     def bend(self, rng: random.Random) -> None:
         """Two quotes far from the oracle's price stand in an empty book, and the mark follows."""
         market = self.model.market(rng.choice((GOLD, GOLD, SILVER)))
+        up = rng.random() < 0.5
+        standalone = self.open_alone(rng, market, rng.choice(TRADERS), is_long=not up)
         self.clear(market)
-        away = rng.choice((-3, 3)) * market.oracle // (2 * market.max_leverage)
+        away = (3 if up else -3) * market.oracle // (2 * market.max_leverage)
         middle = max(2, (market.oracle + away) // market.tick)
         for ticks, is_buy in ((middle, True), (middle + 1, False)):
             request = (market.address, market.lot, ticks * market.tick, is_buy)
             self.place_request(VAULT, *request)
         self.pass_time(rng.choice((15, 30, 60)))
         self.feed()
-        if rng.random() < 0.5:
-            self.move(market, rng.choice((980, 990, 1_010, 1_020)))
+        for _ in range(rng.choice((0, 0, 4))):
+            step = 1_000 // (5 * market.max_leverage)
+            self.move(market, 1_000 + (step if up else -step))
+            if standalone is not None:
+                self.liquidate_one(standalone)
         self.kept(100)
 
     def ruin(self, rng: random.Random) -> None:
@@ -88,7 +112,12 @@ class Storms(BothExchanges):
     def starve(self, rng: random.Random) -> None:
         """Only one market has a fresh price, and that falls or rises far."""
         fed, starved = map(self.model.market, rng.sample((GOLD, SILVER), 2))
-        user = rng.choice(TRADERS)
+        crossed = [
+            user
+            for user in TRADERS
+            if all(self.model.preference(user, market)[1] for market in (fed, starved))
+        ]
+        user = rng.choice(crossed or TRADERS)
         for market in (fed, starved):
             self.trade_alone(rng, market, user, 45, is_buy=rng.random() < 0.5)
         self.move(starved, rng.choice((900, 950, 1_050, 1_100)))
@@ -112,21 +141,22 @@ class Storms(BothExchanges):
         self.change(
             "setRisk",
             Address(market.address),
-            *(10**6, 5_000, 1, 30),
+            *(4_000, 5_000, 1, 30),
             *("max_price_age", "max_slippage", "partial_notional", "cooldown"),
         )
         is_buy = rng.random() < 0.5
-        self.trade_alone(rng, market, rng.choice(TRADERS), 90, is_buy=is_buy)
-        held = self.model.open_positions(market=market)
+        user = rng.choice(TRADERS)
+        self.trade_alone(rng, market, user, 90, is_buy=is_buy)
         for _ in range(3):
-            calm, distressed = market.oracle, self.distress(held[-1]) if held else 0
-            if not distressed:
+            held = self.model.netting(user, market)
+            calm, distressed = market.oracle, self.distress(held) if held else 0
+            if held is None or not distressed:
                 return
             self.set_oracle(Address(market.address), distressed, 0)
             self.clear(market)
             price = max(1, distressed // market.tick) * market.tick
-            self.place_request(VAULT, market.address, abs(held[-1].size), price, is_buy)
-            self.liquidate_one(held[-1])
+            self.place_request(VAULT, market.address, abs(held.size), price, held.size > 0)
+            self.liquidate_one(held)
             self.set_oracle(Address(market.address), calm, 0)
             self.pass_time(rng.choice((30, 31, 59, 60, 61, 300)))
 

@@ -355,14 +355,19 @@ class Perpetuals(Storms):
                 self.withdraw(user, rng.randrange(104), rng.random() < 0.2)
             elif kind < 0.67:
                 self.deposit(user, rng.randrange(5_000))
-            elif kind < 0.72:
-                rng.choice((self.bend, self.starve, self.ruin, self.linger))(rng)
+            elif kind < 0.73:
+                self.storm(some)
             elif kind < 0.86:
                 self.shake(rng)
             else:
                 self.look_ahead(rng.choice((1, 5)))
                 self.end_block(rng.choice((1, 5, 30)), rng.random() < 0.1, rng.random() < 0.8)
             self.same_state()
+
+    @rule(seed=seeds)
+    def storm(self, seed: int) -> None:
+        rng = random.Random(seed)
+        rng.choice((self.bend, self.starve, self.starve, self.ruin, self.linger, self.linger))(rng)
 
     def shake(self, rng: random.Random) -> None:
         """A price goes one way, and what that makes due is mostly done at once."""
