@@ -214,6 +214,9 @@ def test_another_stores_database_is_refused(store_path: Path, tmp_path: Path) ->
             store.write(chain.random_block(rng))
     shutil.rmtree(store_path / "db")
     shutil.copytree(tmp_path / "other" / "db", store_path / "db")
+    with pytest.raises(StoreDamaged, match="with genesis"):
+        RocksStore(store_path)
+    (store_path / "chain.json").unlink()
     with pytest.raises(StoreDamaged, match="another store's database"):
         RocksStore(store_path)
 
