@@ -4,7 +4,7 @@ A step changes how an archive says something, never what: after the last one the
 proven against the block's hash like any others. So a step cannot alter rows or state; where a
 row's own format changes, its record type goes on reading the old one.
 
-To add a format: raise FORMAT in `records`, put the step from the one before into STEPS, and
+To add a format: raise FORMAT in `record_types`, put the step from the one before into STEPS, and
 commit a sample of the one before for the tests.
 """
 

@@ -26,7 +26,6 @@ from precompiles.perp.health import cross_health
 from precompiles.types import Address
 
 LEAST_DEPOSIT = 5 * 10**COLLATERAL_DECIMALS
-DEFAULT_LOCK = 24 * 3_600
 
 
 def transfer(core: Core, action: VaultTransfer) -> None:

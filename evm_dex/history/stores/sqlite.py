@@ -65,7 +65,7 @@ class SqliteStore(HistoryStore):
         elif read_only and not self.path.exists():
             raise StoreUnavailable(
                 f"there is no history at {path}; `evm-dex history serve --store sqlite:{path}` "
-                "makes one"
+                "creates one"
             )
         with self._translate_errors():
             self._database = sqlite3.connect(
