@@ -16,9 +16,12 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 FAILED = -32000
+READ_FAILED = -32003
+"""What nodes of HyperEVM say of a read precompile without an answer."""
 LIMIT_EXCEEDED = -32005
 REVERTED = 3
 _SELECTOR_BYTES = 4
+_NO_ANSWER = "PrecompileError"
 REVERT_REASON = "reverted"
 """What the chain gives as reason where code chose to revert."""
 _PANICS = {
@@ -70,6 +73,8 @@ def limit_exceeded(message: str) -> RpcError:
 
 def call_error(error: CallFailed) -> RpcError:
     """Return the error of a call: code 3 with the revert data, or -32000 where the EVM halted."""
+    if error.reason.startswith(_NO_ANSWER):
+        return RpcError(READ_FAILED, error.reason)
     if error.reason != REVERT_REASON:
         return failed(_halt(error.reason))
     reason = revert_reason(error.output)

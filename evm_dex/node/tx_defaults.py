@@ -59,7 +59,9 @@ def build_transaction(node: Node, request: CallRequest) -> Transaction:
 
 def priority_fee(node: Node) -> int:
     """Return wei per gas to be offered beside the next base fee."""
-    return max(PRIORITY_FEE, node.min_gas_price - node.chain.next_header().base_fee_per_gas)
+    header = node.chain.next_header()
+    usual = 0 if header.rules.burns_tips else PRIORITY_FEE
+    return max(usual, node.min_gas_price - header.base_fee_per_gas)
 
 
 def account_of(node: Node, address: Address) -> KeyPair:

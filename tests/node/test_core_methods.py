@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evm_dex.blocks.dev_accounts import default_accounts
+from evm_dex.errors import CallFailed
+from evm_dex.evm.simulator import Call
 from evm_dex.node.call_objects import read_request
-from evm_dex.node.methods import dex_core, eth_hyperevm
+from evm_dex.node.methods import dex_core, eth_fees, eth_hyperevm
 from evm_dex.node.node import Node
+from evm_dex.node.rpc_errors import call_error
 from precompiles.hyper.encoding import SpotSend, encode_action
 from tests.chain.hyperevm import HYPE, HyperWorld
 
@@ -58,3 +63,14 @@ def test_system_transactions_are_told_by_block() -> None:
         assert eth_hyperevm.system_transactions_by_number(node, "latest") == []
         assert eth_hyperevm.big_block_gas_price(node) == 10**8
         assert eth_hyperevm.using_big_blocks(node, world.users[0]) is False
+
+
+def test_fees_and_failed_reads_are_told_as_by_nodes_of_hyperevm() -> None:
+    world = HyperWorld()
+    with world.dex as dex:
+        node = Node(dex.chain, default_accounts(), dex=dex)
+        assert (eth_fees.max_priority_fee(node), eth_fees.gas_price(node)) == (0, 10**8)
+        read = Call(to=b"\x08\x06".rjust(20, b"\0"), data=b"\x01")
+        with pytest.raises(CallFailed) as failure:
+            dex.chain.call(read)
+        assert call_error(failure.value).code == -32003
