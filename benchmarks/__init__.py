@@ -1,1 +1,1 @@
-"""What things cost, each against a floor that is measured in the same run."""
+"""Costs of operations, each against a floor that is measured in the same run."""

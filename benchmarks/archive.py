@@ -1,4 +1,4 @@
-"""How fast a state goes into an archive and out of one, and how much memory that takes.
+"""Speed and memory of exporting a state to an archive and importing it.
 
 Each runs in a process of its own, so that its peak memory is its own.
 """

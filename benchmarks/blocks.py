@@ -33,7 +33,7 @@ class Stopwatch:
         self.milliseconds = 0.0
 
     def around(self, function: Callable[P, T]) -> Callable[P, T]:
-        """The function, timed."""
+        """Return the function, timed."""
 
         def timed(*args: P.args, **kwargs: P.kwargs) -> T:
             started = time.perf_counter_ns()

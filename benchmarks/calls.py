@@ -25,7 +25,7 @@ def run(*, quick: bool) -> Iterator[Result]:
 
 
 def _calls(dex: Dex, rounds: int) -> Iterator[Result]:
-    """The same eth_call with another address behind it, and the precompile with no EVM."""
+    """Measure the same eth_call with another address behind it, and the precompile with no EVM."""
     weth = dex.tokens["WETH"]
     best = dex.spot.encode("getBestPrices", weth)
     place = dex.spot.encode("placeOrder", weth, _WETH, 3_000 * _USDC, True)

@@ -1,4 +1,4 @@
-"""What checkpoints of large states cost: time, disk, proof, and the way back."""
+"""Costs of checkpoints of large states: time, disk, proof, and the way back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _VALUE_BYTES = 90
 
 
 def run(*, quick: bool) -> Iterator[Result]:
-    """A million rows and a hundred thousand orders; a tenth of that when quick."""
+    """Measure a million rows and a hundred thousand orders; a tenth of that when quick."""
     with tempfile.TemporaryDirectory() as directory:
         yield from _of_rows(Path(directory), 100_000 if quick else 1_000_000)
     with tempfile.TemporaryDirectory() as directory:

@@ -1,4 +1,4 @@
-"""What checkpoints and recovery cost on disk, and how much room an order takes."""
+"""Costs of checkpoints and recovery on disk, and the room that an order takes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _checkpoints(dex: Dex, manager: CheckpointManager) -> float:
 
 
 def _recoveries(store: RocksStore) -> float:
-    """Opening alone; what was opened is let go of outside the clock."""
+    """Measure opening alone; what was opened is let go of outside the clock."""
     samples = []
     opened: list[Ledger] = []
     for _ in range(_ROUNDS):

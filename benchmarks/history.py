@@ -40,7 +40,7 @@ def run(*, quick: bool) -> Iterator[Result]:
 
 
 def _overhead(rounds: int) -> Iterator[Result]:
-    """The same blocks of orders, half of which trade, with and without a history."""
+    """Measure the same blocks of orders, half of which trade, with and without a history."""
     with (
         tempfile.TemporaryDirectory() as directory,
         evm_dex.open(Path(directory) / "with", automine=False, history=True) as on,
@@ -105,7 +105,7 @@ def _sqlite(events: Sequence[OrderUpdate], path: Path) -> Iterator[Result]:
 
 
 def _peak(events: Sequence[OrderUpdate], path: Path, seconds: int) -> Iterator[Result]:
-    """A store that follows a peak as it comes."""
+    """Measure a store that follows a peak as it comes."""
     offered = events[: min(len(events), _PEAK * seconds)]
     store, feed = SqliteStore(path), _Paced(offered, rate=_PEAK)
     consumer = Consumer(feed, store)

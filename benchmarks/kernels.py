@@ -95,7 +95,7 @@ def _stock() -> Callable[[bytes], int]:
 
 
 def _transactions(dex: Dex, rounds: int, contracts: list[Contract]) -> Iterator[Result]:
-    """What the VM does for a transaction, on a state that lives on, as in mining."""
+    """Measure transactions on a state that lives on, as in mining."""
     for case, contract, function, arguments in _scenes(dex):
         contracts.append(contract)
         found = measure(
@@ -154,7 +154,7 @@ def _executions(
 
 
 def _full_block(dex: Dex) -> Iterator[Result]:
-    """A block of nothing but arithmetic."""
+    """Measure a block of nothing but arithmetic."""
     contract = dex.deploy("Kernels")
     rounds = 29_000_000 * _KERNELS["loop"] // 1_400_000
     computed, passed = time.process_time(), time.perf_counter()
@@ -166,7 +166,7 @@ def _full_block(dex: Dex) -> Iterator[Result]:
 
 
 def _compiling(dex: Dex, contracts: Iterable[Contract]) -> Iterator[Result]:
-    """The traces that came of what was run above, once more, by the code that they go through."""
+    """Compile the traces that came of what was run above once more, by the code they go through."""
     seconds, places = 0.0, 0
     for contract in contracts:
         hot = program_of(dex.chain.state.get_code(contract.raw_address))

@@ -56,7 +56,7 @@ class Node:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def ask(self, method: str, *params: Any) -> Any:
-        """The result of a request."""
+        """Return the result of a request."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         self._connection.request("POST", "/", body, {"Content-Type": "application/json"})
         found = json.loads(self._connection.getresponse().read())
@@ -64,19 +64,19 @@ class Node:
         return found["result"]
 
     def receipt(self, transaction_hash: str) -> Any:
-        """A receipt, asked for until there is one: anvil answers before the block is made."""
+        """Return a receipt, asked for until it is there: anvil answers before the block is made."""
         while (found := self.ask("eth_getTransactionReceipt", transaction_hash)) is None:
             pass
         return found
 
 
 def own(directory: Path) -> Command:
-    """Our node, on disk."""
+    """Return the command of our node, on disk."""
     return Command((*_OWN, "--chain", str(directory / "chain")), directory)
 
 
 def peers(directory: Path) -> dict[str, Command]:
-    """The others, as far as they are installed; none keeps its chain on disk."""
+    """Return the commands of the others that are installed; none keeps its chain on disk."""
     found = {}
     installed = sorted((_CLIENTS / "node_modules/@foundry-rs").glob("anvil-*/bin/anvil"))
     anvil = os.environ.get("ANVIL") or shutil.which("anvil") or next(map(str, installed), None)
@@ -99,7 +99,7 @@ def peers(directory: Path) -> dict[str, Command]:
 
 @contextmanager
 def running(command: Command) -> Iterator[tuple[Node, float]]:
-    """A node on a free port, and how long it took to answer."""
+    """Start a node on a free port; yield it and how long it took to answer."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -32,7 +32,7 @@ def run(*, quick: bool) -> Iterator[Result]:
 
 
 def _orders(rounds: int) -> Iterator[Result]:
-    """A resting order by transaction, on either exchange."""
+    """Measure a resting order by transaction, on either exchange."""
     with evm_dex.open() as dex:
         weth, owner, numbers = dex.tokens["WETH"], dex.accounts[0], itertools.count(1)
         market = dex.perp_markets["WETH"]
@@ -66,7 +66,7 @@ def _orders(rounds: int) -> Iterator[Result]:
 
 
 def _exchange(listed: int) -> tuple[Ledger, Execution, list[Address]]:
-    """An exchange with priced markets."""
+    """Create an exchange with priced markets."""
     ledger = get_precompiles_with_storage(DictStorage()).ledger
     ledger.set_owner(_OWNER)
     execution = Execution(ledger, _OWNER, 1, 1_000)

@@ -49,9 +49,9 @@ def test_a_wrong_argument_is_named() -> None:
     inputs = [{"name": "asset", "type": "address"}, {"name": "amount", "type": "uint256"}]
     shop = Interface([function("buy", inputs), function("sell", [{"name": "", "type": "bool"}])])
     for name, values, message in (
-        ("buy", [WHO, -1], "amount is -1, which is no uint256"),
-        ("buy", ["WETH", 1], "asset is 'WETH', which is no address"),
-        ("sell", ["yes"], "argument 1 is 'yes', which is no bool"),
+        ("buy", [WHO, -1], "amount must be uint256, got -1"),
+        ("buy", ["WETH", 1], "asset must be address, got 'WETH'"),
+        ("sell", ["yes"], "argument 1 must be bool, got 'yes'"),
     ):
         with pytest.raises(ValueError, match=message):
             shop.encode_call(shop.function(name, len(values)), values)

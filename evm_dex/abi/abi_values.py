@@ -81,13 +81,13 @@ def _by_name(field: Entry, value: Mapping[str, Any]) -> list[Any]:
 
 
 def _blamed(inputs: Sequence[Entry], values: Sequence[Any]) -> str:
-    """Which argument can't be encoded, and why."""
+    """Return the error for the first argument that can't be encoded; empty where all can."""
     for place, (field, value) in enumerate(zip(inputs, values, strict=True), start=1):
         try:
             encode([type_of(field)], [value])
         except unencodable() as error:
             name = field["name"] or f"argument {place}"
-            return f"{name} is {value!r}, which is no {type_of(field)}: {error}"
+            return f"{name} must be {type_of(field)}, got {value!r}: {error}"
     return ""
 
 

@@ -98,7 +98,7 @@ class Interface:
         return selector(entry) + encode_arguments(entry["inputs"], args)
 
     def decode_call(self, calldata: bytes) -> tuple[Entry, dict[str, Any]]:
-        """Which function calldata calls, and with what, by name.
+        """Return the function that calldata calls, and its arguments by name.
 
         Raises LookupError for none of this interface's, eth_abi's DecodingError for what does not
         decode.

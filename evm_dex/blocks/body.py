@@ -1,4 +1,4 @@
-"""How bodies, receipts and transaction positions are stored. One version byte, then msgpack."""
+"""Stored form of bodies, receipts and transaction positions: a version byte, then msgpack."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def compressed_public_key(private_key: bytes) -> bytes:
 
 
 def recover(digest: bytes, y_parity: int, r: int, s: int) -> Address:
-    """Who signed `digest`. Raises ValueError when nobody can have."""
+    """Return the signer of `digest`. Raises ValueError when nobody can have signed it."""
     if y_parity not in (0, 1) or not 0 < r < CURVE_ORDER or not 0 < s <= CURVE_ORDER // 2:
         raise ValueError("signature values out of range")
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((y_parity,))

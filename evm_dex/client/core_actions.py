@@ -1,4 +1,4 @@
-"""What became of the actions that transactions sent to HyperCore, from the logs of receipts."""
+"""Outcomes of the actions that transactions sent to HyperCore, from the logs of receipts."""
 
 from __future__ import annotations
 

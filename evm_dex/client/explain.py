@@ -1,4 +1,4 @@
-"""What a call's actions would do: the call is executed, its actions are carried out, all undone."""
+"""Outcomes of a call's actions, without keeping them: all that was carried out is undone."""
 
 from __future__ import annotations
 

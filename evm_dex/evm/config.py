@@ -1,4 +1,4 @@
-"""How executions on one state run: what watches them, what bounds them, which checks they skip.
+"""Configuration of the executions on one state: their watchers, bounds and skipped checks.
 
 A state is built with one configuration, and its computations read it there. Mining runs with the
 default; calls, traces and simulated blocks differ in it alone. The EVM's rules are the VM class's.
@@ -60,7 +60,7 @@ class AccessObserver(Protocol):
 
 
 class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between executions under the same rules; the default is that of mining."""
+    """Differences between executions under the same rules; the default is that of mining."""
 
     on_step: StepHook | None = None
     """Runs every opcode in place of the interpreter, and so sees the machine before and after."""

@@ -1,4 +1,4 @@
-"""Where py-evm finds trie nodes and code, and where those of the block in work wait."""
+"""Trie nodes and code as py-evm finds them, and those of the block in work until it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one update adds to an account's totals: a function of the update alone.
+"""Changes of an account's totals by one update: a function of the update alone.
 
 So a store adds it once, however often the update comes: a row of totals carries the id of the last
 event that is counted in it.

@@ -1,4 +1,4 @@
-"""What each opcode comes to in a trace.
+"""Handlers of opcodes, which write what each comes to in a trace.
 
 What needs more of the machine than a few lines is a function of `runtime.py`, or py-evm's own
 opcode on the real stack.

@@ -1,4 +1,4 @@
-"""Where code may be jumped to."""
+"""Jump destinations of code."""
 
 from __future__ import annotations
 

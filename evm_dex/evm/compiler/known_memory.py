@@ -1,4 +1,4 @@
-"""What a path knows of memory: how far it reaches, and words that it wrote or read there.
+"""Knowledge of memory on a path: how far it reaches, and words that it wrote or read there.
 
 A place is an offset from a base: from 0, from a value, or from a pointer, which is a value that the
 trace has made sure is above Solidity's reserved words and below 4 GB. So what is written behind a

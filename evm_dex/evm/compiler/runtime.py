@@ -1,4 +1,4 @@
-"""What compiled code calls: parts of opcodes that are too long to stand in every trace."""
+"""Functions that compiled code calls: parts of opcodes too long to stand in every trace."""
 
 from __future__ import annotations
 

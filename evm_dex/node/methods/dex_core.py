@@ -1,4 +1,4 @@
-"""What became of actions on HyperCore, and what a call's would do."""
+"""Outcomes of actions on HyperCore, and those that a call's would have."""
 
 from __future__ import annotations
 
