@@ -43,7 +43,7 @@ class AssetId(NamedTuple):
 
 
 def parse_asset_id(asset: int) -> AssetId | None:
-    """The asset of an id, whether it is there or not; None for numbers that stand for nothing."""
+    """Return the asset of an id, whether it is listed or not; None for numbers of no kind."""
     if asset < _SPOT:
         return AssetId(AssetKind.PERP, asset)
     if asset < _BUILDER_PERPS:
@@ -58,7 +58,7 @@ def parse_asset_id(asset: int) -> AssetId | None:
 
 
 def asset_id(asset: AssetId) -> int:
-    """The number of an asset, as actions give it."""
+    """Return the number of an asset, as actions give it."""
     match asset.kind:
         case AssetKind.SPOT:
             return _SPOT + asset.number
@@ -70,12 +70,12 @@ def asset_id(asset: AssetId) -> int:
 
 
 def parse_perp_id(perp: int) -> AssetId:
-    """The perpetual of a number as reads take it, whether it is there or not."""
+    """Return the perpetual of a number as reads take it, whether it is listed or not."""
     dex, index = divmod(perp, _PER_DEX)
     return AssetId(AssetKind.PERP, index, dex)
 
 
 def perp_id(asset: AssetId) -> int:
-    """The number of a perpetual, as reads take it."""
+    """Return the number of a perpetual, as reads take it."""
     assert asset.kind is AssetKind.PERP, "reads number perpetuals alone"
     return asset.dex * _PER_DEX + asset.number

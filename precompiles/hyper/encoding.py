@@ -213,12 +213,12 @@ _IDS: dict[Callable[..., Action], int] = {form.make: number for number, form in 
 
 
 def action_id(raw: bytes) -> int:
-    """The id that an action's bytes give, be it known or not; 0 where they are too short."""
+    """Return the id that an action's bytes give, known or not; 0 where they are too short."""
     return int.from_bytes(raw[1:_HEADER], "big") if len(raw) >= _HEADER else 0
 
 
 def decode_action(raw: bytes) -> Action:
-    """The action of some bytes.
+    """Decode the action of some bytes.
 
     Raises UnknownActionVersion, UnknownAction, or MalformedAction with the offset of the byte that
     shows it.
@@ -243,7 +243,7 @@ def decode_action(raw: bytes) -> Action:
 
 
 def encode_action(action: Action) -> bytes:
-    """The bytes that `decode_action` reads as this action."""
+    """Encode an action in the bytes that `decode_action` reads."""
     number = _IDS[type(action)]
     form = _FORMS[number]
     values: list[Any] = list(action)
@@ -256,7 +256,7 @@ def encode_action(action: Action) -> bytes:
 
 
 def _text(raw: bytes, offset: int, end_of_head: int) -> tuple[Any, int]:
-    """A string that directly follows the head, and where it ends. Raises Malformed."""
+    """Return a string that directly follows the head, and where it ends. Raises Malformed."""
     if offset != end_of_head - _HEADER:
         raise Malformed(end_of_head - WORD)
     start = end_of_head + WORD

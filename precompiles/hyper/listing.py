@@ -62,7 +62,7 @@ def begin(ledger: Ledger, settings: CoreSettings, owner: Execution) -> None:
 
 
 def list_token(ledger: Ledger, token: CoreToken) -> None:
-    """Raises InvalidListing for a doubled index or impossible decimals (HIP-1)."""
+    """List a token. Raises InvalidListing for a doubled index or impossible decimals (HIP-1)."""
     if ledger.core.token(token.index):
         raise InvalidListing("index", f"one that no other token has, got {token.index}")
     if not 0 <= token.size_decimals <= token.wei_decimals <= 18:
@@ -78,7 +78,7 @@ def list_token(ledger: Ledger, token: CoreToken) -> None:
 
 
 def list_pair(ledger: Ledger, pair: CorePair, owner: Execution) -> None:
-    """Raises InvalidListing for a doubled index, a token that is not there, or a base twice."""
+    """List a pair. Raises InvalidListing for a doubled index or base, or an unknown token."""
     core, settings = ledger.core, ledger.core.settings
     assert settings is not None, "HyperCore has begun"
     if core.pair(pair.index):
@@ -148,12 +148,12 @@ def list_perp(
 
 
 def minimum_order(quote: CoreToken) -> int:
-    """The least an order of a spot pair is worth, in wei of its quote."""
+    """Return the least notional of a spot order, in wei of the quote."""
     return MINIMUM_ORDER * power_of_ten(quote.wei_decimals)
 
 
 def list_vault(ledger: Ledger, address: Address, vault: Vault) -> None:
-    """Raises InvalidListing for an address that is a vault's already."""
+    """List a vault. Raises InvalidListing for an address that is a vault's already."""
     if ledger.core.vaults.get(address):
         raise InvalidListing("address", "one that no other vault has")
     ledger.core.vaults.put(address, vault)

@@ -1,4 +1,4 @@
-"""Who may act for an account, and what builders may charge it.
+"""Permissions of an account: those who may act for it, and fees that builders may charge.
 
 Neither has an effect on what contracts send: CoreWriter acts for its caller alone, and its orders
 name no builder. Source: Hyperliquid documentation, "API wallets" and "Builder codes".

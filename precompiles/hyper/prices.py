@@ -1,4 +1,4 @@
-"""What a spot pair is worth."""
+"""Prices of spot pairs."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ReadPrecompile:
         self._ledger = ledger
 
     def run(self, context: CallContext, calldata: bytes) -> bytes:
-        """The answer; fails with all the gas gone where there is none."""
+        """Return the answer; fail with all the gas gone where there is none."""
         context.charge(READ_GAS + GAS_PER_BYTE * len(calldata))
         try:
             output = self._answer(context.timestamp, calldata)

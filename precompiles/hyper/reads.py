@@ -1,4 +1,4 @@
-"""What each read precompile answers, from the ledger as it is.
+"""Answers of the read precompiles, from the ledger as it is.
 
 Within the users' transactions of a block the ledger stands still, so what they see is HyperCore
 as the block was begun. What has no engine here answers as for an account that never used it.
@@ -41,33 +41,33 @@ class View(NamedTuple):
     now: int
 
     def perp(self, number: int) -> CorePerp:
-        """Raises ReadFailed."""
+        """Return a perpetual by number. Raises ReadFailed."""
         perp = self.ledger.core.perp(number)
         if perp is None:
             raise ReadFailed(f"there is no perpetual {number}")
         return perp
 
     def pair(self, index: int) -> CorePair:
-        """Raises ReadFailed."""
+        """Return a spot pair by index. Raises ReadFailed."""
         pair = self.ledger.core.pair(index)
         if pair is None:
             raise ReadFailed(f"there is no spot pair {index}")
         return pair
 
     def token(self, index: int) -> CoreToken:
-        """Raises ReadFailed."""
+        """Return a token by index. Raises ReadFailed."""
         token = self.ledger.core.token(index)
         if token is None:
             raise ReadFailed(f"there is no token {index}")
         return token
 
     def prices(self, perp: CorePerp) -> PerpPrices:
-        """A perpetual's prices at the block's time."""
+        """Return a perpetual's prices at the block's time."""
         market = self.ledger.perp.markets.rows[perp_address(perp.perp_id)]
         return prices_at(self.ledger, market, self.now)
 
     def token_address(self, index: int) -> Address:
-        """What the ledger knows a token by."""
+        """Return the address by which the ledger knows a token."""
         return token_address(self.settings, index)
 
 
@@ -98,7 +98,7 @@ def spot_balance(view: View, user: Address, index: int) -> bytes:
 
 
 def user_vault_equity(view: View, user: Address, vault: Address) -> bytes:
-    """What its part is worth, and until when it is locked, in milliseconds."""
+    """Read what a user's part of a vault is worth, and its lock's end in milliseconds."""
     if view.ledger.core.vaults.get(vault) is None:
         raise ReadFailed(f"there is no vault 0x{vault.hex()}")
     share = view.ledger.core.vault_shares.get(vault + user)
@@ -107,12 +107,12 @@ def user_vault_equity(view: View, user: Address, vault: Address) -> bytes:
 
 
 def withdrawable(view: View, user: Address) -> bytes:
-    """What may leave the first perpetuals dex."""
+    """Read the collateral that may leave the first perpetuals dex."""
     return u64(max(0, cross_health(view.ledger, user, view.now).withdrawable))
 
 
 def delegations(view: View, user: Address) -> bytes:
-    """Validator, amount, and until when it is locked, in milliseconds; by validator."""
+    """Read validators, amounts, and their locks' ends in milliseconds; by validator."""
     rows = [
         words.address(validator) + u64(it.amount) + u64(it.locked_until * _MILLISECONDS)
         for validator, it in delegations_of(view.ledger, user)
@@ -121,7 +121,7 @@ def delegations(view: View, user: Address) -> bytes:
 
 
 def delegator_summary(view: View, user: Address) -> bytes:
-    """Delegated, undelegated, on its way out, and in how many withdrawals."""
+    """Read what is delegated, undelegated, on its way out, and in how many withdrawals."""
     core = view.ledger.core
     stake = core.stakes.get(user)
     leaving = [it.amount for it in core.unstaking.rows.values() if it.user == user]
@@ -143,7 +143,7 @@ def oracle_price(view: View, number: int) -> bytes:
 
 
 def spot_price(view: View, index: int) -> bytes:
-    """The median of best bid, best ask and last trade, or the last trade of a one-sided book."""
+    """Read the median of best bid, best ask and last trade; the last trade if one-sided."""
     pair = view.pair(index)
     return u64(_read_spot(view, pair, pair_price(view.ledger, view.settings, pair)))
 
@@ -241,19 +241,19 @@ def borrow_lend_user_state(view: View, user: Address, index: int) -> bytes:
 
 
 def borrow_lend_reserve_state(view: View, index: int) -> bytes:
-    """A reserve that nobody uses."""
+    """Read a reserve that nobody uses."""
     view.token(index)
     return u64(_BASE_BORROW_RATE) + u64(0) * 7
 
 
 def outcome_status(view: View, outcome: int) -> bytes:
-    """Never there."""
+    """Read an outcome; there are none."""
     del view, outcome
     return u64(0) + u64(0) + u64(_NO_QUESTION)
 
 
 def _positions(ledger: Ledger, user: Address) -> list[Position]:
-    """An account's netting positions, by market."""
+    """Return an account's netting positions, by market."""
     assets = (perp_address(perp.perp_id) for perp in ledger.core.perps)
     held = (ledger.perp.netting_position(user, asset) for asset in assets)
     return [found for found in held if found is not None]

@@ -1,4 +1,4 @@
-"""What became of an action, as a log: one for each time that it was looked at."""
+"""Receipts of actions, as logs: one for each time that an action was looked at."""
 
 from __future__ import annotations
 

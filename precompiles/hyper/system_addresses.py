@@ -28,12 +28,12 @@ _TOKEN, _PERP, _COLLATERAL = 0x20, 0x21, 0x23
 
 
 def token_address(settings: CoreSettings, index: int) -> Address:
-    """The system address of a token."""
+    """Return the system address of a token."""
     return HYPE_SYSTEM if index == settings.hype else _numbered(_TOKEN, index)
 
 
 def token_of_address(settings: CoreSettings, address: Address) -> int | None:
-    """The index of the token whose system address this would be; None for other addresses."""
+    """Return the index of the token with this system address; None for other addresses."""
     if address == HYPE_SYSTEM:
         return settings.hype
     index = int.from_bytes(address[1:], "big")
@@ -42,12 +42,12 @@ def token_of_address(settings: CoreSettings, address: Address) -> int | None:
 
 
 def perp_address(perp_id: int) -> Address:
-    """What the exchange knows a perpetual's market by; no account has it."""
+    """Return the address by which the exchange knows a perpetual; no account has it."""
     return _numbered(_PERP, perp_id)
 
 
 def collateral_address(dex: int) -> Address:
-    """What the exchange knows a dex's collateral by; no account has it."""
+    """Return the address by which the exchange knows a dex's collateral; no account has it."""
     return _numbered(_COLLATERAL, dex)
 
 

@@ -32,7 +32,7 @@ MAX_U64 = 2**64 - 1
 
 
 def check_order(price: int, size: int, size_decimals: int, *, is_spot: bool) -> None:
-    """Raises InvalidPrice or InvalidSize for what is not on the grid; both are times 10**8."""
+    """Raise InvalidPrice or InvalidSize for what is not on the grid; both are times 10**8."""
     if not is_valid_price(price, ORDER_DECIMALS, size_decimals, is_spot=is_spot):
         raise InvalidPrice(price, price_decimals(size_decimals, is_spot=is_spot))
     if not is_valid_size(size, ORDER_DECIMALS, size_decimals):
@@ -40,51 +40,51 @@ def check_order(price: int, size: int, size_decimals: int, *, is_spot: bool) -> 
 
 
 def spot_price(price: int, quote_wei_decimals: int) -> int:
-    """A spot order's price in smallest units of the quote, for one whole base."""
+    """Return a spot order's price in smallest units of the quote, for one whole base."""
     return scale(price, quote_wei_decimals - ORDER_DECIMALS)
 
 
 def spot_amount(size: int, base_wei_decimals: int) -> int:
-    """A spot order's size in smallest units of the base."""
+    """Return a spot order's size in smallest units of the base."""
     return scale(size, base_wei_decimals - ORDER_DECIMALS)
 
 
 def perp_price(price: int) -> int:
-    """A perpetual order's price in collateral, for one whole unit."""
+    """Return a perpetual order's price in collateral, for one whole unit."""
     return scale(price, COLLATERAL_DECIMALS - ORDER_DECIMALS)
 
 
 def perp_amount(size: int, size_decimals: int) -> int:
-    """A perpetual order's size in units of 10**-szDecimals."""
+    """Return a perpetual order's size in units of 10**-szDecimals."""
     return scale(size, size_decimals - ORDER_DECIMALS)
 
 
 def read_perp_price(price: int, size_decimals: int) -> int:
-    """A price as reads give it: with 6 - szDecimals decimals, rounded down."""
+    """Return a price as reads give it: with 6 - szDecimals decimals, rounded down."""
     return price // power_of_ten(size_decimals)
 
 
 def read_spot_price(price: int, quote_wei_decimals: int, size_decimals: int) -> int:
-    """A price as reads give it: with 8 - szDecimals decimals, rounded down."""
+    """Return a price as reads give it: with 8 - szDecimals decimals, rounded down."""
     return scale(price, ORDER_DECIMALS) // power_of_ten(quote_wei_decimals + size_decimals)
 
 
 def core_amount(evm_amount: int, evm_extra_decimals: int) -> int:
-    """What a token's EVM amount is in wei on HyperCore, rounded down: the rest is lost."""
+    """Return a token's EVM amount in wei on HyperCore, rounded down: the rest is lost."""
     if evm_extra_decimals >= 0:
         return evm_amount // power_of_ten(evm_extra_decimals)
     return evm_amount * power_of_ten(-evm_extra_decimals)
 
 
 def evm_amount(core_amount: int, evm_extra_decimals: int) -> int:
-    """What a token's wei on HyperCore are on the EVM, rounded down."""
+    """Return a token's wei on HyperCore as its EVM amount, rounded down."""
     if evm_extra_decimals >= 0:
         return core_amount * power_of_ten(evm_extra_decimals)
     return core_amount // power_of_ten(-evm_extra_decimals)
 
 
 def scale(value: int, places: int) -> int:
-    """A value moved by decimal places; moved down it has to be exact."""
+    """Move a value by decimal places; a move down must be exact."""
     if places >= 0:
         return value * power_of_ten(places)
     moved, rest = divmod(value, power_of_ten(-places))
@@ -93,7 +93,7 @@ def scale(value: int, places: int) -> int:
 
 
 def power_of_ten(exponent: int) -> int:
-    """An exponent of at least 0."""
+    """Return 10 to an exponent of at least 0."""
     assert exponent >= 0
     power: int = 10**exponent
     return power

@@ -1,4 +1,4 @@
-"""Who exists on HyperCore, and the fee that is paid once for a new account.
+"""Accounts that exist on HyperCore, and the fee that is paid once for a new account.
 
 Source: Hyperliquid documentation, "Activation gas fee", and what others measured against it: the
 sender pays one unit of a quote token, the transferred one where that is a quote, else USDC, else

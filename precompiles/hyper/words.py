@@ -16,21 +16,21 @@ class ReadFailed(Exception):  # noqa: N818 - says what happened
 
 
 def u64(value: int) -> bytes:
-    """Raises ReadFailed for a number that HyperCore could not have."""
+    """Encode a number. Raises ReadFailed outside uint64, where HyperCore has none."""
     if not 0 <= value <= _MAX_U64:
         raise ReadFailed(f"{value} is out of the range of uint64")
     return value.to_bytes(WORD, "big")
 
 
 def i64(value: int) -> bytes:
-    """Raises ReadFailed for a number that HyperCore could not have."""
+    """Encode a number. Raises ReadFailed outside int64, where HyperCore has none."""
     if not -_I64 <= value < _I64:
         raise ReadFailed(f"{value} is out of the range of int64")
     return value.to_bytes(WORD, "big", signed=True)
 
 
 def address(value: Address) -> bytes:
-    """An address in its word."""
+    """Encode an address in its word."""
     return value.rjust(WORD, b"\0")
 
 
@@ -50,7 +50,7 @@ Dynamic = tuple[bytes]
 
 
 def struct(*fields: bytes | Dynamic) -> bytes:
-    """A struct with fields of dynamic length, and the offset word before it."""
+    """Encode a struct with fields of dynamic length, and the offset word before it."""
     head_size = sum(WORD if isinstance(field, tuple) else len(field) for field in fields)
     head, tail = b"", b""
     for field in fields:

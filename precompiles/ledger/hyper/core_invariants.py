@@ -1,4 +1,4 @@
-"""What always holds of HyperCore's own rows."""
+"""Invariants of HyperCore's own rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from precompiles.ledger.ledger import Ledger
 
 
 def shares_are_those_of_vaults(ledger: Ledger) -> Iterator[str]:
-    """A vault's shares are the sum of its depositors'."""
+    """Check that a vault's shares are the sum of its depositors'."""
     sums: Counter[bytes] = Counter()
     for key, share in ledger.core.vault_shares.rows.items():
         sums[key[:20]] += share.shares

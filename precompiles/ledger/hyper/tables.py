@@ -34,12 +34,12 @@ _PAIR = BytesKey(40)
 
 
 def index_key(index: int) -> bytes:
-    """The key of what is numbered."""
+    """Return the key of a numbered row."""
     return index.to_bytes(_INDEX_BYTES, "big")
 
 
 def due_key(due: int, sequence: int) -> bytes:
-    """The key of what waits for a time: by time, then in the order in which it came."""
+    """Return the key of a row that waits: by time, then in the order in which it came."""
     return index_key(due) + index_key(sequence)
 
 
@@ -96,7 +96,7 @@ class CoreTables:
         self._settings.put(_ONLY, settings)
 
     def user(self, user: Address) -> CoreUser | None:
-        """An account of HyperCore; None for one that never received anything."""
+        """Return an account of HyperCore; None for one that never received anything."""
         return self._users.get(user)
 
     def put_user(self, user: Address, record: CoreUser) -> None:
@@ -104,7 +104,7 @@ class CoreTables:
         self._users.put(user, record)
 
     def token(self, index: int) -> CoreToken | None:
-        """A token by index."""
+        """Return a token by index."""
         return self._tokens.get(index_key(index)) if index >> 64 == 0 else None
 
     def put_token(self, token: CoreToken) -> None:
@@ -117,7 +117,7 @@ class CoreTables:
         return [record for _, record in sorted(self._tokens.rows.items())]
 
     def pair(self, index: int) -> CorePair | None:
-        """A spot pair by index."""
+        """Return a spot pair by index."""
         return self._pairs.get(index_key(index))
 
     def put_pair(self, pair: CorePair) -> None:
@@ -130,16 +130,16 @@ class CoreTables:
         return [record for _, record in sorted(self._pairs.rows.items())]
 
     def last_price(self, pair: int) -> int:
-        """What a pair was last traded at, in quote for one whole base; 0 before that."""
+        """Return the last trade's price of a pair, in quote for one whole base; 0 before one."""
         record = self._last_prices.get(index_key(pair))
         return record.price if record else 0
 
     def put_last_price(self, pair: int, price: int) -> None:
-        """A pair was traded."""
+        """Record the price of a pair's last trade."""
         self._last_prices.put(index_key(pair), LastPrice(price))
 
     def perp(self, perp_id: int) -> CorePerp | None:
-        """A perpetual by the number that reads take."""
+        """Return a perpetual by the number that reads take."""
         return self._perps.get(index_key(perp_id))
 
     def put_perp(self, perp: CorePerp) -> None:
