@@ -73,7 +73,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             manifest = msgspec.convert(content, cls)
             for file in manifest.files:
                 if Path(file.name).name != file.name:
-                    raise StoreDamaged(f"{file.name!r} is no name of a file", name)
+                    raise StoreDamaged(f"a file must be named without folders, got {file.name!r}", name)
             return manifest
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreDamaged(f"it does not decode: {error}", name) from error

@@ -256,7 +256,7 @@ def test_a_manifest_may_not_name_files_elsewhere(chain: Path) -> None:
     outside = msgspec.structs.replace(told.files[0], name="../../../secret")
     forged = msgspec.structs.replace(told, files=(*told.files, outside))
     (place / "manifest.json").write_bytes(forged.encode())
-    assert "is no name of a file" in (read_checkpoint(place).problem or "")
+    assert "must be named without folders" in (read_checkpoint(place).problem or "")
 
 
 def test_a_store_of_its_own_keeps_its_record(chain: Path, tmp_path: Path) -> None:
