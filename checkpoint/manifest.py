@@ -73,7 +73,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             manifest = msgspec.convert(content, cls)
             for file in manifest.files:
                 if Path(file.name).name != file.name:
-                    raise StoreDamaged(f"a file must be named without folders, got {file.name!r}", name)
+                    found = f"files must be named without folders, got {file.name!r}"
+                    raise StoreDamaged(found, name)
             return manifest
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreDamaged(f"it does not decode: {error}", name) from error

@@ -53,8 +53,8 @@ def open_position(
     """Trade `amount` at market into a position of its own, backed by notional / leverage.
 
     Raises UnknownMarket, InvalidLeverage, NoOraclePrice, StalePrice, BelowMinimumNotional,
-    CannotFillCompletely,
-    OpenInterestTooLarge, InsufficientMargin, or what is wrong with the amount.
+    CannotFillCompletely, OpenInterestTooLarge, InsufficientMargin, or what is wrong with the
+    amount.
     """
     ledger = execution.ledger
     market = require_market(ledger, asset)
