@@ -99,7 +99,9 @@ class RocksStore(Store):
                 self._commit(batch, expiring)
             except StoreClosed:
                 raise
-            except StoreMoved:
+            except StoreMoved as error:
+                # For good: blocks that follow the refused one have no place here any more.
+                self._failure, self._is_suspended = str(error), False
                 raise
             except BaseException as error:
                 # Also one from outside, as Ctrl-C: whether the batch is in is not known here.

@@ -103,7 +103,7 @@ def _list(*changes: tuple[int, Any]) -> bytes:
         (_list((5, b"\x11" * 19)), "`to` has 19 bytes"),
         (_list((1, b"\x00\x01")), "shortest form"),
         (_list((6, b"\x01" * 33)), "above 2\\*\\*256"),
-        (_list((1, b"\xff" * 8)), "nonce above"),
+        (_list((1, b"\xff" * 8)), "nonce must be at most"),
         (_list((8, [[b"\x11" * 19, []]])), "an address has 19 bytes"),
         (_list((8, [[b"\x11" * 20, [b"\x01"]]])), "a storage key has 1 bytes"),
         (_list((8, b"\x01")), "not a transaction"),

@@ -158,5 +158,5 @@ def test_addresses_and_settings_are_checked(monkeypatch: pytest.MonkeyPatch) -> 
             parse_address(wrong)
     with pytest.raises(ValueError, match="a letter first"):
         parse_address("one/1; DROP")
-    with pytest.raises(ValueError, match="days to live"):
+    with pytest.raises(ValueError, match="days_to_live must be at least 1"):
         CqlSettings(days_to_live=0)
