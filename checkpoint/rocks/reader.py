@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from checkpoint.errors import StoreDamaged, StoreError, StoreFailed
@@ -17,6 +17,9 @@ from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import MOST_OPEN, Database
 from checkpoint.rocks.wal import check_wal
 from checkpoint.store import StoreReader
+
+_HELD = Path("/proc/self/fd")
+"""Where Linux lets a process open again what it holds open."""
 
 
 class RocksReader(StoreReader):
@@ -34,7 +37,7 @@ class RocksReader(StoreReader):
         self.directory = directory
         check_wal(directory)
         with ExitStack() as opening:
-            links = opening.enter_context(_mirror(directory))
+            links = opening.enter_context(_mirror(directory, is_written=is_written))
             is_small = is_written or sum(1 for _ in links.glob("*.sst")) <= MOST_OPEN
             self._database = Database(
                 directory,
@@ -69,7 +72,7 @@ class RocksReader(StoreReader):
 
 
 @contextmanager
-def _mirror(directory: Path) -> Iterator[Path]:
+def _mirror(directory: Path, *, is_written: bool) -> Iterator[Path]:
     """Make a private directory of links to the files of a database.
 
     The binding writes a file of its own wherever it opens a database, even to read it. Opening
@@ -80,16 +83,53 @@ def _mirror(directory: Path) -> Iterator[Path]:
     except OSError as error:
         raise StoreFailed(f"reading needs a temporary directory: {error}; set TMPDIR") from error
     try:
-        for entry in os.scandir(directory.absolute()):
-            if entry.name not in (BINDING_NAME, "LOCK") and not entry.name.startswith("LOG"):
-                (links / entry.name).symlink_to(entry.path)
-        yield links
+        with ExitStack() as held:
+            if is_written and _HELD.is_dir():
+                _mirror_moment(directory, links, held)
+            else:
+                for entry in _linked(directory):
+                    (links / entry.name).symlink_to(entry.path)
+            yield links
     except FileNotFoundError as error:
         raise StoreDamaged(f"the directory is missing: {error}", str(directory)) from error
     except OSError as error:
         raise StoreFailed(f"{directory}: {error}") from error
     finally:
         shutil.rmtree(links, ignore_errors=True)
+
+
+def _linked(directory: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the files of a database that opening it for reading needs."""
+    for entry in os.scandir(directory.absolute()):
+        if entry.name not in (BINDING_NAME, "LOCK") and not entry.name.startswith("LOG"):
+            yield entry
+
+
+def _mirror_moment(directory: Path, links: Path, held: ExitStack) -> None:
+    """Mirror a database that is written meanwhile, as it is when its manifest is copied.
+
+    The manifest names the row files of that moment. They were there before it was copied, or came
+    just before, so files are held open around it; a held file can be opened again though its
+    writer has removed it.
+    """
+    current = (directory / "CURRENT").read_bytes()
+    manifest = current.decode().strip()
+    _hold(directory, links, held)
+    (links / "CURRENT").write_bytes(current)
+    shutil.copyfile(directory / manifest, links / manifest)
+    _hold(directory, links, held)
+
+
+def _hold(directory: Path, links: Path, held: ExitStack) -> None:
+    """Open the files that are not held yet, and link to the open files."""
+    for entry in _linked(directory):
+        link = links / entry.name
+        if link.is_symlink() or entry.name == "CURRENT" or entry.name.startswith("MANIFEST"):
+            continue
+        with suppress(FileNotFoundError):  # removed since it was listed
+            file = os.open(entry.path, os.O_RDONLY)
+            held.callback(os.close, file)
+            link.symlink_to(_HELD / str(file))
 
 
 def read_head(database: Database) -> Head | None:

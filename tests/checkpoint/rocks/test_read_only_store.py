@@ -109,9 +109,6 @@ def test_a_writer_whose_process_is_not_seen_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in another container: its lock file names a process of another namespace."""
-    chain = FakeChain()
-    with closing(RocksStore(tmp_path)) as store:
-        store.write(chain.block({(1, b"k"): b"1"}))
     monkeypatch.setattr(read_only_store, "holder_of", lambda _: None)
     heights = []
     with start(WRITER, tmp_path) as writer:
