@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -113,7 +114,10 @@ def _mirror_moment(directory: Path, links: Path, held: ExitStack) -> None:
     writer has removed it.
     """
     current = (directory / "CURRENT").read_bytes()
-    manifest = current.decode().strip()
+    named = re.fullmatch(rb"(MANIFEST-[0-9]+)\n", current)
+    if named is None:
+        raise StoreDamaged("it names no manifest", str(directory / "CURRENT"))
+    manifest = named[1].decode()
     _hold(directory, links, held)
     (links / "CURRENT").write_bytes(current)
     shutil.copyfile(directory / manifest, links / manifest)
