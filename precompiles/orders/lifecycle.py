@@ -38,6 +38,7 @@ SCAN_GAS = 100
 _NO_ERROR = bytes(4)
 
 OrderT = TypeVar("OrderT", Order, PerpOrder)
+RequestT = TypeVar("RequestT")
 
 
 class BatchResult(NamedTuple):
@@ -195,12 +196,16 @@ class OrderLifecycle(ABC, Generic[OrderT]):
         return _NO_ERROR
 
 
-def try_place(execution: Execution, place: Callable[[], Order | PerpOrder]) -> BatchResult:
+def try_place(
+    execution: Execution,
+    place: Callable[[Execution, RequestT], Order | PerpOrder],
+    request: RequestT,
+) -> BatchResult:
     """Place one order of a batch; a refused one leaves no trace."""
     execution.charge(PLACE_GAS)
     before = execution.savepoint()
     try:
-        order = place()
+        order = place(execution, request)
     except ContractError as error:
         execution.rollback(before)
         return BatchResult(0, OrderStatus.REJECTED, 0, error.signature.selector)

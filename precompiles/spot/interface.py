@@ -52,7 +52,7 @@ class Spot(SharedOrderMethods):
     ) -> list[BatchResult]:
         """Place several; a refused one leaves no trace and stops none of the others."""
         check_limit(len(requests), MAX_BATCH)
-        return [_try_place(execution, OrderRequest._make(fields)) for fields in requests]
+        return [try_place(execution, place, OrderRequest._make(fields)) for fields in requests]
 
     @method(
         "replaceOrder(uint256 orderId,uint256 amount,uint256 price) returns (uint256 newOrderId)",
@@ -196,7 +196,3 @@ class Spot(SharedOrderMethods):
         """Hand the exchanges over; owner only."""
         markets.transfer_ownership(execution, new_owner)
         return True
-
-
-def _try_place(execution: Execution, request: OrderRequest) -> BatchResult:
-    return try_place(execution, lambda: place(execution, request))

@@ -53,7 +53,7 @@ class OrderMethods(SharedOrderMethods):
     ) -> list[BatchResult]:
         """Place several; a refused one leaves no trace and stops none of the others."""
         check_limit(len(requests), MAX_BATCH)
-        return [_try_place(execution, OrderRequest._make(fields)) for fields in requests]
+        return [try_place(execution, place, OrderRequest._make(fields)) for fields in requests]
 
     @method(
         "placeTrigger(address market,uint256 size,uint256 triggerPrice,uint256 limitPrice,"
@@ -120,7 +120,3 @@ class OrderMethods(SharedOrderMethods):
 
     def find_order(self, order_id: int) -> PerpOrder | Trigger | None:
         return self.ledger.perp.triggers.get(order_id) or self.ledger.perp_order(order_id)
-
-
-def _try_place(execution: Execution, request: OrderRequest) -> BatchResult:
-    return try_place(execution, lambda: place(execution, request))
