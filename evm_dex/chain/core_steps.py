@@ -61,12 +61,12 @@ class CoreSteps:
         settings = self.ledger.core.settings
         if settings is None:
             return
-        said = [
-            it
+        logged = [
+            (transaction.hash, receipt.logs)
             for transaction, receipt in zip(sealer.transactions, sealer.receipts, strict=True)
             if receipt.logs
-            for it in said_to_core(receipt.logs, transaction.hash, self.ledger, settings)
         ]
+        said = list(said_to_core(logged, self.ledger, settings)) if logged else ()
         if said:
             deposits = [it for it in said if isinstance(it, Credit)]
             actions = [it for it in said if isinstance(it, Sent)]
@@ -101,15 +101,15 @@ class CoreSteps:
 
 
 def said_to_core(
-    logs: Iterable[Log], source: bytes, ledger: Ledger, settings: CoreSettings
+    logged: Iterable[tuple[bytes, Iterable[Log]]], ledger: Ledger, settings: CoreSettings
 ) -> Iterator[Credit | Sent]:
-    """Yield what the logs of a transaction say to HyperCore, in their order."""
+    """Yield what logs say to HyperCore, in their order; each transaction's come with its hash."""
     linked = {
         token.evm_contract: (token.index, token_address(settings, token.index))
         for token in ledger.core.tokens
         if token.is_linked
     }
-    for log in logs:
+    for source, log in ((source, log) for source, logs in logged for log in logs):
         topic = log.topics[0] if log.topics else b""
         if log.address == CORE_WRITER and topic == _RAW_ACTION:
             yield Sent(_account(log, 1), logged_bytes(log.data), source)

@@ -43,7 +43,7 @@ def explain(chain: Chain, call: Call) -> list[CoreAction]:
         ]
         settings = ledger.core.settings
         assert settings is not None
-        said = list(said_to_core(logs, _SOURCE, ledger, settings))
+        said = list(said_to_core([(_SOURCE, logs)], ledger, settings))
         ledger.core.settings = replace(settings, order_delay=0)
         moment = BlockMoment(
             head.block_number + 1,
