@@ -36,8 +36,10 @@ def fill_block(
 ) -> tuple[Dropped, ...]:
     """Put everything into a block that has been opened; what had become invalid is dropped."""
     steps.begin(sealer)
-    kept = include_keeper(sealer, steps.ledger, steps.chain_id, keep_limit)
-    dropped = (*kept, *include_pending(sealer, mempool))
+    dropped = (
+        *include_keeper(sealer, steps.ledger, steps.chain_id, keep_limit),
+        *include_pending(sealer, mempool),
+    )
     steps.end(sealer)
     return dropped
 

@@ -227,30 +227,19 @@ class Computation(PragueComputation):
         try:
             if not config.needs_interpreter:
                 execute(self)
-            elif config.on_step is not None:
-                self._run_steps(config.on_step, config.deadline)
-            elif config.deadline is not None:
-                self._run_until(config.deadline)
             else:
-                opcodes = self.opcodes
-                for opcode in self.code:
-                    opcodes[opcode](computation=self)
+                self._interpret(config.on_step, config.deadline)
         except Halt:
             return
 
-    def _run_until(self, deadline: Deadline) -> None:
+    def _interpret(self, on_step: StepHook | None, deadline: Deadline | None) -> None:
+        """Run the code's opcodes one by one."""
         opcodes, until_look = self.opcodes, OPCODES_PER_LOOK
-        for opcode in self.code:
-            opcodes[opcode](computation=self)
-            until_look -= 1
-            if not until_look:
-                until_look = OPCODES_PER_LOOK
-                deadline.check()
-
-    def _run_steps(self, on_step: StepHook, deadline: Deadline | None) -> None:
-        until_look = OPCODES_PER_LOOK
-        for opcode in self.code:
-            on_step(self.opcodes[opcode], self)
+        for number in self.code:
+            if on_step is None:
+                opcodes[number](computation=self)
+            else:
+                on_step(opcodes[number], self)
             until_look -= 1
             if not until_look:
                 until_look = OPCODES_PER_LOOK
