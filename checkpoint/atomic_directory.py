@@ -13,7 +13,7 @@ from checkpoint.layout import StoreLayout, make_directory, rename, sync_director
 from checkpoint.lock import StoreLock
 
 _NOT_OURS = frozenset(("lost+found",))
-"""What a file system puts into its own root."""
+"""Entries that a file system makes in its own root."""
 
 
 def check_vacant(target: Path) -> None:

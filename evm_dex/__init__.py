@@ -45,7 +45,7 @@ _HOMES = {
 
 
 _SUBMODULES = ("abi", "addresses", "history", "tester")
-"""What the docs use as `evm_dex.NAME` after `import evm_dex`."""
+"""Modules that the docs use as `evm_dex.NAME` after `import evm_dex`."""
 
 
 def __getattr__(name: str) -> Any:

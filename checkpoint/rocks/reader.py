@@ -20,7 +20,7 @@ from checkpoint.rocks.wal import check_wal
 from checkpoint.store import StoreReader
 
 _HELD = Path("/proc/self/fd")
-"""Where Linux lets a process open again what it holds open."""
+"""Linux's directory of a process's open files, each of which can be opened again."""
 
 
 class RocksReader(StoreReader):

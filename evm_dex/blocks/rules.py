@@ -15,7 +15,7 @@ _GWEI = 10**9
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between them."""
+    """The rules of one network."""
 
     fork: str
     """Of Ethereum, in lower case."""
@@ -23,17 +23,17 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     least_base_fee: int
     """Wei per gas."""
     has_calldata_floor: bool
-    """Whether calldata alone sets a least price (EIP-7623)."""
+    """A floor price for calldata (EIP-7623)."""
     has_bls: bool
-    """Whether there are precompiles for BLS12-381 (EIP-2537)."""
+    """Precompiles for BLS12-381 (EIP-2537)."""
     has_requests: bool
-    """Whether headers commit to requests (EIP-7685)."""
+    """Headers commit to requests (EIP-7685)."""
     has_randomness: bool
-    """Whether prevrandao differs from block to block."""
+    """Each block has a prevrandao of its own; otherwise it is 0."""
     burns_tips: bool
-    """Whether nobody is paid the priority fee."""
+    """The priority fee is burned, as the base fee is."""
     has_system_transactions: bool
-    """Whether blocks hold transactions of the chain itself."""
+    """Blocks hold transactions that the chain adds itself."""
 
     def least_gas(self, intrinsic_gas: int, data: bytes, *, creates: bool) -> int:
         """Return the gas limit that a transaction needs to be valid at all."""

@@ -87,7 +87,7 @@ class Chain(ChainReader):
 
     @property
     def automine(self) -> bool:
-        """Whether each transaction gets a block of its own at once. May be set."""
+        """Mine each transaction at once, in a block of its own. May be set."""
         return self._settings.automine
 
     @automine.setter
@@ -111,7 +111,7 @@ class Chain(ChainReader):
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
-        """Those who are told when the head moved."""
+        """The listeners that are told when the head moved."""
         return tuple(self._listeners)
 
     def add_listener(self, listener: Listener) -> None:

@@ -70,7 +70,7 @@ class ChainSettings:
 
     @property
     def automine(self) -> bool:
-        """Whether each transaction gets a block of its own at once."""
+        """Mine each transaction at once, in a block of its own."""
         return self._automine
 
     @property

@@ -28,7 +28,7 @@ def fitting_grid(
 
 
 def warn_of_rounding(market: str, base_unit: int, tick: int, lot: int) -> None:
-    """Log a warning where fills of a market may round: lot x tick is no multiple of its unit."""
+    """Warn of a market whose fills round: lot x tick must be a multiple of the base unit."""
     if lot * tick % base_unit:
         _logger.warning(
             "market %s: lot x tick = %d is no multiple of the base unit %d, so fills round to "

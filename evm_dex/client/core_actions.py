@@ -36,7 +36,7 @@ class CoreAction:
     name: str
     """`limitOrder`, `spotSend` and so on; `deposit`; `unknown` for an id that stands for none."""
     fields: dict[str, Any]
-    """As they were sent; empty for a deposit and for what is no action."""
+    """The bytes sent to CoreWriter; empty for a deposit and where they are no action."""
     outcome: str
     """`done`, `queued`, `dropped`, or `partly done`."""
     order_id: int

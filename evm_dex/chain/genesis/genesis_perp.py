@@ -79,7 +79,7 @@ class GenesisPerp(msgspec.Struct, frozen=True):
 
 
 def market_address(symbol: str) -> Address:
-    """Return the address of a perpetual market of something that is no token of the genesis."""
+    """Return the address of a perpetual market whose asset is not a token of the genesis."""
     return Address(keccak(b"evm-dex perpetual " + symbol.encode())[12:])
 
 
