@@ -15,15 +15,14 @@ from eth.vm.forks.prague.constants import MAX_BLOB_GAS_PER_BLOCK
 from checkpoint.head import Head
 from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.receipt import Log, Receipt, consensus_encoding, logs_bloom
+from evm_dex.blocks.receipt import Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.evm.ledger_digest import SealedLedger, seal_ledger
-from evm_dex.evm.machine import Machine
+from evm_dex.evm.machine import Machine, logs_of
 from evm_dex.evm.system_contracts import end_block, requests_hash
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.order_update import OrderUpdate
 from precompiles.ledger.storage import LedgerChanges
-from precompiles.types import Address
 
 
 class SealedBlock(msgspec.Struct, frozen=True):
@@ -143,11 +142,7 @@ def _receipt(computation: ComputationAPI, cumulative_gas_used: int) -> Receipt:
         error = computation.error
         output = b"" if error.erases_return_data else computation.output
         return Receipt(False, cumulative_gas_used, (), output, type(error).__name__)
-    logs = tuple(
-        Log(Address(address), tuple(topic.to_bytes(32, "big") for topic in topics), data)
-        for address, topics, data in computation.get_log_entries()
-    )
-    return Receipt(True, cumulative_gas_used, logs, b"", "")
+    return Receipt(True, cumulative_gas_used, logs_of(computation), b"", "")
 
 
 def _union(blooms: Iterable[int]) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from evm_dex.blocks.receipt import Log
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.core_steps import said_to_core
 from evm_dex.client.core_actions import CoreAction, explained_action
 from evm_dex.errors import CallFailed, CheatRefused
+from evm_dex.evm.machine import logs_of
 from evm_dex.evm.simulator import Call
 from precompiles.abi.codec import Layout
 from precompiles.hyper.core import BlockMoment
@@ -17,7 +17,6 @@ from precompiles.hyper.step_precompile import balance_calldata
 from precompiles.hyper.steps import Credit, Sent, Step
 from precompiles.hyper.system_addresses import HYPE_SYSTEM
 from precompiles.ledger.hyper.records import CoreToken
-from precompiles.types import Address
 
 _WORD = Layout(["uint256"])
 _SOURCE = bytes(32)
@@ -37,13 +36,9 @@ def explain(chain: Chain, call: Call) -> list[CoreAction]:
         computation = chain.simulator.run(call, head, None)
         if not computation.is_success:
             raise CallFailed(str(computation.error), computation.output)
-        logs = [
-            Log(Address(address), tuple(topic.to_bytes(32, "big") for topic in topics), data)
-            for address, topics, data in computation.get_log_entries()
-        ]
         settings = ledger.core.settings
         assert settings is not None
-        said = list(said_to_core([(_SOURCE, logs)], ledger, settings))
+        said = list(said_to_core([(_SOURCE, logs_of(computation))], ledger, settings))
         ledger.core.settings = replace(settings, order_delay=0)
         moment = BlockMoment(
             head.block_number + 1,

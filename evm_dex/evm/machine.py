@@ -20,10 +20,12 @@ from eth.vm.forks.prague import PragueVM
 from eth.vm.interrupt import EVMMissingData
 from eth_utils.exceptions import ValidationError
 
+from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.rules import Rules
 from evm_dex.blocks.system_transaction import is_system_transaction
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.system_contracts import begin_block
+from precompiles.types import Address
 
 
 class State(Protocol):
@@ -108,6 +110,14 @@ def missing_state_as(error_class: type[Exception]) -> Iterator[None]:
         yield
     except EVMMissingData as error:
         raise error_class(f"{error}; restore a checkpoint") from error
+
+
+def logs_of(computation: ComputationAPI) -> tuple[Log, ...]:
+    """Return what an execution logged, in the form of receipts."""
+    return tuple(
+        Log(Address(address), tuple(topic.to_bytes(32, "big") for topic in topics), data)
+        for address, topics, data in computation.get_log_entries()
+    )
 
 
 Ancestors = Callable[[Any], Iterable[bytes]]
