@@ -1,4 +1,4 @@
-"""A state that a call pretends to run on: accounts changed before it (state overrides)."""
+"""State and block that a call pretends to run in (state and block overrides)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import Annotated, Any
 
 import msgspec
 
+from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.machine import State
 from evm_dex.evm.simulator import Prepare
 from evm_dex.node.rpc_errors import failed, invalid_params
-from evm_dex.node.rpc_types import ParamType, read_address, read_data, read_quantity, read_slot
+from evm_dex.node.rpc_types import (
+    ParamType,
+    read_address,
+    read_data,
+    read_hash,
+    read_quantity,
+    read_slot,
+)
 from precompiles.types import Address
 
 _MOST_ACCOUNTS = 1_000
 _MOST_SLOTS = 10_000
+_MOST_HEIGHT = 2**63 - 1
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +103,7 @@ def _read_nonce(value: Any) -> int:
     return nonce
 
 
-_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+_ACCOUNT_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "balance": ("balance", read_quantity),
     "nonce": ("nonce", _read_nonce),
     "code": ("code", read_data),
@@ -118,9 +127,11 @@ def _read_override(value: Any) -> Override:
     for name, given in value.items():
         if given is None:
             continue
-        if name not in _READERS:
-            raise invalid_params(f"unknown override {name!r}; known are {', '.join(_READERS)}")
-        field, read = _READERS[name]
+        if name not in _ACCOUNT_READERS:
+            raise invalid_params(
+                f"unknown override {name!r}; known are {', '.join(_ACCOUNT_READERS)}"
+            )
+        field, read = _ACCOUNT_READERS[name]
         try:
             fields[field] = read(given)
         except (ValueError, TypeError):
@@ -137,3 +148,54 @@ OVERRIDES = ParamType(
     read_overrides,
 )
 StateOverrides = Annotated[Overrides, OVERRIDES]
+
+
+def _read_bounded(value: Any) -> int:
+    """Read a height, a time in seconds or an amount of gas."""
+    number = read_quantity(value)
+    if number > _MOST_HEIGHT:
+        raise ValueError
+    return number
+
+
+_BLOCK_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "number": ("block_number", _read_bounded),
+    "time": ("timestamp", _read_bounded),
+    "gasLimit": ("gas_limit", _read_bounded),
+    "feeRecipient": ("coinbase", read_address),
+    "prevRandao": ("mix_hash", read_hash),
+    "baseFeePerGas": ("base_fee_per_gas", read_quantity),
+    "blobBaseFee": ("blob_base_fee", read_quantity),
+}
+_FOUNDRY_NAMES = {"coinbase": "feeRecipient", "random": "prevRandao", "baseFee": "baseFeePerGas"}
+"""As foundry's clients write them."""
+
+
+def read_block_overrides(value: Any) -> BlockOverride:
+    """Read from JSON. Raises ValueError, or RpcError that names the field."""
+    if not isinstance(value, Mapping):
+        raise ValueError
+    fields: dict[str, Any] = {}
+    for given, content in value.items():
+        if content is None:
+            continue
+        name = _FOUNDRY_NAMES.get(given, given)
+        if name not in _BLOCK_READERS:
+            raise invalid_params(
+                f"unknown block override {given!r}; known are {', '.join(_BLOCK_READERS)}"
+            )
+        field, read = _BLOCK_READERS[name]
+        try:
+            fields[field] = read(content)
+        except ValueError:
+            raise invalid_params(f"block override {given!r} is not what it should be") from None
+    return BlockOverride(**fields)
+
+
+BLOCK_OVERRIDES = ParamType(
+    "BlockOverrides",
+    f"an object of {{{', '.join(_BLOCK_READERS)}}}",
+    {"type": "object", "properties": {name: {} for name in _BLOCK_READERS}},
+    read_block_overrides,
+)
+BlockOverrides = Annotated[BlockOverride, BLOCK_OVERRIDES]

@@ -7,9 +7,9 @@ import msgspec
 from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.client.transaction_builder import PRIORITY_FEE, Fields, complete, find_signer
-from evm_dex.node.bounded_calls import call_of, estimate
 from evm_dex.node.call_objects import CallRequest
 from evm_dex.node.node import Node
+from evm_dex.node.rpc_calls import call_of, estimate
 from evm_dex.node.rpc_errors import failed, invalid_params
 from precompiles.types import Address
 

@@ -36,7 +36,7 @@ from evm_dex.blocks.receipt import Log, Receipt
 from evm_dex.chain.block_store import BlockId, BlockStore
 from evm_dex.chain.chain import Chain
 from evm_dex.evm.vm import build_vm
-from evm_dex.node.methods.eth_config import fork_id
+from evm_dex.node.methods.node_info import fork_id
 from evm_dex.node.node import Node
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.types import Address

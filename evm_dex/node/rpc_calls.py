@@ -1,4 +1,4 @@
-"""Trying calls out within bounds on gas and time."""
+"""Calls, estimates and access lists, within bounds on gas and time."""
 
 from __future__ import annotations
 

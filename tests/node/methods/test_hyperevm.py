@@ -8,7 +8,7 @@ from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.errors import CallFailed
 from evm_dex.evm.simulator import Call
 from evm_dex.node.call_objects import read_request
-from evm_dex.node.methods import dex_core, eth_fees, eth_hyperevm
+from evm_dex.node.methods import eth_fees, hyperevm
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import call_error
 from precompiles.hyper.encoding import SpotSend, encode_action
@@ -22,7 +22,7 @@ def test_actions_are_told_by_transaction_and_block() -> None:
         receipt = world.writer.send(
             "sendRawAction", encode_action(SpotSend(world.users[0], HYPE, 7))
         )
-        told = dex_core.core_actions(node, receipt.transaction_hash)
+        told = hyperevm.core_actions(node, receipt.transaction_hash)
         assert told == [
             {
                 "sequence": 1,
@@ -39,14 +39,14 @@ def test_actions_are_told_by_transaction_and_block() -> None:
                 "blockNumber": receipt.block_number,
             }
         ]  # fmt: skip
-        assert dex_core.core_actions_in_block(node) == told
+        assert hyperevm.core_actions_in_block(node) == told
         data = world.writer.encode(
             "sendRawAction", encode_action(SpotSend(world.users[1], HYPE, 7))
         )
         request = read_request(
             {"from": dex.accounts[0].address, "to": world.writer.address, "data": "0x" + data.hex()}
         )
-        (explained,) = dex_core.core_explain(node, request)
+        (explained,) = hyperevm.core_explain(node, request)
         assert (explained["name"], explained["outcome"]) == ("spotSend", "done")
 
 
@@ -55,14 +55,14 @@ def test_system_transactions_are_told_by_block() -> None:
     with world.dex as dex:
         node = Node(dex.chain, default_accounts(), dex=dex)
         world.send(SpotSend(world.users[1], HYPE, 7))
-        (step,) = eth_hyperevm.system_transactions_by_number(node, "latest") or []
+        (step,) = hyperevm.system_transactions_by_number(node, "latest") or []
         assert (step["from"], step["gasPrice"]) == (f"0x{'ff' * 19}fe", "0x0")
-        assert eth_hyperevm.system_transactions_by_hash(node, dex.chain.head.hash) == [step]
-        assert eth_hyperevm.system_transactions_by_hash(node, bytes(32)) is None
+        assert hyperevm.system_transactions_by_hash(node, dex.chain.head.hash) == [step]
+        assert hyperevm.system_transactions_by_hash(node, bytes(32)) is None
         dex.send(to=world.users[1], value=1)
-        assert eth_hyperevm.system_transactions_by_number(node, "latest") == []
-        assert eth_hyperevm.big_block_gas_price(node) == 10**8
-        assert eth_hyperevm.using_big_blocks(node, world.users[0]) is False
+        assert hyperevm.system_transactions_by_number(node, "latest") == []
+        assert hyperevm.big_block_gas_price(node) == 10**8
+        assert hyperevm.using_big_blocks(node, world.users[0]) is False
 
 
 def test_fees_and_failed_reads_are_told_as_by_nodes_of_hyperevm() -> None:

@@ -1,6 +1,7 @@
-"""Traces: every step of an execution, or its calls, with those of the exchanges decoded.
+"""Traces (every step of an execution, or its calls), and blocks in the bytes that are hashed.
 
-The shapes are geth's: `structLog` by default, `callTracer` by name.
+The shapes of traces are geth's: `structLog` by default, `callTracer` by name. Calls of the
+exchanges are decoded.
 """
 
 from __future__ import annotations
@@ -12,19 +13,33 @@ from typing import Annotated, Any
 import msgspec
 
 from evm_dex.abi.contract_interface import decode_outputs, exchange_error
+from evm_dex.blocks.receipt import consensus_encoding, logs_bloom
+from evm_dex.blocks.transaction import decode
+from evm_dex.chain.block_import import encode_block
 from evm_dex.chain.traces import Trace, trace_block, trace_transaction
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.tracer import Frame, TracedStep, Tracer, TraceTooLong
-from evm_dex.node.block_overrides import read_block_overrides
-from evm_dex.node.bounded_calls import bounded, call_of, trace
 from evm_dex.node.call_objects import TransactionRequest
 from evm_dex.node.exchange_json import exchange_call
+from evm_dex.node.methods.eth_transactions import Raw, raw_transaction_by_hash
 from evm_dex.node.node import Node
-from evm_dex.node.overrides import Overrides, read_overrides
+from evm_dex.node.overrides import Overrides, read_block_overrides, read_overrides
 from evm_dex.node.registry import rpc
+from evm_dex.node.rpc_calls import bounded, call_of, trace
 from evm_dex.node.rpc_errors import failed, revert_reason
 from evm_dex.node.rpc_json import Json, to_json
-from evm_dex.node.rpc_types import Block, BlockHash, Hash, ParamType, data, quantity, shaped
+from evm_dex.node.rpc_types import (
+    DATA,
+    Block,
+    BlockHash,
+    Data,
+    Hash,
+    ParamType,
+    data,
+    listed,
+    quantity,
+    shaped,
+)
 
 MOST_STEPS = 200_000
 _CALL_TRACER = "callTracer"
@@ -261,3 +276,34 @@ def _decoded(frame: Frame) -> Json | None:
     else:
         decoded["result"] = to_json(decode_outputs(entry, frame.output))
     return decoded
+
+
+@rpc("debug_getRawHeader")
+def raw_header(node: Node, block: Block) -> Data:
+    """Return a header in RLP; its Keccak-256 is the block's hash."""
+    return node.header(block).encoded
+
+
+@rpc("debug_getRawBlock")
+def raw_block(node: Node, block: Block) -> Data:
+    """Return a block in RLP, as another chain with this genesis would import it."""
+    header = node.header(block)
+    return encode_block(header, node.chain.blocks.body(header.hash))
+
+
+@rpc("debug_getRawReceipts")
+def raw_receipts(node: Node, block: Block) -> Annotated[list[bytes], listed(DATA)]:
+    """Return a block's receipts in the encoding that its header commits to (EIP-2718)."""
+    header, blocks = node.header(block), node.chain.blocks
+    transactions = blocks.body(header.hash).transactions
+    return [
+        consensus_encoding(receipt, decode(stored.raw, stored.sender).type_id, bloom)
+        for stored, receipt in zip(transactions, blocks.receipts(header.hash), strict=True)
+        for bloom in (logs_bloom(receipt.logs),)
+    ]
+
+
+@rpc("debug_getRawTransaction")
+def raw_transaction(node: Node, transaction_hash: Hash) -> Raw:
+    """Return a transaction's bytes; null for an unknown transaction."""
+    return raw_transaction_by_hash(node, transaction_hash)
