@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from benchmarks.harness import Result, elapsed
 from evm_dex.history.stores.cql import CqlStore
-from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.cql_schema import CqlSettings
 from evm_dex.history.stores.history_store import MAX_PAGE, Query
 from evm_dex.orderlog.order_update import OrderUpdate
 from tests.history.cassandra.server import MADE, Server

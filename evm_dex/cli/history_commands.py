@@ -220,7 +220,7 @@ def consumers(
 
 def _older(source: str) -> UpdateStream:
     """Open another store, or a file of JSON Lines."""
-    from evm_dex.history.event_file import EventFile  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.rebuild import EventFile  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - as above
 
     kind, _, place = source.partition(":")

@@ -8,8 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from evm_dex.blocks.receipt import Receipt
-from evm_dex.orderlog.exchange_logs import OrderEvent, order_event
+from evm_dex.blocks.receipt import Log, Receipt
 from evm_dex.orderlog.order_rows import (
     ORDER_TABLES,
     BaseUnit,
@@ -27,8 +26,32 @@ from evm_dex.orderlog.statistics import stats_delta
 from precompiles.orders.events import OrderClosed, OrderReduced, Trade
 from precompiles.perp import events as perp
 from precompiles.spot import events as spot
-from precompiles.types import CloseReason, OrderKind, TimeInForce
+from precompiles.types import (
+    PERP_ADDRESS,
+    SPOT_ADDRESS,
+    Address,
+    CloseReason,
+    OrderKind,
+    TimeInForce,
+)
 
+OrderEvent = (
+    spot.OrderPlaced
+    | perp.OrderPlaced
+    | perp.TriggerPlaced
+    | perp.TriggerFired
+    | Trade
+    | OrderClosed
+    | OrderReduced
+)
+"""Events that change an order. Every other event of the exchanges leaves all orders as they are."""
+
+_SHARED = (Trade, OrderClosed, OrderReduced)
+_PERP = (perp.OrderPlaced, perp.TriggerPlaced, perp.TriggerFired)
+_EXCHANGES: dict[Address, tuple[Exchange, dict[bytes, type[OrderEvent]]]] = {
+    SPOT_ADDRESS: (Exchange.SPOT, {event.topic: event for event in (*_SHARED, spot.OrderPlaced)}),
+    PERP_ADDRESS: (Exchange.PERP, {event.topic: event for event in (*_SHARED, *_PERP)}),
+}
 _NO_FILL: dict[str, Any] = {
     "last_price": 0,
     "last_quantity": 0,
@@ -37,6 +60,16 @@ _NO_FILL: dict[str, Any] = {
     "is_maker": False,
     "fee": 0,
 }
+
+
+def order_event(log: Log) -> tuple[Exchange, OrderEvent] | None:
+    """Return the exchange and event of a log; None for any other log."""
+    home = _EXCHANGES.get(log.address)
+    if home is None or not log.topics:
+        return None
+    exchange, events = home
+    event = events.get(log.topics[0])
+    return None if event is None else (exchange, event.decode(log.topics, log.data))
 
 
 class RecordingFailed(Exception):  # noqa: N818 - says what happened

@@ -23,7 +23,6 @@ from checkpoint.store_batch import BlockBatch
 from evm_dex.cli.app import app
 from evm_dex.client.dex import Dex
 from evm_dex.history.consumer import Consumer
-from evm_dex.history.embedded import EmbeddedHistory
 from evm_dex.history.feed import (
     Events,
     EventsPruned,
@@ -36,6 +35,7 @@ from evm_dex.history.feed import (
 from evm_dex.history.feed_client import ChainFeed, RemoteFeed, StoreFeed
 from evm_dex.history.feed_server import FeedServer
 from evm_dex.history.feed_wire import JSON, PLAIN, decode_answer, encode_events
+from evm_dex.history.inprocess import History
 from evm_dex.history.rebuild import rebuild
 from evm_dex.history.stores.history_store import START, Cursor, StoreUnavailable
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
@@ -134,7 +134,7 @@ def test_consumer_waits_for_feed_and_store_and_recovers(
 
 
 def test_history_in_process_follows_blocks_and_rollbacks() -> None:
-    with chain() as dex, EmbeddedHistory(dex) as history:
+    with chain() as dex, History(dex) as history:
         traffic = Traffic(dex, 6)
         for number in range(40):
             traffic.block()
@@ -149,7 +149,7 @@ def test_history_in_process_follows_blocks_and_rollbacks() -> None:
 
 def test_history_in_process_says_that_its_store_is_stuck() -> None:
     store = Flaky()
-    with chain() as dex, EmbeddedHistory(dex, store) as history:
+    with chain() as dex, History(dex, store) as history:
         traffic = Traffic(dex, 6)
         traffic.block()
         store.away = 10**9
@@ -240,7 +240,7 @@ def test_an_outbox_from_before_events_were_chained_goes_on() -> None:
         dex.store.write(batch)
         for _ in range(5):
             traffic.block()
-        with EmbeddedHistory(dex) as history:
+        with History(dex) as history:
             assert list(verify(dex.store, history.store)) == []
             first, second = history.store.stream(last - 1, 2)
             assert (first.previous, second.previous) == (b"", fingerprint(first))
@@ -251,7 +251,7 @@ def test_verify_names_what_differs() -> None:
         traffic = Traffic(dex, 6)
         for _ in range(30):
             traffic.block()
-        with EmbeddedHistory(dex) as history:
+        with History(dex) as history:
             assert isinstance(history.store, SqliteStore)
             database = history.store._database
             for change, named in (
@@ -508,7 +508,7 @@ def test_the_stream_is_printed_by_date_and_fills_a_store_again(tmp_path: Path) -
         traffic = Traffic(dex, 6)
         for _ in range(30):
             traffic.block()
-        with EmbeddedHistory(dex, tmp_path / "h") as history_of:
+        with History(dex, tmp_path / "h") as history_of:
             stream = history_of.store.stream(0, 1_000)
             cursor = history_of.store.cursor()
     at = ("--store", f"sqlite:{tmp_path / 'h'}")

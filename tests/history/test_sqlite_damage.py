@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evm_dex.history.embedded import EmbeddedHistory
+from evm_dex.history.inprocess import History
 from evm_dex.history.stores.history_store import (
     HistoryStore,
     Query,
@@ -96,7 +96,7 @@ def test_damage_is_named_found_or_harmless(tmp_path: Path) -> None:
             if number == 15:
                 dex.chain.rollback(12)
                 traffic.again()
-        with EmbeddedHistory(dex, whole) as history:
+        with History(dex, whole) as history:
             assert list(verify(dex.store, history.store)) == []
             sound = answers(history.store)
         content = whole.read_bytes()

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from checkpoint.families import Family
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.dex import Dex
-from evm_dex.history.embedded import EmbeddedHistory
+from evm_dex.history.inprocess import History
 from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.verify_history import verify
@@ -227,8 +227,8 @@ def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
     with (
         chain() as dex,
         chain() as twin,
-        EmbeddedHistory(dex) as history,
-        EmbeddedHistory(twin) as complete,
+        History(dex) as history,
+        History(twin) as complete,
     ):
         both = Traffic(dex, 8), Traffic(twin, 8)
         for number in range(150):
@@ -249,7 +249,7 @@ def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
 @pytest.mark.parametrize("back", [13, 20, 25, 32, 40, 45])
 def test_a_rollback_takes_back_what_was_recorded_and_no_more(back: int) -> None:
     """Recorded are blocks 1 to 20, 31 to 40 and 51 on; 13 is before the history was off first."""
-    with chain() as dex, EmbeddedHistory(dex) as history:
+    with chain() as dex, History(dex) as history:
         traffic = Traffic(dex, 4)
         known = {}
         for number in range(1, 61):
@@ -268,7 +268,7 @@ def test_a_rollback_takes_back_what_was_recorded_and_no_more(back: int) -> None:
 
 def test_a_rollback_while_the_history_is_off_is_known_of_later() -> None:
     """Blocks that come in the place of unrecorded ones are recorded where the history is on."""
-    with chain() as dex, EmbeddedHistory(dex) as history:
+    with chain() as dex, History(dex) as history:
         traffic = Traffic(dex, 6)
         for on, blocks in ((True, 10), (False, 10)):
             dex.chain.outbox.switch(on, dex.chain.head)

@@ -10,12 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from evm_dex.history.stores.cql_partitions import ROWS_PER_PARTITION, Partitions
 from evm_dex.history.stores.cql_reading import CqlReader
-from evm_dex.history.stores.cql_schema import STATE, TIME_SERIES
+from evm_dex.history.stores.cql_schema import STATE, TIME_SERIES, CqlSettings
 from evm_dex.history.stores.cql_session import CqlSession
-from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.cql_stream import Stream
-from evm_dex.history.stores.cql_totals import RunningTotals
-from evm_dex.history.stores.cql_writer import CqlWriter, group_of, rows_to_place
+from evm_dex.history.stores.cql_writer import CqlWriter, RunningTotals, group_of, rows_to_place
 from evm_dex.history.stores.history_store import (
     PAGE,
     START,

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from evm_dex.history.stores.cql_schema import migrate
-from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.cql_schema import CqlSettings, migrate
 from evm_dex.history.stores.history_store import StoreUnavailable
 
 try:

@@ -23,7 +23,7 @@ def open_store(address: str, *, read_only: bool = False) -> HistoryStore:
     if kind == "cql":
         try:
             from evm_dex.history.stores.cql import CqlStore  # noqa: PLC0415 - needs a driver
-            from evm_dex.history.stores.cql_settings import parse_address  # noqa: PLC0415 - as above
+            from evm_dex.history.stores.cql_schema import parse_address  # noqa: PLC0415 - as above
 
             return CqlStore(parse_address(address))
         except (ImportError, ValueError) as error:

@@ -21,8 +21,15 @@ from evm_dex.history.stores.history_store import (
     new_updates,
 )
 from evm_dex.history.stores.sqlite_check import damage
-from evm_dex.history.stores.sqlite_schema import EMPTIED, FORMAT, SCHEMA
-from evm_dex.history.stores.sqlite_writer import Ids, SqliteWriter, client_key, totals_of
+from evm_dex.history.stores.sqlite_writer import (
+    EMPTIED,
+    FORMAT,
+    SCHEMA,
+    Ids,
+    SqliteWriter,
+    client_key,
+    totals_of,
+)
 from evm_dex.orderlog.order_update import (
     ZERO,
     Exchange,

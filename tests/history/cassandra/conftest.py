@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from evm_dex.history.stores.cql import CqlStore
+from evm_dex.history.stores.cql_schema import CqlSettings, parse_address
 from evm_dex.history.stores.cql_session import CqlSession
-from evm_dex.history.stores.cql_settings import CqlSettings, parse_address
 from tests.history.cassandra.server import MADE, Server
 
 NAMED = os.environ.get("EVM_DEX_CQL")

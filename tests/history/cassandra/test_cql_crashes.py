@@ -13,8 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from evm_dex.history.stores.cql import CqlStore
+from evm_dex.history.stores.cql_schema import CqlSettings
 from evm_dex.history.stores.cql_session import CqlSession
-from evm_dex.history.stores.cql_settings import CqlSettings
 from evm_dex.history.stores.history_store import Query, StoreUnavailable
 from evm_dex.orderlog.order_update import OrderUpdate
 from tests.history.cassandra.server import Server
@@ -91,7 +91,7 @@ def test_cut_short_at_any_statement_a_writer_goes_on_to_the_same(
 CLIENT = """
 import sys
 from evm_dex.history.stores.cql import CqlStore
-from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.cql_schema import CqlSettings
 from tests.history.flow import Flow
 port, keyspace, step = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 events = Flow(seed=20, seconds_per_block=40_000).make(700)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evm_dex.history.stores.cql import CqlStore
-from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.cql_schema import CqlSettings
 from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.orderlog.order_update import Kind, OrderUpdate
 from tests.history.model import ModelStore

@@ -11,9 +11,8 @@ from msgspec.structs import replace
 
 from evm_dex.history.stores import cql_schema, cql_session
 from evm_dex.history.stores.cql import CqlStore
-from evm_dex.history.stores.cql_schema import Step, steps
+from evm_dex.history.stores.cql_schema import CqlSettings, Step, parse_address, steps
 from evm_dex.history.stores.cql_session import CqlSession
-from evm_dex.history.stores.cql_settings import CqlSettings, parse_address
 from evm_dex.history.stores.history_store import StoreBroken
 from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Kind, OrderUpdate

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Protocol
 
-from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.cql_schema import CqlSettings
 from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.history.stores.sqlite import SqliteStore
 from tests.history.cassandra.server import Server

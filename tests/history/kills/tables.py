@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from evm_dex.history.stores.cql_settings import CqlSettings
+from evm_dex.history.stores.cql_schema import CqlSettings
 from tests.history.kills.facts import read_event
 from tests.history.kills.model import NUMBERS, Key
 
