@@ -1,4 +1,4 @@
-"""The files of a store, and how an interrupted restore is finished or undone.
+"""The files of a store: durable renames, disk usage, and finishing an interrupted restore.
 
 A restore makes the new database in `db.restoring`, moves `db` to `db.replaced` and the new one
 to `db`, then removes the old. Whatever of these exists tells how far it came.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from checkpoint.errors import NotAStore, StoreDamaged
@@ -114,3 +115,29 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes of a directory's files."""
+
+    own: int
+    """In files that are nowhere else: what removing the directory frees."""
+    shared: int
+    """In files that are hard-linked from elsewhere too: the live store, or other checkpoints."""
+
+
+def disk_usage(directory: Path) -> Usage:
+    """Measure all files below a directory; those removed meanwhile are not counted."""
+    own = shared = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            try:
+                status = (Path(parent) / name).stat()
+            except FileNotFoundError:
+                continue
+            if status.st_nlink > 1:
+                shared += status.st_size
+            else:
+                own += status.st_size
+    return Usage(own, shared)

@@ -11,10 +11,9 @@ from pathlib import Path
 import msgspec
 from blake3 import blake3
 
-from checkpoint.disk_usage import Usage, disk_usage
 from checkpoint.errors import StoreDamaged, StoreError, WrongFormat
 from checkpoint.head import FORMAT
-from checkpoint.layout import BINDING_NAME
+from checkpoint.layout import BINDING_NAME, Usage, disk_usage
 
 MANIFEST_NAME = "manifest.json"
 DATABASE_NAME = "db"

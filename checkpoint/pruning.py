@@ -14,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 
 from checkpoint.block_record import header_fields
-from checkpoint.disk_usage import disk_usage
 from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
+from checkpoint.layout import disk_usage
 from checkpoint.manager import CheckpointManager, prune_checkpoints
 from checkpoint.manifest import list_checkpoints
 from checkpoint.rocks import RocksStore

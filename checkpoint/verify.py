@@ -21,7 +21,7 @@ from checkpoint.metrics import stopwatch
 from checkpoint.store import Progress, StoreReader
 from checkpoint.trie.account import Account, decode_word
 from checkpoint.trie.nodes import read_node
-from checkpoint.trie.proof import prove_key
+from checkpoint.trie.walk import prove_key
 from precompiles.ledger.commitment import EMPTY_COMMITMENT, SetHash, digest, expand
 from precompiles.ledger.storage import Commitment
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS

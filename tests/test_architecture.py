@@ -29,7 +29,6 @@ CALL = (
 # A store, whatever it is kept on; and what is made of stores, on which archives stand.
 STORE = (
     "checkpoint.block_record", "checkpoint.chain_identity", "checkpoint.commit_marker",
-    "checkpoint.disk_usage",
     "checkpoint.errors", "checkpoint.families", "checkpoint.head", "checkpoint.head_checks",
     "checkpoint.layout", "checkpoint.lock", "checkpoint.manifest", "checkpoint.record_codec",
     "checkpoint.store", "checkpoint.store_batch", "checkpoint.trie",

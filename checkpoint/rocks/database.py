@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from weakref import WeakSet
@@ -41,6 +45,10 @@ MOST_OPEN = 128
 """Row files open at once: stores of any size can be kept by a process with 256 descriptors."""
 _MOST_AHEAD = 256
 """Pairs read at once by an iteration, which begins with one."""
+_COPY_TRIES = 20
+_COPY_PAUSE = 0.1
+"""Seconds: merges in the background end meanwhile."""
+_COPIED = ("*.sst", "*.log", "OPTIONS-*", "IDENTITY")
 
 
 class Database:
@@ -125,13 +133,18 @@ class Database:
         return batch
 
     def checkpoint(self, directory: Path) -> None:
-        """Copy the database by hard links into a directory that must not exist."""
+        """Copy it into a directory that must not exist, by hard links where there are any.
+
+        Nothing may be written meanwhile. Raises StoreDamaged, StoreFailed.
+        """
         if self._rocks is None:
             raise StoreClosed(f"{self._where} is closed")
         try:
             Checkpoint(self._rocks).create_checkpoint(str(directory))
         except Exception as error:
-            raise self._translated(error, f"checkpoint {directory}") from error
+            if not _is_link_refused(str(error)):
+                raise self._translated(error, f"checkpoint {directory}") from error
+            _copy_database(Path(self._where), directory)
 
     def compact(self) -> None:
         """Give back the disk that deleted and overwritten entries still take."""
@@ -213,6 +226,45 @@ def _translated(text: str, where: str) -> StoreError:
     if "Column famil" in text:  # one we know is not there, or there is one that we do not know
         return OtherVersion(where, text)
     return StoreFailed(f"{where}: {text}")
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Copy a database into a new directory while nothing is written to it.
+
+    Files may still be merged in the background. The file list says so: when it is the same after
+    copying, everything it names was there all the while. Raises StoreFailed.
+    """
+    try:
+        for _ in range(_COPY_TRIES):
+            shutil.rmtree(target, ignore_errors=True)
+            target.mkdir()
+            if _copy_once(source, target):
+                return
+            time.sleep(_COPY_PAUSE)
+    except OSError as error:
+        raise StoreFailed(f"copying {source}: {error}") from error
+    raise StoreFailed(f"copying {source}: its files did not stay the same for long enough")
+
+
+def _copy_once(source: Path, target: Path) -> bool:
+    current = (source / "CURRENT").read_bytes()
+    file_list = source / current.decode().strip()
+    listed = file_list.read_bytes()
+    (target / "CURRENT").write_bytes(current)
+    (target / file_list.name).write_bytes(listed)
+    try:
+        for pattern in _COPIED:
+            for file in source.glob(pattern):
+                shutil.copyfile(file, target / file.name)
+    except FileNotFoundError:
+        return False
+    return (source / "CURRENT").read_bytes() == current and file_list.read_bytes() == listed
+
+
+def _is_link_refused(text: str) -> bool:
+    """Return whether files can't be shared because of the kind of file system."""
+    refusals = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS)
+    return "link file" in text and any(os.strerror(number) in text for number in refusals)
 
 
 def _database_options(create: bool, accept_loss: bool) -> Options:

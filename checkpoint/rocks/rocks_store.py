@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -21,7 +20,6 @@ from checkpoint.lock import StoreLock
 from checkpoint.manifest import Manifest, list_checkpoints
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
-from checkpoint.rocks.database_copy import copy_database
 from checkpoint.rocks.inspect import inspect_database
 from checkpoint.rocks.reader import read_head
 from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
@@ -124,12 +122,7 @@ class RocksStore(Store):
             if self._head is None:
                 raise StoreError(f"{self.path} has no block yet, so there is nothing to keep")
             self._lock.check()
-            try:
-                self._database.checkpoint(directory)
-            except StoreError as error:
-                if not _is_link_refused(error):
-                    raise
-                copy_database(self.layout.database, directory)
+            self._database.checkpoint(directory)
             return self._head, self.sequence
 
     def compact(self) -> None:
@@ -263,13 +256,6 @@ class RocksStore(Store):
         """Return whether a checkpoint's block is on this chain, not on a branch that was left."""
         block_hash = self.get(Family.HASHES, height_key(manifest.height))
         return block_hash is not None and block_hash.hex() == manifest.block_hash
-
-
-def _is_link_refused(error: StoreError) -> bool:
-    """Return whether files can't be shared because of the kind of file system."""
-    refusals = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS)
-    text = str(error)
-    return "link file" in text and any(os.strerror(number) in text for number in refusals)
 
 
 def _sync_every(policy: SyncPolicy) -> int:

@@ -1,4 +1,7 @@
-"""Trie nodes and contract code in a store, each checked to be the one its hash names."""
+"""Trie nodes and contract code in a store, each checked to be the one its hash names.
+
+A path has one nibble per byte in memory, and is hex-prefixed in a node (Yellow Paper, app. C).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from eth_hash.auto import keccak
 
 from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family
-from checkpoint.trie import hex_prefix, rlp
+from checkpoint.trie import rlp
 
 Node = Any
 """b"" (nothing), a hash, [packed path, value or child], or 16 children and b"" (appendix D)."""
@@ -22,6 +25,11 @@ BRANCH_WIDTH = 17
 MAX_NODE_BYTES = 1024
 """Longer than any node of a state: a branch has 532 bytes, a leaf an account and its path."""
 _PAIR = 2
+_DIGITS = b"0123456789abcdef"
+_NIBBLES = bytes.maketrans(_DIGITS, bytes(range(16)))
+_HEX = bytes.maketrans(bytes(range(16)), _DIGITS)
+_LEAF_FLAG = 2
+"""Flag of a path that ends in a value."""
 _STEPS = tuple(bytes((nibble,)) for nibble in range(16))
 
 
@@ -73,7 +81,7 @@ def children(node: Node) -> list[tuple[bytes, Node]] | None:
     check_node(node)
     if len(node) == BRANCH_WIDTH:
         return [(step, child) for step, child in zip(_STEPS, node, strict=False) if child]
-    path, is_leaf = hex_prefix.unpack(node[0])
+    path, is_leaf = unpack(node[0])
     return None if is_leaf else [(path, node[1])]
 
 
@@ -83,3 +91,37 @@ def leaf_value(leaf: Node) -> bytes:
     if not isinstance(value, bytes):
         raise ValueError("the value of a leaf must be bytes, got a list")
     return value
+
+
+def nibbles(key: bytes) -> bytes:
+    """Split a key into nibbles, one per byte."""
+    return key.hex().encode().translate(_NIBBLES)
+
+
+def from_nibbles(path: bytes) -> bytes:
+    """Join nibbles to bytes. Raises ValueError for an odd number of them."""
+    return bytes.fromhex(path.translate(_HEX).decode())
+
+
+def pack(path: bytes, *, is_leaf: bool) -> bytes:
+    """Encode a path of nibbles with the flags of its length and its end."""
+    flag = _LEAF_FLAG if is_leaf else 0
+    return from_nibbles((bytes((flag + 1,)) if len(path) % 2 else bytes((flag, 0))) + path)
+
+
+def unpack(packed: bytes) -> tuple[bytes, bool]:
+    """Return the nibbles of an encoded path, and whether it ends in a value.
+
+    Raises ValueError for what `pack` never gives.
+    """
+    digits = nibbles(packed)
+    if not digits or digits[0] > _LEAF_FLAG + 1 or (digits[0] % 2 == 0 and digits[1]):
+        raise ValueError(f"a path must be hex-prefixed, got {packed.hex() or 'nothing'}")
+    return digits[2 - digits[0] % 2 :], digits[0] >= _LEAF_FLAG
+
+
+def common_length(one: bytes, other: bytes) -> int:
+    """Return how many nibbles two paths share from the start."""
+    pairs = zip(one, other, strict=False)
+    shorter = min(len(one), len(other))
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), shorter)

@@ -13,8 +13,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
-from checkpoint.trie.hex_prefix import common_length, nibbles, pack
-from checkpoint.trie.nodes import BLANK_ROOT, BRANCH_WIDTH, HASH_BYTES
+from checkpoint.trie.nodes import BLANK_ROOT, BRANCH_WIDTH, HASH_BYTES, common_length, nibbles, pack
 
 NodeSink = Callable[[bytes, bytes], None]
 """Takes the hash of a finished node, and the node."""

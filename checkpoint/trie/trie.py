@@ -15,8 +15,16 @@ from eth_typing import Hash32
 from trie.exceptions import MissingTrieNode
 
 from checkpoint.trie import rlp
-from checkpoint.trie.hex_prefix import common_length, nibbles, pack, unpack
-from checkpoint.trie.nodes import BLANK_ROOT, BRANCH_WIDTH, HASH_BYTES, Node
+from checkpoint.trie.nodes import (
+    BLANK_ROOT,
+    BRANCH_WIDTH,
+    HASH_BYTES,
+    Node,
+    common_length,
+    nibbles,
+    pack,
+    unpack,
+)
 
 _MOST_DECODED = 8_192
 

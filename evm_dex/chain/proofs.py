@@ -9,7 +9,7 @@ import msgspec
 from eth_hash.auto import keccak
 
 from checkpoint.trie.account import Account, decode_word
-from checkpoint.trie.proof import prove_key
+from checkpoint.trie.walk import prove_key
 from evm_dex.errors import StateMissing
 
 if TYPE_CHECKING:

@@ -16,16 +16,20 @@ from checkpoint.errors import StoreFailed
 from checkpoint.manager import CheckpointManager
 from checkpoint.manifest import list_checkpoints
 from checkpoint.restore import verify_checkpoint
-from checkpoint.rocks import RocksStore
-from checkpoint.rocks.database import Database
+from checkpoint.rocks import RocksStore, database
 from tests.checkpoint.fake_chain import FakeChain, many_rows
 
 
-def refusing(number: int, doing: str = "link file") -> object:
-    def refuse(*_: object) -> None:
-        raise StoreFailed(f"checkpoint: IO error: {os.strerror(number)}: while {doing} to db/1.sst")
+def refusing(number: int) -> type:
+    """RocksDB's checkpoints where the disk refuses them."""
 
-    return refuse
+    class Refusing:
+        def __init__(self, _rocks: object) -> None: ...
+
+        def create_checkpoint(self, path: str) -> None:
+            raise OSError(f"IO error: {os.strerror(number)}: while link file to {path}/1.sst")
+
+    return Refusing
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO])
@@ -39,7 +43,7 @@ def test_the_block_stands_and_the_checkpoint_comes_later(
         weth = dex.tokens["WETH"]
         dex.mine()
         with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
-            patch.setattr(Database, "checkpoint", refusing(number))
+            patch.setattr(database, "Checkpoint", refusing(number))
             receipt = dex.spot.send("placeOrder", weth, 10**18, 3_000 * 10**6, False)
             assert receipt.succeeded
             assert dex.head.number == 2
@@ -63,7 +67,7 @@ def test_a_chain_opens_where_no_checkpoint_can_be_made(
         dex.mine(2)
     for info in list_checkpoints(tmp_path):
         shutil.rmtree(info.path)
-    monkeypatch.setattr(Database, "checkpoint", refusing(errno.ENOSPC))
+    monkeypatch.setattr(database, "Checkpoint", refusing(errno.ENOSPC))
     with evm_dex.open(tmp_path, checkpoint_interval=2) as dex:
         assert dex.head.number == 2
         with pytest.raises(StoreFailed, match="No space"):
@@ -74,7 +78,7 @@ def test_a_chain_opens_where_no_checkpoint_can_be_made(
 def test_where_files_cannot_be_shared_they_are_copied(
     tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Database, "checkpoint", refusing(number))
+    monkeypatch.setattr(database, "Checkpoint", refusing(number))
     chain = FakeChain()
     with closing(RocksStore(tmp_path)) as store:
         manager = CheckpointManager(store, interval=1, keep=9)
@@ -95,7 +99,7 @@ def test_a_full_disk_is_not_filled_with_copies(
     chain = FakeChain()
     with closing(RocksStore(tmp_path)) as store:
         store.write(chain.block({}))
-        monkeypatch.setattr(Database, "checkpoint", refusing(errno.ENOSPC))
+        monkeypatch.setattr(database, "Checkpoint", refusing(errno.ENOSPC))
         with pytest.raises(StoreFailed, match="No space"):
             store.checkpoint(tmp_path / "checkpoints" / "000000000000")
 

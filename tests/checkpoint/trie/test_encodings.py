@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trie.utils.nibbles import decode_nibbles, encode_nibbles
 
 from checkpoint.trie.account import Account, decode_word
-from checkpoint.trie.hex_prefix import common_length, from_nibbles, nibbles, pack, unpack
+from checkpoint.trie.nodes import common_length, from_nibbles, nibbles, pack, unpack
 
 PATHS = st.lists(st.integers(0, 15), max_size=64).map(bytes)
 HASHES = st.binary(min_size=32, max_size=32)

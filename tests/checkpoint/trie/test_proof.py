@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from trie.hexary import HexaryTrie
 
 from checkpoint.trie.nodes import BLANK_ROOT
-from checkpoint.trie.proof import prove_key
 from checkpoint.trie.trie import Trie
+from checkpoint.trie.walk import prove_key
 
 KEYS = st.binary(min_size=3, max_size=3).map(lambda key: bytes(b & 0x31 for b in key))
 PAIRS = st.dictionaries(KEYS, st.binary(min_size=1, max_size=70), max_size=20)
