@@ -1,4 +1,4 @@
-"""Read access to a database directory that this process does not write, as a checkpoint's."""
+"""Reading a store from its database; also one this process does not write, as a checkpoint's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,32 @@ _HELD = Path("/proc/self/fd")
 """Linux's directory of a process's open files, each of which can be opened again."""
 
 
-class RocksReader(StoreReader):
+class DatabaseReader(StoreReader):
+    """What every store on disk reads from its database."""
+
+    _database: Database
+    _head: Head | None
+    bookkeeping: Bookkeeping
+
+    def head(self) -> Head | None:
+        return self._head
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        return self._database.get(family, key)
+
+    def iterate(
+        self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        return self._database.iterate(family, prefix, max(prefix, start or b""))
+
+    def _read_records(self) -> None:
+        """Read head and bookkeeping, None and zeros if new. Raises WrongFormat, StoreDamaged."""
+        head = self._database.get(Family.HEAD, HEAD_KEY)
+        self._head = None if head is None else Head.decode(head)
+        self.bookkeeping = Bookkeeping.read(self._database)
+
+
+class RocksReader(DatabaseReader):
     """A database directory as a store to read; changes none of its files."""
 
     def __init__(
@@ -49,22 +74,10 @@ class RocksReader(StoreReader):
             )
             self._links = ExitStack() if is_small else opening.pop_all()
         try:
-            self._head = read_head(self._database)
-            self.bookkeeping = Bookkeeping.read(self._database)
+            self._read_records()
         except StoreError:
             self.close()
             raise
-
-    def head(self) -> Head | None:
-        return self._head
-
-    def get(self, family: Family, key: bytes) -> bytes | None:
-        return self._database.get(family, key)
-
-    def iterate(
-        self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
-    ) -> Iterator[tuple[bytes, bytes]]:
-        return self._database.iterate(family, prefix, max(prefix, start or b""))
 
     def close(self) -> None:
         """Let go of the files."""
@@ -134,9 +147,3 @@ def _hold(directory: Path, links: Path, held: ExitStack) -> None:
             file = os.open(entry.path, os.O_RDONLY)
             held.callback(os.close, file)
             link.symlink_to(_HELD / str(file))
-
-
-def read_head(database: Database) -> Head | None:
-    """Read the head record; None in a new database. Raises WrongFormat, StoreDamaged."""
-    value = database.get(Family.HEAD, HEAD_KEY)
-    return None if value is None else Head.decode(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ from checkpoint.manifest import Manifest, list_checkpoints
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
 from checkpoint.rocks.inspect import inspect_database
-from checkpoint.rocks.reader import read_head
+from checkpoint.rocks.reader import DatabaseReader
 from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
 from checkpoint.store_batch import BlockBatch
 
@@ -35,7 +35,7 @@ A killed process loses nothing under any of them; only a power failure tells the
 """
 
 
-class RocksStore(Store):
+class RocksStore(DatabaseReader, Store):
     """A store at a path, held by this process alone."""
 
     path: Path
@@ -74,18 +74,7 @@ class RocksStore(Store):
     @property
     def sequence(self) -> int:
         """Return the number of batches written, see `Bookkeeping.sequence`."""
-        return self._bookkeeping.sequence
-
-    def head(self) -> Head | None:
-        return self._head
-
-    def get(self, family: Family, key: bytes) -> bytes | None:
-        return self._database.get(family, key)
-
-    def iterate(
-        self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
-    ) -> Iterator[tuple[bytes, bytes]]:
-        return self._database.iterate(family, prefix, max(prefix, start or b""))
+        return self.bookkeeping.sequence
 
     def write(self, batch: BlockBatch) -> None:
         with self._writing:
@@ -160,24 +149,23 @@ class RocksStore(Store):
         return Database(self.layout.database, create=create, accept_loss=accept_loss, by=by)
 
     def _adopt(self, seen: Commit | None) -> None:
-        self._head = read_head(self._database)
-        self._bookkeeping = Bookkeeping.read(self._database)
-        if seen is not None and self._bookkeeping.sequence < seen.sequence:
+        self._read_records()
+        if seen is not None and self.bookkeeping.sequence < seen.sequence:
             # The loss was accepted: what was seen is no longer missed.
             at = self._head.height if self._head else "none"
             _logger.warning(
                 "%s: going on from block %s, though block %d was committed: those after are lost",
                 *(self.path, at, seen.height),
             )
-            self._bookkeeping = replace(self._bookkeeping, sequence=seen.sequence)
-            self._database.write(self._bookkeeping.as_changes(), sync=True)
+            self.bookkeeping = replace(self.bookkeeping, sequence=seen.sequence)
+            self._database.write(self.bookkeeping.as_changes(), sync=True)
         self._oldest_undo = self._find_oldest_undo()
         self._marker = CommitMarker(self.layout.commit_marker)
         self._record_identity()
         self._record_commit()
 
     def _commit(self, batch: BlockBatch, expiring: range) -> None:
-        bookkeeping = replace(self._bookkeeping, sequence=self.sequence + 1)
+        bookkeeping = replace(self.bookkeeping, sequence=self.sequence + 1)
         if batch.head is not None and bookkeeping.origin is None:
             bookkeeping = replace(bookkeeping, origin=batch.head.height)
         changes: dict[str, Mapping[bytes, bytes | None]] = dict(batch.changes.items())
@@ -188,7 +176,7 @@ class RocksStore(Store):
         sync = 0 < self._sync_every <= self._unsynced
         self._database.write(changes, sync=sync)
         self._unsynced = 0 if sync else self._unsynced
-        self._bookkeeping = bookkeeping
+        self.bookkeeping = bookkeeping
         self._head = batch.head or self._head
         self._record_identity()
         self._record_commit()
