@@ -1,4 +1,4 @@
-"""Makes checkpoints as the chain goes, and prunes the old ones."""
+"""Makes checkpoints as the chain goes, and removes the old ones."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class CheckpointManager:
                 shutil.rmtree(path)
 
     def committed(self, head: Head) -> CheckpointInfo | None:
-        """Make and prune checkpoints when it is time; called each time the head moved.
+        """Make and remove checkpoints when it is time; called each time the head moved.
 
         That is at every `interval`th height, and where several blocks at once went past one.
         Going back makes none: there was a time for it when the chain came by.
@@ -85,7 +85,7 @@ class CheckpointManager:
             return None
         try:
             info = self.create()
-            self.prune()
+            self.remove_old()
         except (StoreError, OSError) as error:
             self._note_failure(error, head)
             return None
@@ -119,7 +119,7 @@ class CheckpointManager:
         """Return the checkpoints, oldest first; see `list_checkpoints`."""
         return list_checkpoints(self.store.path)
 
-    def prune(self, *, dry_run: bool = False) -> tuple[CheckpointInfo, ...]:
+    def remove_old(self, *, dry_run: bool = False) -> tuple[CheckpointInfo, ...]:
         """Remove all but the newest `keep` checkpoints; returns what goes.
 
         Pinned ones stay and are not counted; unusable directories are left for their owner.
@@ -127,7 +127,7 @@ class CheckpointManager:
         gone = _surplus(self.list(), self.keep)
         if not dry_run:
             _remove_all(gone, self.store.check_place)
-            self.metrics = replace(self.metrics, pruned=self.metrics.pruned + len(gone))
+            self.metrics = replace(self.metrics, removed=self.metrics.removed + len(gone))
         return gone
 
     def _is_time(self, height: int, before: int | None) -> bool:
@@ -213,7 +213,7 @@ def _settle_files(database: Path) -> None:
     sync_directory(database)
 
 
-def prune_checkpoints(
+def remove_checkpoints(
     path: Path, keep: int | None = None, *, dry_run: bool = False
 ) -> tuple[CheckpointInfo, ...]:
     """Remove all but the newest `keep` checkpoints of a store nobody holds; returns what goes.
@@ -235,7 +235,7 @@ def prune_checkpoints(
 
 
 def set_pinned(info: CheckpointInfo, pinned: bool) -> None:
-    """Pin a checkpoint, which keeps it from being pruned, or unpin it."""
+    """Pin a checkpoint, which keeps it from being removed, or unpin it."""
     marker = info.path / PINNED_NAME
     if pinned:
         marker.touch()

@@ -25,7 +25,7 @@ class CheckpointMetrics:
     """What checkpoints took since the store was opened."""
 
     made: int = 0
-    pruned: int = 0
+    removed: int = 0
     seconds: float = 0.0
     """All together."""
     last_seconds: float = 0.0

@@ -18,7 +18,7 @@ from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
 from checkpoint.layout import disk_usage
-from checkpoint.manager import CheckpointManager, prune_checkpoints
+from checkpoint.manager import CheckpointManager, remove_checkpoints
 from checkpoint.manifest import list_checkpoints
 from checkpoint.rocks import RocksStore
 from checkpoint.store import DEFAULT_UNDO_WINDOW
@@ -91,7 +91,7 @@ def prune_states(
             after = _expected(store, before, marked, len(expired))
         else:
             _remove(store, marked, expired, before.nodes, progress)
-            CheckpointManager(store).prune()
+            CheckpointManager(store).remove_old()
             progress("Compacting", 0, 1)
             store.compact()
             _prove(store, head, progress)
@@ -188,7 +188,7 @@ def _size(store: RocksStore, progress: Progress) -> Size:
 
 
 def _expected(store: RocksStore, before: Size, marked: set[bytes], expired: int) -> Size:
-    gone = prune_checkpoints(store.path, dry_run=True)
+    gone = remove_checkpoints(store.path, dry_run=True)
     kept = (len(key) + len(value) for key, value in store.iterate(Family.NODES) if key in marked)
     return Size(
         len(marked),

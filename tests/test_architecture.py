@@ -177,7 +177,11 @@ RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "precompiles.engine.book", "from precompiles.ledger.ledger import Ledger"),
     (layers_run_one_way, "checkpoint.rocks", "import evm_dex"),
     (layers_run_one_way, "checkpoint.trie.walk", "from checkpoint.store import Store"),
-    (layers_run_one_way, "checkpoint.rocks.database", "from checkpoint.manager import prune"),
+    (
+        layers_run_one_way,
+        "checkpoint.rocks.database",
+        "import checkpoint.manager",
+    ),
     (layers_run_one_way, "precompiles.perp.fills", "from precompiles.spot import orders"),
     (layers_run_one_way, "precompiles.orders.lifecycle", "from precompiles.spot import orders"),
     (layers_run_one_way, "evm_dex.chain.chain", "from evm_dex.client.dex import Dex"),

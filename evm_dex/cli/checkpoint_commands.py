@@ -145,7 +145,7 @@ def remove(
     from checkpoint import manager  # noqa: PLC0415 - loads the database
 
     with report_errors():
-        gone = manager.prune_checkpoints(require(chain), keep, dry_run=dry_run)
+        gone = manager.remove_checkpoints(require(chain), keep, dry_run=dry_run)
     if as_json:
         print_json({"removed": [info.height for info in gone], "dry_run": dry_run})
         return

@@ -1,4 +1,4 @@
-"""Making, listing and pruning checkpoints."""
+"""Making, listing and removing checkpoints."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_pinned_checkpoints_stay_and_are_not_counted(store: RocksStore) -> None:
     assert heights(manager) == [1, 5, 6]
     assert [info.pinned for info in manager.list()] == [True, False, False]
     set_pinned(manager.list()[0], pinned=False)
-    manager.prune()
+    manager.remove_old()
     assert heights(manager) == [5, 6]
 
 
@@ -162,9 +162,9 @@ def test_dry_run_says_what_would_go(store: RocksStore) -> None:
     manager, chain = CheckpointManager(store, interval=1, keep=9), FakeChain()
     run(manager, chain, 4)
     manager.keep = 1
-    assert [info.height for info in manager.prune(dry_run=True)] == [1, 2, 3]
+    assert [info.height for info in manager.remove_old(dry_run=True)] == [1, 2, 3]
     assert heights(manager) == [1, 2, 3, 4]
-    assert [info.height for info in manager.prune()] == [1, 2, 3]
+    assert [info.height for info in manager.remove_old()] == [1, 2, 3]
     assert heights(manager) == [4]
 
 
@@ -206,7 +206,7 @@ def break_manifest(info: CheckpointInfo, how: str) -> None:
 def test_directory_without_a_valid_manifest_is_no_checkpoint(
     store: RocksStore, how: str, problem: str
 ) -> None:
-    """It is listed with the reason, not pruned, not counted and not restored."""
+    """It is listed with the reason, not removed, not counted and not restored."""
     manager, chain = CheckpointManager(store, interval=1, keep=2), FakeChain()
     run(manager, chain, 2)
     break_manifest(manager.list()[0], how)
@@ -253,7 +253,7 @@ def test_expired_undo_names_the_nearest_checkpoint(store: RocksStore) -> None:
 
 
 def test_checkpoints_of_two_branches_live_side_by_side(tmp_path: Path) -> None:
-    """After a restore and another future: newest is what was made last, and prune goes by it."""
+    """After a restore and another future: newest is what was made last, and removal goes by it."""
     path, first, second = tmp_path / "store", FakeChain(), FakeChain()
     with closing(RocksStore(path)) as store:
         run(CheckpointManager(store, interval=2, keep=3), first, 6)

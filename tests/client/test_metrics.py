@@ -14,14 +14,14 @@ from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 
 
-def test_metrics_count_what_was_made_pruned_and_read(tmp_path: Path) -> None:
+def test_metrics_count_what_was_made_removed_and_read(tmp_path: Path) -> None:
     with evm_dex.open(tmp_path, checkpoint_interval=1, keep_checkpoints=2) as dex:
         before = dex.metrics()
         assert before.checkpoints == CheckpointMetrics()
         dex.spot.send("placeOrder", dex.tokens["WETH"], 10**18, 3_000 * 10**6, False)
         dex.mine(4)
         made = dex.metrics().checkpoints
-        assert (made.made, made.pruned, made.last_height) == (5, 3, 5)
+        assert (made.made, made.removed, made.last_height) == (5, 3, 5)
         assert made.last_rows == sum(dex.counts().values())
         assert 0 < made.last_seconds < made.seconds
     with evm_dex.open(tmp_path) as dex:

@@ -24,7 +24,7 @@ from random import Random
 
 from checkpoint.archive import export_archive
 from checkpoint.diff import differing_rows
-from checkpoint.manager import CheckpointManager, prune_checkpoints
+from checkpoint.manager import CheckpointManager, remove_checkpoints
 from checkpoint.manifest import list_checkpoints, usable_heights
 from checkpoint.restore import restore, restore_to, verify_checkpoint
 from checkpoint.rocks import RocksStore, SyncPolicy
@@ -97,7 +97,7 @@ def export(store: Path, _tell: Tell) -> None:
 
 
 def remove(store: Path, _tell: Tell) -> None:
-    prune_checkpoints(store, 1)
+    remove_checkpoints(store, 1)
 
 
 def look(store: Path, _tell: Tell) -> None:

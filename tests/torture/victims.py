@@ -18,7 +18,7 @@ from pathlib import Path
 import evm_dex
 from checkpoint.archive.exporter import export_archive
 from checkpoint.archive.importer import import_archive
-from checkpoint.manager import prune_checkpoints
+from checkpoint.manager import remove_checkpoints
 from checkpoint.manifest import usable_heights
 from checkpoint.pruning import prune_states
 from checkpoint.restore import restore, restore_to
@@ -97,7 +97,7 @@ def pruning(victim: Victim, height: int) -> None:
                 dex.create_checkpoint()
             height = dex.head.number
         with victim.doing("prune", height):
-            prune_checkpoints(victim.store, 1)
+            remove_checkpoints(victim.store, 1)
 
 
 def pruning_states(victim: Victim, height: int) -> None:
