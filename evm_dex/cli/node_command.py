@@ -199,7 +199,7 @@ def node(
     page with the order books. Options are named as in anvil where they mean the same. Stop it
     with Ctrl-C: every block is on disk.
     """
-    import asyncio  # noqa: PLC0415 - no other command serves
+    import uvloop  # noqa: PLC0415 - no other command serves
 
     if no_mining and block_time is not None:
         raise typer.BadParameter(
@@ -234,7 +234,7 @@ def node(
             )
             dex, server = opened.enter_context(config.open())
         opened.enter_context(_fed(dex, history_feed))
-        asyncio.run(_serve(server, dex, config, port, silent=silent))
+        uvloop.run(_serve(server, dex, config, port, silent=silent))
 
 
 def _sync_policy(text: str) -> SyncPolicy:

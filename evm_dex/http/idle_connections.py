@@ -15,35 +15,37 @@ _LOOKS_PER_LIMIT = 4
 class IdleConnections:
     """Knows since when each connection has had no request in work."""
 
-    def __init__(self, server: web.Server, *, connections: int, seconds: float) -> None:
+    def __init__(self, *, connections: int, seconds: float) -> None:
         """End those above a number of `connections`, and those idle for so many `seconds`."""
-        self._server = server
         self._most, self._seconds = connections, seconds
         self._working: dict[Any, int] = {}
         self._idle_since: dict[Any, float] = {}
         self._now = asyncio.get_running_loop().time
 
     @contextmanager
-    def at_work(self, request: web.BaseRequest) -> Iterator[None]:
-        """Count a request of a connection as in work inside the context."""
-        protocol = request.protocol
-        self._working[protocol] = self._working.get(protocol, 0) + 1
+    def at_work(self, connection: Any) -> Iterator[None]:
+        """Count a request of a connection, which is a protocol, as in work inside the context."""
+        self._working[connection] = self._working.get(connection, 0) + 1
         try:
             yield
         finally:
-            self._working[protocol] -= 1
-            if not self._working[protocol]:
-                del self._working[protocol]
-                self._idle_since[protocol] = self._now()
+            self._working[connection] -= 1
+            if not self._working[connection]:
+                del self._working[connection]
+                self.seen(connection)
 
-    async def run(self) -> None:
-        """Look at all connections again and again."""
+    def seen(self, connection: Any) -> None:
+        """Note that a request of a connection was answered now."""
+        self._idle_since[connection] = self._now()
+
+    async def run(self, server: web.Server) -> None:
+        """Look at all connections of a server again and again."""
         while True:
             await asyncio.sleep(self._seconds / _LOOKS_PER_LIMIT)
-            self._look()
+            self._look(server)
 
-    def _look(self) -> None:
-        now, open_now = self._now(), self._server.connections
+    def _look(self, server: web.Server) -> None:
+        now, open_now = self._now(), server.connections
         since = {one: self._idle_since.get(one, now) for one in open_now}
         self._idle_since = since
         idle = sorted((at, index) for index, (one, at) in enumerate(since.items())

@@ -35,6 +35,11 @@ class OriginPolicy:
             return True
         return host is not None and urlsplit(origin).netloc == host
 
+    def reply_headers(self, host: str | None, origin: str | None) -> dict[str, str] | None:
+        """Return `headers` for a request with these Host and Origin; None: it may not ask."""
+        is_allowed = self.knows_host(host) and self.allows(origin, host)
+        return self.headers(origin) if is_allowed else None
+
     def headers(self, origin: str | None) -> dict[str, str]:
         """Return the headers by which a browser hands an answer to a page from another origin."""
         if origin is None or not ("*" in self._origins or origin in self._origins):

@@ -7,7 +7,7 @@ import gc
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -16,6 +16,7 @@ from aiohttp import web
 
 from evm_dex.http.idle_connections import IdleConnections
 from evm_dex.http.origin_policy import OriginPolicy
+from evm_dex.http.plain_posts import PostServer
 from evm_dex.node.browser_page import page
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
@@ -79,16 +80,22 @@ class Server:
     async def start(self, host: str, port: int) -> None:
         """Start to listen; port 0 takes a free one, which `port` then is. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        server = web.Server(self._handle, access_log=None, auto_decompress=False)
+        self._idle = IdleConnections(
+            connections=self._limits.connections, seconds=self._limits.idle_seconds
+        )
+        server = PostServer(
+            self._handle,
+            answer=self._answer,
+            reply_headers=self._origins.reply_headers,
+            idle=self._idle,
+            send_seconds=self._limits.send_seconds,
+        )
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        self._idle = IdleConnections(
-            server, connections=self._limits.connections, seconds=self._limits.idle_seconds
-        )
-        self._tasks.append(asyncio.create_task(self._idle.run()))
+        self._tasks.append(asyncio.create_task(self._idle.run(server)))
         self._tasks.append(asyncio.create_task(self._mine()))
         if self.owns_process:
             self._tasks.append(asyncio.create_task(self._collect_garbage()))
@@ -147,9 +154,12 @@ class Server:
 
         Either way nothing else is at work on the chain meanwhile.
         """
-        if not self._at_work and is_short(content):
+        if self._may_run_here(content):
             return work()
         return await self.on_chain(work, content)
+
+    def _may_run_here(self, content: Any) -> bool:
+        return not self._at_work and is_short(content)
 
     def _done(self) -> None:
         """Work on the chain's thread has really ended, whether or not somebody still waits."""
@@ -191,12 +201,12 @@ class Server:
         if not self._origins.allows(origin, host):
             return _refused(403, f"pages from {origin} are not allowed: see --cors")
         if request.method == "POST":
-            with self._idle.at_work(request):
+            with self._idle.at_work(request.protocol):
                 return await self._post(request, origin)
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=self._origins.headers(origin))
         if headers.get("Upgrade", "").lower() == "websocket":
-            with self._idle.at_work(request):
+            with self._idle.at_work(request.protocol):
                 return await self._socket(request)
         return _looked_at(request)
 
@@ -210,7 +220,9 @@ class Server:
             return _refused(408, "the request took too long to arrive")
         if body is None:
             return _refused(413, f"a request must have at most {self._limits.body_bytes} bytes")
-        found = await self._answer(body)
+        found = self._answer(body)
+        if not isinstance(found, bytes):
+            found = await found
         response = web.Response(
             body=found, content_type=_JSON, headers=self._origins.headers(origin)
         )
@@ -220,11 +232,13 @@ class Server:
                 await response.write_eof()
         return response
 
-    async def _answer(self, body: bytes) -> bytes:
+    def _answer(self, body: bytes) -> bytes | Awaitable[bytes]:
         content = read(body)
         if isinstance(content, bytes):
             return content
-        return await self.on_request(content, lambda: respond(self.node, content))
+        if self._may_run_here(content):
+            return respond(self.node, content)
+        return self.on_chain(lambda: respond(self.node, content), content)
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         """Return the whole body; None for one that is too large."""

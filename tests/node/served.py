@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import uvloop
+
 from evm_dex.client.dex import Dex
 from evm_dex.node.node import Node
 from evm_dex.node.node_config import NodeConfig
@@ -75,7 +77,7 @@ def served(
     with config.open() as (dex, server):
         server.owns_process = owns_process
         started, stop = threading.Event(), asyncio.Event()
-        loop = asyncio.new_event_loop()
+        loop = uvloop.new_event_loop()
         problems: list[BaseException] = []
 
         async def run() -> None:

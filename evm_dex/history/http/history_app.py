@@ -67,10 +67,8 @@ class HistoryServer:
         await self._runner.setup()
         server = self._runner.server
         assert server is not None, "the runner is set up"
-        self._idle = IdleConnections(
-            server, connections=self._connections, seconds=self._idle_seconds
-        )
-        self._ending = asyncio.create_task(self._idle.run())
+        self._idle = IdleConnections(connections=self._connections, seconds=self._idle_seconds)
+        self._ending = asyncio.create_task(self._idle.run(server))
         await web.TCPSite(self._runner, host, port, reuse_address=True).start()
         self.port = self._runner.addresses[0][1]
 
@@ -83,7 +81,7 @@ class HistoryServer:
     @web.middleware
     async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Know the connection as one that is used."""
-        with self._idle.at_work(request):
+        with self._idle.at_work(request.protocol):
             return await handler(request)
 
     def wake(self, _event_id: int = 0) -> None:
