@@ -24,7 +24,7 @@ from benchmarks import (
     tester,
     transactions,
 )
-from evm_dex.terminal.chain_tables import plain_table
+from evm_dex.terminal.tables import plain_table
 
 SUBJECTS = {
     "book": book.run,

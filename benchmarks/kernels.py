@@ -24,12 +24,12 @@ from evm_dex.abi.contract_interface import Interface
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.contract import Contract
 from evm_dex.client.dex import Dex
+from evm_dex.evm.calls import Call, CallTransaction
 from evm_dex.evm.compiler.builder import Builder, Handler
 from evm_dex.evm.compiler.handlers import HANDLERS
 from evm_dex.evm.compiler.path import Path
 from evm_dex.evm.compiler.program import program_of
 from evm_dex.evm.config import ExecutionConfig
-from evm_dex.evm.simulator import Call, CallTransaction
 
 _KERNELS = {"loop": 5_000, "hashes": 2_000, "products": 500, "sort": 80}
 _GAS = 30_000_000

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import evm_dex
 from evm_dex.blocks.addresses import Account
-from evm_dex.terminal.chain_tables import plain_table, units
+from evm_dex.terminal.tables import plain_table, units
 
 USDC, WETH = 10**6, 10**18
 CROSS = 0  # of `PositionKind`

@@ -13,7 +13,7 @@ from evm_dex.abi.artifact import code_of, load_artifact
 from evm_dex.blocks.addresses import checksum, to_address
 from evm_dex.client.contract import Contract
 from evm_dex.client.dex import Dex
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from precompiles.types import Address
 
 CORE_WRITER, HYPE_SYSTEM, WHYPE = (Address(bytes((byte,)) * 20) for byte in (0x33, 0x22, 0x55))

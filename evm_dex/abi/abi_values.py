@@ -1,18 +1,50 @@
-"""ABI values as people hold them: structs by their fields' names, accounts for their addresses."""
+"""ABI values as people hold them: structs by their fields' names, accounts for their addresses.
+
+eth_abi is loaded by the first value that is encoded or decoded: its grammar takes long to build.
+"""
 
 from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eth_utils.address import to_checksum_address
 
-from evm_dex.abi.lazy_eth_abi import decode, encode, unencodable
+if TYPE_CHECKING:
+    from eth_abi.exceptions import DecodingError, EncodingError
 
 Entry = Mapping[str, Any]
 """One element of a JSON ABI, or one of its inputs, outputs or components."""
+
+
+def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
+    """Values as arguments or results. Raises eth_abi's EncodingError."""
+    from eth_abi.abi import encode as encoded  # noqa: PLC0415 - its grammar takes long to build
+
+    return encoded(types, values)
+
+
+def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
+    """Arguments or results as values. Raises one of `undecodable()`."""
+    from eth_abi.abi import decode as decoded  # noqa: PLC0415 - its grammar takes long to build
+
+    return decoded(types, data)
+
+
+def unencodable() -> tuple[type[EncodingError], type[OverflowError]]:
+    """Return what values of a wrong type raise, for an `except`, which only then asks for it."""
+    from eth_abi.exceptions import EncodingError  # noqa: PLC0415 - its grammar takes long to build
+
+    return EncodingError, OverflowError
+
+
+def undecodable() -> tuple[type[DecodingError], type[OverflowError], type[UnicodeDecodeError]]:
+    """Return what data that does not decode raises, for an `except` that only then asks."""
+    from eth_abi.exceptions import DecodingError  # noqa: PLC0415 - its grammar takes long to build
+
+    return DecodingError, OverflowError, UnicodeDecodeError
 
 
 def type_of(field: Entry) -> str:

@@ -8,8 +8,15 @@ from typing import Any, NamedTuple, Protocol
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
-from evm_dex.abi.abi_values import Entry, decode_values, encode_arguments, names_of, record, type_of
-from evm_dex.abi.lazy_eth_abi import undecodable
+from evm_dex.abi.abi_values import (
+    Entry,
+    decode_values,
+    encode_arguments,
+    names_of,
+    record,
+    type_of,
+    undecodable,
+)
 from precompiles.errors import ContractError
 
 _SELECTOR_BYTES = 4

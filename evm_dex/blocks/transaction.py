@@ -320,3 +320,28 @@ def _address(item: bytes) -> Address:
     if len(item) != 20:
         raise ValueError(f"an address has {len(item)} bytes; expected 20")
     return Address(bytes(item))
+
+
+def system_transaction(
+    chain_id: int, sender: Address, nonce: int, to: Address, *, gas: int, value: int, data: bytes
+) -> Transaction:
+    """Return a transaction of the chain itself, in the name of an account.
+
+    It is unsigned and pays nothing for gas, which no transaction of a user may: so it is told from
+    its bytes alone. What it does follows from the block before or from the block it ends.
+    """
+    fields = {
+        "chain_id": chain_id,
+        "nonce": nonce,
+        "gas_price": 0,
+        "gas": gas,
+        "to": to,
+        "value": value,
+        "data": data,
+    }
+    return unsigned(sender, 0, fields)
+
+
+def is_system_transaction(transaction: Transaction) -> bool:
+    """Tell whether the chain itself made it, on a chain whose base fee is never zero."""
+    return transaction.max_fee_per_gas == 0 and not transaction.is_signed

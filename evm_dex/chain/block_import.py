@@ -12,11 +12,10 @@ from eth_utils.exceptions import ValidationError
 from checkpoint.trie import rlp
 from evm_dex.blocks.body import Body
 from evm_dex.blocks.header import Header, decode_header
-from evm_dex.blocks.system_transaction import is_system_transaction
-from evm_dex.blocks.transaction import Transaction, decode
+from evm_dex.blocks.transaction import Transaction, decode, is_system_transaction
 from evm_dex.chain.block_store import BlockStore
+from evm_dex.chain.chain_settings import MARKS
 from evm_dex.chain.core_steps import CoreSteps
-from evm_dex.chain.next_block import MARKS
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.errors import BranchNotLonger, InvalidBlock, TransactionRejected, UnknownBlock
 

@@ -22,10 +22,9 @@ from evm_dex.chain.block_builder import fill_block
 from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
-from evm_dex.chain.chain_settings import ChainSettings
+from evm_dex.chain.chain_settings import ChainSettings, NextBlock, written_header
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.mempool import Dropped, Mempool, MempoolReader
-from evm_dex.chain.next_block import NextBlock, written_header
 from evm_dex.chain.rollback import (
     apply_to_ledger,
     check_commitment,

@@ -15,8 +15,8 @@ from evm_dex.chain.block_store import BlockId, BlockStore
 from evm_dex.chain.halt import HaltSwitch
 from evm_dex.chain.sealing import Sealer
 from evm_dex.errors import StateMissing
+from evm_dex.evm.calls import Call, CallResult, Prepare, Simulator
 from evm_dex.evm.machine import Machine, State, missing_state_as
-from evm_dex.evm.simulator import Call, CallResult, Prepare, Simulator
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.outbox import Outbox
 from precompiles.ledger.ledger import Ledger

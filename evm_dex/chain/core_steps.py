@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from eth_hash.auto import keccak
 
 from evm_dex.blocks.receipt import Log
-from evm_dex.blocks.system_transaction import system_transaction
-from evm_dex.blocks.transaction import Transaction
+from evm_dex.blocks.transaction import Transaction, system_transaction
 from evm_dex.chain.sealing import Sealer
 from precompiles.abi.codec import Layout
 from precompiles.hyper.core import TRANSFER_GAS

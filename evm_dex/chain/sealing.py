@@ -17,8 +17,8 @@ from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
-from evm_dex.evm.ledger_digest import SealedLedger, seal_ledger
 from evm_dex.evm.machine import Machine, logs_of
+from evm_dex.evm.state import SealedLedger, seal_ledger
 from evm_dex.evm.system_contracts import end_block, requests_hash
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.order_update import OrderUpdate

@@ -10,7 +10,7 @@ import msgspec
 
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
-from evm_dex.chain.next_block import NextBlock
+from evm_dex.chain.chain_settings import NextBlock
 from evm_dex.errors import UnknownSnapshot
 
 SnapshotId = int | str

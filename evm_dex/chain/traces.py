@@ -13,9 +13,9 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import BlockId
 from evm_dex.errors import StateMissing
+from evm_dex.evm.calls import Call, Prepare
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.machine import missing_state_as
-from evm_dex.evm.simulator import Call, Prepare
 from evm_dex.evm.tracer import Frame, Tracer, frame_of
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from evm_dex.cli.shared import (
     require,
     warn_if_locked,
 )
-from evm_dex.terminal.chain_tables import plain_table, table_name
 from evm_dex.terminal.console import console, escape, progress_bars
+from evm_dex.terminal.tables import plain_table, table_name
 
 if TYPE_CHECKING:
     from checkpoint.archive import Summary

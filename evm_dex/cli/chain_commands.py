@@ -22,9 +22,10 @@ from evm_dex.cli.shared import (
     row_progress,
 )
 from evm_dex.client.market_lookup import perp_market, spot_market
-from evm_dex.terminal.chain_tables import book_table, counts_table
 from evm_dex.terminal.console import console, errors, escape
-from evm_dex.terminal.perp_tables import (
+from evm_dex.terminal.tables import (
+    book_table,
+    counts_table,
     open_positions,
     perp_book_table,
     positions_table,

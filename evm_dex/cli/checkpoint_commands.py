@@ -19,8 +19,8 @@ from evm_dex.cli.shared import (
     require,
     row_progress,
 )
-from evm_dex.terminal.chain_tables import checkpoint_rows_table, checkpoints_table, table_name
 from evm_dex.terminal.console import console, escape
+from evm_dex.terminal.tables import checkpoint_rows_table, checkpoints_table, table_name
 
 if TYPE_CHECKING:
     from checkpoint.manifest import CheckpointInfo

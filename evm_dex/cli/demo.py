@@ -29,7 +29,7 @@ from checkpoint.rocks.reader import RocksReader
 from checkpoint.verify import verify_store
 from evm_dex.replay.order_flow import generate
 from evm_dex.replay.runner import Replay, deposit
-from evm_dex.terminal.chain_tables import book_table, checkpoints_table, counts_table, trades_table
+from evm_dex.terminal.tables import book_table, checkpoints_table, counts_table, trades_table
 
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex

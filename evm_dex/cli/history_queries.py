@@ -149,7 +149,7 @@ def stats(user: _User, store: StoreAddress, as_json_: AsJson = False) -> None:
     if as_json_:
         print_json(found)
         return
-    from evm_dex.terminal.history_tables import statistics_table  # noqa: PLC0415 - only for people
+    from evm_dex.terminal.tables import statistics_table  # noqa: PLC0415 - only for people
 
     console().print(statistics_table(found["statistics"]))
 
@@ -229,7 +229,7 @@ def _show(found: Page, rows: str, as_json_: bool) -> None:
         return
     from rich.console import Console  # noqa: PLC0415 - only for people
 
-    from evm_dex.terminal.history_tables import updates_table  # noqa: PLC0415 - as above
+    from evm_dex.terminal.tables import updates_table  # noqa: PLC0415 - as above
 
     # Whole amounts, however narrow the terminal: it wraps what does not fit.
     Console(width=_WIDTH).print(updates_table(found[rows]))

@@ -17,8 +17,8 @@ from evm_dex.cli.shared import (
     report_errors,
     require,
 )
-from evm_dex.terminal.chain_tables import plain_table
 from evm_dex.terminal.console import console, progress_bars
+from evm_dex.terminal.tables import plain_table
 
 if TYPE_CHECKING:
     from checkpoint.pruning import PruneReport

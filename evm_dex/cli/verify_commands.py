@@ -22,8 +22,8 @@ from evm_dex.cli.shared import (
     row_progress,
     warn_if_locked,
 )
-from evm_dex.terminal.chain_tables import difference_table, table_name
 from evm_dex.terminal.console import console, escape
+from evm_dex.terminal.tables import difference_table, table_name
 
 if TYPE_CHECKING:
     from checkpoint.diff import Counts, RowDecoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from evm_dex.abi.abi_values import Entry
+from evm_dex.abi.abi_values import Entry, undecodable
 from evm_dex.abi.contract_interface import (
     DecodedError,
     Event,
@@ -13,7 +13,6 @@ from evm_dex.abi.contract_interface import (
     decode_outputs,
     exchange_error,
 )
-from evm_dex.abi.lazy_eth_abi import undecodable
 from evm_dex.blocks.addresses import Account, AddressLike, checksum
 from evm_dex.chain.block_store import BlockId
 from evm_dex.client.views import Log, Receipt

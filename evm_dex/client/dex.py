@@ -24,14 +24,14 @@ from evm_dex.chain.block_store import BlockId, IncludedTransaction
 from evm_dex.chain.chain import Chain, MinedBlock
 from evm_dex.chain.genesis.resolved import decode_genesis
 from evm_dex.chain.snapshots import SnapshotId
+from evm_dex.client.cheats import Cheats
 from evm_dex.client.cheats.balance_cheats import BalanceCheats
-from evm_dex.client.cheats.cheats import Cheats
 from evm_dex.client.contract import Contract
 from evm_dex.client.hypercore import HyperCore
 from evm_dex.client.transaction_builder import complete, find_signer
 from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
 from evm_dex.errors import ChainError, TransactionRejected
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from precompiles.ledger.checks import check
 from precompiles.ledger.table import TableNumber
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS

@@ -22,7 +22,7 @@ from eth_utils.exceptions import ValidationError
 
 from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.rules import Rules
-from evm_dex.blocks.system_transaction import is_system_transaction
+from evm_dex.blocks.transaction import is_system_transaction
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.system_contracts import begin_block
 from precompiles.types import Address

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from eth._utils.state import code_is_delegation_designation
 from eth.abc import AtomicDatabaseAPI, ExecutionContextAPI, SignedTransactionAPI
@@ -16,7 +16,11 @@ from eth_utils.logging import get_extended_debug_logger
 from evm_dex.blocks.rules import Rules
 from evm_dex.evm.account_db import AccountDatabase
 from evm_dex.evm.config import MINING, ExecutionConfig
+from evm_dex.evm.machine import State
 from precompiles.engine.journal import Journal
+from precompiles.ledger.commitment import digest
+from precompiles.ledger.storage import Commitment, LedgerChanges
+from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 _logger: Any = get_extended_debug_logger("eth.vm.state")
 
@@ -167,3 +171,38 @@ class DexState(PragueState):
     @property
     def _accounts(self) -> AccountDatabase:
         return cast(AccountDatabase, self._account_db)
+
+
+class SealedLedger(Protocol):
+    """What a block needs of the ledger."""
+
+    @property
+    def journal(self) -> Journal:
+        """The undo journal that py-evm's snapshots are carried over to."""
+
+    def seal(self) -> LedgerChanges:
+        """Return what changed since the last `accept`; asking changes nothing."""
+
+    def accept(self, changes: LedgerChanges) -> None:
+        """Adopt what `seal` returned as the new starting point."""
+
+
+def write_commitment(state: State, commitment: Commitment) -> None:
+    """Put a commitment's digest into the slot that stands for the ledger.
+
+    Header -> state root -> storage slot -> every row.
+    """
+    value = int.from_bytes(digest(commitment), "big")
+    state.set_storage(LEDGER_ADDRESS, COMMITMENT_SLOT, value)
+
+
+def seal_ledger(state: State, ledger: SealedLedger) -> LedgerChanges:
+    """End a block for the ledger, before the state root is computed.
+
+    Our own sealing and py-evm's import of a block both go through here. A block that changed no
+    row leaves the slot untouched.
+    """
+    changes = ledger.seal()
+    if changes.rows:
+        write_commitment(state, changes.commitment)
+    return changes

@@ -20,10 +20,9 @@ from evm_dex.blocks.rules import PRAGUE, Rules
 from evm_dex.evm.computation import Computation
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.ethereum_precompiles import ETHEREUM_PRECOMPILES, RESERVED_ADDRESSES
-from evm_dex.evm.ledger_digest import SealedLedger, seal_ledger
 from evm_dex.evm.machine import State
 from evm_dex.evm.precompile_adapter import Precompile, as_py_evm
-from evm_dex.evm.state import DexState
+from evm_dex.evm.state import DexState, SealedLedger, seal_ledger
 from evm_dex.evm.system_contracts import begin_block, end_block, requests_hash
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address

@@ -11,10 +11,9 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from evm_dex.abi.abi_values import Entry
+from evm_dex.abi.abi_values import Entry, undecodable
 from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.contract_interface import Interface
-from evm_dex.abi.lazy_eth_abi import undecodable
 from evm_dex.node.rpc_json import Json, to_json
 from evm_dex.node.rpc_types import data
 from precompiles.engine.book import OrderBook

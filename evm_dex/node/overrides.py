@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 
 from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.calls import Prepare
 from evm_dex.evm.machine import State
-from evm_dex.evm.simulator import Prepare
 from evm_dex.node.rpc_errors import failed, invalid_params
 from evm_dex.node.rpc_types import (
     ParamType,

@@ -12,8 +12,8 @@ from checkpoint.trie import rlp
 from evm_dex.blocks.transaction import AccessList
 from evm_dex.chain.traces import Trace, trace_call
 from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.calls import Call, CallResult
 from evm_dex.evm.config import Deadline, ExecutionConfig, TookTooLong
-from evm_dex.evm.simulator import Call, CallResult
 from evm_dex.evm.tracer import Accesses, Tracer
 from evm_dex.node.call_objects import CallRequest
 from evm_dex.node.node import Node

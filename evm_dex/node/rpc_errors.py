@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from evm_dex.abi.abi_values import decode, undecodable
 from evm_dex.abi.contract_interface import ERROR_STRING, PANIC
-from evm_dex.abi.lazy_eth_abi import decode, undecodable
 from evm_dex.errors import CallFailed
 from precompiles.abi.codec import Malformed
 from precompiles.errors import ContractError

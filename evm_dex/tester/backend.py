@@ -24,16 +24,18 @@ from evm_dex.chain.genesis.genesis_file import (
     read_genesis_file,
 )
 from evm_dex.chain.snapshots import SnapshotId
-from evm_dex.client.transaction_builder import find_signer
+from evm_dex.client.transaction_builder import Fields, find_signer
 from evm_dex.errors import UnknownBlock, UnknownTransaction
 from evm_dex.tester.serializers import (
     ChainPosition,
-    Fields,
+    Request,
     block_fields,
+    call_of,
+    complete_request,
     receipt_fields,
     transaction_fields,
+    with_signature,
 )
-from evm_dex.tester.transaction_dicts import Request, call_of, complete_request, with_signature
 from evm_dex.tester.translate_errors import read_raw, translate_errors
 from precompiles.types import ZERO_ADDRESS, Address
 

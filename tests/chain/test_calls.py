@@ -10,7 +10,7 @@ from checkpoint.errors import UndoExpired
 from checkpoint.memory_store import MemoryStore
 from evm_dex.chain.block_store import BlockId
 from evm_dex.errors import CallFailed, UnknownBlock
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from precompiles.types import SPOT_ADDRESS, Address
 from tests.bytecode import assemble, deployment, forwarder
 from tests.chain.support import (

@@ -13,13 +13,12 @@ from eth.vm.forks.prague.transactions import Authorization
 import evm_dex
 from evm_dex.blocks.body import Body, StoredTransaction
 from evm_dex.blocks.header import decode_header
-from evm_dex.blocks.system_transaction import is_system_transaction, system_transaction
-from evm_dex.blocks.transaction import decode, sign
+from evm_dex.blocks.transaction import decode, is_system_transaction, sign, system_transaction
 from evm_dex.chain.block_import import encode_block
 from evm_dex.chain.genesis.genesis_file import PROFILES, read_genesis_file
 from evm_dex.chain.traces import trace_block
 from evm_dex.errors import GenesisError, InvalidBlock, TransactionRejected
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from evm_dex.evm.tracer import Tracer
 from precompiles.hyper.encoding import (
     SPOT_DEX,

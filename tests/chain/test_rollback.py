@@ -18,7 +18,7 @@ from checkpoint.rocks import RocksStore
 from checkpoint.store_batch import BlockBatch
 from evm_dex.client.dex import Dex
 from evm_dex.errors import ChainStopped, StateMissing, UnknownBlock, UnknownTransaction
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from precompiles.types import SPOT_ADDRESS
 from tests.chain.support import ADD, World, state_of_everything
 from tests.chain.trading import open_on, state_of, transactions

@@ -11,7 +11,7 @@ from evm_dex.blocks.addresses import to_address
 from evm_dex.chain.traces import trace_call, trace_transaction
 from evm_dex.client.contract import Contract
 from evm_dex.client.dex import Dex
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from evm_dex.evm.tracer import Tracer, TraceTooLong
 from precompiles.errors import InsufficientBalance
 from precompiles.types import SPOT_ADDRESS

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import evm_dex
 from checkpoint.layout import disk_usage
 from evm_dex.cli import app
-from evm_dex.terminal.chain_tables import age, table_name
+from evm_dex.terminal.tables import age, table_name
 from precompiles.ledger.table import TableNumber
 
 runner = CliRunner()

@@ -19,7 +19,7 @@ from checkpoint.verify import verify_store
 from evm_dex.blocks.addresses import to_address
 from evm_dex.blocks.transaction import Transaction, decode, unsigned
 from evm_dex.chain.block_proof import inspect_block
-from evm_dex.chain.next_block import CHOSEN_HEADER, WRITTEN_STATE
+from evm_dex.chain.chain_settings import CHOSEN_HEADER, WRITTEN_STATE
 from evm_dex.errors import CheatRefused, InvalidBlock, TransactionRejected
 from evm_dex.evm.machine import State
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address

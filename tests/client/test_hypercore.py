@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import evm_dex
-from evm_dex.client.explain import explain
+from evm_dex.client.core_actions import explain
 from evm_dex.errors import CheatRefused
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from precompiles.hyper.encoding import SpotSend, encode_action
 from precompiles.hyper.system_addresses import CORE_WRITER, HYPE_SYSTEM, perp_address
 from precompiles.types import Address

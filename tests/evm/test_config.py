@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from evm_dex.evm.calls import Call
 from evm_dex.evm.config import MINING, Deadline, ExecutionConfig, TookTooLong
-from evm_dex.evm.simulator import Call
 from evm_dex.evm.tracer import Accesses, Tracer
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World

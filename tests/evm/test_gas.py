@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evm_dex.client.cheats.state_cheats import StateCheats
+from evm_dex.evm.calls import Call, Prepare
 from evm_dex.evm.machine import State
-from evm_dex.evm.simulator import Call, Prepare
 from tests.bytecode import assemble, deployment
 from tests.chain.support import World
 

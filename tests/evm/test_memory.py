@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from tests.bytecode import assemble
 from tests.chain.support import World
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from evm_dex.evm.calls import Call
 from evm_dex.evm.ethereum_precompiles import MODEXP_ADDRESS
-from evm_dex.evm.simulator import Call
 from tests.chain.support import World, word
 
 

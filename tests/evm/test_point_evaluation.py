@@ -10,7 +10,7 @@ from eth.vm.forks.cancun.constants import BLS_MODULUS
 
 from evm_dex.errors import CallFailed
 from evm_dex.evm import ethereum_precompiles
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from precompiles.types import Address
 from tests.chain.support import World, word
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from checkpoint.memory_store import MemoryStore
+from evm_dex.evm.calls import Call
 from evm_dex.evm.ethereum_precompiles import RESERVED_ADDRESSES
-from evm_dex.evm.simulator import Call
 from evm_dex.evm.vm import AddressTaken, build_vm
 from precompiles.errors import AmountZero
 from precompiles.ledger.recovery import open_ledger

@@ -7,7 +7,7 @@ import pytest
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallRefused
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from precompiles.types import SPOT_ADDRESS, Address
 from tests.bytecode import assemble
 from tests.chain.support import ADD, World

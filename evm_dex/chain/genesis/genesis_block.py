@@ -20,8 +20,8 @@ from evm_dex.chain.genesis.genesis_perp import GenesisPerp
 from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
 from evm_dex.chain.market_grid import warn_of_rounding
 from evm_dex.chain.sealing import SealedBlock
-from evm_dex.evm.ledger_digest import write_commitment
 from evm_dex.evm.machine import Machine, State
+from evm_dex.evm.state import write_commitment
 from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from evm_dex.evm.trie_db import NodeBuffer
 from precompiles.execution import Execution

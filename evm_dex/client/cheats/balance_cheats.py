@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.contract_interface import Interface
@@ -11,12 +13,13 @@ from evm_dex.blocks.addresses import AddressLike, to_address
 from evm_dex.blocks.header import Header
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.resolved import NATIVE_SYMBOL
-from evm_dex.client.cheats.slot_finder import StorageSlot, find_storage_slot
 from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.client.contract import Contract
 from evm_dex.errors import CallFailed, CheatRefused
+from evm_dex.evm.calls import Call
+from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.machine import State
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.tracer import StorageReads
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral
@@ -35,6 +38,9 @@ TokenLike = AddressLike
 
 _Change = Callable[[State], object]
 _WORD = 2**256
+_PROBE = 0x5EED_0FAB_A1A2_CE11
+"""A value that no contract returns by chance."""
+_WORD_BYTES = 32
 
 
 class BalanceCheats:
@@ -186,3 +192,40 @@ def _check_word(amount: int) -> None:
 def _check_room(amount: int, room: int) -> None:
     if not 0 < amount <= room:
         raise CheatRefused(f"an amount must be from 1 to {room}, got {amount}")
+
+
+class StorageSlot(NamedTuple):
+    """The place of one storage word."""
+
+    address: Address
+    slot: int
+
+
+def find_storage_slot(chain: Chain, call: Call) -> StorageSlot | None:
+    """Find the storage slot that a call's first output is a copy of, at the head, by trying.
+
+    Works for any compiler and behind proxies: the words that the call reads are noted, then each is
+    changed in turn, to see whether the answer follows. None where the answer is computed, packed
+    with others or kept elsewhere. Raises CallFailed when the call itself fails.
+    """
+    reads = StorageReads()
+    config = ExecutionConfig(on_step=reads.run)
+    output = chain.call(msgspec.structs.replace(call, config=config))
+    answer = int.from_bytes(output[:_WORD_BYTES], "big")
+    found = [(address, slot) for address, slot, word in reversed(reads.words) if word == answer]
+    for address, slot in dict.fromkeys(found):
+        word = StorageSlot(Address(address), slot)
+        if _answer_with(chain, call, word) == _PROBE:
+            return word
+    return None
+
+
+def _answer_with(chain: Chain, call: Call, word: StorageSlot) -> int | None:
+    def prepare(state: State) -> None:
+        state.set_storage(word.address, word.slot, _PROBE)
+
+    try:
+        output = chain.call(call, prepare=prepare)
+    except CallFailed:
+        return None
+    return int.from_bytes(output[:_WORD_BYTES], "big")

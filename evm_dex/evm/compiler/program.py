@@ -6,6 +6,7 @@ of time that compiling may take. What is over a bound is interpreted.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,7 +14,6 @@ from typing import Any
 
 from evm_dex.evm.compiler.builder import Builder
 from evm_dex.evm.compiler.handlers import HANDLERS
-from evm_dex.evm.compiler.jump_destinations import jump_destinations
 from evm_dex.evm.compiler.runtime import NAMES
 
 HOT_AFTER = 12
@@ -32,6 +32,8 @@ Trace = Callable[[Any], int | None]
 To where another trace may start; to the complement of where the interpreter has to go on; or, at
 the end of the code, None.
 """
+_PUSHES = b"|".join(b"\\x%02x.{%d}" % (0x5F + size, size) for size in (1, 2, *range(32, 2, -1)))
+_TO_NEXT_ONES = re.compile(rb"(?:[^\x5b\x60-\x7f]++|" + _PUSHES + rb")*+(\x5b++)", re.DOTALL)
 
 
 class Allowance:
@@ -136,3 +138,17 @@ class Program:
 def program_of(code: bytes) -> Program:
     """Return what is known of some code."""
     return Program(code)
+
+
+def jump_destinations(padded: bytes) -> bytes:
+    """For each position 1 where it is a JUMPDEST that is no pushed data, else 0.
+
+    Yellow Paper, 9.4.3. Code comes with at least 32 zeros after it.
+    """
+    found = bytearray(len(padded))
+    position = 0
+    while match := _TO_NEXT_ONES.match(padded, position):
+        position = match.end()
+        first = match.start(1)
+        found[first:position] = b"\1" * (position - first)
+    return bytes(found)

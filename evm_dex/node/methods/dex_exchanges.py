@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+from evm_dex.abi.abi_values import undecodable
 from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.contract_interface import Event, Interface, decode_outputs
-from evm_dex.abi.lazy_eth_abi import undecodable
 from evm_dex.blocks.addresses import to_address
-from evm_dex.client.cheats.cheats import Cheats
+from evm_dex.client.cheats import Cheats
 from evm_dex.client.market_lookup import perp_market, spot_market
 from evm_dex.errors import CallFailed
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from evm_dex.node import exchange_json
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc

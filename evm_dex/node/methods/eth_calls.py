@@ -10,7 +10,12 @@ import msgspec
 from evm_dex.blocks.gas import GAS_TRANSACTION
 from evm_dex.blocks.receipt import Receipt
 from evm_dex.blocks.transaction import Transaction, simulated
-from evm_dex.chain.simulation import SimulatedBlock, SimulatedBlocks, SimulatedCall, simulate_blocks
+from evm_dex.chain.simulated_blocks import (
+    SimulatedBlock,
+    SimulatedBlocks,
+    SimulatedCall,
+    simulate_blocks,
+)
 from evm_dex.errors import InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.node import rpc_calls

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from evm_dex.blocks.rules import HYPEREVM
-from evm_dex.blocks.system_transaction import is_system_transaction
-from evm_dex.client.core_actions import CoreAction, actions_in, actions_of
-from evm_dex.client.explain import explain
+from evm_dex.blocks.transaction import is_system_transaction
+from evm_dex.client.core_actions import CoreAction, actions_in, actions_of, explain
 from evm_dex.node.call_objects import TransactionRequest
 from evm_dex.node.methods.eth_blocks import find_header
 from evm_dex.node.node import Node

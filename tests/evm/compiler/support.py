@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from evm_dex.evm.calls import CallTransaction
 from evm_dex.evm.compiler import program
 from evm_dex.evm.config import Deadline, ExecutionConfig
-from evm_dex.evm.simulator import CallTransaction
 from precompiles.types import Address
 from tests.chain import support
 

@@ -10,8 +10,8 @@ import pytest
 import evm_dex
 from evm_dex.client.contract import Contract
 from evm_dex.client.dex import Dex
+from evm_dex.evm.calls import Call
 from evm_dex.evm.config import ExecutionConfig
-from evm_dex.evm.simulator import Call
 from tests.evm.compiler.support import hot_after
 
 ETHER = 10**18

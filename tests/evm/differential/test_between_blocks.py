@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from evm_dex.chain.simulation import simulate_blocks
+from evm_dex.chain.simulated_blocks import simulate_blocks
 from evm_dex.errors import CallFailed, InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
+from evm_dex.evm.calls import Call
 from evm_dex.evm.config import MINING
-from evm_dex.evm.simulator import Call
 from precompiles.types import Address
 from tests.conftest import PROFILE
 from tests.evm.compiler.support import hot_after

@@ -6,7 +6,7 @@ import pytest
 
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.errors import CallFailed
-from evm_dex.evm.simulator import Call
+from evm_dex.evm.calls import Call
 from evm_dex.node.call_objects import read_request
 from evm_dex.node.methods import eth_fees, hyperevm
 from evm_dex.node.node import Node

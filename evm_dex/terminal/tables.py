@@ -1,4 +1,4 @@
-"""Tables of the spot exchange and of checkpoints for the terminal.
+"""Tables of the exchanges, checkpoints and the order history for the terminal.
 
 Importing this module loads nothing; the first table loads rich.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evm_dex.blocks.addresses import to_address
 from evm_dex.errors import ChainError
-from precompiles.types import NATIVE_COIN
+from evm_dex.orderlog.order_update import Totals
+from precompiles.types import NATIVE_COIN, Address, PositionKind
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from evm_dex.abi.contract_interface import Event
     from evm_dex.blocks.addresses import AddressLike
     from evm_dex.client.dex import Dex
+    from evm_dex.history.queries import Page
 
 _BAR_WIDTH = 24
 _MOST_COLUMNS = 5
@@ -179,3 +181,119 @@ def counts_table(dex: Dex) -> Table:
     for name, count in dex.counts().items():
         table.add_row(name, str(count))
     return table
+
+
+def prices_line(dex: Dex, market: Address) -> str:
+    """Return mark, oracle price and funding of a perpetual market in words."""
+    _, collateral = _perp_decimals(dex, market)
+    mark, oracle = dex.perp.call("getMarkPrice", market), dex.perp.call("getOracle", market)
+    rate = dex.perp.call("getFunding", market).lastRate
+    return (
+        f"mark {units(mark, collateral)}, oracle {units(oracle.price, collateral)}, "
+        f"funding {rate / 10**10:+.5f} % an hour"
+    )
+
+
+def perp_book_table(dex: Dex, market: Address, symbol: str, levels: int) -> Table:
+    """Return the best levels of a perpetual market."""
+    depth = dex.perp.call("getDepth", market, levels)
+    base, collateral = _perp_decimals(dex, market)
+    asks = list(zip(depth.askPrices, depth.askSizes, strict=True))
+    bids = list(zip(depth.bidPrices, depth.bidSizes, strict=True))
+    title = f"Perpetual book {symbol}, block {dex.head.number}"
+    return book_ladder(title, asks, bids, base_decimals=base, quote_decimals=collateral)
+
+
+def open_positions(dex: Dex, market: Address) -> list[dict[str, Any]]:
+    """Return a market's open positions, oldest first, in IPerp's units."""
+    found = []
+    for position_id in dex.chain.ledger.perp.open_positions.by_market.of(market):
+        position = dex.perp.call("getPosition", position_id)
+        worth = dex.perp.call("calculatePnL", position_id)
+        kind = PositionKind(dex.perp.call("getPositionState", position_id).kind)
+        found.append(
+            {
+                "id": position_id,
+                "account": position.trader,
+                "size": position.size if position.isLong else -position.size,
+                "entryPrice": position.entryPrice,
+                "pnl": worth.pnl,
+                "leverage": position.leverage,
+                "kind": kind.name.lower(),
+                "liquidationPrice": worth.liquidationPrice,
+            }
+        )
+    return found
+
+
+def positions_table(dex: Dex, market: Address, symbol: str) -> Table:
+    """Return a table of a market's open positions, oldest first, valued at mark."""
+    base, collateral = _perp_decimals(dex, market)
+    numbers = ("id", "size", "entry", "gain", "liquidated")
+    table = plain_table(
+        f"Open positions in {symbol} at block {dex.head.number}",
+        ("id", "account", "size", "entry", "gain", "margin", "liquidated"),
+        right=numbers,
+    )
+    for it in open_positions(dex, market):
+        threshold = it["liquidationPrice"]
+        table.add_row(
+            str(it["id"]),
+            f"{it['account'][:6]}…{it['account'][-4:]}",
+            ("-" if it["size"] < 0 else "+") + units(abs(it["size"]), base),
+            units(it["entryPrice"], collateral),
+            ("-" if it["pnl"] < 0 else "+") + units(abs(it["pnl"]), collateral),
+            f"{it['leverage']}x {it['kind']}",
+            units(threshold, collateral) if threshold else "-",
+            style="green" if it["pnl"] >= 0 else "red",
+        )
+    for column in table.columns:
+        column.no_wrap = column.header in ("id", "account", "size", "margin")
+        column.overflow = "fold"
+    return table
+
+
+def _perp_decimals(dex: Dex, market: Address) -> tuple[int, int]:
+    """Return the decimals of sizes and of collateral."""
+    base_unit = str(dex.perp.call("getMarket", market).baseUnit)
+    base = len(base_unit) - 1 if base_unit.strip("0") == "1" else 0
+    token = dex.contract(dex.perp.call("collateral"), "TestToken")
+    return base, token.call("decimals")
+
+
+def updates_table(updates: Iterable[Page]) -> Table:
+    """Return a table with a line per update; amounts in smallest units."""
+    table = plain_table(
+        "Orders",
+        ("event", "time", "order", "what", "status", "side", "price", "filled", "of", "fill"),
+        right=("event", "order", "price", "filled", "of", "fill"),
+    )
+    for update in updates:
+        is_fill = update["kind"] == "trade"
+        reason = "" if update["reason"] == "none" else f" ({update['reason']})"
+        table.add_row(
+            str(update["event_id"]),
+            datetime.fromtimestamp(update["timestamp"], UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            str(update["order_id"]),
+            f"{update['exchange']} {_short(update['market'])} {update['kind']}",
+            update["status"] + reason,
+            "buy" if update["is_buy"] else "sell",
+            *(update[name] for name in ("price", "filled_quantity", "quantity")),
+            f"{update['last_quantity']} at {update['last_price']}" if is_fill else "",
+        )
+    return table
+
+
+def statistics_table(rows: Iterable[Page]) -> Table:
+    """Return a table with a column per market."""
+    markets = list(rows)
+    names = [f"{row['exchange']} {_short(row['market'])}" for row in markets]
+    table = plain_table("Totals", ("", *names), right=names)
+    for total in Totals.__struct_fields__:
+        table.add_row(total.replace("_", " "), *(str(row[total]) for row in markets))
+    return table
+
+
+def _short(address: str) -> str:
+    """Shorten an address."""
+    return f"{address[:6]}…{address[-4:]}"
