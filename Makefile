@@ -85,7 +85,7 @@ contracts/node_modules/.package-lock.json: contracts/package-lock.json | $(NODE)
 	@echo "fetching the Solidity compiler with npm ..."
 	@cd contracts && $(WITH_NODE) npm ci $(NPM_QUIET) --ignore-scripts
 
-clients-deps: tests/clients/node_modules/.package-lock.json
+clients-deps: $(addsuffix /node_modules/.package-lock.json,tests/clients tests/clients/hardhat2)
 
 # Not `npm ci`, which wants every platform's binaries in the lock; a registry may not have them all.
 # What is in the lock is as exact: its versions and no others, checked against its hashes.
@@ -95,6 +95,11 @@ tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json |
 	@cd tests/clients && $(WITH_NODE) npm install --no-save $(NPM_QUIET) --ignore-scripts
 	@ls $(@D)/@foundry-rs/forge-*/bin/forge >/dev/null 2>&1 || \
 		echo "npm had no forge for this platform; to try again, remove $(@D)" >&2
+
+tests/clients/hardhat2/node_modules/.package-lock.json: tests/clients/hardhat2/package-lock.json | $(NODE)
+	@echo "fetching Hardhat 2 with npm (90 MB) ..."
+	@rm -rf $(@D)
+	@cd tests/clients/hardhat2 && $(WITH_NODE) npm install --no-save $(NPM_QUIET) --ignore-scripts
 
 contracts: contracts-deps ## Compile the Solidity sources into contracts/artifacts
 	@$(WITH_NODE) node contracts/build.mjs
@@ -107,4 +112,5 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 
 clean: ## Remove the environment and everything fetched
 	@rm -rf $(VENV) .cassandra .web3 contracts/node_modules tests/clients/node_modules \
+		tests/clients/hardhat2/node_modules \
 		demo-data .mypy_cache .pytest_cache .ruff_cache

@@ -153,6 +153,14 @@ Cors = Annotated[
 NoCheats = Annotated[
     bool, typer.Option("--no-cheats", help="Serve only the methods of a real chain.")
 ]
+ClientName = Annotated[
+    str,
+    typer.Option(
+        metavar="anvil|hardhat|ganache|evm-dex",
+        help="Name that web3_clientVersion begins with, for tools that look for it; with hardhat, "
+        "evm_setIntervalMining takes milliseconds.",
+    ),
+]
 HistoryFeed = Annotated[
     int | None,
     typer.Option(
@@ -185,6 +193,7 @@ def node(
     keep_limit: KeepLimit = 0,
     cors: Cors = None,
     no_cheats: NoCheats = False,
+    client_name: ClientName = "anvil",
     history_feed: HistoryFeed = None,
     silent: Silent = False,
 ) -> None:
@@ -228,6 +237,7 @@ def node(
                 accept_loss=accept_loss,
                 keep_limit=keep_limit,
                 cheats=not no_cheats,
+                client_name=client_name,
                 host=host,
                 origins=tuple(cors or ()),
                 block_seconds=None if no_mining else block_time,

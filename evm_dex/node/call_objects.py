@@ -101,7 +101,17 @@ _READERS: dict[str, tuple[str, Any, str]] = {
         "a list of {chainId, address, nonce, yParity, r, s}",
     ),
 }
-_IGNORED = ("blobs", "kzg", "commitments", "proofs", "sidecars", "feeCurrency", "gateway")
+_IGNORED = (
+    "blobs",
+    "kzg",
+    "commitments",
+    "proofs",
+    "cellProofs",
+    "sidecar",
+    "sidecars",
+    "feeCurrency",
+    "gateway",
+)
 
 
 def read_request(value: Any) -> CallRequest:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
 
 _logger = logging.getLogger(__name__)
+CLIENT_NAMES = {"anvil": "anvil", "hardhat": "HardhatNetwork", "ganache": "Ganache", "evm-dex": ""}
+"""What a node's version may begin with: tools made for one of these look for its name."""
 
 
 def _nobody_waits() -> None:
@@ -44,14 +46,17 @@ class Node:
         limits: Limits | None = None,
         dex: Dex | None = None,
         cheats: bool = True,
+        client_name: str = "anvil",
     ) -> None:
         """`dex` is the façade of the same chain, for the methods about its exchanges.
 
-        Without `cheats` the methods that only a test chain has are not there.
+        Without `cheats` the methods that only a test chain has are not there. `client_name` is one
+        of CLIENT_NAMES.
         """
         self.chain = chain
         self.dex = dex
         self.limits = limits or Limits()
+        self.client_name = client_name
         self.methods = {
             name: method for name, method in all_methods().items() if cheats or not method.is_cheat
         }

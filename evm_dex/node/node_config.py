@@ -14,7 +14,7 @@ import evm_dex
 from evm_dex.blocks.dev_accounts import MNEMONIC, KeyPair, derive_accounts
 from evm_dex.chain.genesis.genesis_file import default_genesis_file, read_genesis_file
 from evm_dex.http.origin_policy import OriginPolicy
-from evm_dex.node.node import Node
+from evm_dex.node.node import CLIENT_NAMES, Node
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
 
@@ -41,6 +41,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     accept_loss: bool = False
     keep_limit: int = 0
     cheats: bool = True
+    client_name: str = "anvil"
     host: str = "127.0.0.1"
     origins: tuple[str, ...] = ()
     block_seconds: float | None = None
@@ -53,6 +54,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises what opening a chain raises, ValueError for options that contradict it.
         """
         self._check_mnemonic()
+        if self.client_name not in CLIENT_NAMES:
+            raise ValueError(
+                f"--client-name must be one of {', '.join(CLIENT_NAMES)}, got {self.client_name!r}"
+            )
         dex = evm_dex.open(
             self.path,
             genesis=self.new_genesis() if self._is_new or self.genesis else None,
@@ -67,7 +72,12 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if self.block_seconds is not None:
                 dex.chain.settings.set_interval(max(1, round(self.block_seconds)))
             node = Node(
-                dex.chain, self.keyed_accounts(), dex=dex, cheats=self.cheats, limits=self.limits
+                dex.chain,
+                self.keyed_accounts(),
+                dex=dex,
+                cheats=self.cheats,
+                limits=self.limits,
+                client_name=self.client_name,
             )
             origins = OriginPolicy(self.host, self.origins)
             yield dex, Server(node, origins, block_seconds=self.block_seconds)

@@ -74,9 +74,14 @@ def run(
     return told
 
 
-def run_javascript_tests(file: str, url: str, *, at_least: int) -> None:
+def run_javascript_tests(
+    file: str, url: str, *, at_least: int, env: Mapping[str, str] | None = None
+) -> None:
     """Run a file of node's own tests; all pass, and they are not fewer than `at_least`."""
-    told = run([javascript(), "--test", "--test-reporter=tap", file], env={"EVM_DEX_URL": url})
+    told = run(
+        [javascript(), "--test", "--test-reporter=tap", file],
+        env={"EVM_DEX_URL": url, **(env or {})},
+    )
     passed = re.search(r"^# pass (\d+)$", told, re.MULTILINE)
     assert passed is not None, told
     assert int(passed[1]) >= at_least, told

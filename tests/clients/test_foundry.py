@@ -132,6 +132,15 @@ def test_a_contract_made_by_forge_opens_a_position(
     assert "InvalidLeverage(leverage=51, maxLeverage=50)" in told
 
 
+def test_cast_sends_blobs_in_either_form(project: Project) -> None:
+    blob = project.directory / "blob"
+    blob.write_text("a rollup's batch")
+    for form in ((), ("--eip4844",)):
+        words = ("send", "--blob", *form, "--path", blob, OTHER, "--private-key", OWNER_KEY)
+        receipt = json.loads(project.cast(*words, "--json"))
+        assert (receipt["type"], receipt["blobGasUsed"]) == ("0x3", hex(2**17))
+
+
 def test_the_examples_tests_and_ours_pass_on_a_fork(project: Project) -> None:
     told = project.forge("test", "--fork-url", project.url)
     passed = re.search(r"(\d+) tests passed, 0 failed, 0 skipped", told)

@@ -1,4 +1,4 @@
-// viem: public and wallet clients, batches, filters, sockets, and the test client's methods.
+// viem: public and wallet clients, batches, filters and sockets.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
@@ -6,7 +6,6 @@ import {
   BaseError,
   ContractFunctionRevertedError,
   createPublicClient,
-  createTestClient,
   createWalletClient,
   decodeFunctionResult,
   encodeFunctionData,
@@ -222,63 +221,3 @@ test("a call may pretend that an account is another", async () => {
   const found = decodeFunctionResult({ abi: trader.abi, functionName: "owner", data: output });
   assert.equal(found, owner.address);
 });
-
-for (const [mode, stranger, where] of [
-  ["anvil", `0x${"a1".repeat(20)}`, `0x${"a2".repeat(20)}`],
-  ["hardhat", `0x${"b1".repeat(20)}`, `0x${"b2".repeat(20)}`],
-]) {
-  const cheats = createTestClient({ mode, chain, transport: http(URL) });
-
-  test(`${mode}: snapshots bring the book back`, async () => {
-    const before = await read(spot, "getDepth", [weth.address, 10n]);
-    const id = await cheats.snapshot();
-    await write(spot, "placeOrder", [weth.address, ETHER, 5_000n * DOLLAR, false], otherWallet);
-    assert.notDeepEqual(await read(spot, "getDepth", [weth.address, 10n]), before);
-    await cheats.revert({ id });
-    assert.deepEqual(await read(spot, "getDepth", [weth.address, 10n]), before);
-  });
-
-  test(`${mode}: balance, nonce, code and storage can be set`, async () => {
-    await cheats.setBalance({ address: stranger, value: 7n * ETHER });
-    assert.equal(await reader.getBalance({ address: stranger }), 7n * ETHER);
-    await cheats.setNonce({ address: stranger, nonce: 9 });
-    assert.equal(await reader.getTransactionCount({ address: stranger }), 9);
-    await cheats.setCode({ address: where, bytecode: "0x60016000" });
-    assert.equal(await reader.getCode({ address: where }), "0x60016000");
-    const [index, value] = [`0x${"0".repeat(63)}1`, `0x${"0".repeat(62)}2a`];
-    await cheats.setStorageAt({ address: where, index, value });
-    assert.equal(await reader.getStorageAt({ address: where, slot: index }), value);
-  });
-
-  test(`${mode}: an impersonated account sends`, async () => {
-    await cheats.setBalance({ address: stranger, value: ETHER });
-    await cheats.impersonateAccount({ address: stranger });
-    const hash = await wallet.sendTransaction({ account: stranger, to: other.address, value: 1n });
-    const { from } = await reader.waitForTransactionReceipt({ hash });
-    assert.equal(getAddress(from), getAddress(stranger));
-    await cheats.stopImpersonatingAccount({ address: stranger });
-    await assert.rejects(wallet.sendTransaction({ account: stranger, to: other.address }));
-  });
-
-  test(`${mode}: blocks and time are in the test's hands`, async () => {
-    const height = await reader.getBlockNumber({ cacheTime: 0 });
-    await cheats.mine({ blocks: 3 });
-    const { number, timestamp } = await reader.getBlock();
-    assert.equal(number, height + 3n);
-    await cheats.setNextBlockTimestamp({ timestamp: timestamp + 1_000n });
-    await cheats.mine({ blocks: 1 });
-    assert.equal((await reader.getBlock()).timestamp, timestamp + 1_000n);
-    await cheats.increaseTime({ seconds: 500 });
-    await cheats.mine({ blocks: 1 });
-    assert.ok((await reader.getBlock()).timestamp >= timestamp + 1_500n);
-  });
-
-  test(`${mode}: without automining a transaction waits`, async () => {
-    await cheats.setAutomine(false);
-    const hash = await wallet.sendTransaction({ to: other.address, value: 1n });
-    await assert.rejects(reader.getTransactionReceipt({ hash }));
-    await cheats.mine({ blocks: 1 });
-    assert.equal((await reader.getTransactionReceipt({ hash })).status, "success");
-    await cheats.setAutomine(true);
-  });
-}

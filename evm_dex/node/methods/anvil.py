@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from evm_dex.blocks.header import Header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
-from evm_dex.node.rpc_errors import failed, revert_reason
+from evm_dex.node.rpc_errors import failed, invalid_params, revert_reason
 from evm_dex.node.rpc_json import Json, block_object
 from evm_dex.node.rpc_types import (
     Flag,
@@ -41,7 +41,9 @@ Mining = Annotated[
 ]
 
 
-@rpc("anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", cheat=True)
+@rpc(
+    "anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", "ganache_setLoggingEnabled", cheat=True
+)
 def set_logging(node: Node, on: Flag) -> Flag:  # noqa: ARG001 - see below
     """Accept and ignore: the options of `evm-dex node` say what is logged."""
     return True
@@ -112,8 +114,37 @@ def get_automine(node: Node) -> Flag:
     return node.chain.automine
 
 
-@rpc("evm_setIntervalMining", "anvil_setIntervalMining", cheat=True)
-def set_interval_mining(node: Node, seconds: Quantity) -> Flag:
+@rpc("miner_start", cheat=True)
+def start_mining(node: Node, threads: Quantity = 1) -> Flag:  # noqa: ARG001 - Ganache's parameter
+    """Give each transaction a block at once, as Ganache names it."""
+    return set_automine(node, on=True)
+
+
+@rpc("miner_stop", cheat=True)
+def stop_mining(node: Node) -> Flag:
+    """Let transactions wait, as Ganache names it."""
+    return set_automine(node, on=False)
+
+
+@rpc("eth_mining", cheat=True)
+def is_mining(node: Node) -> Flag:
+    """Return whether blocks are made without being asked for."""
+    return node.chain.automine or node.block_seconds is not None
+
+
+@rpc("evm_setIntervalMining", cheat=True)
+def set_interval_mining(node: Node, interval: Quantity) -> Flag:
+    """Make a block every so many seconds of the clock; 0 for no longer.
+
+    Milliseconds with `--client-name hardhat`, whose tools send those.
+    """
+    seconds = interval / 1000 if node.client_name == "hardhat" else interval
+    node.set_block_seconds(seconds or None)
+    return True
+
+
+@rpc("anvil_setIntervalMining", cheat=True)
+def set_interval_mining_in_seconds(node: Node, seconds: Quantity) -> Flag:
     """Make a block every so many seconds of the clock; 0 for no longer."""
     node.set_block_seconds(seconds or None)
     return True
@@ -145,14 +176,28 @@ def set_next_timestamp(node: Node, timestamp: Quantity) -> Quantity:
     return node.cheats.set_next_timestamp(timestamp)
 
 
-@rpc("anvil_setBlockTimestampInterval", "hardhat_setBlockTimestampInterval", cheat=True)
+@rpc("anvil_setBlockTimestampInterval", "ganache_setBlockTimestampInterval", cheat=True)
 def set_timestamp_interval(node: Node, seconds: Quantity) -> Flag:
     """Choose how many seconds of block time are between blocks."""
     node.cheats.set_interval(seconds)
     return True
 
 
-@rpc("anvil_removeBlockTimestampInterval", "hardhat_removeBlockTimestampInterval", cheat=True)
+@rpc("hardhat_setBlockTimestampInterval", cheat=True)
+def set_timestamp_interval_in_milliseconds(node: Node, milliseconds: Quantity) -> Flag:
+    """Choose how many milliseconds of block time, in whole seconds, are between blocks."""
+    seconds, rest = divmod(milliseconds, 1000)
+    if rest:
+        raise invalid_params(f"milliseconds must be whole seconds, got {milliseconds}")
+    return set_timestamp_interval(node, seconds)
+
+
+@rpc(
+    "anvil_removeBlockTimestampInterval",
+    "hardhat_removeBlockTimestampInterval",
+    "ganache_removeBlockTimestampInterval",
+    cheat=True,
+)
 def remove_timestamp_interval(node: Node) -> Flag:
     """Put one second between blocks again."""
     node.cheats.set_interval(None)
@@ -162,14 +207,19 @@ def remove_timestamp_interval(node: Node) -> Flag:
 # The next header
 
 
-@rpc("anvil_setCoinbase", "hardhat_setCoinbase", cheat=True)
+@rpc("anvil_setCoinbase", "hardhat_setCoinbase", "ganache_setCoinbase", cheat=True)
 def set_coinbase(node: Node, address: HexAddress) -> Flag:
     """Choose who is paid the priority fees from the next block on."""
     node.cheats.set_coinbase(address)
     return True
 
 
-@rpc("anvil_setNextBlockBaseFeePerGas", "hardhat_setNextBlockBaseFeePerGas", cheat=True)
+@rpc(
+    "anvil_setNextBlockBaseFeePerGas",
+    "hardhat_setNextBlockBaseFeePerGas",
+    "ganache_setNextBlockBaseFeePerGas",
+    cheat=True,
+)
 def set_next_base_fee(node: Node, wei: Quantity) -> Flag:
     """Choose the next block's base fee."""
     node.cheats.set_next_base_fee(wei)

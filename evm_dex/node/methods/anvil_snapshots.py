@@ -129,7 +129,7 @@ def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
         raise failed(f"the chain ends at block {head.block_number} now: {error}") from None
 
 
-@rpc("anvil_reset", "hardhat_reset", cheat=True)
+@rpc("anvil_reset", "hardhat_reset", "ganache_reset", cheat=True)
 def reset(node: Node, forking: Anything = None) -> Flag:
     """Go back to block 0, with nobody impersonated and nothing chosen."""
     if _names_a_chain(forking):
@@ -139,7 +139,21 @@ def reset(node: Node, forking: Anything = None) -> Flag:
     return True
 
 
-@rpc("anvil_dumpState", "hardhat_dumpState", "anvil_loadState", "hardhat_loadState", cheat=True)
+@rpc("anvil_setRpcUrl", "hardhat_setRpcUrl", "ganache_setRpcUrl", cheat=True)
+def set_rpc_url(node: Node, url: Anything = None) -> Flag:  # noqa: ARG001 - refused whatever it is
+    """Refuse: there is no other chain behind this one."""
+    raise failed("this node does not fork other chains, so it has no URL of one to change")
+
+
+@rpc(
+    "anvil_dumpState",
+    "hardhat_dumpState",
+    "ganache_dumpState",
+    "anvil_loadState",
+    "hardhat_loadState",
+    "ganache_loadState",
+    cheat=True,
+)
 def carry_state(node: Node, state: Anything = None) -> Flag:  # noqa: ARG001 - refused whatever it is
     """Refuse: a state is carried in an archive."""
     raise failed(_INSTEAD_OF_STATE)

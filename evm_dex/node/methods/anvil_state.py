@@ -24,7 +24,7 @@ def add_balance(node: Node, address: HexAddress, wei: Quantity) -> Flag:
     return True
 
 
-@rpc("anvil_setNonce", "hardhat_setNonce", "evm_setAccountNonce", cheat=True)
+@rpc("anvil_setNonce", "hardhat_setNonce", "ganache_setNonce", "evm_setAccountNonce", cheat=True)
 def set_nonce(node: Node, address: HexAddress, nonce: Quantity) -> Flag:
     """Raise an account's nonce, in a block of its own."""
     node.cheats.set_nonce(address, nonce)
@@ -38,7 +38,13 @@ def set_code(node: Node, address: HexAddress, code: Data) -> Flag:
     return True
 
 
-@rpc("anvil_setStorageAt", "hardhat_setStorageAt", "evm_setAccountStorageAt", cheat=True)
+@rpc(
+    "anvil_setStorageAt",
+    "hardhat_setStorageAt",
+    "ganache_setStorageAt",
+    "evm_setAccountStorageAt",
+    cheat=True,
+)
 def set_storage_at(node: Node, address: HexAddress, slot: Quantity, value: Quantity) -> Flag:
     """Set one storage word of a contract, in a block of its own."""
     node.cheats.set_storage(address, slot, value)
@@ -69,14 +75,24 @@ def set_erc20_allowance(
     return True
 
 
-@rpc("anvil_impersonateAccount", "hardhat_impersonateAccount", cheat=True)
+@rpc(
+    "anvil_impersonateAccount",
+    "hardhat_impersonateAccount",
+    "ganache_impersonateAccount",
+    cheat=True,
+)
 def impersonate_account(node: Node, address: HexAddress) -> Flag:
     """Take transactions of an account, or a contract, without its signature."""
     node.cheats.impersonate(address)
     return True
 
 
-@rpc("anvil_stopImpersonatingAccount", "hardhat_stopImpersonatingAccount", cheat=True)
+@rpc(
+    "anvil_stopImpersonatingAccount",
+    "hardhat_stopImpersonatingAccount",
+    "ganache_stopImpersonatingAccount",
+    cheat=True,
+)
 def stop_impersonating_account(node: Node, address: HexAddress) -> Flag:
     """Ask for the account's signature again."""
     node.cheats.stop_impersonating(address)
@@ -96,7 +112,7 @@ def send_unsigned_transaction(node: Node, request: TransactionRequest) -> Hash:
     return send_transaction(node, request)
 
 
-@rpc("anvil_dropTransaction", "hardhat_dropTransaction", cheat=True)
+@rpc("anvil_dropTransaction", "hardhat_dropTransaction", "ganache_dropTransaction", cheat=True)
 def drop_transaction(node: Node, transaction_hash: Hash) -> Flag:
     """Take a waiting transaction out, and its sender's later ones; whether it was there."""
     return node.cheats.drop_transaction(transaction_hash) or node.future.drop(
@@ -120,7 +136,7 @@ def remove_pool_transactions(node: Node, address: HexAddress) -> Flag:
     return True
 
 
-@rpc("anvil_setMinGasPrice", "hardhat_setMinGasPrice", cheat=True)
+@rpc("anvil_setMinGasPrice", "hardhat_setMinGasPrice", "ganache_setMinGasPrice", cheat=True)
 def set_min_gas_price(node: Node, wei: Quantity) -> Flag:
     """Take only transactions that pay at least so much per gas, base fee included."""
     node.min_gas_price = wei

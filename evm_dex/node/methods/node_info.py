@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from eth_hash.auto import keccak
 
-from evm_dex.node.node import Node
+from evm_dex.node.node import CLIENT_NAMES, Node
 from evm_dex.node.registry import document, rpc
 from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import (
@@ -47,18 +47,20 @@ _SYSTEM_CONTRACTS = {
 
 
 @cache
-def _client_version() -> str:
-    return f"evm-dex/v{version('evm-dex')}/py-evm-{version('py-evm')}"
+def _client_version(client_name: str) -> str:
+    release = f"v{version('evm-dex')}/py-evm-{version('py-evm')}"
+    known_as = CLIENT_NAMES[client_name]
+    return f"{known_as}/evm-dex-{release}" if known_as else f"evm-dex/{release}"
 
 
 @rpc("web3_clientVersion")
-def client_version(node: Node) -> Text:  # noqa: ARG001 - methods all take the node
-    """Return name and version of this node and its EVM."""
-    return _client_version()
+def client_version(node: Node) -> Text:
+    """Return name and version of this node and its EVM, behind the name that tools look for."""
+    return _client_version(node.client_name)
 
 
 @rpc("web3_sha3")
-def sha3(node: Node, data: Data) -> Hash:  # noqa: ARG001 - as above
+def sha3(node: Node, data: Data) -> Hash:  # noqa: ARG001 - methods all take the node
     """Return Keccak-256 of some bytes."""
     return keccak(data)
 

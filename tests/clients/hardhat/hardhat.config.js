@@ -1,7 +1,8 @@
 import hardhatEthers from "@nomicfoundation/hardhat-ethers";
+import hardhatNetworkHelpers from "@nomicfoundation/hardhat-network-helpers";
 
 export default {
-  plugins: [hardhatEthers],
+  plugins: [hardhatEthers, hardhatNetworkHelpers],
   solidity: {
     version: "0.8.37",
     // Without it Hardhat downloads the compiler.

@@ -159,6 +159,39 @@ def test_the_clock_makes_blocks_from_when_it_is_told_to_until_it_is_stopped() ->
         assert number(node) == stopped
 
 
+@pytest.mark.parametrize(
+    ("client_name", "begins", "seconds"),
+    [("anvil", "anvil/evm-dex-v", 2), ("hardhat", "HardhatNetwork/evm-dex-v", 0.002),
+     ("ganache", "Ganache/evm-dex-v", 2), ("evm-dex", "evm-dex/v", 2)],
+)  # fmt: skip
+def test_a_node_goes_by_the_name_it_is_given_and_its_units(
+    client_name: str, begins: str, seconds: float
+) -> None:
+    with served(client_name=client_name) as node:
+        assert node.result("web3_clientVersion").startswith(begins)
+        node.result("evm_setIntervalMining", 2)
+        assert node.node.block_seconds == seconds
+        assert node.result("eth_mining") is True
+
+
+def test_a_name_that_no_tool_looks_for_is_refused() -> None:
+    refused = pytest.raises(ValueError, match="--client-name must be one of anvil, hardhat")
+    with refused, served(client_name="geth"):
+        pass
+
+
+def test_an_interval_in_milliseconds_is_in_whole_seconds(fresh_node: Served) -> None:
+    told = fresh_node.error("hardhat_setBlockTimestampInterval", 1_500)
+    assert (told["code"], told["message"]) == (
+        -32602,
+        "milliseconds must be whole seconds, got 1500",
+    )
+    before = fresh_node.dex.head.timestamp
+    fresh_node.result("hardhat_setBlockTimestampInterval", 9_000)
+    fresh_node.result("evm_mine")
+    assert fresh_node.dex.head.timestamp == before + 9
+
+
 def test_a_token_is_dealt_to_anyone(fresh_node: Served) -> None:
     node = fresh_node
     weth = node.dex.tokens["WETH"]
