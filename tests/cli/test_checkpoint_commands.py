@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from typer.testing import CliRunner
 import evm_dex
 from checkpoint.layout import disk_usage
 from evm_dex.cli import app
-from evm_dex.terminal.tables import age, table_name
-from precompiles.ledger.table import TableNumber
 
 runner = CliRunner()
 PRICE = 3_000 * 10**6
@@ -194,21 +191,3 @@ def test_beside_a_running_chain_all_that_reads_works(chain: Path, tmp_path: Path
         ] == [8]
         for locked in ("remove", "create", "restore"):
             assert "is in use by process" in run("checkpoint", locked, "--chain", chain, code=1)
-
-
-def test_ages_are_in_their_largest_unit() -> None:
-    now = datetime(2026, 1, 2, tzinfo=UTC)
-    for made_at, said in (
-        ("2026-01-02T00:00:00+00:00", "0 s"),
-        ("2026-01-01T23:59:01+00:00", "59 s"),
-        ("2026-01-01T23:59:00+00:00", "1 min"),
-        ("2026-01-01T22:00:01+00:00", "1 h"),
-        ("2025-12-30T00:00:00+00:00", "3 d"),
-        ("2026-01-03T00:00:00+00:00", "0 s"),
-    ):
-        assert age(made_at, now) == said
-
-
-def test_every_table_has_a_name_and_a_newer_one_its_number() -> None:
-    assert [table_name(number) for number in TableNumber] == [t.name.lower() for t in TableNumber]
-    assert table_name(0xEE) == "table 238"

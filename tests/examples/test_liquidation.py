@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-STORY = Path(__file__).parent.parent / "examples/liquidation.py"
+STORY = Path(__file__).parents[2] / "examples/liquidation.py"
 
 
 @pytest.fixture(scope="module")

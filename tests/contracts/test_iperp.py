@@ -10,7 +10,7 @@ from eth_hash.auto import keccak
 from precompiles.perp.interface import Perp
 from precompiles.precompile import Precompile
 from precompiles.spot.interface import Spot
-from tests.test_contracts import ARTIFACTS, CONTRACTS, declaration, declarations
+from tests.contracts.test_ispot import ARTIFACTS, CONTRACTS, declaration, declarations
 
 SEED_FUNCTIONS = (
     "openPosition(address,uint256,uint256,bool)",

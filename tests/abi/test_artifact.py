@@ -28,7 +28,7 @@ HYPER_INTERFACES = ("CoreReads", "ICore", "ICoreDepositWallet", "ICoreErrors", "
 
 def test_the_package_brings_what_contracts_import() -> None:
     """Under the path that they have in a checkout."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     included = wheel["targets"]["wheel"]["force-include"]
     sources = {source for source in included if source.endswith(".sol")}

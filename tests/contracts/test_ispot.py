@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from eth_hash.auto import keccak
 
-CONTRACTS = Path(__file__).parents[1] / "contracts"
+CONTRACTS = Path(__file__).parents[2] / "contracts"
 ARTIFACTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((CONTRACTS / "artifacts").iterdir())
 }
