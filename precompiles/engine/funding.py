@@ -91,8 +91,3 @@ def index_step(oracle: int, rate: int) -> int:
 def funding_change(size: int, index_change: int, base_unit: int) -> int:
     """Return an account's change in collateral over `index_change`, rounded down."""
     return floor_divide(-size * index_change, INDEX_SCALE * base_unit)
-
-
-def funding_payment(size: int, oracle: int, rate: int, base_unit: int) -> int:
-    """Return an account's change for one payment: `-size * oracle * rate`, rounded down."""
-    return floor_divide(-size * oracle * rate, RATE_SCALE * base_unit)

@@ -10,9 +10,7 @@ are in collateral.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from precompiles.engine.margin import Schedule, Tier, leverage_schedule
+from precompiles.engine.margin import Schedule
 from precompiles.engine.rounding import ceil_divide, floor_divide
 
 # Above this there is no liquidation price: 10**15 whole units of a token with 18 decimals.
@@ -30,56 +28,19 @@ def liquidation_price(
     size: int,
     price: int,
     margin_available: int,
-    tiers: Sequence[Tier],
+    schedule: Schedule,
     base_unit: int,
     *,
     maximum: int = MAX_PRICE,
 ) -> int | None:
     """Return the price at which equity equals maintenance, all else staying as it is at `price`.
 
-    `margin_available` is equity - maintenance at `price`. Within one tier this is Hyperliquid's
-    `price - side * margin_available / |size| / (1 - rate * side)`; across tiers the piece in
-    which the answer lies is solved, exactly. The one division rounds long up and short down:
-    toward the price of a position that is safe. None without a size, or where the answer is not
-    in 1..`maximum`: no price liquidates.
+    `margin_available` is equity - maintenance at `price`; rates are below 1. Within one tier
+    this is Hyperliquid's `price - side * margin_available / |size| / (1 - rate * side)`; across
+    tiers the piece in which the answer lies is solved, exactly. The one division rounds long up
+    and short down: toward the price of a position that is safe. None without a size, or where the
+    answer is not in 1..`maximum`: no price liquidates.
     """
-    schedule = leverage_schedule(tuple(tiers))
-    return scheduled_liquidation_price(
-        size, price, margin_available, schedule, base_unit, maximum=maximum
-    )
-
-
-def liquidation_price_at_rate(
-    size: int,
-    price: int,
-    margin_available: int,
-    rate_numerator: int,
-    rate_denominator: int,
-    base_unit: int,
-    *,
-    maximum: int = MAX_PRICE,
-) -> int | None:
-    """`liquidation_price` with one maintenance rate (below 1) for every notional.
-
-    For dYdX and Binance put their deduction into `margin_available`; for venues whose
-    maintenance margin stays fixed at entry (Bybit, isolated) the rate is 0.
-    """
-    schedule = Schedule(rate_denominator, (0,), (rate_numerator,), (0,))
-    return scheduled_liquidation_price(
-        size, price, margin_available, schedule, base_unit, maximum=maximum
-    )
-
-
-def scheduled_liquidation_price(
-    size: int,
-    price: int,
-    margin_available: int,
-    schedule: Schedule,
-    base_unit: int,
-    *,
-    maximum: int = MAX_PRICE,
-) -> int | None:
-    """`liquidation_price` for any schedule of rates below 1."""
     if size == 0:
         return None
     lots = abs(size)
@@ -109,16 +70,6 @@ def bankruptcy_price(size: int, price: int, equity: int, base_unit: int) -> int:
     """
     distance = floor_divide(equity * base_unit, abs(size))
     return max(0, price - distance if size > 0 else price + distance)
-
-
-def leverage_bankruptcy_price(entry: int, leverage: int, is_long: bool) -> int:
-    """Return the price that uses up the margin: `entry * (1 -+ 1 / leverage)`.
-
-    Long up, short down (Bybit's and BitMEX's isolated bankruptcy price).
-    """
-    if is_long:
-        return ceil_divide(entry * (leverage - 1), leverage)
-    return floor_divide(entry * (leverage + 1), leverage)
 
 
 def threshold_bps(leverage: int, threshold: int = LIQUIDATION_THRESHOLD) -> int:

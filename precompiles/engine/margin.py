@@ -18,10 +18,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from math import gcd, lcm
+from math import lcm
 from typing import NamedTuple
 
-from precompiles.engine.funding import RATE_SCALE
 from precompiles.engine.rounding import ceil_divide, floor_divide
 
 
@@ -44,13 +43,6 @@ def is_margin_table(tiers: Sequence[tuple[int, int]]) -> bool:
         and bounds == sorted(set(bounds))
         and leverages == sorted(set(leverages), reverse=True)
     )
-
-
-class RateTier(NamedTuple):
-    """From the notional `lower_bound` on, maintenance is `rate` parts of RATE_SCALE."""
-
-    lower_bound: int
-    rate: int
 
 
 class Schedule(NamedTuple):
@@ -82,28 +74,10 @@ def initial_margin(notional: int, leverage: int) -> int:
     return ceil_divide(notional, leverage)
 
 
-def maintenance_rate(max_leverage: int) -> tuple[int, int]:
-    """Half of the initial rate at maximum leverage: 1 / (2 * max_leverage), as a fraction."""
-    return 1, 2 * max_leverage
-
-
 def maintenance_margin(notional: int, tiers: Sequence[Tier]) -> int:
     """Maintenance margin of `notional`, both in collateral: the exact sum, rounded up once."""
     schedule = leverage_schedule(tuple(tiers))
     return ceil_divide(schedule.numerator(notional), schedule.denominator)
-
-
-def maintenance_by_rates(notional: int, tiers: Sequence[RateTier]) -> int:
-    """`maintenance_margin` for tables that state rates, as Binance's brackets do; rounded up."""
-    schedule = rate_schedule(tuple(tiers))
-    return ceil_divide(schedule.numerator(notional), schedule.denominator)
-
-
-def maintenance_deduction(tiers: Sequence[Tier], n: int) -> tuple[int, int]:
-    """Deduction of tier `n` in collateral, exact: (numerator, denominator) in lowest terms."""
-    schedule = leverage_schedule(tuple(tiers))
-    common = gcd(schedule.deductions[n], schedule.denominator)
-    return schedule.deductions[n] // common, schedule.denominator // common
 
 
 def required_initial_margin(notional: int, leverage: int, tiers: Sequence[Tier]) -> int:
@@ -131,22 +105,15 @@ def highest_leverage(notional: int, tiers: Sequence[Tier]) -> int:
 def leverage_schedule(tiers: tuple[Tier, ...]) -> Schedule:
     """Return the schedule of rates 1 / (2 * max_leverage)."""
     common = lcm(*(tier.max_leverage for tier in tiers))
-    return _schedule(
+    return marginal_schedule(
         2 * common,
         [tier.lower_bound for tier in tiers],
         [common // tier.max_leverage for tier in tiers],
     )
 
 
-@lru_cache(maxsize=1024)
-def rate_schedule(tiers: tuple[RateTier, ...]) -> Schedule:
-    """Return the schedule of rates in parts of RATE_SCALE."""
-    return _schedule(
-        RATE_SCALE, [tier.lower_bound for tier in tiers], [tier.rate for tier in tiers]
-    )
-
-
-def _schedule(denominator: int, lower_bounds: list[int], rates: list[int]) -> Schedule:
+def marginal_schedule(denominator: int, lower_bounds: list[int], rates: list[int]) -> Schedule:
+    """Return the schedule of rates in parts of `denominator`, each from its lower bound on."""
     assert lower_bounds[0] == 0, "the first tier starts at 0"
     assert lower_bounds == sorted(set(lower_bounds)), "bounds rise strictly"
     deductions = [0]

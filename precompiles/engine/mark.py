@@ -39,9 +39,6 @@ class Average(NamedTuple):
     denominator: int
 
 
-EMPTY = Average(0, 0)
-
-
 def median(values: Sequence[int]) -> int:
     """Return the middle value; of an even number the mean of the middle two, rounded down."""
     ordered = sorted(values)

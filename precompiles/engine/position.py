@@ -74,15 +74,6 @@ def unrealized_pnl(size: int, entry_notional: int, mark: int, base_unit: int) ->
     return value - entry_notional if size > 0 else entry_notional - value
 
 
-def average_entry(entry: int, size: int, price: int, amount: int) -> int:
-    """Return the entry price after adding `amount` at `price`, rounded down.
-
-    For published examples in plain prices: `(entry * |size| + price * amount) / (|size| +
-    amount)`; `amount` has no sign.
-    """
-    return floor_divide(entry * abs(size) + price * amount, abs(size) + amount)
-
-
 def adl_rank(size: int, entry_notional: int, mark: int, base_unit: int, equity: int) -> int:
     """Return the rank in auto-deleveraging, where the highest is closed first (Hyperliquid).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from precompiles.engine.liquidation_price import liquidation_price
+from precompiles.engine.margin import leverage_schedule
 from precompiles.engine.position import entry_price, unrealized_pnl
 from precompiles.engine.rounding import floor_divide
 from precompiles.errors import PositionNotFound
@@ -167,7 +168,8 @@ class PositionMethods(Precompile):
             return standalone_threshold(market, position)
         health = judged_group(self.ledger, position, now)
         maintenance_excess = health.equity - health.maintenance
+        schedule = leverage_schedule(tiers_of(market))
         price = liquidation_price(
-            position.size, prices.oracle, maintenance_excess, tiers_of(market), market.base_unit
+            position.size, prices.oracle, maintenance_excess, schedule, market.base_unit
         )
         return price or 0

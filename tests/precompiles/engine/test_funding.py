@@ -19,7 +19,6 @@ from precompiles.engine.funding import (
     SAMPLE_SECONDS,
     eight_hour_rate,
     funding_change,
-    funding_payment,
     hourly_rate,
     impact_price,
     index_step,
@@ -129,8 +128,9 @@ def test_hyperliquids_example_of_a_premium_of_one_percent() -> None:
     sample = premium(10_100, 10_110, 10_000)
     rate = hourly_rate(SAMPLES * sample, SAMPLES)
     assert rate == percent("0.11875")
-    assert funding_payment(10**18, 10_000 * 10**6, rate, 10**18) == -11_875_000
-    assert funding_payment(-(10**18), 10_000 * 10**6, rate, 10**18) == 11_875_000
+    step = index_step(10_000 * 10**6, rate)
+    assert funding_change(10**18, step, 10**18) == -11_875_000
+    assert funding_change(-(10**18), step, 10**18) == 11_875_000
 
 
 def test_without_premium_the_hour_costs_an_eighth_of_the_interest() -> None:
@@ -170,13 +170,10 @@ def test_settlement_never_creates_money(
 def test_one_hour_by_index_is_the_payment_itself(
     size: int, oracle: int, rate: int, base_unit: int
 ) -> None:
-    assert funding_change(size, index_step(oracle, rate), base_unit) == funding_payment(
-        size, oracle, rate, base_unit
-    )
     exact = Fraction(-size * oracle * rate, RATE_SCALE * base_unit)
-    assert funding_payment(size, oracle, rate, base_unit) == math.floor(exact)
+    assert funding_change(size, index_step(oracle, rate), base_unit) == math.floor(exact)
 
 
 def test_a_long_pays_and_a_short_receives_when_the_rate_is_positive() -> None:
-    assert funding_payment(1, 1, 1, 1) == -1, "a payer pays up"
-    assert funding_payment(-1, 1, 1, 1) == 0, "a receiver gets down"
+    assert funding_change(1, index_step(1, 1), 1) == -1, "a payer pays up"
+    assert funding_change(-1, index_step(1, 1), 1) == 0, "a receiver gets down"

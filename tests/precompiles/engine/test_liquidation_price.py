@@ -12,27 +12,23 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from precompiles.engine.funding import RATE_SCALE
 from precompiles.engine.liquidation_price import (
     MAX_PRICE,
     bankruptcy_price,
     is_liquidatable,
     is_past_threshold,
-    leverage_bankruptcy_price,
     liquidation_price,
-    liquidation_price_at_rate,
-    scheduled_liquidation_price,
     threshold_bps,
     threshold_price,
 )
 from precompiles.engine.margin import (
-    RateTier,
+    Schedule,
     Tier,
     initial_margin,
     leverage_schedule,
     maintenance_margin,
+    marginal_schedule,
     notional_up,
-    rate_schedule,
 )
 from tests.precompiles.engine.test_margin import BRACKETS, tier_tables
 
@@ -55,6 +51,11 @@ def test_liquidatable_is_strictly_below_a_maintenance_that_is_not_zero(
     assert is_liquidatable(equity, maintenance) is expected
 
 
+def one_rate(numerator: int, denominator: int) -> Schedule:
+    """One maintenance rate for every notional."""
+    return Schedule(denominator, (0,), (numerator,), (0,))
+
+
 def maintenance_at(lots: int, price: Fraction, tiers: list[Tier], base_unit: int) -> Fraction:
     """The exact maintenance margin at a price that need not be an integer."""
     schedule = leverage_schedule(tuple(tiers))
@@ -75,7 +76,8 @@ def test_equity_meets_maintenance_at_the_price_and_not_one_before(
         now, then = (maintenance_at(lots, Fraction(p), tiers, base_unit) for p in (price, there))
         return available + gain - (then - now)
 
-    found = liquidation_price(side * lots, price, available, tiers, base_unit, maximum=maximum)
+    schedule = leverage_schedule(tuple(tiers))
+    found = liquidation_price(side * lots, price, available, schedule, base_unit, maximum=maximum)
     if found is None:
         safe_at, lost_at = (0, maximum) if side > 0 else (maximum, 1)
         assert available_at(safe_at) >= 0 or available_at(lost_at) < 0
@@ -93,8 +95,8 @@ def test_one_tier_is_hyperliquids_formula_and_the_form_with_one_rate(
     rounded = math.ceil(exact) if side > 0 else math.floor(exact)
     expected = rounded if 0 < rounded <= MAX_PRICE else None
     arguments = (side * lots, price, available)
-    assert liquidation_price(*arguments, [Tier(0, leverage)], base_unit) == expected
-    assert liquidation_price_at_rate(*arguments, 1, 2 * leverage, base_unit) == expected
+    assert liquidation_price(*arguments, one_rate(1, 2 * leverage), base_unit) == expected
+    assert leverage_schedule((Tier(0, leverage),)) == one_rate(1, 2 * leverage)
 
 
 @given(sides, st.integers(1, 10**6), st.integers(10**6, 10**9), st.integers(2, 50), tier_tables())
@@ -105,7 +107,8 @@ def test_an_open_position_is_safe_at_its_liquidation_price_but_for_rounding(
     notional = notional_up(lots, price, 1)
     margin = initial_margin(notional, leverage)
     available = margin - maintenance_margin(notional, tiers)
-    found = liquidation_price(side * lots, price, available, tiers, 1)
+    schedule = leverage_schedule(tuple(tiers))
+    found = liquidation_price(side * lots, price, available, schedule, 1)
     assume(found is not None)
     assert found is not None
     equity = margin + side * lots * (found - price)
@@ -117,7 +120,7 @@ def test_an_open_position_is_safe_at_its_liquidation_price_but_for_rounding(
 
 
 def test_no_size_or_no_price_within_reach_has_no_liquidation_price() -> None:
-    tiers = [Tier(0, 10)]
+    tiers = leverage_schedule((Tier(0, 10),))
     assert liquidation_price(0, 100, 5, tiers, 1) is None
     assert liquidation_price(1, 100, 95, tiers, 1) is None, "safe down to 0"
     assert liquidation_price(1, 100, 94, tiers, 1) == 2
@@ -129,11 +132,9 @@ def test_no_size_or_no_price_within_reach_has_no_liquidation_price() -> None:
 def test_dydx_isolated_example() -> None:
     """1 000 deposited, short 3 at 3 000, maintenance 5 %: (1 000 + 9 000) / (3 * 1.05)."""
     maintenance = 9_000 * UNIT * 5 // 100
-    found = liquidation_price_at_rate(-3, 3_000 * UNIT, 1_000 * UNIT - maintenance, 5, 100, 1)
-    assert found == 3_174_603_174
-    assert liquidation_price(-3, 3_000 * UNIT, 1_000 * UNIT - maintenance, [Tier(0, 10)], 1) == (
-        found
-    )
+    for schedule in (one_rate(5, 100), leverage_schedule((Tier(0, 10),))):
+        found = liquidation_price(-3, 3_000 * UNIT, 1_000 * UNIT - maintenance, schedule, 1)
+        assert found == 3_174_603_174
 
 
 def test_dydx_bankruptcy_examples() -> None:
@@ -149,7 +150,7 @@ def test_dydx_bankruptcy_examples() -> None:
 def test_bybit_isolated_examples(size: int, added: int, expected: int) -> None:
     """1 at 20 000 with 50x and 0.5 % at entry; margin added, and funding taken out."""
     available = initial_margin(20_000, 50) - 20_000 * 5 // 1_000 + added
-    assert liquidation_price_at_rate(size, 20_000, available, 0, 1, 1) == expected
+    assert liquidation_price(size, 20_000, available, one_rate(0, 1), 1) == expected
 
 
 @given(sides, st.integers(1, 10**4), st.integers(10**3, 10**5), st.integers(1, 10**8))
@@ -157,12 +158,12 @@ def test_binance_formula_with_the_maintenance_amount_of_the_bracket_of_the_answe
     side: int, lots: int, entry: int, wallet: int
 ) -> None:
     """(WB + cum - side * size * EP) / (size * MMR - side * size), at the answer's own bracket."""
-    tiers = tuple(RateTier(floor, rate * RATE_SCALE // 10_000) for floor, rate, _ in BRACKETS)
-    schedule = rate_schedule(tiers)
-    maintenance = Fraction(schedule.numerator(lots * entry), RATE_SCALE)
+    floors, rates = [floor for floor, _, _ in BRACKETS], [rate for _, rate, _ in BRACKETS]
+    schedule = marginal_schedule(10_000, floors, rates)
+    maintenance = Fraction(schedule.numerator(lots * entry), 10_000)
     assume(maintenance.denominator == 1)
     available = wallet - maintenance.numerator
-    found = scheduled_liquidation_price(side * lots, entry, available, schedule, 1)
+    found = liquidation_price(side * lots, entry, available, schedule, 1)
     exact = [
         answer
         for n, (floor, rate, amount) in enumerate(BRACKETS)
@@ -188,15 +189,6 @@ def test_trading_at_the_bankruptcy_price_leaves_no_debt(
     else:
         assert found == 0
         assert exact < 1
-
-
-@given(st.integers(1, 10**12), st.integers(1, 100), st.booleans())
-def test_bankruptcy_by_leverage_is_where_the_initial_margin_is_used_up(
-    entry: int, leverage: int, is_long: bool
-) -> None:
-    found = leverage_bankruptcy_price(entry, leverage, is_long)
-    exact = entry * (1 - Fraction(1, leverage) if is_long else 1 + Fraction(1, leverage))
-    assert found == (math.ceil(exact) if is_long else math.floor(exact))
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompiles.engine.funding import RATE_SCALE
 from precompiles.engine.margin import (
-    RateTier,
     Tier,
     highest_leverage,
     initial_margin,
-    maintenance_by_rates,
-    maintenance_deduction,
+    leverage_schedule,
     maintenance_margin,
-    maintenance_rate,
+    marginal_schedule,
     notional_up,
     position_value,
-    rate_schedule,
     required_initial_margin,
 )
 
@@ -41,6 +37,11 @@ def tier_tables(draw: st.DrawFn) -> list[Tier]:
     return [Tier(*row) for row in zip([0, *bounds], leverages, strict=True)]
 
 
+def half_of_initial(max_leverage: int) -> Fraction:
+    """The maintenance rate of a tier: half of the initial rate at its maximum leverage."""
+    return Fraction(1, 2 * max_leverage)
+
+
 def marginal_sum(notional: int, tiers: Sequence[tuple[int, Fraction]]) -> Fraction:
     """Each tier's rate on the part of the notional that lies in it."""
     ends = [bound for bound, _ in tiers[1:]] + [max(notional, tiers[-1][0])]
@@ -55,7 +56,7 @@ def marginal_sum(notional: int, tiers: Sequence[tuple[int, Fraction]]) -> Fracti
 
 @given(amounts, tier_tables())
 def test_maintenance_is_the_marginal_sum_rounded_up_once(notional: int, tiers: list[Tier]) -> None:
-    rates = [(bound, Fraction(*maintenance_rate(leverage))) for bound, leverage in tiers]
+    rates = [(bound, half_of_initial(leverage)) for bound, leverage in tiers]
     assert maintenance_margin(notional, tiers) == math.ceil(marginal_sum(notional, rates))
 
 
@@ -66,19 +67,17 @@ def test_notional_times_rate_less_deduction_is_the_marginal_sum(
     n = data.draw(st.integers(0, len(tiers) - 1))
     top = tiers[n + 1].lower_bound if n + 1 < len(tiers) else 10**13
     notional = data.draw(st.integers(tiers[n].lower_bound, top))
-    rates = [(bound, Fraction(*maintenance_rate(leverage))) for bound, leverage in tiers]
-    numerator, denominator = maintenance_deduction(tiers, n)
-    assert math.gcd(numerator, denominator) == 1
-    assert notional * rates[n][1] - Fraction(numerator, denominator) == marginal_sum(
-        notional, rates
-    )
+    rates = [(bound, half_of_initial(leverage)) for bound, leverage in tiers]
+    schedule = leverage_schedule(tuple(tiers))
+    deduction = Fraction(schedule.deductions[n], schedule.denominator)
+    assert notional * rates[n][1] - deduction == marginal_sum(notional, rates)
 
 
 @given(amounts, st.integers(1, 100), tier_tables())
 def test_initial_margin_is_never_below_twice_the_maintenance(
     notional: int, leverage: int, tiers: list[Tier]
 ) -> None:
-    rates = [(bound, Fraction(*maintenance_rate(most))) for bound, most in tiers]
+    rates = [(bound, half_of_initial(most)) for bound, most in tiers]
     doubled = math.ceil(2 * marginal_sum(notional, rates))
     plain = math.ceil(Fraction(notional, leverage))
     assert initial_margin(notional, leverage) == plain
@@ -96,7 +95,7 @@ def test_up_to_the_highest_leverage_the_tiers_ask_for_nothing_more(
         assert required_initial_margin(notional, leverage, tiers) == plain
     if len(tiers) == 1 or notional <= tiers[1].lower_bound:
         assert most == tiers[0].max_leverage
-    rates = [(bound, Fraction(*maintenance_rate(leverage))) for bound, leverage in tiers]
+    rates = [(bound, half_of_initial(leverage)) for bound, leverage in tiers]
     assert (most + 1) * 2 * marginal_sum(notional, rates) > notional
 
 
@@ -117,7 +116,6 @@ def test_maintenance_is_half_of_initial_at_maximum_leverage(
     max_leverage: int, parts_of_10_000: int
 ) -> None:
     """Hyperliquid's list, from 5x 10 % to 50x 1 %."""
-    assert Fraction(*maintenance_rate(max_leverage)) == Fraction(parts_of_10_000, 10_000)
     assert maintenance_margin(10_000, [Tier(0, max_leverage)]) == parts_of_10_000
 
 
@@ -128,8 +126,8 @@ def test_three_times_leverage_is_a_sixth_rounded_up() -> None:
 def test_tiers_of_40x_to_150_million_then_20x() -> None:
     """Hyperliquid's margin tiers: the deduction and the margin it leads to."""
     tiers = [Tier(0, 40), Tier(150_000_000, 20)]
-    assert maintenance_deduction(tiers, 0) == (0, 1)
-    assert maintenance_deduction(tiers, 1) == (1_875_000, 1)
+    schedule = leverage_schedule(tuple(tiers))
+    assert schedule.deductions == (0, 1_875_000 * schedule.denominator)
     assert maintenance_margin(150_000_000, tiers) == 1_875_000
     assert maintenance_margin(200_000_000, tiers) == 3_125_000
 
@@ -151,18 +149,10 @@ BRACKETS = [
 
 def test_maintenance_amounts_of_a_table_of_rates() -> None:
     """Binance publishes the deduction of each bracket as its maintenance amount."""
-    tiers = tuple(RateTier(floor, rate * RATE_SCALE // 10_000) for floor, rate, _ in BRACKETS)
-    assert rate_schedule(tiers).deductions == tuple(
-        amount * RATE_SCALE for _, _, amount in BRACKETS
-    )
-    assert maintenance_by_rates(500_000, tiers) == 500_000 // 100 - 1_300
-
-
-@given(st.integers(0, 10**9))
-def test_rates_and_leverages_of_the_same_table_agree(notional: int) -> None:
-    by_leverage = [Tier(0, 50), Tier(1_000_000, 25), Tier(9_000_000, 5)]
-    by_rate = [RateTier(bound, RATE_SCALE // (2 * leverage)) for bound, leverage in by_leverage]
-    assert maintenance_by_rates(notional, by_rate) == maintenance_margin(notional, by_leverage)
+    floors, rates, amounts = map(list, zip(*BRACKETS, strict=True))
+    schedule = marginal_schedule(10_000, floors, rates)
+    assert schedule.deductions == tuple(amount * 10_000 for amount in amounts)
+    assert schedule.numerator(500_000) == (500_000 // 100 - 1_300) * 10_000
 
 
 @pytest.mark.parametrize("bounds", [[5], [0, 7, 7], [0, 9, 3]])

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from precompiles.engine.mark import (
     BASIS_PERIOD,
-    EMPTY,
     FIXED,
     Average,
     book_median,
@@ -28,6 +27,8 @@ prices = st.integers(1, 2**128)
 samples = st.integers(-(2**129), 2**129)
 seconds = st.integers(0, 10_000)
 periods = st.sampled_from([30, 150, 1, 7])
+
+EMPTY = Average(0, 0)
 
 
 @given(st.lists(samples, min_size=1, max_size=9))

@@ -15,7 +15,6 @@ from precompiles.engine.position import (
     Exposure,
     adl_rank,
     apply_fill,
-    average_entry,
     entry_price,
     unrealized_pnl,
 )
@@ -82,7 +81,7 @@ def test_closing_takes_the_share_of_the_entry_truncated(
 def test_growing_a_position_adds_up_its_entry() -> None:
     change = apply_fill(Exposure(2, 200), 3, 390)
     assert change == (Exposure(5, 590), 0, 0, 0, 0, 390)
-    assert entry_price(5, 590, 1) == 118 == average_entry(100, 2, 130, 3)
+    assert entry_price(5, 590, 1) == 118
 
 
 def test_shrinking_keeps_the_entry_price() -> None:
@@ -119,17 +118,6 @@ def test_unrealized_profit_truncates_the_value(
 ) -> None:
     value = math.floor(Fraction(abs(size) * mark, base_unit))
     assert unrealized_pnl(size, entry, mark, base_unit) == sign(size) * (value - entry)
-
-
-@given(st.integers(1, 10**9), sizes, st.integers(1, 10**9), st.integers(1, 10**9))
-def test_average_entry_is_the_weighted_mean_rounded_down(
-    entry: int, size: int, price: int, amount: int
-) -> None:
-    total = entry * abs(size) + price * amount
-    assert average_entry(entry, size, price, amount) == math.floor(
-        Fraction(total, abs(size) + amount)
-    )
-    assert average_entry(entry, size, price, amount) == entry_price(abs(size) + amount, total, 1)
 
 
 amounts = st.integers(1, 10**15)
