@@ -8,7 +8,7 @@ from checkpoint.archive.block_verifier import Sink
 from checkpoint.archive.record_types import Section, section_name
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family
-from precompiles.ledger.spot.records import Order
+from precompiles.ledger.spot import Order
 from precompiles.ledger.storage import UntrustedStorage
 from precompiles.ledger.table import TableNumber
 

@@ -19,7 +19,7 @@ from evm_dex.node.rpc_types import data
 from precompiles.engine.book import OrderBook
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position, Trigger
-from precompiles.ledger.spot.records import Market, Order
+from precompiles.ledger.spot import Market, Order
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.collateral import withdrawable_cash
 from precompiles.perp.danger import judged_position

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Trigger
-from precompiles.ledger.spot.records import Market, Order
+from precompiles.ledger.spot import Market, Order
 from precompiles.ledger.table import TableNumber
 from precompiles.types import Address, OrderKind, TimeInForce
 

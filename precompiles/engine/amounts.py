@@ -1,13 +1,31 @@
-"""Amounts that an order locks and a fill moves, in the smallest units of each token.
+"""Amounts that an order locks and a fill moves, and division with the rounding in its name.
 
-A price is the number of quote units for one base unit (`base_unit` smallest units of the
-base token). Where `lot * tick` is a multiple of `base_unit` nothing here ever rounds.
+A price is the number of quote units for one base unit (`base_unit` smallest units of the base
+token); amounts are in the smallest units of each token. Where `lot * tick` is a multiple of
+`base_unit` nothing here ever rounds. Denominators are above 0.
 """
 
 from __future__ import annotations
 
-from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.types import FEE_DENOMINATOR
+
+
+def floor_divide(numerator: int, denominator: int) -> int:
+    """Divide, rounding toward minus infinity."""
+    assert denominator > 0
+    return numerator // denominator
+
+
+def ceil_divide(numerator: int, denominator: int) -> int:
+    """Divide, rounding toward plus infinity."""
+    assert denominator > 0
+    return -(-numerator // denominator)
+
+
+def truncate_divide(numerator: int, denominator: int) -> int:
+    """Divide, rounding toward zero."""
+    assert denominator > 0
+    return numerator // denominator if numerator >= 0 else -(-numerator // denominator)
 
 
 def locked_amount(*, is_buy: bool, remaining: int, price: int, base_unit: int) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from precompiles.engine.rounding import ceil_divide, floor_divide, truncate_divide
+from precompiles.engine.amounts import ceil_divide, floor_divide, truncate_divide
 
 RATE_SCALE = 10**12
 # The index is in collateral for `base_unit` size units, times this.

@@ -10,8 +10,8 @@ are in collateral.
 
 from __future__ import annotations
 
+from precompiles.engine.amounts import ceil_divide, floor_divide
 from precompiles.engine.margin import Schedule
-from precompiles.engine.rounding import ceil_divide, floor_divide
 
 # Above this there is no liquidation price: 10**15 whole units of a token with 18 decimals.
 MAX_PRICE = 10**33

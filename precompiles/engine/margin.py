@@ -21,7 +21,7 @@ from functools import lru_cache
 from math import lcm
 from typing import NamedTuple
 
-from precompiles.engine.rounding import ceil_divide, floor_divide
+from precompiles.engine.amounts import ceil_divide, floor_divide
 
 
 class Tier(NamedTuple):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from precompiles.engine.rounding import floor_divide, truncate_divide
+from precompiles.engine.amounts import floor_divide, truncate_divide
 
 FIXED = 2**64
 BASIS_PERIOD = 150

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.engine.rounding import floor_divide
+from precompiles.engine.amounts import floor_divide
 
 ADL_RANK_SCALE = 2**64
 LAST_RANK = -1

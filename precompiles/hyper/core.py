@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from precompiles.engine.rounding import ceil_divide
+from precompiles.engine.amounts import ceil_divide
 from precompiles.execution import Execution, Savepoint
 from precompiles.hyper.errors import UnknownToken
 from precompiles.hyper.prices import pair_price

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.engine.rounding import ceil_divide
+from precompiles.engine.amounts import ceil_divide
 from precompiles.hyper import words
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.prices import pair_price

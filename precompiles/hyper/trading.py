@@ -6,8 +6,7 @@ the least notional and the band of spot orders, and what an order is told that c
 
 from __future__ import annotations
 
-from precompiles.engine.amounts import quote_amount
-from precompiles.engine.rounding import floor_divide
+from precompiles.engine.amounts import floor_divide, quote_amount
 from precompiles.errors import (
     BelowMinimumNotional,
     ClientOrderIdNotFound,
@@ -39,7 +38,7 @@ from precompiles.hyper.units import (
 )
 from precompiles.ledger.hyper.records import CorePair, CorePerp
 from precompiles.ledger.perp.records import Leverage, PerpOrder
-from precompiles.ledger.spot.records import Order
+from precompiles.ledger.spot import Order
 from precompiles.perp import placing as perp_placing
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.health import cross_health

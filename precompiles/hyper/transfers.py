@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from precompiles.engine.rounding import ceil_divide
+from precompiles.engine.amounts import ceil_divide
 from precompiles.errors import AmountZero, InsufficientBalance
 from precompiles.hyper import users
 from precompiles.hyper.core import Core

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from precompiles.engine.rounding import ceil_divide, floor_divide
+from precompiles.engine.amounts import ceil_divide, floor_divide
 from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import VaultTransfer
 from precompiles.hyper.errors import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import SetHash, expand
-from precompiles.ledger.spot.records import Order
+from precompiles.ledger.spot import Order
 from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
 from precompiles.ledger.table import Table
 

@@ -18,8 +18,7 @@ from precompiles.ledger.hyper.tables import CoreTables
 from precompiles.ledger.perp.records import PerpOrder, Position
 from precompiles.ledger.perp.tables import PerpTables
 from precompiles.ledger.record import Counter, RecordT, Settings
-from precompiles.ledger.spot.records import Order
-from precompiles.ledger.spot.tables import SpotTables
+from precompiles.ledger.spot import Order, SpotTables
 from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage, UntrustedStorage
 from precompiles.ledger.table import BytesKey, Table, TableNumber, always
 from precompiles.types import MAX_ID, Address

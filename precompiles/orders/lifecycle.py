@@ -25,7 +25,7 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.live_orders import LiveOrders
 from precompiles.ledger.perp.records import PerpOrder
-from precompiles.ledger.spot.records import Order
+from precompiles.ledger.spot import Order
 from precompiles.ledger.table import Table
 from precompiles.orders.events import OrderClosed, OrderReduced
 from precompiles.types import ZERO_ADDRESS, Address, CloseReason, OrderStatus

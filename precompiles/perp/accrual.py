@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from precompiles.engine.amounts import floor_divide
 from precompiles.engine.book import OrderBook
 from precompiles.engine.funding import (
     FUNDING_SECONDS,
@@ -30,7 +31,6 @@ from precompiles.engine.mark import (
     ema_value,
     mark_price,
 )
-from precompiles.engine.rounding import floor_divide
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices

@@ -6,9 +6,8 @@ from enum import IntEnum
 
 from msgspec.structs import replace
 
-from precompiles.engine.amounts import fee
+from precompiles.engine.amounts import fee, floor_divide
 from precompiles.engine.liquidation_price import bankruptcy_price
-from precompiles.engine.rounding import floor_divide
 from precompiles.errors import LiquidationCoolingDown
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position

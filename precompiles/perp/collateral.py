@@ -29,9 +29,9 @@ from precompiles.perp.health import (
     require_fresh_account,
 )
 from precompiles.perp.insurance import pay_in
-from precompiles.perp.market_orders import require_own
 from precompiles.perp.markets import require_collateral, require_market
 from precompiles.perp.oracle import require_fresh
+from precompiles.perp.position_orders import require_own
 from precompiles.tokens import pull, push
 from precompiles.types import MAX_AMOUNT, Address, PositionKind
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from precompiles.engine.amounts import ceil_divide, floor_divide
 from precompiles.engine.position import adl_rank, unrealized_pnl
-from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.indexes import margin_group_key

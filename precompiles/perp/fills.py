@@ -15,8 +15,8 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder
 from precompiles.orders.events import Trade
 from precompiles.orders.lifecycle import after_fill
-from precompiles.perp.health import require_fresh_account
-from precompiles.perp.margin_check import charge_fee, margin_before, margin_excess
+from precompiles.perp.health import charged_health, require_fresh_account
+from precompiles.perp.margin_check import margin_before, margin_excess
 from precompiles.perp.orders import perp_orders
 from precompiles.perp.positions import apply_to_netting_position, reducible_size, sweep_funding_dust
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
@@ -135,7 +135,9 @@ def execute_fill(
         execution.rollback(start)
         return None
     has_grown = change_taker(-bought, notional)
-    paid = charge_fee(execution, market, taker.owner, fee(notional, taker_fee), has_grown=has_grown)
+    paid = _charge_fee(
+        execution, market, taker.owner, fee(notional, taker_fee), has_grown=has_grown
+    )
     event = Trade(
         market=market.asset,
         maker=quote.maker,
@@ -157,6 +159,26 @@ def execute_fill(
     return FillResult(notional, has_grown)
 
 
+def _charge_fee(
+    execution: Execution,
+    market: PerpMarket,
+    user: Address,
+    amount: int,
+    *,
+    has_grown: bool,
+) -> int:
+    """Take a fee from an account's cash, and return what was taken.
+
+    A fill that only reduces pays no more than the account is worth, so a fee makes no debt.
+    """
+    ledger = execution.ledger
+    if amount and not has_grown:
+        amount = min(amount, max(0, charged_health(execution, user).equity))
+    ledger.perp.change_cash(user, -amount)
+    ledger.perp.change_cash(market.fee_recipient, amount)
+    return amount
+
+
 def _change_maker(
     execution: Execution,
     market: PerpMarket,
@@ -176,7 +198,7 @@ def _change_maker(
     except (PositionBankrupt, NoOraclePrice, StalePrice):
         return None
     wanted = fee(notional, market.maker_fee)
-    paid = charge_fee(execution, market, maker, wanted, has_grown=has_grown)
+    paid = _charge_fee(execution, market, maker, wanted, has_grown=has_grown)
     missing = margin_excess(execution, market, maker, before, has_grown=has_grown)
     return None if missing < 0 else paid
 

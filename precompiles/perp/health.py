@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from precompiles.engine.amounts import ceil_divide, floor_divide
 from precompiles.engine.funding import funding_change
 from precompiles.engine.liquidation_price import is_liquidatable
 from precompiles.engine.margin import (
@@ -19,7 +20,6 @@ from precompiles.engine.margin import (
     position_value,
     required_initial_margin,
 )
-from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from precompiles.engine.rounding import ceil_divide
+from precompiles.engine.amounts import ceil_divide
 from precompiles.errors import (
     NotLiquidatable,
     PositionBankrupt,
@@ -35,9 +35,9 @@ from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated
 from precompiles.perp.health import HEALTH_GAS, Health, funding_due
 from precompiles.perp.insurance import pay_out
-from precompiles.perp.market_orders import require_open
 from precompiles.perp.oracle import is_fresh, require_fresh
 from precompiles.perp.orders import end_trigger, perp_orders
+from precompiles.perp.position_orders import require_open
 from precompiles.perp.positions import sweep_funding_dust, transfer_position
 from precompiles.types import ZERO_ADDRESS, CloseReason, OrderStatus, PositionKind
 

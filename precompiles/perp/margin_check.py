@@ -1,4 +1,4 @@
-"""Margin that a trade must leave an account with, and the fee it pays.
+"""Margin that a trade must leave an account with.
 
 Growing a position asks for initial margin. Reducing one is free to do at any honest price, but
 may not be a way to give away what the rest of the account is backed by.
@@ -68,23 +68,3 @@ def margin_excess(
         return missing
     own = position_health(ledger, position, execution.now)
     return min(own.equity, own.maintenance_excess - min(0, before.position))
-
-
-def charge_fee(
-    execution: Execution,
-    market: PerpMarket,
-    user: Address,
-    amount: int,
-    *,
-    has_grown: bool,
-) -> int:
-    """Take a fee from an account's cash; what was taken.
-
-    A fill that only reduces pays no more than the account is worth, so a fee makes no debt.
-    """
-    ledger = execution.ledger
-    if amount and not has_grown:
-        amount = min(amount, max(0, charged_health(execution, user).equity))
-    ledger.perp.change_cash(user, -amount)
-    ledger.perp.change_cash(market.fee_recipient, amount)
-    return amount

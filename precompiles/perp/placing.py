@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from precompiles.engine.amounts import has_quote, quote_amount
+from precompiles.engine.amounts import ceil_divide, floor_divide, has_quote, quote_amount
 from precompiles.engine.margin import initial_margin, notional_up
-from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.errors import (
     BelowMinimumNotional,
     CannotFillCompletely,

@@ -10,11 +10,11 @@ from precompiles.ledger.perp.records import PerpMarket, Trigger
 from precompiles.perp.accrual import accrue
 from precompiles.perp.events import TriggerFired, TriggerPlaced
 from precompiles.perp.fills import MOST_MAKERS
-from precompiles.perp.market_orders import slippage_limit
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_price
 from precompiles.perp.orders import end_trigger, perp_orders
 from precompiles.perp.placing import OrderRequest, place
+from precompiles.perp.position_orders import slippage_limit
 from precompiles.perp.positions import reducible_size
 from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, TimeInForce
 

@@ -11,7 +11,7 @@ from precompiles.abi.event import (
     Uint128,
     Uint256,
 )
-from precompiles.ledger.spot.records import Market, Order
+from precompiles.ledger.spot import Market, Order
 from precompiles.orders.events import SHARED_EVENTS
 from precompiles.types import OrderKind
 

@@ -14,7 +14,7 @@ from precompiles.errors import (
 )
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.spot.records import Market
+from precompiles.ledger.spot import Market
 from precompiles.spot.events import MarketListed, OwnershipTransferred
 from precompiles.types import (
     MAX_AMOUNT,

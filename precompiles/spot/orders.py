@@ -17,8 +17,7 @@ from precompiles.engine.amounts import (
 from precompiles.errors import InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.spot.records import Market, Order
-from precompiles.ledger.spot.tables import SpotTables
+from precompiles.ledger.spot import Market, Order, SpotTables
 from precompiles.orders.lifecycle import OrderLifecycle
 from precompiles.types import Address
 

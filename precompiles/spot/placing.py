@@ -20,7 +20,7 @@ from precompiles.errors import (
     WouldTakeLiquidity,
 )
 from precompiles.execution import Execution
-from precompiles.ledger.spot.records import Market, Order
+from precompiles.ledger.spot import Market, Order
 from precompiles.orders.events import OrderClosed, Trade
 from precompiles.orders.lifecycle import after_fill
 from precompiles.spot.events import OrderPlaced, OrderReplaced

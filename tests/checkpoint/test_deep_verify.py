@@ -19,7 +19,7 @@ from checkpoint.verify import verify_store
 from precompiles.ledger.block_changes import commit
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.record import Counter
-from precompiles.ledger.spot.records import Balance, Order
+from precompiles.ledger.spot import Balance, Order
 from precompiles.ledger.storage import LedgerChanges, RowChange
 from precompiles.ledger.table import TableNumber
 

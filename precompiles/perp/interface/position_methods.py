@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from precompiles.engine.amounts import floor_divide
 from precompiles.engine.liquidation_price import liquidation_price
 from precompiles.engine.margin import leverage_schedule
 from precompiles.engine.position import entry_price, unrealized_pnl
-from precompiles.engine.rounding import floor_divide
 from precompiles.errors import PositionNotFound
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
-from precompiles.perp import collateral, keeper, liquidation, market_orders
+from precompiles.perp import collateral, keeper, liquidation, position_orders
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.danger import (
     is_in_danger,
@@ -36,12 +36,12 @@ class PositionMethods(Precompile):
         self, execution: Execution, market: Address, size: int, leverage: int, is_long: bool
     ) -> int:
         """Open a standalone position at market."""
-        return market_orders.open_position(execution, market, size, leverage, is_long=is_long).id
+        return position_orders.open_position(execution, market, size, leverage, is_long=is_long).id
 
     @method("closePosition(uint256 positionId) returns (int256 pnl)", gas=80_000)
     def close_position(self, execution: Execution, position_id: int) -> int:
         """Close all of a position at market."""
-        return market_orders.close_position(execution, position_id)
+        return position_orders.close_position(execution, position_id)
 
     @method("liquidate(uint256 positionId) returns (uint256 liquidationPrice)", gas=LIQUIDATE_GAS)
     def liquidate(self, execution: Execution, position_id: int) -> int:

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from checkpoint.store import StoreReader
 from precompiles.ledger.perp.records import PerpOrder, Trigger
-from precompiles.ledger.spot.records import Order
+from precompiles.ledger.spot import Order
 from precompiles.ledger.table import TableNumber
 from tests.history.kills.facts import PERP, SPOT, Kind, facts_of_block
 from tests.history.kills.model import NUMBERS, Key

@@ -45,7 +45,7 @@ from precompiles.ledger.perp.records import (
 )
 from precompiles.ledger.record import Counter, Settings
 from precompiles.ledger.recovery import open_ledger
-from precompiles.ledger.spot.records import Balance, Market, Order, TokenTotal
+from precompiles.ledger.spot import Balance, Market, Order, TokenTotal
 from precompiles.ledger.storage import RowChange, UntrustedStorage
 from precompiles.ledger.table import TableNumber
 from precompiles.types import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precompiles.engine.rounding import ceil_divide, floor_divide, truncate_divide
+from precompiles.engine.amounts import ceil_divide, floor_divide, truncate_divide
 
 
 @given(st.integers(), st.integers(min_value=1))

@@ -1,13 +1,12 @@
-"""Market orders that open or close a position: the book first, then the liquidity vault.
+"""Orders that open or close a position at market: the book first, then the liquidity vault.
 
 The price is bounded by the market's slippage limit around mark, and it is all or nothing.
 """
 
 from __future__ import annotations
 
-from precompiles.engine.amounts import quote_amount
+from precompiles.engine.amounts import ceil_divide, floor_divide, quote_amount
 from precompiles.engine.margin import highest_leverage, notional_up
-from precompiles.engine.rounding import ceil_divide, floor_divide
 from precompiles.errors import (
     BelowMinimumNotional,
     CannotFillCompletely,
