@@ -69,21 +69,29 @@ class SelfTradePrevention(IntEnum):
 
 
 class OrderStatus(IntEnum):
-    """Status of an order; zero is never stored."""
+    """Status of an order, numbered as in the exchanges' ABI."""
 
+    GONE = 0
+    """Its block was rolled back, so it was never placed; the order history's, never a row's."""
     NEW = 1
     PARTIALLY_FILLED = 2
     FILLED = 3
     CANCELLED = 4
     REJECTED = 5
+    """A trigger that fired and was refused; it never reached the book."""
     EXPIRED = 6
     UNTRIGGERED = 7
-    """Waiting for its trigger, outside the book."""
+    """A stop or take-profit that waits outside the book."""
 
     @property
     def is_active(self) -> bool:
         """Whether an order of this status rests in the book."""
-        return self <= OrderStatus.PARTIALLY_FILLED
+        return self in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the owner can still cancel the order."""
+        return self.is_active or self is OrderStatus.UNTRIGGERED
 
 
 class CloseReason(IntEnum):

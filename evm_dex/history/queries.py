@@ -16,8 +16,8 @@ from evm_dex.history.stores.history_store import (
     Query,
     Statistics,
 )
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import VERSION, Exchange, OrderUpdate, as_json
+from precompiles.types import OrderStatus
 
 Page = dict[str, Any]
 LARGEST = 2**63 - 1
@@ -56,9 +56,9 @@ def exchange(text: str) -> Exchange:
     return Exchange(_named(Exchange, text, "exchange"))
 
 
-def status(text: str) -> Status:
+def status(text: str) -> OrderStatus:
     """Parse the name of a status. Raises BadQuery."""
-    return Status(_named(Status, text, "status"))
+    return OrderStatus(_named(OrderStatus, text, "status"))
 
 
 def parse_cursor(text: str) -> PageCursor:

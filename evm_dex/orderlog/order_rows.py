@@ -7,12 +7,11 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Trigger
 from precompiles.ledger.spot import Market, Order
 from precompiles.ledger.table import TableNumber
-from precompiles.types import Address, OrderKind, TimeInForce
+from precompiles.types import Address, OrderKind, OrderStatus, TimeInForce
 
 Rows = Mapping[tuple[int, bytes], bytes | None]
 """Table and stored key -> stored value; None where there is no row."""
@@ -79,7 +78,7 @@ def order_in(rows: Rows, order_id: int, base_unit: BaseUnit) -> OrderUpdate | No
 def is_row_of(order: OrderUpdate, rows: Rows) -> bool:
     """Return whether rows agree with an order's last update."""
     key = order.order_id.to_bytes(8, "big")
-    if order.status == Status.UNTRIGGERED:
+    if order.status == OrderStatus.UNTRIGGERED:
         value = rows.get((TableNumber.TRIGGERS, key))
         return value is not None and of_trigger(Trigger.decode(value)) == as_row(order)
     row: Order | PerpOrder
@@ -126,7 +125,7 @@ def of_order(exchange: Exchange, order: Order | PerpOrder, base_unit: BaseUnit) 
         market=order.asset,
         is_buy=order.is_buy,
         time_in_force=order.time_in_force,
-        status=Status(order.status),
+        status=OrderStatus(order.status),
         price=order.price,
         quantity=order.amount,
         filled_quantity=order.filled,
@@ -155,7 +154,7 @@ def of_trigger(trigger: Trigger) -> OrderUpdate:
         order_type=OrderKind.TRIGGER,
         time_in_force=TimeInForce.GTC if trigger.limit_price else TimeInForce.IOC,
         reduce_only=trigger.reduce_only,
-        status=Status.UNTRIGGERED,
+        status=OrderStatus.UNTRIGGERED,
         price=trigger.limit_price,
         trigger_price=trigger.trigger_price,
         quantity=trigger.amount,
@@ -176,7 +175,7 @@ def as_row(update: OrderUpdate) -> OrderUpdate:
     return replace(
         update,
         event_id=0,
-        kind=Kind.TRIGGER_PLACED if update.status == Status.UNTRIGGERED else Kind.PLACED,
+        kind=Kind.TRIGGER_PLACED if update.status == OrderStatus.UNTRIGGERED else Kind.PLACED,
         last_price=0,
         last_quantity=0,
         last_quote=0,

@@ -11,8 +11,7 @@ import msgspec
 from blake3 import blake3
 from msgspec import Struct
 
-from evm_dex.orderlog.order_status import Status
-from precompiles.types import Address, CloseReason, OrderKind, TimeInForce
+from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, TimeInForce
 
 VERSION = 1
 """Of the JSON form of an update."""
@@ -119,7 +118,7 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
     order_type: OrderKind = OrderKind.LIMIT
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
-    status: Status
+    status: OrderStatus
     price: int
     """The worst price accepted; 0 for a trigger that trades at market."""
     trigger_price: int = 0
@@ -177,7 +176,7 @@ _Amount = int | bytes
 _encoder = msgspec.msgpack.Encoder()
 _STORED = (
     *(Kind, Exchange, int, _Amount, Address, Address, bool, OrderKind, TimeInForce, bool),
-    *(Status, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount),
+    *(OrderStatus, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount, _Amount),
     *(_Amount, int, bool, _Amount, CloseReason, int, bytes, int, int),
     tuple[_Amount, ...] | None,
 )
@@ -264,7 +263,7 @@ _ENUMS: dict[str, type[IntEnum]] = {
     "exchange": Exchange,
     "order_type": OrderKind,
     "time_in_force": TimeInForce,
-    "status": Status,
+    "status": OrderStatus,
     "reason": CloseReason,
 }
 _LENGTHS = {"user": (20,), "market": (20,), "transaction_hash": (32,), "previous": (8, 0)}

@@ -21,12 +21,11 @@ from evm_dex.blocks.receipt import Receipt
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.orderlog.cursors import STATE_KEY, event_key, prune
 from evm_dex.orderlog.order_rows import ORDER_TABLES, all_orders
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, encode, fingerprint_of
 from evm_dex.orderlog.recorder import BlockPlace, Recording
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
-from precompiles.types import ZERO_ADDRESS, Address
+from precompiles.types import ZERO_ADDRESS, Address, OrderStatus
 
 _PRUNE_EVERY = 1_000
 """Events from one look for what can be pruned to the next."""
@@ -239,7 +238,7 @@ def _gap(head: Header) -> OrderUpdate:
         user=ZERO_ADDRESS,
         market=ZERO_ADDRESS,
         is_buy=False,
-        status=Status.GONE,
+        status=OrderStatus.GONE,
         price=0,
         quantity=0,
         block_number=head.block_number,

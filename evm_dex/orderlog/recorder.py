@@ -20,7 +20,6 @@ from evm_dex.orderlog.order_rows import (
     order_ids,
     order_in,
 )
-from evm_dex.orderlog.order_status import Status, check_transition
 from evm_dex.orderlog.order_update import ZERO, Exchange, Kind, OrderUpdate
 from evm_dex.orderlog.statistics import stats_delta
 from precompiles.orders.events import OrderClosed, OrderReduced, Trade
@@ -32,6 +31,7 @@ from precompiles.types import (
     Address,
     CloseReason,
     OrderKind,
+    OrderStatus,
     TimeInForce,
 )
 
@@ -151,7 +151,7 @@ class Recording:
     ) -> OrderUpdate:
         before = order_in(self._before, order_id, self._base_unit)
         return replace(
-            before or replace(as_row(self._orders[order_id]), status=Status.GONE),
+            before or replace(as_row(self._orders[order_id]), status=OrderStatus.GONE),
             kind=Kind.ROLLED_BACK,
             trade_id=min((u.trade_id for u in undone if u.kind == Kind.TRADE), default=0),
             block_number=target.number,
@@ -184,7 +184,7 @@ class Recording:
         where: dict[str, Any],
     ) -> None:
         waiting = self._known(event.order_id)
-        check_transition(waiting.status if waiting else None, Status.NEW, event.order_id)
+        check_transition(waiting.status if waiting else None, OrderStatus.NEW, event.order_id)
         self._put(
             OrderUpdate(
                 event_id=0,
@@ -198,7 +198,7 @@ class Recording:
                 order_type=OrderKind(event.kind),
                 time_in_force=TimeInForce(event.time_in_force),
                 reduce_only=event.reduce_only,
-                status=Status.NEW,
+                status=OrderStatus.NEW,
                 price=event.price,
                 quantity=event.amount,
                 **where,
@@ -206,7 +206,7 @@ class Recording:
         )
 
     def _place_trigger(self, event: perp.TriggerPlaced, where: dict[str, Any]) -> None:
-        check_transition(None, Status.UNTRIGGERED, event.order_id)
+        check_transition(None, OrderStatus.UNTRIGGERED, event.order_id)
         self._put(
             OrderUpdate(
                 event_id=0,
@@ -220,7 +220,7 @@ class Recording:
                 order_type=OrderKind.TRIGGER,
                 time_in_force=TimeInForce.GTC if event.limit_price else TimeInForce.IOC,
                 reduce_only=event.reduce_only,
-                status=Status.UNTRIGGERED,
+                status=OrderStatus.UNTRIGGERED,
                 price=event.limit_price,
                 trigger_price=event.trigger_price,
                 quantity=event.amount,
@@ -232,7 +232,7 @@ class Recording:
         order = self._need(event.maker_order_id if is_maker else event.taker_order_id)
         amount, quote = event.amount, event.quote_amount
         filled, filled_quote = order.filled_quantity + amount, order.filled_quote + quote
-        status = Status.FILLED if filled == order.quantity else Status.PARTIALLY_FILLED
+        status = OrderStatus.FILLED if filled == order.quantity else OrderStatus.PARTIALLY_FILLED
         base_unit = self._base_unit(order.exchange, order.market)
         check_transition(order.status, status, order.order_id)
         self._change(
@@ -252,7 +252,7 @@ class Recording:
         )
 
     def _close(self, event: OrderClosed, where: dict[str, Any]) -> None:
-        status, reason = Status(event.status), CloseReason(event.reason)
+        status, reason = OrderStatus(event.status), CloseReason(event.reason)
         order = self._need(event.order_id)
         check_transition(order.status, status, order.order_id)
         self._change(
@@ -293,3 +293,35 @@ class Recording:
         self._before = {**self._before, **self._unchanged}
         self._there_before.update(key for _, key in self._unchanged)
         return self._known(order_id)
+
+
+_FROM_BOOK = frozenset(
+    {
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.FILLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.EXPIRED,
+    }
+)
+_LEADS_TO: dict[OrderStatus | None, frozenset[OrderStatus]] = {
+    None: frozenset({OrderStatus.NEW, OrderStatus.UNTRIGGERED}),
+    OrderStatus.UNTRIGGERED: frozenset(
+        {OrderStatus.NEW, OrderStatus.CANCELLED, OrderStatus.REJECTED}
+    ),
+    OrderStatus.NEW: _FROM_BOOK,
+    OrderStatus.PARTIALLY_FILLED: _FROM_BOOK,
+}
+
+
+class IllegalTransition(Exception):  # noqa: N818 - says what was attempted
+    """An order's status would change in a way that the status machine forbids: our bug."""
+
+
+def check_transition(before: OrderStatus | None, after: OrderStatus, order_id: int) -> None:
+    """Raise IllegalTransition unless `before` leads to `after`; None: the order is new.
+
+    Shrinking an order is no transition, and a rollback goes back to any status.
+    """
+    if after not in _LEADS_TO.get(before, frozenset()):
+        was = "not placed" if before is None else before.name
+        raise IllegalTransition(f"order {order_id}: {was} does not lead to {after.name}")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import ZERO, Kind, OrderUpdate, Totals
-from precompiles.types import OrderKind
+from precompiles.types import OrderKind, OrderStatus
 
 
 def split_at_gaps(updates: Sequence[OrderUpdate]) -> Iterator[Sequence[OrderUpdate]]:
@@ -28,9 +27,9 @@ def split_at_gaps(updates: Sequence[OrderUpdate]) -> Iterator[Sequence[OrderUpda
 
 
 _CLOSED = {
-    Status.CANCELLED: Totals(cancelled=1),
-    Status.REJECTED: Totals(rejected=1),
-    Status.EXPIRED: Totals(expired=1),
+    OrderStatus.CANCELLED: Totals(cancelled=1),
+    OrderStatus.REJECTED: Totals(rejected=1),
+    OrderStatus.EXPIRED: Totals(expired=1),
 }
 _ORDER = Totals(orders=1)
 
@@ -44,7 +43,7 @@ def stats_delta(update: OrderUpdate) -> Totals:
         case Kind.TRIGGER_PLACED:
             return _ORDER
         case Kind.TRADE:
-            is_complete = update.status == Status.FILLED
+            is_complete = update.status == OrderStatus.FILLED
             return Totals(
                 filled=int(is_complete),
                 partial_fills=int(not is_complete),

@@ -11,10 +11,9 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, Totals
 from evm_dex.orderlog.statistics import stats_delta
-from precompiles.types import Address, CloseReason, OrderKind
+from precompiles.types import Address, CloseReason, OrderKind, OrderStatus
 
 USERS = [Address(bytes([n]) * 20) for n in range(1, 7)]
 MARKETS = [
@@ -71,7 +70,7 @@ class Flow:
             self._close(self.orders[next(iter(self._open))])
         if len(self._waiting) > _MOST_OPEN:
             waiting = self.orders[next(iter(self._waiting))]
-            self._emit(replace(waiting, kind=Kind.CLOSED, status=Status.CANCELLED))
+            self._emit(replace(waiting, kind=Kind.CLOSED, status=OrderStatus.CANCELLED))
         live = [self.orders[order_id] for order_id in self._open]
         if chance < 0.4 or len(live) < 4:
             self._place()
@@ -96,7 +95,7 @@ class Flow:
             user=self._random.choice(USERS),
             market=market,
             is_buy=self._random.random() < 0.5,
-            status=Status.NEW,
+            status=OrderStatus.NEW,
             price=self._random.randint(1, 10**4),
             quantity=self._random.randint(1, 50) * BASE_UNIT,
             block_number=0,
@@ -105,7 +104,7 @@ class Flow:
             timestamp=0,
         )
         if exchange == Exchange.PERP and self._random.random() < 0.3:
-            waiting = {"kind": Kind.TRIGGER_PLACED, "status": Status.UNTRIGGERED}
+            waiting = {"kind": Kind.TRIGGER_PLACED, "status": OrderStatus.UNTRIGGERED}
             update = replace(update, order_type=OrderKind.TRIGGER, trigger_price=5, **waiting)
         self._emit(update)
 
@@ -121,7 +120,7 @@ class Flow:
                 replace(
                     order,
                     kind=Kind.TRADE,
-                    status=Status.FILLED if complete else Status.PARTIALLY_FILLED,
+                    status=OrderStatus.FILLED if complete else OrderStatus.PARTIALLY_FILLED,
                     filled_quantity=filled,
                     filled_quote=filled_quote,
                     average_price=filled_quote * BASE_UNIT // filled,
@@ -135,7 +134,7 @@ class Flow:
             )
 
     def _close(self, order: OrderUpdate) -> None:
-        status = self._random.choice([Status.CANCELLED, Status.EXPIRED])
+        status = self._random.choice([OrderStatus.CANCELLED, OrderStatus.EXPIRED])
         reason = CloseReason.USER_CANCELLED if status == 4 else CloseReason.IOC_REMAINDER
         self._emit(replace(order, kind=Kind.CLOSED, status=status, reason=reason))
 
@@ -149,13 +148,13 @@ class Flow:
             return
         order = self.orders[self._random.choice(list(self._waiting))]
         if self._random.random() < 0.3:
-            self._emit(replace(order, kind=Kind.CLOSED, status=Status.CANCELLED))
+            self._emit(replace(order, kind=Kind.CLOSED, status=OrderStatus.CANCELLED))
             return
         self._emit(replace(order, kind=Kind.TRIGGER_FIRED))
         if self._random.random() < 0.3:
-            self._emit(replace(order, kind=Kind.CLOSED, status=Status.REJECTED))
+            self._emit(replace(order, kind=Kind.CLOSED, status=OrderStatus.REJECTED))
         else:
-            self._emit(replace(order, kind=Kind.PLACED, status=Status.NEW))
+            self._emit(replace(order, kind=Kind.PLACED, status=OrderStatus.NEW))
 
     def _emit(self, update: OrderUpdate) -> None:
         blank = {"last_price": 0, "last_quantity": 0, "last_quote": 0, "trade_id": 0}
@@ -178,9 +177,9 @@ class Flow:
     def _note(self, update: OrderUpdate) -> None:
         self._open.pop(update.order_id, None)
         self._waiting.pop(update.order_id, None)
-        if update.status in (Status.NEW, Status.PARTIALLY_FILLED):
+        if update.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
             self._open[update.order_id] = None
-        elif update.status == Status.UNTRIGGERED:
+        elif update.status == OrderStatus.UNTRIGGERED:
             self._waiting[update.order_id] = None
 
     def _roll_back(self, blocks: int) -> None:
@@ -195,11 +194,11 @@ class Flow:
         for order_id, last in sorted(undone.items()):
             events = [event for event in taken_back if event.order_id == order_id]
             trades = [event.trade_id for event in events if event.kind == Kind.TRADE]
-            before = changed[order_id] or replace(last, status=Status.GONE)
+            before = changed[order_id] or replace(last, status=OrderStatus.GONE)
             self._block_event(before, sum((stats_delta(e) for e in events), Totals()), trades)
         for order_id, last in undone.items():
             was = changed[order_id]
-            self._note(was or replace(last, status=Status.GONE))
+            self._note(was or replace(last, status=OrderStatus.GONE))
             if was is None:
                 del self.orders[order_id]
             else:

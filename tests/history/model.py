@@ -15,10 +15,9 @@ from evm_dex.history.stores.history_store import (
     check_limit,
     new_updates,
 )
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, Totals, fingerprint
 from evm_dex.orderlog.statistics import stats_delta
-from precompiles.types import Address
+from precompiles.types import Address, OrderStatus
 
 
 class ModelStore(HistoryStore):
@@ -107,7 +106,7 @@ class ModelStore(HistoryStore):
 
     def _orders(self) -> list[OrderUpdate]:
         last = {event.order_id: event for event in self._events()}
-        return [last[i] for i in sorted(last) if last[i].status != Status.GONE]
+        return [last[i] for i in sorted(last) if last[i].status != OrderStatus.GONE]
 
     def _fills(self) -> list[OrderUpdate]:
         fills: list[OrderUpdate] = []

@@ -7,7 +7,6 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import (
     OrderUpdate,
     Totals,
@@ -18,6 +17,7 @@ from evm_dex.orderlog.order_update import (
     from_json,
 )
 from evm_dex.orderlog.statistics import stats_delta
+from precompiles.types import OrderStatus
 from tests.history.model import ModelStore
 from tests.history.store_contract import (
     OpenStore,
@@ -38,11 +38,11 @@ def test_totals_after_rollbacks_are_those_of_the_orders_that_are_left(
     """Adding effects, negative ones included, comes to what a recount of the orders gives."""
     totals = sum((stats_delta(event) for event in events), Totals())
     last = {event.order_id: event for event in events}
-    left = [order for order in last.values() if order.status != Status.GONE]
+    left = [order for order in last.values() if order.status != OrderStatus.GONE]
     assert totals.orders == len(left)
     assert totals.volume == sum(order.filled_quote for order in left)
     for name in ("filled", "cancelled", "rejected", "expired"):
-        status = Status[name.upper()]
+        status = OrderStatus[name.upper()]
         assert getattr(totals, name) == sum(order.status == status for order in left)
     assert 0 < totals.partial_fills < len(events)
 

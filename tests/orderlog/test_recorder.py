@@ -18,10 +18,9 @@ from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.verify_history import verify
 from evm_dex.orderlog.cursors import KEEP, cursors, event_key, forget, set_cursor
 from evm_dex.orderlog.order_rows import as_row
-from evm_dex.orderlog.order_status import IllegalTransition, Status, check_transition
 from evm_dex.orderlog.order_update import Kind, OrderUpdate, Totals, decode
-from evm_dex.orderlog.recorder import RecordingFailed
-from precompiles.types import Address, CloseReason, OrderKind
+from evm_dex.orderlog.recorder import IllegalTransition, RecordingFailed, check_transition
+from precompiles.types import Address, CloseReason, OrderKind, OrderStatus
 from tests.conftest import LONG
 from tests.history.model import ModelStore
 from tests.history.traffic import Traffic, chain
@@ -67,7 +66,7 @@ def test_history_of_random_trading_is_what_the_rows_say() -> None:
         updates = outbox(dex)
         assert dex.self_check() == []
     assert {update.kind for update in updates} == set(Kind) - {Kind.GAP, Kind.FOUND}
-    assert {update.status for update in updates} == set(Status)
+    assert {update.status for update in updates} == set(OrderStatus)
     assert {update.order_type for update in updates} == set(OrderKind)
     reasons = {update.reason for update in updates}
     assert reasons >= {CloseReason.REPLACED, CloseReason.SELF_TRADE, CloseReason.IOC_REMAINDER}
@@ -82,8 +81,8 @@ def assert_invariants(updates: list[OrderUpdate]) -> None:
             assert update.quantity == update.filled_quantity + update.leaves
         else:
             assert update.leaves == 0
-        assert (update.status == Status.FILLED) == (
-            update.status != Status.GONE and update.filled_quantity == update.quantity
+        assert (update.status == OrderStatus.FILLED) == (
+            update.status != OrderStatus.GONE and update.filled_quantity == update.quantity
         )
         if update.kind == Kind.TRADE:
             assert 0 < update.last_quantity <= update.filled_quantity
@@ -100,7 +99,7 @@ def test_cancelled_order_keeps_what_was_filled() -> None:
         dex.spot.send("placeOrder", weth, 10**18 // 4, price, True, sender=two)
         dex.spot.send("cancelOrder", 1, sender=one)
         last = outbox(dex)[-1]
-        assert (last.kind, last.status) == (Kind.CLOSED, Status.CANCELLED)
+        assert (last.kind, last.status) == (Kind.CLOSED, OrderStatus.CANCELLED)
         assert (last.filled_quantity, last.leaves) == (10**18 // 4, 0)
         assert (last.average_price, last.filled_quote) == (price, price // 4)
 
@@ -170,7 +169,7 @@ def test_branch_that_is_taken_over_is_recorded_with_what_it_undoes() -> None:
         updates = outbox(ours)
         undoing = [u for u in updates if u.event_id > last and u.kind == Kind.ROLLED_BACK]
         assert undoing
-        assert all(update.status == Status.GONE for update in undoing)
+        assert all(update.status == OrderStatus.GONE for update in undoing)
         assert updates[last : last + len(undoing)] == undoing
         made, taken = (
             [
@@ -241,7 +240,7 @@ def test_what_is_open_is_known_again_after_the_history_was_off() -> None:
         found = [order for order in outbox(dex) if order.kind == Kind.FOUND]
         assert len(found) > 10
         assert {order.status for order in found} == {
-            *(Status.NEW, Status.PARTIALLY_FILLED, Status.UNTRIGGERED)
+            *(OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNTRIGGERED)
         }
 
 
@@ -352,16 +351,16 @@ def test_rows_that_logs_do_not_lead_to_stop_the_block(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, Status.FILLED),
-        (Status.NEW, Status.REJECTED),
-        (Status.NEW, Status.NEW),
-        (Status.FILLED, Status.CANCELLED),
-        (Status.CANCELLED, Status.NEW),
-        (Status.UNTRIGGERED, Status.FILLED),
-        (Status.GONE, Status.NEW),
+        (None, OrderStatus.FILLED),
+        (OrderStatus.NEW, OrderStatus.REJECTED),
+        (OrderStatus.NEW, OrderStatus.NEW),
+        (OrderStatus.FILLED, OrderStatus.CANCELLED),
+        (OrderStatus.CANCELLED, OrderStatus.NEW),
+        (OrderStatus.UNTRIGGERED, OrderStatus.FILLED),
+        (OrderStatus.GONE, OrderStatus.NEW),
     ],
 )
-def test_illegal_moves_raise(before: Status | None, after: Status) -> None:
+def test_illegal_moves_raise(before: OrderStatus | None, after: OrderStatus) -> None:
     with pytest.raises(IllegalTransition, match="order 5"):
         check_transition(before, after, 5)
 

@@ -10,9 +10,8 @@ from evm_dex.history.stores.cql_partitions import market_key, month_of
 from evm_dex.history.stores.cql_session import CqlSession, Row, Values
 from evm_dex.history.stores.cql_writer import group_of
 from evm_dex.history.stores.history_store import Query
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode
-from precompiles.types import Address
+from precompiles.types import Address, OrderStatus
 
 _FOREVER = 2**37
 """A time in seconds after all others; calendars end later."""
@@ -92,7 +91,7 @@ class CqlReader:
         keys = [(group_of(order_id), order_id) for order_id in order_ids]
         found = self._session.many(_NEWEST_ORDER, keys)
         updates = [_update(rows[0]) if rows else None for rows in found]
-        return [u if u is not None and u.status != Status.GONE else None for u in updates]
+        return [u if u is not None and u.status != OrderStatus.GONE else None for u in updates]
 
     def _with_payload(self, rows: Iterable[Row], at_once: int) -> Iterator[OrderUpdate]:
         """Read the updates that rows of a lookup table name; expired ones are left out."""

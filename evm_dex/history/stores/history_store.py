@@ -11,9 +11,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Exchange, OrderUpdate, Totals
-from precompiles.types import Address
+from precompiles.types import Address, OrderStatus
 
 PAGE = 100
 """Updates in an answer unless told otherwise."""
@@ -73,7 +72,7 @@ class Query(Struct, frozen=True, kw_only=True):
     user: Address | None = None
     exchange: Exchange | None = None
     market: Address | None = None
-    status: Status | None = None
+    status: OrderStatus | None = None
     """Updates that left the order in it."""
     start: int = 0
     """Block time in seconds, from it on."""

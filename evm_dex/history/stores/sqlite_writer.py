@@ -13,10 +13,9 @@ from collections.abc import Sequence
 import msgspec
 
 from evm_dex.history.stores.projection import Projection, added_after, project
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import ZERO, Exchange, Kind, OrderUpdate, Totals, encode
 from evm_dex.orderlog.statistics import split_at_gaps
-from precompiles.types import Address
+from precompiles.types import Address, OrderStatus
 
 FORMAT = 1
 """Of these tables; a file of another is refused by name."""
@@ -172,7 +171,7 @@ class SqliteWriter:
             inactive.append((self._ids.user(update.user), update.order_id))
         for order_id, update in changes.orders.items():
             user, market = self._account(update)
-            if update.status == Status.GONE:
+            if update.status == OrderStatus.GONE:
                 gone.append((order_id,))
             else:
                 named = client_key(update.client_order_id)

@@ -14,8 +14,8 @@ from evm_dex.history.stores.cql import CqlStore
 from evm_dex.history.stores.cql_schema import CqlSettings, Step, parse_address, steps
 from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.history_store import StoreBroken
-from evm_dex.orderlog.order_status import Status
 from evm_dex.orderlog.order_update import Kind, OrderUpdate
+from precompiles.types import OrderStatus
 from tests.history.flow import USERS, Flow
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
@@ -98,7 +98,7 @@ def test_orders_that_came_and_went_do_not_burden_the_open_ones(
 ) -> None:
     """The server gives up a read of more than 2,000 deletions; here it would have 5,000."""
     placed = next(event for event in events if event.kind == Kind.PLACED)
-    closed = replace(placed, kind=Kind.CLOSED, status=Status.CANCELLED)
+    closed = replace(placed, kind=Kind.CLOSED, status=OrderStatus.CANCELLED)
     flow = [
         replace(update, event_id=2 * order + event, order_id=order)
         for order in range(5_000)
