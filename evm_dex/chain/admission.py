@@ -16,6 +16,8 @@ from evm_dex.evm.state import is_contract
 
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860"""
+MOST_AHEAD = 1_000_000
+"""How far ahead a nonce may be of a transaction that waits for those before it."""
 _BLOB_TYPE = 3
 _MAX_BLOBS = MAX_BLOB_GAS_PER_BLOCK // GAS_PER_BLOB
 
@@ -27,11 +29,12 @@ def check_admission(
     next_header: Header,
     balance: int,
     nonce: int,
+    most_ahead: int = 0,
     code: bytes = b"",
 ) -> None:
-    """Hold a transaction against the chain; `nonce` counts those of its sender already waiting.
+    """Hold a transaction against the chain; `balance`, `nonce` and `code` are its sender's.
 
-    `balance` and `code` are the sender's.
+    Its nonce may be `most_ahead` higher: then it waits for those before it.
 
     Raises TransactionRejected, saying what was found and what was expected.
     """
@@ -41,7 +44,7 @@ def check_admission(
         or _gas_problem(transaction, next_header)
         or _blob_problem(transaction, next_header)
         or _sender_problem(transaction, code)
-        or _nonce_problem(transaction, nonce)
+        or _nonce_problem(transaction, nonce, most_ahead)
         or _funds_problem(transaction, balance)
     )
     if problem:
@@ -116,8 +119,8 @@ def _sender_problem(transaction: Transaction, code: bytes) -> str | None:
     return None
 
 
-def _nonce_problem(transaction: Transaction, nonce: int) -> str | None:
-    if transaction.nonce == nonce:
+def _nonce_problem(transaction: Transaction, nonce: int, most_ahead: int) -> str | None:
+    if nonce <= transaction.nonce <= nonce + most_ahead:
         return None
     found = "too low" if transaction.nonce < nonce else "too high"
     return f"nonce {found}: it is {transaction.nonce}, the sender's next is {nonce}"

@@ -13,6 +13,7 @@ from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
 from evm_dex.blocks.dev_accounts import KeyPair
+from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.chain.core_steps import CoreSteps
@@ -32,21 +33,48 @@ _KEEP = next(
 
 
 def fill_block(
-    sealer: Sealer, mempool: Mempool, steps: CoreSteps, keep_limit: int
+    sealer: Sealer,
+    mempool: Mempool,
+    steps: CoreSteps,
+    keep_limit: int,
+    last: Transaction | None = None,
 ) -> tuple[Dropped, ...]:
-    """Put everything into a block that has been opened; what had become invalid is dropped."""
+    """Put everything into a block that has been opened; what had become invalid is dropped.
+
+    Those of its sender's after `last` wait for another block.
+    """
     steps.begin(sealer)
     dropped = (
         *include_keeper(sealer, steps.ledger, steps.chain_id, keep_limit),
-        *include_pending(sealer, mempool),
+        *include_waiting(sealer, mempool, last),
     )
     steps.end(sealer)
     return dropped
 
 
-def include_pending(sealer: Sealer, mempool: Mempool) -> Iterator[Dropped]:
-    """Apply what waits to the block in work; those that had become invalid."""
-    for transaction in mempool.fitting(sealer.fits):
+def include_waiting(
+    sealer: Sealer, mempool: Mempool, last: Transaction | None = None
+) -> Iterator[Dropped]:
+    """Apply what waits to the block in work, as `fill_block` does; those that had become invalid.
+
+    In order of what they pay per gas beside the base fee, among equals of their arrival, each
+    sender's in order of nonce.
+    """
+    blob_fee = blob_base_fee(sealer.header.excess_blob_gas)
+
+    def fits(transaction: Transaction) -> bool:
+        if (
+            last is not None
+            and transaction.sender == last.sender
+            and transaction.nonce > last.nonce
+        ):
+            return False
+        if transaction.blob_versioned_hashes and transaction.max_fee_per_blob_gas < blob_fee:
+            return False
+        return sealer.fits(transaction)
+
+    base_fee = sealer.header.base_fee_per_gas
+    for transaction in mempool.best_first(base_fee, sealer.state.get_nonce, fits):
         try:
             sealer.apply(transaction)
         except ValidationError as error:

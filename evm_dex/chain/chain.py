@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -10,20 +9,20 @@ import msgspec
 from eth.vm.forks.prague import PragueVM
 
 from checkpoint.errors import StoreDamaged, StoreSuspended, UndoExpired
-from checkpoint.head import Head
 from checkpoint.metrics import RecoveryMetrics
 from checkpoint.overlay_store import OverlayStore
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
-from evm_dex.chain.admission import check_admission
+from evm_dex.chain.admission import MOST_AHEAD, check_admission
 from evm_dex.chain.block_builder import fill_block
 from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
 from evm_dex.chain.chain_settings import ChainSettings, NextBlock, written_header
 from evm_dex.chain.core_steps import CoreSteps
+from evm_dex.chain.listeners import Watched
 from evm_dex.chain.mempool import Dropped, Mempool, MempoolReader
 from evm_dex.chain.rollback import (
     apply_to_ledger,
@@ -40,11 +39,6 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
 
-Listener = Callable[[Head], object]
-"""Called with the head each time it moved, durably: on by a block or several, or back."""
-RollbackListener = Callable[[range], object]
-"""Called with the heights of blocks that are about to leave the chain, to be read once more."""
-
 
 class MinedBlock(msgspec.Struct, frozen=True):
     """A block that was just made durable, and what was dropped while it was filled."""
@@ -54,10 +48,7 @@ class MinedBlock(msgspec.Struct, frozen=True):
     dropped: tuple[Dropped, ...]
 
 
-_logger = logging.getLogger(__name__)
-
-
-class Chain(ChainReader):
+class Chain(ChainReader, Watched):
     """A chain that goes on from its head, and back. Its state changes by these operations only."""
 
     def __init__(
@@ -71,13 +62,12 @@ class Chain(ChainReader):
         recovery: RecoveryMetrics | None = None,
     ) -> None:
         """With `automine` each transaction sent gets a block of its own at once."""
-        super().__init__(store, vm_type, ledger, recovery)
+        ChainReader.__init__(self, store, vm_type, ledger, recovery)
+        Watched.__init__(self)
         self._settings = ChainSettings(automine=automine, keep_limit=keep_limit)
         self._core_steps = CoreSteps(ledger, self.chain_id)
-        self._mempool = Mempool()
+        self._mempool = Mempool(lambda sender: self._sealer.state.get_nonce(sender))  # noqa: PLW0108 - a rollback replaces the state
         self._snapshots = Snapshots()
-        self._listeners: list[Listener] = []
-        self._rollback_listeners: list[RollbackListener] = []
 
     @property
     def settings(self) -> ChainSettings:
@@ -108,23 +98,6 @@ class Chain(ChainReader):
         """The transactions that wait."""
         return MempoolReader(self._mempool)
 
-    @property
-    def listeners(self) -> tuple[Listener, ...]:
-        """The listeners that are told when the head moved."""
-        return tuple(self._listeners)
-
-    def add_listener(self, listener: Listener) -> None:
-        """Tell a listener each time the head moved."""
-        self._listeners.append(listener)
-
-    def remove_listener(self, listener: Listener) -> None:
-        """Tell a listener no longer."""
-        self._listeners.remove(listener)
-
-    def before_rollback(self, listener: RollbackListener) -> None:
-        """Tell a listener of each rollback before it happens."""
-        self._rollback_listeners.append(listener)
-
     # Transactions and blocks
 
     def send_raw(self, raw: bytes) -> Transaction:
@@ -134,24 +107,29 @@ class Chain(ChainReader):
     def send(self, transaction: Transaction) -> Transaction:
         """Admit a transaction and, when automining, put it into a block.
 
+        One whose nonce is ahead waits for those before it, and one with the nonce of another that
+        waits takes its place if each of its fees is a tenth higher.
         Raises TransactionRejected when it can't be mined; nothing has changed then.
         """
         self._halt.raise_if_halted()
-        if transaction.hash in self._mempool:
-            name = f"0x{transaction.hash.hex()}"
-            raise TransactionRejected(f"already known: {name} is waiting already")
+        self._mempool.check_new(transaction)
         with missing_state_as(StateMissing):
-            self._validate(transaction, self.next_header(), self.next_nonce(transaction.sender))
-        self._mempool.add(transaction)
+            nonce = self.state.get_nonce(transaction.sender)
+            self._validate(transaction, self.next_header(), nonce, MOST_AHEAD)
+            ready = self._mempool.add(transaction)
+        for each in ready:
+            self._tell_transaction(each)
         if self.automine:
-            self._mine_at_once(transaction)
+            for each in ready:
+                self._mine_at_once(each, is_new=each is transaction)
         return transaction
 
     def drop_transactions(self, is_unwanted: Callable[[Transaction], bool]) -> bool:
-        """Take waiting transactions out, and later ones of their senders; whether any was there."""
-        found = self._mempool.drop(is_unwanted)
-        self._mempool.keep_valid(self.state.get_nonce)
-        return found
+        """Take waiting transactions out; whether any was there.
+
+        Later ones of their senders wait for their places to be filled.
+        """
+        return self._mempool.drop(is_unwanted)
 
     @contextmanager
     def mining_at_once(self) -> Iterator[None]:
@@ -159,31 +137,30 @@ class Chain(ChainReader):
 
         One of the same sender's that waits gives way.
         """
-        waiting = tuple(self._mempool)
-        self._mempool.replace(())
-        try:
-            with self._settings.automining(on=True):
-                yield
-        finally:
-            self._mempool.replace(waiting)
-            self._mempool.keep_valid(self.state.get_nonce)
+        with self._mempool.set_aside(), self._settings.automining(on=True):
+            yield
 
     def mine(self, timestamp: int | None = None) -> MinedBlock:
-        """Put the waiting transactions, as many as fit, into one block, in order of arrival.
+        """Put the waiting transactions, as many as fit, into one block, the best paid first.
 
         `timestamp` in seconds, after the head's; default `interval` after. Those that became
         invalid are dropped and reported. Raises ValueError for the timestamp, and ChainStopped.
         """
+        return self._mine(timestamp)
+
+    def _mine(self, timestamp: int | None = None, last: Transaction | None = None) -> MinedBlock:
+        """Make a block without those of its sender's that follow `last`."""
         self._halt.raise_if_halted()
         header = self.next_header(timestamp)
         with self._all_or_nothing():
-            dropped = self._fill(header)
+            dropped = self._fill(header, last)
             sealed = self._sealer.seal()
         self._commit(sealed)
         self._settings.replace_next(NextBlock())
         hashes = tuple(transaction.hash for transaction in sealed.transactions)
         for transaction_hash in (*hashes, *(gone.transaction_hash for gone in dropped)):
             self._mempool.remove(transaction_hash)
+        dropped += self._mempool.drop_used()
         self._tell_listeners()
         return MinedBlock(sealed.header, hashes, dropped)
 
@@ -204,7 +181,7 @@ class Chain(ChainReader):
             change(self._sealer.state, self._ledger)
             sealed = self._sealer.seal()
         self._commit(sealed)
-        self._mempool.keep_valid(self.state.get_nonce)
+        self._mempool.drop_used()
         self._tell_listeners()
         return sealed.header
 
@@ -225,8 +202,9 @@ class Chain(ChainReader):
         return settings.next_block.header(self._head, timestamp, settings.interval)
 
     def next_nonce(self, sender: Address) -> int:
-        """Return the nonce of a sender's next transaction, after those that wait."""
-        return self.state.get_nonce(sender) + self._mempool.count_from(sender)
+        """Return the nonce of a sender's next transaction: the first that is missing."""
+        self._halt.raise_if_halted()
+        return self._mempool.next_nonce(sender)
 
     def record_orders(self, on: bool | None) -> None:
         """Record what happens to orders from here on, or not; None: as last time, at first on."""
@@ -248,7 +226,7 @@ class Chain(ChainReader):
         """
         header = self.header(block)
         self._rewind_to(header)
-        self._mempool.replace(())
+        self._mempool.replace_all(())
         self._settings.replace_next(NextBlock())
         self._tell_listeners()
         return header
@@ -274,7 +252,7 @@ class Chain(ChainReader):
             raise SnapshotLost(f"{where}, which is no longer on this chain") from error
         except (UndoExpired, StateMissing) as error:
             raise SnapshotLost(f"{where}: {error}") from error
-        self._mempool.replace(snapshot.waiting)
+        self._mempool.replace_all(snapshot.waiting)
         self._settings.replace_next(snapshot.next_block)
         self._tell_listeners()
         return self._head
@@ -305,23 +283,31 @@ class Chain(ChainReader):
         except BaseException:
             self._reset_to(reload_rows(self._store, batch, commitment), old)
             raise
-        self._mempool.keep_valid(self.state.get_nonce)
+        self._mempool.drop_used()
         self._tell_listeners()
         return tuple(block.header for block in blocks)
 
-    def _mine_at_once(self, transaction: Transaction) -> None:
-        try:
-            block = self.mine()
-        finally:
-            self._mempool.remove(transaction.hash)
-        for dropped in block.dropped:
-            if dropped.transaction_hash == transaction.hash:
-                raise TransactionRejected(dropped.reason)
+    def _mine_at_once(self, transaction: Transaction, *, is_new: bool) -> None:
+        """Make blocks until a transaction is in one, or none has room for it.
 
-    def _fill(self, header: Header) -> tuple[Dropped, ...]:
+        Raises TransactionRejected for a new one that was dropped.
+        """
+        try:
+            while transaction.hash in self._mempool:
+                before = len(self._mempool)
+                for dropped in self._mine(last=transaction).dropped:
+                    if is_new and dropped.transaction_hash == transaction.hash:
+                        raise TransactionRejected(dropped.reason)
+                if len(self._mempool) == before:
+                    return
+        except BaseException:
+            self._mempool.remove(transaction.hash)
+            raise
+
+    def _fill(self, header: Header, last: Transaction | None = None) -> tuple[Dropped, ...]:
         self._sealer.begin(header)
         limit = self._settings.keep_limit
-        return fill_block(self._sealer, self._mempool, self._core_steps, limit)
+        return fill_block(self._sealer, self._mempool, self._core_steps, limit, last)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -360,8 +346,7 @@ class Chain(ChainReader):
             problem = check_commitment(state, changes.commitment, target.block_number)
         if problem:
             raise StoreDamaged(problem, f"undo rows of blocks {heights[0]} to {heights[-1]}")
-        for listener in tuple(self._rollback_listeners):
-            listener(heights)
+        self._tell_rollback(heights)
         head = self._store.head()
         assert head is not None, "the chain has begun"
         batch = rollback_batch(self._blocks, head, target, changes, self._outbox)
@@ -369,7 +354,9 @@ class Chain(ChainReader):
             self._store.write(batch)
         self._reset_to(changes, target)
 
-    def _validate(self, transaction: Transaction, header: Header, nonce: int) -> None:
+    def _validate(
+        self, transaction: Transaction, header: Header, nonce: int, most_ahead: int = 0
+    ) -> None:
         """Hold a transaction against the state of the block in work."""
         self._settings.impersonation.check(transaction)
         check_admission(
@@ -378,6 +365,7 @@ class Chain(ChainReader):
             next_header=header,
             balance=self.state.get_balance(transaction.sender),
             nonce=nonce,
+            most_ahead=most_ahead,
             code=self.state.get_code(transaction.sender),
         )
 
@@ -391,8 +379,4 @@ class Chain(ChainReader):
     def _tell_listeners(self) -> None:
         head = self._store.head()
         assert head is not None, "the chain has begun"
-        for listener in tuple(self._listeners):
-            try:
-                listener(head)
-            except Exception:
-                _logger.exception("a listener failed after block %d, which is durable", head.height)
+        self._tell_moved(head)

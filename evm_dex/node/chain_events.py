@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -13,11 +12,11 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.block_store import LogEntry, matches
 from evm_dex.chain.chain import Chain
+from evm_dex.chain.listeners import tell
 from evm_dex.node.log_query import LogQuery
 from evm_dex.node.rpc_json import Json, entry_object
 
 _logger = logging.getLogger(__name__)
-_Event = TypeVar("_Event")
 _REMEMBERED_BLOCKS = 4_096
 
 
@@ -90,7 +89,7 @@ class ChainUpdate(msgspec.Struct, frozen=True):
 
 
 class ChainEvents:
-    """Tells listeners of each update of a chain, and of each transaction that it accepts."""
+    """Tells listeners of each update of a chain, and of each transaction whose turn can come."""
 
     def __init__(self, chain: Chain, most_removed_logs: int) -> None:
         self.on_update: list[Callable[[ChainUpdate], object]] = []
@@ -100,10 +99,10 @@ class ChainEvents:
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
         self._announced.append((chain.head.block_number, chain.head.hash))
         chain.add_listener(lambda _: self._announce())
+        chain.on_transaction(self._came)
 
-    def accepted(self, transaction: Transaction) -> None:
-        """Tell of a transaction that the chain has just accepted."""
-        _tell(self.on_transaction, transaction)
+    def _came(self, transaction: Transaction) -> None:
+        tell(self.on_transaction, transaction, "%r came", transaction)
 
     def _announce(self) -> None:
         """Tell what is new; a rollback or another branch went back first."""
@@ -117,13 +116,5 @@ class ChainEvents:
             for height in heights
         )
         self._announced.extend((header.block_number, header.hash) for header in headers)
-        _tell(self.on_update, ChainUpdate(stayed, headers, self._removed_logs.take()))
-
-
-def _tell(listeners: Iterable[Callable[[_Event], object]], event: _Event) -> None:
-    """Call every listener; the error of one never fails the block or the others."""
-    for listener in tuple(listeners):
-        try:
-            listener(event)
-        except Exception:
-            _logger.exception("a listener failed")
+        update = ChainUpdate(stayed, headers, self._removed_logs.take())
+        tell(self.on_update, update, "block %d", head.block_number)

@@ -16,7 +16,6 @@ from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
 from evm_dex.node.chain_events import ChainEvents
 from evm_dex.node.filters import Filters
-from evm_dex.node.future_transactions import FutureTransactions
 from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, call_error, failed
@@ -75,7 +74,6 @@ class Node:
         self.events.on_transaction.append(self.filters.add_transaction)
         self.min_gas_price = 0
         """Wei per gas that a transaction must pay at least to be taken."""
-        self.future = FutureTransactions(chain)
 
     @property
     def cheats(self) -> StateCheats:
@@ -91,19 +89,10 @@ class Node:
         return self.chain.state_at(plain_block(block))
 
     def submit(self, transaction: Transaction) -> bytes:
-        """Hand a transaction to the chain; its hash. Raises TransactionRejected, RpcError.
-
-        One whose sender's earlier ones are still missing waits for those.
-        """
+        """Hand a transaction to the chain; its hash. Raises TransactionRejected, RpcError."""
         if self.min_gas_price:
             self._check_price(transaction)
-        if self.future.is_early(transaction):
-            self.future.add(transaction)
-            return transaction.hash
-        self.events.accepted(self.chain.send(transaction))
-        for promoted in self.future.promote(transaction.sender):
-            self.events.accepted(promoted)
-        return transaction.hash
+        return self.chain.send(transaction).hash
 
     def _check_price(self, transaction: Transaction) -> None:
         paid = transaction.effective_gas_price(self.chain.next_header().base_fee_per_gas)
@@ -118,11 +107,6 @@ class Node:
         self.block_seconds = seconds
         for tell in self.on_interval:
             tell()
-
-    def waiting(self, transaction_hash: bytes) -> Transaction | None:
-        """Return a transaction that is not on the chain yet."""
-        both = (*self.chain.mempool, *self.future)
-        return next((item for item in both if item.hash == transaction_hash), None)
 
 
 def to_rpc_error(error: Exception) -> RpcError:

@@ -145,7 +145,7 @@ class Backend(BaseChainBackend):
     ) -> Fields:
         """Return a block; `pending` is the next one as it stands."""
         if block_number == "pending":
-            waiting = tuple(self.chain.mempool)
+            waiting = tuple(self.chain.mempool.pending())
             header = self.chain.next_header()
             return block_fields(header, waiting, full=full_transaction, is_pending=True)
         return self._block(self.header(block_number), full=full_transaction)

@@ -103,7 +103,7 @@ def test_a_transaction_that_became_invalid_is_dropped_and_reported(world: World)
     ("changes", "reason"),
     [
         ({"chain_id": 1}, "signed for chain 1, this is chain 31337"),
-        ({"nonce": 5}, "nonce too high: it is 5, the sender's next is 1"),
+        ({"nonce": 1_000_002}, "nonce too high: it is 1000002, the sender's next is 1"),
         ({"nonce": 0}, "nonce too low: it is 0, the sender's next is 1"),
         ({"gas": 20_999}, "gas limit 20999 is below the 21000"),
         ({"gas": 30_000_001}, "above the block's 30000000"),

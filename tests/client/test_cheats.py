@@ -289,13 +289,17 @@ def test_what_was_chosen_for_the_next_block_comes_back_with_a_snapshot(dex: evm_
     assert dex.head.base_fee_per_gas != 1
 
 
-def test_waiting_transactions_are_dropped_with_those_that_follow_them(dex: evm_dex.Dex) -> None:
+def test_a_waiting_transaction_is_dropped_and_those_that_follow_it_wait_on(
+    dex: evm_dex.Dex,
+) -> None:
     dex.cheats.automine(on=False)
     first, second = (dex.submit(to=STRANGER, value=1, gas=21_000) for _ in range(2))
     other = dex.submit(to=STRANGER, value=2, gas=21_000, sender=dex.accounts[1])
     assert dex.cheats.drop_transaction(first)
-    assert not dex.cheats.drop_transaction(second)
+    assert not dex.cheats.drop_transaction(first)
     assert dex.mine()[0].transaction_hashes == (other,)
+    instead = dex.submit(to=STRANGER, value=3, gas=21_000)
+    assert dex.mine()[0].transaction_hashes == (instead, second)
     dex.submit(to=STRANGER, value=1, gas=21_000)
     dex.cheats.drop_all_transactions()
     assert dex.mine()[0].transaction_hashes == ()

@@ -60,11 +60,3 @@ def test_transactions_that_come_early_wait_for_their_turn(fresh_node: Served) ->
     assert heights == ["0x2", "0x3"]
     assert fresh_node.result("txpool_status") == {"pending": "0x0", "queued": "0x0"}
     assert "nonce too low" in fresh_node.error("eth_sendRawTransaction", signed(1))["message"]
-
-
-def test_an_early_transaction_too_many_is_refused(fresh_node: Served) -> None:
-    fields = {"from": OWNER, "to": OTHER, "gas": "0x5208"}
-    for nonce in range(1, 65):
-        fresh_node.result("eth_sendTransaction", {**fields, "nonce": hex(nonce)})
-    error = fresh_node.error("eth_sendTransaction", {**fields, "nonce": hex(65)})
-    assert (error["code"], "send nonce 0 first" in error["message"]) == (-32005, True)

@@ -158,7 +158,7 @@ class StateCheats:
         self._chain.settings.set_automine(on)
 
     def drop_transaction(self, transaction_hash: bytes) -> bool:
-        """Take a waiting transaction out, and its sender's later ones; whether it was there."""
+        """Take a waiting transaction out; whether it was there. Its sender's later ones wait on."""
         return self._chain.drop_transactions(lambda waiting: waiting.hash == transaction_hash)
 
     def drop_all_transactions(self) -> None:

@@ -111,6 +111,7 @@ def rollback_blocks(node: Node, depth: Quantity = 1) -> None:
 def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
     """Put other blocks in the place of the newest, with these transactions and no others.
 
+    Those of a block are in the order of every block, the best paid first.
     Each block differs from the one before it in its prevrandao at least. What waits is gone. A
     transaction that can't be mined ends it there: the chain is shorter then.
     """
@@ -170,11 +171,23 @@ def _fork(node: Node, depth: int) -> Header:
 def _make_again(node: Node, old: Header, sent: list[bytes | CallRequest]) -> None:
     """Make a block that is not `old`, with these transactions. Raises ChainError, RpcError."""
     node.cheats.set_prevrandao(keccak(old.hash + old.mix_hash))
-    for transaction in sent:
-        node.chain.send(_ready(node, transaction))
-    dropped = node.chain.mine().dropped
-    if dropped:
-        raise ChainError(dropped[0].reason)
+    wanted = [_sent(node, transaction) for transaction in sent]
+    block = node.chain.mine()
+    if block.dropped:
+        raise ChainError(block.dropped[0].reason)
+    if left := set(wanted) - set(block.transaction_hashes):
+        raise ChainError(f"exceeds block gas limit: there is no room for 0x{left.pop().hex()}")
+
+
+def _sent(node: Node, sent: bytes | CallRequest) -> bytes:
+    """Let a transaction wait for the next block; its hash. Raises ChainError, RpcError."""
+    transaction = _ready(node, sent)
+    following = node.chain.next_nonce(transaction.sender)
+    if transaction.nonce > following:
+        raise ChainError(
+            f"nonce too high: it is {transaction.nonce}, the sender's next is {following}"
+        )
+    return node.chain.send(transaction).hash
 
 
 def _ready(node: Node, sent: bytes | CallRequest) -> Transaction:

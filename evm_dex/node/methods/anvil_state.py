@@ -114,17 +114,14 @@ def send_unsigned_transaction(node: Node, request: TransactionRequest) -> Hash:
 
 @rpc("anvil_dropTransaction", "hardhat_dropTransaction", "ganache_dropTransaction", cheat=True)
 def drop_transaction(node: Node, transaction_hash: Hash) -> Flag:
-    """Take a waiting transaction out, and its sender's later ones; whether it was there."""
-    return node.cheats.drop_transaction(transaction_hash) or node.future.drop(
-        lambda item: item.hash == transaction_hash
-    )
+    """Take a waiting transaction out; whether it was there. Its sender's later ones wait on."""
+    return node.cheats.drop_transaction(transaction_hash)
 
 
 @rpc("anvil_dropAllTransactions", "hardhat_dropAllTransactions", cheat=True)
 def drop_all_transactions(node: Node) -> Flag:
     """Take out all that waits."""
     node.cheats.drop_all_transactions()
-    node.future.drop(lambda _: True)
     return True
 
 
@@ -132,7 +129,6 @@ def drop_all_transactions(node: Node) -> Flag:
 def remove_pool_transactions(node: Node, address: HexAddress) -> Flag:
     """Take out all that waits of one sender."""
     node.chain.drop_transactions(lambda item: item.sender == address)
-    node.future.drop(lambda item: item.sender == address)
     return True
 
 

@@ -69,7 +69,7 @@ def header_by_hash(node: Node, block_hash: Hash) -> BlockObject:
 def transaction_count_by_number(node: Node, block: Block) -> Count:
     """Count a block's transactions; null for an unknown block. `pending` counts what waits."""
     if block == "pending":
-        return len(node.chain.mempool)
+        return sum(1 for _ in node.chain.mempool.pending())
     header = find_header(node, block)
     return None if header is None else len(node.chain.blocks.body(header.hash).transactions)
 
@@ -129,7 +129,9 @@ def _block(node: Node, block: BlockId, *, full: bool) -> Json | None:
 
 
 def _pending(node: Node, *, full: bool) -> Json:
-    waiting = tuple(StoredTransaction(item.raw, item.sender) for item in node.chain.mempool)
+    waiting = tuple(
+        StoredTransaction(item.raw, item.sender) for item in node.chain.mempool.pending()
+    )
     found = block_object(node.chain.next_header(), Body(waiting), full=full)
     unknown = dict.fromkeys(("hash", "nonce", "miner", "logsBloom"))
     if full:

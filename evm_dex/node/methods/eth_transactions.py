@@ -80,7 +80,7 @@ def transaction_by_hash(node: Node, transaction_hash: Hash) -> TransactionObject
     found = _included(node, transaction_hash)
     if found is not None:
         return transaction_object(found.transaction, found.header, found.index)
-    waiting = node.waiting(transaction_hash)
+    waiting = node.chain.mempool.get(transaction_hash)
     return None if waiting is None else transaction_object(waiting)
 
 
@@ -104,9 +104,8 @@ def transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity) -> 
 def transaction_by_sender(node: Node, address: HexAddress, nonce: Quantity) -> TransactionObject:
     """Return a transaction on the chain or waiting, by sender and nonce; null if unknown."""
     if nonce >= node.chain.state.get_nonce(address):
-        both = (*node.chain.mempool, *node.future)
-        found = (item for item in both if (item.sender, item.nonce) == (address, nonce))
-        return next(map(transaction_object, found), None)
+        waiting = node.chain.mempool.at_nonce(address, nonce)
+        return None if waiting is None else transaction_object(waiting)
     header = node.header(_height_of(node, address, nonce))
     for index, stored in enumerate(node.chain.blocks.body(header.hash).transactions):
         transaction = decode(stored.raw, stored.sender)
@@ -132,7 +131,7 @@ def raw_transaction_by_block_hash(node: Node, block_hash: Hash, index: Quantity)
 def raw_transaction_by_hash(node: Node, transaction_hash: Hash) -> Raw:
     """Return a transaction's bytes; null for an unknown transaction."""
     found = _included(node, transaction_hash)
-    transaction = found.transaction if found else node.waiting(transaction_hash)
+    transaction = found.transaction if found else node.chain.mempool.get(transaction_hash)
     return None if transaction is None else transaction.raw
 
 
@@ -147,7 +146,7 @@ def receipt(node: Node, transaction_hash: Hash) -> ReceiptObject:
 def pending_transactions(
     node: Node,
 ) -> Annotated[list[Json], shaped("Transactions", "transactions that wait", "array")]:
-    """Return transactions that wait for a block, in order of arrival."""
+    """Return all transactions that wait, in order of arrival."""
     return [transaction_object(item) for item in node.chain.mempool]
 
 
@@ -155,15 +154,18 @@ def pending_transactions(
 def pool_status(node: Node) -> Annotated[Json, shaped("PoolStatus", "how many wait")]:
     """Count the transactions that wait for a block, and for earlier ones of their sender."""
     return {
-        "pending": quantity(len(node.chain.mempool)),
-        "queued": quantity(len(node.future)),
+        "pending": quantity(sum(1 for _ in node.chain.mempool.pending())),
+        "queued": quantity(sum(1 for _ in node.chain.mempool.queued())),
     }
 
 
 @rpc("txpool_content")
 def pool_content(node: Node) -> Pool:
     """Return the transactions that wait, by sender and nonce."""
-    return {"pending": _by_sender(node.chain.mempool), "queued": _by_sender(node.future)}
+    return {
+        "pending": _by_sender(node.chain.mempool.pending()),
+        "queued": _by_sender(node.chain.mempool.queued()),
+    }
 
 
 @rpc("txpool_contentFrom")
@@ -171,8 +173,8 @@ def pool_content_from(node: Node, address: HexAddress) -> Pool:
     """Return the transactions of one sender that wait, by nonce."""
     sender = to_checksum_address(address)
     return {
-        "pending": _by_sender(node.chain.mempool).get(sender, {}),
-        "queued": _by_sender(node.future).get(sender, {}),
+        "pending": _by_sender(node.chain.mempool.pending()).get(sender, {}),
+        "queued": _by_sender(node.chain.mempool.queued()).get(sender, {}),
     }
 
 
@@ -180,8 +182,8 @@ def pool_content_from(node: Node, address: HexAddress) -> Pool:
 def pool_inspect(node: Node) -> Pool:
     """Return the transactions that wait, by sender and nonce, each in a line."""
     return {
-        "pending": _by_sender(node.chain.mempool, _line),
-        "queued": _by_sender(node.future, _line),
+        "pending": _by_sender(node.chain.mempool.pending(), _line),
+        "queued": _by_sender(node.chain.mempool.queued(), _line),
     }
 
 

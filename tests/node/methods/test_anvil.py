@@ -135,8 +135,9 @@ def test_transactions_wait_are_dropped_and_are_mined(fresh_node: Served) -> None
     assert node.result("txpool_status")["pending"] == "0x2"
     assert node.result("hardhat_dropTransaction", first) is True
     assert node.result("hardhat_dropTransaction", first) is False
-    assert node.result("txpool_status")["pending"] == "0x0"
+    assert node.result("txpool_status") == {"pending": "0x0", "queued": "0x1"}
     send(node)
+    assert node.result("txpool_status") == {"pending": "0x2", "queued": "0x0"}
     node.result("anvil_dropAllTransactions")
     node.result("evm_mine")
     assert node.result("eth_getBlockByNumber", "latest", False)["transactions"] == []
