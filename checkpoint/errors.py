@@ -23,7 +23,7 @@ class StoreLocked(StoreError):
 
 
 class StoreDamaged(StoreError):
-    """What is stored cannot be what was written: `what` is wrong, `where` it is."""
+    """The store does not hold what was written: `what` is wrong, `where` it is."""
 
     def __init__(self, what: str, where: str) -> None:
         self.what, self.where = what, where

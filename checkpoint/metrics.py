@@ -10,7 +10,7 @@ from time import perf_counter
 
 @dataclass(frozen=True, slots=True)
 class RecoveryMetrics:
-    """What opening the chain took."""
+    """Figures on opening the chain."""
 
     seconds: float = 0.0
     """Reading, hashing and indexing every row."""
@@ -22,7 +22,7 @@ class RecoveryMetrics:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointMetrics:
-    """What checkpoints took since the store was opened."""
+    """Figures on checkpoints since the store was opened."""
 
     made: int = 0
     removed: int = 0

@@ -53,7 +53,7 @@ class PruneReport:
 
     head: Head
     states: int
-    """How many were kept: the head's, those of other recent blocks, and the genesis's."""
+    """Number of states kept: the head's, those of other recent blocks, and the genesis's."""
     before: Size
     after: Size
     """In a dry run what would be left, but for the disk, which only compaction tells."""

@@ -79,9 +79,9 @@ class Store(StoreReader, Protocol):
     """A store one process writes, block by block."""
 
     path: Path | None
-    """Where it is kept; None in memory."""
+    """Its directory; None in memory."""
     undo_window: int
-    """How many blocks' undo rows are kept."""
+    """Number of blocks whose undo rows are kept."""
     _oldest_undo: int
     """The lowest height that has an undo row, or will have when the next block has one."""
 

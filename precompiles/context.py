@@ -23,7 +23,7 @@ class CallContext(Protocol):
     """Wei sent along; already credited to the precompile's account."""
     is_static: bool
     is_delegate: bool
-    """Whether the code runs as another account (DELEGATECALL, CALLCODE)."""
+    """True if the code runs as another account (DELEGATECALL, CALLCODE)."""
     block_number: int
     timestamp: int
     """Block time in seconds."""
@@ -56,4 +56,4 @@ class CallContext(Protocol):
         """
 
     def has_code(self, address: Address) -> bool:
-        """Whether `address` is a contract."""
+        """Return whether `address` is a contract."""

@@ -85,12 +85,12 @@ class OrderStatus(IntEnum):
 
     @property
     def is_active(self) -> bool:
-        """Whether an order of this status rests in the book."""
+        """Return whether an order of this status rests in the book."""
         return self in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
     @property
     def is_open(self) -> bool:
-        """Whether the owner can still cancel the order."""
+        """Return whether the owner can still cancel the order."""
         return self.is_active or self is OrderStatus.UNTRIGGERED
 
 

@@ -20,7 +20,7 @@ class Section(IntEnum):
     CHAIN = 1
     """One record: which block's state it is."""
     BLOCKS = 2
-    """What a chain needs of the past: block 0, and the newest blocks by ascending height."""
+    """Block 0 and the newest blocks, which a chain needs of the past, by ascending height."""
     STATE = 3
     """Accounts by ascending hash, each followed by its storage."""
     ROWS = 4

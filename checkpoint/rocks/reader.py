@@ -24,7 +24,7 @@ _HELD = Path("/proc/self/fd")
 
 
 class DatabaseReader(StoreReader):
-    """What every store on disk reads from its database."""
+    """Reads that every store on disk has from its database."""
 
     _database: Database
     _head: Head | None

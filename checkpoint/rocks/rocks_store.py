@@ -29,7 +29,7 @@ _logger = logging.getLogger(__name__)
 _ROOM_BYTES = 1 << 22
 
 SyncPolicy = Literal["block", "never"] | int
-"""When a block is forced to the disk itself: each one, every k-th, or when the system likes.
+"""Blocks that are forced to the disk itself: each, every k-th, or those the system likes.
 
 A killed process loses nothing under any of them; only a power failure tells them apart.
 """

@@ -47,7 +47,7 @@ def quote_amount(*, amount: int, price: int, base_unit: int) -> int:
 
 
 def has_quote(amount: int, price: int, base_unit: int) -> bool:
-    """Whether a fill of `amount` base at `price` costs anything: at least one quote unit."""
+    """Return whether a fill of `amount` base at `price` costs anything: at least one quote unit."""
     return amount * price >= base_unit
 
 

@@ -122,7 +122,7 @@ class Side(Generic[OrderT]):
             self._hide(level)
 
     def crosses(self, price: int) -> bool:
-        """Whether an order of the other side at `price` would meet this side."""
+        """Return whether an order of the other side at `price` would meet this side."""
         return self.best is not None and self.best.key <= self.sign * price
 
     def highest(self, price: int) -> int:

@@ -35,7 +35,7 @@ class Tier(NamedTuple):
 
 
 def is_margin_table(tiers: Sequence[tuple[int, int]]) -> bool:
-    """Whether (lower bound, maximum leverage) begin at 0, bounds rise and leverages fall."""
+    """Return whether (lower bound, maximum leverage) begin at 0, bounds rise and leverages fall."""
     bounds = [bound for bound, _ in tiers]
     leverages = [leverage for _, leverage in tiers]
     return (

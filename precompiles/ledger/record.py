@@ -139,5 +139,5 @@ class OrderRecord(Record, frozen=True):
 
     @property
     def is_active(self) -> bool:
-        """Whether the order rests in the book."""
+        """Return whether the order rests in the book."""
         return self.status <= _LAST_ACTIVE

@@ -92,12 +92,12 @@ def sell_on_book(
 
 
 def is_partial_first(market: PerpMarket, own: Health) -> bool:
-    """Whether a position is so large that it is liquidated in two steps."""
+    """Return whether a position is so large that it is liquidated in two steps."""
     return 0 < market.partial_notional < own.notional
 
 
 def _is_first_step(market: PerpMarket, position: Position, now: int) -> bool:
-    """Whether a large position loses a part only.
+    """Return whether a large position loses a part only.
 
     The rest may follow for as long as the cooldown took; after that it has recovered once, and
     begins again.

@@ -84,7 +84,7 @@ def settled_cash(ledger: Ledger, positions: Sequence[Position]) -> int:
 
 
 def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
-    """Whether a position may be liquidated, by the rule of its kind."""
+    """Return whether a position may be liquidated, by the rule of its kind."""
     if position.kind != PositionKind.STANDALONE:
         return judged_group(ledger, position, now).is_liquidatable
     market = ledger.perp.markets.rows[position.asset]

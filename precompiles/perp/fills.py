@@ -38,7 +38,7 @@ class MatchResult(NamedTuple):
 
     order: PerpOrder
     has_grown: bool
-    """Whether the taker's position grew in any fill."""
+    """True if the taker's position grew in any fill."""
 
 
 def match_order(
@@ -109,7 +109,7 @@ class FillResult(NamedTuple):
 
     notional: int
     has_grown: bool
-    """Whether the taker's position grew."""
+    """True if the taker's position grew."""
 
 
 def execute_fill(

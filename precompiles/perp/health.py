@@ -61,7 +61,7 @@ class Health(NamedTuple):
 
     @property
     def is_liquidatable(self) -> bool:
-        """Whether the maintenance margin is missing."""
+        """Return whether the maintenance margin is missing."""
         return is_liquidatable(self.equity, self.maintenance)
 
 

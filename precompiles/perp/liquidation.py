@@ -73,7 +73,7 @@ def liquidate(execution: Execution, position_id: int) -> int:
 
 
 def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
-    """Whether `liquidate` would do something: danger, a fresh price, no cooldown."""
+    """Return whether `liquidate` would do something: danger, a fresh price, no cooldown."""
     market = ledger.perp.markets.rows[position.asset]
     if not is_fresh(market, prices_at(ledger, market, now), now):
         return False
@@ -123,7 +123,7 @@ def _cancel_orders(execution: Execution, position: Position) -> None:
 
 
 def _is_fresh(ledger: Ledger, position: Position) -> bool:
-    """Whether a position's price, brought up to date, can be traded at."""
+    """Return whether a position's price, brought up to date, can be traded at."""
     prices = ledger.perp.prices.rows[position.asset]
     return is_fresh(ledger.perp.markets.rows[position.asset], prices, prices.time)
 

@@ -25,6 +25,12 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket
 from precompiles.ledger.record import grow, shrink
+from precompiles.orders.shared_rules import (
+    check_fee_recipient,
+    check_limits,
+    check_units,
+    fee_limits,
+)
 from precompiles.perp.accrual import accrue
 from precompiles.perp.events import BackstopSet, CollateralSet, MarketChanged, MarketListed
 from precompiles.types import (
@@ -194,7 +200,6 @@ def check_price(market: PerpMarket, price: int) -> None:
 
 def _check_market(market: PerpMarket) -> None:
     """Check every rule against its limits; the names are those of the interface."""
-    amounts = {"baseUnit": market.base_unit, "tick": market.tick, "lot": market.lot}
     limits = {
         "partialNotional": (market.partial_notional, MAX_AMOUNT),
         "maxOpenInterest": (market.max_open_interest, MAX_AMOUNT),
@@ -203,21 +208,15 @@ def _check_market(market: PerpMarket) -> None:
         "vaultLimit": (market.vault_limit, MAX_AMOUNT),
         "maxPriceAge": (market.max_price_age, MAX_SECONDS),
         "cooldown": (market.cooldown, MAX_SECONDS),
-        "makerFee": (market.maker_fee, MAX_FEE_RATE),
-        "takerFee": (market.taker_fee, MAX_FEE_RATE),
+        **fee_limits(market),
         "liquidationFee": (market.liquidation_fee, MAX_FEE_RATE),
         "maxSlippage": (market.max_slippage, FEE_DENOMINATOR - 1),
         "priceBand": (market.price_band, FEE_DENOMINATOR - 1),
     }
-    for name, value in amounts.items():
-        if not 0 < value <= MAX_AMOUNT:
-            raise InvalidMarket.of(name)
-    for name, (value, most) in limits.items():
-        if value > most:
-            raise InvalidMarket.of(name)
+    check_units(market)
+    check_limits(limits)
     if not all(0 < leverage <= MAX_LEVERAGE for _, leverage in market.tiers):
         raise InvalidMarket.of("maxLeverage")
     if market.asset == ZERO_ADDRESS:
         raise InvalidMarket.of("market")
-    if market.fee_recipient == ZERO_ADDRESS and (market.maker_fee or market.taker_fee):
-        raise InvalidMarket.of("feeRecipient")
+    check_fee_recipient(market)

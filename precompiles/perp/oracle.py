@@ -63,5 +63,5 @@ def require_fresh(market: PerpMarket, prices: PerpPrices, now: int) -> None:
 
 
 def is_fresh(market: PerpMarket, prices: PerpPrices, now: int) -> bool:
-    """Whether there is a price that is not too old."""
+    """Return whether there is a price that is not too old."""
     return prices.oracle > 0 and now - prices.oracle_time <= market.max_price_age

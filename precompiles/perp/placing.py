@@ -16,16 +16,15 @@ from precompiles.errors import (
     BelowMinimumNotional,
     CannotFillCompletely,
     InsufficientMargin,
-    InvalidTimeInForce,
     OpenInterestTooLarge,
     PriceOutOfBand,
     WouldNotReduce,
-    WouldTakeLiquidity,
 )
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
 from precompiles.orders.events import OrderClosed
+from precompiles.orders.shared_rules import check_adds_liquidity, check_time_in_force
 from precompiles.perp.accrual import accrue
 from precompiles.perp.events import OrderPlaced
 from precompiles.perp.fills import match_order
@@ -133,8 +132,7 @@ def check_open_interest(ledger: Ledger, market: PerpMarket) -> None:
 
 def _check_form(execution: Execution, market: PerpMarket, request: OrderRequest) -> None:
     """Check what follows from the order alone."""
-    if request.time_in_force >= len(TIMES_IN_FORCE):
-        raise InvalidTimeInForce(request.time_in_force)
+    check_time_in_force(request.time_in_force)
     check_amount(market, request.amount)
     check_price(market, request.price)
     perp_orders.check_client_order_id(execution, request.client_order_id)
@@ -174,9 +172,7 @@ def _check_rules(
     side = ledger.perp.book(market.asset).side(is_buy=not request.is_buy)
     if not has_quote(request.amount, side.highest(request.price), market.base_unit):
         raise BelowMinimumNotional(0, 1)
-    if request.time_in_force == TimeInForce.ALO and side.crosses(request.price):
-        assert side.best is not None
-        raise WouldTakeLiquidity(request.price, side.best.price)
+    check_adds_liquidity(side, request.price, request.time_in_force)
 
 
 def _check_taker(

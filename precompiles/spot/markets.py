@@ -15,10 +15,15 @@ from precompiles.errors import (
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.spot import Market
+from precompiles.orders.shared_rules import (
+    check_fee_recipient,
+    check_limits,
+    check_units,
+    fee_limits,
+)
 from precompiles.spot.events import MarketListed, OwnershipTransferred
 from precompiles.types import (
     MAX_AMOUNT,
-    MAX_FEE_RATE,
     ZERO_ADDRESS,
     Address,
     SelfTradePrevention,
@@ -106,16 +111,10 @@ def check_size(value: int) -> None:
 
 
 def _check_market(market: Market) -> None:
-    sizes = {"baseUnit": market.base_unit, "tick": market.tick, "lot": market.lot}
-    for name, value in sizes.items():
-        if not 0 < value <= MAX_AMOUNT:
-            raise InvalidMarket.of(name)
-    for name, rate in {"makerFee": market.maker_fee, "takerFee": market.taker_fee}.items():
-        if rate > MAX_FEE_RATE:
-            raise InvalidMarket.of(name)
+    check_units(market)
+    check_limits(fee_limits(market))
     if market.asset == ZERO_ADDRESS:
         raise InvalidMarket.of("asset")
     if market.quote in (ZERO_ADDRESS, market.asset):
         raise InvalidMarket.of("quote")
-    if market.fee_recipient == ZERO_ADDRESS and (market.maker_fee or market.taker_fee):
-        raise InvalidMarket.of("feeRecipient")
+    check_fee_recipient(market)

@@ -16,13 +16,12 @@ from precompiles.errors import (
     AmountBelowFilled,
     AmountZero,
     CannotFillCompletely,
-    InvalidTimeInForce,
-    WouldTakeLiquidity,
 )
 from precompiles.execution import Execution
 from precompiles.ledger.spot import Market, Order
 from precompiles.orders.events import OrderClosed, Trade
 from precompiles.orders.lifecycle import after_fill
+from precompiles.orders.shared_rules import check_adds_liquidity, check_time_in_force
 from precompiles.spot.events import OrderPlaced, OrderReplaced
 from precompiles.spot.markets import check_grid, check_size, require_market
 from precompiles.spot.orders import (
@@ -111,8 +110,7 @@ def replace_order(execution: Execution, order_id: int, amount: int, price: int) 
 
 def _check(execution: Execution, market: Market, request: OrderRequest) -> None:
     """Refuse what can be refused before anything is met."""
-    if request.time_in_force >= len(TIMES_IN_FORCE):
-        raise InvalidTimeInForce(request.time_in_force)
+    check_time_in_force(request.time_in_force)
     check_grid(market, request.amount, request.price)
     side = execution.ledger.spot.book(market.asset).side(is_buy=not request.is_buy)
     if not has_quote(request.amount, side.highest(request.price), market.base_unit):
@@ -133,20 +131,17 @@ def _plan(execution: Execution, market: Market, request: OrderRequest) -> list[M
     """Return the orders that the order meets, with the gas for each taken."""
     side = execution.ledger.spot.book(market.asset).side(is_buy=not request.is_buy)
     met: list[Met] = []
-    if side.crosses(request.price):
-        if request.time_in_force == TimeInForce.ALO:
-            assert side.best is not None
-            raise WouldTakeLiquidity(request.price, side.best.price)
-        for meeting in match(
-            side,
-            price=request.price,
-            amount=request.amount,
-            owner=execution.caller,
-            prevention=market.self_trade_prevention,
-            base_unit=market.base_unit,
-        ):
-            execution.charge(MATCH_GAS)
-            met.append(meeting)
+    check_adds_liquidity(side, request.price, request.time_in_force)
+    for meeting in match(
+        side,
+        price=request.price,
+        amount=request.amount,
+        owner=execution.caller,
+        prevention=market.self_trade_prevention,
+        base_unit=market.base_unit,
+    ):
+        execution.charge(MATCH_GAS)
+        met.append(meeting)
     if request.time_in_force == TimeInForce.FOK:
         fillable = sum(meeting.amount for meeting in met if isinstance(meeting, Fill))
         if fillable < request.amount:

@@ -140,7 +140,7 @@ class Alarm(NamedTuple):
 
     asset: bytes
     rings_above: bool
-    """Whether it rings at this price and above, or at this price and below."""
+    """True if it rings at this price and above, or at this price and below."""
     price: int
 
 

@@ -160,7 +160,7 @@ class Position(Record, frozen=True):
 
     @property
     def is_open(self) -> bool:
-        """Whether the position still has a size."""
+        """Return whether the position still has a size."""
         return self.status == PositionStatus.OPEN
 
     @property
@@ -169,7 +169,7 @@ class Position(Record, frozen=True):
 
     @property
     def has_own_cash(self) -> bool:
-        """Whether collateral is set apart for the position."""
+        """Return whether collateral is set apart for the position."""
         return self.kind != PositionKind.CROSS
 
     @property
@@ -231,9 +231,9 @@ class Trigger(Record, frozen=True):
 
     @property
     def fires_above(self) -> bool:
-        """Whether it waits for a rise: a stop that buys, a take-profit that sells."""
+        """Return whether it waits for a rise: a stop that buys, a take-profit that sells."""
         return self.is_buy != self.is_take_profit
 
     def is_due(self, price: int) -> bool:
-        """Whether a price has reached it; it fires when both mark and oracle have."""
+        """Return whether a price has reached it; it fires when both mark and oracle have."""
         return price >= self.trigger_price if self.fires_above else price <= self.trigger_price

@@ -169,6 +169,6 @@ class PerpTables:
             self.live.remove(before)
 
     def _lives_on(self, order_id: int) -> bool:
-        """Whether an id is live: firing and rollback move it between triggers and orders."""
+        """Return whether an id is live: firing and rollback move it between triggers and orders."""
         order = self.orders.get(order_id)
         return order_id in self.triggers.rows or (order is not None and order.is_active)
