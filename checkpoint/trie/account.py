@@ -28,6 +28,16 @@ class Account(msgspec.Struct, frozen=True):
         """Return the account with some fields changed."""
         return msgspec.structs.replace(self, **changes)
 
+    @property
+    def has_no_code(self) -> bool:
+        """Whether it is no contract, and names none to act as (EIP-7702)."""
+        return self.code_hash == EMPTY_CODE
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no wei, nonce and code (EIP-161)."""
+        return not (self.balance or self.nonce) and self.code_hash == EMPTY_CODE
+
     def encode(self) -> bytes:
         """Return the RLP list of the four fields."""
         fields = [rlp.int_bytes(self.nonce), rlp.int_bytes(self.balance)]

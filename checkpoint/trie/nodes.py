@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from eth_hash.auto import keccak
-
 from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family
 from checkpoint.trie import rlp
+from checkpoint.trie.keccak import keccak
 
 Node = Any
 """b"" (nothing), a hash, [packed path, value or child], or 16 children and b"" (appendix D)."""

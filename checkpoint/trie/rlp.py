@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlp.codec import decode_raw, encode_raw
+from rlp.codec import decode_raw
 from rlp.exceptions import DecodingError
+
+try:
+    from rusty_rlp import encode_raw
+except ImportError:
+    from rlp.codec import encode_raw
 
 __all__ = ["RLPError", "decode", "encode", "int_bytes"]
 

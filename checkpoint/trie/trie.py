@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from eth_hash.auto import keccak
 from eth_typing import Hash32
 from trie.exceptions import MissingTrieNode
 
 from checkpoint.trie import rlp
+from checkpoint.trie.keccak import keccak
 from checkpoint.trie.nodes import (
     BLANK_ROOT,
     BRANCH_WIDTH,
@@ -235,12 +235,17 @@ def _joined(prefix: bytes, child: Node) -> Node:
     return [pack(prefix + rest, is_leaf=is_leaf), child[1]]
 
 
+_FIRST_PATH = pack(nibbles(rlp.encode(b"")), is_leaf=True)
+
+
 def ordered_trie_root(items: Sequence[bytes]) -> bytes:
     """Return the root of the trie that maps each item's RLP-encoded position to the item.
 
     Transaction, receipt and withdrawal roots are of such tries (Yellow Paper, section 4.3). Nobody
     reads them, so their nodes are stored nowhere.
     """
+    if len(items) == 1:  # a leaf alone, as in every block of one transaction
+        return keccak(rlp.encode([_FIRST_PATH, items[0]]))
     trie = Trie({}, BLANK_ROOT)
     for index, item in enumerate(items):
         trie[rlp.encode(rlp.int_bytes(index))] = item

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from eth_hash.auto import keccak
 
+from checkpoint.trie.keccak import keccak
 from evm_dex.blocks.receipt import Receipt
 from precompiles.types import Address
 

@@ -14,9 +14,9 @@ from eth.abc import BlockHeaderAPI
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA256, EMPTY_UNCLE_HASH, ZERO_HASH32
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 from eth.vm.forks.prague.headers import calc_excess_blob_gas_prague
-from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
+from checkpoint.trie.keccak import keccak
 from evm_dex.blocks.rules import HYPEREVM, PRAGUE, Rules
 from precompiles.types import ZERO_ADDRESS, Address
 
@@ -62,7 +62,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def encoded(self) -> bytes:
         """The RLP list that is hashed."""
-        values = [getattr(self, name) for name in Header.__struct_fields__]
+        values = msgspec.structs.astuple(self)
         return rlp.encode([_bytes(value) for value in values if value is not None])
 
     @property

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
-from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
+from checkpoint.trie.keccak import keccak
 from precompiles.types import Address
 
 _BLOOM_BITS = 2048

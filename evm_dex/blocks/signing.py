@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from eth_hash.auto import keccak
-
+from checkpoint.trie.keccak import keccak
 from precompiles.types import Address
 
 try:

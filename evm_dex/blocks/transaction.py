@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 from eth.vm.forks.prague.transactions import Authorization
-from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
+from checkpoint.trie.keccak import keccak
 from evm_dex.blocks.gas import intrinsic_gas
 from evm_dex.blocks.signing import Signer, recover
 from evm_dex.errors import TransactionRejected

@@ -12,7 +12,7 @@ from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import TransactionRejected
-from evm_dex.evm.state import is_contract
+from evm_dex.evm.account_db import is_contract
 
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860"""

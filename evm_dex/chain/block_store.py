@@ -75,22 +75,36 @@ class BlockStore:
     def __init__(self, store: StoreReader) -> None:
         self._store = store
         self._recent: dict[bytes, _RecentBlock] = {}
+        """Blocks of the chain by hash, the newest last."""
+        self._recent_transactions: dict[bytes, tuple[_RecentBlock, int]] = {}
+        """Their transactions by hash: block and place."""
 
     def remember(self, sealed: SealedBlock) -> None:
         """Spare decoding a block that was just stored."""
         block = _RecentBlock(sealed.header, sealed.transactions, sealed.receipts)
         self._recent[block.header.hash] = block
+        for index, transaction in enumerate(block.transactions):
+            self._recent_transactions[transaction.hash] = block, index
         if len(self._recent) > _RECENT:
-            del self._recent[next(iter(self._recent))]
+            oldest = self._recent.pop(next(iter(self._recent)))
+            for transaction in oldest.transactions:
+                self._recent_transactions.pop(transaction.hash, None)
+
+    def forget_recent(self) -> None:
+        """Ask the store again, after blocks have left the chain."""
+        self._recent.clear()
+        self._recent_transactions.clear()
 
     def header(self, block: BlockId, head: int) -> Header:
         """Return a block's header. Raises UnknownBlock."""
         block_hash = block if isinstance(block, bytes) else self._hash(block, head)
+        recent = self._recent.get(block_hash)
+        if recent is not None:
+            return recent.header
         encoded = self._store.get(Family.HEADERS, block_hash)
         if encoded is None:
             raise UnknownBlock(f"no block with hash 0x{block_hash.hex()}")
-        recent = self._recent.get(block_hash)
-        return recent.header if recent else decode_header(encoded)
+        return decode_header(encoded)
 
     def ancestors(self, header: Header) -> Iterator[bytes]:
         """Yield hashes of the blocks before a header, newest first, as far as BLOCKHASH does."""
@@ -119,22 +133,24 @@ class BlockStore:
 
     def included(self, transaction_hash: bytes) -> IncludedTransaction:
         """Return a transaction that is part of the chain. Raises UnknownTransaction."""
-        position = self._store.get(Family.TRANSACTIONS, transaction_hash)
-        if position is None:
-            raise UnknownTransaction(f"no transaction 0x{transaction_hash.hex()} on this chain")
-        height, index = decode_position(position)
-        block_hash = self._need(Family.HASHES, height_key(height))
-        recent = self._recent.get(block_hash)
+        recent = self._recent_transactions.get(transaction_hash)
         if recent is not None:
-            transaction, receipts = recent.transactions[index], recent.receipts
+            block, index = recent
+            transaction, receipts, header = block.transactions[index], block.receipts, block.header
         else:
+            position = self._store.get(Family.TRANSACTIONS, transaction_hash)
+            if position is None:
+                raise UnknownTransaction(f"no transaction 0x{transaction_hash.hex()} on this chain")
+            height, index = decode_position(position)
+            block_hash = self._need(Family.HASHES, height_key(height))
             stored = self.body(block_hash).transactions[index]
             transaction, receipts = decode(stored.raw, stored.sender), self.receipts(block_hash)
+            header = self.header(block_hash, height)
         before = receipts[index - 1].cumulative_gas_used if index else 0
         return IncludedTransaction(
             transaction=transaction,
             receipt=receipts[index],
-            header=self.header(block_hash, height),
+            header=header,
             index=index,
             gas_used=receipts[index].cumulative_gas_used - before,
             first_log_index=sum(len(receipt.logs) for receipt in receipts[:index]),

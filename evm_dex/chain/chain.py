@@ -371,6 +371,7 @@ class Chain(ChainReader, Watched):
 
     def _reset_to(self, changes: LedgerChanges, header: Header) -> None:
         """Bring what is in memory to a block that is not a child of the head."""
+        self._blocks.forget_recent()
         with self._halt.halting():
             self._sealer.reset(header)
             apply_to_ledger(self._ledger, changes)

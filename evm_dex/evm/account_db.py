@@ -16,17 +16,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from eth._utils.state import code_is_delegation_designation
 from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.witness import MetaWitness
 from eth.typing import JournalDBCheckpoint
 from eth.validation import validate_uint64, validate_uint256
 from eth.vm.interrupt import MissingAccountTrieNode, MissingBytecode, MissingStorageTrieNode
-from eth_hash.auto import keccak
 from eth_typing import Address, Hash32
 from trie.exceptions import MissingTrieNode
 
 from checkpoint.trie.account import Account
+from checkpoint.trie.keccak import keccak
 from checkpoint.trie.trie import NodeCache, Trie
 from evm_dex.evm.account_storage import Storage
 
@@ -38,6 +39,11 @@ _MOST_STORAGES = 256
 
 
 _NO_ACCOUNT = Account()
+
+
+def is_contract(code: bytes) -> bool:
+    """Whether an account's code is its own, not just the name of another's (EIP-7702)."""
+    return code != b"" and not code_is_delegation_designation(code)
 
 
 class AccountDatabase(AccountDatabaseAPI):
@@ -57,6 +63,8 @@ class AccountDatabase(AccountDatabaseAPI):
         self._storages: dict[bytes, Storage] = {}
         self._changed: set[bytes] = set()
         """Accounts that may differ from the trie."""
+        self._in_trie: dict[bytes, Account | None] = {}
+        """What the trie has, of accounts that were read or settled."""
         self._changed_storages: set[bytes] = set()
         self._before: dict[tuple[bytes, int], int] = {}
         """What words written in this transaction were when it began, by address and slot."""
@@ -113,23 +121,46 @@ class AccountDatabase(AccountDatabaseAPI):
 
     # Accounts
 
+    def get_account(self, address: bytes) -> Account:
+        """Return an account; one that is not there has nothing."""
+        return self._found(address) or _NO_ACCOUNT
+
+    def count_transaction(self, sender: bytes, fee: int) -> None:
+        """Take a fee in wei from an account, and add 1 to its nonce.
+
+        Raises py-evm's ValidationError where it has less, or the highest nonce.
+        """
+        account = self.get_account(sender)
+        balance, nonce = account.balance - fee, account.nonce + 1
+        validate_uint256(balance, title="Account Balance")
+        validate_uint64(nonce, title="Nonce")
+        self._set(sender, Account(nonce, balance, account.storage_root, account.code_hash))
+
+    def clear_if_empty(self, address: bytes) -> None:
+        """Delete an account that is there and has nothing (EIP-161)."""
+        account = self._found(address)
+        if account is not None and account.is_empty:
+            self.delete_account(Address(address))
+
     def get_balance(self, address: Address) -> int:
         """Wei of an account."""
-        return self._account(address).balance
+        return self.get_account(address).balance
 
     def set_balance(self, address: Address, balance: int) -> None:
         """Set an account's wei. Raises py-evm's ValidationError for what is no amount."""
         validate_uint256(balance, title="Account Balance")
-        self._set(address, self._account(address).copy(balance=balance))
+        account = self.get_account(address)
+        changed = Account(account.nonce, balance, account.storage_root, account.code_hash)
+        self._set(address, changed)
 
     def get_nonce(self, address: Address) -> int:
         """How many transactions an account sent, or contracts it created."""
-        return self._account(address).nonce
+        return self.get_account(address).nonce
 
     def set_nonce(self, address: Address, nonce: int) -> None:
         """Set an account's nonce. Raises py-evm's ValidationError for one above 64 bits."""
         validate_uint64(nonce, title="Nonce")
-        self._set(address, self._account(address).copy(nonce=nonce))
+        self._set(address, self.get_account(address).copy(nonce=nonce))
 
     def increment_nonce(self, address: Address) -> None:
         """Add 1 to an account's nonce."""
@@ -137,14 +168,14 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def account_has_code_or_nonce(self, address: Address) -> bool:
         """Whether no contract may be created there (EIP-684)."""
-        account = self._account(address)
+        account = self.get_account(address)
         return account.nonce != 0 or account.code_hash != EMPTY_SHA3
 
     def account_has_storage(self, address: Address) -> bool:
         """Whether some word of an account may not be 0."""
         storage = self._storages.get(address)
         if storage is None:
-            return self._account(address).storage_root != BLANK_ROOT_HASH
+            return self.get_account(address).storage_root != BLANK_ROOT_HASH
         return storage.has_words()
 
     def account_exists(self, address: Address) -> bool:
@@ -153,20 +184,16 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def account_is_empty(self, address: Address) -> bool:
         """Whether an account has no wei, nonce and code, or is not there (EIP-161)."""
-        account = self._account(address)
-        return not (account.balance or account.nonce) and account.code_hash == EMPTY_SHA3
+        return self.get_account(address).is_empty
 
     def touch_account(self, address: Address) -> None:
         """Make sure the state has the account."""
-        self._set(address, self._account(address))
+        self._set(address, self.get_account(address))
 
     def delete_account(self, address: Address) -> None:
         """Take an account and its storage out of the state."""
         self._wipe_storage(address)
         self._set(address, None)
-
-    def _account(self, address: bytes) -> Account:
-        return self._found(address) or _NO_ACCOUNT
 
     def _found(self, address: bytes) -> Account | None:
         account = self._accounts.get(address, _NOT_THERE)
@@ -176,7 +203,8 @@ class AccountDatabase(AccountDatabaseAPI):
                 encoded = self._trie[keccak(address)]
             except MissingTrieNode as error:
                 raise MissingAccountTrieNode(*error.args) from error
-            account = self._accounts[address] = Account.decode(encoded) if encoded else None
+            account = Account.decode(encoded) if encoded else None
+            self._accounts[address] = self._in_trie[address] = account
         found: Account | None = account
         return found
 
@@ -188,7 +216,7 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def get_code(self, address: Address) -> bytes:
         """Return a contract's code; empty for other accounts."""
-        code_hash = self._account(address).code_hash
+        code_hash = self.get_account(address).code_hash
         if code_hash == EMPTY_SHA3:
             return b""
         code = self._codes.get(code_hash)
@@ -204,15 +232,15 @@ class AccountDatabase(AccountDatabaseAPI):
         code_hash = keccak(code)
         if code:
             self._codes[code_hash] = code
-        self._set(address, self._account(address).copy(code_hash=code_hash))
+        self._set(address, self.get_account(address).copy(code_hash=code_hash))
 
     def get_code_hash(self, address: Address) -> Hash32:
         """Return the hash of an account's code."""
-        return Hash32(self._account(address).code_hash)
+        return Hash32(self.get_account(address).code_hash)
 
     def delete_code(self, address: Address) -> None:
         """Take the code from an account."""
-        self._set(address, self._account(address).copy(code_hash=EMPTY_SHA3))
+        self._set(address, self.get_account(address).copy(code_hash=EMPTY_SHA3))
 
     # Storage
 
@@ -238,13 +266,13 @@ class AccountDatabase(AccountDatabaseAPI):
     def delete_storage(self, address: Address) -> None:
         """Set all words of an account to 0."""
         self._wipe_storage(address)
-        self._set(address, self._account(address).copy(storage_root=BLANK_ROOT_HASH))
+        self._set(address, self.get_account(address).copy(storage_root=BLANK_ROOT_HASH))
 
     def _storage(self, address: bytes) -> Storage:
         storage = self._storages.get(address)
         if storage is None:
             self._make_room()
-            root = self._account(address).storage_root
+            root = self.get_account(address).storage_root
             storage = self._storages[address] = Storage(self._nodes, root)
         return storage
 
@@ -312,10 +340,13 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def _settle_account(self, address: bytes) -> None:
         account = self._found(address)
+        if self._in_trie.get(address, _NOT_THERE) == account:
+            return
         try:
             self._trie[keccak(address)] = account.encode() if account else b""
         except MissingTrieNode as error:
             raise MissingAccountTrieNode(*error.args) from error
+        self._in_trie[address] = account
         if account and account.code_hash in self._codes:
             self._nodes[account.code_hash] = self._codes[account.code_hash]
 
@@ -334,6 +365,7 @@ class AccountDatabase(AccountDatabaseAPI):
             return
         if len(self._accounts) > _MOST_ACCOUNTS:
             self._accounts.clear()
+            self._in_trie.clear()
         if len(self._storages) > _MOST_STORAGES:
             self._storages.clear()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from eth.constants import BLANK_ROOT_HASH
-from eth_hash.auto import keccak
 
 from checkpoint.trie import rlp
+from checkpoint.trie.keccak import keccak
 from checkpoint.trie.trie import NodeCache, Trie
 
 _MOST_WORDS = 1_024

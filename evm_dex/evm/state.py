@@ -5,77 +5,22 @@ from __future__ import annotations
 import copy
 from typing import Any, Protocol, cast
 
-from eth._utils.state import code_is_delegation_designation
 from eth.abc import AtomicDatabaseAPI, ExecutionContextAPI, SignedTransactionAPI
-from eth.vm.forks.cancun.state import get_total_blob_gas
-from eth.vm.forks.prague.state import PragueState, PragueTransactionExecutor
+from eth.vm.forks.prague.state import PragueState
 from eth_typing import Hash32
-from eth_utils.exceptions import ValidationError
 from eth_utils.logging import get_extended_debug_logger
 
 from evm_dex.blocks.rules import Rules
 from evm_dex.evm.account_db import AccountDatabase
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.machine import State
+from evm_dex.evm.transaction_executor import TransactionExecutor
 from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import digest
 from precompiles.ledger.storage import Commitment, LedgerChanges
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 _logger: Any = get_extended_debug_logger("eth.vm.state")
-
-
-_BLOB_TYPE = 3
-
-
-def is_contract(code: bytes) -> bool:
-    """Whether an account's code is its own, not just the name of another's (EIP-7702)."""
-    return code != b"" and not code_is_delegation_designation(code)
-
-
-class TransactionExecutor(PragueTransactionExecutor):
-    """Py-evm's execution of a transaction; whether it must be valid is the configuration's."""
-
-    vm_state: DexState
-
-    def validate_transaction(self, transaction: SignedTransactionAPI) -> None:
-        """Raise py-evm's ValidationError for a transaction that may not be in the block."""
-        if self.vm_state.config.validates:
-            super().validate_transaction(transaction)
-            self._check_funds(transaction)
-            self._check_sender(transaction)
-
-    def _check_funds(self, transaction: Any) -> None:
-        """Blobs at their highest price count on top of value and gas (EIP-4844).
-
-        py-evm 0.12.1b1 holds the balance against gas and value, then against gas and blobs.
-        """
-        if transaction.type_id != _BLOB_TYPE:
-            return
-        blobs = get_total_blob_gas(transaction) * transaction.max_fee_per_blob_gas
-        most = transaction.gas * transaction.max_fee_per_gas + blobs + transaction.value
-        balance = self.vm_state.get_balance(transaction.sender)
-        if balance < most:
-            raise ValidationError(
-                f"insufficient funds for gas * price + value: the sender has {balance} wei, gas, "
-                f"blobs and value come to {most}"
-            )
-
-    def _check_sender(self, transaction: Any) -> None:
-        """No contract has a key (EIP-3607); one that is impersonated needs none."""
-        code = self.vm_state.get_code(transaction.sender)
-        if is_contract(code) and getattr(transaction, "is_signed", True):
-            raise ValidationError(
-                f"sender not an eoa: 0x{transaction.sender.hex()} has {len(code)} bytes of code"
-            )
-
-    def calc_data_floor_gas(  # type: ignore[override] # py-evm's asks nothing of the state
-        self, transaction: SignedTransactionAPI, gas_used: int, gas_refund: int
-    ) -> int:
-        """Gas on top of what was used, where the rules have a floor (EIP-7623)."""
-        if not self.vm_state.rules.has_calldata_floor:
-            return 0
-        return super().calc_data_floor_gas(transaction, gas_used, gas_refund)
 
 
 class DexState(PragueState):
@@ -129,7 +74,7 @@ class DexState(PragueState):
 
     def has_code_or_nonce(self, address: Any) -> bool:
         """Whether no contract may be created there (EIP-684), nor over storage (EIP-7610)."""
-        return super().has_code_or_nonce(address) or self._accounts.account_has_storage(address)
+        return super().has_code_or_nonce(address) or self.accounts.account_has_storage(address)
 
     @property
     def blob_base_fee(self) -> int:
@@ -158,18 +103,19 @@ class DexState(PragueState):
 
     def get_transient_storage(self, address: bytes, slot: int) -> bytes:
         """One word that lasts for the transaction; empty where none was set."""
-        return self._accounts.get_transient(address, slot)
+        return self.accounts.get_transient(address, slot)
 
     def set_transient_storage(self, address: bytes, slot: int, value: bytes) -> None:
         """Set one word until the transaction ends."""
-        self._accounts.set_transient(address, slot, value)
+        self.accounts.set_transient(address, slot, value)
 
     def clear_transient_storage(self) -> None:
         """End the transaction for such words."""
-        self._accounts.clear_transient()
+        self.accounts.clear_transient()
 
     @property
-    def _accounts(self) -> AccountDatabase:
+    def accounts(self) -> AccountDatabase:
+        """The accounts themselves."""
         return cast(AccountDatabase, self._account_db)
 
 

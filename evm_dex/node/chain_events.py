@@ -107,7 +107,11 @@ class ChainEvents:
     def _announce(self) -> None:
         """Tell what is new; a rollback or another branch went back first."""
         head, blocks = self._chain.head, self._chain.blocks
-        while len(self._announced) > 1 and not blocks.is_on_chain(self._announced[-1][1]):
+        while (
+            self._announced[-1][1] != head.parent_hash
+            and len(self._announced) > 1
+            and not blocks.is_on_chain(self._announced[-1][1])
+        ):
             self._announced.pop()
         stayed = min(self._announced[-1][0], head.block_number)
         heights = range(stayed + 1, head.block_number + 1)
