@@ -26,6 +26,8 @@ interface ICoreErrors {
     error UnknownToken(uint256 token);
     /// No perpetuals dex has that number.
     error UnknownDex(uint256 dex);
+    /// Nothing is traded there any more.
+    error MarketDelisted(uint256 asset);
     /// Nothing is traded there at present.
     error MarketHalted(uint256 asset);
 
@@ -50,6 +52,8 @@ interface ICoreErrors {
     error SubAccountNotSupported(address subAccount);
     /// The dex has another collateral.
     error NotCollateral(uint256 token, uint256 dex);
+    /// There is no such account, and sends by contracts make none here.
+    error ReceiverNotActivated(address receiver);
     /// The account of `user` is new, and its fee can't be paid.
     error ActivationFeeNotPayable(address user, uint256 fee);
     /// A deposit for a new account has to be more than the fee of one.
@@ -73,6 +77,9 @@ interface ICoreErrors {
     error VaultLocked(address vault, uint256 until);
     /// More than the account's part of the vault is worth.
     error InsufficientVaultEquity(uint256 available, uint256 needed);
+
+    /// A vault's leader keeps a twentieth of it while there are others.
+    error LeaderShareTooSmall(uint256 shares, uint256 least);
 
     // Staking. Amounts are in HYPE's eight decimals.
 

@@ -59,11 +59,6 @@ def fee(amount: int, rate: int) -> int:
     return ceil_divide(amount * rate, FEE_DENOMINATOR)
 
 
-def fee_rounded_down(amount: int, rate: int) -> int:
-    """Return the fee of `amount` as HyperCore takes it, in the same token; `rate` as for `fee`."""
-    return floor_divide(amount * rate, FEE_DENOMINATOR)
-
-
 def fee_in_base(fee_in_quote: int, *, price: int, base_unit: int) -> int:
     """Return a fee in quote as base at a fill's price, rounded down: HyperCore's buyers pay so."""
     return floor_divide(fee_in_quote * base_unit, price)

@@ -11,9 +11,7 @@ from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import UnsupportedAction
 from precompiles.hyper.receipts import Outcome
-from precompiles.ledger.hyper.records import CorePair
-from precompiles.orders.events import Trade
-from precompiles.types import Address, OrderStatus
+from precompiles.hyper.trades import note_perp_trades, note_spot_trades
 
 
 class Result(NamedTuple):
@@ -25,9 +23,8 @@ class Result(NamedTuple):
 
 
 def _limit_order(core: Core, action: encoding.LimitOrder) -> Result:
-    order = trading.place(core, action)
-    is_cut = order.status == OrderStatus.EXPIRED
-    return Result(Outcome.PARTLY_DONE if is_cut else Outcome.DONE, order.id)
+    placed = trading.place(core, action)
+    return Result(Outcome.PARTLY_DONE if placed.is_cut else Outcome.DONE, placed.order.id)
 
 
 def _cancel(core: Core, action: encoding.CancelOrder) -> Result:
@@ -66,20 +63,6 @@ def carry_out(core: Core, raw: bytes) -> Result:
     except ContractError as error:
         core.rollback(before)
         return Result(Outcome.DROPPED, 0, error)
-    _note_prices(core)
+    note_spot_trades(core.ledger, core.spot.events, core.moment.now)
+    note_perp_trades(core.ledger, core.perp.events, core.moment.now)
     return result
-
-
-def _note_prices(core: Core) -> None:
-    """Remember what each pair was last traded at."""
-    last = {event.market: event.price for event in core.spot.events if isinstance(event, Trade)}
-    if not last:
-        return
-    for pair in core.tables.pairs:
-        price = last.get(_base(core, pair))
-        if price is not None:
-            core.tables.put_last_price(pair.index, price)
-
-
-def _base(core: Core, pair: CorePair) -> Address:
-    return core.address_of(core.token(pair.base))

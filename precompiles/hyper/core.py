@@ -8,7 +8,7 @@ from typing import NamedTuple
 from precompiles.engine.amounts import ceil_divide
 from precompiles.execution import Execution, Savepoint
 from precompiles.hyper.errors import UnknownToken
-from precompiles.hyper.prices import pair_price
+from precompiles.hyper.prices import pair_market, pair_price
 from precompiles.hyper.system_addresses import token_address
 from precompiles.hyper.units import CORE_GAS_DECIMALS, power_of_ten
 from precompiles.ledger.hyper.records import CorePair, CoreSettings, CoreToken
@@ -72,6 +72,10 @@ class Core:
     def address_of(self, token: CoreToken) -> Address:
         """Return what the ledger knows a token by."""
         return token_address(self.settings, token.index)
+
+    def market_of(self, pair: CorePair) -> Address:
+        """Return what the exchange knows a pair by."""
+        return pair_market(self.ledger, self.settings, pair)
 
     def available(self, token: CoreToken) -> int:
         """Return the user's spot balance that no order holds, in wei."""

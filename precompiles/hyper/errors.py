@@ -44,6 +44,10 @@ class MarketHalted(ContractError):
     declaration = "MarketHalted(uint256 asset)"
 
 
+class MarketDelisted(ContractError):
+    declaration = "MarketDelisted(uint256 asset)"
+
+
 class InvalidPrice(ContractError):
     declaration = "InvalidPrice(uint256 price,uint256 maxDecimals)"
 
@@ -74,6 +78,10 @@ class SubAccountNotSupported(ContractError):
 
 class NotCollateral(ContractError):
     declaration = "NotCollateral(uint256 token,uint256 dex)"
+
+
+class ReceiverNotActivated(ContractError):
+    declaration = "ReceiverNotActivated(address receiver)"
 
 
 class ActivationFeeNotPayable(ContractError):
@@ -110,6 +118,10 @@ class VaultLocked(ContractError):
 
 class InsufficientVaultEquity(ContractError):
     declaration = "InsufficientVaultEquity(uint256 available,uint256 needed)"
+
+
+class LeaderShareTooSmall(ContractError):
+    declaration = "LeaderShareTooSmall(uint256 shares,uint256 least)"
 
 
 class UnknownValidator(ContractError):

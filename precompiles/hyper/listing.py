@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from precompiles.execution import Execution
 from precompiles.hyper.grid import SPOT_DECIMALS
+from precompiles.hyper.prices import pair_market
 from precompiles.hyper.system_addresses import (
     FEES,
     ORACLE,
     USDC,
     collateral_address,
+    pair_address,
     perp_address,
     token_address,
 )
@@ -25,17 +29,17 @@ from precompiles.ledger.hyper.records import (
     CoreSettings,
     CoreToken,
     CoreUser,
+    MarketBase,
     Vault,
+    VaultShare,
 )
 from precompiles.ledger.ledger import Ledger
+from precompiles.orders.core_fees import DAY, FEE_TIERS
 from precompiles.perp import markets as perp_markets
 from precompiles.perp.oracle import set_price
 from precompiles.spot import markets as spot_markets
 from precompiles.types import MAX_LEVERAGE, Address, SelfTradePrevention
 
-SPOT_MAKER_FEE, SPOT_TAKER_FEE = 40, 70
-PERP_MAKER_FEE, PERP_TAKER_FEE = 15, 45
-"""Hundred-thousandths, of the lowest volume tier."""
 MINIMUM_ORDER = 10
 """Of the quote or the collateral."""
 PRICE_BAND = 80_000
@@ -58,6 +62,7 @@ class InvalidListing(ValueError):  # noqa: N818 - says what it is
 def begin(ledger: Ledger, settings: CoreSettings, owner: Execution) -> None:
     """Make HyperCore be there; the owner of the exchanges does."""
     ledger.core.settings = settings
+    ledger.core.rewarded_day = settings.l1_time // DAY
     perp_markets.set_collateral(owner, collateral_address(0))
 
 
@@ -87,22 +92,26 @@ def list_pair(ledger: Ledger, pair: CorePair, owner: Execution) -> None:
     if base is None or quote is None or base is quote:
         field = "quote" if base else "base"
         raise InvalidListing(field, f"a listed token, two in all, got {getattr(pair, field)}")
-    if any(other.base == pair.base for other in core.pairs):
-        raise InvalidListing("base", "a token that is the base of no other pair")
+    of_base = [other for other in core.pairs if other.base == pair.base]
+    if any(other.quote == pair.quote for other in of_base):
+        raise InvalidListing("quote", "a token that the base has no other pair with")
     if quote.wei_decimals < SPOT_DECIMALS - base.size_decimals:
         raise InvalidListing(
             "quote", f"a token of at least {SPOT_DECIMALS - base.size_decimals} wei_decimals"
         )
     core.put_pair(pair)
+    if of_base:
+        token = token_address(settings, pair.base)
+        ledger.spot.bases.put(pair_address(pair.index), MarketBase(token))
     spot_markets.list_market(
         owner,
-        asset=token_address(settings, pair.base),
+        asset=pair_market(ledger, settings, pair),
         quote=token_address(settings, pair.quote),
         base_unit=10**base.wei_decimals,
         tick=1,
         lot=10 ** (base.wei_decimals - base.size_decimals),
-        maker_fee=SPOT_MAKER_FEE,
-        taker_fee=SPOT_TAKER_FEE,
+        maker_fee=FEE_TIERS[0].spot_maker,
+        taker_fee=FEE_TIERS[0].spot_taker,
         self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
         fee_recipient=FEES,
     )
@@ -134,8 +143,8 @@ def list_perp(
         asset,
         "genesis",
         tiers=perp_markets.stored_tiers(tiers),
-        maker_fee=PERP_MAKER_FEE,
-        taker_fee=PERP_TAKER_FEE,
+        maker_fee=FEE_TIERS[0].perp_maker,
+        taker_fee=FEE_TIERS[0].perp_taker,
         fee_recipient=FEES,
         max_price_age=perp_markets.MAX_SECONDS,
         minimum_notional=MINIMUM_ORDER * usd,
@@ -152,9 +161,14 @@ def minimum_order(quote: CoreToken) -> int:
     return MINIMUM_ORDER * power_of_ten(quote.wei_decimals)
 
 
-def list_vault(ledger: Ledger, address: Address, vault: Vault) -> None:
-    """List a vault. Raises InvalidListing for an address that is a vault's already."""
+def list_vault(ledger: Ledger, address: Address, vault: Vault, deposit: int = 0) -> None:
+    """List a vault, of which its leader has all that is in it at first.
+
+    Raises InvalidListing for an address that is a vault's already.
+    """
     if ledger.core.vaults.get(address):
         raise InvalidListing("address", "one that no other vault has")
-    ledger.core.vaults.put(address, vault)
+    ledger.core.vaults.put(address, replace(vault, shares=deposit))
+    if deposit:
+        ledger.core.vault_shares.put(address + vault.leader, VaultShare(deposit, 0))
     ledger.core.put_user(address, CoreUser(is_activated=True, uses_big_blocks=False))

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from precompiles.engine.amounts import ceil_divide
 from precompiles.hyper import words
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
-from precompiles.hyper.prices import pair_price
+from precompiles.hyper.prices import pair_market, pair_price
 from precompiles.hyper.staking import delegations_of
-from precompiles.hyper.system_addresses import perp_address, token_address
+from precompiles.hyper.system_addresses import EMISSIONS, perp_address, token_address
 from precompiles.hyper.units import read_perp_price, read_spot_price
 from precompiles.hyper.vaults import equity_of
 from precompiles.hyper.words import ReadFailed, i64, struct, u64
@@ -93,8 +93,10 @@ def position(view: View, user: Address, number: int) -> bytes:
 def spot_balance(view: View, user: Address, index: int) -> bytes:
     """Total, hold, and what it was bought for."""
     view.token(index)
-    balance = view.ledger.spot.balance(user, view.token_address(index))
-    return u64(balance.total) + u64(balance.hold) + u64(0)
+    address = view.token_address(index)
+    balance = view.ledger.spot.balance(user, address)
+    entry = view.ledger.core.entries.get(address + user)
+    return u64(balance.total) + u64(balance.hold) + u64(entry.usd if entry else 0)
 
 
 def user_vault_equity(view: View, user: Address, vault: Address) -> bytes:
@@ -125,8 +127,8 @@ def delegator_summary(view: View, user: Address) -> bytes:
     core = view.ledger.core
     stake = core.stakes.get(user)
     leaving = [it.amount for it in core.unstaking.rows.values() if it.user == user]
-    delegated = sum(it.amount for _, it in delegations_of(view.ledger, user))
-    undelegated = stake.undelegated if stake else 0
+    total = core.delegated.get(user)
+    undelegated, delegated = stake.undelegated if stake else 0, total.wei if total else 0
     return u64(delegated) + u64(undelegated) + u64(sum(leaving)) + u64(len(leaving))
 
 
@@ -192,8 +194,11 @@ def token_info(view: View, index: int) -> bytes:
 def token_supply(view: View, index: int) -> bytes:
     """Maximum, total and circulating supply, future emissions, and who holds the difference."""
     token = view.token(index)
-    total = view.ledger.spot.token_total(view.token_address(index))
-    return struct(u64(token.max_supply), u64(total), u64(total), u64(0), (words.array(()),))
+    address = view.token_address(index)
+    total = view.ledger.spot.token_total(address)
+    emissions = view.ledger.spot.balance(EMISSIONS, address).total
+    supply = u64(token.max_supply) + u64(total) + u64(total - emissions) + u64(emissions)
+    return struct(supply, (words.array(()),))
 
 
 def best_prices(view: View, asset: int) -> bytes:
@@ -203,7 +208,8 @@ def best_prices(view: View, asset: int) -> bytes:
         raise ReadFailed(f"there is no asset {asset}")
     if found.kind is AssetKind.SPOT:
         pair = view.pair(found.number)
-        prices = view.ledger.spot.book(view.token_address(pair.base)).best_prices()
+        market = pair_market(view.ledger, view.settings, pair)
+        prices = view.ledger.spot.book(market).best_prices()
         return b"".join(u64(_read_spot(view, pair, price)) for price in prices)
     perp = view.perp(perp_id(found))
     prices = view.ledger.perp.book(perp_address(perp.perp_id)).best_prices()

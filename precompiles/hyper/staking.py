@@ -6,6 +6,9 @@ Source: Hyperliquid documentation, "Staking".
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from precompiles.engine.amounts import floor_divide
 from precompiles.errors import AmountZero
 from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import StakingDeposit, StakingWithdraw, TokenDelegate
@@ -15,16 +18,21 @@ from precompiles.hyper.errors import (
     TooManyPendingWithdrawals,
     UnknownValidator,
 )
-from precompiles.hyper.system_addresses import STAKING, token_address
+from precompiles.hyper.system_addresses import EMISSIONS, STAKING, token_address
+from precompiles.hyper.trades import note_received
 from precompiles.hyper.transfers import move
-from precompiles.ledger.hyper.records import Delegation, Stake, Unstaking
+from precompiles.ledger.hyper.records import DelegatedTotal, Delegation, Stake, Unstaking
 from precompiles.ledger.hyper.tables import due_key
 from precompiles.ledger.ledger import Ledger
+from precompiles.orders.core_fees import DAY
 from precompiles.types import Address
 
-DELEGATION_LOCK = 24 * 3_600
-UNSTAKING_TIME = 7 * 24 * 3_600
+DELEGATION_LOCK = DAY
+UNSTAKING_TIME = 7 * DAY
 MOST_PENDING = 5
+RATE_SCALE = 10_000
+"""A yearly rate is in hundredths of a percent."""
+DAYS_OF_YEAR = 365
 
 
 def deposit(core: Core, action: StakingDeposit) -> None:
@@ -32,7 +40,7 @@ def deposit(core: Core, action: StakingDeposit) -> None:
     if action.wei == 0:
         raise AmountZero
     move(core, core.token(core.settings.hype), STAKING, action.wei)
-    _change_stake(core, action.wei)
+    _change_stake(core, undelegated=action.wei)
 
 
 def withdraw(core: Core, action: StakingWithdraw) -> None:
@@ -43,7 +51,7 @@ def withdraw(core: Core, action: StakingWithdraw) -> None:
     pending = [it for it in core.tables.unstaking.rows.values() if it.user == core.user]
     if len(pending) >= MOST_PENDING:
         raise TooManyPendingWithdrawals(MOST_PENDING)
-    _change_stake(core, -action.wei)
+    _change_stake(core, undelegated=-action.wei)
     key = due_key(core.moment.now + UNSTAKING_TIME, core.ledger.next_unstaking_sequence())
     core.tables.unstaking.put(key, Unstaking(core.user, action.wei))
 
@@ -58,7 +66,7 @@ def delegate(core: Core, action: TokenDelegate) -> None:
     before = delegations.get(key) or Delegation(0, 0)
     if not action.is_undelegate:
         _require_stake(core, action.wei)
-        _change_stake(core, -action.wei)
+        _change_stake(core, undelegated=-action.wei, delegated=action.wei)
         until = core.moment.now + DELEGATION_LOCK
         delegations.put(key, Delegation(before.amount + action.wei, until))
         return
@@ -68,19 +76,55 @@ def delegate(core: Core, action: TokenDelegate) -> None:
         raise DelegationLocked(action.validator, before.locked_until)
     left = before.amount - action.wei
     delegations.put(key, Delegation(left, before.locked_until) if left else None)
-    _change_stake(core, action.wei)
+    _change_stake(core, undelegated=action.wei, delegated=-action.wei)
 
 
 def pay_unstaked(ledger: Ledger, now: int) -> None:
     """Pay out whose week is over."""
     settings, unstaking = ledger.core.settings, ledger.core.unstaking
     assert settings is not None, "HyperCore has begun"
-    hype = token_address(settings, settings.hype)
+    hype, token = token_address(settings, settings.hype), ledger.core.token(settings.hype)
+    assert token is not None, "HYPE is listed"
     for key in sorted(key for key in unstaking.rows if key < due_key(now + 1, 0)):
         paid = unstaking.rows[key]
         unstaking.put(key, None)
         ledger.spot.change_balance(STAKING, hype, total=-paid.amount)
         ledger.spot.change_balance(paid.user, hype, total=paid.amount)
+        note_received(ledger, paid.user, token, paid.amount)
+
+
+def rewards_are_due(ledger: Ledger, now: int) -> bool:
+    """Tell whether a day has ended since stakes had their rewards, and there are any."""
+    core = ledger.core
+    is_new_day = now // DAY > core.rewarded_day
+    return is_new_day and core.rules.staking_rate > 0 and bool(core.delegations.rows)
+
+
+def pay_rewards(ledger: Ledger, now: int) -> None:
+    """Add its reward to each delegation, once a day (UTC), as long as the emissions last.
+
+    What was delegated for a part of the time counts as for all of it; rounded down.
+    """
+    settings, delegations = ledger.core.settings, ledger.core.delegations
+    assert settings is not None, "HyperCore has begun"
+    if not rewards_are_due(ledger, now):
+        return
+    days, hype = now // DAY - ledger.core.rewarded_day, token_address(settings, settings.hype)
+    ledger.core.rewarded_day = now // DAY
+    rate = ledger.core.rules.staking_rate * days
+    rewards = {
+        key: floor_divide(row.amount * rate, RATE_SCALE * DAYS_OF_YEAR)
+        for key, row in sorted(delegations.rows.items())
+    }
+    total = sum(rewards.values())
+    if total > ledger.spot.balance(EMISSIONS, hype).total:
+        return
+    ledger.spot.change_balance(EMISSIONS, hype, total=-total)
+    ledger.spot.change_balance(STAKING, hype, total=total)
+    for key, reward in rewards.items():
+        row = delegations.rows[key]
+        delegations.put(key, replace(row, amount=row.amount + reward))
+        _change_delegated(ledger, Address(key[:20]), reward)
 
 
 def delegations_of(ledger: Ledger, user: Address) -> list[tuple[Address, Delegation]]:
@@ -96,7 +140,14 @@ def _require_stake(core: Core, wei: int) -> None:
         raise InsufficientStake(available, wei)
 
 
-def _change_stake(core: Core, change: int) -> None:
+def _change_stake(core: Core, *, undelegated: int, delegated: int = 0) -> None:
     stake = core.tables.stakes.get(core.user)
-    left = (stake.undelegated if stake else 0) + change
+    left = (stake.undelegated if stake else 0) + undelegated
     core.tables.stakes.put(core.user, Stake(left) if left else None)
+    _change_delegated(core.ledger, core.user, delegated)
+
+
+def _change_delegated(ledger: Ledger, user: Address, change: int) -> None:
+    total = ledger.core.delegated.get(user)
+    left = (total.wei if total else 0) + change
+    ledger.core.delegated.put(user, DelegatedTotal(left) if left else None)

@@ -22,6 +22,7 @@ from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import AmountWithinActivationFee, LessThanOneUnit, UnknownUser
 from precompiles.hyper.receipts import DEPOSIT, ActionReceipt, Outcome
 from precompiles.hyper.system_addresses import CORE_ADDRESS, USDC
+from precompiles.hyper.trades import note_perp_trades, note_received
 from precompiles.hyper.units import CORE_GAS_DECIMALS, core_amount
 from precompiles.ledger.hyper.records import CoreToken, DelayedAction
 from precompiles.ledger.hyper.tables import due_key
@@ -77,11 +78,13 @@ class Step(Struct):
             tables.delayed.put(key, None)
             self._carry_out(Sent(waiting.user, waiting.data, waiting.source), waiting.sequence)
         staking.pay_unstaked(self.ledger, self._now)
+        staking.pay_rewards(self.ledger, self._now)
         for key in sorted(tables.outgoing.rows):
             tables.outgoing.put(key, None)
         execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
         if _is_kept(self.ledger, self._now):
             keeper.run_keeper(execution, MOST_KEPT)
+            note_perp_trades(self.ledger, execution.events, self._now)
             self._note(PERP_ADDRESS, execution.events)
 
     def end_block(self, deposits: Iterable[Credit], actions: Iterable[Sent]) -> None:
@@ -162,7 +165,9 @@ def has_work(ledger: Ledger, now: int) -> bool:
     tables = ledger.core
     due = due_key(now + 1, 0)
     waiting = (*tables.delayed.rows, *tables.unstaking.rows)
-    if tables.outgoing.rows or any(key < due for key in waiting):
+    if tables.outgoing.rows or staking.rewards_are_due(ledger, now):
+        return True
+    if any(key < due for key in waiting):
         return True
     return _is_kept(ledger, now)
 
@@ -190,3 +195,4 @@ def _take_in(core: Core, token: CoreToken, amount: int) -> None:
     core.ledger.spot.change_balance(address, address, total=-wei)
     core.ledger.spot.change_balance(core.user, address, total=wei)
     users.welcome(core, core.user)
+    note_received(core.ledger, core.user, token, wei)

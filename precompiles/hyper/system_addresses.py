@@ -20,11 +20,13 @@ FEES = Address(b"\xfe" * 20)
 """Whose the fees of trades are."""
 STAKING = Address(b"\x57" * 20)
 """Whose HYPE is that of all stakes."""
+EMISSIONS = Address(b"\x45" * 20)
+"""Whose HYPE stakes are rewarded from."""
 ORACLE = Address(b"\x08" * 20)
 """In whose name oracle prices are set; it has no key."""
 USDC = 0
 """Index of the token that perpetuals are settled in."""
-_TOKEN, _PERP, _COLLATERAL = 0x20, 0x21, 0x23
+_TOKEN, _PERP, _COLLATERAL, _PAIR = 0x20, 0x21, 0x23, 0x24
 
 
 def token_address(settings: CoreSettings, index: int) -> Address:
@@ -44,6 +46,11 @@ def token_of_address(settings: CoreSettings, address: Address) -> int | None:
 def perp_address(perp_id: int) -> Address:
     """Return the address by which the exchange knows a perpetual; no account has it."""
     return _numbered(_PERP, perp_id)
+
+
+def pair_address(index: int) -> Address:
+    """Return the address of a spot pair whose base has another market; no account has it."""
+    return _numbered(_PAIR, index)
 
 
 def collateral_address(dex: int) -> Address:

@@ -6,6 +6,8 @@ the least notional and the band of spot orders, and what an order is told that c
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from precompiles.engine.amounts import floor_divide, quote_amount
 from precompiles.errors import (
     BelowMinimumNotional,
@@ -21,6 +23,7 @@ from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import CancelByClientId, CancelOrder, LimitOrder
 from precompiles.hyper.errors import (
     FundsInOtherWallet,
+    MarketDelisted,
     MarketHalted,
     NothingToMatch,
     PriceNotTimes1e8,
@@ -37,8 +40,9 @@ from precompiles.hyper.units import (
     spot_price,
 )
 from precompiles.ledger.hyper.records import CorePair, CorePerp
+from precompiles.ledger.hyper.tables import index_key
 from precompiles.ledger.perp.records import Leverage, PerpOrder
-from precompiles.ledger.spot import Order
+from precompiles.ledger.spot import Market, Order
 from precompiles.perp import placing as perp_placing
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.health import cross_health
@@ -48,28 +52,36 @@ from precompiles.spot import placing as spot_placing
 from precompiles.spot.orders import spot_orders
 from precompiles.types import Address, OrderStatus, TimeInForce
 
-DEFAULT_LEVERAGE = 20
-"""Of an account that never chose, where the market allows so much."""
 LOWEST_SPOT_PRICE, HIGHEST_SPOT_PRICE = (1, 5), (5, 1)
 """Shares of a pair's price that an order may not reach, and may reach."""
 _TIMES_IN_FORCE = {1: TimeInForce.ALO, 2: TimeInForce.GTC, 3: TimeInForce.IOC}
 
 
-def place(core: Core, action: LimitOrder) -> Order | PerpOrder:
-    """Place an order, and return it as it stands. Raises the typed error of the rule it breaks."""
+class Placed(NamedTuple):
+    """An order as it stands after it was placed."""
+
+    order: Order | PerpOrder
+    is_cut: bool
+    """Whether it may not rest, and less was traded than was asked for."""
+
+
+def place(core: Core, action: LimitOrder) -> Placed:
+    """Place an order. Raises the typed error of the rule it breaks."""
     if action.time_in_force not in _TIMES_IN_FORCE:
         raise InvalidTimeInForce(action.time_in_force)
     market = _market(core, action.asset)
+    if core.tables.delisted.get(index_key(action.asset)):
+        raise MarketDelisted(action.asset)
     if market.is_halted:
         raise MarketHalted(action.asset)
-    order = (
+    placed = (
         _place_perp(core, market, action)
         if isinstance(market, CorePerp)
         else _place_spot(core, market, action)
     )
-    if order.status == OrderStatus.EXPIRED and not order.filled:
+    if placed.order.status == OrderStatus.EXPIRED and not placed.order.filled:
         raise NothingToMatch(action.price, _best_opposite(core, market, is_buy=action.is_buy))
-    return order
+    return placed
 
 
 def cancel(core: Core, action: CancelOrder) -> int:
@@ -119,10 +131,10 @@ def _address(core: Core, market: CorePair | CorePerp) -> Address:
     """Return what the exchange knows a market by."""
     if isinstance(market, CorePerp):
         return perp_address(market.perp_id)
-    return core.address_of(core.token(market.base))
+    return core.market_of(market)
 
 
-def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> PerpOrder:
+def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
     check_order(action.price, action.size, perp.size_decimals, is_spot=False)
     ledger, asset = core.ledger, perp_address(perp.perp_id)
     market = ledger.perp.markets.rows[asset]
@@ -130,10 +142,11 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> PerpOrder:
     amount = perp_amount(action.size, perp.size_decimals)
     _choose_leverage(core, perp, market.max_leverage)
     notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
-    if action.reduce_only and notional < market.minimum_notional:
+    if action.reduce_only:
         closing = reducible_size(ledger, core.user, asset, is_buy=action.is_buy)
-        if amount < closing:
+        if amount < closing and notional < market.minimum_notional:
             raise BelowMinimumNotional(notional, market.minimum_notional)
+        amount = min(amount, closing) or amount
     request = perp_placing.OrderRequest(
         asset,
         amount,
@@ -144,7 +157,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> PerpOrder:
         action.client_order_id,
     )
     try:
-        return perp_placing.place(core.perp, request)
+        order = perp_placing.place(core.perp, request)
     except PriceOutOfBand as error:
         low, high = error.values[1:]
         if low <= price * SPOT_WEI_PER_USD <= high:
@@ -158,6 +171,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> PerpOrder:
         if elsewhere >= missing:
             raise FundsInOtherWallet(available, needed, elsewhere) from error
         raise
+    return Placed(order, order.status == OrderStatus.EXPIRED)
 
 
 def _choose_leverage(core: Core, perp: CorePerp, most: int) -> None:
@@ -165,22 +179,31 @@ def _choose_leverage(core: Core, perp: CorePerp, most: int) -> None:
     key = perp_address(perp.perp_id) + core.user
     leverages = core.ledger.perp.leverages
     if leverages.get(key) is None:
-        leverages.put(key, Leverage(min(DEFAULT_LEVERAGE, most), is_cross=not perp.only_isolated))
+        usual = min(core.tables.rules.default_leverage, most)
+        leverages.put(key, Leverage(usual, is_cross=not perp.only_isolated))
 
 
-def _place_spot(core: Core, pair: CorePair, action: LimitOrder) -> Order:
+def _place_spot(core: Core, pair: CorePair, action: LimitOrder) -> Placed:
     base, quote = core.token(pair.base), core.token(pair.quote)
     check_order(action.price, action.size, base.size_decimals, is_spot=True)
-    market = core.ledger.spot.markets.rows[core.address_of(base)]
+    market = core.ledger.spot.markets.rows[core.market_of(pair)]
     price = spot_price(action.price, quote.wei_decimals)
     amount = spot_amount(action.size, base.wei_decimals)
     _check_band(core, pair, price)
-    notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
-    if notional < minimum_order(quote):
+    is_immediate = _TIMES_IN_FORCE[action.time_in_force] == TimeInForce.IOC
+    first = _best_opposite(core, pair, is_buy=action.is_buy)
+    crosses = bool(first) and (first <= price if action.is_buy else first >= price)
+    if is_immediate and not crosses:
+        raise NothingToMatch(action.price, first)
+    at, asked = first if is_immediate else price, amount
+    notional = quote_amount(amount=asked, price=at, base_unit=market.base_unit)
+    if is_immediate:  # of one that the wallet has nothing for, that is the reason
+        amount = _affordable(core, market, action, asked, price)
+    if amount and notional < minimum_order(quote):
         raise BelowMinimumNotional(notional, minimum_order(quote))
     request = spot_placing.OrderRequest(
         market.asset,
-        amount,
+        amount or asked,
         price,
         action.is_buy,
         _TIMES_IN_FORCE[action.time_in_force],
@@ -196,7 +219,16 @@ def _place_spot(core: Core, pair: CorePair, action: LimitOrder) -> Order:
             if elsewhere >= needed - available:
                 raise FundsInOtherWallet(available, needed, elsewhere) from error
         raise
-    return order
+    return Placed(order, is_immediate and order.filled < asked)
+
+
+def _affordable(core: Core, market: Market, action: LimitOrder, amount: int, price: int) -> int:
+    """Return an immediate order's amount in whole lots that the wallet has for it at its price."""
+    token = market.quote if action.is_buy else core.ledger.spot.base_of(market)
+    available = core.ledger.spot.balance(core.user, token).available
+    if action.is_buy:
+        available = floor_divide(available * market.base_unit, price)
+    return min(amount, available - available % market.lot)
 
 
 def _check_band(core: Core, pair: CorePair, price: int) -> None:

@@ -18,6 +18,7 @@ from precompiles.hyper.errors import (
     UnknownDex,
 )
 from precompiles.hyper.system_addresses import FEES, USDC, token_of_address
+from precompiles.hyper.trades import note_received, note_sent
 from precompiles.hyper.units import (
     CORE_GAS_DECIMALS,
     SPOT_WEI_PER_USD,
@@ -135,6 +136,8 @@ def move(core: Core, token: CoreToken, to: Address, wei: int) -> None:
     address = core.address_of(token)
     core.ledger.spot.change_balance(core.user, address, total=-wei)
     core.ledger.spot.change_balance(to, address, total=wei)
+    note_sent(core.ledger, core.user, token, wei)
+    note_received(core.ledger, to, token, wei)
 
 
 def _pay_transfer(core: Core) -> None:

@@ -8,7 +8,7 @@ the first quote that it has enough of.
 from __future__ import annotations
 
 from precompiles.hyper.core import Core
-from precompiles.hyper.errors import ActivationFeeNotPayable
+from precompiles.hyper.errors import ActivationFeeNotPayable, ReceiverNotActivated
 from precompiles.hyper.system_addresses import FEES, USDC
 from precompiles.hyper.units import power_of_ten
 from precompiles.ledger.hyper.records import CoreToken, CoreUser
@@ -30,7 +30,7 @@ def activate(core: Core, receiver: Address, sent: CoreToken, amount: int) -> Non
     """Pay for a receiver that does not exist yet, and for a sender that was never paid for.
 
     `amount` of `sent` is about to leave the user, and is no longer there for the fee. Raises
-    ActivationFeeNotPayable.
+    ActivationFeeNotPayable, or ReceiverNotActivated where sends make no accounts.
     """
     sender = core.tables.user(core.user)
     assert sender is not None, "only those who exist act"
@@ -38,6 +38,8 @@ def activate(core: Core, receiver: Address, sent: CoreToken, amount: int) -> Non
         _pay(core, core.user, sent, amount)
         core.tables.put_user(core.user, CoreUser(True, sender.uses_big_blocks))
     if not exists(core, receiver):
+        if not core.tables.rules.sends_activate:
+            raise ReceiverNotActivated(receiver)
         _pay(core, receiver, sent, amount)
         core.tables.put_user(receiver, CoreUser(is_activated=True, uses_big_blocks=False))
 

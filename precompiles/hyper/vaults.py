@@ -14,6 +14,7 @@ from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import VaultTransfer
 from precompiles.hyper.errors import (
     InsufficientVaultEquity,
+    LeaderShareTooSmall,
     UnknownVault,
     VaultDepositTooSmall,
     VaultLocked,
@@ -25,6 +26,8 @@ from precompiles.perp import collateral
 from precompiles.perp.health import cross_health
 from precompiles.types import Address
 
+LEADER_PERCENT = 5
+"""Least part of a vault that its leader keeps in it while there are others."""
 LEAST_DEPOSIT = 5 * 10**COLLATERAL_DECIMALS
 
 
@@ -75,5 +78,8 @@ def _withdraw(core: Core, address: Address, vault: Vault, usd: int) -> None:
     collateral.debit(core.perp.acting_for(address), usd)
     collateral.credit(core.perp, core.user, usd)
     left = share.shares - sold
+    least = ceil_divide((vault.shares - sold) * LEADER_PERCENT, 100)
+    if core.user == vault.leader and left < least:
+        raise LeaderShareTooSmall(left, least)
     shares.put(key, replace(share, shares=left) if left else None)
     core.tables.vaults.put(address, replace(vault, shares=vault.shares - sold))

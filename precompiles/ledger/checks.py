@@ -76,7 +76,7 @@ def holds_are_locks(ledger: Ledger) -> Iterator[str]:
     for order in ledger.spot.orders.rows.values():
         if order.is_active:
             market = ledger.spot.markets.rows[order.asset]
-            token = market.quote if order.is_buy else market.asset
+            token = market.quote if order.is_buy else ledger.spot.base_of(market)
             locks[token + order.owner] += locked_amount(
                 is_buy=order.is_buy,
                 remaining=order.remaining,

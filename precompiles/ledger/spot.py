@@ -6,6 +6,7 @@ from typing import Any
 
 from precompiles.engine.book import OrderBook
 from precompiles.engine.journal import Journal
+from precompiles.ledger.hyper.records import MarketBase
 from precompiles.ledger.live_orders import LiveOrders
 from precompiles.ledger.record import Amount, OrderRecord, Record
 from precompiles.ledger.table import BytesKey, IdKey, Table, TableNumber
@@ -35,6 +36,7 @@ class Market(Record, frozen=True):
     """Trading rules of one asset."""
 
     asset: Address
+    """What it goes by: its base, or where a base has several markets, see `MarketBase`."""
     number: int
     """Place in the order of listing, from 0."""
     quote: Address
@@ -69,6 +71,7 @@ class SpotTables:
     def __init__(self, journal: Journal) -> None:
         self.tokens = Table(TableNumber.TOKENS, BytesKey(20), TokenTotal, journal)
         self.markets = Table(TableNumber.MARKETS, BytesKey(20), Market, journal)
+        self.bases = Table(TableNumber.MARKET_BASES, BytesKey(20), MarketBase, journal)
         self.balances = Table(TableNumber.BALANCES, BytesKey(40), Balance, journal)
         """By token, then account."""
         self.orders = Table(
@@ -78,10 +81,16 @@ class SpotTables:
             self.tokens,
             self.markets,
             self.balances,
+            self.bases,
             self.orders,
         )
         self.live: LiveOrders[Order] = LiveOrders(journal, lambda _order_id: False)
         self.orders.index = self.live.changed
+
+    def base_of(self, market: Market) -> Address:
+        """Return the token that a market trades."""
+        base = self.bases.get(market.asset)
+        return base.token if base else market.asset
 
     def balance(self, user: Address, token: Address) -> Balance:
         """Return the balance of `user` in `token`; zeros where there is no row."""

@@ -48,6 +48,13 @@ class TableNumber(IntEnum):
     CORE_UNSTAKING = 45
     CORE_API_WALLETS = 46
     CORE_BUILDER_FEES = 47
+    CORE_VOLUMES = 48
+    CORE_ENTRIES = 49
+    CORE_PROGRESS = 50
+    MARKET_BASES = 51
+    CORE_RULES = 52
+    CORE_DELEGATED = 53
+    CORE_DELISTED = 54
 
 
 KeyT = TypeVar("KeyT", int, bytes)

@@ -60,7 +60,7 @@ def prices_at(ledger: Ledger, market: PerpMarket, now: int) -> PerpPrices:
     known = ledger.perp.projected_prices.get(market.asset)
     if known is not None and known.time == now:
         return known
-    moved = _project(market, prices, ledger.perp.book(market.asset), now)
+    moved = _project(ledger, market, prices, now)
     ledger.perp.projected_prices[market.asset] = moved
     return moved
 
@@ -79,15 +79,15 @@ def accrue(execution: Execution, market: PerpMarket) -> PerpPrices:
     return prices
 
 
-def mark_price_of(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
+def mark_price_of(ledger: Ledger, market: PerpMarket, prices: PerpPrices) -> int:
     """Return the mark price that follows from a book and the averages.
 
     A thin book is cheap to bend, so the mark strays from the oracle's price no further than the
-    maintenance rate: so bending the book alone gains no more than margin covers.
+    maintenance rate: so bending the book alone gains no more than margin covers. HyperCore's mark
+    has no such bound.
     """
-    bid, ask = book.best_prices()
+    bid, ask = ledger.perp.book(market.asset).best_prices()
     is_fresh = prices.time - prices.oracle_time <= market.max_price_age
-    furthest = floor_divide(prices.oracle, 2 * market.max_leverage)
     mark = mark_price(
         prices.oracle,
         ema_value(Average(prices.basis_numerator, prices.basis_denominator)),
@@ -97,12 +97,14 @@ def mark_price_of(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOr
         prices.external if is_fresh else 0,
         ema_value(Average(prices.book_numerator, prices.book_denominator)),
     )
+    if ledger.core.settings is not None:
+        return mark
+    furthest = floor_divide(prices.oracle, 2 * market.max_leverage)
     return max(prices.oracle - furthest, min(prices.oracle + furthest, mark))
 
 
-def _project(
-    market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder], now: int
-) -> PerpPrices:
+def _project(ledger: Ledger, market: PerpMarket, prices: PerpPrices, now: int) -> PerpPrices:
+    book = ledger.perp.book(market.asset)
     hours = _fund(prices, _premium(market, prices, book), now, _fresh_until(market, prices))
     basis = Average(prices.basis_numerator, prices.basis_denominator)
     average = Average(prices.book_numerator, prices.book_denominator)
@@ -127,7 +129,7 @@ def _project(
         funding_index=hours.funding_index,
         last_rate=hours.last_rate,
     )
-    return replace(moved, mark=mark_price_of(market, moved, book))
+    return replace(moved, mark=mark_price_of(ledger, market, moved))
 
 
 def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:

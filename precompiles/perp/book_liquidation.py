@@ -16,6 +16,7 @@ from precompiles.perp.danger import (
     judged_account,
     judged_equity,
     judged_position,
+    judged_price,
     margin_group_members,
 )
 from precompiles.perp.events import Liquidated, OrderPlaced
@@ -112,7 +113,7 @@ def equity_left(execution: Execution, market: PerpMarket, position: Position) ->
         return judged_account(ledger, position.owner, execution.now).equity
     now = ledger.perp.positions.rows[position.id]
     prices = ledger.perp.prices.rows[market.asset]
-    return judged_equity(market, prices, now) if now.is_open else 0
+    return judged_equity(ledger, market, prices, now) if now.is_open else 0
 
 
 def _trade_away(
@@ -127,9 +128,9 @@ def _trade_away(
     Returns it, with what the position's own cash paid out to the account meanwhile.
     """
     ledger = execution.ledger
-    oracle = ledger.perp.prices.rows[market.asset].oracle
+    judged = judged_price(ledger, ledger.perp.prices.rows[market.asset])
     spendable = max(0, spendable - ROUNDING_RESERVE)
-    price = bankruptcy_price(position.size, oracle, spendable, market.base_unit)
+    price = bankruptcy_price(position.size, judged, spendable, market.base_unit)
     price = max(1, min(MAX_PERP_VALUE, price))
     acting = execution.acting_for(position.owner)
     request = OrderRequest(
@@ -199,7 +200,7 @@ def _charge_fee(
         ledger.perp.change_cash(position.owner, -taken)
     elif now.is_open:
         prices = ledger.perp.prices.rows[market.asset]
-        taken = min(wanted, max(0, judged_equity(market, prices, now)))
+        taken = min(wanted, max(0, judged_equity(ledger, market, prices, now)))
         ledger.perp.positions.put(now.id, replace(now, cash=now.cash - taken))
     else:
         taken = min(wanted, max(0, paid_out))

@@ -1,5 +1,7 @@
 """Liquidation checks: accounts and positions at the oracle price, which no book can move.
 
+On HyperCore it is the mark price, as on Hyperliquid.
+
 Positions are judged by *margin group*: a position with its own collateral, or all cross positions
 of an account. A position whose price is stale counts at the last one, but never for more than it
 was entered for: a loss that was seen stays, and a gain that may be gone shields nothing.
@@ -52,18 +54,26 @@ def judged_position(ledger: Ledger, position: Position, now: int) -> Health:
     """One position with its own cash; for a cross position its part in the account's health."""
     market = ledger.perp.markets.rows[position.asset]
     prices = prices_at(ledger, market, now)
-    return health_at(market, position, prices.oracle, judged_equity(market, prices, position))
+    price = judged_price(ledger, prices)
+    return health_at(market, position, price, judged_equity(ledger, market, prices, position))
 
 
-def judged_equity(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
+def judged_price(ledger: Ledger, prices: PerpPrices) -> int:
+    """Return the price that positions are judged at: the oracle's, or HyperCore's mark."""
+    return prices.oracle if ledger.core.settings is None else prices.mark
+
+
+def judged_equity(
+    ledger: Ledger, market: PerpMarket, prices: PerpPrices, position: Position
+) -> int:
     """Cash, value, and funding not settled yet."""
-    value = judged_value(market, prices, position)
+    value = judged_value(ledger, market, prices, position)
     return position.cash + value + funding_due(market, prices, position)
 
 
-def judged_value(market: PerpMarket, prices: PerpPrices, position: Position) -> int:
+def judged_value(ledger: Ledger, market: PerpMarket, prices: PerpPrices, position: Position) -> int:
     """Return a position's judged equity, rounded down; a stale one counts for at most its entry."""
-    value = position_value(position.size, prices.oracle, market.base_unit)
+    value = position_value(position.size, judged_price(ledger, prices), market.base_unit)
     if is_fresh(market, prices, prices.time):
         return value
     return min(value, position.signed_entry)
@@ -90,12 +100,12 @@ def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
     market = ledger.perp.markets.rows[position.asset]
     prices = prices_at(ledger, market, now)
     threshold = standalone_threshold(market, position)
-    if is_past_threshold(prices.oracle, threshold, position.is_long):
+    if is_past_threshold(judged_price(ledger, prices), threshold, position.is_long):
         return True
     # The threshold knows nothing of funding, which may have used the margin up as well.
     if position.margin + funding_due(market, prices, position) >= entry_margin(position):
         return False
-    equity = judged_equity(market, prices, position)
+    equity = judged_equity(ledger, market, prices, position)
     return equity * STANDALONE_MAINTENANCE < entry_margin(position)
 
 

@@ -1,7 +1,8 @@
 """Auto-deleveraging: closes a bankrupt margin group against the other side's positions.
 
-They close at the oracle price, the highest ranked first, and the other side bears what the
-bankrupt margin group lacks: profit made in the markets where it lost, then whatever else it has.
+They close at the price they are judged at, the highest ranked first, and the other side bears
+what the bankrupt margin group lacks: profit made in the markets where it lost, then whatever else
+it has.
 Within each of these every account gives the same share, and none is left in debt. The rest is
 recorded as a deficit, so that nothing is made from nothing.
 """
@@ -21,7 +22,7 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.indexes import margin_group_key
 from precompiles.ledger.perp.records import Position
-from precompiles.perp.danger import judged_group, judged_value, settled_cash
+from precompiles.perp.danger import judged_group, judged_price, judged_value, settled_cash
 from precompiles.perp.events import Deleveraged
 from precompiles.perp.health import HEALTH_GAS, funding_due
 from precompiles.perp.insurance import cover
@@ -46,7 +47,7 @@ class Match(NamedTuple):
     counterparty: Position
     amount: int
     notional: int
-    """At the oracle's price, rounded down."""
+    """At the judged price, rounded down."""
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[
     """Positions of the other side, by profit and leverage, then by id."""
     ledger = execution.ledger
     market = ledger.perp.markets.rows[bankrupt.asset]
-    oracle = ledger.perp.prices.rows[bankrupt.asset].oracle
+    price = judged_price(ledger, ledger.perp.prices.rows[bankrupt.asset])
     ranks: list[tuple[int, int]] = []
     ids = ledger.perp.open_positions.by_market.of(market.asset)
     execution.charge(HEALTH_GAS * len(ids))
@@ -118,7 +119,7 @@ def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[
         equity = judged_group(ledger, position, execution.now).equity
         purse = bearers.purses.get(margin_group_key(position), equity)
         bearers.purses[margin_group_key(position)] = purse - ROUNDING_RESERVE
-        place = adl_rank(position.size, position.entry_notional, oracle, market.base_unit, equity)
+        place = adl_rank(position.size, position.entry_notional, price, market.base_unit, equity)
         ranks.append((-place, position_id))
     return [ledger.perp.positions.rows[position_id] for _, position_id in sorted(ranks)]
 
@@ -126,14 +127,14 @@ def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[
 def _matches(ledger: Ledger, bankrupt: Position, ranked: list[Position]) -> list[Match]:
     """Match a position with counterparties, in the order of their ranks."""
     market = ledger.perp.markets.rows[bankrupt.asset]
-    oracle = ledger.perp.prices.rows[bankrupt.asset].oracle
+    price = judged_price(ledger, ledger.perp.prices.rows[bankrupt.asset])
     matches: list[Match] = []
     left = abs(bankrupt.size)
     for counterparty in ranked:
         if left == 0:
             break
         amount = min(left, abs(counterparty.size))
-        notional = floor_divide(amount * oracle, market.base_unit)
+        notional = floor_divide(amount * price, market.base_unit)
         matches.append(Match(bankrupt, counterparty, amount, notional))
         left -= amount
     return matches
@@ -166,8 +167,8 @@ def _share_loss(
 def _profit(ledger: Ledger, position: Position) -> int:
     """Return the price gain or loss of a position."""
     market = ledger.perp.markets.rows[position.asset]
-    oracle = ledger.perp.prices.rows[position.asset].oracle
-    return unrealized_pnl(position.size, position.entry_notional, oracle, market.base_unit)
+    price = judged_price(ledger, ledger.perp.prices.rows[position.asset])
+    return unrealized_pnl(position.size, position.entry_notional, price, market.base_unit)
 
 
 def _missing(ledger: Ledger, group: list[Position], matches: list[Match]) -> int:
@@ -184,13 +185,14 @@ def _missing(ledger: Ledger, group: list[Position], matches: list[Match]) -> int
     for position in group:
         market = ledger.perp.markets.rows[position.asset]
         prices = ledger.perp.prices.rows[position.asset]
+        price = judged_price(ledger, prices)
         equity += funding_due(market, prices, position)
         left = abs(position.size) - closed[position.id]
-        done += closed[position.id] * prices.oracle
-        total += abs(position.size) * prices.oracle
+        done += closed[position.id] * price
+        total += abs(position.size) * price
         if left:
             rest = replace(position, size=left if position.is_long else -left)
-            equity += judged_value(market, prices, rest)
+            equity += judged_value(ledger, market, prices, rest)
     return ceil_divide(max(0, -equity) * done, total)
 
 

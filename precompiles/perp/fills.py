@@ -13,6 +13,7 @@ from precompiles.errors import NoOraclePrice, PositionBankrupt, StalePrice
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder
+from precompiles.orders.core_fees import core_fee
 from precompiles.orders.events import Trade
 from precompiles.orders.lifecycle import after_fill
 from precompiles.perp.health import charged_health, require_fresh_account
@@ -135,9 +136,8 @@ def execute_fill(
         execution.rollback(start)
         return None
     has_grown = change_taker(-bought, notional)
-    paid = _charge_fee(
-        execution, market, taker.owner, fee(notional, taker_fee), has_grown=has_grown
-    )
+    wanted = _fee(execution, taker.owner, notional, taker_fee, is_maker=False)
+    paid = _charge_fee(execution, market, taker.owner, wanted, has_grown=has_grown)
     event = Trade(
         market=market.asset,
         maker=quote.maker,
@@ -197,10 +197,17 @@ def _change_maker(
             require_fresh_account(execution.ledger, maker, execution.now)
     except (PositionBankrupt, NoOraclePrice, StalePrice):
         return None
-    wanted = fee(notional, market.maker_fee)
+    wanted = _fee(execution, maker, notional, market.maker_fee, is_maker=True)
     paid = _charge_fee(execution, market, maker, wanted, has_grown=has_grown)
     missing = margin_excess(execution, market, maker, before, has_grown=has_grown)
     return None if missing < 0 else paid
+
+
+def _fee(execution: Execution, user: Address, notional: int, rate: int, *, is_maker: bool) -> int:
+    """Return a side's fee; HyperCore has rates of its own, but where none is asked for."""
+    if execution.ledger.core.settings is None or not rate:
+        return fee(notional, rate)
+    return core_fee(execution, user, notional, is_spot=False, is_maker=is_maker)
 
 
 def _next(

@@ -12,6 +12,7 @@ from precompiles.perp.accrual import accrue, prices_at
 from precompiles.perp.danger import (
     is_in_danger,
     judged_group,
+    judged_price,
     judged_value,
     standalone_threshold,
 )
@@ -85,9 +86,10 @@ def pending_work(ledger: Ledger, now: int, limit: int) -> PendingWork:
     for market in perp.markets.rows.values():
         prices = prices_at(ledger, market, now)
         if is_fresh(market, prices, now):
-            lowest, highest = sorted((prices.mark, prices.oracle))
+            judged = judged_price(ledger, prices)
+            lowest, highest = sorted((prices.mark, judged))
             triggers.extend(perp.waiting_triggers.due(market.asset, lowest, highest))
-            groups |= perp.watchlist.endangered(market.asset, prices.oracle)
+            groups |= perp.watchlist.endangered(market.asset, judged)
         funded |= _funded_since(ledger, market, prices)
     in_danger = _first_in_danger(ledger, groups | funded, funded, now, limit)
     return PendingWork(sorted(triggers)[:limit], in_danger)
@@ -151,7 +153,7 @@ def _members(ledger: Ledger, group: bytes) -> list[Position]:
 
 
 def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
-    """For each position of a safe group, the oracle price up to which the group is safe.
+    """For each position of a safe group, the judged price up to which the group is safe.
 
     A price that moves against a position by d costs it |size| * d / base_unit, and its
     maintenance margin grows by at most half of that. Each position may use up its share of what
@@ -168,7 +170,7 @@ def _alarms(ledger: Ledger, positions: list[Position], now: int) -> list[Alarm]:
 def _gain(ledger: Ledger, position: Position, now: int) -> int:
     """Return a position's judged equity beyond its entry."""
     market = ledger.perp.markets.rows[position.asset]
-    value = judged_value(market, prices_at(ledger, market, now), position)
+    value = judged_value(ledger, market, prices_at(ledger, market, now), position)
     return max(0, value - position.signed_entry)
 
 
@@ -176,7 +178,8 @@ def _alarm(ledger: Ledger, position: Position, share: int, now: int) -> Alarm:
     market = ledger.perp.markets.rows[position.asset]
     prices = prices_at(ledger, market, now)
     distance = max(0, 2 * share * market.base_unit // (3 * abs(position.size)))
-    price = prices.oracle - distance if position.is_long else prices.oracle + distance
+    judged = judged_price(ledger, prices)
+    price = judged - distance if position.is_long else judged + distance
     if position.kind == PositionKind.STANDALONE:
         threshold = standalone_threshold(market, position)
         if position.margin + funding_due(market, prices, position) >= entry_margin(position):

@@ -26,6 +26,7 @@ from precompiles.perp.danger import (
     judged_account,
     judged_group,
     judged_position,
+    judged_price,
     judged_value,
     margin_group_members,
     settled_cash,
@@ -69,7 +70,7 @@ def liquidate(execution: Execution, position_id: int) -> int:
         if price is not None:
             return price
     _take_group(execution, [member for member in members if _is_fresh(ledger, member)])
-    return ledger.perp.prices.rows[market.asset].oracle
+    return judged_price(ledger, ledger.perp.prices.rows[market.asset])
 
 
 def is_liquidatable_now(ledger: Ledger, position: Position, now: int) -> bool:
@@ -98,8 +99,8 @@ def _require_danger(
     if is_in_danger(ledger, position, execution.now):
         return
     if position.kind == PositionKind.STANDALONE:
-        oracle = ledger.perp.prices.rows[market.asset].oracle
-        raise PositionHealthy(position.id, oracle, standalone_threshold(market, position))
+        price = judged_price(ledger, ledger.perp.prices.rows[market.asset])
+        raise PositionHealthy(position.id, price, standalone_threshold(market, position))
     raise NotLiquidatable(position.id, health.equity, health.maintenance)
 
 
@@ -151,7 +152,7 @@ def _take_group(execution: Execution, group: list[Position]) -> None:
                 position.owner,
                 execution.caller,
                 abs(position.size) - left,
-                ledger.perp.prices.rows[market.asset].oracle,
+                judged_price(ledger, ledger.perp.prices.rows[market.asset]),
                 stage,
                 equity_left(execution, market, position),
             )
@@ -164,7 +165,8 @@ def _settled_equity(ledger: Ledger, group: list[Position]) -> int:
     for position in group:
         market = ledger.perp.markets.rows[position.asset]
         prices = ledger.perp.prices.rows[position.asset]
-        equity += judged_value(market, prices, position) + funding_due(market, prices, position)
+        equity += judged_value(ledger, market, prices, position)
+        equity += funding_due(market, prices, position)
     return equity
 
 

@@ -33,7 +33,7 @@ def set_price(execution: Execution, asset: Address, oracle: int, external: int) 
     if prices.oracle == 0:
         prices = _begun(prices, oracle)
     prices = replace(prices, oracle=oracle, oracle_time=execution.now, external=external)
-    prices = replace(prices, mark=mark_price_of(market, prices, ledger.perp.book(asset)))
+    prices = replace(prices, mark=mark_price_of(ledger, market, prices))
     ledger.perp.prices.put(asset, prices)
     execution.emit(OraclePriceSet(asset, oracle, prices.mark))
     return prices.mark

@@ -15,6 +15,7 @@ from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage, PerpMarket, PerpPrices, Position
 from precompiles.perp.accrual import prices_at
+from precompiles.perp.danger import judged_price
 from precompiles.perp.events import PositionChanged
 from precompiles.perp.health import funding_due
 from precompiles.perp.insurance import cover, pay_in
@@ -137,12 +138,12 @@ def open_standalone(
 def transfer_position(
     execution: Execution, market: PerpMarket, position: Position, to: Address
 ) -> None:
-    """Move a position to another account at its value at the oracle's price.
+    """Move a position to another account at its value at the price it is judged at.
 
     The old owner closes at the value, the new one opens at it: each with the rules of its kind.
     """
-    prices = execution.ledger.perp.prices.rows[market.asset]
-    notional = abs(position.size * prices.oracle) // market.base_unit
+    price = judged_price(execution.ledger, execution.ledger.perp.prices.rows[market.asset])
+    notional = abs(position.size * price) // market.base_unit
     amount, size = abs(position.size), position.size
     reduce(
         execution,

@@ -8,6 +8,7 @@ from precompiles.errors import ContractError, InvalidTrigger
 from precompiles.execution import Execution
 from precompiles.ledger.perp.records import PerpMarket, Trigger
 from precompiles.perp.accrual import accrue
+from precompiles.perp.danger import judged_price
 from precompiles.perp.events import TriggerFired, TriggerPlaced
 from precompiles.perp.fills import MOST_MAKERS
 from precompiles.perp.markets import check_amount, check_price, require_market
@@ -63,7 +64,7 @@ def place_trigger(execution: Execution, request: TriggerRequest) -> Trigger:
         client_order_id=request.client_order_id,
         block_number=execution.block_number,
     )
-    if trigger.is_due(prices.mark) and trigger.is_due(prices.oracle):
+    if trigger.is_due(prices.mark) and trigger.is_due(judged_price(ledger, prices)):
         raise InvalidTrigger(request.trigger_price, prices.mark)
     ledger.perp.triggers.put(trigger.id, trigger)
     execution.emit(TriggerPlaced.of(trigger))

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from precompiles.engine.amounts import (
     fee,
     fee_in_base,
-    fee_rounded_down,
     locked_amount,
     quote_amount,
 )
@@ -18,6 +17,7 @@ from precompiles.errors import InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.spot import Market, Order, SpotTables
+from precompiles.orders.core_fees import core_fee
 from precompiles.orders.lifecycle import OrderLifecycle
 from precompiles.types import Address
 
@@ -48,9 +48,9 @@ class Settlement(NamedTuple):
     """In the token the taker receives."""
 
 
-def spent_token(market: Market, *, is_buy: bool) -> Address:
+def spent_token(ledger: Ledger, market: Market, *, is_buy: bool) -> Address:
     """Return the token an order of that side pays with."""
-    return market.quote if is_buy else market.asset
+    return market.quote if is_buy else ledger.spot.base_of(market)
 
 
 def lock_of(market: Market, order: Order, remaining: int) -> int:
@@ -72,32 +72,39 @@ def change_hold(ledger: Ledger, order: Order, before: int, after: int) -> None:
     market = ledger.spot.markets.rows[order.asset]
     ledger.spot.change_balance(
         order.owner,
-        spent_token(market, is_buy=order.is_buy),
+        spent_token(ledger, market, is_buy=order.is_buy),
         hold=lock_of(market, order, after) - lock_of(market, order, before),
     )
 
 
-def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount: int) -> Settlement:
+def settle(
+    execution: Execution, market: Market, maker: Order, taker: Address, amount: int
+) -> Settlement:
     """Exchange `amount` base for quote at the maker's price.
 
     The maker pays from its lock, the taker from what is available. Each side's fee is taken
     from what it receives, rounded up, and credited to the market's fee recipient; on HyperCore
     it is worked out in quote first, and rounded down.
     """
-    change = ledger.spot.change_balance
+    ledger = execution.ledger
+    change, base = ledger.spot.change_balance, ledger.spot.base_of(market)
     quote = quote_amount(amount=amount, price=maker.price, base_unit=market.base_unit)
     released = lock_of(market, maker, maker.remaining) - lock_of(
         market, maker, maker.remaining - amount
     )
     if maker.is_buy:
-        maker_token, maker_pays, taker_token, taker_pays = market.quote, quote, market.asset, amount
+        maker_token, maker_pays, taker_token, taker_pays = market.quote, quote, base, amount
     else:
-        maker_token, maker_pays, taker_token, taker_pays = market.asset, amount, market.quote, quote
+        maker_token, maker_pays, taker_token, taker_pays = base, amount, market.quote, quote
     if ledger.core.settings is None:
         maker_fee, taker_fee = fee(taker_pays, market.maker_fee), fee(maker_pays, market.taker_fee)
     else:
-        maker_fee = _quote_first_fee(market, maker.price, quote, market.maker_fee, maker.is_buy)
-        taker_fee = _quote_first_fee(market, maker.price, quote, market.taker_fee, not maker.is_buy)
+        maker_fee = core_fee(execution, maker.owner, quote, is_spot=True, is_maker=True)
+        taker_fee = core_fee(execution, taker, quote, is_spot=True, is_maker=False)
+        if maker.is_buy:
+            maker_fee = fee_in_base(maker_fee, price=maker.price, base_unit=market.base_unit)
+        else:
+            taker_fee = fee_in_base(taker_fee, price=maker.price, base_unit=market.base_unit)
     change(maker.owner, maker_token, total=-maker_pays, hold=-released)
     change(taker, taker_token, total=-taker_pays)
     change(maker.owner, taker_token, total=taker_pays - maker_fee)
@@ -105,11 +112,3 @@ def settle(ledger: Ledger, market: Market, maker: Order, taker: Address, amount:
     change(market.fee_recipient, taker_token, total=maker_fee)
     change(market.fee_recipient, maker_token, total=taker_fee)
     return Settlement(quote, maker_fee, taker_fee)
-
-
-def _quote_first_fee(market: Market, price: int, quote: int, rate: int, is_buy: bool) -> int:
-    """Return HyperCore's fee of one side, in the token that it receives."""
-    in_quote = fee_rounded_down(quote, rate)
-    if not is_buy:
-        return in_quote
-    return fee_in_base(in_quote, price=price, base_unit=market.base_unit)

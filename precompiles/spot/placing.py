@@ -123,7 +123,7 @@ def _check(execution: Execution, market: Market, request: OrderRequest) -> None:
         base_unit=market.base_unit,
     )
     check_size(needed)
-    token = spent_token(market, is_buy=request.is_buy)
+    token = spent_token(execution.ledger, market, is_buy=request.is_buy)
     require_available(execution.ledger, execution.caller, token, needed)
 
 
@@ -153,7 +153,7 @@ def _trade(execution: Execution, market: Market, taker: Order, fill: Fill[Order]
     """Carry out one fill, and return the taker after it."""
     maker, amount = fill.maker, fill.amount
     ledger = execution.ledger
-    settlement = settle(ledger, market, maker, taker.owner, amount)
+    settlement = settle(execution, market, maker, taker.owner, amount)
     left = after_fill(maker, amount, settlement.quote_amount)
     ledger.spot.orders.put(maker.id, left)
     taker = after_fill(taker, amount, settlement.quote_amount)

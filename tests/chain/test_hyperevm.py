@@ -451,7 +451,7 @@ def pair(at: int, **fields: Any) -> dict[str, Any]:
         (token(1, evm_contract=None), "an evm_contract that keeps them", "tokens[1].evm"),
         (pair(1, index=0), "one that no other pair has, got 0", "pairs[1].index"),
         (pair(1, base=99), "a listed token, two in all, got 99", "pairs[1].base"),
-        (pair(1, base=1), "a token that is the base of no other pair", "pairs[1].base"),
+        (pair(1, base=1), "a token that the base has no other pair with", "pairs[1].quote"),
         (pair(0, index=90_000), "0 to 89999", "pairs[0].index"),
         (perp(1, index=0), "one that no other perpetual has, got 0", "perps[1].index"),
         (perp(0, size_decimals=7), "0 to 6, got 7", "perps[0].size_decimals"),
@@ -485,7 +485,7 @@ def test_the_profile_has_a_vault_and_validators(world: HyperWorld) -> None:
     ):
         (receipt,) = world.send(action)
         assert receipt.outcome == Outcome.DONE
-    assert world.dex.chain.ledger.perp.cash(vault) == 5 * 10**6
+    assert world.dex.chain.ledger.perp.cash(vault) == 10_000_005 * 10**6
 
 
 def test_a_profile_has_a_name() -> None:

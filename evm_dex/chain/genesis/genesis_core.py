@@ -19,7 +19,9 @@ from evm_dex.chain.genesis.genesis_values import (
 from precompiles.errors import InvalidMarket
 from precompiles.execution import Execution
 from precompiles.hyper import listing
+from precompiles.hyper.asset_ids import AssetId, AssetKind, asset_id
 from precompiles.hyper.listing import InvalidListing
+from precompiles.hyper.staking import RATE_SCALE
 from precompiles.hyper.system_addresses import USDC, token_address
 from precompiles.hyper.units import (
     CORE_GAS_DECIMALS,
@@ -31,15 +33,19 @@ from precompiles.hyper.units import (
 from precompiles.ledger.hyper.records import (
     CorePair,
     CorePerp,
+    CoreRules,
     CoreSettings,
     CoreToken,
     CoreUser,
+    Delisted,
     Validator,
     Vault,
 )
+from precompiles.ledger.hyper.tables import index_key
 from precompiles.perp import collateral
+from precompiles.perp import markets as perp_markets
 from precompiles.spot.funds import credit
-from precompiles.types import MAX_AMOUNT, ZERO_ADDRESS, Address
+from precompiles.types import MAX_AMOUNT, MAX_LEVERAGE, ZERO_ADDRESS, Address
 
 _MAX_DELAY = 3_600
 _MAX_LOCK = 2**32 - 1
@@ -70,18 +76,30 @@ class GenesisCorePerp(msgspec.Struct, frozen=True):
     impact_notional: int
 
 
+class GenesisVault(msgspec.Struct, frozen=True):
+    """A vault, and what its leader has in it."""
+
+    address: Address
+    vault: Vault
+    deposit: int
+
+
 class GenesisCore(msgspec.Struct, frozen=True):
     """HyperCore as block 0 begins with it."""
 
     settings: CoreSettings
+    rules: CoreRules
+    delisted: tuple[int, ...]
+    """Asset ids."""
     usdc: Address
     """The ERC-20 behind the contract that is linked to USDC."""
     tokens: tuple[GenesisCoreToken, ...]
     pairs: tuple[GenesisCorePair, ...]
     perps: tuple[GenesisCorePerp, ...]
     collateral: Holdings
-    vaults: tuple[tuple[Address, Vault], ...] = ()
+    vaults: tuple[GenesisVault, ...] = ()
     validators: tuple[tuple[Address, str], ...] = ()
+    backstop: Address = ZERO_ADDRESS
 
     def erc20s(self) -> dict[str, Address]:
         """ERC-20s on the EVM by name; USDC's is the one that its linked contract pays out."""
@@ -100,7 +118,9 @@ class GenesisCore(msgspec.Struct, frozen=True):
         """Return what the EVM's side holds for those on HyperCore, in its smallest units."""
         wei = sum(amount for _, amount in listed.spot)
         if listed.token.index == USDC:
-            wei += SPOT_WEI_PER_USD * sum(amount for _, amount in self.collateral)
+            usd = sum(amount for _, amount in self.collateral)
+            usd += sum(vault.deposit for vault in self.vaults)
+            wei += SPOT_WEI_PER_USD * usd
         return evm_amount(wei, self.extra_decimals(listed.token))
 
 
@@ -116,6 +136,8 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
             raise genesis_error(field, "expected none: with hypercore its own are all there are")
     check_range("hypercore.order_delay", table.order_delay, 0, _MAX_DELAY)
     check_range("hypercore.l1_block", table.l1_block, 0, MAX_U64)
+    check_range("hypercore.default_leverage", table.default_leverage, 1, MAX_LEVERAGE)
+    check_range("hypercore.staking_rate", table.staking_rate, 0, RATE_SCALE)
     tokens = tuple(_token(f"hypercore.tokens[{at}]", it) for at, it in enumerate(table.tokens))
     for index, name in ((USDC, "USDC"), (table.hype, "HYPE")):
         if index not in {it.token.index for it in tokens}:
@@ -124,7 +146,17 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
     if not usdc.token.is_linked:
         raise genesis_error("hypercore.tokens", "expected USDC to have an evm_contract")
     return GenesisCore(
-        settings=CoreSettings(table.order_delay, table.l1_block, file.timestamp, table.hype),
+        settings=CoreSettings(
+            order_delay=table.order_delay,
+            l1_block=table.l1_block,
+            l1_time=file.timestamp,
+            hype=table.hype,
+        ),
+        rules=CoreRules(table.default_leverage, table.sends_activate, table.staking_rate),
+        delisted=(
+            *(asset_id(AssetId(AssetKind.SPOT, it.index)) for it in table.pairs if it.is_delisted),
+            *(it.index for it in table.perps if it.is_delisted),
+        ),
         usdc=address_of("hypercore.usdc", table.usdc),
         tokens=tokens,
         pairs=_pairs(table),
@@ -135,6 +167,9 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
             (account_of(f"hypercore.validators.{account}", account), name)
             for account, name in table.validators.items()
         ),
+        backstop=account_of("hypercore.backstop", table.backstop)
+        if table.backstop
+        else ZERO_ADDRESS,
     )
 
 
@@ -146,6 +181,9 @@ def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:
     """
     ledger = owner.ledger
     listing.begin(ledger, core.settings, owner)
+    ledger.core.rules = core.rules
+    for asset in core.delisted:
+        ledger.core.delisted.put(index_key(asset), Delisted(owner.now))
     for at, listed in enumerate(core.tokens):
         token = listed.token
         with _listed(f"hypercore.tokens[{at}]"):
@@ -169,9 +207,11 @@ def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:
     for at, it in enumerate(core.perps):
         with _listed(f"hypercore.perps[{at}]"):
             listing.list_perp(ledger, it.perp, it.tiers, it.price, it.impact_notional, owner)
-    for at, (address, vault) in enumerate(core.vaults):
+    perp_markets.set_backstop(owner, core.backstop)
+    for at, funded in enumerate(core.vaults):
         with _listed(f"hypercore.vaults[{at}]"):
-            listing.list_vault(ledger, address, vault)
+            listing.list_vault(ledger, funded.address, funded.vault, funded.deposit)
+        collateral.credit(owner, funded.address, funded.deposit)
     for address, name in core.validators:
         ledger.core.validators.put(address, Validator(name))
     for user, amount in core.collateral:
@@ -216,13 +256,14 @@ def _token(at: str, table: CoreTokenTable) -> GenesisCoreToken:
     )
 
 
-def _vaults(table: CoreTable) -> tuple[tuple[Address, Vault], ...]:
+def _vaults(table: CoreTable) -> tuple[GenesisVault, ...]:
     found = []
     for place, it in enumerate(table.vaults):
         at = f"hypercore.vaults[{place}]"
         check_range(f"{at}.lock", it.lock, 0, _MAX_LOCK)
         vault = Vault(it.name, account_of(f"{at}.leader", it.leader), 0, it.lock)
-        found.append((account_of(f"{at}.address", it.address), vault))
+        deposit = amount_of(f"{at}.deposit", it.deposit, MAX_U64)
+        found.append(GenesisVault(account_of(f"{at}.address", it.address), vault, deposit))
     return tuple(found)
 
 
@@ -231,7 +272,8 @@ def _pairs(table: CoreTable) -> tuple[GenesisCorePair, ...]:
     for at, it in enumerate(table.pairs):
         check_range(f"hypercore.pairs[{at}].index", it.index, 0, 89_999)
         price = amount_of(f"hypercore.pairs[{at}].price", it.price, MAX_AMOUNT)
-        found.append(GenesisCorePair(CorePair(it.index, it.name, it.base, it.quote), price))
+        pair = CorePair(it.index, it.name, it.base, it.quote)
+        found.append(GenesisCorePair(pair, price))
     return tuple(found)
 
 

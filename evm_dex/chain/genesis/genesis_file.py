@@ -132,6 +132,8 @@ class CorePairTable(_Table, frozen=True, kw_only=True):
     quote: int
     price: Amount = 0
     """The last trade, in smallest units of the quote for one whole base; 0 for none yet."""
+    is_delisted: bool = False
+    """Whether nothing is traded there any more."""
 
 
 class CorePerpTable(_Table, frozen=True, kw_only=True):
@@ -148,6 +150,8 @@ class CorePerpTable(_Table, frozen=True, kw_only=True):
     """The first oracle price, of one whole unit."""
     impact_notional: int = 6_000
     """In whole USD; what is filled on the book to sample the premium."""
+    is_delisted: bool = False
+    """Whether nothing is traded there any more."""
 
 
 class CoreVaultTable(_Table, frozen=True, kw_only=True):
@@ -158,6 +162,8 @@ class CoreVaultTable(_Table, frozen=True, kw_only=True):
     leader: str
     lock: int = 86_400
     """Seconds that a deposit stays at least."""
+    deposit: Amount = 0
+    """What its leader has in it, in USD with six decimals."""
 
 
 class CoreTable(_Table, frozen=True, kw_only=True):
@@ -165,6 +171,14 @@ class CoreTable(_Table, frozen=True, kw_only=True):
 
     order_delay: int = 3
     """Seconds that orders and vault transfers of contracts wait."""
+    default_leverage: int = 20
+    """Of an account that never chose, where the market allows so much."""
+    sends_activate: bool = True
+    """Whether a contract's send to an account that does not exist makes it; else it is dropped."""
+    staking_rate: int = 237
+    """Yearly reward of delegated HYPE, in hundredths of a percent; from the account 0x4545…45."""
+    backstop: str | None = None
+    """The account that takes over what the book can't liquidate; default: none."""
     l1_block: int = 1_176_514_427
     """HyperCore's block at the genesis."""
     hype: int = 150

@@ -20,4 +20,15 @@ def shares_are_those_of_vaults(ledger: Ledger) -> Iterator[str]:
             yield f"vault {vault.hex()}: shares {shares}, depositors' {sums[vault]}"
 
 
-CORE_INVARIANTS = (shares_are_those_of_vaults,)
+def delegated_totals_are_sums(ledger: Ledger) -> Iterator[str]:
+    """Check that what an account has delegated is the sum over validators."""
+    sums: Counter[bytes] = Counter()
+    for key, delegation in ledger.core.delegations.rows.items():
+        sums[key[:20]] += delegation.amount
+    totals = {user: row.wei for user, row in ledger.core.delegated.rows.items()}
+    for user in sorted({*sums, *totals}):
+        if sums[user] != totals.get(user, 0):
+            yield f"account {user.hex()}: delegated {totals.get(user, 0)}, sum {sums[user]}"
+
+
+CORE_INVARIANTS = (shares_are_those_of_vaults, delegated_totals_are_sums)

@@ -22,6 +22,17 @@ class CoreSettings(Record, frozen=True):
     """Index of the token that gas is paid in on the EVM."""
 
 
+class CoreRules(Record, frozen=True):
+    """Rules that are settled nowhere, or that a test may want otherwise."""
+
+    default_leverage: int = 20
+    """Of an account that never chose, where the market allows so much."""
+    sends_activate: bool = True
+    """Whether a contract's send to an account that does not exist makes it, for a fee."""
+    staking_rate: int = 0
+    """Yearly reward for delegated HYPE, in hundredths of a percent."""
+
+
 class CoreToken(Record, frozen=True):
     """A token of the spot wallet."""
 
@@ -158,3 +169,43 @@ class BuilderFee(Record, frozen=True):
 
     max_rate: int
     """In tenths of a basis point."""
+
+
+class TradingVolume(Record, frozen=True):
+    """What an account traded of late, for its fees."""
+
+    days: tuple[tuple[bytes, int], ...]
+    """(Volume in USD with six decimals as minimal bytes, day since 1970), the latest last."""
+
+
+class EntryNotional(Record, frozen=True):
+    """What an account's spot balance of a token was bought for."""
+
+    usd: Amount
+    """In six decimals."""
+
+
+class CoreProgress(Record, frozen=True):
+    """How far HyperCore has come with what it does once a day."""
+
+    rewarded_day: int
+    """Day since 1970 up to which stakes have their rewards."""
+
+
+class DelegatedTotal(Record, frozen=True):
+    """HYPE that an account has staked with all validators together, in wei."""
+
+    wei: Amount
+
+
+class Delisted(Record, frozen=True):
+    """A market that is traded no more."""
+
+    since: int
+    """Block time in seconds."""
+
+
+class MarketBase(Record, frozen=True):
+    """The token that a spot market trades which goes by another address than that token's."""
+
+    token: Address

@@ -10,23 +10,33 @@ from precompiles.ledger.hyper.records import (
     BuilderFee,
     CorePair,
     CorePerp,
+    CoreProgress,
+    CoreRules,
     CoreSettings,
     CoreToken,
     CoreUser,
     DelayedAction,
+    DelegatedTotal,
     Delegation,
+    Delisted,
+    EntryNotional,
     LastPrice,
     Outgoing,
     Stake,
+    TradingVolume,
     Unstaking,
     Validator,
     Vault,
     VaultShare,
 )
+from precompiles.ledger.record import grow, shrink
 from precompiles.ledger.table import BytesKey, Table, TableNumber
 from precompiles.types import Address
 
 _ONLY = b"\x00"
+_USUAL_RULES = CoreRules()
+VOLUME_DAYS = 14
+"""Days whose volume counts for fees, today not among them."""
 _INDEX_BYTES = 8
 _INDEX = BytesKey(_INDEX_BYTES)
 _DUE = BytesKey(2 * _INDEX_BYTES)
@@ -67,6 +77,14 @@ class CoreTables:
         """By account, then wallet."""
         self.builder_fees = Table(TableNumber.CORE_BUILDER_FEES, _PAIR, BuilderFee, journal)
         """By account, then builder."""
+        self.volumes = Table(TableNumber.CORE_VOLUMES, BytesKey(20), TradingVolume, journal)
+        self.entries = Table(TableNumber.CORE_ENTRIES, _PAIR, EntryNotional, journal)
+        """By token, then account."""
+        self.delegated = Table(TableNumber.CORE_DELEGATED, BytesKey(20), DelegatedTotal, journal)
+        self.delisted = Table(TableNumber.CORE_DELISTED, _INDEX, Delisted, journal)
+        """By asset id."""
+        self._rules = Table(TableNumber.CORE_RULES, BytesKey(1), CoreRules, journal)
+        self._progress = Table(TableNumber.CORE_PROGRESS, BytesKey(1), CoreProgress, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,
@@ -84,6 +102,12 @@ class CoreTables:
             self.unstaking,
             self.api_wallets,
             self.builder_fees,
+            self.volumes,
+            self.entries,
+            self._progress,
+            self._rules,
+            self.delegated,
+            self.delisted,
         )
 
     @property
@@ -94,6 +118,40 @@ class CoreTables:
     @settings.setter
     def settings(self, settings: CoreSettings) -> None:
         self._settings.put(_ONLY, settings)
+
+    @property
+    def rules(self) -> CoreRules:
+        """Rules that a genesis may set otherwise."""
+        return self._rules.get(_ONLY) or _USUAL_RULES
+
+    @rules.setter
+    def rules(self, rules: CoreRules) -> None:
+        self._rules.put(_ONLY, rules)
+
+    @property
+    def rewarded_day(self) -> int:
+        """Day since 1970 up to which stakes have their rewards; 0 before the first."""
+        progress = self._progress.get(_ONLY)
+        return progress.rewarded_day if progress else 0
+
+    @rewarded_day.setter
+    def rewarded_day(self, day: int) -> None:
+        self._progress.put(_ONLY, CoreProgress(day))
+
+    def volume(self, user: Address, day: int) -> int:
+        """Return what an account traded in the two weeks before a day, in USD with six decimals."""
+        row = self.volumes.get(user)
+        if row is None:
+            return 0
+        return sum(grow(usd) for usd, at in row.days if day - VOLUME_DAYS <= at < day)
+
+    def add_volume(self, user: Address, day: int, usd: int) -> None:
+        """Count a trade of an account; days before the last two weeks are forgotten."""
+        row = self.volumes.get(user)
+        days = {at: grow(before) for before, at in row.days} if row else {}
+        days[day] = days.get(day, 0) + usd
+        kept = sorted(at for at in days if at >= day - VOLUME_DAYS)
+        self.volumes.put(user, TradingVolume(tuple((shrink(days[at]), at) for at in kept)))
 
     def user(self, user: Address) -> CoreUser | None:
         """Return an account of HyperCore; None for one that never received anything."""

@@ -15,6 +15,7 @@ from precompiles.perp.danger import (
     is_in_danger,
     judged_group,
     judged_position,
+    judged_price,
     standalone_threshold,
 )
 from precompiles.perp.health import funding_due
@@ -170,6 +171,10 @@ class PositionMethods(Precompile):
         maintenance_excess = health.equity - health.maintenance
         schedule = leverage_schedule(tiers_of(market))
         price = liquidation_price(
-            position.size, prices.oracle, maintenance_excess, schedule, market.base_unit
+            position.size,
+            judged_price(self.ledger, prices),
+            maintenance_excess,
+            schedule,
+            market.base_unit,
         )
         return price or 0

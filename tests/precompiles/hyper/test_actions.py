@@ -35,6 +35,7 @@ from precompiles.hyper.encoding import (
 from precompiles.hyper.receipts import DEPOSIT, ActionReceipt, Outcome
 from precompiles.hyper.steps import Credit
 from precompiles.hyper.system_addresses import (
+    EMISSIONS,
     FEES,
     HYPE_SYSTEM,
     STAKING,
@@ -42,47 +43,44 @@ from precompiles.hyper.system_addresses import (
     token_address,
 )
 from precompiles.hyper.vaults import equity_of
-from precompiles.ledger.hyper.records import CoreToken, CoreUser, Outgoing, Validator, Vault
+from precompiles.ledger.hyper.records import (
+    CoreRules,
+    CoreToken,
+    CoreUser,
+    Outgoing,
+    Validator,
+    Vault,
+)
 from precompiles.ledger.perp.records import Leverage
 from precompiles.perp import collateral
 from precompiles.types import ZERO_ADDRESS, Address
 from tests.precompiles.hyper.world import (
     ALICE,
+    ALO,
     BOB,
     BTC,
+    E8,
+    GTC,
     HYPE,
     HYPE_PERP,
+    HYPE_SPOT,
+    IOC,
     NOW,
     PURR,
+    PURR_SPOT,
     SETTINGS,
     SOURCE,
     USD,
     USDC,
     Scene,
     execution,
+    order,
     perp_mark,
 )
 
 NOBODY, VAULT = Address(b"\x77" * 20), Address(b"\xdf" * 20)
-E8 = 10**8
-ALO, GTC, IOC = 1, 2, 3
-HYPE_SPOT, PURR_SPOT = 10_107, 10_000
 USDC_SYSTEM = Address(b"\x20".ljust(20, b"\0"))
 UNIT = 10**6
-
-
-def order(
-    asset: int,
-    price: str,
-    size: str,
-    *,
-    is_buy: bool = True,
-    tif: int = GTC,
-    reduce_only: bool = False,
-    cloid: int = 0,
-) -> LimitOrder:
-    scaled_price, scaled_size = (int(Fraction(value) * E8) for value in (price, size))
-    return LimitOrder(asset, is_buy, scaled_price, scaled_size, reduce_only, tif, cloid)
 
 
 @pytest.fixture
@@ -235,12 +233,16 @@ def test_what_is_in_no_wallet_is_missing(scene: Scene) -> None:
 def test_reducing_more_than_there_is(scene: Scene) -> None:
     scene.done(BOB, order(BTC, "80900", "0.1", is_buy=False))
     scene.done(ALICE, order(BTC, "80900", "0.1"))
-    too_much = order(BTC, "80900", "0.2", is_buy=False, reduce_only=True)
-    scene.dropped(ALICE, too_much, exchange.WouldNotReduce(10_000, 20_000))
     too_little = order(BTC, "80900", "0.0001", is_buy=False, reduce_only=True)
     reason = exchange.BelowMinimumNotional(8_090_000, 10 * USD)
     scene.dropped(ALICE, too_little, reason)
-    scene.done(ALICE, order(BTC, "80900", "0.1", is_buy=False, reduce_only=True))
+    scene.done(BOB, order(BTC, "80900", "0.5"))
+    too_much = order(BTC, "80900", "0.2", is_buy=False, reduce_only=True)
+    closed = scene.ledger.perp_order(scene.done(ALICE, too_much).order_id)
+    assert closed is not None
+    assert (closed.amount, closed.filled) == (10_000, 10_000)
+    same_side = order(BTC, "80900", "0.1", is_buy=False, reduce_only=True)
+    scene.dropped(ALICE, same_side, exchange.WouldNotReduce(0, 10_000))
 
 
 def test_a_client_id_is_one_live_orders(scene: Scene) -> None:
@@ -378,6 +380,12 @@ def test_the_fee_of_a_new_account_must_be_there(scene: Scene) -> None:
     scene.dropped(ALICE, SpotSend(NOBODY, HYPE, 1), reason)
 
 
+def test_sends_may_make_no_accounts(scene: Scene) -> None:
+    """Whether those of contracts do is disputed, so it is a rule."""
+    scene.ledger.core.rules = CoreRules(sends_activate=False)
+    scene.dropped(ALICE, SpotSend(NOBODY, HYPE, 1), errors.ReceiverNotActivated(NOBODY))
+
+
 def test_an_account_from_the_bridge_pays_with_its_first_send(scene: Scene) -> None:
     scene.end_block(deposits=[Credit(NOBODY, HYPE, 10**18, SOURCE)])
     reason = errors.ActivationFeeNotPayable(NOBODY, E8)
@@ -467,8 +475,8 @@ def test_what_does_not_reach_the_evm_is_dropped(scene: Scene) -> None:
 # Vaults
 
 
-def with_vault(scene: Scene, *, lock: int = 100) -> None:
-    listing.list_vault(scene.ledger, VAULT, Vault("a vault", BOB, 0, lock))
+def with_vault(scene: Scene, *, lock: int = 100, leader: Address = NOBODY) -> None:
+    listing.list_vault(scene.ledger, VAULT, Vault("a vault", leader, 0, lock))
 
 
 def pay(usd: int) -> VaultTransfer:
@@ -524,6 +532,18 @@ def test_a_vault_refuses(scene: Scene) -> None:
     scene.done(ALICE, take(5 * USD))
 
 
+def test_a_leader_keeps_a_twentieth_while_there_are_others(scene: Scene) -> None:
+    with_vault(scene, lock=0, leader=BOB)
+    scene.done(BOB, pay(100 * USD))
+    scene.done(ALICE, pay(900 * USD))
+    too_little = errors.LeaderShareTooSmall(47_368_421, 47_368_422)
+    scene.dropped(BOB, take(52_631_579), too_little)
+    scene.done(BOB, take(52_631_578))
+    scene.done(ALICE, take(0))
+    scene.done(BOB, take(0))
+    assert scene.ledger.core.vaults.rows[VAULT].shares == 0
+
+
 def test_vault_transfers_wait() -> None:
     scene = Scene(delay=3)
     with_vault(scene)
@@ -576,6 +596,27 @@ def test_staking_refuses(scene: Scene) -> None:
     for _ in range(5):
         scene.done(ALICE, StakingWithdraw(1))
     scene.dropped(ALICE, StakingWithdraw(1), errors.TooManyPendingWithdrawals(5))
+
+
+def test_stakes_are_rewarded_once_a_day_from_the_emissions(scene: Scene) -> None:
+    """2.37 % a year, added to what is delegated, rounded down; two days later, two days' worth."""
+    with_validator(scene)
+    scene.ledger.core.rules = CoreRules(staking_rate=237)
+    scene.done(ALICE, StakingDeposit(600 * E8))
+    scene.done(ALICE, TokenDelegate(ONE, 500 * E8, False))
+    scene.begin_block(DAY)
+    assert scene.ledger.core.delegations.rows[ALICE + ONE].amount == 500 * E8  # no emissions yet
+    scene.give(EMISSIONS, HYPE, 10 * E8)
+    scene.begin_block(DAY - 1)
+    after_a_day = 500 * E8 + 500 * E8 * 237 // (10_000 * 365)
+    assert scene.ledger.core.delegations.rows[ALICE + ONE].amount == after_a_day
+    scene.begin_block(1)
+    scene.begin_block(2 * DAY)
+    after_more = after_a_day + after_a_day * 2 * 237 // (10_000 * 365)
+    rewarded = scene.ledger.core.delegations.rows[ALICE + ONE].amount
+    assert rewarded == after_more
+    assert scene.spot(EMISSIONS, HYPE) == 10 * E8 - (rewarded - 500 * E8)
+    assert scene.spot(STAKING, HYPE) == 100 * E8 + rewarded
 
 
 # Who may act and charge

@@ -14,6 +14,7 @@ from precompiles.hyper.read_precompiles import read_precompiles
 from precompiles.hyper.system_addresses import HYPE_SYSTEM, perp_address
 from precompiles.ledger.hyper.records import (
     CoreUser,
+    DelegatedTotal,
     Delegation,
     Stake,
     Unstaking,
@@ -272,6 +273,7 @@ def test_stakes_and_vaults_are_read_in_milliseconds() -> None:
     core, one = ledger.core, Address(b"\x0e" * 20)
     core.delegations.put(ALICE + one, Delegation(6, NOW + 5))
     core.stakes.put(ALICE, Stake(4))
+    core.delegated.put(ALICE, DelegatedTotal(6))
     core.unstaking.put(bytes(16), Unstaking(ALICE, 3))
     rows = decode(["(address,uint64,uint64)[]"], read(ledger, 0x804, "address", ALICE))
     assert rows == (((f"0x{one.hex()}", 6, (NOW + 5) * 1_000),),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from msgspec.structs import replace
 
@@ -10,7 +11,7 @@ from precompiles.errors import ContractError
 from precompiles.execution import Execution
 from precompiles.hyper import listing
 from precompiles.hyper.core import BlockMoment
-from precompiles.hyper.encoding import Action, encode_action
+from precompiles.hyper.encoding import Action, LimitOrder, encode_action
 from precompiles.hyper.receipts import ActionReceipt, Outcome
 from precompiles.hyper.steps import CoreLog, Credit, Sent, Step
 from precompiles.hyper.system_addresses import perp_address, token_address
@@ -43,6 +44,9 @@ TOKENS = (
 )
 PAIRS = (CorePair(0, "PURR/USDC", PURR, USDC), CorePair(107, "@107", HYPE, USDC))
 USD = 10**6
+E8 = 10**8
+ALO, GTC, IOC = 1, 2, 3
+HYPE_SPOT, PURR_SPOT = 10_107, 10_000
 
 
 def execution(ledger: Ledger, user: Address = OWNER, now: int = NOW) -> Execution:
@@ -75,6 +79,20 @@ def set_mark(ledger: Ledger, perp: int, mark: int) -> None:
 
 def perp_mark(ledger: Ledger, perp: int) -> int:
     return ledger.perp.prices.rows[perp_address(perp)].mark
+
+
+def order(
+    asset: int,
+    price: str,
+    size: str,
+    *,
+    is_buy: bool = True,
+    tif: int = GTC,
+    reduce_only: bool = False,
+    cloid: int = 0,
+) -> LimitOrder:
+    scaled_price, scaled_size = (int(Fraction(value) * E8) for value in (price, size))
+    return LimitOrder(asset, is_buy, scaled_price, scaled_size, reduce_only, tif, cloid)
 
 
 class Scene:

@@ -7,14 +7,21 @@ from precompiles.ledger.hyper.records import (
     BuilderFee,
     CorePair,
     CorePerp,
+    CoreProgress,
+    CoreRules,
     CoreSettings,
     CoreToken,
     CoreUser,
     DelayedAction,
+    DelegatedTotal,
     Delegation,
+    Delisted,
+    EntryNotional,
     LastPrice,
+    MarketBase,
     Outgoing,
     Stake,
+    TradingVolume,
     Unstaking,
     Validator,
     Vault,
@@ -98,5 +105,33 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
     (
         BuilderFee(100),
         ("019164"),
+    ),
+    (
+        CoreRules(20, True, 237),
+        ("019314c3cced"),
+    ),
+    (
+        TradingVolume(((b"\x01\x02", 19_000), (b"\x07", 19_001))),
+        ("01919292c4020102cd4a3892c40107cd4a39"),
+    ),
+    (
+        EntryNotional(2**70),
+        ("0191c409400000000000000000"),
+    ),
+    (
+        CoreProgress(19_000),
+        ("0191cd4a38"),
+    ),
+    (
+        DelegatedTotal(2**70),
+        ("0191c409400000000000000000"),
+    ),
+    (
+        Delisted(1_700_000_000),
+        ("0191ce6553f100"),
+    ),
+    (
+        MarketBase(A),
+        ("0191c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"),
     ),
 ]

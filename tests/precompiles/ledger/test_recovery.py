@@ -17,14 +17,21 @@ from precompiles.ledger.hyper.records import (
     BuilderFee,
     CorePair,
     CorePerp,
+    CoreProgress,
+    CoreRules,
     CoreSettings,
     CoreToken,
     CoreUser,
     DelayedAction,
+    DelegatedTotal,
     Delegation,
+    Delisted,
+    EntryNotional,
     LastPrice,
+    MarketBase,
     Outgoing,
     Stake,
+    TradingVolume,
     Unstaking,
     Validator,
     Vault,
@@ -121,6 +128,13 @@ def core_stored() -> DictStorage:
         core.unstaking.put(due_key(9, number), Unstaking(user, 3))
         core.api_wallets.put(user + CAROL, ApiWallet(b""))
         core.builder_fees.put(user + CAROL, BuilderFee(3))
+        core.add_volume(user, 9, 5)
+        core.delegated.put(user, DelegatedTotal(3))
+        core.delisted.put(index_key(number), Delisted(9))
+        core.entries.put(CAROL + user, EntryNotional(3))
+        ledger.spot.bases.put(user, MarketBase(CAROL))
+    core.rewarded_day = 3
+    core.rules = CoreRules(10)
     storage.apply(ledger.seal())
     return storage
 
@@ -173,6 +187,13 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_UNSTAKING: alter(Unstaking, amount=one_more),
     TableNumber.CORE_API_WALLETS: alter(ApiWallet, name=lambda name: name + b"s"),
     TableNumber.CORE_BUILDER_FEES: alter(BuilderFee, max_rate=one_more),
+    TableNumber.CORE_VOLUMES: alter(TradingVolume, days=lambda _: ((b"\x06", 9),)),
+    TableNumber.CORE_ENTRIES: alter(EntryNotional, usd=one_more),
+    TableNumber.CORE_PROGRESS: alter(CoreProgress, rewarded_day=one_more),
+    TableNumber.CORE_RULES: alter(CoreRules, default_leverage=one_more),
+    TableNumber.CORE_DELEGATED: alter(DelegatedTotal, wei=one_more),
+    TableNumber.CORE_DELISTED: alter(Delisted, since=one_more),
+    TableNumber.MARKET_BASES: alter(MarketBase, token=lambda _: BOB),
 }
 
 
