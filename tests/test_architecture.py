@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,48 @@ def only_the_chain_changes_the_chain(module: str, tree: ast.AST) -> Iterator[str
                 yield f"{module}:{node.lineno} assigns to a part of {name}"
 
 
+def attributes_written(tree: ast.AST) -> Iterator[ast.Attribute]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            yield node
+
+
+def attributes_declared(tree: ast.AST) -> set[str]:
+    """Attributes that the classes of a module have."""
+    annotated = {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    own = {node.attr for node in attributes_written(tree) if ast.unparse(node.value) == "self"}
+    return annotated | own
+
+
+@cache
+def attributes_of_all() -> tuple[set[str], set[str]]:
+    """Attributes that classes of the three packages have, and those that have a setter."""
+    trees = [ast.parse(path.read_text()) for path in source_files()]
+    setters = {
+        node.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
+    }
+    return set().union(*map(attributes_declared, trees)), setters
+
+
+def state_is_written_by_its_own_module(module: str, tree: ast.AST) -> Iterator[str]:
+    """From the order log up; below, py-evm's objects are written as it writes them itself."""
+    if not within(module, ("evm_dex.pytest_plugin", *ROOMS[ROOMS.index("evm_dex.orderlog") :])):
+        return
+    declared, setters = attributes_of_all()
+    foreign = declared - setters - attributes_declared(tree)
+    for node in attributes_written(tree):
+        if node.attr in foreign:
+            yield f"{module}:{node.lineno} assigns {ast.unparse(node)}"
+
+
 RULES: tuple[tuple[Rule, str, str], ...] = (
     (layers_run_one_way, "precompiles.engine.book", "from precompiles.ledger.ledger import Ledger"),
     (layers_run_one_way, "checkpoint.rocks", "import evm_dex"),
@@ -191,6 +234,8 @@ RULES: tuple[tuple[Rule, str, str], ...] = (
     (only_the_chain_changes_the_chain, "evm_dex.client.dex", "chain.listeners[:] = ()"),
     (only_the_chain_changes_the_chain, "evm_dex.node", "chain.ledger.perp.clock += 1"),
     (only_the_chain_changes_the_chain, "evm_dex.node", "del chain.mempool.waiting"),
+    (state_is_written_by_its_own_module, "evm_dex.node.methods.anvil", "node._min_gas_price = 1"),
+    (state_is_written_by_its_own_module, "evm_dex.history.service", "consumer._on_applied = wake"),
     (libraries_have_one_home, "evm_dex.cli", "from eth.vm import forks"),
     (libraries_have_one_home, "checkpoint.manager", "import rocksdict"),
     (precompiles_know_no_world, "precompiles.spot.placing", "import time"),

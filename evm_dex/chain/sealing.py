@@ -70,7 +70,7 @@ class Sealer:
     def reset(self, parent: Header) -> None:
         """Start from a parent with a fresh state; what was in work is gone."""
         self._ledger.journal.revert(0)
-        self._nodes.pending = {}
+        self._nodes.take()
         self.state = self._machine.state(self._nodes, parent)
 
     def begin(self, header: Header, ancestors: Iterable[bytes] | None = None) -> None:
@@ -123,7 +123,7 @@ class Sealer:
             blob_gas_used=self.blob_gas_used,
             requests_hash=requests_hash(requests) if self.header.rules.has_requests else None,
         )
-        nodes, self._nodes.pending = self._nodes.pending, {}
+        nodes = self._nodes.take()
         transactions, receipts = tuple(self.transactions), tuple(self.receipts)
         updates = self._record(header, transactions, receipts, changes)
         return SealedBlock(header, transactions, receipts, changes, nodes, updates)

@@ -145,7 +145,7 @@ class SimulatedBlocks(Sealer):
     def close(self) -> SimulatedBlock:
         """End the block; the next one follows it."""
         sealed = self.seal()
-        self._nodes.pending = sealed.nodes
+        self._nodes.hold(sealed.nodes)
         self._head = sealed.header
         self._hashes.insert(0, sealed.header.hash)
         stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)

@@ -287,8 +287,7 @@ async def _serve(server: Server, dex: Dex, config: NodeConfig, port: int, *, sil
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     with listening(config.host, port, "--port (0 for any free one)"):
-        server.owns_process = True
-        await server.start(config.host, port)
+        await server.start(config.host, port, owns_process=True)
     if not silent:
         _print_banner(dex, config, server.port)
     await stop.wait()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,14 +44,28 @@ class NodeBuffer(StoredNodes):
 
     def __init__(self, store: NodeStore) -> None:
         super().__init__(store)
-        self.pending: dict[bytes, bytes] = {}
+        self._pending: dict[bytes, bytes] = {}
 
     def __getitem__(self, key: bytes) -> bytes:
-        value = self.pending.get(key)
+        value = self._pending.get(key)
         return super().__getitem__(key) if value is None else value
 
     def _exists(self, key: bytes) -> bool:
-        return key in self.pending or super()._exists(key)
+        return key in self._pending or super()._exists(key)
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
-        self.pending[key] = value
+        self._pending[key] = value
+
+    @property
+    def pending(self) -> Mapping[bytes, bytes]:
+        """Nodes and code of the block in work, by hash."""
+        return self._pending
+
+    def hold(self, nodes: Mapping[bytes, bytes]) -> None:
+        """Hold these in place of what is pending."""
+        self._pending = dict(nodes)
+
+    def take(self) -> dict[bytes, bytes]:
+        """Return what is pending, and hold nothing."""
+        taken, self._pending = self._pending, {}
+        return taken

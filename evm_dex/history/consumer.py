@@ -70,8 +70,11 @@ class Consumer:
         self._lag = self._applied = self._last_time = self._retries = 0
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._stopped = False
-        self.applied: Callable[[int], object] | None = None
-        """Told the cursor after each batch, in the consumer's thread."""
+        self._on_applied: Callable[[int], object] | None = None
+
+    def on_applied(self, listener: Callable[[int], object] | None) -> None:
+        """Tell `listener` the cursor after each batch, in the consumer's thread."""
+        self._on_applied = listener
 
     def step(self) -> int:
         """Copy one batch; return the number of updates, 0 at the end of the feed.
@@ -169,8 +172,8 @@ class Consumer:
         self._last_time = timestamp
         self._recent.append((time.monotonic(), self._applied))
         _logger.debug("applied", extra={"count": count, "event_id": self._cursor.event_id})
-        if self.applied is not None:
-            self.applied(self._cursor.event_id)
+        if self._on_applied is not None:
+            self._on_applied(self._cursor.event_id)
 
     def _retry(self, error: Exception, pause: float) -> None:
         self._retries += 1

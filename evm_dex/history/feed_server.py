@@ -52,11 +52,6 @@ class FeedServer:
         self._thread.start()
         chain.add_listener(self._tell)
 
-    @property
-    def is_serving(self) -> bool:
-        """Whether it answers requests."""
-        return self._thread.is_alive()
-
     def close(self) -> None:
         """Stop serving; must come before the store is closed."""
         if self._tell in self._chain.listeners:

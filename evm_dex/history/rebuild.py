@@ -55,7 +55,7 @@ def rebuild(
         _copy(target, feed, older, progress)
     if feed is not None:
         consumer = Consumer(feed, target, name="")
-        consumer.applied = progress
+        consumer.on_applied(progress)
         consumer.catch_up()
     return target.cursor().event_id
 

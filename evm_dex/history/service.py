@@ -62,7 +62,7 @@ class Service:
         if reader is not None:
             server = HistoryServer(reader, self.consumer.health)
             await server.start(host, port)
-            self.consumer.applied = server.wake
+            self.consumer.on_applied(server.wake)
         thread = threading.Thread(target=self._consume, args=(loop,), name="history consumer")
         thread.start()
         started(server.port if server else None)

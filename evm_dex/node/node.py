@@ -61,19 +61,15 @@ class Node:
         }
         self.accounts: dict[Address, KeyPair] = {item.address: item for item in accounts}
         """Accounts it signs for."""
-        self.block_seconds: float | None = None
-        """Seconds between blocks that the server makes by the clock; None for no such blocks."""
+        self._block_seconds: float | None = None
         self.on_interval: list[Callable[[], object]] = []
-        self.during_call: Callable[[], object] = _nobody_waits
-        """Called while a call stands still: answers what only reads the head."""
-        self.between_requests: Callable[[], object] = _nobody_waits
-        """Called between the requests of a batch: answers whatever waits."""
+        self._during_call: Callable[[], object] = _nobody_waits
+        self._between_requests: Callable[[], object] = _nobody_waits
         self.events = ChainEvents(chain, self.limits.log_results)
         self.filters = Filters(chain, self.limits)
         self.events.on_update.append(self.filters.update)
         self.events.on_transaction.append(self.filters.add_transaction)
-        self.min_gas_price = 0
-        """Wei per gas that a transaction must pay at least to be taken."""
+        self._min_gas_price = 0
 
     @property
     def cheats(self) -> StateCheats:
@@ -90,23 +86,51 @@ class Node:
 
     def submit(self, transaction: Transaction) -> bytes:
         """Hand a transaction to the chain; its hash. Raises TransactionRejected, RpcError."""
-        if self.min_gas_price:
+        if self._min_gas_price:
             self._check_price(transaction)
         return self.chain.send(transaction).hash
 
     def _check_price(self, transaction: Transaction) -> None:
         paid = transaction.effective_gas_price(self.chain.next_header().base_fee_per_gas)
-        if paid < self.min_gas_price:
+        if paid < self._min_gas_price:
             raise failed(
                 f"transaction underpriced: it pays {paid} wei per gas, at least "
-                f"{self.min_gas_price} is asked for"
+                f"{self._min_gas_price} is asked for"
             )
+
+    @property
+    def min_gas_price(self) -> int:
+        """Wei per gas that a transaction must pay at least to be taken."""
+        return self._min_gas_price
+
+    def set_min_gas_price(self, wei: int) -> None:
+        """Take only transactions that pay at least so much per gas, base fee included."""
+        self._min_gas_price = wei
+
+    @property
+    def block_seconds(self) -> float | None:
+        """Seconds between blocks that the server makes by the clock; None for no such blocks."""
+        return self._block_seconds
 
     def set_block_seconds(self, seconds: float | None) -> None:
         """Choose how often a block is made by the clock."""
-        self.block_seconds = seconds
+        self._block_seconds = seconds
         for tell in self.on_interval:
             tell()
+
+    def answer_others(
+        self, *, during_call: Callable[[], object], between_requests: Callable[[], object]
+    ) -> None:
+        """Choose what answers other callers while one is being answered."""
+        self._during_call, self._between_requests = during_call, between_requests
+
+    def during_call(self) -> None:
+        """Answer what only reads the head, while a call stands still."""
+        self._during_call()
+
+    def between_requests(self) -> None:
+        """Answer whatever waits, between the requests of a batch."""
+        self._between_requests()
 
 
 def to_rpc_error(error: Exception) -> RpcError:

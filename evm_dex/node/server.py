@@ -63,22 +63,23 @@ class Server:
         self.node = node
         self._origins = origins
         self._limits = node.limits
-        node.block_seconds = block_seconds
+        node.set_block_seconds(block_seconds)
         self._thread = _chain_thread()
         self._at_work = 0
         """Number of jobs that run or wait on that thread; at 0 the chain may be used here."""
         self._jobs: deque[Job[Any]] = deque()
         """What waits for that thread; added to on the loop's, taken from on the chain's."""
         self._nested = 0
-        node.during_call, node.between_requests = self._during_call, self._between_requests
+        node.answer_others(during_call=self._during_call, between_requests=self._between_requests)
         self._sockets: set[web.WebSocketResponse] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
-        self.owns_process = False
-        """Whether it is alone in its process, and says when Python collects garbage."""
 
-    async def start(self, host: str, port: int) -> None:
-        """Start to listen; port 0 takes a free one, which `port` then is. Raises OSError."""
+    async def start(self, host: str, port: int, *, owns_process: bool = False) -> None:
+        """Start to listen; port 0 takes a free one, which `port` then is. Raises OSError.
+
+        A server that `owns_process` is alone in it, and says when Python collects garbage.
+        """
         self._loop = asyncio.get_running_loop()
         self._idle = IdleConnections(
             connections=self._limits.connections, seconds=self._limits.idle_seconds
@@ -97,7 +98,7 @@ class Server:
         self.port = self._runner.addresses[0][1]
         self._tasks.append(asyncio.create_task(self._idle.run(server)))
         self._tasks.append(asyncio.create_task(self._mine()))
-        if self.owns_process:
+        if owns_process:
             self._tasks.append(asyncio.create_task(self._collect_garbage()))
 
     async def stop(self) -> None:
@@ -111,11 +112,6 @@ class Server:
                     await socket.close(code=1001, message=b"the node stops")
         await self._runner.cleanup()
         self._thread.shutdown()
-
-    @property
-    def open_sockets(self) -> int:
-        """Number of open WebSockets."""
-        return len(self._sockets)
 
     async def on_chain(self, work: Callable[[], _Result], content: Any = None) -> _Result:
         """Run on the chain's thread, after what was asked for before.

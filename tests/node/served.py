@@ -75,14 +75,13 @@ def served(
     """A node of a `NodeConfig` with these options, stopped at the end."""
     config = NodeConfig(limits=limits or Limits(), **options)
     with config.open() as (dex, server):
-        server.owns_process = owns_process
         started, stop = threading.Event(), asyncio.Event()
         loop = uvloop.new_event_loop()
         problems: list[BaseException] = []
 
         async def run() -> None:
             try:
-                await server.start("127.0.0.1", port)
+                await server.start("127.0.0.1", port, owns_process=owns_process)
             finally:
                 started.set()
             await stop.wait()

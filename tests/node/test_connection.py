@@ -126,7 +126,7 @@ def test_a_client_that_does_not_read_is_dropped_and_the_node_goes_on() -> None:
                     await socket.send_str(batch)
                 for _ in range(100):
                     await asyncio.sleep(0.05)
-                    if not node.server.open_sockets:
+                    if not node.server._sockets:
                         return
                 raise AssertionError("it is still connected")
 

@@ -32,7 +32,7 @@ def test_it_connects_and_knows_the_chain(web3: Any) -> None:
     assert web3.is_connected()
     assert web3.eth.chain_id == 31337
     assert len(web3.eth.accounts) == 10
-    assert web3.client_version.startswith("evm-dex/")
+    assert web3.client_version.startswith("anvil/evm-dex-")
 
 
 def test_ether_moves_by_an_account_at_hand_and_by_a_signed_transaction(web3: Any) -> None:

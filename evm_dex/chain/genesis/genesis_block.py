@@ -79,7 +79,7 @@ def write_genesis(
     write_commitment(state, changes.commitment)
     state.persist()
     header = header.with_state_root(state.state_root)
-    sealed = SealedBlock(header, (), (), changes, nodes.pending)
+    sealed = SealedBlock(header, (), (), changes, nodes.take())
     store.write(block_batch(sealed, sealed.head(genesis.chain_id), genesis=encoded))
     ledger.accept(changes)
 

@@ -136,7 +136,7 @@ def reset(node: Node, forking: Anything = None) -> Flag:
     if _names_a_chain(forking):
         raise failed("this node does not fork other chains: call it without parameters")
     node.cheats.reset()
-    node.min_gas_price = 0
+    node.set_min_gas_price(0)
     return True
 
 

@@ -135,5 +135,5 @@ def remove_pool_transactions(node: Node, address: HexAddress) -> Flag:
 @rpc("anvil_setMinGasPrice", "hardhat_setMinGasPrice", "ganache_setMinGasPrice", cheat=True)
 def set_min_gas_price(node: Node, wei: Quantity) -> Flag:
     """Take only transactions that pay at least so much per gas, base fee included."""
-    node.min_gas_price = wei
+    node.set_min_gas_price(wei)
     return True

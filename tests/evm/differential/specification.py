@@ -117,7 +117,7 @@ class OurBlocks:
     def end(self) -> SealedBlock:
         """Close the block."""
         sealed = self._sealer.seal()
-        self._nodes.pending = sealed.nodes
+        self._nodes.hold(sealed.nodes)
         self._headers.append(sealed.header)
         return sealed
 

@@ -42,7 +42,7 @@ def trade(path: Path, port: int, seed: int, shared: Shared, most_behind: int) ->
                 traffic.again()
             blocks += 1
             shared.recorded, shared.blocks = dex.chain.outbox.state().last, blocks
-            assert server.is_serving
+            assert server._thread.is_alive()
             while shared.recorded > shared.stored + most_behind or (
                 shared.batches > 0 and shared.recorded > shared.wanted
             ):
@@ -56,7 +56,7 @@ def serve(open_store: Callable[[], HistoryStore], port: int, shared: Shared) -> 
     def applied(_event_id: int) -> None:
         shared.batches += 1
 
-    consumer.applied = applied
+    consumer.on_applied(applied)
     consumer.run()
 
 
