@@ -111,8 +111,18 @@ MIRRORED_CLASSES = {
 Rule = Callable[[str, ast.AST], Iterator[str]]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -151,7 +161,7 @@ def precompiles_know_no_world(module: str, tree: ast.AST) -> Iterator[str]:
 def precompiles_use_integers_only(module: str, tree: ast.AST) -> Iterator[str]:
     if not within(module, ("precompiles",)):
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
             yield f"{module}:{node.lineno} has a float"
         elif isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
@@ -164,7 +174,7 @@ def only_the_chain_changes_the_chain(module: str, tree: ast.AST) -> Iterator[str
     """Others call its operations; they assign none of its attributes, nor those of its parts."""
     if not within(module, ("evm_dex.pytest_plugin", *ROOMS[ROOMS.index("evm_dex.client") :])):
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
             owner = node.value
             if isinstance(node, ast.Subscript) and isinstance(owner, ast.Attribute):
@@ -174,8 +184,12 @@ def only_the_chain_changes_the_chain(module: str, tree: ast.AST) -> Iterator[str
                 yield f"{module}:{node.lineno} assigns to a part of {name}"
 
 
+def is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
 def attributes_written(tree: ast.AST) -> Iterator[ast.Attribute]:
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             yield node
 
@@ -184,21 +198,21 @@ def attributes_declared(tree: ast.AST) -> set[str]:
     """Attributes that the classes of a module have."""
     annotated = {
         node.target.id
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
-    own = {node.attr for node in attributes_written(tree) if ast.unparse(node.value) == "self"}
+    own = {node.attr for node in attributes_written(tree) if is_self(node.value)}
     return annotated | own
 
 
 @cache
 def attributes_of_all() -> tuple[set[str], set[str]]:
     """Attributes that classes of the three packages have, and those that have a setter."""
-    trees = [ast.parse(path.read_text()) for path in source_files()]
+    trees = [parsed(path) for path in source_files()]
     setters = {
         node.name
         for tree in trees
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.FunctionDef)
         and any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
     }
@@ -258,9 +272,7 @@ def module_name(path: Path) -> str:
 @pytest.mark.parametrize("rule", dict.fromkeys(rule for rule, _, _ in RULES))
 def test_the_tree_keeps_the_rule(rule: Rule) -> None:
     violations = [
-        violation
-        for path in source_files()
-        for violation in rule(module_name(path), ast.parse(path.read_text()))
+        violation for path in source_files() for violation in rule(module_name(path), parsed(path))
     ]
     assert violations == []
 
@@ -280,7 +292,7 @@ def import_graph() -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for module, path in modules.items():
         targets = graph.setdefault(module, set())
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(parsed(path)):
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = {f"{node.module}.{alias.name}" for alias in node.names}
                 inside = names & modules.keys()
@@ -334,7 +346,7 @@ def test_no_file_name_means_two_things() -> None:
 def test_no_class_name_means_two_things() -> None:
     places: dict[str, set[str]] = {}
     for path in source_files():
-        for node in ast.parse(path.read_text()).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, set()).add(module_name(path))
     twice = {name: found for name, found in places.items() if len(found) > 1}
