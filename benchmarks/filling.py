@@ -9,12 +9,14 @@ from checkpoint.store_batch import BlockBatch
 from evm_dex.client.dex import Dex
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
+from precompiles.ledger.spot import Order
 from precompiles.spot.funds import credit
 from precompiles.spot.placing import OrderRequest, place
-from precompiles.types import Address
+from precompiles.types import Address, CloseReason, OrderStatus, TimeInForce
 
 USDC = 10**6
 _SHARE = 1_000
+_ENDED_SHARE = 20_000
 
 
 def fill(dex: Dex, asset: Address, orders: int) -> None:
@@ -50,3 +52,27 @@ def _commit(dex: Dex) -> None:
     )
     dex.store.write(batch)
     dex.chain.ledger.accept(changes)
+
+
+def fill_ended(dex: Dex, asset: Address, orders: int) -> None:
+    """Leave that many cancelled orders behind, as rows alone: none of them ever rested."""
+    ledger = dex.chain.ledger
+    for first in range(0, orders, _ENDED_SHARE):
+        for number in range(first, min(first + _ENDED_SHARE, orders)):
+            order = Order(
+                id=ledger.next_order_id(),
+                owner=Address((number % 1_000 + 1).to_bytes(20, "big")),
+                asset=asset,
+                is_buy=number % 2 == 0,
+                price=3_000 * USDC + number,
+                amount=10**18 + number,
+                filled=0,
+                filled_quote=0,
+                status=OrderStatus.CANCELLED,
+                reason=CloseReason.USER_CANCELLED,
+                time_in_force=TimeInForce.GTC,
+                client_order_id=0,
+                block_number=1,
+            )
+            ledger.spot.orders.put(order.id, order)
+        _commit(dex)

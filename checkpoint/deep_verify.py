@@ -51,7 +51,7 @@ def row_problems(store: StoreReader, progress: Progress) -> Iterator[str]:
 def ledger_problems(store: StoreReader) -> Iterator[str]:
     """Yield indexes that disagree with the rows, and invariants that do not hold."""
     try:
-        ledger, report = open_ledger(store)
+        ledger, report = open_ledger(store, in_full=True)
     except UntrustedStorage as error:
         yield str(error)
         return

@@ -14,7 +14,9 @@ class Family(StrEnum):
     ROWS = "rows"
     """Table number, row key -> row value. The ledger; all that the commitment covers."""
     ACTIVE = "active"
-    """Order key -> nothing. An index over the rows, rebuilt from them where it disagrees."""
+    """Key of a live order or position, see `ledger.table.active_key` -> nothing. An index over the
+    rows, rebuilt from them where it disagrees.
+    """
     UNDO = "undo"
     """Height -> what the block's rows were before it; the newest blocks only."""
     HEAD = "head"

@@ -30,6 +30,7 @@ class StoreLayout:
         self.checkpoints = root / "checkpoints"
         self.retention = root / "retention.json"
         self.identity = root / "chain.json"
+        self.ended = root / "ended.json"
 
     def prepare(self) -> None:
         """Make the directory where there is none. Raises NotAStore where something else is."""

@@ -13,11 +13,13 @@ class RecoveryMetrics:
     """Figures on opening the chain."""
 
     seconds: float = 0.0
-    """Reading, hashing and indexing every row."""
+    """Reading, hashing and indexing rows."""
     rows: Mapping[str, int] = field(default_factory=dict)
     """Rows at that head by table."""
     repairs: tuple[str, ...] = ()
-    """Entries of the active-order index that were wrong, in words."""
+    """Entries of the active index that were wrong, in words."""
+    in_full: bool = True
+    """Whether every row was read, or those of ended orders and positions were not."""
 
 
 @dataclass(frozen=True, slots=True)

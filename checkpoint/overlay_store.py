@@ -9,7 +9,7 @@ from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.store import Store, StoreReader
 from checkpoint.store_batch import BlockBatch
-from precompiles.ledger.storage import RowChange
+from precompiles.ledger.storage import Commitment, RowChange
 
 
 class OverlayStore(StoreReader):
@@ -35,6 +35,10 @@ class OverlayStore(StoreReader):
     def head(self) -> Head | None:
         staged = self._staged.head if self._staged else None
         return staged or self._base.head()
+
+    def ended(self) -> Commitment | None:
+        """See `RowStorage.ended`; of the store below."""
+        return self._base.ended()
 
     def get(self, family: Family, key: bytes) -> bytes | None:
         if self._staged is not None:

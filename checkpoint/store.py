@@ -69,10 +69,34 @@ class StoreReader(RowStorage, Protocol):
             table += 1
         return frozenset(found)
 
-    def active_orders(self) -> Iterator[bytes]:
-        """Yield the keys in the active-order index, ascending."""
+    def active_keys(self) -> Iterator[bytes]:
+        """Yield the keys in the active index, ascending."""
         for key, _ in self.iterate(Family.ACTIVE):
             yield key
+
+    def ended(self) -> Commitment | None:
+        """Return what ended rows add up to, see `RowStorage.ended`; by itself no store knows."""
+        return None
+
+
+class UndoReader(Protocol):
+    """What knows the rows that blocks changed."""
+
+    @abstractmethod
+    def undo(self, height: int) -> tuple[RowChange, ...]:
+        """Return the rows changed by a block as they were before it, see `Store.undo`."""
+
+
+def rows_before(store: UndoReader, heights: range) -> dict[tuple[int, bytes], bytes | None]:
+    """Return the rows that the blocks at `heights` changed, as they were before the first.
+
+    By table and key. Raises UndoExpired, UnknownBlock.
+    """
+    before: dict[tuple[int, bytes], bytes | None] = {}
+    for height in reversed(heights):
+        for change in store.undo(height):
+            before[change.table, change.key] = change.old
+    return before
 
 
 class Store(StoreReader, Protocol):
@@ -98,10 +122,14 @@ class Store(StoreReader, Protocol):
         """Let go of everything held; using the store afterwards raises StoreClosed."""
 
     def set_active(self, activations: Mapping[bytes, bool]) -> None:
-        """Repair entries of the active-order index."""
+        """Repair entries of the active index."""
         batch = BlockBatch()
         batch.set_active(activations)
         self.write(batch)
+
+    def set_ended(self, ended: Commitment) -> None:  # noqa: ARG002 - by default it is forgotten
+        """Take in what the ended rows add up to, by who has just read them; may be forgotten."""
+        return
 
     def undo(self, height: int) -> tuple[RowChange, ...]:
         """Return the rows changed by a block as they were before it, in the order of their change.

@@ -7,19 +7,23 @@ from collections.abc import Iterable, Mapping
 from checkpoint.families import HEAD_KEY, Family, height_key, row_key
 from checkpoint.head import Head
 from checkpoint.record_codec import encode_undo
-from precompiles.ledger.storage import LedgerChanges
+from precompiles.ledger.storage import Commitment, LedgerChanges
 
 
 class BlockBatch:
     """Collects puts and deletes; of several for one key the last one counts."""
 
-    __slots__ = ("changes", "head")
+    __slots__ = ("changes", "ended", "head")
 
     def __init__(self) -> None:
         self.changes: dict[Family, dict[bytes, bytes | None]] = {}
         """Per family, the new value of each changed key; None deletes it."""
         self.head: Head | None = None
         """The block the store is at afterwards; None in a batch that leaves the rows alone."""
+        self.ended: Commitment | None = None
+        """To the rows of ended orders and positions afterwards, where there is a head; None where
+        nobody counted them.
+        """
 
     def put(self, family: Family, key: bytes, value: bytes) -> None:
         """Set one key."""
@@ -58,10 +62,11 @@ class BlockBatch:
         """Add all of a batch that comes after this one."""
         for family, changes in later.changes.items():
             self.changes.setdefault(family, {}).update(changes)
-        self.head = later.head or self.head
+        if later.head is not None:
+            self.head, self.ended = later.head, later.ended
 
     def set_active(self, activations: Mapping[bytes, bool]) -> None:
-        """Set entries of the active-order index."""
+        """Set entries of the active index."""
         for key, active in activations.items():
             if active:
                 self.put(Family.ACTIVE, key, b"")
@@ -78,3 +83,4 @@ class BlockBatch:
         for change in changes.rows:
             rows[row_key(change.table, change.key)] = change.new
         self.set_active(changes.activations)
+        self.ended = changes.ended

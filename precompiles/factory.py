@@ -29,12 +29,13 @@ class Precompiles:
     report: RecoveryReport
 
 
-def get_precompiles_with_storage(storage: RowStorage) -> Precompiles:
+def get_precompiles_with_storage(storage: RowStorage, *, in_full: bool = False) -> Precompiles:
     """Restore the ledger from `storage`, and create every precompile on it.
 
+    `in_full` reads those of ended orders too, also where the storage knows what they add up to.
     Raises UntrustedStorage when the rows are not the state their commitment names.
     """
-    ledger, report = open_ledger(storage)
+    ledger, report = open_ledger(storage, in_full=in_full)
     guard = ReentrancyGuard()
     return Precompiles({cls.address: cls(ledger, guard) for cls in PRECOMPILES}, ledger, report)
 

@@ -22,6 +22,7 @@ from checkpoint.trie.account import Account
 from checkpoint.trie.nodes import EMPTY_CODE, read_code
 from checkpoint.trie.walk import walk_trie
 from precompiles.ledger.commitment import digest
+from precompiles.ledger.table import TableNumber, row_of
 
 
 def read_section(store: StoreReader, head: Head, section: Section) -> Iterator[Record]:
@@ -38,7 +39,7 @@ def read_section(store: StoreReader, head: Head, section: Section) -> Iterator[R
                 for key, value in store.rows(table):
                     yield RowRecord(table, key, value)
         case Section.ACTIVE:
-            yield from store.active_orders()
+            yield from (key for key in store.active_keys() if row_of(key)[0] == TableNumber.ORDERS)
 
 
 def _chain(head: Head) -> ChainRecord:

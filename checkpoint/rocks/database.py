@@ -154,6 +154,11 @@ class Database:
             except Exception as error:
                 raise self._translated(error, f"compacting family {family}") from error
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._rocks is None
+
     def close(self) -> None:
         """Close it, and its lock with it; closing twice does no harm."""
         if self._rocks is None:

@@ -16,10 +16,12 @@ from checkpoint.head import Head
 from checkpoint.layout import StoreLayout
 from checkpoint.lock import holder_of
 from checkpoint.manifest import usable_heights
+from checkpoint.rocks.ended_record import EndedRecord, read_ended_record
 from checkpoint.rocks.inspect import check_database
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store import Store
 from checkpoint.store_batch import BlockBatch
+from precompiles.ledger.storage import Commitment
 
 _TRIES = 40
 _PAUSE = 0.05
@@ -47,6 +49,7 @@ class ReadOnlyStore(Store):
                 f"{self.path} has no database; restore a checkpoint, or give the path of a store"
             )
         self.undo_window = 0
+        self._ended: EndedRecord | None = None
         self._reader = self._open()
         self._oldest_undo = self._find_oldest_undo()
 
@@ -77,6 +80,10 @@ class ReadOnlyStore(Store):
     def _look(self) -> RocksReader:
         """Open what is there now, if it adds up."""
         seen = read_commit_marker(self.layout.commit_marker)
+        record = read_ended_record(self.layout.ended)
+        if record is not None and not record.describes(self.layout.readable_database()):
+            record = None
+        self._ended = record
         reader = RocksReader(self.layout.readable_database(), is_written=True)
         try:
             check_database(reader, seen, None, read_identity(self.layout.identity))
@@ -87,6 +94,9 @@ class ReadOnlyStore(Store):
 
     def head(self) -> Head | None:
         return self._reader.head()
+
+    def ended(self) -> Commitment | None:
+        return self._ended.at_head(self) if self._ended else None
 
     def get(self, family: Family, key: bytes) -> bytes | None:
         return self._reader.get(family, key)

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -20,10 +21,12 @@ from checkpoint.lock import StoreLock
 from checkpoint.manifest import Manifest, list_checkpoints
 from checkpoint.rocks.bookkeeping import Bookkeeping
 from checkpoint.rocks.database import Database
+from checkpoint.rocks.ended_record import EndedTracker, read_ended_record
 from checkpoint.rocks.inspect import inspect_database
 from checkpoint.rocks.reader import DatabaseReader
 from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
 from checkpoint.store_batch import BlockBatch
+from precompiles.ledger.storage import Commitment
 
 _logger = logging.getLogger(__name__)
 _ROOM_BYTES = 1 << 22
@@ -76,6 +79,13 @@ class RocksStore(DatabaseReader, Store):
         """Return the number of batches written, see `Bookkeeping.sequence`."""
         return self.bookkeeping.sequence
 
+    def ended(self) -> Commitment | None:
+        return self._ended.now
+
+    def set_ended(self, ended: Commitment) -> None:
+        if self._head is not None:
+            self._ended.begin(self._head, ended)
+
     def write(self, batch: BlockBatch) -> None:
         with self._writing:
             if self._failure is not None:
@@ -125,7 +135,11 @@ class RocksStore(DatabaseReader, Store):
         self._lock.check()
 
     def close(self) -> None:
-        self._database.close()
+        if not self._database.is_closed:
+            self._database.close()
+            with suppress(StoreMoved):
+                self._lock.check()
+                self._ended.close()
         self._marker.close()
         self._lock.release()
 
@@ -134,11 +148,18 @@ class RocksStore(DatabaseReader, Store):
         seen = read_commit_marker(self.layout.commit_marker)
         self._identity = read_identity(self.layout.identity)
         new = self.layout.is_new()
+        record = read_ended_record(self.layout.ended)
         if not new:
             inspect_database(self.layout.database, seen, chain_id, self._identity, accept_loss)
+        if record is not None and not record.describes(self.layout.database):
+            record = None
+        follow = self._lock.follow
+        self._ended = EndedTracker(follow(self.layout.ended), follow(self.layout.database))
         self._database = self._open_database(create=new, accept_loss=accept_loss)
         try:
             self._adopt(seen)
+            if record is not None and (ended := record.at_head(self)) is not None:
+                self.set_ended(ended)
         except BaseException:
             self._database.close()
             raise
@@ -178,6 +199,8 @@ class RocksStore(DatabaseReader, Store):
         self._unsynced = 0 if sync else self._unsynced
         self.bookkeeping = bookkeeping
         self._head = batch.head or self._head
+        if (head := batch.head) is not None:
+            self._ended.committed(head, batch.ended)
         self._record_identity()
         self._record_commit()
 

@@ -270,7 +270,8 @@ class Chain(ChainReader, Watched):
         """
         self._halt.raise_if_halted()
         fork, blocks = common_ancestor(decode_branch(encoded), self._blocks, self._head)
-        old, commitment, batch = self._head, self._ledger.commitment, BlockBatch()
+        old, batch = self._head, BlockBatch()
+        commitments = self._ledger.commitment, self._ledger.ended
         try:
             with self._store.transaction(batch), missing_state_as(StateMissing):
                 self._rewind_to(fork)
@@ -281,7 +282,7 @@ class Chain(ChainReader, Watched):
             with self._halt.halting():
                 self._store.write(batch)
         except BaseException:
-            self._reset_to(reload_rows(self._store, batch, commitment), old)
+            self._reset_to(reload_rows(self._store, batch, *commitments), old)
             raise
         self._mempool.drop_used()
         self._tell_listeners()

@@ -43,7 +43,11 @@ class Recovery(Protocol):
 
     @property
     def repairs(self) -> Mapping[bytes, bool]:
-        """Order keys whose entry in the active-order index was wrong, and what it should be."""
+        """Keys whose entry in the active index was wrong, and what it should be."""
+
+    @property
+    def in_full(self) -> bool:
+        """Whether every row was read, those of ended orders and positions too."""
 
     def repair_lines(self) -> list[str]:
         """Return the repairs in words."""
@@ -99,6 +103,8 @@ def open_chain(
         _check_same_genesis(store, wanted)
     if precompiles.report.repairs:
         store.set_active(precompiles.report.repairs)
+    if precompiles.report.in_full and not is_empty:
+        store.set_ended(ledger.ended)
     rows = {TableNumber(table).name.lower(): n for table, n in ledger.commitment.counts.items()}
     repairs = tuple(precompiles.report.repair_lines())
     with missing_state_as(StateMissing):
@@ -108,7 +114,7 @@ def open_chain(
             ledger,
             automine=automine,
             keep_limit=keep_limit,
-            recovery=RecoveryMetrics(watch.seconds, rows, repairs),
+            recovery=RecoveryMetrics(watch.seconds, rows, repairs, precompiles.report.in_full),
         )
         _check_commitment(chain, ledger)
     _log(chain)
@@ -125,7 +131,8 @@ def _core_precompiles(ledger: Ledger, rules: Rules) -> dict[Address, Precompile]
 def _log(chain: Chain) -> None:
     recovery = chain.recovery
     height, rows = chain.head.block_number, sum(recovery.rows.values())
-    _logger.info("opened at block %d: %d rows, %.3f s", height, rows, recovery.seconds)
+    read = "all read" if recovery.in_full else "ended ones not read"
+    _logger.info("opened at block %d: %d rows, %s, %.3f s", height, rows, read, recovery.seconds)
     for repair in recovery.repairs:
         _logger.warning("repaired: %s", repair)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from checkpoint.families import Family
 from checkpoint.head import Head
 from checkpoint.overlay_store import OverlayStore
+from checkpoint.store import rows_before
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import BlockStore
@@ -22,16 +23,12 @@ def undo_changes(store: OverlayStore, ledger: Ledger, heights: range) -> LedgerC
 
     From the store alone, since orders that ended are not in memory. Raises UndoExpired.
     """
-    before: dict[tuple[int, bytes], bytes | None] = {}
-    for height in reversed(heights):
-        for change in store.undo(height):
-            before[change.table, change.key] = change.old
     rows = [
         RowChange(table, key, current, old)
-        for (table, key), old in before.items()
+        for (table, key), old in rows_before(store, heights).items()
         if (current := store.row(table, key)) != old
     ]
-    return changes_from_rows(rows, ledger.tables, ledger.commitment)
+    return changes_from_rows(rows, ledger.tables, ledger.commitment, ledger.ended)
 
 
 def rollback_batch(
@@ -82,10 +79,12 @@ def check_commitment(state: StateReader, commitment: Commitment, height: int) ->
     )
 
 
-def reload_rows(store: OverlayStore, batch: BlockBatch, commitment: Commitment) -> LedgerChanges:
+def reload_rows(
+    store: OverlayStore, batch: BlockBatch, commitment: Commitment, ended: Commitment
+) -> LedgerChanges:
     """Return the changes that lead back from an unwritten batch to the rows in the store."""
     rows = tuple(
         RowChange(key[0], key[1:], None, store.get(Family.ROWS, key))
         for key in batch.changes.get(Family.ROWS, {})
     )
-    return LedgerChanges(rows, {}, commitment)
+    return LedgerChanges(rows, {}, commitment, ended)

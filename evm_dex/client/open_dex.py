@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from checkpoint.store import Store
 from evm_dex.chain.genesis.genesis_file import GenesisSource, profile_genesis
 from evm_dex.chain.open_chain import open_chain
 from evm_dex.client.dex import Dex
+from precompiles.factory import get_precompiles_with_storage
 
 if TYPE_CHECKING:
     from checkpoint.manager import CheckpointManager
@@ -28,6 +30,7 @@ def open_dex(
     keep_limit: int = 0,
     history: bool | None = None,
     accept_loss: bool = False,
+    prove: bool = False,
 ) -> Dex:
     """Open a chain in memory or at a path; a chain that is there goes on at its head.
 
@@ -41,37 +44,39 @@ def open_dex(
     market has made work for it, and fires up to so many triggers and liquidations. `history`
     says whether what happens to orders is recorded for the order history (docs/history.md): by
     default as last time, at first it is; what happens without it is not made up for. A store whose
-    last blocks are lost with the end of its log is refused, but for `accept_loss`. Raises
-    GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
+    last blocks are lost with the end of its log is refused, but for `accept_loss`. Rows of orders
+    and positions that ended are not read where they are as the last run left them; to `prove` is to
+    read all. Raises GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
     """
     if profile is not None:
         if genesis is not None:
             raise ValueError("a profile is a genesis: give one of the two")
         genesis = profile_genesis(profile)
     if path is None:
-        return _recording(_opened(MemoryStore(), None, genesis, automine, keep_limit), history)
+        store: Store = MemoryStore()
+        return _recording(_opened(store, None, genesis, automine, keep_limit, prove), history)
     # Only a chain on disk pays for loading the database.
     from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
 
-    store = RocksStore(path, sync=sync, accept_loss=accept_loss)
+    on_disk = RocksStore(path, sync=sync, accept_loss=accept_loss)
     try:
-        manager = CheckpointManager(store, checkpoint_interval, keep_checkpoints)
+        manager = CheckpointManager(on_disk, checkpoint_interval, keep_checkpoints)
     except BaseException:
-        store.close()
+        on_disk.close()
         raise
-    return _recording(_opened(store, manager, genesis, automine, keep_limit), history)
+    return _recording(_opened(on_disk, manager, genesis, automine, keep_limit, prove), history)
 
 
-def open_beside(path: str | Path) -> Dex:
+def open_beside(path: str | Path, *, prove: bool = False) -> Dex:
     """Open the chain at a path as it is now, read beside the process that holds it.
 
-    It does not follow the writer, and refuses new blocks. Raises NotAStore, StoreDamaged,
-    UntrustedStorage, ChainError.
+    It does not follow the writer, and refuses new blocks. `prove` as for `open_dex`. Raises
+    NotAStore, StoreDamaged, UntrustedStorage, ChainError.
     """
     from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
 
-    return _opened(ReadOnlyStore(path), None, None, automine=True)
+    return _opened(ReadOnlyStore(path), None, None, automine=True, prove=prove)
 
 
 def _opened(
@@ -80,9 +85,13 @@ def _opened(
     genesis: GenesisSource | None,
     automine: bool,
     keep_limit: int = 0,
+    prove: bool = False,
 ) -> Dex:
+    restore = partial(get_precompiles_with_storage, in_full=prove)
     try:
-        chain = open_chain(store, genesis, automine=automine, keep_limit=keep_limit)
+        chain = open_chain(
+            store, genesis, automine=automine, keep_limit=keep_limit, restore=restore
+        )
     except BaseException:
         store.close()
         raise

@@ -1,4 +1,4 @@
-"""Change set and commitment of a block, collected from its journal."""
+"""Change set and commitments of a block, collected from its journal."""
 
 from __future__ import annotations
 
@@ -7,52 +7,58 @@ from typing import Any
 
 from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import SetHash, expand
-from precompiles.ledger.spot import Order
 from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
-from precompiles.ledger.table import Table
+from precompiles.ledger.table import Table, active_key
+
+Tables = Mapping[int, Table[Any, Any]]
 
 
 def collect_changes(
-    journal: Journal, tables: Mapping[int, Table[Any, Any]], commitment: Commitment
+    journal: Journal, tables: Tables, commitment: Commitment, ended: Commitment
 ) -> LedgerChanges:
-    """Reduce a journal to one change per row, and the commitment after the changes.
+    """Reduce a journal to one change per row, and the commitments after the changes.
 
     The first entry of a row has its value before the block, the table its value now.
     Rows that are back at their earlier value are left out.
     """
     rows: list[RowChange] = []
-    activations: dict[bytes, bool] = {}
+    ends = _Ends()
     for (number, key), before in _first_entries(journal).items():
         table = tables[number]
         after = table.get(key)
         if before == after:
             continue
-        stored_key = table.codec.encode(key)
-        rows.append(
-            RowChange(
-                number,
-                stored_key,
-                None if before is None else before.encode(),
-                None if after is None else after.encode(),
-            )
+        row = RowChange(
+            number,
+            table.codec.encode(key),
+            None if before is None else before.encode(),
+            None if after is None else after.encode(),
         )
-        if _is_active(before) != _is_active(after):
-            activations[stored_key] = _is_active(after)
-    return LedgerChanges(tuple(rows), activations, commit(commitment, rows))
+        rows.append(row)
+        if table.has_ended_rows:
+            ends.add(row, is_live(table, before), is_live(table, after))
+    return _changes(rows, ends, commitment, ended)
 
 
 def changes_from_rows(
-    rows: list[RowChange], tables: Mapping[int, Table[Any, Any]], commitment: Commitment
+    rows: list[RowChange], tables: Tables, commitment: Commitment, ended: Commitment
 ) -> LedgerChanges:
     """Return the changes of stored rows, for a move between blocks without a journal."""
-    activations: dict[bytes, bool] = {}
+    ends = _Ends()
     for row in rows:
-        decode = tables[row.table].decode
-        was_active = row.old is not None and _is_active(decode(row.old))
-        is_active = row.new is not None and _is_active(decode(row.new))
-        if was_active != is_active:
-            activations[row.key] = is_active
-    return LedgerChanges(tuple(rows), activations, commit(commitment, rows))
+        table = tables[row.table]
+        if table.has_ended_rows:
+            was_live, lives = (
+                value is not None and is_live(table, table.decode(value))
+                for value in (row.old, row.new)
+            )
+            ends.add(row, was_live, lives)
+    return _changes(rows, ends, commitment, ended)
+
+
+def is_live(table: Table[Any, Any], record: Any) -> bool:
+    """Return whether a record is one that its table keeps in memory; None is not."""
+    return record is not None and table.is_live(record)
 
 
 def commit(commitment: Commitment, rows: list[RowChange]) -> Commitment:
@@ -68,8 +74,28 @@ def commit(commitment: Commitment, rows: list[RowChange]) -> Commitment:
     return Commitment(total.accumulator(), {table: n for table, n in sorted(counts.items()) if n})
 
 
-def _is_active(record: Any) -> bool:
-    return isinstance(record, Order) and record.is_active
+class _Ends:
+    """What changes of rows mean for the active index, and for the set of ended rows."""
+
+    def __init__(self) -> None:
+        self.activations: dict[bytes, bool] = {}
+        self.rows: list[RowChange] = []
+        """The changes as the set of ended rows sees them, which live rows are not in."""
+
+    def add(self, row: RowChange, was_live: bool, lives: bool) -> None:
+        if was_live != lives:
+            self.activations[active_key(row.table, row.key)] = lives
+        old, new = None if was_live else row.old, None if lives else row.new
+        if old != new:
+            self.rows.append(RowChange(row.table, row.key, old, new))
+
+
+def _changes(
+    rows: list[RowChange], ends: _Ends, commitment: Commitment, ended: Commitment
+) -> LedgerChanges:
+    return LedgerChanges(
+        tuple(rows), ends.activations, commit(commitment, rows), commit(ended, ends.rows)
+    )
 
 
 def _first_entries(journal: Journal) -> dict[tuple[int, Any], Any]:

@@ -53,6 +53,9 @@ class Ledger:
         )
         self.tables: dict[int, Table[Any, Any]] = {table.number: table for table in tables}
         self.commitment = EMPTY_COMMITMENT
+        """To all rows."""
+        self.ended = EMPTY_COMMITMENT
+        """To the rows of ended orders and positions, which are in storage only."""
 
     # Rows
 
@@ -106,12 +109,13 @@ class Ledger:
 
     def seal(self) -> LedgerChanges:
         """Return what changed since the last `accept`; changes nothing."""
-        return collect_changes(self.journal, self.tables, self.commitment)
+        return collect_changes(self.journal, self.tables, self.commitment, self.ended)
 
     def accept(self, changes: LedgerChanges) -> None:
         """Adopt what `seal` returned as the new starting point, once it is durable."""
+        assert changes.ended is not None, "a ledger counts its ended rows"
         self.journal.clear()
-        self.commitment = changes.commitment
+        self.commitment, self.ended = changes.commitment, changes.ended
         for change in changes.rows:
             table = self.tables[change.table]
             if table.is_live is not always:

@@ -39,13 +39,16 @@ class LedgerChanges:
     """All changes of a block in the ledger, for the block batch.
 
     `rows` come in the order in which they were first touched, which is the same on every machine.
-    `activations` maps the key of an order to whether it is active after the block,
-    for those orders where that changed.
+    `activations` maps the key in the active index of an order or position to whether it is live
+    after the block, for those where that changed.
     """
 
     rows: tuple[RowChange, ...]
     activations: Mapping[bytes, bool]
     commitment: Commitment
+    """To all rows after the block."""
+    ended: Commitment | None = None
+    """To the rows of ended orders and positions after the block; None where nobody counted them."""
 
 
 class RowStorage(Protocol):
@@ -63,5 +66,11 @@ class RowStorage(Protocol):
     def tables(self) -> frozenset[int]:
         """Return the numbers of the tables that have rows."""
 
-    def active_orders(self) -> Iterator[bytes]:
-        """Yield the keys in the active-order index, ascending."""
+    def active_keys(self) -> Iterator[bytes]:
+        """Yield the keys in the index of live orders and positions, ascending; see `active_key`."""
+
+    def ended(self) -> Commitment | None:
+        """Return the commitment to the rows of ended orders and positions, without reading them.
+
+        None where that is not known, or where the rows may not be those that it was made of.
+        """

@@ -95,6 +95,18 @@ class IdKey:
         return int.from_bytes(stored, "big")
 
 
+def active_key(table: int, key: bytes) -> bytes:
+    """Return the key of a live row in the active index: that of a spot order is its own."""
+    return key if table == TableNumber.ORDERS else bytes((table,)) + key
+
+
+def row_of(active_key: bytes) -> tuple[int, bytes]:
+    """Return the table and the key of an entry in the active index."""
+    if len(active_key) <= IdKey.width:
+        return TableNumber.ORDERS, active_key
+    return active_key[0], active_key[1:]
+
+
 def always(_record: object) -> bool:
     """Keep every row in memory."""
     return True
@@ -126,6 +138,11 @@ class Table(Generic[KeyT, RecordT]):
         self.decode: Callable[[bytes], RecordT] = record.decode
         self.journal = journal
         self.rows: dict[KeyT, RecordT] = {}
+
+    @property
+    def has_ended_rows(self) -> bool:
+        """Whether rows of this table end and then leave memory."""
+        return self.is_live is not always
 
     def get(self, key: KeyT) -> RecordT | None:
         """Return the record of a key, or None."""

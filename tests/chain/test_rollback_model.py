@@ -20,9 +20,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from checkpoint.memory_store import MemoryStore
 from evm_dex.client.dex import Dex
-from tests.chain.trading import open_on, state_of
+from tests.chain.trading import RememberingStore, open_on, state_of
 from tests.conftest import PROFILE
 
 Block = tuple[int, tuple[bytes, ...]]
@@ -91,7 +90,7 @@ class TimeTravel(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.dex = open_on(MemoryStore(), automine=False)
+        self.dex = open_on(RememberingStore(), automine=False)
         self.blocks: list[Block] = []
         self.kept: dict[int | str, tuple[list[Block], list[bytes]]] = {}
 
@@ -157,6 +156,7 @@ class TimeTravel(RuleBasedStateMachine):
         self.dex = open_on(self.dex.store, automine=False)
         self.kept.clear()
         assert self.dex.repairs == ()
+        assert not self.dex.chain.recovery.in_full
         self.compare()
 
     def present(self) -> tuple[list[Block], list[bytes]]:

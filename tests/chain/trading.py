@@ -9,14 +9,32 @@ import evm_dex
 from checkpoint.families import Family
 from checkpoint.memory_store import MemoryStore
 from checkpoint.store import Store
+from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.chain.open_chain import open_chain
 from evm_dex.client.dex import Dex
 from evm_dex.replay.order_flow import generate
 from evm_dex.replay.runner import Replay, deposit
+from precompiles.ledger.storage import Commitment
 
 DEPTH = 50
+
+
+class RememberingStore(MemoryStore):
+    """One that knows what the ended rows add up to, as one on disk does after a clean end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: Commitment | None = None
+
+    def write(self, batch: BlockBatch) -> None:
+        super().write(batch)
+        if batch.head is not None:
+            self._known = batch.ended
+
+    def ended(self) -> Commitment | None:
+        return self._known
 
 
 def transactions(seed: int, count: int) -> list[bytes]:

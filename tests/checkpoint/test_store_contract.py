@@ -77,9 +77,9 @@ def test_commitment_is_that_of_the_head(new_store: NewStore) -> None:
 def test_active_index_follows_the_activations(new_store: NewStore) -> None:
     store, chain = new_store(), FakeChain()
     store.write(chain.block({(ORDERS, b"b"): b"\x01", (ORDERS, b"a"): b"\x01"}))
-    assert list(store.active_orders()) == [b"a", b"b"]
+    assert list(store.active_keys()) == [b"a", b"b"]
     store.write(chain.block({(ORDERS, b"b"): b"\x02"}))
-    assert list(store.active_orders()) == [b"a"]
+    assert list(store.active_keys()) == [b"a"]
 
 
 def test_repair_of_the_active_index_changes_nothing_else(new_store: NewStore) -> None:
@@ -87,7 +87,7 @@ def test_repair_of_the_active_index_changes_nothing_else(new_store: NewStore) ->
     store.write(chain.block({(ORDERS, b"a"): b"\x01"}))
     before = contents(store)
     store.set_active({b"a": False, b"z": True, b"never": False})
-    assert list(store.active_orders()) == [b"z"]
+    assert list(store.active_keys()) == [b"z"]
     before[Family.ACTIVE] = {b"z": b""}
     assert contents(store) == before
     assert store.head() == chain.head

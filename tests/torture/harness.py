@@ -57,6 +57,8 @@ class Report:
     """Kills that came in the middle of an activity, by activity."""
     between: int = 0
     """Those that came while none was going on."""
+    in_full: int = 0
+    """Openings after a kill that read every row; the others left out those that had ended."""
     heights: list[int] = field(default_factory=list)
     proven: int = 0
     """Checkpoints and second stores that were proven from row to block hash."""
@@ -172,6 +174,7 @@ class Torture:
         proven = found["proven"]
         assert isinstance(proven, int)
         self.report.proven += proven
+        self.report.in_full += bool(found["in_full"])
         self.report.heights.append(height)
         self.height, self.checkpoints = height, checkpoints
 

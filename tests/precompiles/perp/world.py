@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from precompiles.factory import get_precompiles_with_storage
 from precompiles.types import PERP_ADDRESS, ZERO_ADDRESS, Address
 from tests.precompiles.client import PERP, Reply, send
-from tests.precompiles.dict_storage import DictStorage
+from tests.precompiles.dict_storage import DictStorage, open_both_ways
 
 OWNER, FEEDER, KEEPER, RECIPIENT, VAULT, BACKSTOP = (Address(bytes([n]) * 20) for n in range(1, 7))
 ALICE, BOB, CAROL, DAVE = (Address(bytes([n]) * 20) for n in range(0xA, 0xE))
@@ -36,8 +35,7 @@ class PerpWorld:
 
     def open(self) -> None:
         """From what the storage holds."""
-        opened = get_precompiles_with_storage(self.storage)
-        assert opened.report.repairs == {}
+        opened = open_both_ways(self.storage)
         self.perp, self.ledger = opened.by_address[PERP_ADDRESS], opened.ledger
 
     def call(self, user: Address, name: str, *arguments: Any) -> Reply:

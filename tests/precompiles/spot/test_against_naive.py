@@ -23,14 +23,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from precompiles.factory import get_precompiles_with_storage
 from precompiles.ledger.checks import check
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange
 from precompiles.types import NATIVE_COIN, SPOT_ADDRESS, Address
 from tests.conftest import PROFILE
 from tests.precompiles.client import ERRORS, Reply, send
-from tests.precompiles.dict_storage import DictStorage
+from tests.precompiles.dict_storage import DictStorage, open_both_ways
 from tests.precompiles.spot.naive_exchange import (
     EVERY_MARKET,
     NaiveExchange,
@@ -91,8 +90,7 @@ class Trading(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        opened = get_precompiles_with_storage(self.storage)
-        assert opened.report.repairs == {}
+        opened = open_both_ways(self.storage)
         self.spot, self.ledger = opened.by_address[SPOT_ADDRESS], opened.ledger
 
     def teardown(self) -> None:
