@@ -11,12 +11,9 @@ Artifact = Mapping[str, Any]
 """A compiler's output for one contract: `abi`, `bytecode`, and what else it wrote."""
 
 _PACKAGE = Path(__file__).parent.parent
-_DIRECTORIES = (
-    _PACKAGE / "contract_artifacts",
-    _PACKAGE / "artifacts",
-    _PACKAGE.parent / "contracts" / "artifacts",
-)
-"""In an installed package, however it was built; in a checkout."""
+_ROOTS = (_PACKAGE, _PACKAGE.parent)
+"""Of an installed package, of a checkout: what `evm-dex/` is mapped to in Solidity's imports."""
+_DIRECTORIES = tuple(root / "contracts" / "artifacts" for root in _ROOTS)
 
 
 _BIN = {"bytecode": "bin", "deployedBytecode": "bin-runtime"}
@@ -64,6 +61,17 @@ def code_of(artifact: Artifact, field: str = "bytecode") -> bytes:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise ArtifactError(f"`{field}` of {name} is not hex: link its libraries first") from error
+
+
+def package_root() -> Path:
+    """Return the directory in which contracts/ and package.json are, installed or checked out.
+
+    Raises ArtifactError where neither is.
+    """
+    for root in _ROOTS:
+        if (root / "contracts" / "ISpot.sol").is_file():
+            return root
+    raise ArtifactError("this installation of evm-dex has no contracts: install it anew")
 
 
 def _find(source: str | Path) -> Path:

@@ -9,6 +9,7 @@ import typer
 from evm_dex.cli import archive_commands as archive
 from evm_dex.cli import chain_commands as chain
 from evm_dex.cli import checkpoint_commands as checkpoint
+from evm_dex.cli import contract_commands as contract
 from evm_dex.cli import history_commands as history
 from evm_dex.cli import history_queries as queries
 from evm_dex.cli import node_command as node
@@ -52,6 +53,7 @@ def _group(text: str) -> typer.Typer:
 app = _group(_HELP)
 checkpoints = _group(checkpoint.HELP)
 histories = _group(history.HELP)
+contracts = _group(contract.HELP)
 
 add_command(app, chain.demo)
 add_command(app, node.node)
@@ -62,6 +64,7 @@ add_command(app, chain.positions)
 add_command(app, prune.prune)
 app.add_typer(checkpoints, name="checkpoint")
 app.add_typer(histories, name="history")
+app.add_typer(contracts, name="contracts")
 
 add_command(checkpoints, checkpoint.list_all, "list")
 add_command(checkpoints, checkpoint.create)
@@ -74,6 +77,9 @@ add_command(checkpoints, checkpoint.remove)
 add_command(checkpoints, checkpoint.remove, "prune", hidden=True)  # its former name
 add_command(checkpoints, archive.export)
 add_command(checkpoints, archive.import_, "import", cls=SecondWordCommand)
+
+add_command(contracts, contract.path)
+add_command(contracts, contract.remapping)
 
 add_command(histories, history.serve)
 add_command(histories, queries.orders)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from evm_dex.node.forge_bridge import BRIDGE
 from evm_dex.node.node import Node, to_rpc_error
 from evm_dex.node.rpc_errors import (
     INVALID_REQUEST,
@@ -132,6 +133,8 @@ def _result(node: Node, request: Any, subscriptions: Subscriptions | None) -> An
     method = node.methods.get(name)
     if method is None:
         raise RpcError(METHOD_NOT_FOUND, f"the method {name} does not exist or is not available")
+    if not name.startswith(BRIDGE):
+        node.forge_bridge.leave()
     arguments = method.arguments(params)
     if not method.over_sockets:
         return method.result.write(method.function(node, *arguments))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import evm_dex
-from evm_dex.abi.artifact import ArtifactError, load_artifact
+from evm_dex.abi.artifact import ArtifactError, load_artifact, package_root
 
 TOKEN = load_artifact("TestToken")
 ABI, CODE = TOKEN["abi"], TOKEN["bytecode"].removeprefix("0x")
@@ -23,20 +23,29 @@ SHAPES: dict[str, Callable[[], dict[str, Any]]] = {
     "solc's combined JSON": lambda: {"abi": ABI, "bin": CODE},
 }
 
-HYPER_INTERFACES = ("CoreReads", "ICore", "ICoreDepositWallet", "ICoreErrors", "ICoreWriter")
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_package_brings_what_contracts_import() -> None:
-    """Under the path that they have in a checkout."""
-    root = Path(__file__).parents[2]
-    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    """Under the path that they have in a checkout, to Python's wheels as to npm's packages."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     included = wheel["targets"]["wheel"]["force-include"]
-    sources = {source for source in included if source.endswith(".sol")}
-    interfaces = {f"contracts/{path.name}" for path in (root / "contracts").glob("*.sol")}
-    hyper = {f"contracts/hyper/{name}.sol" for name in HYPER_INTERFACES}
-    wanted = interfaces - {"contracts/TestToken.sol"} | {"contracts/forge/PrecompileBridge.sol"}
-    assert sources == wanted | hyper
-    assert all(included[source] == f"evm_dex/{source}" for source in sources)
+    assert all(target == f"evm_dex/{source}" for source, target in included.items())
+    top = {f"contracts/{path.name}" for path in (ROOT / "contracts").glob("*.sol")}
+    folders = {f"contracts/{name}" for name in ("artifacts", "examples", "forge", "hyper")}
+    assert set(included) == {"package.json"} | top | folders
+
+    package = json.loads((ROOT / "package.json").read_text())
+    brought = {path for pattern in package["files"] for path in ROOT.glob(pattern)}
+    everything = set((ROOT / "contracts").rglob("*.sol"))
+    left_out = {path for path in everything if {"test", "node_modules"} & set(path.parts)}
+    assert everything - left_out <= brought
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert package["version"] == project["version"]
+
+
+def test_the_root_of_imports_is_that_of_the_sources() -> None:
+    assert package_root() == ROOT
 
 
 @pytest.mark.parametrize("compiler", SHAPES)

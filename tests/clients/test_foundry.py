@@ -9,12 +9,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.clients.running import HERE, OWNER, OWNER_KEY, ROOT, foundry, run, skip_without
+from tests.clients.running import (
+    HERE,
+    OWNER,
+    OWNER_KEY,
+    ROOT,
+    foundry,
+    run,
+    skip_without,
+    started_node,
+)
 
 OTHER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SPOT = "0x0000000000000000000000000000000000000d01"
@@ -29,9 +39,11 @@ class Project(NamedTuple):
     directory: Path
     url: str
 
-    def forge(self, *words: str, succeeds: bool = True) -> str:
+    def forge(
+        self, *words: str, succeeds: bool = True, env: Mapping[str, str] | None = None
+    ) -> str:
         command: list[str | Path] = [foundry("forge"), *words]
-        return run(command, cwd=self.directory, env=OFFLINE, succeeds=succeeds)
+        return run(command, cwd=self.directory, env={**OFFLINE, **(env or {})}, succeeds=succeeds)
 
     def cast(self, *words: object, succeeds: bool = True) -> str:
         spelled = [str(word).lower() if isinstance(word, bool) else str(word) for word in words]
@@ -141,11 +153,33 @@ def test_cast_sends_blobs_in_either_form(project: Project) -> None:
         assert (receipt["type"], receipt["blobGasUsed"]) == ("0x3", hex(2**17))
 
 
+def passed(told: str) -> int:
+    found = re.search(r"(\d+) tests passed, 0 failed, 0 skipped", told)
+    assert found is not None, told
+    return int(found[1])
+
+
 def test_the_examples_tests_and_ours_pass_on_a_fork(project: Project) -> None:
-    told = project.forge("test", "--fork-url", project.url)
-    passed = re.search(r"(\d+) tests passed, 0 failed, 0 skipped", told)
-    assert passed is not None, told
-    assert int(passed[1]) == 8
+    told = project.forge("test", "--fork-url", project.url, "--no-match-contract", "OrdersTest")
+    assert passed(told) == 8
+
+
+def test_orders_meet_and_stay_with_a_fork_and_without(project: Project) -> None:
+    """Again and again, and whoever looks at the node afterwards finds it untouched."""
+    with started_node() as url:
+        orders = ("--match-contract", "OrdersTest", "--fuzz-runs", "20")
+        for fork in ((), (), ("--fork-url", url)):
+            told = project.forge("test", *orders, *fork, env={"EVM_DEX_URL": url})
+            assert passed(told) == 9
+        untouched = Project(project.directory, url)
+        assert untouched.cast("block-number") == "0"
+
+
+def test_without_a_node_forge_says_so(project: Project) -> None:
+    words = ("test", "--match-test", "test_orders_meet_and_stay")
+    nobody = {"EVM_DEX_URL": "http://127.0.0.1:1"}
+    told = project.forge(*words, succeeds=False, env=nobody)
+    assert 'FAIL: vm.rpc: "dex_bridgeConnect": error sending request for url' in told
 
 
 def test_the_example_script_deploys_and_bids_over_the_bridge(
