@@ -65,7 +65,8 @@ def withdraw(execution: Execution, context: CallContext, here: Address, amount: 
     """Send collateral that nothing needs to the caller.
 
     Raises AmountZero, CollateralNotSet, StalePrice, InsufficientMargin, InsufficientCollateral
-    when others' losses are not settled yet, TokenCallFailed or TokenAmountMismatch.
+    while others' losses, which are to pay for it, wait for their liquidation, TokenCallFailed or
+    TokenAmountMismatch.
     """
     token = debit(execution, amount)
     push(context, token, here, execution.caller, amount)
@@ -81,9 +82,10 @@ def debit(execution: Execution, amount: int) -> Address:
         raise AmountZero
     token = require_collateral(ledger)
     _require_withdrawable(execution, amount)
+    payable = _payable(ledger, execution.caller)
+    if payable < amount:
+        raise InsufficientCollateral(payable, amount)
     fund = ledger.perp.fund
-    if fund.collateral_total < amount:
-        raise InsufficientCollateral(fund.collateral_total, amount)
     ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total - amount)
     ledger.perp.change_cash(execution.caller, -amount)
     execution.emit(Withdrawal(execution.caller, token, amount))
@@ -112,7 +114,8 @@ def add_margin(execution: Execution, position_id: int, amount: int) -> None:
 def remove_margin(execution: Execution, position_id: int, amount: int) -> None:
     """Give collateral that an isolated position does not need back to the account.
 
-    Raises AmountZero, NotIsolated, StalePrice, InsufficientMargin, or what is wrong with the id.
+    Raises AmountZero, NotIsolated, StalePrice, InsufficientMargin, InsufficientCollateral like
+    `withdraw`, or what is wrong with the id.
     """
     ledger = execution.ledger
     position = _require_isolated(execution, position_id, amount)
@@ -124,6 +127,9 @@ def remove_margin(execution: Execution, position_id: int, amount: int) -> None:
     )
     if withdrawable < amount:
         raise InsufficientMargin(withdrawable, amount)
+    backing = max(0, ledger.perp.backing)
+    if ledger.perp.is_idle(execution.caller) and backing < amount:
+        raise InsufficientCollateral(backing, amount)
     _move(execution, position, -amount)
 
 
@@ -157,13 +163,25 @@ def set_leverage(execution: Execution, asset: Address, leverage: int, *, is_cros
 
 
 def withdrawable_cash(ledger: Ledger, user: Address, now: int) -> int:
-    """Return what an account can do without, below zero for nothing.
+    """Return the most that an account may withdraw, below zero for nothing."""
+    return min(_spare_cash(ledger, user, now), _payable(ledger, user))
 
-    At mark and oracle price alike, as the first can be bent.
-    """
+
+def _spare_cash(ledger: Ledger, user: Address, now: int) -> int:
+    """Return what an account can do without, at mark and oracle price alike: the first bends."""
     return min(
         cross_health(ledger, user, now).withdrawable, judged_account(ledger, user, now).withdrawable
     )
+
+
+def _payable(ledger: Ledger, user: Address) -> int:
+    """Return what is held for an account: all if it is idle, else what stands behind positions.
+
+    So profit that no loser can pay is not paid out of what others have deposited.
+    """
+    if ledger.perp.is_idle(user):
+        return ledger.perp.fund.collateral_total
+    return max(0, ledger.perp.backing)
 
 
 def _require_withdrawable(execution: Execution, amount: int) -> None:
@@ -172,9 +190,9 @@ def _require_withdrawable(execution: Execution, amount: int) -> None:
     require_fresh_account(ledger, execution.caller, execution.now)
     user, now = execution.caller, execution.now
     execution.charge(HEALTH_GAS * len(ledger.perp.open_positions.cross.of(user)))
-    withdrawable = withdrawable_cash(ledger, user, now)
-    if withdrawable < amount:
-        raise InsufficientMargin(withdrawable, amount)
+    spare = _spare_cash(ledger, user, now)
+    if spare < amount:
+        raise InsufficientMargin(spare, amount)
 
 
 def _require_isolated(execution: Execution, position_id: int, amount: int) -> Position:

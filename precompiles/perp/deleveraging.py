@@ -25,7 +25,7 @@ from precompiles.ledger.perp.records import Position
 from precompiles.perp.danger import judged_group, judged_price, judged_value, settled_cash
 from precompiles.perp.events import Deleveraged
 from precompiles.perp.health import HEALTH_GAS, funding_due
-from precompiles.perp.insurance import cover
+from precompiles.perp.insurance import cover, hold_back
 from precompiles.perp.positions import reduce
 from precompiles.types import Address, PositionStatus
 
@@ -92,16 +92,19 @@ def deleverage(execution: Execution, group: list[Position]) -> None:
         others += ranked
         matches += _matches(ledger, position, ranked)
     del matches[MOST_COUNTERPARTIES:]
-    _share_loss(ledger, bearers, group, matches, others)
+    unborne = _share_loss(ledger, bearers, group, matches, others)
     counterparties = {match.counterparty.id for match in matches}
     for other in others:
         if bearers.shares[other.id] and other.id not in counterparties:
             execution.charge(SHARE_GAS)
             _collect(execution, other, group, bearers.shares[other.id])
+    lost = 0
     for match in matches:
         execution.charge(DELEVERAGE_GAS)
-        _close(execution, match, group, bearers.shares[match.counterparty.id])
-    _write_off(execution, group[0].owner)
+        lost += _close(execution, match, group, bearers.shares[match.counterparty.id])
+    lost += _write_off(execution, group[0].owner)
+    rounding = ROUNDING_RESERVE * (len(matches) + len(group))
+    assert lost <= unborne + rounding, "a deficit is what every counterparty has given all for"
 
 
 def _ranked(execution: Execution, bearers: Bearers, bankrupt: Position) -> list[Position]:
@@ -146,8 +149,8 @@ def _share_loss(
     group: list[Position],
     matches: list[Match],
     others: list[Position],
-) -> None:
-    """Divide what a margin group will lack among the other side."""
+) -> int:
+    """Divide what a margin group will lack among the other side; what nobody there has."""
     missing = _missing(ledger, group, matches)
     losing = {position.asset for position in group if _profit(ledger, position) < 0}
     losing = losing or {position.asset for position in group}  # then funding has eaten it up
@@ -161,7 +164,8 @@ def _share_loss(
         missing,
         [(o, profits[o.id] - bearers.shares[o.id]) for o in others if o.id in profits],
     )
-    bearers.bear(missing, [(other, bearers.purses[margin_group_key(other)]) for other in others])
+    left = [(other, bearers.purses[margin_group_key(other)]) for other in others]
+    return bearers.bear(missing, left)
 
 
 def _profit(ledger: Ledger, position: Position) -> int:
@@ -196,10 +200,11 @@ def _missing(ledger: Ledger, group: list[Position], matches: list[Match]) -> int
     return ceil_divide(max(0, -equity) * done, total)
 
 
-def _close(execution: Execution, match: Match, group: list[Position], share: int) -> None:
+def _close(execution: Execution, match: Match, group: list[Position], share: int) -> int:
     """Carry out a match, at a price by which the counterparty bears its share.
 
-    A short buys at no price below 0; what is more than that is collected.
+    A short buys at no price below 0; what is more than that is collected. Returns what the
+    bankrupt position's end added to the deficit.
     """
     ledger = execution.ledger
     bankrupt, counterparty, amount, notional = match
@@ -211,6 +216,7 @@ def _close(execution: Execution, match: Match, group: list[Position], share: int
             _collect(execution, counterparty, group, share - notional)
             counterparty = ledger.perp.positions.rows[counterparty.id]
         notional = max(0, notional - share)
+    deficit = ledger.perp.fund.deficit
     reduce(
         execution,
         market,
@@ -221,9 +227,13 @@ def _close(execution: Execution, match: Match, group: list[Position], share: int
         is_forced=True,
         keeps_margin=True,
     )
+    lost = ledger.perp.fund.deficit - deficit
+    idle_before = ledger.perp.idle_cash
     reduce(execution, market, counterparty, amount, notional, is_forced=True)
     _write_off(execution, counterparty.owner)
+    hold_back(execution, counterparty.owner, idle_before)
     execution.emit(Deleveraged(counterparty.id, bankrupt.id, amount, notional))
+    return lost
 
 
 def _collect(execution: Execution, bearer: Position, group: list[Position], amount: int) -> None:
@@ -238,10 +248,11 @@ def _collect(execution: Execution, bearer: Position, group: list[Position], amou
     execution.emit(Deleveraged(bearer.id, group[0].id, 0, amount))
 
 
-def _write_off(execution: Execution, user: Address) -> None:
-    """Cover the debt of an account that has nothing left which could make up for it."""
-    ledger = execution.ledger
-    debt = -ledger.perp.cash(user)
-    if debt > 0 and not ledger.perp.open_positions.cross.of(user):
+def _write_off(execution: Execution, user: Address) -> int:
+    """Cover the debt of an account that has nothing left to make up for it; the added deficit."""
+    perp = execution.ledger.perp
+    debt, deficit = -perp.cash(user), perp.fund.deficit
+    if debt > 0 and perp.is_idle(user):
         cover(execution, debt)
-        ledger.perp.change_cash(user, debt)
+        perp.change_cash(user, debt)
+    return perp.fund.deficit - deficit

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from precompiles.engine.amounts import fee, has_quote, quote_amount
 from precompiles.engine.matching import Fill, Meeting, SelfMatch, Worthless, match
-from precompiles.errors import NoOraclePrice, PositionBankrupt, StalePrice
+from precompiles.errors import InsufficientCollateral, NoOraclePrice, PositionBankrupt, StalePrice
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder
@@ -17,7 +17,7 @@ from precompiles.orders.core_fees import core_fee
 from precompiles.orders.events import Trade
 from precompiles.orders.lifecycle import after_fill
 from precompiles.perp.health import charged_health, require_fresh_account
-from precompiles.perp.margin_check import margin_before, margin_excess
+from precompiles.perp.margin_check import margin_before, margin_excess, require_backing
 from precompiles.perp.orders import perp_orders
 from precompiles.perp.positions import apply_to_netting_position, reducible_size, sweep_funding_dust
 from precompiles.types import Address, CloseReason, OrderStatus, SelfTradePrevention
@@ -200,6 +200,10 @@ def _change_maker(
     wanted = _fee(execution, maker, notional, market.maker_fee, is_maker=True)
     paid = _charge_fee(execution, market, maker, wanted, has_grown=has_grown)
     missing = margin_excess(execution, market, maker, before, has_grown=has_grown)
+    try:
+        require_backing(execution.ledger, before)
+    except InsufficientCollateral:
+        return None
     return None if missing < 0 else paid
 
 

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from precompiles.execution import Execution
 from precompiles.perp.events import InsuranceChanged
+from precompiles.types import Address
 
 
 def pay_in(execution: Execution, amount: int) -> None:
@@ -37,6 +38,20 @@ def cover(execution: Execution, loss: int) -> None:
     if left:
         fund = execution.ledger.perp.fund
         _put(execution, 0, insurance=fund.insurance, deficit=fund.deficit + left)
+
+
+def hold_back(execution: Execution, user: Address, idle_before: int) -> None:
+    """Keep what a forced close gave an account beyond what is held for it.
+
+    `idle_before` is the idle cash before that close. Such a winner can't be asked to wait, as one
+    that closes by itself is; the insurance pays with it for the bankrupt positions that still wait.
+    """
+    perp = execution.ledger.perp
+    excess = perp.idle_cash - max(idle_before, perp.fund.collateral_total)
+    if excess > 0 and perp.is_idle(user):
+        kept = min(excess, perp.cash(user))
+        perp.change_cash(user, -kept)
+        pay_in(execution, kept)
 
 
 def _put(execution: Execution, change: int, *, insurance: int, deficit: int) -> None:

@@ -35,7 +35,7 @@ from precompiles.perp.danger import (
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated
 from precompiles.perp.health import HEALTH_GAS, Health, funding_due
-from precompiles.perp.insurance import pay_out
+from precompiles.perp.insurance import hold_back, pay_out
 from precompiles.perp.oracle import is_fresh, require_fresh
 from precompiles.perp.orders import end_trigger, perp_orders
 from precompiles.perp.position_orders import require_open
@@ -193,6 +193,7 @@ def _hand_over(execution: Execution, group: list[Position]) -> bool:
     if backstop in (ZERO_ADDRESS, owner):
         return False
     before = execution.savepoint()
+    idle_before = ledger.perp.idle_cash
     cash_before = ledger.perp.cash(owner) if group[0].has_own_cash else 0
     whole = judged_group(ledger, group[0], execution.now)
     try:
@@ -219,6 +220,7 @@ def _hand_over(execution: Execution, group: list[Position]) -> bool:
         and judged_position(ledger, position, execution.now).is_liquidatable
         for position in taken
     ):
+        hold_back(execution, backstop, idle_before)
         return True
     execution.rollback(before)
     return False

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from precompiles.errors import InsufficientCollateral
 from precompiles.execution import Execution
+from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket
 from precompiles.perp.danger import judged_group
 from precompiles.perp.health import charged_health, position_health
@@ -16,29 +18,31 @@ from precompiles.types import Address
 
 
 class MarginSnapshot(NamedTuple):
-    """Equity beyond maintenance margin before a trade; below zero where it is missing."""
+    """State before a trade: equity beyond maintenance margin; below zero where it is missing."""
 
     account: int
     position: int
     """Of a netting position with its own cash; 0 without one."""
+    idle_cash: int
+    """Collateral of all accounts without a cross position."""
 
 
 def margin_before(execution: Execution, market: PerpMarket, user: Address) -> MarginSnapshot:
     """Take a snapshot of an account that is about to trade in a market.
 
-    Zeros without a position: only a fill that reduces one needs the snapshot.
+    No margin without a position: only a fill that reduces one needs it.
     """
     ledger = execution.ledger
     position = ledger.perp.netting_position(user, market.asset)
     if position is None:
-        return MarginSnapshot(0, 0)
+        return MarginSnapshot(0, 0, ledger.perp.idle_cash)
     account = charged_health(execution, user).maintenance_excess
     own = (
         position_health(ledger, position, execution.now).maintenance_excess
         if position.has_own_cash
         else 0
     )
-    return MarginSnapshot(account, own)
+    return MarginSnapshot(account, own, ledger.perp.idle_cash)
 
 
 def margin_excess(
@@ -68,3 +72,15 @@ def margin_excess(
         return missing
     own = position_health(ledger, position, execution.now)
     return min(own.equity, own.maintenance_excess - min(0, before.position))
+
+
+def require_backing(ledger: Ledger, before: MarginSnapshot) -> None:
+    """Check that what a trade made idle is there. Raises InsufficientCollateral.
+
+    Who leaves a position takes its profit along, and somebody else must have that. Where the
+    positions that stay are worth less than nothing together, a bankrupt one waits for its
+    liquidation, which takes from the other side what it lacks; until then nobody leaves with it.
+    """
+    held, idle = ledger.perp.fund.collateral_total, ledger.perp.idle_cash
+    if idle > max(held, before.idle_cash):
+        raise InsufficientCollateral(held, idle)

@@ -29,7 +29,12 @@ from precompiles.perp.accrual import accrue
 from precompiles.perp.events import OrderPlaced
 from precompiles.perp.fills import match_order
 from precompiles.perp.health import charged_health, require_fresh_account
-from precompiles.perp.margin_check import MarginSnapshot, margin_before, margin_excess
+from precompiles.perp.margin_check import (
+    MarginSnapshot,
+    margin_before,
+    margin_excess,
+    require_backing,
+)
 from precompiles.perp.markets import check_amount, check_price, require_market
 from precompiles.perp.oracle import require_fresh, require_price
 from precompiles.perp.orders import perp_orders
@@ -189,6 +194,7 @@ def _check_taker(
     missing = margin_excess(execution, market, user, before, has_grown=has_grown)
     if missing < 0:
         raise InsufficientMargin(missing, 0)
+    require_backing(execution.ledger, before)
 
 
 def _settle_remainder(execution: Execution, market: PerpMarket, order: PerpOrder) -> PerpOrder:

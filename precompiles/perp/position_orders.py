@@ -25,7 +25,7 @@ from precompiles.perp.danger import is_in_danger, judged_position
 from precompiles.perp.events import OrderPlaced
 from precompiles.perp.fills import ChangeTaker, Quote, execute_fill, match_order
 from precompiles.perp.health import charged_health, require_fresh_account
-from precompiles.perp.margin_check import margin_before, margin_excess
+from precompiles.perp.margin_check import margin_before, margin_excess, require_backing
 from precompiles.perp.markets import check_amount, require_market, tiers_of
 from precompiles.perp.oracle import require_fresh
 from precompiles.perp.placing import OrderRequest, check_open_interest, new_order
@@ -67,6 +67,7 @@ def open_position(
     least = max(1, market.minimum_notional)
     if at_mark < least:
         raise BelowMinimumNotional(at_mark, least)
+    before = margin_before(execution, market, execution.caller)
     # The position is made once, with the totals, when everything has filled.
     filled_order = trade_at_market(
         execution,
@@ -88,6 +89,7 @@ def open_position(
     if is_in_danger(ledger, position, execution.now):
         health = judged_position(ledger, position, execution.now)
         raise InsufficientMargin(health.equity - health.maintenance, 0)
+    require_backing(ledger, before)
     return position
 
 
@@ -95,8 +97,8 @@ def close_position(execution: Execution, position_id: int) -> int:
     """Trade all of the caller's position away at market; the price gain, without fees.
 
     Raises PositionNotFound, NotPositionOwner, PositionNotOpen, CannotFillCompletely, StalePrice
-    where the vault would have to fill, PositionBankrupt, or InsufficientMargin where it would
-    leave the account in debt.
+    where the vault would have to fill, PositionBankrupt, InsufficientMargin where it would leave
+    the account in debt, or InsufficientCollateral while nobody could pay the gain.
     """
     ledger = execution.ledger
     position = require_own(execution, position_id)
@@ -124,6 +126,7 @@ def close_position(execution: Execution, position_id: int) -> int:
         missing = margin_excess(execution, market, user, before, has_grown=False)
     if missing < 0:
         raise InsufficientMargin(missing, 0)
+    require_backing(ledger, before)
     return sum(gains)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from precompiles.ledger.ledger import Ledger
-from precompiles.types import PositionKind
+from precompiles.types import Address, PositionKind
 
 
 def collateral_is_conserved(ledger: Ledger) -> Iterator[str]:
@@ -92,10 +92,28 @@ def debts_have_positions(ledger: Ledger) -> Iterator[str]:
             yield f"account {user.hex()}: {account.cash} collateral and no cross position"
 
 
+def idle_cash_is_a_sum(ledger: Ledger) -> Iterator[str]:
+    """Idle cash is the sum of what accounts without cross positions have."""
+    perp = ledger.perp
+    rows = perp.accounts.rows.items()
+    idle = sum(max(0, row.cash) for user, row in rows if perp.is_idle(Address(user)))
+    if idle != perp.idle_cash:
+        yield f"perpetuals: idle accounts have {idle}, the sum says {perp.idle_cash}"
+
+
+def idle_accounts_are_payable(ledger: Ledger) -> Iterator[str]:
+    """All accounts without cross positions could be paid at once, whatever others have lost."""
+    if ledger.perp.backing < 0:
+        held = ledger.perp.fund.collateral_total
+        yield f"perpetuals: idle accounts have {ledger.perp.idle_cash}, {held} is held"
+
+
 PERP_INVARIANTS = (
     collateral_is_conserved,
     sizes_cancel_out,
     positions_are_sound,
     position_indexes_agree,
     debts_have_positions,
+    idle_cash_is_a_sum,
+    idle_accounts_are_payable,
 )

@@ -66,6 +66,8 @@ class PerpTables:
         self.open_positions = PositionIndex()
         self.waiting_triggers = TriggerIndex()
         self.watchlist = Watchlist()
+        self.idle_cash = 0
+        """Collateral of accounts without a cross position, which no price can take."""
         self.projected_prices: dict[bytes, PerpPrices] = {}
         """By market: prices projected to a later time, until a row they depend on changes."""
         self.orders.index = self.live.changed
@@ -95,10 +97,19 @@ class PerpTables:
     def fund(self, fund: PerpFund) -> None:
         self._fund.put(_ONLY, fund)
 
+    @property
+    def backing(self) -> int:
+        """Collateral that is held for positions and insurance: all but what is idle."""
+        return self.fund.collateral_total - self.idle_cash
+
     def cash(self, user: Address) -> int:
         """Return an account's collateral that is not set apart; may be negative."""
         account = self.accounts.get(user)
         return account.cash if account else 0
+
+    def is_idle(self, user: Address) -> bool:
+        """Return whether an account has no cross position, so that it can owe nothing."""
+        return user not in self.open_positions.cross.ids
 
     def change_cash(self, user: Address, change: int) -> None:
         """Add to an account's cash."""
@@ -120,21 +131,28 @@ class PerpTables:
         self.live.load(self.orders.rows.values(), self.triggers.rows.values())
         for trigger in self.triggers.rows.values():
             self.waiting_triggers.changed(trigger.id, None, trigger)
+        self.idle_cash = sum(max(0, account.cash) for account in self.accounts.rows.values())
         for position in self.positions.rows.values():
             self._position_changed(position.id, None, position)
 
     def _position_changed(
         self, position_id: int, before: Position | None, after: Position | None
     ) -> None:
-        self.open_positions.changed(position_id, before, after)
         row = after or before
-        if row is not None:  # An ended row is not in memory when a view goes back beyond it.
-            self.watchlist.touch(margin_group_key(row))
+        if row is None:  # An ended row is not in memory when a view goes back beyond it.
+            return
+        was_idle = self.is_idle(row.owner)
+        self.open_positions.changed(position_id, before, after)
+        self.watchlist.touch(margin_group_key(row))
+        self.idle_cash += (self.is_idle(row.owner) - was_idle) * max(0, self.cash(row.owner))
 
     def _account_changed(
-        self, user: bytes, _before: PerpAccount | None, _after: PerpAccount | None
+        self, user: bytes, before: PerpAccount | None, after: PerpAccount | None
     ) -> None:
         self.watchlist.touch(user)
+        if self.is_idle(Address(user)):
+            self.idle_cash += max(0, after.cash if after else 0)
+            self.idle_cash -= max(0, before.cash if before else 0)
 
     def _prices_changed(
         self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None

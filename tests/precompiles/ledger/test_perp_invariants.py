@@ -134,6 +134,18 @@ def overdraw(ledger: Ledger) -> None:
     ledger.perp.fund = replace(ledger.perp.fund, insurance=5, deficit=5)
 
 
+def forget_idle(ledger: Ledger) -> None:
+    """Collateral that nobody is said to have for sure."""
+    ledger.perp.idle_cash -= 1
+
+
+def pay_from_deposits(ledger: Ledger) -> None:
+    """A winner's profit, paid before anybody lost it: the sum of everything is still right."""
+    fund, position = ledger.perp.fund, ledger.perp.positions.rows[2]
+    ledger.perp.change_cash(position.owner, -60_000)
+    ledger.perp.fund = replace(fund, collateral_total=fund.collateral_total - 60_000)
+
+
 def forget_book(ledger: Ledger) -> None:
     """An order that rests in no book."""
     ledger.perp.book(GOLD).remove(3)
@@ -165,7 +177,8 @@ def cross_the_book(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        *(steal, grow, owe, keep_empty, keep_cash, overdraw),
+        *(steal, grow, owe, keep_empty, keep_cash, overdraw, forget_idle),
+        pay_from_deposits,
         *(forget_book, forget_name, forget_owner, forget_position, cross_the_book),
     ],
     ids=lambda damage: damage.__name__,

@@ -118,7 +118,31 @@ class NaiveAccounts:
         return sum(p.judged_maintenance for p in self.cross(user))
 
     def withdrawable(self, user: bytes) -> int:
-        return max(0, min(self.free(user), self.collateral))
+        return max(0, min(self.free(user), self.payable(user)))
+
+    def idle_cash(self) -> int:
+        """Of everybody without a cross position, who can owe nothing."""
+        return sum(max(0, cash) for user, cash in self.cash.items() if not self.cross(user))
+
+    def payable(self, user: bytes) -> int:
+        """What is held for somebody: who has positions comes after those who have none."""
+        if not self.cross(user):
+            return self.collateral
+        return max(0, self.collateral - self.idle_cash())
+
+    def require_backing(self, idle_before: int) -> None:
+        """What was made idle must be held."""
+        idle = self.idle_cash()
+        if idle > max(self.collateral, idle_before):
+            raise Refused("InsufficientCollateral", self.collateral, idle)
+
+    def hold_back(self, user: bytes, idle_before: int) -> None:
+        """What nobody has for who was closed by force is the insurance's."""
+        excess = self.idle_cash() - max(self.collateral, idle_before)
+        if excess > 0 and not self.cross(user):
+            kept = min(excess, self.cash[user])
+            self.add_cash(user, -kept)
+            self.insure(kept)
 
     def open_interest(self, market: NaiveMarket) -> int:
         return sum(p.size for p in self.open_positions(market=market) if p.size > 0)
@@ -331,8 +355,8 @@ class NaiveAccounts:
 
     def withdraw(self, user: bytes, token: bytes, amount: int) -> None:
         self.require_free(user, amount)
-        if amount > self.collateral:
-            raise Refused("InsufficientCollateral", self.collateral, amount)
+        if amount > self.payable(user):
+            raise Refused("InsufficientCollateral", self.payable(user), amount)
         self.add_cash(user, -amount)
         self.collateral -= amount
         self.events.append(("Withdrawal", user, token, amount))
@@ -357,6 +381,9 @@ class NaiveAccounts:
         )
         if amount > free:
             raise Refused("InsufficientMargin", free, amount)
+        backing = max(0, self.collateral - self.idle_cash())
+        if not self.cross(user) and amount > backing:
+            raise Refused("InsufficientCollateral", backing, amount)
         self.change_margin(position, -amount)
 
     def change_margin(self, position: NaivePosition, change: int) -> None:

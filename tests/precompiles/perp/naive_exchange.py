@@ -73,6 +73,7 @@ class NaivePerp(NaiveLiquidations):
         notional, least = market.traded(size, market.mark), max(1, market.minimum_notional)
         if notional < least:
             raise Refused("BelowMinimumNotional", notional, least)
+        idle = self.idle_cash()
         order = self.market_order(user, market, size, is_long)
         order.opens = True
         self.fill_completely(order)
@@ -89,17 +90,23 @@ class NaivePerp(NaiveLiquidations):
         if self.liquidatable(position):
             spare = position.judged_equity - position.judged_maintenance
             raise Refused("InsufficientMargin", spare, 0)
+        self.require_backing(idle)
         return position.id
 
     def close_position(self, user: bytes, position_id: int) -> int:
         position = self.my_position(user, position_id)
-        size, before = position.size, self.standing(user, position.market)
+        size, before, idle = (
+            position.size,
+            self.standing(user, position.market),
+            self.idle_cash(),
+        )
         order = self.market_order(user, position.market, abs(size), size < 0)
         self.fill_completely(order, position)
         if position.kind != STANDALONE:
             self.check_taker(order, before)
         elif self.equity(user) < 0:
             raise Refused("InsufficientMargin", self.equity(user), 0)
+        self.require_backing(idle)
         return order.profit
 
     def market_order(self, user: bytes, market: NaiveMarket, size: int, is_buy: bool) -> NaiveOrder:

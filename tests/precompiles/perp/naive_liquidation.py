@@ -117,7 +117,7 @@ class NaiveLiquidations(NaiveOrders):
             reduce_only=True,
             kind=LIQUIDATION,
         )
-        paid = position.paid
+        paid, idle = position.paid, self.idle_cash()
         self.match(order, position)
         self.finish(order, ended=False)
         if not order.filled:
@@ -125,6 +125,7 @@ class NaiveLiquidations(NaiveOrders):
         if in_part and position.open:
             position.cooldown = self.now + market.cooldown
         self.take_fee(position, order, position.paid - paid)
+        self.hold_back(position.user, idle)
         price = order.notional * market.base_unit // order.filled
         self.told(caller, position, order.filled, price, BOOK)
         return price
@@ -171,6 +172,7 @@ class NaiveLiquidations(NaiveOrders):
     def taken_over(self, position: NaivePosition) -> bool:
         """Whether the backstop account has the margin for what it takes over."""
         backstop, unit, left = self.backstop, self.taken(position), 0
+        idle = self.idle_cash()
         equity = max(0, self.unit_equity(position))
         asked = self.unit_maintenance(position)
         for part in unit:
@@ -185,9 +187,12 @@ class NaiveLiquidations(NaiveOrders):
         self.add_cash(position.user, -left)
         self.add_cash(backstop, left)
         taken = [self.netting(backstop, part.market) for part in unit]
-        return self.judged_equity(backstop) >= self.judged_maintenance(backstop) and not any(
+        affords = self.judged_equity(backstop) >= self.judged_maintenance(backstop) and not any(
             new and new.kind != CROSS and self.liquidatable(new) for new in taken
         )
+        if affords:
+            self.hold_back(backstop, idle)
+        return affords
 
     def to_the_other_side(self, position: NaivePosition) -> None:
         """Close the unit against the other side, which bears what is missing."""
@@ -211,8 +216,10 @@ class NaiveLiquidations(NaiveOrders):
             if part.open:  # what a part pays out before the end belongs to the rest
                 self.move_margin(part, part.paid - purse)
                 part.paid = purse
+            idle = self.idle_cash()
             self.reduce(other, amount, paid, forced=True)
             self.cover_account(other.user)
+            self.hold_back(other.user, idle)
             self.events.append(("Deleveraged", other.id, part.id, amount, paid))
         assert not any(part.open for part in unit), "sizes cancel out"
         self.cover_account(position.user)

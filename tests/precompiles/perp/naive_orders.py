@@ -150,10 +150,15 @@ class NaiveOrders(NaiveAccounts):
 
     def execute(self, order: NaiveOrder) -> NaiveOrder:
         """Into the book, and then what becomes of the rest."""
-        wanted, before = order.amount, self.standing(order.user, order.market)
+        wanted, idle, before = (
+            order.amount,
+            self.idle_cash(),
+            self.standing(order.user, order.market),
+        )
         ended = self.match(order)
         if order.filled:
             self.check_taker(order, before)
+            self.require_backing(idle)
         if order.force == FOK and order.filled < wanted:
             raise Refused("CannotFillCompletely", wanted, order.filled)
         self.finish(order, ended)
@@ -292,7 +297,7 @@ class NaiveOrders(NaiveAccounts):
     ) -> bool:
         """Tries out the resting side of a fill; `limit` is on the notional of what grows."""
         saved, notional = self.save(), market.traded(abs(signed), price)
-        before = self.standing(user, market)
+        idle, before = self.idle_cash(), self.standing(user, market)
         try:
             grew, _ = self.resting_side(user, market, signed, notional)
             position = self.netting(user, market)
@@ -300,6 +305,7 @@ class NaiveOrders(NaiveAccounts):
                 return False
             if grew:
                 self.require_fresh(user)
+            self.require_backing(idle)
             return self.missing(user, market, before, grew=grew) >= 0
         except Refused:
             return False

@@ -153,12 +153,16 @@ LIQUIDATIONS = {
     """,
     "what nobody can bear is a deficit, which insurance pays off first": f"""
         {ISOLATED_HUNDRED}
+        oracle silver 100        = 100
+        V deposit 1000           = ok
+        D sell 1 silver @ 100 gtc = #3 new
+        V buy 1 silver @ 100 gtc = #4 filled | 1 @ 100 of #3
         oracle 850               = 850
         C leverage 50 isolated   = ok
-        C sell 100 @ 850 gtc     = #3 new
-        B buy 100 @ 850 gtc      = #4 filled | 100 @ 850 of #3
-        p3                       = C short 100 for 85000 isolated x50
-        K liquidate p2           = 850 | 100 for 86698 from p3 | p2 deleveraging 0
+        C sell 100 @ 850 gtc     = #5 new
+        B buy 100 @ 850 gtc      = #6 filled | 100 @ 850 of #5
+        p5                       = C short 100 for 85000 isolated x50
+        K liquidate p2           = 850 | 100 for 86698 from p5 | p2 deleveraging 0
         insurance                = 0 - 3302
         C cash                   = 98302
         A cash                   = 90000

@@ -129,15 +129,90 @@ LOSSES = {
     """ | p2 deleveraging 0 | p4 deleveraging 0
         insurance                = 0 - 0
     """,
-    "what the other side has nothing for is a deficit": f"""
+    "what the other side has nothing for is a deficit, and those who can't owe are paid": f"""
         {LONG_HUNDRED}
+        oracle silver 100        = 100
+        V deposit 1000           = ok
+        C sell 1 silver @ 100 gtc = #3 new
+        V buy 1 silver @ 100 gtc = #4 filled | 1 @ 100 of #3
         oracle 30                = 30
         D leverage 10 isolated   = ok
-        B buy 100 @ 30 gtc       = #3 new
-        D sell 100 @ 30 gtc      = #4 filled | 100 @ 30 of #3
-        K liquidate p2           = 30 | 100 for 3298 from p3 | p2 deleveraging 0
+        B buy 100 @ 30 gtc       = #5 new
+        D sell 100 @ 30 gtc      = #6 filled | 100 @ 30 of #5
+        K liquidate p2           = 30 | 100 for 3298 from p5 | p2 deleveraging 0
         insurance                = 0 - 5702
         D cash                   = 702
+        B withdraw 8000          = ok
+        C account                = 10100 cash, 10000 equity, 10 / 1 margin, 5298 free
+        C withdraw 5299          = InsufficientCollateral 5298 5299
+        V sell 1 silver @ 100 gtc = #7 new
+        C buy 1 silver @ 100 gtc = InsufficientCollateral 6000 11702
+        D withdraw 702           = ok
+        V insure 900             = ok
+        D deposit 4802           = ok
+        D insure 4802            = ok
+        C buy 1 silver @ 100 gtc = #8 filled | 1 @ 100 of #7
+        C withdraw 10000         = ok
+        V withdraw 100           = ok
+    """,
+}
+
+BACKING = {
+    "profit waits while the loss that pays for it does, deposits never do": f"""
+        {LONG_HUNDRED}
+        oracle 30                = 30
+        B account                = 11000 cash, 8000 equity, 300 / 150 margin, 2000 free
+        B withdraw 2001          = InsufficientCollateral 2000 2001
+        B buy 100 @ 30 gtc       = #3 new
+        D sell 100 @ 30 gtc      = #4 new
+        order #3                 = cancelled 0/100 insufficient_margin
+        B buy 100 @ 30 gtc       = InsufficientCollateral 13000 18000
+        B close p1               = InsufficientCollateral 13000 18000
+        C withdraw 10000         = ok
+        K liquidate p2           = 30 | 100 for 9000 from p1 | p2 deleveraging 0
+        B withdraw 2000          = ok
+    """,
+    "nor does the profit of an isolated position get to an account without others": """
+        setTiers gold 0:10       = ok
+        oracle 100               = 100
+        B leverage 10 isolated   = ok
+        B sell 100 @ 100 gtc     = #1 new
+        A buy 100 @ 100 gtc      = #2 filled | 100 @ 100 of #1
+        oracle 30                = 30
+        A account                = -9000 cash, -6000 equity, 300 / 150 margin, 0 free
+        B remove 2001 from p1    = InsufficientCollateral 2000 2001
+        B remove 2000 from p1    = ok
+        D withdraw 1000          = ok
+        B withdraw 2000          = ok
+        K liquidate p2           = 30 | 100 for 8998 from p1 | p2 deleveraging 0
+        insurance                = 0 - 0
+    """,
+    "who is closed while others' losses still wait leaves what nobody has for those": """
+        setTiers gold 0:10       = ok
+        setTiers silver 0:10     = ok
+        V deposit 1000           = ok
+        Z deposit 3140           = ok
+        oracle 100               = 100
+        oracle silver 100        = 100
+        B sell 100 @ 100 gtc     = #1 new
+        A buy 100 @ 100 gtc      = #2 filled | 100 @ 100 of #1
+        D deposit 20             = ok
+        D sell 100 silver @ 100 gtc = #3 new
+        C buy 100 silver @ 100 gtc = #4 filled | 100 @ 100 of #3
+        D sell 2 silver @ 100 gtc = #5 new
+        Z buy 1 silver @ 100 gtc = #6 filled | 1 @ 100 of #5
+        V buy 1 silver @ 100 gtc = #7 filled | 1 @ 100 of #5
+        oracle 30                = 30
+        oracle silver 30         = 30
+        D buy 102 silver @ 30 gtc = #8 new
+        V sell 102 silver @ 30 gtc = #9 filled | 102 @ 30 of #8
+        D cash                   = 8160
+        K liquidate p2           = 30 | 100 for 9000 from p1 | p2 deleveraging 0
+        B cash                   = 0
+        insurance                = 2000 - 0
+        D withdraw 8160          = ok
+        K liquidate p4           = 30 | 100 for 3928 from p7 | p4 deleveraging 0
+        insurance                = 0 - 3072
     """,
 }
 
@@ -258,7 +333,7 @@ STALE = {
         B buy 1 @ 990 gtc        = StalePrice gold 1000003 60
         A withdraw 200           = ok
         oracle 600               = 600
-        A close p2               = PositionBankrupt 2 -801
+        A close p2               = CannotFillCompletely 4 0
         K liquidate p2           = 600 | 4 for 3201 from p1 | p2 deleveraging 0
     """,
 }
@@ -337,11 +412,11 @@ def test_small_fills(name: str, *, reopens: bool) -> None:
 
 
 @pytest.mark.parametrize("reopens", [False, True], ids=["running", "reopened"])
-@pytest.mark.parametrize("name", [*LOSSES, *ORDERS, *STALE, *COOLDOWN])
+@pytest.mark.parametrize("name", [*LOSSES, *BACKING, *ORDERS, *STALE, *COOLDOWN])
 def test_scenario(name: str, *, reopens: bool) -> None:
     """Also where the exchange starts from storage before every line."""
     world = exchange(funds=1_000)
-    play(world, (LOSSES | ORDERS | STALE | COOLDOWN)[name], reopens=reopens)
+    play(world, (LOSSES | BACKING | ORDERS | STALE | COOLDOWN)[name], reopens=reopens)
     assert check(world.ledger) == []
 
 
