@@ -36,7 +36,7 @@ class Order(Struct, frozen=True, gc=False):
 
 
 class Book(Protocol):
-    """What both can do."""
+    """The operations of both."""
 
     def place(self, order: Order) -> None: ...
     def cancel(self, order_id: int) -> None: ...

@@ -21,7 +21,7 @@ class Result:
     value: float
     unit: str
     floor: str = ""
-    """What `ratio` compares with."""
+    """The base that `ratio` compares with."""
     ratio: float | None = None
     target: str = ""
 

@@ -26,7 +26,7 @@ from evm_dex.blocks.transaction import sign
 
 _CHUNKS = 20
 _EDGE = 4
-"""How many chunks are the beginning, and the end."""
+"""Number of chunks at the beginning, and at the end."""
 _TO = bytes.fromhex("70997970c51812dc3a010c7d01b50e0d17dc79c8")
 _TARGETS = {"anvil": "≥ 1.0 x", "hardhat": "≥ 2.0 x"}
 
@@ -36,7 +36,7 @@ Send = Callable[[bytes], None]
 
 @dataclass
 class Chunks:
-    """What one node did in each chunk."""
+    """Figures of one node by chunk."""
 
     rates: list[float] = field(default_factory=list)
     """Transactions per second."""

@@ -32,7 +32,7 @@ _QUIET_HARDHAT = (
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How a node is started, without its port."""
+    """The command that starts a node, without its port."""
 
     words: tuple[str, ...]
     directory: Path

@@ -32,7 +32,7 @@ class DexMarkets(NamedTuple):
     weth: Contract
     """Base of the spot market."""
     usdc: Contract
-    """Its quote."""
+    """Quote token of that market."""
     perp: Address
     """The perpetual market of WETH."""
 
@@ -54,7 +54,7 @@ class Chains:
 
     @property
     def count(self) -> int:
-        """How many chains are open."""
+        """Number of open chains."""
         return len(self._opened)
 
     def get(self, options: dict[str, Any]) -> Dex:

@@ -51,7 +51,7 @@ def is_alone(position_id: int) -> bool:
 
 
 def everyone() -> dict[str, int]:
-    """What each of them has, and the insurance fund."""
+    """Accounts of both traders, and the insurance fund."""
     insurance = dex.perp.call("getInsurance")
     return {name: worth(account) for name, account in people.items()} | {
         "insurance fund": insurance.fund - insurance.deficit

@@ -12,7 +12,7 @@ Artifact = Mapping[str, Any]
 
 _PACKAGE = Path(__file__).parent.parent
 _ROOTS = (_PACKAGE, _PACKAGE.parent)
-"""Of an installed package, of a checkout: what `evm-dex/` is mapped to in Solidity's imports."""
+"""Installed package and checkout: what `evm-dex/` is mapped to in Solidity's imports."""
 _DIRECTORIES = tuple(root / "contracts" / "artifacts" for root in _ROOTS)
 
 

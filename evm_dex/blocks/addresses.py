@@ -16,7 +16,7 @@ class Addressed(Protocol):
 
     @property
     def address(self) -> str:
-        """In hex, with a checksum (EIP-55)."""
+        """Its address in hex, with a checksum (EIP-55)."""
 
 
 AddressLike = bytes | str | Addressed
@@ -59,7 +59,7 @@ def _sized(value: Any, size: int, what: str) -> bytes:
 
 
 def checksum(address: bytes) -> str:
-    """In hex, with a checksum (EIP-55)."""
+    """Return an address in hex, with a checksum (EIP-55)."""
     from eth_utils.address import to_checksum_address  # noqa: PLC0415 - loads pydantic with it
 
     return str(to_checksum_address(address))

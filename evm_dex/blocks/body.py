@@ -27,7 +27,7 @@ class StoredTransaction(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):
-    """What a block holds beside its header."""
+    """The part of a block beside its header."""
 
     transactions: tuple[StoredTransaction, ...]
     genesis: bytes = b""

@@ -54,7 +54,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     excess_blob_gas: int = 0
     parent_beacon_block_root: bytes = ZERO_HASH32
     requests_hash: bytes | None = EMPTY_SHA256
-    """None under rules without requests; the list is shorter then."""
+    """Hash of the requests; None under rules without them, where the list is shorter."""
 
     def __repr__(self) -> str:
         return f"<Header {self.block_number} 0x{self.hash.hex()}>"
@@ -131,7 +131,7 @@ def decode_header(encoded: bytes) -> Header:
 
 
 def decode_bloom(encoded: bytes) -> int:
-    """Only the bloom filter of an encoded header, as a 2048-bit integer."""
+    """Return the bloom filter of an encoded header alone, as a 2048-bit integer."""
     return int.from_bytes(encoded[_BLOOM_START : _BLOOM_START + _BLOOM_BYTES], "big")
 
 

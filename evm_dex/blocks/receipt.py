@@ -24,7 +24,7 @@ class Log(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
-    """What a transaction did, as stored; the rest follows from the transaction and block."""
+    """The outcome of a transaction, as stored; the rest follows from the transaction and block."""
 
     succeeded: bool
     cumulative_gas_used: Annotated[int, msgspec.Meta(ge=0)]

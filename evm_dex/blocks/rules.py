@@ -18,7 +18,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of one network."""
 
     fork: str
-    """Of Ethereum, in lower case."""
+    """Ethereum's name of the fork, in lower case."""
     transaction_types: frozenset[int]
     least_base_fee: int
     """Wei per gas."""

@@ -70,10 +70,10 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     sender: Address
     hash: bytes
     raw: bytes
-    """As sent over the wire and hashed: type byte and payload, or a bare RLP list."""
+    """The bytes sent over the wire and hashed: type byte and payload, or a bare RLP list."""
 
     def validate(self) -> None:
-        """Nothing left to do: decoding checked the fields (py-evm's executor calls this)."""
+        """Do nothing: decoding checked the fields (py-evm's executor calls this)."""
 
     def __repr__(self) -> str:  # py-evm formats it for a debug log on every execution
         return f"<Transaction 0x{self.hash.hex()}>"
@@ -95,7 +95,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def create_address(self) -> Address | None:
-        """Where the contract goes that this transaction creates."""
+        """Address of the contract that this transaction creates."""
         if self.to:
             return None
         return Address(keccak(rlp.encode([self.sender, rlp.int_bytes(self.nonce)]))[12:])

@@ -17,7 +17,7 @@ from evm_dex.evm.account_db import is_contract
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860"""
 MOST_AHEAD = 1_000_000
-"""How far ahead a nonce may be of a transaction that waits for those before it."""
+"""Largest gap of nonces in front of a transaction that waits for those before it."""
 _BLOB_TYPE = 3
 _MAX_BLOBS = MAX_BLOB_GAS_PER_BLOCK // GAS_PER_BLOB
 

@@ -88,7 +88,7 @@ class ChainReader:
 
     @property
     def ledger(self) -> Ledger:
-        """All rows as of the head, between blocks. Never change it: see `Chain.write_rows`."""
+        """All rows as of the head. Never change them: see `Chain.write_rows`."""
         return self._ledger
 
     @property

@@ -25,15 +25,15 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of the next block's header; None for what follows from its parent."""
 
     timestamp: int | None = None
-    """In seconds, after the head's."""
+    """Block time in seconds, after the head's."""
     base_fee_per_gas: int | None = None
-    """In wei. The block after it takes its own from there."""
+    """Base fee in wei, from which that of the block after it follows."""
     mix_hash: bytes | None = None
     """Prevrandao, 32 bytes."""
     coinbase: Address | None = None
     """The account that is paid the priority fees, from the next block on."""
     gas_limit: int | None = None
-    """Of the next block and those after it."""
+    """Gas limit of the next block and those after it."""
 
     def choose(self, **fields: int | bytes) -> NextBlock:
         """Return the same with some fields chosen."""

@@ -32,7 +32,7 @@ def tell(
 
 
 class Watched:
-    """What happens to a chain, told to listeners."""
+    """Events in the life of a chain, and their listeners."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []

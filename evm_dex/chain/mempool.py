@@ -23,7 +23,7 @@ NonceOf = Callable[[Address], int]
 """The nonce of an account's next transaction, by a state."""
 
 _BUMP_PERCENT = 10
-"""By how much a replacement must pay more, like geth's price bump."""
+"""Percentage that a replacement must pay more, like geth's price bump."""
 
 
 class Dropped(msgspec.Struct, frozen=True):
@@ -70,14 +70,14 @@ class _SenderQueue:
 
 
 class Mempool:
-    """What waits, by any number of senders; a chain may have several."""
+    """Waiting transactions of any number of senders; a chain may have several."""
 
     def __init__(self, nonce_of: NonceOf, limits: PoolLimits | None = None) -> None:
         """`nonce_of` is that of the head's state."""
         self._nonce_of = nonce_of
         self._limits = limits or PoolLimits()
         self._by_hash: dict[bytes, Transaction] = {}
-        """In order of arrival."""
+        """Iterate in order of arrival."""
         self._senders: dict[Address, _SenderQueue] = {}
         self._arrivals = itertools.count()
         self._version = 0

@@ -1,4 +1,4 @@
-"""From a store to a running chain: begin it with a genesis, or go on where it was."""
+"""Opening a chain on a store: begin it with a genesis, or go on where it was."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Precompiles(Protocol):
 
     @property
     def by_address(self) -> Mapping[Address, Precompile]:
-        """Where each of them is."""
+        """The precompiles by their addresses."""
 
     @property
     def ledger(self) -> Ledger:

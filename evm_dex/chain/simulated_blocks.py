@@ -28,18 +28,18 @@ from precompiles.types import NATIVE_COIN
 
 
 class SimulatedCall(msgspec.Struct, frozen=True):
-    """What a simulated transaction leaves beside its receipt."""
+    """The outcome of a simulated transaction, beside its receipt."""
 
     output: bytes
-    """What it returned, or reverted with."""
+    """Data it returned or reverted with."""
     max_used_gas: int
-    """What it took before refunds."""
+    """Gas used before refunds."""
     logs: tuple[Log, ...]
     """Transfers of the native coin among them, where they are logged; the receipt has none."""
     log_places: tuple[int, ...]
-    """Which log of the transaction each is, those that were taken back counted too."""
+    """Index of each log in the transaction, reverted logs counted."""
     logs_made: int
-    """How many it made, whatever became of them."""
+    """Number of logs made, reverted ones included."""
 
 
 class SimulatedBlock(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class SimulatedBlock(msgspec.Struct, frozen=True):
     body: Body
     receipts: tuple[Receipt, ...]
     results: tuple[SimulatedCall, ...]
-    """What came of each transaction."""
+    """Outcomes of the transactions, in order."""
 
 
 class SimulatedBlocks(Sealer):
@@ -67,7 +67,7 @@ class SimulatedBlocks(Sealer):
 
     @property
     def next_height(self) -> int:
-        """Of the next block, unless another is chosen."""
+        """Return the time of the next block, unless another is chosen."""
         return self._head.block_number + 1
 
     def open(

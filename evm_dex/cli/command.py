@@ -20,7 +20,7 @@ class Command(TyperCommand):
     """
 
     place: ClassVar[int] = 0
-    """Which word it was."""
+    """Index of the chain's directory among the command's words, in its former spelling."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments as if they had been written with `--chain`."""

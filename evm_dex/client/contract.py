@@ -81,7 +81,7 @@ class Contract:
         self.address = checksum(address)
         self.interface = Interface(abi)
         self.name = name
-        """Its artifact's name, where that tells one."""
+        """Name of its artifact, where that has one."""
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.address}>"

@@ -34,7 +34,7 @@ _OUTCOMES = {
 }
 _WORD = Layout(["uint256"])
 _SOURCE = bytes(32)
-"""Of a call, which has no hash."""
+"""The transaction hash that stands for a call, which has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class CoreAction:
 
     sequence: int
     user: str
-    """In hex, with a checksum."""
+    """Address in hex, with a checksum."""
     action: int
     """Its id; 0 for a deposit from the EVM."""
     name: str
@@ -53,16 +53,16 @@ class CoreAction:
     outcome: str
     """`done`, `queued`, `dropped`, or `partly done`."""
     order_id: int
-    """Of an order that was placed or cancelled; 0 for none."""
+    """Id of the order that was placed or cancelled; 0 for none."""
     reason: str
     """Name of the error that says why it was dropped; empty otherwise."""
     reason_fields: dict[str, Any]
     """The numbers that explain it."""
     block_number: int
-    """Where it came to this."""
+    """Number of the block that decided the outcome."""
 
     def __repr__(self) -> str:
-        """Short, for a test that fails shows it."""
+        """Return it in short, as a test that fails shows it."""
         fields = ", ".join(f"{name}={value}" for name, value in self.fields.items())
         shown = f"<CoreAction {self.sequence} {self.name}({fields}): {self.outcome}"
         if self.reason:

@@ -59,21 +59,21 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def _forget(self) -> None:
         self._accounts: dict[bytes, Account | None] = {}
-        """What was read or written; None for an account that is not there."""
+        """Accounts that were read or written; None for one that does not exist."""
         self._storages: dict[bytes, Storage] = {}
         self._changed: set[bytes] = set()
         """Accounts that may differ from the trie."""
         self._in_trie: dict[bytes, Account | None] = {}
-        """What the trie has, of accounts that were read or settled."""
+        """Encoded accounts of the trie, of those that were read or settled."""
         self._changed_storages: set[bytes] = set()
         self._before: dict[tuple[bytes, int], int] = {}
-        """What words written in this transaction were when it began, by address and slot."""
+        """Values at the start of this transaction, by address and slot, of words written in it."""
         self._transient: dict[tuple[bytes, int], bytes] = {}
         self._warm: dict[Any, bool] = {}
         self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
-        """For each change the dict, the key, and what was there before."""
+        """The dict, key and earlier value of each change."""
         self._settled = 0
-        """How many changes are in a root, and in the journal no more."""
+        """Number of changes that went into a root and left the journal."""
 
     @property
     def state_root(self) -> Hash32:
@@ -108,7 +108,7 @@ class AccountDatabase(AccountDatabaseAPI):
                 changed[key] = before
 
     def commit(self, checkpoint: JournalDBCheckpoint) -> None:
-        """Nothing to do: a mark that isn't used costs nothing."""
+        """Do nothing: a mark that isn't used costs nothing."""
 
     def lock_changes(self) -> None:
         """Begin a transaction: words are as they are now before it, and nothing is warm."""
@@ -154,7 +154,7 @@ class AccountDatabase(AccountDatabaseAPI):
         self._set(address, changed)
 
     def get_nonce(self, address: Address) -> int:
-        """How many transactions an account sent, or contracts it created."""
+        """Return the number of transactions an account sent, or of contracts it created."""
         return self.get_account(address).nonce
 
     def set_nonce(self, address: Address, nonce: int) -> None:
@@ -245,7 +245,7 @@ class AccountDatabase(AccountDatabaseAPI):
     # Storage
 
     def get_storage(self, address: Address, slot: int, from_journal: bool = True) -> int:
-        """One word; not `from_journal`: as it was when the transaction began."""
+        """Return one word; without `from_journal` as it was when the transaction began."""
         if not from_journal and (address, slot) in self._before:
             return self._before[address, slot]
         storage = self._storage(address)
@@ -284,7 +284,7 @@ class AccountDatabase(AccountDatabaseAPI):
     # What lasts for one transaction: words that are not stored (EIP-1153), what is warm (EIP-2929)
 
     def get_transient(self, address: bytes, slot: int) -> bytes:
-        """One word; empty where none was set in this transaction."""
+        """Return one word; empty where none was set in this transaction."""
         return self._transient.get((address, slot), b"")
 
     def set_transient(self, address: bytes, slot: int, value: bytes) -> None:

@@ -21,12 +21,12 @@ class Storage:
         self._nodes = nodes
         self._root = root
         self.words: dict[int, int] = {}
-        """What was read or written; changed by the account database alone, which takes it back."""
+        """Words read or written; only the account database changes them, and takes them back."""
         self.written: set[int] = set()
         """Slots that may differ from the trie."""
 
     def get(self, slot: int) -> int:
-        """One word. Raises MissingTrieNode."""
+        """Return one word. Raises MissingTrieNode."""
         word = self.words.get(slot)
         if word is None:
             if len(self.words) > _MOST_WORDS and not self.written:

@@ -24,7 +24,7 @@ class BlockOverride(msgspec.Struct, frozen=True, kw_only=True):
     mix_hash: bytes | None = None
     """Prevrandao, 32 bytes."""
     base_fee_per_gas: int | None = None
-    """Seen also by a call whose gas is free."""
+    """Base fee in wei, which a call whose gas is free sees too."""
     blob_base_fee: int | None = None
 
     def check_follows(self, header: Header) -> None:

@@ -50,18 +50,18 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     block: BlockOverride | None = None
     """The block it pretends to be in; None for the one it is made after."""
     config: ExecutionConfig = MINING
-    """How it is executed."""
+    """Configuration of its execution."""
 
 
 class CallResult(msgspec.Struct, frozen=True):
-    """What came of a call."""
+    """The outcome of a call."""
 
     output: bytes
-    """What it returned, or reverted with."""
+    """Data it returned or reverted with."""
     gas_used: int
-    """What a transaction would pay for, refunds taken off."""
+    """Gas that a transaction would pay for, refunds taken off."""
     problem: str | None
-    """What stopped it, "reverted" where code chose to; None when it succeeded."""
+    """The reason it failed, "reverted" where code chose to; None when it succeeded."""
 
     def returned(self) -> bytes:
         """Return the output. Raises CallFailed when it did not succeed."""

@@ -247,7 +247,7 @@ class Computation(PragueComputation):
                     deadline.check()
 
     def _call_kind(self) -> str:
-        """By which opcode the computation makes the call it is about to make."""
+        """Return the opcode by which the computation makes its next call."""
         position = self.code.program_counter - 1
         code = self.msg.code
         if 0 <= position < len(code):

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import msgspec
 
 OPCODES_PER_LOOK = 4_096
-"""How many opcodes a frame runs between two looks at its deadline, at most."""
+"""Most opcodes that a frame runs between two looks at its deadline."""
 
 _LONGEST_STEP = 1.0
 """Seconds between two looks at most, so that nobody waits longer for what a look lets through."""
 StepHook = Callable[[Any, Any], None]
-"""Given an opcode and the computation it belongs to: runs the opcode."""
+"""Runs an opcode, given it and its computation."""
 
 
 class TookTooLong(Exception):  # noqa: N818 - named for what happened, like all errors here
@@ -92,7 +92,7 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _PRECOMPILE_GAS_PER_SECOND = 8_000_000
-"""Of the slowest, a map to G2 of BLS12-381, on a slow machine."""
+"""Speed of the slowest, a map to G2 of BLS12-381, on a slow machine."""
 
 
 def charge(computation: Any, gas: int) -> None:
@@ -107,4 +107,4 @@ def charge(computation: Any, gas: int) -> None:
 
 
 MINING = ExecutionConfig()
-"""Of blocks, whose result depends on nothing but their transactions."""
+"""The configuration of blocks, whose result depends on their transactions alone."""

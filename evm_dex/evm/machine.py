@@ -40,7 +40,7 @@ class State(Protocol):
 
     @property
     def config(self) -> ExecutionConfig:
-        """How executions on it run."""
+        """Configuration of executions on it."""
 
     def under(self, config: ExecutionConfig) -> State:
         """Return the same accounts and block, executed under another configuration."""
@@ -59,7 +59,7 @@ class State(Protocol):
         """Add to an account's wei."""
 
     def get_nonce(self, address: bytes) -> int:
-        """How many transactions an account sent, or contracts it created."""
+        """Return the number of transactions an account sent, or of contracts it created."""
 
     def set_nonce(self, address: bytes, nonce: int) -> None:
         """Set an account's nonce."""
@@ -71,7 +71,7 @@ class State(Protocol):
         """Make an account a contract."""
 
     def get_storage(self, address: bytes, slot: int) -> int:
-        """One storage word."""
+        """Return one storage word."""
 
     def set_storage(self, address: bytes, slot: int, value: int) -> None:
         """Set one storage word."""

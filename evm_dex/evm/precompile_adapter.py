@@ -24,11 +24,11 @@ class PrecompileError(VMError):
 
 
 class Precompile(Protocol):
-    """What the VM needs of a precompile."""
+    """A precompile as the VM needs it."""
 
     @property
     def address(self) -> Address:
-        """Where it is."""
+        """Its address."""
 
     def run(self, context: CallContext, calldata: bytes) -> bytes:
         """Run on calldata; raise ContractError for what the caller did wrong."""

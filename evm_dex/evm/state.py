@@ -102,7 +102,7 @@ class DexState(PragueState):
         self._account_db.mark_storage_warm(address, slot)
 
     def get_transient_storage(self, address: bytes, slot: int) -> bytes:
-        """One word that lasts for the transaction; empty where none was set."""
+        """Return one word that lasts for the transaction; empty where none was set."""
         return self.accounts.get_transient(address, slot)
 
     def set_transient_storage(self, address: bytes, slot: int, value: bytes) -> None:
@@ -120,7 +120,7 @@ class DexState(PragueState):
 
 
 class SealedLedger(Protocol):
-    """What a block needs of the ledger."""
+    """The ledger as a block needs it."""
 
     @property
     def journal(self) -> Journal:

@@ -31,7 +31,7 @@ _GAS = 30_000_000
 _DEPOSIT, _WITHDRAWAL, _CONSOLIDATION = b"\x00", b"\x01", b"\x02"
 _DEPOSIT_BYTES = 576
 _DEPOSIT_PARTS = ((192, 240), (288, 320), (352, 360), (416, 512), (544, 552))
-"""Where a deposit's public key, credentials, amount, signature and index are in its log."""
+"""Positions of a deposit's public key, credentials, amount, signature and index in its log."""
 
 _WITHDRAWALS_CODE = bytes.fromhex(
     "3373fffffffffffffffffffffffffffffffffffffffe1460cb5760115f54807fffffffffffffffffffffffffffff"

@@ -27,11 +27,11 @@ class TracedStep(msgspec.Struct):
     """Lowest first; empty where the tracer keeps none."""
     memory: bytes
     address: bytes
-    """Whose storage it works on."""
+    """The account whose storage it works on."""
     return_data: bytes
-    """Of the last call made before it."""
+    """Data that the last call before it returned."""
     gas_cost: int = 0
-    """What it used, with all calls it made."""
+    """Gas used, by all calls it made too."""
     loaded: int = 0
     """The word that SLOAD found."""
     error: str = ""
@@ -138,7 +138,7 @@ class Frame(msgspec.Struct, frozen=True):
     gas_used: int
     input: bytes
     output: bytes
-    """What it returned, or why it reverted; the code where it created a contract."""
+    """Data it returned or reverted with; the code where it created a contract."""
     error: str
     """Empty where it succeeded."""
     calls: tuple[Frame, ...]

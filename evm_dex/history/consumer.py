@@ -39,7 +39,7 @@ class ConsumerHealth(Struct, frozen=True):
 
     state: State
     problem: str
-    """What it waits for or failed with; empty while it runs."""
+    """The reason it waits or failed; empty while it runs."""
     last_event_id: int
     """Durably in the store."""
     lag: int
@@ -47,7 +47,7 @@ class ConsumerHealth(Struct, frozen=True):
     rate: float
     """Events per second, lately."""
     applied: int
-    """Since the start."""
+    """Updates applied since the start."""
     last_event_time: int
     """Block time of the last event applied since the start, in seconds; 0 for none."""
     retries: int

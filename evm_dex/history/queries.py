@@ -21,7 +21,7 @@ from precompiles.types import OrderStatus
 
 Page = dict[str, Any]
 LARGEST = 2**63 - 1
-"""Of ids and times that can be asked for: what databases take as an integer."""
+"""Largest id or time of a query: the largest integer of the databases."""
 _LARGEST_CLIENT_ID = 2**128 - 1
 
 

@@ -15,7 +15,7 @@ from evm_dex.history.stores.history_store import MAX_PAGE, PAGE, START, HistoryS
 from evm_dex.orderlog.order_update import OrderUpdate, UnknownUpdate, from_json
 
 Progress = Callable[[int], object]
-"""Told the last event that was taken in."""
+"""Called with the id of the last event taken in."""
 
 
 class UpdateStream(Protocol):

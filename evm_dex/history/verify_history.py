@@ -24,7 +24,7 @@ from evm_dex.orderlog.statistics import stats_delta
 from precompiles.types import Address
 
 Progress = Callable[[int], object]
-"""Told how many orders were looked at."""
+"""Called with the number of orders checked so far."""
 _Totals = dict[tuple[Exchange, Address], Totals]
 
 

@@ -31,13 +31,13 @@ _SECONDS_TO_ARRIVE = 0.05
 _SENT_BY_TRANSPORT = ("Host", "Origin", "Content-Length")
 
 Answer = Callable[[bytes], bytes | Awaitable[bytes]]
-"""Given a body returns that of the answer, at once where that takes next to no time."""
+"""Answers a body, at once where that takes next to no time."""
 ReplyHeaders = Callable[[str | None, str | None], Mapping[str, str] | None]
-"""Given the Host and Origin headers returns those of the reply; None: not allowed."""
+"""Returns the headers of the reply to a Host and Origin; None where they are not allowed."""
 
 
 class PlainHead:
-    """What is known of a plain request before its body."""
+    """The head of a plain request."""
 
     __slots__ = ("body_bytes", "reply")
 
@@ -140,7 +140,7 @@ class PlainPosts(asyncio.Protocol):
 
     def __init__(self, server: PostServer) -> None:
         self.work: asyncio.Task[None] | None = None
-        """What answers the request in work, where that takes long."""
+        """The task that answers the request in work, where that takes long."""
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._received = b""

@@ -25,7 +25,7 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""What a page may load and do: this node's own files, and asking this node."""
+"""Limits on what a page loads and asks: this node's own files, and this node."""
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": _POLICY,

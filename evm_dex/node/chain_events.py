@@ -43,7 +43,7 @@ class RemovedLogs:
     """Logs that the rollback in work takes off the chain."""
 
     def __init__(self, chain: Chain, most: int) -> None:
-        """At most so many logs are kept."""
+        """`most` bounds the logs that are kept."""
         self._chain = chain
         self._most = most
         self._logs: list[RemovedLog] | None = []
@@ -85,7 +85,7 @@ class ChainUpdate(msgspec.Struct, frozen=True):
     headers: tuple[Header, ...]
     """New blocks after that one, oldest first."""
     removed_logs: Sequence[RemovedLog] | None = ()
-    """Of blocks that were after it before, oldest first; None where they are too many."""
+    """Logs of blocks that left the chain, oldest first; None where they are too many."""
 
 
 class ChainEvents:

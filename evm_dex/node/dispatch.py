@@ -1,4 +1,4 @@
-"""From the bytes of a request to the bytes of its answer (JSON-RPC 2.0, batches included).
+"""Answering requests: from bytes to bytes (JSON-RPC 2.0, batches included).
 
 Whatever comes in, an answer goes out: an error object where it can't be a result.
 """

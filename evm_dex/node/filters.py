@@ -28,7 +28,7 @@ class Filter:
         self.next_height = 0
         """The first block it has not told of."""
         self.hashes: list[bytes] = []
-        """Of transactions it has not told of."""
+        """Hashes of transactions it has not told of."""
         self.kept: list[Json] = []
         """Logs it has not told of and that can't be read any more, and that they were removed."""
         self.is_incomplete = False

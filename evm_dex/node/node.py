@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 CLIENT_NAMES = {"anvil": "anvil", "hardhat": "HardhatNetwork", "ganache": "Ganache", "evm-dex": ""}
-"""What a node's version may begin with: tools made for one of these look for its name."""
+"""Beginnings of a node's version: tools made for one of these look for its name."""
 
 
 def _nobody_waits() -> None:

@@ -1,4 +1,4 @@
-"""From options to a served chain."""
+"""Options of a node, and the served chain that they make."""
 
 from __future__ import annotations
 

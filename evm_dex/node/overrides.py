@@ -33,11 +33,11 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     nonce: int | None = None
     code: bytes | None = None
     state: tuple[tuple[int, int], ...] | None = None
-    """All of its storage."""
+    """The whole of its storage."""
     state_diff: tuple[tuple[int, int], ...] | None = None
-    """Some of its storage."""
+    """Changes of some storage words."""
     moved_to: Address | None = None
-    """Where the precompile goes that is at the account's address."""
+    """New address of the precompile that is at the account's."""
 
 
 Overrides = tuple[tuple[Address, Override], ...]
@@ -168,7 +168,7 @@ _BLOCK_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "blobBaseFee": ("blob_base_fee", read_quantity),
 }
 _FOUNDRY_NAMES = {"coinbase": "feeRecipient", "random": "prevRandao", "baseFee": "baseFeePerGas"}
-"""As foundry's clients write them."""
+"""Names that foundry's clients use."""
 
 
 def read_block_overrides(value: Any) -> BlockOverride:

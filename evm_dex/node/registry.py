@@ -64,7 +64,7 @@ class RpcMethod(msgspec.Struct, frozen=True):
 
     @property
     def usage(self) -> str:
-        """Its parameters' names; those in brackets may be left out."""
+        """Names of its parameters; those in brackets may be left out."""
         names = (item.name if item.required else f"[{item.name}]" for item in self.parameters)
         return f"{self.name}({', '.join(names)})"
 

@@ -17,13 +17,13 @@ INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 FAILED = -32000
 READ_FAILED = -32003
-"""What nodes of HyperEVM say of a read precompile without an answer."""
+"""Error of HyperEVM's nodes for a read precompile without an answer."""
 LIMIT_EXCEEDED = -32005
 REVERTED = 3
 _SELECTOR_BYTES = 4
 _NO_ANSWER = "PrecompileError"
 REVERT_REASON = "reverted"
-"""What the chain gives as reason where code chose to revert."""
+"""The chain's reason where code chose to revert."""
 _PANICS = {
     0x00: "generic panic",
     0x01: "assert(false)",
@@ -36,7 +36,7 @@ _PANICS = {
     0x41: "out of memory",
     0x51: "uninitialized function",
 }
-"""As geth words Solidity's panic codes."""
+"""Geth's words for Solidity's panic codes."""
 
 
 class RpcError(Exception):

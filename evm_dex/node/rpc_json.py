@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 GAS_PER_BLOB = 1 << 17
 _EXACT = 2**53
-"""From here on JavaScript's numbers have gaps."""
+"""The first number from which JavaScript's have gaps."""
 
 
 def block_object(header: Header, body: Body, *, full: bool) -> Json:

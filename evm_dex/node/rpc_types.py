@@ -19,7 +19,7 @@ _MAX_QUANTITY = 2**256 - 1
 _MOST_CHARACTERS = 1_000
 _TAGS = ("latest", "pending", "safe", "finalized", "earliest")
 Read = Callable[[Any], Any]
-"""From JSON; raises ValueError with what was wrong."""
+"""Reads a value from JSON. Raises ValueError with what was wrong."""
 
 
 def unchanged(value: Any) -> Any:
@@ -32,7 +32,7 @@ class ParamType(msgspec.Struct, frozen=True, eq=False):
 
     name: str
     expected: str
-    """In words, for whoever sent something else."""
+    """The value in words, for whoever sent something else."""
     schema: Schema
     read: Read = unchanged
     write: Callable[[Any], Any] = unchanged

@@ -59,7 +59,7 @@ class Server:
     def __init__(
         self, node: Node, origins: OriginPolicy, *, block_seconds: float | None = None
     ) -> None:
-        """With `block_seconds` a block is made so often."""
+        """`block_seconds` is the time between blocks made by the clock; None for no such blocks."""
         self.node = node
         self._origins = origins
         self._limits = node.limits
@@ -68,7 +68,7 @@ class Server:
         self._at_work = 0
         """Number of jobs that run or wait on that thread; at 0 the chain may be used here."""
         self._jobs: deque[Job[Any]] = deque()
-        """What waits for that thread; added to on the loop's, taken from on the chain's."""
+        """Jobs that wait for that thread; added to on the loop's, taken from on the chain's."""
         self._nested = 0
         node.answer_others(during_call=self._during_call, between_requests=self._between_requests)
         self._sockets: set[web.WebSocketResponse] = set()

@@ -1,4 +1,4 @@
-"""From a request to a transaction: what was left open is filled in, and it is signed."""
+"""Completing and signing the transactions that callers request."""
 
 from __future__ import annotations
 

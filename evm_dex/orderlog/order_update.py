@@ -14,7 +14,7 @@ from msgspec import Struct
 from precompiles.types import Address, CloseReason, OrderKind, OrderStatus, TimeInForce
 
 VERSION = 1
-"""Of the JSON form of an update."""
+"""Version of the JSON form of an update."""
 FINGERPRINT_BYTES = 8
 _UNCHAINED, _CHAINED = b"\x01", b"\x02"
 """Versions of the stored form; the second has the fingerprint of the event before."""
@@ -123,7 +123,7 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """The worst price accepted; 0 for a trigger that trades at market."""
     trigger_price: int = 0
     quantity: int
-    """Asked for, filled ones included; less after REDUCED."""
+    """Size asked for, the filled part included; less after REDUCED."""
     filled_quantity: int = 0
     """Cumulative; kept when the rest is cancelled or expires."""
     filled_quote: int = 0
@@ -131,24 +131,24 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
     average_price: int = 0
     """filled_quote * base unit / filled_quantity, rounded down; 0 before the first fill."""
     last_price: int = 0
-    """Of this fill; this and the next are 0 unless `kind` is TRADE."""
+    """Price of this fill; this and the next are 0 unless `kind` is TRADE."""
     last_quantity: int = 0
     last_quote: int = 0
     trade_id: int = 0
-    """Of this fill; after ROLLED_BACK the first of the order's trades that was undone, or 0."""
+    """Trade of this fill; after ROLLED_BACK the first of the order's trades undone, or 0."""
     is_maker: bool = False
     fee: int = 0
-    """Of this fill, in the token received; see `fee_in_base`."""
+    """Fee of this fill, in the token received; see `fee_in_base`."""
     reason: CloseReason = CloseReason.NONE
     block_number: int
     transaction_hash: bytes
     """32 bytes; zeros for ROLLED_BACK and GAP, where the block is the one gone back to."""
     log_index: int
-    """PageCursor among all logs of the block."""
+    """Position among all logs of the block."""
     timestamp: int
-    """Of the block, in seconds."""
+    """Time of the block, in seconds."""
     undone: Totals | None = None
-    """What ROLLED_BACK takes away from the user's totals; None for every other kind."""
+    """Totals that ROLLED_BACK takes from the user's; None for every other kind."""
     previous: bytes = b""
     """Fingerprint of the event before, so that this event's stands for all before it too; empty for
     the first event, and for those of outboxes that did not have it yet.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _GAS = 10_000_000
 PLENTY = 10**30
-"""Of each token's smallest unit: more than any flow trades, far below the 2**128 of a balance."""
+"""Smallest units of each token: more than any flow trades, far below the 2**128 of a balance."""
 
 
 class ReplayError(Exception):

@@ -64,7 +64,7 @@ class Backend(BaseChainBackend):
         path: str | Path | None = None,
         dex: evm_dex.Dex | None = None,
     ) -> None:
-        """With `dex` on that chain as it is, at a `path` on one that lasts, else in memory.
+        """Stand on the chain of `dex` as it is, on one that lasts at `path`, or on one in memory.
 
         `accounts` says for how many of eth-tester's keys there are funds, or is other private keys.
         Whoever brings a `dex` for web3.py begins it with `Backend().genesis`, for its chain id.

@@ -214,7 +214,7 @@ def _deposited(genesis: Genesis) -> dict[Address, int]:
 
 
 class StorageLayout:
-    """Where a compiled Solidity contract keeps those variables that have a slot of their own.
+    """Storage slots of a compiled Solidity contract's variables, where one has a slot of its own.
 
     Source: docs.soliditylang.org, "Layout of State Variables in Storage".
     """

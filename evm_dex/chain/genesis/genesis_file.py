@@ -38,7 +38,7 @@ class TokenTable(_Table, frozen=True, kw_only=True):
     address: str | None = None
     """Default: derived from the symbol, the same on every chain."""
     balances: dict[str, Amount] = {}
-    """By account."""
+    """Amounts by account."""
 
 
 class MarketTable(_Table, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class MarketTable(_Table, frozen=True, kw_only=True):
     tick: Amount
     lot: Amount
     maker_fee: int = 0
-    """In hundred-thousandths of what is received."""
+    """Fees in hundred-thousandths of what is received."""
     taker_fee: int = 0
     self_trade_prevention: str = "expire_maker"
     fee_recipient: str | None = None
@@ -115,12 +115,12 @@ class CoreTokenTable(_Table, frozen=True, kw_only=True):
     evm_extra_decimals: int = 0
     """Decimals on the EVM less `wei_decimals`."""
     evm_contract: str | None = None
-    """Where its ERC-20 is placed; default: it is not linked."""
+    """Address for its ERC-20; default: it is not linked."""
     max_supply: Amount
     spot: dict[str, Amount] = {}
-    """On HyperCore, by account."""
+    """Balances on HyperCore, by account."""
     evm: dict[str, Amount] = {}
-    """On the EVM, by account, in its smallest units there; not for HYPE, whose are `accounts`."""
+    """Balances on the EVM, by account, in smallest units there; those of HYPE are in `accounts`."""
 
 
 class CorePairTable(_Table, frozen=True, kw_only=True):
@@ -149,7 +149,7 @@ class CorePerpTable(_Table, frozen=True, kw_only=True):
     price: Amount
     """The first oracle price, of one whole unit."""
     impact_notional: int = 6_000
-    """In whole USD; what is filled on the book to sample the premium."""
+    """Notional in whole USD that is filled on the book to sample the premium."""
     is_delisted: bool = False
     """Whether nothing is traded there any more."""
 
@@ -163,7 +163,7 @@ class CoreVaultTable(_Table, frozen=True, kw_only=True):
     lock: int = 86_400
     """Seconds that a deposit stays at least."""
     deposit: Amount = 0
-    """What its leader has in it, in USD with six decimals."""
+    """Its leader's share, in USD with six decimals."""
 
 
 class CoreTable(_Table, frozen=True, kw_only=True):
@@ -172,7 +172,7 @@ class CoreTable(_Table, frozen=True, kw_only=True):
     order_delay: int = 3
     """Seconds that orders and vault transfers of contracts wait."""
     default_leverage: int = 20
-    """Of an account that never chose, where the market allows so much."""
+    """Leverage of an account that never chose, where the market allows so much."""
     sends_activate: bool = True
     """Whether a contract's send to an account that does not exist makes it; else it is dropped."""
     staking_rate: int = 237
@@ -184,7 +184,7 @@ class CoreTable(_Table, frozen=True, kw_only=True):
     hype: int = 150
     """Index of the token that is the EVM's own coin."""
     usdc: str
-    """Where the ERC-20 is placed that the contract linked to token 0 pays out."""
+    """Address for the ERC-20 that the contract linked to token 0 pays out."""
     tokens: tuple[CoreTokenTable, ...]
     pairs: tuple[CorePairTable, ...] = ()
     perps: tuple[CorePerpTable, ...] = ()
@@ -200,9 +200,9 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
 
     chain_id: int = DEFAULT_CHAIN_ID
     timestamp: int = DEFAULT_TIMESTAMP
-    """Of block 0, in seconds."""
+    """Time of block 0, in seconds."""
     gas_limit: int = DEFAULT_GAS_LIMIT
-    """Of every block."""
+    """Gas limit of every block."""
     owner: str = "account0"
     """The account that may list markets."""
     accounts: dict[str, Amount] = {}

@@ -67,7 +67,7 @@ def signextend(last: int, word: int) -> int:
 
 
 def byte(index: int, word: int) -> int:
-    """One byte, counted from the most significant; 0 beyond the 32nd."""
+    """Return one byte, counted from the most significant; 0 beyond the 32nd."""
     return word >> 8 * (31 - index) & 0xFF if index < 32 else 0
 
 

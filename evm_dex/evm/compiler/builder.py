@@ -20,17 +20,17 @@ _STOP = 0x00
 
 
 class CodeFacts(Protocol):
-    """What is known of some code."""
+    """Facts about some code."""
 
     code: bytes
     loops: set[int]
-    """Where traces start that come back to their start."""
+    """Starts of traces that are loops."""
 
     def is_destination(self, position: int | None) -> bool:
         """Whether one may jump to a position."""
 
     def branches(self, position: int) -> tuple[int, int]:
-        """How often a JUMPI was seen to jump, and to go on."""
+        """Return how often a JUMPI was seen to jump, and to go on."""
 
 
 class Builder:
@@ -42,11 +42,11 @@ class Builder:
         self.start = start
         self.writer = Writer()
         self.opcodes = 0
-        """How many were followed, each as often as it was."""
+        """Number of opcodes followed, repetitions counted."""
         self.forks = 0
-        """How many paths left others and were followed too."""
+        """Number of side paths that were followed too."""
         self.growth = 0
-        """By how many words the stack gets higher than at the start."""
+        """Most words on the stack above those at the start."""
         self.is_loop = False
         self.changed: set[int] = set()
         """Words of the stack at the start that a loop changes, 0 for the top."""

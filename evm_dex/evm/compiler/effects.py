@@ -126,4 +126,4 @@ def by_py_evm(opcode: int, arguments: int) -> Handler:
 
 _EXTCODECOPY = 0x3C
 _WRITES_MEMORY = frozenset((_EXTCODECOPY, 0xF1, 0xF2, 0xF4, 0xFA))
-"""With the last argument the size of what they write."""
+"""Opcodes whose last argument is the size of what they write."""

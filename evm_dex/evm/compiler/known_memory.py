@@ -19,7 +19,7 @@ _WORD_BYTES = 32
 
 
 class MemoryPlace(NamedTuple):
-    """Where in memory."""
+    """Position in memory."""
 
     base: Value | None
     """None for 0."""

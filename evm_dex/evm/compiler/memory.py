@@ -16,7 +16,7 @@ _FREE_POINTER_PLACE = 0x40
 
 
 def words(size: int) -> int:
-    """How many words so many bytes begin."""
+    """Return the number of words that so many bytes begin."""
     return (size + 31) // 32
 
 

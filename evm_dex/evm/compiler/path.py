@@ -18,18 +18,18 @@ class Segment:
 
     def __init__(self) -> None:
         self.gas = 0
-        """What it costs in the end."""
+        """Static gas of all its opcodes."""
 
 
 class Moment(NamedTuple):
-    """Where a path is: enough to go on from there in the interpreter."""
+    """The state of a path: enough to go on from there in the interpreter."""
 
     position: int
     stack: tuple[Value, ...]
     below: int
     segment: Segment
     gas: int
-    """Of the segment, taken before."""
+    """Gas of the segment, taken before."""
 
     def gas_left(self) -> str:
         """Return an expression for the gas that is really left; the segment must be whole."""
@@ -38,7 +38,7 @@ class Moment(NamedTuple):
 
 
 class Path:
-    """What is on the stack at one point of a trace, and how it got there.
+    """The stack at one point of a trace, and the way there.
 
     The stack is that at the trace's start without its top `below` words, and `stack` on top.
     """
@@ -67,11 +67,11 @@ class Path:
 
     @property
     def growth(self) -> int:
-        """By how many words the stack is higher than at the start."""
+        """Words on the stack above those at the start."""
         return len(self.stack) - self.below
 
     def moment(self) -> Moment:
-        """Where the path is now."""
+        """Return the state of the path now."""
         return Moment(self.position, tuple(self.stack), self.below, self.segment, self.gas)
 
     def need(self, words: int) -> None:

@@ -23,7 +23,7 @@ _MOST_CODE_BYTES = 49_152
 """The longest init code (EIP-3860)."""
 _MOST_OPCODES_PER_BYTE = 8
 _MOST_OPCODES = 400_000
-"""In all that is remembered, each as often as it stands in a trace."""
+"""Most opcodes in all traces that are remembered."""
 _BEYOND = bytes(33)
 
 Trace = Callable[[Any], int | None]
@@ -79,18 +79,18 @@ class Program:
     def __init__(self, code: bytes) -> None:
         self.code = code
         self.padded = code + _BEYOND
-        """With the zeros that follow it, which are STOP."""
+        """The code with the zeros that follow it, which are STOP."""
         self.destinations = jump_destinations(self.padded)
-        """For each position of the padded code 1 where one may jump to, else 0."""
+        """A byte per position of the padded code: 1 for a jump destination, else 0."""
         self.traces: dict[int, Trace] = {}
         self.loops: set[int] = set()
-        """Where traces start that come back to their start."""
+        """Starts of traces that are loops."""
         self.hot_after = HOT_AFTER
         size = len(self.padded)
         self.counts = bytearray(size)
-        """How often the interpreter came by each position, up to `hot_after`."""
+        """Visits of the interpreter by position, up to `hot_after`."""
         self.taken, self.passed = bytearray(size), bytearray(size)
-        """How often it saw a JUMPI jump, and go on; up to 255."""
+        """Counts of each JUMPI that jumped, and that went on; up to 255."""
         is_short = len(code) <= _MOST_CODE_BYTES
         self._opcodes_left = _MOST_OPCODES_PER_BYTE * len(code) if is_short else 0
 
@@ -101,7 +101,7 @@ class Program:
         )
 
     def branches(self, position: int) -> tuple[int, int]:
-        """How often a JUMPI was seen to jump, and to go on."""
+        """Return how often a JUMPI was seen to jump, and to go on."""
         return self.taken[position], self.passed[position]
 
     def pass_by(self, position: int) -> Trace | None:
@@ -141,7 +141,7 @@ def program_of(code: bytes) -> Program:
 
 
 def jump_destinations(padded: bytes) -> bytes:
-    """For each position 1 where it is a JUMPDEST that is no pushed data, else 0.
+    """Return a byte per position: 1 for a JUMPDEST that is no pushed data, else 0.
 
     Yellow Paper, 9.4.3. Code comes with at least 32 zeros after it.
     """

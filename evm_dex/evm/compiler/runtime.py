@@ -69,7 +69,7 @@ def log(c: Any, address: bytes, topics: tuple[int, ...], data: bytes) -> None:
 
 
 def first_look(c: Any) -> int:
-    """At how little gas to look at the clock first; never without a deadline."""
+    """Return the gas left at which to look at the clock first; never without a deadline."""
     gas: int = c._gas_meter.gas_remaining
     return -1 if c.state.config.deadline is None else gas - _GAS_PER_LOOK
 
@@ -100,4 +100,4 @@ NAMES: dict[str, Any] = {
     "log": log,
     "look": look,
 }
-"""What the text of a trace may name."""
+"""Names that the text of a trace may use."""

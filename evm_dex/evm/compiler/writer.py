@@ -10,7 +10,7 @@ from evm_dex.evm.compiler.values import Value, Values, is_boolean
 Line = str | Callable[[], str]
 """Text, or what gives it once the whole trace is known; empty where nothing is needed then."""
 _INLINED = 6
-"""An expression of more operations gets a variable."""
+"""Most operations of an expression without a variable of its own."""
 _SMALL = 10**6
 
 
@@ -23,16 +23,16 @@ class Writer:
         self._named: list[Value] = []
         self._variables = 0
         self.values = Values()
-        """What is known on the path in work."""
+        """Values known on the path in work."""
         self.inputs_read: set[int] = set()
-        """Which words of the stack at the start are needed, 0 for the top."""
+        """Words needed of the stack at the start, 0 for the top."""
 
     def write(self, line: Line) -> None:
         """Append a line."""
         self._lines.append((self._indent, line))
 
     def lines(self, indent: int) -> Iterator[str]:
-        """All lines as they are in the end."""
+        """Return all lines as they are in the end."""
         for depth, line in self._lines:
             text = line if isinstance(line, str) else line()
             if text:

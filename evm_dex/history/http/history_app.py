@@ -26,7 +26,7 @@ _AT_ONCE = 200
 """Updates read for a listener in one go."""
 _HEARTBEAT = 20.0
 _SECONDS_TO_LOOK = 1.0
-"""After which a listener looks for news even if nobody told of any."""
+"""Seconds after which a listener looks for updates though none were announced."""
 
 
 class HistoryServer:

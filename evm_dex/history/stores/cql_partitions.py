@@ -20,7 +20,7 @@ from evm_dex.orderlog.order_update import Exchange
 from precompiles.types import Address
 
 ROWS_PER_PARTITION = 100_000
-"""After which a new part is begun; more only where one second of block time has more."""
+"""Rows of a full part; more only where one second of block time has more."""
 _LONGEST_MONTH = 32 * 86_400
 _MOST_REMEMBERED = 100_000
 

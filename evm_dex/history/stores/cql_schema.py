@@ -70,7 +70,7 @@ TIME_SERIES = {
         "",
     ),
 }
-"""Only ever inserted into, so a whole window of them expires as one file: columns, order."""
+"""Columns and order of tables that are only inserted into, so that a window expires as one file."""
 
 STATE = {
     "active_orders": (
@@ -115,7 +115,7 @@ class CqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     replication: int = 1
     """Copies of each row in every data centre."""
     days_to_live: int | None = None
-    """After which changes of orders are forgotten; None: never. Totals and open orders stay."""
+    """Days after which changes of orders expire; None for never. Totals and open orders stay."""
     timeout: float = 10.0
     """Seconds an answer may take."""
 

@@ -19,7 +19,7 @@ from evm_dex.orderlog.order_update import ZERO, Exchange, Kind, OrderUpdate, Tot
 from precompiles.types import Address
 
 _FIRST = (Kind.PLACED, Kind.TRIGGER_PLACED, Kind.FOUND)
-"""What may be the first that is heard of an order."""
+"""Kinds that may be the first update of an order."""
 ORDERS_PER_GROUP = 64
 """Orders that share a partition of `order_changes`: placed together, they change together."""
 

@@ -42,7 +42,7 @@ class Cursor(Struct, frozen=True):
     event_id: int
     """The last event applied; 0 for none."""
     fingerprint: bytes
-    """Of that event, see `updates.fingerprint`; empty for none."""
+    """Fingerprint of that event (`order_update.fingerprint`); empty for none."""
 
 
 START = Cursor(0, b"")

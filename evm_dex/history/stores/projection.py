@@ -35,7 +35,7 @@ class Projection:
     rollbacks: list[OrderUpdate] = field(default_factory=list)
     """Updates that take back fills, of earlier runs too: of their order, from `trade_id` on."""
     added: dict[Account, Added] = field(default_factory=dict)
-    """What the updates add to totals."""
+    """Additions of the updates to totals."""
 
 
 def project(updates: Sequence[OrderUpdate]) -> Projection:

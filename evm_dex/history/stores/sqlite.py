@@ -52,12 +52,12 @@ _PASSING = {
 }
 """Errors that say nothing of the file's content."""
 _SENSELESS = (ValueError, TypeError, OverflowError)
-"""What reading a damaged row raises."""
+"""Errors that reading a damaged row raises."""
 _UPDATE = "SELECT h.event_id, h.payload FROM order_history h"
 
 
 _SINCE = "SELECT event_id FROM order_history WHERE timestamp >= ? ORDER BY event_id LIMIT 1"
-"""In order of ids, since only a rollback takes block time back: no index would be shorter."""
+"""Ordered by ids, since only a rollback takes block time back: no index would be shorter."""
 
 
 class SqliteStore(HistoryStore):

@@ -18,7 +18,7 @@ from evm_dex.orderlog.statistics import split_at_gaps
 from precompiles.types import Address, OrderStatus
 
 FORMAT = 1
-"""Of these tables; a file of another is refused by name."""
+"""Version of these tables; a file of another is refused by name."""
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -72,7 +72,7 @@ CREATE TABLE order_statistics (
 
 TABLES = ("users", "markets", "order_history", "orders", "active_orders", "fills")
 EMPTIED = (*TABLES, "order_statistics")
-"""What `clear` empties; amounts that outgrow 64 bits are text."""
+"""Tables that `clear` empties; amounts that outgrow 64 bits are text."""
 _HISTORY = "INSERT INTO order_history VALUES (?, ?, ?, ?, ?, ?, ?)"
 _FILL = "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?)"
 _UNDO_FILLS = "DELETE FROM fills WHERE order_id = ? AND trade_id >= ?"

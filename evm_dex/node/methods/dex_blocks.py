@@ -12,7 +12,7 @@ from evm_dex.node.rpc_types import Block, counted, data, shaped
 
 _MOST_BLOCKS = 50
 _MOST_TRANSACTIONS = 100
-"""Of one block; it says how many there are."""
+"""Most transactions shown of a block, which says how many it has."""
 
 
 BlockCount = Annotated[int, counted("BlockCount", _MOST_BLOCKS)]

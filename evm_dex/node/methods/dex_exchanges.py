@@ -40,7 +40,7 @@ from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 _LONGEST_NAME = 64
 _MOST_ROWS = 500
 _MOST_BLOCKS = 5_000
-"""How far back trades are looked for."""
+"""Number of blocks in which trades are looked for."""
 _NATIVE = {"symbol": "ETH", "decimals": 18}
 
 

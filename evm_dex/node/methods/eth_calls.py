@@ -75,7 +75,7 @@ _CODES = {
     "exceeds block gas limit": -38_015,
     "init code": -38_025,
 }
-"""By the words a refusal begins with; those of the execution API."""
+"""The execution API's codes, by the words that a refusal begins with."""
 
 
 @rpc("eth_call")

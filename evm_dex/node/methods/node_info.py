@@ -30,13 +30,13 @@ from evm_dex.node.rpc_types import (
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, ZERO_ADDRESS
 
 _BLOB_SCHEDULE = {"target": 6, "max": 9, "baseFeeUpdateFraction": 5_007_716}
-"""Of Prague (EIP-7691)."""
+"""Prague's blobs (EIP-7691)."""
 _PRECOMPILES = (
     *("ECREC", "SHA256", "RIPEMD160", "ID", "MODEXP", "BN254_ADD", "BN254_MUL", "BN254_PAIRING"),
     *("BLAKE2F", "KZG_POINT_EVALUATION", "BLS12_G1ADD", "BLS12_G1MSM", "BLS12_G2ADD"),
     *("BLS12_G2MSM", "BLS12_PAIRING_CHECK", "BLS12_MAP_FP_TO_G1", "BLS12_MAP_FP2_TO_G2"),
 )
-"""By address, from 1 on."""
+"""Names by address, from 1 on."""
 _EXCHANGES = {"SPOT": SPOT_ADDRESS, "PERP": PERP_ADDRESS}
 _SYSTEM_CONTRACTS = {
     "BEACON_ROOTS_ADDRESS": "000f3df6d732807ef1319fb7b8bb8522d0beac02",
