@@ -35,7 +35,8 @@ _NOTHING_READ = MetaWitness(set(), {})
 _NOT_THERE: Any = object()
 _MOST_ACCOUNTS = 4_096
 _MOST_STORAGES = 256
-"""More of either are forgotten when nothing waits to be settled, and read again where needed."""
+_MOST_CODES = 256
+"""More of any are forgotten when nothing waits to be settled, and read again where needed."""
 
 
 _NO_ACCOUNT = Account()
@@ -55,6 +56,8 @@ class AccountDatabase(AccountDatabaseAPI):
         self._trie = Trie(self._nodes, state_root)
         self._codes: dict[bytes, bytes] = {}
         """New code by hash, until some account is persisted with it."""
+        self._codes_read: dict[bytes, bytes] = {}
+        """Stored code by hash: the same object each time, whose own hash Python then knows."""
         self._forget()
 
     def _forget(self) -> None:
@@ -69,6 +72,8 @@ class AccountDatabase(AccountDatabaseAPI):
         self._before: dict[tuple[bytes, int], int] = {}
         """Values at the start of this transaction, by address and slot, of words written in it."""
         self._transient: dict[tuple[bytes, int], bytes] = {}
+        self._touched: dict[bytes, bool] = {}
+        """Empty accounts that calls of this transaction reached."""
         self._warm: dict[Any, bool] = {}
         self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
         """The dict, key and earlier value of each change."""
@@ -114,6 +119,7 @@ class AccountDatabase(AccountDatabaseAPI):
         """Begin a transaction: words are as they are now before it, and nothing is warm."""
         self._before = {}
         self._warm = {}
+        self._touched = {}
 
     def _put(self, changed: dict[Any, Any], key: Any, value: Any) -> None:
         self._journal.append((changed, key, changed.get(key, _NOT_THERE)))
@@ -123,7 +129,7 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def get_account(self, address: bytes) -> Account:
         """Return an account; one that is not there has nothing."""
-        return self._found(address) or _NO_ACCOUNT
+        return self.found(address) or _NO_ACCOUNT
 
     def count_transaction(self, sender: bytes, fee: int) -> None:
         """Take a fee in wei from an account, and add 1 to its nonce.
@@ -138,7 +144,7 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def clear_if_empty(self, address: bytes) -> None:
         """Delete an account that is there and has nothing (EIP-161)."""
-        account = self._found(address)
+        account = self.found(address)
         if account is not None and account.is_empty:
             self.delete_account(Address(address))
 
@@ -180,11 +186,22 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def account_exists(self, address: Address) -> bool:
         """Whether the state has the account, be it empty."""
-        return self._found(address) is not None
+        return self.found(address) is not None
 
     def account_is_empty(self, address: Address) -> bool:
         """Whether an account has no wei, nonce and code, or is not there (EIP-161)."""
         return self.get_account(address).is_empty
+
+    def touch(self, address: bytes) -> None:
+        """Note that a call reaches an account, which is taken out at the end if it is empty."""
+        account = self.found(address)
+        if account is not None and account.is_empty:
+            self._put(self._touched, address, True)
+
+    def delete_touched(self) -> None:
+        """Take out what calls of this transaction reached and is empty (EIP-161)."""
+        for address in self._touched:
+            self.clear_if_empty(address)
 
     def touch_account(self, address: Address) -> None:
         """Make sure the state has the account."""
@@ -195,7 +212,8 @@ class AccountDatabase(AccountDatabaseAPI):
         self._wipe_storage(address)
         self._set(address, None)
 
-    def _found(self, address: bytes) -> Account | None:
+    def found(self, address: bytes) -> Account | None:
+        """Return an account, also an empty one; None where there is none."""
         account = self._accounts.get(address, _NOT_THERE)
         if account is _NOT_THERE:
             self._make_room()
@@ -219,13 +237,14 @@ class AccountDatabase(AccountDatabaseAPI):
         code_hash = self.get_account(address).code_hash
         if code_hash == EMPTY_SHA3:
             return b""
-        code = self._codes.get(code_hash)
+        code = self._codes.get(code_hash) or self._codes_read.get(code_hash)
         if code is not None:
             return code
         try:
-            return self._nodes[code_hash]
+            code = self._codes_read[code_hash] = self._nodes[code_hash]
         except KeyError as error:
             raise MissingBytecode(Hash32(code_hash)) from error
+        return code
 
     def set_code(self, address: Address, code: bytes) -> None:
         """Make an account a contract."""
@@ -333,13 +352,13 @@ class AccountDatabase(AccountDatabaseAPI):
             root = self._storages[address].make_root()
         except MissingTrieNode as error:
             raise _missing_word(error, address) from error
-        account = self._found(address)
+        account = self.found(address)
         if root != (account or _NO_ACCOUNT).storage_root:
             self._accounts[address] = (account or _NO_ACCOUNT).copy(storage_root=root)
             self._changed.add(address)
 
     def _settle_account(self, address: bytes) -> None:
-        account = self._found(address)
+        account = self.found(address)
         if self._in_trie.get(address, _NOT_THERE) == account:
             return
         try:
@@ -368,6 +387,8 @@ class AccountDatabase(AccountDatabaseAPI):
             self._in_trie.clear()
         if len(self._storages) > _MOST_STORAGES:
             self._storages.clear()
+        if len(self._codes_read) > _MOST_CODES:
+            self._codes_read.clear()
 
 
 def _missing_word(error: MissingTrieNode, address: bytes) -> MissingStorageTrieNode:

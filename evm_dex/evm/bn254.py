@@ -10,12 +10,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from eth.abc import ComputationAPI
 from eth.exceptions import VMError
-from eth.precompiles.ecmul import ecmul as slow_multiply
-from eth.precompiles.ecpairing import ecpairing as slow_pairing
-
-from evm_dex.evm.config import charge
+from eth.precompiles.ecmul import _ecmull as multiply_slowly
+from eth.precompiles.ecpairing import _ecpairing as check_pairing_slowly
+from eth_utils.exceptions import ValidationError
 
 try:
     from zksnake._algebra import ec_bn254 as arkworks
@@ -25,7 +23,7 @@ except ImportError:  # no wheel for this platform
 _PRIME = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 _B = 3
-_ADD_GAS, _MULTIPLY_GAS, _PAIRING_GAS, _PAIR_GAS = 150, 6_000, 45_000, 34_000
+ADD_GAS, MULTIPLY_GAS, _PAIRING_GAS, _PAIR_GAS = 150, 6_000, 45_000, 34_000
 _WORD = 32
 _PAIR_BYTES = 6 * _WORD
 _IS_NEGATIVE = 1 << 255
@@ -35,37 +33,39 @@ Point = tuple[int, int]
 """Affine coordinates; (0, 0) stands for the point at infinity."""
 
 
-def add(computation: ComputationAPI) -> None:
+def add(data: bytes) -> bytes:
     """Add two points."""
-    charge(computation, _ADD_GAS)
-    data = computation.msg.data_as_bytes[: 4 * _WORD].ljust(4 * _WORD, b"\x00")
-    computation.output = _encode(_sum(_point(data[:64]), _point(data[64:])))
+    data = data[: 4 * _WORD].ljust(4 * _WORD, b"\x00")
+    return _encode(_sum(_point(data[:64]), _point(data[64:])))
 
 
-def multiply(computation: ComputationAPI) -> None:
+def multiply(data: bytes) -> bytes:
     """Multiply a point by a number of 256 bits."""
-    if arkworks is None:
-        slow_multiply(computation, gas_cost=_MULTIPLY_GAS)
-        return
-    charge(computation, _MULTIPLY_GAS)
-    data = computation.msg.data_as_bytes[: 3 * _WORD].ljust(3 * _WORD, b"\x00")
+    data = data[: 3 * _WORD].ljust(3 * _WORD, b"\x00")
     point, factor = _point(data[:64]), int.from_bytes(data[64:], "big") % _ORDER
-    if point == (0, 0) or not factor:
-        computation.output = bytes(2 * _WORD)
-        return
-    product = _g1(point) * factor
-    computation.output = _encode((product.x, product.y))
-
-
-def check_pairing(computation: ComputationAPI) -> None:
-    """Tell whether the product of the pairings of some points of G1 and G2 is one."""
     if arkworks is None:
-        slow_pairing(computation, gas_cost_base=_PAIRING_GAS, gas_cost_per_point=_PAIR_GAS)
-        return
-    data = computation.msg.data_as_bytes
+        x, y = multiply_slowly(data)
+        return _encode((x.n, y.n))
+    if point == (0, 0) or not factor:
+        return bytes(2 * _WORD)
+    product = _g1(point) * factor
+    return _encode((product.x, product.y))
+
+
+def price_of_pairing(data: bytes) -> int:
+    """Gas of `check_pairing`."""
+    return _PAIRING_GAS + _PAIR_GAS * (len(data) // _PAIR_BYTES)
+
+
+def check_pairing(data: bytes) -> bytes:
+    """Tell whether the product of the pairings of some points of G1 and G2 is one."""
     if len(data) % _PAIR_BYTES:
         raise VMError(f"input must be a multiple of {_PAIR_BYTES} bytes, got {len(data)}")
-    charge(computation, _PAIRING_GAS + _PAIR_GAS * (len(data) // _PAIR_BYTES))
+    if arkworks is None:
+        try:
+            return check_pairing_slowly(data).to_bytes(_WORD, "big")
+        except ValidationError as error:
+            raise VMError(str(error)) from None
     lefts, rights = [], []
     for start in range(0, len(data), _PAIR_BYTES):
         left = _point(data[start : start + 64])
@@ -74,7 +74,7 @@ def check_pairing(computation: ComputationAPI) -> None:
             lefts.append(_g1(left))
             rights.append(right)
     is_one = not lefts or arkworks.multi_pairing(lefts, rights) == _one()
-    computation.output = is_one.to_bytes(_WORD, "big")
+    return is_one.to_bytes(_WORD, "big")
 
 
 def _point(data: bytes) -> Point:

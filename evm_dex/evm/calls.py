@@ -141,12 +141,12 @@ class Simulator:
         """
         state, most = self._begin(call, header, prepare)
         with _reverted_after(state):
-            computation, _ = self._execute(state, call, most)
+            computation: Any = self._execute(state, call, most)[0]
             problem = _problem(computation)
             if problem is not None:
                 raise CallFailed(problem, computation.output if problem == _REVERTED else b"")
             used = most - computation.get_gas_remaining()
-            guess = _with_margin(used, _depth(computation))  # has taken init code already
+            guess = _with_margin(used, computation.levels_below)  # has taken init code already
             guess = state.rules.least_gas(guess, call.data, creates=False)
             logs = len(computation.get_log_entries())
         if guess >= most or self._does_as_much(state, call, guess, logs):
@@ -288,10 +288,6 @@ def _with_margin(used: int, depth: int) -> int:
     for _ in range(depth):
         used = used * 64 // 63 + _CALL_STIPEND
     return used
-
-
-def _depth(computation: ComputationAPI) -> int:
-    return max((1 + _depth(child) for child in computation.children), default=0)
 
 
 def _problem(computation: ComputationAPI) -> str | None:

@@ -1,19 +1,18 @@
-"""Py-evm's execution of messages, without what it pays for at every opcode and every call.
+"""Py-evm's execution of messages, without what it pays for at every opcode.
 
 Taking the gas of an opcode goes through three methods there; here it is part of the opcode. And
-where code may be jumped to is found out once per code, not once per execution.
+where code may be jumped to is found out once per code, not once per execution. Calls by code that
+no one watches step by step are in `frames.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, cast
 
 from eth.abc import ComputationAPI
-from eth.exceptions import FullStack, Halt, OutOfGas
+from eth.exceptions import Halt, OutOfGas, VMError
 from eth.vm import mnemonics
-from eth.vm.code_stream import CodeStream
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.logic.invalid import InvalidOpcode
 from eth.vm.memory import Memory
@@ -31,9 +30,10 @@ from eth_hash.auto import keccak
 from eth_typing import Address
 
 from evm_dex.evm.compiler.execute import execute
-from evm_dex.evm.compiler.path import STACK_LIMIT
-from evm_dex.evm.compiler.program import Program, program_of
+from evm_dex.evm.compiler.program import program_of
 from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
+from evm_dex.evm.frame_parts import Code, GasLeft, Words
+from evm_dex.evm.frames import opcode_of, send
 from evm_dex.evm.quick_opcodes import quicken
 from precompiles.types import NATIVE_COIN
 
@@ -47,20 +47,6 @@ _CALL_KINDS = {
     CREATE: "CREATE",
     CREATE2: "CREATE2",
 }
-
-
-class Code(CodeStream):
-    """Code that is run, and where it is in it."""
-
-    __slots__ = ("program",)
-
-    def __init__(self, program: Program) -> None:
-        super().__init__(program.code)
-        self.program = program
-
-    def is_valid_opcode(self, position: int) -> bool:
-        """Whether a jump may go there; asked of positions with a JUMPDEST alone."""
-        return self.program.is_destination(position)
 
 
 def _metered(opcode: Any) -> Any:
@@ -111,20 +97,42 @@ def _logging_transfer(self_destruct: Any) -> Any:
     return run
 
 
+def _table(opcodes: Mapping[int, Any]) -> list[Any]:
+    table = quicken([opcodes[number] for number in range(256)])
+    for number in (CALL, CALLCODE, DELEGATECALL, STATICCALL):
+        table[number] = opcode_of(number, table[number])
+    return table
+
+
 class Computation(PragueComputation):
     """One message in execution, under the rules of Prague and the configuration of its state."""
 
     state: Any
     """A `DexState`."""
     opcodes = _all_metered(PragueComputation.opcodes)
-    table = quicken(list(map(opcodes.__getitem__, range(256))))
+    table = _table(opcodes)
     """The same by number, for where no one watches."""
     called_by = ""
     """The opcode that made it, where the configuration records calls; empty for the outermost."""
+    levels_below = 0
+    """How many calls deep the calls that it made went."""
+    send = send
 
     def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
-        super().__init__(state, message, transaction_context)
+        # Not super's, which checks and makes everything anew for each frame.
+        self.state = state
+        self.msg = message
+        self.transaction_context = transaction_context
         self.code = Code(program_of(message.code))
+        self._gas_meter: Any = GasLeft(message.gas)
+        self._stack = Words()
+        self._memory = Memory()
+        self.children = []
+        self.accounts_to_delete = []
+        self.beneficiaries = []
+        self._log_entries = []
+        if message.depth == 0:
+            state.mark_address_warm(state.coinbase)  # EIP-3651
         if state.config.logs_transfers and message.value and message.should_transfer_value:
             self.log_transfer(message.sender, message.storage_address, message.value)
 
@@ -132,19 +140,6 @@ class Computation(PragueComputation):
     def is_origin_computation(self) -> bool:
         """Whether a transaction made it; a delegated sender's own calls (EIP-7702) are none."""
         return self.msg.depth == 0
-
-    @cached_property
-    def stack_push_bytes(self) -> Callable[[bytes], None]:
-        """Words are kept as numbers, which is what compiled code finds on the stack."""
-        stack: Any = self._stack
-        words = stack.values
-
-        def push(word: bytes) -> None:
-            if len(words) >= STACK_LIMIT:
-                raise FullStack("Stack limit reached")
-            words.append(int.from_bytes(word, "big"))
-
-        return push
 
     @classmethod
     def apply_computation(
@@ -168,8 +163,6 @@ class Computation(PragueComputation):
                 computation._execute()
             elif not message.is_delegation:
                 precompile(computation)
-        if deadline is not None:
-            deadline.check()
         if not state.config.records_calls:
             computation._release()
         return computation
@@ -179,6 +172,32 @@ class Computation(PragueComputation):
         if self.children and not self.state.config.records_calls:
             self.children[-1]._output = b""
         super().add_child_computation(child_computation)
+        self.levels_below = max(self.levels_below, child_computation.levels_below + 1)
+
+    def take_in(self, child: Computation, opcode: int) -> None:
+        """Take what a frame that ended leaves: all of it where calls are recorded."""
+        self.levels_below = max(self.levels_below, child.levels_below + 1)
+        if self.state.config.records_calls:
+            child.called_by = _CALL_KINDS[opcode]
+            self.children.append(child)
+        elif child._error is None:
+            self._gas_meter.gas_refunded += child.get_gas_refund()
+            self._log_entries += child.get_raw_log_entries()
+            if child.beneficiaries or child.children:
+                self.accounts_to_delete += child.get_accounts_for_deletion()
+                self.beneficiaries += child.get_self_destruct_beneficiaries()
+
+    def fail(self, error: VMError) -> None:
+        """End with an error."""
+        error.__traceback__ = None  # it holds the frames that hold the message
+        self._error = error
+        if error.burns_gas:
+            self._gas_meter.gas_remaining = 0
+
+    def register_account_for_deletion(self, beneficiary: Address) -> None:
+        """Note that the account destroys itself; it may have been noted by a call it made."""
+        self.accounts_to_delete.append(self.msg.storage_address)
+        self.beneficiaries.append(beneficiary)
 
     def _release(self) -> None:
         """Let go of what nobody asks an ended message for: inputs, outputs and memory.

@@ -30,7 +30,7 @@ class Deadline:
     """A moment by the clock, for all frames of all executions that share it.
 
     Only what leaves no trace is bounded so: a block takes as long as its gas allows, on every
-    machine. Frames look when they begin, when they end and every `OPCODES_PER_LOOK` opcodes, so
+    machine. Frames look when they begin and every `OPCODES_PER_LOOK` opcodes, or so much gas, so
     deep recursion can't hide between two looks.
     """
 
@@ -95,15 +95,13 @@ _PRECOMPILE_GAS_PER_SECOND = 8_000_000
 """Speed of the slowest, a map to G2 of BLS12-381, on a slow machine."""
 
 
-def charge(computation: Any, gas: int) -> None:
-    """Take a precompile's gas before it runs; raise TookTooLong where its time is not there.
+def check_time(config: ExecutionConfig, gas: int) -> None:
+    """Raise TookTooLong where there is no time for a precompile of that price.
 
     Nothing can look at the clock while a precompile runs, so its price stands for its time.
     """
-    computation.consume_gas(gas, reason="precompile")
-    deadline: Deadline | None = computation.state.config.deadline
-    if deadline is not None:
-        deadline.check(gas / _PRECOMPILE_GAS_PER_SECOND)
+    if config.deadline is not None:
+        config.deadline.check(gas / _PRECOMPILE_GAS_PER_SECOND)
 
 
 MINING = ExecutionConfig()

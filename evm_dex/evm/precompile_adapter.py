@@ -88,16 +88,19 @@ class ComputationContext:
         So the 63/64 rule, the stipend, cold and warm access, the depth limit and what a failed
         call leaves behind are those of a contract. The calldata is paid for as memory.
         """
-        computation = self._computation
-        size = len(calldata)
+        computation: Any = self._computation
+        size, config = len(calldata), computation.state.config
         computation.extend_memory(0, size)
         computation.memory_write(0, size, calldata)
         for word in (0, 0, size, 0, value):
             computation.stack_push_int(word)
         computation.stack_push_bytes(to)
         computation.stack_push_int(_ALL_GAS)
-        _CALL(computation=computation)
-        succeeded = computation.stack_pop1_int() == 1
+        if config.needs_interpreter:
+            _CALL(computation=computation)
+        else:
+            computation.table[CALL](computation)
+        succeeded: bool = computation.stack_pop1_int() == 1
         return succeeded, computation.return_data
 
     def has_code(self, address: Address) -> bool:

@@ -128,6 +128,7 @@ class TransactionExecutor(PragueTransactionExecutor):
             state.delete_account(address)
         for address in _touched(computation):
             state.accounts.clear_if_empty(address)
+        state.accounts.delete_touched()
         return computation
 
     def calc_data_floor_gas(  # type: ignore[override] # py-evm's asks nothing of the state

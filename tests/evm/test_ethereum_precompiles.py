@@ -11,6 +11,7 @@ import pytest
 from eth.exceptions import OutOfGas, VMError
 from eth.vm.forks.prague.computation import PRAGUE_PRECOMPILES
 from eth.vm.gas_meter import GasMeter
+from eth_keys.datatypes import PrivateKey
 from py_ecc import optimized_bls12_381, optimized_bn128
 
 from evm_dex.evm.config import MINING, Deadline, ExecutionConfig, TookTooLong
@@ -98,7 +99,35 @@ NOT_IN_GROUP = (
     18278151005453108793778860132295291098363647455926340152056652516292830556603,
 )
 """The y of the twisted curve of BN254 where x is 1, imaginary part first."""
+HASH = random.randbytes(32)
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+def signed(message: bytes) -> tuple[int, int, int]:
+    """v, r and s of a signature by some key."""
+    signature = PrivateKey(words(SOME)).sign_msg_hash(message)
+    return signature.v + 27, signature.r, signature.s
+
+
+V, R, S = signed(HASH)
+HASHED = [b"", b"a", random.randbytes(31), random.randbytes(32), random.randbytes(33), bytes(700)]
 CASES: dict[int, list[bytes]] = {
+    0x01: [
+        HASH + words(V, R, S),
+        HASH + words(V, R, S) + b"more",
+        HASH + words(V, R, S)[:-1],
+        HASH + words(55 - V, R, CURVE_ORDER - S),
+        HASH + words(55 - V, R, S),
+        HASH + words(V + 2**64, R, S),
+        *(HASH + words(v, R, S) for v in (0, 1, 26, 29)),
+        *(HASH + words(V, r, s) for r in (0, R, CURVE_ORDER) for s in (0, S, CURVE_ORDER)),
+        HASH + words(V, 5, S),
+        HASH,
+        b"",
+    ],
+    0x02: HASHED,
+    0x03: HASHED,
+    0x04: HASHED,
     0x05: [
         modexp(random.randbytes(size), random.randbytes(length), random.randbytes(size))
         for size in (1, 8, 31, 32, 33, 200)

@@ -19,13 +19,18 @@ _STIPEND = 2_300
 _GAS_PER_LOOK = 20_000
 
 
+def growth(length: int, end: int) -> int:
+    """Gas for memory of so many bytes to reach `end`."""
+    before, after = length // 32, (end + 31) // 32
+    return 3 * (after - before) + after * after // 512 - before * before // 512
+
+
 def grow(memory: bytearray, end: int, gas: int) -> int:
     """Let memory reach `end` bytes; what it costs, or -1 with nothing done above the gas."""
-    before, after = len(memory) // 32, (end + 31) // 32
-    cost = 3 * (after - before) + after * after // 512 - before * before // 512
+    cost = growth(len(memory), end)
     if cost > gas:
         return -1
-    memory.extend(bytes(32 * (after - before)))
+    memory.extend(bytes(-(-end // 32) * 32 - len(memory)))
     return cost
 
 

@@ -67,7 +67,7 @@ class RandomCode:
         kinds += [self._pointer] * 2
         kinds += [self._read, self._read, self._log, self._shuffle, self._shuffle, self._checked]
         if self._others:
-            kinds += [self._call]
+            kinds += [self._call, self._call, self._create]
         if random.random() < 0.03:
             return self._fail()
         if depth < 2 and random.random() < 0.2:
@@ -175,7 +175,17 @@ class RandomCode:
         value = random.choice(("PUSH0", "PUSH0", "0x01")) if kind in ("CALL", "CALLCODE") else ""
         gas = random.choice(("GAS", "0xffff", "0x03e8", "PUSH0"))
         target = random.choice(self._others).hex()
-        self._emit(f"0x20 PUSH0 0x20 PUSH0 {value} 0x{target} {gas} {kind} XOR")
+        start, out = _hex(random.choice(_OFFSETS)), _hex(random.choice(_OFFSETS))
+        size, room = _hex(random.choice(_SIZES)), _hex(random.choice(_SIZES))
+        self._emit(f"{room} {out} {size} {start} {value} 0x{target} {gas} {kind} XOR")
+        self._emit(random.choice(("", "RETURNDATASIZE XOR", f"{out} MLOAD XOR")))
+
+    def _create(self) -> None:
+        """Some of its memory, or of what it creates with, is run as init code."""
+        kind = self._random.choice(("", "DUP1")), self._random.choice(("PUSH0", "0x01"))
+        salt, value = kind
+        size, start = _hex(self._random.choice(_SIZES)), _hex(self._random.choice(_OFFSETS))
+        self._emit(f"{salt} {size} {start} {value} {'CREATE2' if salt else 'CREATE'} XOR")
 
     def _loop(self, depth: int) -> None:
         self._push(self._random.choice((1, 2, 3, 9)))

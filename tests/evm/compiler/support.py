@@ -25,6 +25,7 @@ _WORDS = range(8)
 class Frame(msgspec.Struct, frozen=True):
     """What came of one message; refund, logs and deletions its own alone."""
 
+    kind: str
     error: str
     output: bytes
     gas_left: int
@@ -34,10 +35,24 @@ class Frame(msgspec.Struct, frozen=True):
     children: tuple[Frame, ...]
 
 
+class Total(msgspec.Struct, frozen=True):
+    """What came of a call with all that it called."""
+
+    error: str
+    output: bytes
+    gas_left: int
+    refund: int
+    logs: tuple[Any, ...]
+    deleted: frozenset[bytes]
+    levels: int
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What came of a call, and what it left behind."""
 
-    frame: Frame
+    total: Total
+    frame: Frame | None
+    """None where calls were not recorded."""
     warm: frozenset[Any]
     words: tuple[int, ...]
     transient: tuple[bytes, ...]
@@ -67,6 +82,7 @@ class Machines:
         data: bytes = b"",
         *,
         is_compiled: bool,
+        records_calls: bool = True,
         gas: int = GAS,
         value: int = 0,
         deadline: Deadline | None = None,
@@ -77,19 +93,22 @@ class Machines:
             intrinsic_gas=0, type_id=2, max_fee_per_gas=0, max_priority_fee_per_gas=0,
             blob_versioned_hashes=(), authorization_list=(),
         )  # fmt: skip
-        config = ExecutionConfig(is_compiled=is_compiled, deadline=deadline)
+        config = ExecutionConfig(
+            is_compiled=is_compiled, records_calls=records_calls, deadline=deadline
+        )
         mark = self.state.snapshot()
         try:
             computation, _ = self._machine.run(self.state.under(config), tried)
-            return self._outcome(computation)
+            return self._outcome(computation, records_calls=records_calls)
         finally:
             self.state.revert(mark)
             self.state.clear_transient_storage()
 
-    def _outcome(self, computation: Any) -> Outcome:
+    def _outcome(self, computation: Any, *, records_calls: bool) -> Outcome:
         state, places = self.state, (CONTRACT, *OTHERS)
         return Outcome(
-            frame=_frame(computation),
+            total=_total(computation),
+            frame=_frame(computation) if records_calls else None,
             warm=frozenset(state._account_db._warm),
             words=tuple(state.get_storage(it, slot) for it in places for slot in _WORDS),
             transient=tuple(
@@ -101,18 +120,40 @@ class Machines:
         )
 
     def agree(self, data: bytes = b"", **options: Any) -> Outcome:
-        """The outcome, which is the same both ways, and both times where it is compiled."""
+        """The outcome, which is the same both ways, and both times where it is compiled.
+
+        Frame by frame where calls are recorded, and in all where frames take in those they call.
+        """
         interpreted = self.call(data, is_compiled=False, **options)
         for _ in range(2):
             compiled = self.call(data, is_compiled=True, **options)
             assert compiled == interpreted
+        unrecorded = self.call(data, is_compiled=True, records_calls=False, **options)
+        assert unrecorded == msgspec.structs.replace(interpreted, frame=None)
         return interpreted
 
 
-def _frame(computation: Any) -> Frame:
+def _error(computation: Any) -> str:
     error = computation.error if computation.is_error else None
+    return f"{type(error).__name__}: {error}" if error is not None else ""
+
+
+def _total(computation: Any) -> Total:
+    return Total(
+        error=_error(computation),
+        output=bytes(computation.output),
+        gas_left=computation.get_gas_remaining(),
+        refund=computation.get_gas_refund(),
+        logs=computation.get_log_entries(),
+        deleted=frozenset(computation.get_accounts_for_deletion()),
+        levels=computation.levels_below,
+    )
+
+
+def _frame(computation: Any) -> Frame:
     return Frame(
-        error=f"{type(error).__name__}: {error}" if error is not None else "",
+        kind=computation.called_by,
+        error=_error(computation),
         output=bytes(computation.output),
         gas_left=computation.get_gas_remaining(),
         refund=computation._gas_meter.gas_refunded,
