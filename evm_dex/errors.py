@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ChainError(Exception):
     """Base of all errors the chain raises on purpose."""
@@ -67,6 +69,19 @@ class CallFailed(ChainError):
         super().__init__(reason if not output else f"{reason}: 0x{output.hex()}")
         self.reason = reason
         self.output = output
+
+
+class TransactionFailed(CallFailed):
+    """A transaction is in a block and failed there; `receipt` is its receipt."""
+
+    def __init__(self, receipt: Any) -> None:
+        super().__init__(
+            "reverted" if receipt.error == "Revert" else receipt.error, receipt.revert_data
+        )
+        self.receipt = receipt
+        self.add_note(
+            f"transaction 0x{receipt.transaction_hash.hex()} is in block {receipt.block_number}"
+        )
 
 
 class CallRefused(CallFailed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -78,6 +78,8 @@ class BlockStore:
         """Blocks of the chain by hash, the newest last."""
         self._recent_transactions: dict[bytes, tuple[_RecentBlock, int]] = {}
         """Their transactions by hash: block and place."""
+        self._pending: SealedBlock | None = None
+        """The pending block, of which nothing is in the store."""
 
     def remember(self, sealed: SealedBlock) -> None:
         """Spare decoding a block that was just stored."""
@@ -94,6 +96,10 @@ class BlockStore:
         """Ask the store again, after blocks have left the chain."""
         self._recent.clear()
         self._recent_transactions.clear()
+
+    def show_pending(self, sealed: SealedBlock) -> None:
+        """Give body and receipts of the pending block by its hash, until there is another."""
+        self._pending = sealed
 
     def header(self, block: BlockId, head: int) -> Header:
         """Return a block's header. Raises UnknownBlock."""
@@ -125,10 +131,14 @@ class BlockStore:
 
     def body(self, block_hash: bytes) -> Body:
         """Return the transactions of a block."""
+        if self._pending is not None and self._pending.header.hash == block_hash:
+            return Body(_stored(self._pending.transactions))
         return decode_body(self._need(Family.BODIES, block_hash))
 
     def receipts(self, block_hash: bytes) -> tuple[Receipt, ...]:
         """Return the receipts of a block, one per transaction."""
+        if self._pending is not None and self._pending.header.hash == block_hash:
+            return self._pending.receipts
         return decode_receipts(self._need(Family.RECEIPTS, block_hash))
 
     def included(self, transaction_hash: bytes) -> IncludedTransaction:
@@ -192,7 +202,7 @@ class BlockStore:
 
     def _hash(self, block: int | str, head: int) -> bytes:
         match block:
-            case "latest" | "pending" | "safe" | "finalized":
+            case "latest" | "safe" | "finalized":
                 height = head
             case "earliest":
                 height = 0
@@ -248,6 +258,10 @@ def _matches(
     return all(not choice or topic in choice for topic, choice in pairs)
 
 
+def _stored(transactions: Iterable[Transaction]) -> tuple[StoredTransaction, ...]:
+    return tuple(StoredTransaction(item.raw, item.sender) for item in transactions)
+
+
 def block_batch(
     sealed: SealedBlock, head: Head, *, genesis: bytes = b"", outbox: Outbox | None = None
 ) -> BlockBatch:
@@ -256,7 +270,7 @@ def block_batch(
     header = sealed.header
     for key, node in sealed.nodes.items():
         batch.put(Family.NODES, key, node)
-    stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
+    stored = _stored(sealed.transactions)
     batch.put(Family.HEADERS, header.hash, header.encoded)
     batch.put(Family.BODIES, header.hash, encode_body(Body(stored, genesis)))
     batch.put(Family.RECEIPTS, header.hash, encode_receipts(sealed.receipts))

@@ -24,6 +24,7 @@ from evm_dex.chain.chain_settings import ChainSettings, NextBlock, written_heade
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.listeners import Watched
 from evm_dex.chain.mempool import Dropped, Mempool, MempoolReader
+from evm_dex.chain.pending_block import PendingBlock
 from evm_dex.chain.rollback import (
     apply_to_ledger,
     check_commitment,
@@ -185,16 +186,22 @@ class Chain(ChainReader, Watched):
         self._tell_listeners()
         return sealed.header
 
-    @contextmanager
-    def preview(self) -> Iterator[Sealer]:
-        """Provide the next block as it would be now, executed but not sealed."""
+    @property
+    def pending_block(self) -> PendingBlock:
+        """The next block as it would be now: at the next time, with what waits executed.
+
+        It is executed once, until the head, what waits or a setting changes. Raises ChainStopped,
+        StateMissing.
+        """
         self._halt.raise_if_halted()
+        limit = self._settings.keep_limit
+        header, waiting = self.next_header(), self._mempool.version
+
+        def fill(sealer: Sealer) -> None:
+            fill_block(sealer, self._mempool, self._core_steps, limit)
+
         with missing_state_as(StateMissing):
-            try:
-                self._fill(self.next_header())
-                yield self._sealer
-            finally:
-                self._sealer.reset(self._head)
+            return self._pending_blocks.get((header, waiting, limit), self._head, header, fill)
 
     def next_header(self, timestamp: int | None = None) -> Header:
         """Return the next block's header before execution. Raises ValueError for the timestamp."""
@@ -225,6 +232,8 @@ class Chain(ChainReader, Watched):
         StateMissing where its state was pruned, StoreDamaged; nothing has changed then.
         """
         header = self.header(block)
+        if header.block_number > self._head.block_number:
+            raise UnknownBlock("the pending block is not on the chain: mine() it first")
         self._rewind_to(header)
         self._mempool.replace_all(())
         self._settings.replace_next(NextBlock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from evm_dex.blocks.header import Header
 from evm_dex.chain.block_import import encode_block
 from evm_dex.chain.block_store import BlockId, BlockStore
 from evm_dex.chain.halt import HaltSwitch
+from evm_dex.chain.pending_block import PendingBlock, PendingBlocks
 from evm_dex.chain.sealing import Sealer
 from evm_dex.errors import StateMissing
 from evm_dex.evm.calls import Call, CallResult, Prepare, Simulator
@@ -50,8 +52,11 @@ class StateReader:
         return self._state.get_storage(address, slot)
 
 
-class ChainReader:
-    """A chain of Prague rules with precompiles over one store, to be read."""
+class ChainReader(ABC):
+    """A chain of Prague rules with precompiles over one store, to be read.
+
+    A block is a height, a hash, "latest", "earliest" or "pending".
+    """
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class ChainReader:
         self._simulator = Simulator(machine, store)
         self._sealer = Sealer(machine, NodeBuffer(store), ledger, self._outbox.record)
         self._sealer.reset(self._head)
+        self._pending_blocks = PendingBlocks(self._simulator, self._blocks, ledger)
 
     @property
     def head(self) -> Header:
@@ -106,11 +112,18 @@ class ChainReader:
         """Executes without a trace, on the state after any block."""
         return self._simulator
 
+    @property
+    @abstractmethod
+    def pending_block(self) -> PendingBlock:
+        """The next block as it would be now, with what waits executed."""
+
     def header(self, block: BlockId) -> Header:
         """Return a block's header. Raise UnknownBlock."""
         self._halt.raise_if_halted()
         if block == "latest":
             return self._head
+        if block == "pending":
+            return self.pending_block.header
         return self._blocks.header(block, self._head.block_number)
 
     @property
@@ -152,9 +165,11 @@ class ChainReader:
             return self._simulator.attempt(call, header, prepare)
 
     def estimate_gas(
-        self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None
+        self, call: Call, block: BlockId = "pending", prepare: Prepare | None = None
     ) -> int:
         """Return a gas limit with which a transaction succeeds after a block; it leaves no trace.
+
+        By default that is the next block's end as it would be now.
 
         Raise like `call`.
         """
@@ -170,6 +185,10 @@ class ChainReader:
 
     @contextmanager
     def _ledger_after(self, header: Header) -> Iterator[None]:
+        if header.block_number > self._head.block_number:
+            with self._ledger.at((self.pending_block.forward,)):
+                yield
+            return
         self._store.check_reach(header.block_number)
         newer = range(self._head.block_number, header.block_number, -1)
         with self._ledger.at(self._store.undo(height) for height in newer):

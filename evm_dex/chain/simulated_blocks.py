@@ -58,6 +58,7 @@ class SimulatedBlocks(Sealer):
     def __init__(self, chain: Chain, base: Header, interval: int, config: ExecutionConfig) -> None:
         simulator = chain.simulator
         nodes = NodeBuffer(simulator.store)
+        nodes.hold(simulator.nodes.pending)
         super().__init__(simulator.machine, nodes, chain.ledger)
         self._chain_id = chain.chain_id
         self._interval = interval
@@ -161,5 +162,5 @@ def simulate_blocks(
     Raises UnknownBlock, UndoExpired, StateMissing.
     """
     base = chain.header(block)
-    with missing_state_as(StateMissing), chain.ledger_at(base.block_number):
+    with missing_state_as(StateMissing), chain.ledger_at(block):
         yield SimulatedBlocks(chain, base, chain.interval, config)

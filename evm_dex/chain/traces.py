@@ -54,7 +54,7 @@ def trace_call(
 ) -> Trace:
     """Trace a call after a block. Raises like `Chain.call`, but a failure is a trace."""
     header = chain.header(block)
-    with missing_state_as(StateMissing), chain.ledger_at(header.block_number):
+    with missing_state_as(StateMissing), chain.ledger_at(block):
         watched = msgspec.structs.replace(call, config=tracer.watching(call.config))
         computation = chain.simulator.run(watched, header, prepare)
         frame = frame_of(computation)

@@ -55,7 +55,8 @@ class Reverted(CallFailed):
     """A contract refused, or a call failed: its message is the error, with all its fields.
 
     `error` is the custom error, where the contract's ABI or an exchange knows it; `name` and
-    `fields` are its parts, empty for others; `output` is the revert data.
+    `fields` are its parts, empty for others; `output` is the revert data. `receipt` is that of a
+    transaction that failed in its block, None where nothing was sent.
     """
 
     def __init__(self, failure: CallFailed, error: DecodedError | None) -> None:
@@ -64,6 +65,7 @@ class Reverted(CallFailed):
         self.error = error
         self.name = error.name if error else ""
         self.fields = error.args if error else {}
+        self.receipt: Receipt | None = getattr(failure, "receipt", None)
 
 
 class Contract:
@@ -128,7 +130,8 @@ class Contract:
     ) -> Receipt:
         """Call a function in a transaction of its own; see `Dex.send`.
 
-        Without `gas` it is estimated first, and a call that would fail raises Reverted instead.
+        Without `gas` it is estimated first, and a call that would fail raises Reverted instead; so
+        does one that failed in its block all the same.
         """
         data = self.encode(name, *args)
         try:

@@ -30,7 +30,7 @@ from evm_dex.client.contract import Contract
 from evm_dex.client.hypercore import HyperCore
 from evm_dex.client.transaction_builder import complete, find_signer
 from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
-from evm_dex.errors import ChainError, TransactionRejected
+from evm_dex.errors import ChainError, TransactionFailed, TransactionRejected
 from evm_dex.evm.calls import Call
 from precompiles.ledger.checks import check
 from precompiles.ledger.table import TableNumber
@@ -80,7 +80,6 @@ class Dex:
             }
         self.cheats = Cheats(self)
         """Cheatcodes of the test chain: balances, prices, time, other people's accounts."""
-
         self.core = HyperCore(chain, self.tokens.get("USDC"), BalanceCheats(chain, self.tokens))
         """HyperCore, on a chain that has it."""
 
@@ -119,15 +118,23 @@ class Dex:
         """Sign a transaction, put it into a block, and tell what became of it.
 
         `to` None creates a contract. `sender` defaults to account 0; `gas` is estimated when not
-        given, and a transaction that would fail raises CallFailed instead of being sent. `fees`
-        as in `submit`. A transaction sent with `gas` may fail: look at `succeeded`. Raises
-        TransactionRejected, also when automine is off: then use `submit` and `mine`.
+        given, in the next block as it would be now, and a transaction that would fail there raises
+        CallFailed instead of being sent. One that fails in its block all the same raises
+        TransactionFailed, which has the receipt. A transaction sent with `gas` may fail: look at
+        `succeeded`. `fees` as in `submit`. Raises TransactionRejected, also when automine is off
+        or a nonce is ahead: then use `submit` and `mine`.
         """
         if not self.chain.automine:
             raise TransactionRejected("automine is off: use submit(), then mine() and receipt()")
-        return self.receipt(
+        following = self.chain.next_nonce(to_address(sender or self.accounts[0]))
+        if fees.get("nonce", 0) > following:
+            raise TransactionRejected(f"nonce too high: the next is {following}; submit() waits")
+        receipt = self.receipt(
             self.submit(to=to, data=data, value=value, sender=sender, gas=gas, **fees)
         )
+        if gas is None and not receipt.succeeded:
+            raise TransactionFailed(receipt)
+        return receipt
 
     def submit(
         self,
@@ -147,6 +154,8 @@ class Dex:
 
         It is of type 2 (EIP-1559); by default it offers a priority fee of 1 gwei, and at most twice
         the base fee beside it. A `gas_price` makes it legacy, or of type 1 with an access list.
+        A nonce that is ahead waits for those before it; one of a transaction that waits replaces
+        it, if both fees are a tenth higher.
         Raises TransactionRejected, or CallFailed from estimating its gas.
         """
         if sender is None:
@@ -233,7 +242,10 @@ class Dex:
         gas: int | None = None,
         block: BlockId = "latest",
     ) -> bytes:
-        """Return what a call would return after a block; it leaves no trace. Raises CallFailed."""
+        """Return what a call would return after a block; it leaves no trace. Raises CallFailed.
+
+        "pending" is the next block: its number, time and base fee, after what waits.
+        """
         return self.chain.call(self._call(to, data, value, sender, gas), block)
 
     def estimate_gas(
@@ -245,9 +257,12 @@ class Dex:
         sender: AddressLike | None = None,
         gas: int | None = None,
         access_list: AccessList = (),
-        block: BlockId = "latest",
+        block: BlockId = "pending",
     ) -> int:
-        """Return a gas limit with which a transaction succeeds after a block. Raises CallFailed."""
+        """Return a gas limit with which a transaction succeeds. Raises CallFailed.
+
+        By default in the next block, after what waits; else after a block, at that block's time.
+        """
         return self.chain.estimate_gas(self._call(to, data, value, sender, gas, access_list), block)
 
     def _call(
@@ -276,7 +291,7 @@ class Dex:
         return self.block("latest")
 
     def block(self, block: BlockId = "latest") -> Block:
-        """Return a block by height, hash, "latest" or "earliest". Raises UnknownBlock."""
+        """Return a block by height, hash or name, "pending" for the next. Raises UnknownBlock."""
         header = self.chain.header(block)
         stored = self.chain.blocks.body(header.hash).transactions
         return make_block(header, tuple(transaction.hash for transaction in stored))
@@ -302,7 +317,8 @@ class Dex:
         `address` is one or several, none for all; `topics` by position, each a topic, several
         that will do, or None.
         """
-        first, last = (self.chain.header(block).block_number for block in (from_block, to_block))
+        ends = (self.chain.header(block).block_number for block in (from_block, to_block))
+        first, last = (min(height, self.chain.head.block_number) for height in ends)
         addresses = [to_address(item) for item in _several(address)]
         wanted = [
             None if choice is None else [to_hash(topic) for topic in _several(choice)]

@@ -17,15 +17,27 @@ class StoredNodes(BaseAtomicDB):
 
     def __init__(self, store: NodeStore) -> None:
         self._store = store
+        self._pending: dict[bytes, bytes] = {}
+
+    @property
+    def pending(self) -> Mapping[bytes, bytes]:
+        """Nodes and code that are not in the store yet, by hash: of a block in work, or to come."""
+        return self._pending
+
+    def hold(self, nodes: Mapping[bytes, bytes]) -> None:
+        """Hold these in place of what is pending."""
+        self._pending = dict(nodes)
 
     def __getitem__(self, key: bytes) -> bytes:
-        value = self._store.get(Family.NODES, key)
+        value = self._pending.get(key)
+        if value is None:
+            value = self._store.get(Family.NODES, key)
         if value is None:
             raise KeyError(key)
         return value
 
     def _exists(self, key: bytes) -> bool:
-        return self._store.get(Family.NODES, key) is not None
+        return key in self._pending or self._store.get(Family.NODES, key) is not None
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         raise AssertionError("a call may not write trie nodes")
@@ -42,28 +54,8 @@ class StoredNodes(BaseAtomicDB):
 class NodeBuffer(StoredNodes):
     """The same with a buffer for the block in work, emptied into the block's one batch."""
 
-    def __init__(self, store: NodeStore) -> None:
-        super().__init__(store)
-        self._pending: dict[bytes, bytes] = {}
-
-    def __getitem__(self, key: bytes) -> bytes:
-        value = self._pending.get(key)
-        return super().__getitem__(key) if value is None else value
-
-    def _exists(self, key: bytes) -> bool:
-        return key in self._pending or super()._exists(key)
-
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self._pending[key] = value
-
-    @property
-    def pending(self) -> Mapping[bytes, bytes]:
-        """Nodes and code of the block in work, by hash."""
-        return self._pending
-
-    def hold(self, nodes: Mapping[bytes, bytes]) -> None:
-        """Hold these in place of what is pending."""
-        self._pending = dict(nodes)
 
     def take(self) -> dict[bytes, bytes]:
         """Return what is pending, and hold nothing."""

@@ -6,6 +6,7 @@ longer than answering most requests does, and a client that sends one after anot
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from checkpoint.trie import rlp
@@ -38,7 +39,9 @@ _SHORT = frozenset(
 
 def is_head_read(content: Any) -> bool:
     """Whether a decoded request only reads the head, and so may be answered while a call runs."""
-    return isinstance(content, dict) and content.get("method") in _SHORT
+    return (
+        isinstance(content, dict) and content.get("method") in _SHORT and not _is_pending(content)
+    )
 
 
 def is_short(content: Any) -> bool:
@@ -52,7 +55,18 @@ def is_short(content: Any) -> bool:
     method = content.get("method")
     if method == "eth_sendRawTransaction":
         return _is_light(content.get("params"))
-    return isinstance(method, str) and method in _SHORT
+    return isinstance(method, str) and method in _SHORT and not _is_pending(content)
+
+
+def _is_pending(content: dict[str, Any]) -> bool:
+    """Return whether what waits may have to be executed for an answer: a nonce needs it not."""
+    if content.get("method") == "eth_getTransactionCount":
+        return False
+    params = content.get("params")
+    given = params.values() if isinstance(params, dict) else params
+    return isinstance(given, Iterable) and any(
+        item == "pending" or isinstance(item, dict) for item in given
+    )
 
 
 def _is_light(params: Any) -> bool:

@@ -95,6 +95,9 @@ def _range(chain: Chain, query: LogQuery) -> tuple[int, int]:
 
 
 def _height(chain: Chain, block: BlockId) -> int:
+    """Return a block's height; the pending one has no logs before it is made."""
+    if block == "pending":
+        return chain.head.block_number
     try:
         return chain.header(plain_block(block)).block_number
     except UnknownBlock as error:

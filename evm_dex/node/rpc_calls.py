@@ -99,7 +99,7 @@ def list_accesses(
         accesses = Accesses()
         with_list = replace(call, access_list=listed)
         tried = attempt(node, with_list, block, overrides, accesses)
-        warm = _warm_anyway(node, call)
+        warm = _warm_anyway(node, call, block)
         found = tuple(
             (Address(address), slots)
             for address, slots in accesses.touched().items()
@@ -111,11 +111,11 @@ def list_accesses(
     return tried, listed
 
 
-def _warm_anyway(node: Node, call: Call) -> set[bytes]:
+def _warm_anyway(node: Node, call: Call, block: BlockId) -> set[bytes]:
     precompiles = {number.to_bytes(20, "big") for number in range(1, 0x12)}
-    created = node.state("latest").get_nonce(call.sender)
+    created = node.state(block).get_nonce(call.sender)
     target = call.to or keccak(rlp.encode([call.sender, rlp.int_bytes(created)]))[12:]
-    return {call.sender, target, node.chain.head.coinbase, *precompiles}
+    return {call.sender, target, node.header(block).coinbase, *precompiles}
 
 
 @contextmanager

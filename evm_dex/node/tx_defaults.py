@@ -37,7 +37,7 @@ def fill_defaults(node: Node, request: CallRequest) -> tuple[int, Fields]:
         node.chain,
         request.sender,
         given,
-        estimate=lambda: estimate(node, call_of(node, request), "latest"),
+        estimate=lambda: estimate(node, call_of(node, request), "pending"),
         type_id=request.type_id,
         tip=priority_fee(node),
     )

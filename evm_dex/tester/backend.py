@@ -143,11 +143,11 @@ class Backend(BaseChainBackend):
     def get_block_by_number(
         self, block_number: BlockNumber, full_transaction: bool = True
     ) -> Fields:
-        """Return a block; `pending` is the next one as it stands."""
+        """Return a block; `pending` is the next one as it would be now."""
         if block_number == "pending":
-            waiting = tuple(self.chain.mempool.pending())
-            header = self.chain.next_header()
-            return block_fields(header, waiting, full=full_transaction, is_pending=True)
+            block = self.chain.pending_block
+            transactions = block.sealed.transactions
+            return block_fields(block.header, transactions, full=full_transaction, is_pending=True)
         return self._block(self.header(block_number), full=full_transaction)
 
     def get_block_by_hash(self, block_hash: bytes, full_transaction: bool = True) -> Fields:
@@ -164,7 +164,7 @@ class Backend(BaseChainBackend):
         del reward_percentiles
         if not 1 <= block_count <= _MOST_FEE_BLOCKS:
             raise ValidationError(f"block_count must be between 1 and {_MOST_FEE_BLOCKS}")
-        newest = self.header(newest_block).block_number
+        newest = min(self.header(newest_block).block_number, self.chain.head.block_number)
         heights = range(newest - 1, max(newest - 1 - block_count, -1), -1)
         headers = [self.chain.header(height) for height in heights]
         return {
@@ -187,6 +187,11 @@ class Backend(BaseChainBackend):
             kind = "hash" if isinstance(block, bytes) else "number"
             raise BlockNotFound(f"No block found for block {kind}: {block!r}") from None
 
+    def known(self, block: BlockNumber) -> BlockNumber:
+        """Return a block that there is, by the name it was asked for. Raises BlockNotFound."""
+        self.header(block)
+        return block
+
     # Accounts
 
     def get_accounts(self) -> tuple[Address, ...]:
@@ -205,9 +210,6 @@ class Backend(BaseChainBackend):
 
     def get_balance(self, account: Address, block_number: BlockNumber = "latest") -> int:
         """Return wei of an account."""
-        if block_number == "pending" and len(self.chain.mempool):
-            with self.chain.preview() as preview:
-                return preview.state.get_balance(account)
         return self._state(block_number).get_balance(account)
 
     def get_code(self, account: Address, block_number: BlockNumber = "latest") -> bytes:
@@ -220,21 +222,19 @@ class Backend(BaseChainBackend):
 
     def get_base_fee(self, block_number: BlockNumber = "latest") -> int:
         """Return wei per gas that is burnt in a block."""
-        if block_number == "pending":
-            return self.chain.next_header().base_fee_per_gas
         return self.header(block_number).base_fee_per_gas
 
     def _state(self, block: BlockNumber) -> StateReader:
-        return self.chain.state_at(self.header(block).hash)
+        return self.chain.state_at(self.known(block))
 
     # Transactions
 
     def get_transaction_by_hash(self, transaction_hash: bytes) -> Fields:
         """Return a transaction of the chain, or one that waits."""
-        for index, waiting in enumerate(self.chain.mempool):
-            if waiting.hash == transaction_hash:
-                place = ChainPosition(self.chain.next_header(), index, is_pending=True)
-                return transaction_fields(waiting, place)
+        waiting = self.chain.mempool.get(transaction_hash)
+        if waiting is not None:
+            place = ChainPosition(self.chain.next_header(), 0, is_pending=True)
+            return transaction_fields(waiting, place)
         found = self._included(transaction_hash)
         return transaction_fields(found.transaction, ChainPosition(found.header, found.index))
 
@@ -250,15 +250,15 @@ class Backend(BaseChainBackend):
 
     def _pending_receipt(self, transaction_hash: bytes) -> Fields:
         gas_before = logs_before = 0
-        with self.chain.preview() as block:
-            pairs = zip(block.transactions, block.receipts, strict=True)
-            for index, (transaction, receipt) in enumerate(pairs):
-                if transaction.hash == transaction_hash:
-                    place = ChainPosition(block.header, index, is_pending=True)
-                    gas_used = receipt.cumulative_gas_used - gas_before
-                    return receipt_fields(transaction, place, receipt, gas_used, logs_before)
-                gas_before = receipt.cumulative_gas_used
-                logs_before += len(receipt.logs)
+        block = self.chain.pending_block.sealed
+        pairs = zip(block.transactions, block.receipts, strict=True)
+        for index, (transaction, receipt) in enumerate(pairs):
+            if transaction.hash == transaction_hash:
+                place = ChainPosition(block.header, index, is_pending=True)
+                gas_used = receipt.cumulative_gas_used - gas_before
+                return receipt_fields(transaction, place, receipt, gas_used, logs_before)
+            gas_before = receipt.cumulative_gas_used
+            logs_before += len(receipt.logs)
         raise _unknown(transaction_hash)
 
     def _included(self, transaction_hash: bytes) -> IncludedTransaction:
@@ -291,10 +291,10 @@ class Backend(BaseChainBackend):
             transaction = read_raw(bytes(raw_transaction))
         return self._send(transaction)
 
-    def estimate_gas(self, transaction: Request, block_number: BlockNumber = "latest") -> int:
+    def estimate_gas(self, transaction: Request, block_number: BlockNumber = "pending") -> int:
         """Return a gas limit with which it succeeds. Raises what `call` raises."""
         with translate_errors():
-            return self.chain.estimate_gas(call_of(transaction), self.header(block_number).hash)
+            return self.chain.estimate_gas(call_of(transaction), self.known(block_number))
 
     def call(self, transaction: Request, block_number: BlockNumber = "latest") -> bytes:
         """Return the output of a call.
@@ -302,7 +302,7 @@ class Backend(BaseChainBackend):
         Raises CallReverted with the contract's reason, RejectedTransaction if it can't begin.
         """
         with translate_errors():
-            return self.chain.call(call_of(transaction), self.header(block_number).hash)
+            return self.chain.call(call_of(transaction), self.known(block_number))
 
     def _send(self, transaction: Transaction) -> bytes:
         with translate_errors():

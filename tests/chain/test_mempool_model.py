@@ -32,9 +32,11 @@ class Model(msgspec.Struct):
 
     blocks: list[list[Transaction]]
     waiting: list[Transaction]
+    hashes: list[bytes]
+    """Of the blocks, since two without transactions may differ."""
 
     def copy(self) -> Model:
-        return Model([list(block) for block in self.blocks], list(self.waiting))
+        return Model([list(block) for block in self.blocks], list(self.waiting), list(self.hashes))
 
     def nonce(self, sender: Address) -> int:
         return sum(item.sender == sender for block in self.blocks for item in block)
@@ -106,7 +108,7 @@ class Trial:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.world = self.opened(MemoryStore())
-        self.model = Model([], [])
+        self.model = Model([], [], [])
         self.snapshots: list[tuple[int | str, Model]] = []
 
     def opened(self, store: MemoryStore) -> World:
@@ -169,13 +171,14 @@ class Trial:
         block = self.world.chain.mine()
         assert block.transaction_hashes == tuple(item.hash for item in expected)
         assert block.dropped == ()
+        self.model.hashes.append(block.header.hash)
         if len(self.model.blocks) > TALL:
             self.rollback()
 
     def rollback(self) -> None:
         height = self.random.randrange(len(self.model.blocks) + 1)
         self.world.chain.rollback(height)
-        self.model = Model(self.model.blocks[:height], [])
+        self.model = Model(self.model.blocks[:height], [], self.model.hashes[:height])
 
     def snapshot(self) -> None:
         self.snapshots.append((self.world.chain.snapshot(), self.model.copy()))
@@ -184,7 +187,7 @@ class Trial:
     def revert(self) -> None:
         if self.snapshots:
             number, model = self.random.choice(self.snapshots)
-            if model.blocks == self.model.blocks[: len(model.blocks)]:
+            if model.hashes == self.model.hashes[: len(model.hashes)]:
                 self.world.chain.revert(number)
                 self.model = model.copy()
 
@@ -195,14 +198,16 @@ class Trial:
         if fork:
             other.chain.import_blocks(self.world.chain.export_blocks(1, fork))
         branch: list[list[Transaction]] = []
+        del self.model.hashes[fork:]
         while fork + len(branch) <= len(self.model.blocks):
             for _ in range(self.random.randrange(3)):
                 item = self.transaction(other, other.chain.next_nonce)
                 if item.nonce == other.chain.next_nonce(item.sender):
                     other.chain.send(item)
             sent = {item.hash: item for item in other.chain.mempool}
-            branch.append([sent[name] for name in other.chain.mine(
-                other.chain.head.timestamp + 7).transaction_hashes])  # fmt: skip
+            block = other.chain.mine(other.chain.head.timestamp + 7)
+            branch.append([sent[name] for name in block.transaction_hashes])
+            self.model.hashes.append(block.header.hash)
         self.world.chain.import_blocks(other.chain.export_blocks(fork + 1))
         self.model.blocks[fork:] = branch
         self.model.forget_used()
@@ -225,6 +230,7 @@ class Trial:
             address = account.address
             assert self.world.chain.next_nonce(address) == self.model.following(address)
         assert self.world.chain.head.block_number == len(self.model.blocks)
+        assert [self.world.chain.head.hash] == self.model.hashes[-1:] or not self.model.blocks
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -345,3 +345,73 @@ def test_what_a_failing_test_shows_of_a_transaction_is_a_line(dex: Dex) -> None:
     assert "in block 2: failed with Revert, " in repr(failed)
     assert repr(done.logs[0]).startswith(f"<Log of {dex.spot.address} in block 1: [0x")
     assert repr(dex.block(1)) == f"<Block 1 0x{dex.block(1).hash.hex()}, transactions: 1>"
+
+
+def test_an_order_at_a_price_that_goes_stale_before_its_block_is_refused(dex: Dex) -> None:
+    trader = dex.accounts[1]
+    dex.cheats.list_perp_market("GOLD", PRICE, max_price_age=100)
+    gold, order = dex.perp_markets["GOLD"], (10**18, PRICE, True)
+    dex.perp.send("placeOrder", gold, *order, sender=trader)
+    dex.cheats.increase_time(500)
+    height = dex.head.number
+    with pytest.raises(evm_dex.Reverted) as refused:
+        dex.perp.send("placeOrder", gold, *order, sender=trader)
+    assert (refused.value.name, refused.value.receipt) == ("StalePrice", None)
+    assert dex.head.number == height
+
+
+def test_an_order_whose_price_is_fresh_in_its_block_is_taken(dex: Dex) -> None:
+    """At the head's time it would be refused: the new price waits for the same block."""
+    trader, owner = dex.accounts[1], dex.spot.call("owner")
+    dex.cheats.list_perp_market("GOLD", PRICE, max_price_age=100)
+    gold = dex.perp_markets["GOLD"]
+    dex.mine(timestamp=dex.head.timestamp + 500)
+    dex.cheats.automine(on=False)
+    with dex.cheats.acting_as(owner):
+        dex.perp.submit("setOraclePrice", gold, PRICE + 10**6, sender=owner)
+    order = dex.perp.submit("placeOrder", gold, 10**18, PRICE, True, sender=trader)
+    dex.mine()
+    assert dex.receipt(order).succeeded
+
+
+def test_a_transaction_that_fails_after_its_estimate_raises_with_its_receipt(dex: Dex) -> None:
+    """What it relies on waits, and pays less: it is executed before it."""
+    rich, poor = dex.accounts[0], dex.accounts[8]
+    token = dex.cheats.deploy_token("T")
+    dex.cheats.deal(token, rich, 5)
+    dex.cheats.automine(on=False)
+    token.submit("transfer", poor, 5, sender=rich)
+    dex.cheats.automine()
+    tips: dict[str, Any] = {"max_priority_fee_per_gas": 10**10, "max_fee_per_gas": 10**11}
+    with pytest.raises(evm_dex.Reverted) as failed:
+        token.send("transfer", rich, 5, sender=poor, **tips)
+    assert failed.value.receipt is not None
+    assert not failed.value.receipt.succeeded
+    receipt = token.send("transfer", rich, 50, sender=poor, gas=100_000)
+    assert not receipt.succeeded
+
+
+def test_a_nonce_ahead_waits_but_nobody_waits_for_it(dex: Dex) -> None:
+    payment: dict[str, Any] = {"to": dex.accounts[1], "value": 1, "gas": 21_000}
+    with pytest.raises(TransactionRejected, match=r"nonce too high: the next is 0; submit\(\)"):
+        dex.send(**payment, nonce=1)
+    late = dex.submit(**payment, nonce=1)
+    assert dex.head.number == 0
+    first = dex.send(**payment)
+    assert (first.block_number, dex.receipt(late).block_number) == (1, 2)
+
+
+def test_the_pending_block_is_read_as_any_other(dex: Dex) -> None:
+    giver, taker = dex.accounts[:2]
+    usdc, before = dex.tokens["USDC"], dex.balance(dex.accounts[1])
+    dex.cheats.automine(on=False)
+    moved = usdc.submit("transfer", taker, 5, sender=giver)
+    paid = dex.submit(to=taker, value=7)
+    assert usdc.call("balanceOf", taker, block="pending") == usdc.call("balanceOf", taker) + 5
+    assert dex.balance(taker, "pending") == before + 7
+    assert dex.nonce(giver, "pending") == dex.nonce(giver) + 2
+    block = dex.block("pending")
+    assert (block.number, block.transactions) == (dex.head.number + 1, (moved, paid))
+    assert dex.logs(to_block="pending") == dex.logs()
+    dex.mine()
+    assert dex.head.hash == block.hash

@@ -14,9 +14,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("project", ["vault"])
+@pytest.mark.parametrize("project", ["front_running", "vault"])
 def test_the_tests_of_a_project_pass(project: str) -> None:
-    """Node and solc must be there: `make contracts-deps`."""
+    """For the vault, Node and solc must be there: `make contracts-deps`."""
     command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--color=no", "."]
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(

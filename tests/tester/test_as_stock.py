@@ -146,7 +146,7 @@ def refused_transactions(w3: Any) -> list[Any]:
     key = (5).to_bytes(32, "big")
     good = {"to": w3.eth.accounts[1], "value": 1, "gas": 21_000}
     wrong: list[dict[str, Any]] = [
-        *({"value": 10**30}, {"gas": 20_000}, {"gas": 10**9}, {"nonce": 5}, {"gasPrice": 1}),
+        *({"value": 10**30}, {"gas": 20_000}, {"gas": 10**9}, {"gasPrice": 1}),
         {"maxFeePerGas": 1, "maxPriorityFeePerGas": 1},
     ]
     seen = []

@@ -29,6 +29,7 @@ from evm_dex.node.rpc_types import (
     Quantity,
     counted,
     data,
+    plain_block,
     read_address,
     shaped,
 )
@@ -76,8 +77,8 @@ CheckResult = Annotated[Json, shaped("SelfCheck", "violations, and rows by table
 @contextmanager
 def _looking(node: Node, block: Block) -> Iterator[tuple[Ledger, int]]:
     """Provide the ledger after a block, and that block's time."""
-    header = node.header("latest" if block == "pending" else block)
-    with node.chain.ledger_at(header.hash) as ledger:
+    header = node.header(block)
+    with node.chain.ledger_at(plain_block(block)) as ledger:
         yield ledger, header.timestamp
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from evm_dex.blocks.body import Body, StoredTransaction
 from evm_dex.blocks.header import Header
 from evm_dex.errors import UnknownBlock
 from evm_dex.node.node import Node
@@ -26,6 +25,8 @@ _BLOCK = or_null(shaped("BlockObject", "a block, with transactions or their hash
 BlockObject = Annotated[Json | None, _BLOCK]
 Count = Annotated[int | None, or_null(QUANTITY)]
 Receipts = Annotated[list[Json] | None, or_null(shaped("Receipts", "receipts", "array"))]
+_NOT_KNOWN = dict.fromkeys(("hash", "nonce", "miner"))
+"""Of a pending block, as geth leaves them out."""
 Nothing = Annotated[Any, or_null(shaped("Uncle", "never there: this chain has no uncles"))]
 
 
@@ -39,10 +40,8 @@ def block_number(node: Node) -> Quantity:
 def block_by_number(node: Node, block: Block, full: Flag = False) -> BlockObject:
     """Return a block by height or tag, with whole transactions or their hashes; null for none.
 
-    `pending` is the next block as it stands: what waits, not executed yet.
+    `pending` is the next block as it would be now, with what waits executed; its hash is null.
     """
-    if block == "pending":
-        return _pending(node, full=full)
     return _block(node, block, full=full)
 
 
@@ -67,9 +66,7 @@ def header_by_hash(node: Node, block_hash: Hash) -> BlockObject:
 
 @rpc("eth_getBlockTransactionCountByNumber")
 def transaction_count_by_number(node: Node, block: Block) -> Count:
-    """Count a block's transactions; null for an unknown block. `pending` counts what waits."""
-    if block == "pending":
-        return sum(1 for _ in node.chain.mempool.pending())
+    """Count a block's transactions; null for an unknown block."""
     header = find_header(node, block)
     return None if header is None else len(node.chain.blocks.body(header.hash).transactions)
 
@@ -125,16 +122,9 @@ def _block(node: Node, block: BlockId, *, full: bool) -> Json | None:
     header = find_header(node, block)
     if header is None:
         return None
-    return block_object(header, node.chain.blocks.body(header.hash), full=full)
-
-
-def _pending(node: Node, *, full: bool) -> Json:
-    waiting = tuple(
-        StoredTransaction(item.raw, item.sender) for item in node.chain.mempool.pending()
-    )
-    found = block_object(node.chain.next_header(), Body(waiting), full=full)
-    unknown = dict.fromkeys(("hash", "nonce", "miner", "logsBloom"))
+    found = block_object(header, node.chain.blocks.body(header.hash), full=full)
+    if block != "pending":
+        return found
     if full:
-        place = dict.fromkeys(("blockHash", "blockTimestamp"))
-        found["transactions"] = [{**item, **place} for item in found["transactions"]]
-    return {**found, **unknown}
+        found["transactions"] = [{**item, "blockHash": None} for item in found["transactions"]]
+    return {**found, **_NOT_KNOWN}

@@ -99,11 +99,14 @@ def call(
 def estimate_gas(
     node: Node,
     request: TransactionRequest,
-    block: Block = "latest",
+    block: Block = "pending",
     state_overrides: StateOverrides | None = None,
     block_overrides: BlockOverrides | None = None,
 ) -> Quantity:
-    """Return a gas limit with which a transaction would succeed after a block."""
+    """Return a gas limit with which a transaction would succeed after a block.
+
+    By default that is the next one as it would be now, where a transaction that is sent goes.
+    """
     call = rpc_calls.call_of(node, request, block_overrides)
     return rpc_calls.estimate(node, call, block, state_overrides)
 

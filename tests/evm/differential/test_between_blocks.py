@@ -119,8 +119,8 @@ class Run:
         )
         with suppress(TransactionRejected):
             chain.send(transaction)
-        with chain.preview() as sealer:
-            seen(sealer.state, self.world.places)
+        header = chain.pending_block.header
+        seen(chain.simulator.state_at(header), self.world.places)
         chain.drop_transactions(lambda _: True)
 
     def fail(self) -> None:
