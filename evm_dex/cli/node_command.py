@@ -54,7 +54,7 @@ Profile = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="Genesis that comes with the program: hyperevm.",
+        help="Genesis that comes with the program: hyperevm or hyperevm-testnet.",
         show_default=False,
     ),
 ]

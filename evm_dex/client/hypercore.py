@@ -171,6 +171,29 @@ class HyperCore:
         halted = replace(record, is_halted=on)
         return self._write(lambda _state, ledger, _: ledger.core.put_perp(halted))
 
+    def halt_pair(self, pair: int, *, on: bool = True) -> Header:
+        """Stop or resume trading of a spot pair; the block it is in."""
+        record = self._chain.ledger.core.pair(pair)
+        if record is None:
+            raise CheatRefused(f"there is no spot pair {pair}")
+        halted = replace(record, is_halted=on)
+        return self._write(lambda _state, ledger, _: ledger.core.put_pair(halted))
+
+    def link(self, token: int, contract: AddressLike, evm_extra_decimals: int) -> Header:
+        """Let an ERC-20 on the EVM be a token's contract; the block it is in.
+
+        It has `evm_extra_decimals` more than the token's weiDecimals. What the system address has
+        there can be paid out; as much as the token's supply comes in at most.
+        """
+        if not -2 <= evm_extra_decimals <= 18:
+            raise CheatRefused(f"evm_extra_decimals must be -2 to 18, got {evm_extra_decimals}")
+        linked = replace(
+            self._token(token),
+            evm_contract=to_address(contract),
+            evm_extra_decimals=evm_extra_decimals,
+        )
+        return self._write(lambda _state, ledger, _: ledger.core.put_token(linked))
+
     @property
     def _settings(self) -> CoreSettings:
         settings = self._chain.ledger.core.settings

@@ -488,8 +488,17 @@ def test_the_profile_has_a_vault_and_validators(world: HyperWorld) -> None:
     assert world.dex.chain.ledger.perp.cash(vault) == 10_000_005 * 10**6
 
 
+def test_the_testnet_has_its_own_numbers() -> None:
+    world = HyperWorld(evm_dex.open(profile="hyperevm-testnet"))
+    ledger = world.dex.chain.ledger
+    assert (world.dex.chain.chain_id, ledger.core.settings.hype) == (998, 1105)  # type: ignore[union-attr] # it has begun
+    (receipt,) = world.send(SpotSend(world.users[1], 1105, E8))
+    assert receipt.outcome == Outcome.DONE
+    assert world.dex.self_check() == []
+
+
 def test_a_profile_has_a_name() -> None:
-    with pytest.raises(GenesisError, match="must be one of hyperevm, got 'hyper'"):
+    with pytest.raises(GenesisError, match="one of hyperevm, hyperevm-testnet, got 'hyper'"):
         evm_dex.open(profile="hyper")
     with pytest.raises(ValueError, match="give one of the two"):
         evm_dex.open(profile="hyperevm", genesis={})

@@ -155,3 +155,22 @@ def test_a_chain_without_hypercore_says_so() -> None:
         with pytest.raises(CheatRefused, match="has no HyperCore"):
             explain(dex.chain, Call(to=CORE_WRITER))
         assert dex.core.actions(dex.send(to=NEW, value=1)) == []
+
+
+def test_a_pair_is_halted_and_a_token_linked(world: HyperWorld) -> None:
+    core = world.dex.core
+    core.set_delay(0)
+    core.halt_pair(107)
+    sent = world.writer.send("sendRawAction", encode_action(order(10_107, "40", "1")))
+    (action,) = core.actions(sent)
+    assert (action.outcome, action.reason) == ("dropped", "MarketHalted")
+    core.halt_pair(107, on=False)
+    token = world.dex.deploy("TestToken", "Mine", "MINE", 18)
+    core.link(PURR, token.address, 13)
+    world.dex.cheats.deal(token.address, world.dex.accounts[0], 10**18)
+    system = "0x20" + "00" * 18 + "01"
+    receipt = token.send("transfer", system, 10**18)
+    (deposit,) = core.assert_all_done(receipt)
+    assert deposit.name == "deposit"
+    with pytest.raises(CheatRefused, match="evm_extra_decimals must be -2 to 18, got 19"):
+        core.link(PURR, token.address, 19)

@@ -21,7 +21,9 @@ DEFAULT_CHAIN_ID = 31337
 DEFAULT_GAS_LIMIT = 30_000_000
 DEFAULT_TIMESTAMP = 1_700_000_000
 _YEAR = 365 * 24 * 3600
-PROFILES = {"hyperevm": Path(__file__).with_name("hyperevm.toml")}
+PROFILES = {
+    name: Path(__file__).with_name(f"{name}.toml") for name in ("hyperevm", "hyperevm-testnet")
+}
 GenesisSource = str | Path | Mapping[str, Any]
 
 
