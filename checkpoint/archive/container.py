@@ -151,7 +151,7 @@ class ArchiveReader:
         if not start.startswith(MAGIC[: len(start)]):
             raise NotAnArchive(
                 f"{name} is not an archive of a chain's state: it begins with {start[:8]!r}; "
-                "give a file that was exported in the archive format (JSON Lines are for reading)"
+                "give a file that `evm-dex checkpoint export` wrote"
             )
         if len(start) < PREAMBLE.size:
             raise ArchiveDamaged("the file ends inside it", self._where)

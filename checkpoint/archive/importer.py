@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from checkpoint.archive.container import ArchiveReader
-from checkpoint.archive.migrations import read_batches
+from checkpoint.archive.json_reader import FIRST_BYTE, read_json_lines
+from checkpoint.archive.migrations import Batch, read_batches
 from checkpoint.archive.record_types import ChainRecord, recent_start
 from checkpoint.archive.state_builder import StateBuilder, Summary
 from checkpoint.atomic_directory import check_vacant, staged_directory, write_commit_marker
@@ -30,6 +32,7 @@ def import_archive(
 ) -> Summary:
     """Make a store at `path`, which must be new or an empty directory, from an archive.
 
+    It may be in JSON Lines too, as `export_json_lines` writes them.
     Everything is proven against the hash of the archive's block; `block_hash` says which block
     that must be, for an archive from somebody not trusted, and `chain_id` which chain. The store
     is built beside its place and renamed into it: a kill leaves nothing there, and what it leaves
@@ -43,18 +46,29 @@ def import_archive(
     target = Path(path)
     with Path(archive).open("rb") as file:
         check_vacant(target)
-        reader = ArchiveReader(file, str(archive))
+        batches = _batches(file)
         try:
             with staged_directory(target, "importing") as layout:
                 expected = (chain_id, block_hash)
-                summary = _build(reader, file, layout, inspect, expected, progress)
+                summary = _build(batches, file, layout, inspect, expected, progress)
         except OSError as error:
             raise StoreFailed(f"importing to {target}: {error}") from error
     return summary
 
 
+def _batches(file: BinaryIO) -> Iterator[Batch]:
+    """Return the records of an archive, or of JSON Lines. Raises NotAnArchive, ArchiveDamaged."""
+    is_text = file.read(1) == FIRST_BYTE
+    file.seek(0)
+    return (
+        read_json_lines(file)
+        if is_text
+        else read_batches(ArchiveReader(file, file.name), file.name)
+    )
+
+
 def _build(
-    reader: ArchiveReader,
+    batches: Iterator[Batch],
     file: BinaryIO,
     layout: StoreLayout,
     inspect: BlockInspector,
@@ -65,7 +79,7 @@ def _build(
     loader = BulkLoader(layout.database)
     try:
         assembly = StateBuilder(inspect, loader.put)
-        for section, records in read_batches(reader, file.name):
+        for section, records in batches:
             assembly.add(section, records)
             assert assembly.chain is not None, "the assembly refuses anything before it"
             _check_expected(assembly.chain, *expected)

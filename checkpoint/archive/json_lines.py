@@ -1,4 +1,4 @@
-"""The state as JSON Lines, for reading with other tools; it is not imported.
+"""The state as JSON Lines, for reading with other tools; `json_reader` reads it again.
 
 One object per line, in the order of the archive's sections, `kind` first. Numbers beyond 2**53,
 which other tools would round, are decimal strings; bytes are 0x hex; enum members are their
@@ -29,14 +29,14 @@ from precompiles.ledger.storage import UntrustedStorage
 from precompiles.ledger.table import TableNumber
 
 _LARGEST_EXACT = 2**53
-_HEADER_FIELDS = (
+HEADER_FIELDS = (
     *("parent_hash", "uncles_hash", "coinbase", "state_root", "transaction_root", "receipt_root"),
     *("bloom", "difficulty", "height", "gas_limit", "gas_used", "timestamp", "extra_data"),
     *("mix_hash", "nonce", "base_fee_per_gas", "withdrawals_root", "blob_gas_used"),
     *("excess_blob_gas", "parent_beacon_block_root", "requests_hash"),
 )
 """In the order of a header's RLP list (Yellow Paper, section 4.3, and EIPs 1559 to 7685)."""
-_NUMBERS = frozenset(
+NUMBERS = frozenset(
     (
         *("difficulty", "height", "gas_limit", "gas_used", "timestamp"),
         *("base_fee_per_gas", "blob_gas_used", "excess_blob_gas"),
@@ -139,11 +139,16 @@ def _chain(record: ChainRecord) -> dict[str, Any]:
 
 
 def _header(block: BlockRecord) -> dict[str, Any]:
-    items = zip(_HEADER_FIELDS, rlp.decode(block.header), strict=False)
+    items = zip(HEADER_FIELDS, rlp.decode(block.header), strict=False)
     fields = {
-        name: int.from_bytes(item, "big") if name in _NUMBERS else item for name, item in items
+        name: int.from_bytes(item, "big") if name in NUMBERS else item for name, item in items
     }
-    return {"hash": keccak(block.header), **fields}
+    return {
+        "hash": keccak(block.header),
+        **fields,
+        "body": block.body,
+        "receipts": block.receipts,
+    }
 
 
 def _account(record: StateRecord) -> dict[str, Any]:

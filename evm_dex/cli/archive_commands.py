@@ -34,7 +34,9 @@ _Height = Annotated[
     ),
 ]
 _Head = Annotated[bool, typer.Option("--head", help="Export the head (the default).")]
-_Archive = Annotated[Path, typer.Argument(help="Archive to import.", show_default=False)]
+_Archive = Annotated[
+    Path, typer.Argument(help="Archive or JSON Lines to import.", show_default=False)
+]
 _NewChain = Annotated[
     Path,
     typer.Option(
@@ -105,6 +107,7 @@ def import_(
 
       evm-dex checkpoint import my-chain.evmdex --chain elsewhere
       evm-dex checkpoint import received.evmdex --chain elsewhere --block-hash 0x69558028…
+      evm-dex checkpoint import state.jsonl --chain elsewhere
 
     The chain appears only when every account and row is proven and on disk. If the command is
     interrupted, run it again.

@@ -74,3 +74,25 @@ class RowStorage(Protocol):
 
         None where that is not known, or where the rows may not be those that it was made of.
         """
+
+
+class EmptyStorage(RowStorage):
+    """No rows at all: what a ledger stands on whose tables alone are wanted."""
+
+    def commitment(self) -> Commitment | None:
+        return None
+
+    def row(self, table: int, key: bytes) -> bytes | None:  # noqa: ARG002 - it has none
+        return None
+
+    def rows(self, table: int) -> Iterator[tuple[bytes, bytes]]:  # noqa: ARG002 - it has none
+        return iter(())
+
+    def tables(self) -> frozenset[int]:
+        return frozenset()
+
+    def active_keys(self) -> Iterator[bytes]:
+        return iter(())
+
+    def ended(self) -> Commitment | None:
+        return None

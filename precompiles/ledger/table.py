@@ -120,7 +120,17 @@ class Table(Generic[KeyT, RecordT]):
     own changes; `watch` follows every change, undone ones included.
     """
 
-    __slots__ = ("codec", "decode", "index", "is_live", "journal", "number", "rows", "watch")
+    __slots__ = (
+        "codec",
+        "decode",
+        "index",
+        "is_live",
+        "journal",
+        "number",
+        "record",
+        "rows",
+        "watch",
+    )
 
     def __init__(
         self,
@@ -131,6 +141,7 @@ class Table(Generic[KeyT, RecordT]):
         is_live: Callable[[RecordT], bool] = always,
     ) -> None:
         self.number = number
+        self.record = record
         self.is_live = is_live
         self.index: Callable[[RecordT | None, RecordT | None], None] | None = None
         self.watch: Callable[[KeyT, RecordT | None, RecordT | None], None] | None = None

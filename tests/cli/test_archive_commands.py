@@ -77,9 +77,12 @@ def test_json_lines(chain: Path, tmp_path: Path) -> None:
     kinds = [json.loads(line)["kind"] for line in lines.read_text().splitlines()]
     assert kinds.count("row") == sum(found["rows"].values())
     assert kinds.count("account") == found["accounts"]
-    assert "is not an archive" in run(
-        "checkpoint", "import", lines, "--chain", tmp_path / "new", code=1
-    )
+    again = answer("checkpoint", "import", lines, "--chain", tmp_path / "new")
+    assert again["rows"] == found["rows"]
+    assert again["block_hash"] == found["block_hash"]
+    lines.write_text("{}\n")
+    told = run("checkpoint", "import", lines, "--chain", tmp_path / "other", code=1)
+    assert "line 1: it is no line of a state" in told
 
 
 def test_mistakes_are_one_line_that_says_what_to_do(chain: Path, tmp_path: Path) -> None:

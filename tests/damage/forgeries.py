@@ -32,6 +32,39 @@ def forgeries(sections: Sections, seed: int, count: int) -> Iterator[tuple[str, 
         yield f"{section.name} {number}", _at_random(section, rng.randrange(2**32))
 
 
+def forged_lines(lines: list[bytes], seed: int) -> list[bytes]:
+    """JSON Lines with one place forged: a line, a field, or a few letters."""
+    rng, forged = random.Random(seed), list(lines)
+    at = rng.randrange(len(forged))
+    match rng.randrange(6):
+        case 0:
+            del forged[at]
+        case 1:
+            forged.insert(at, forged[at])
+        case 2:
+            other = rng.randrange(len(forged))
+            forged[at], forged[other] = forged[other], forged[at]
+        case 3:
+            letter = rng.randrange(len(forged[at]))
+            cut, more = letter + rng.randrange(3), bytes(rng.choices(b'0f"{}[],: -e', k=2))
+            forged[at] = forged[at][:letter] + more + forged[at][cut:]
+        case 4:
+            fields = msgspec.json.decode(forged[at])
+            fields[rng.choice(sorted(fields))] = _plainly(rng.choice(STRANGE))
+            forged[at] = msgspec.json.encode(fields)
+        case 5:
+            fields = msgspec.json.decode(forged[at])
+            inner = fields.get("fields", fields)
+            name = rng.choice(sorted(inner))
+            inner[name] = inner[name] + 1 if isinstance(inner[name], int) else _plainly(inner[name])
+            forged[at] = msgspec.json.encode(fields)
+    return forged
+
+
+def _plainly(value: Any) -> Any:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else value
+
+
 def _at_random(section: int, seed: int) -> Forgery:
     def forge(sections: Sections) -> None:
         rng, records = random.Random(seed), sections[section]

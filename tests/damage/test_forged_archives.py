@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 from blake3 import blake3
 
 import evm_dex
-from checkpoint.archive import container, export_archive, import_archive
+from checkpoint.archive import container, export_archive, export_json_lines, import_archive
 from checkpoint.archive.record_types import FORMAT, Section
 from checkpoint.errors import StoreError
 from checkpoint.families import Family
@@ -26,7 +28,7 @@ from checkpoint.rocks.read_only_store import ReadOnlyStore
 from evm_dex.chain.block_proof import inspect_block
 from tests.checkpoint.archive.archives import Sections, take_apart
 from tests.conftest import LONG
-from tests.damage.forgeries import NAMED, forgeries
+from tests.damage.forgeries import NAMED, Forgery, forged_lines, forgeries
 
 COUNT = 800 if LONG else 60
 MOST_MEBIBYTES, MOST_SECONDS = 300, 10
@@ -65,18 +67,16 @@ def run(directory: Path, count: int) -> None:
     """Import every forgery in this process and tell what came of each, as JSON."""
     make_chain(directory / "chain")
     export_archive(directory / "chain", directory / "honest", inspect=inspect_block)
+    export_json_lines(directory / "chain", directory / "lines", inspect=inspect_block)
     import_archive(directory / "honest", directory / "same", inspect=inspect_block)
     expected = state_of(directory / "same")
-    sections = take_apart(directory / "honest")
     found: dict[str, Any] = {"outcomes": {}, "seconds": 0.0}
     begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for number, (name, forge) in enumerate(forgeries(sections, 1, count)):
+    for number, (name, make) in enumerate(forged_files(directory, count)):
         archive, target = directory / f"forged-{number}", directory / f"store-{number}"
         child = os.fork()
         if child == 0:  # to be forged in memory of its own
-            own = {section: list(records) for section, records in sections.items()}
-            forge(own)
-            write(own, archive)
+            make(archive)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0, name
         began = time.process_time()
@@ -94,6 +94,26 @@ def run(directory: Path, count: int) -> None:
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found["mebibytes"] = (most - begun) // 1024
     print(json.dumps(found))
+
+
+def forged_files(directory: Path, count: int) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Archives, then half as many files of JSON Lines, each with a function that makes it."""
+    sections = take_apart(directory / "honest")
+
+    def archive(forge: Forgery, target: Path) -> None:
+        own = {section: list(records) for section, records in sections.items()}
+        forge(own)
+        write(own, target)
+
+    for name, forge in forgeries(sections, 1, count):
+        yield name, partial(archive, forge)
+    lines = (directory / "lines").read_bytes().splitlines(keepends=True)
+
+    def text(seed: int, target: Path) -> None:
+        target.write_bytes(b"\n".join(line.strip() for line in forged_lines(lines, seed)))
+
+    for seed in range(count // 2):
+        yield f"lines {seed}", partial(text, seed)
 
 
 @pytest.mark.timeout(3_600)
