@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
@@ -23,6 +24,12 @@ SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 # As in an activated environment: the node in it is the one that the clients are tested with.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def fuller(*cases: object) -> list[ParameterSet]:
+    """Cases of a test that `make check` leaves out, having tried others of it."""
+    return [pytest.param(case, marks=pytest.mark.slow) for case in cases]
+
 
 settings.register_profile(
     "ci",
@@ -41,7 +48,9 @@ settings.register_profile(
     stateful_step_count=120,
     suppress_health_check=SLOW_IS_FINE,
 )
-settings.register_profile("check", settings.get_profile("ci"), max_examples=15)
+settings.register_profile(
+    "check", settings.get_profile("ci"), max_examples=15, stateful_step_count=30
+)
 settings.load_profile("ci" if PROFILE == "torture" else PROFILE)
 
 

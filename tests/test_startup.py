@@ -98,6 +98,7 @@ def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     assert not found & {"eth_abi", "eth_account", "rich", "web3", "zmq"}
 
 
+@pytest.mark.slow
 def test_what_make_starts_after_installing_runs(tmp_path: Path) -> None:
     lines = MAKEFILE.read_text().replace("\\\n", "").splitlines()
     (program,) = (line.split(":=", 1)[1] for line in lines if line.startswith("STARTED :="))

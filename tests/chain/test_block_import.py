@@ -32,14 +32,13 @@ from tests.chain.support import ADD, World
 from tests.chain.trading import open_on, state_of, transactions
 from tests.checkpoint.processes import run
 
-RAWS = transactions(seed=5, count=50)
 FORK = 20
 
 
 def grown(blocks: int, dex: Dex | None = None) -> Dex:
     """A chain with the first so many of the transactions, a block each."""
     dex = open_on() if dex is None else dex
-    for raw in RAWS[dex.head.number : blocks]:
+    for raw in transactions(seed=5, count=50)[dex.head.number : blocks]:
         dex.send_raw(raw)
     return dex
 
@@ -51,7 +50,7 @@ def forked(blocks: int, dex: Dex | None = None) -> Dex:
     chain.automine = False
     for number in range(blocks):
         chain.mine(timestamp=chain.head.timestamp + 13)
-        for raw in RAWS[FORK + 2 * number : FORK + 2 * number + 2]:
+        for raw in transactions(seed=5, count=50)[FORK + 2 * number : FORK + 2 * number + 2]:
             chain.send_raw(raw)
     chain.mine()
     chain.automine = True
@@ -68,7 +67,7 @@ def test_a_longer_branch_is_taken_over_as_if_it_had_been_ours_all_along(first: i
 
 
 def grown_both(dex: Dex) -> Dex:
-    for raw in RAWS[FORK + 24 : FORK + 28]:
+    for raw in transactions(seed=5, count=50)[FORK + 24 : FORK + 28]:
         dex.send_raw(raw)
     return dex
 

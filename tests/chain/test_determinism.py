@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -23,12 +23,12 @@ Roots = list[bytes]
 
 
 @pytest.fixture(scope="module")
-def raws() -> list[bytes]:
+def raws() -> tuple[bytes, ...]:
     return transactions(seed=11, count=COUNT)
 
 
 @pytest.fixture(scope="module")
-def expected(raws: list[bytes]) -> Roots:
+def expected(raws: tuple[bytes, ...]) -> Roots:
     """State roots of a chain in memory that goes straight ahead."""
     with evm_dex.open() as dex:
         roots = send(dex, raws)
@@ -37,7 +37,7 @@ def expected(raws: list[bytes]) -> Roots:
         return roots
 
 
-def send(dex: Dex, raws: list[bytes]) -> Roots:
+def send(dex: Dex, raws: tuple[bytes, ...]) -> Roots:
     """State roots after each of the transactions, from the one that is next."""
     roots = []
     for raw in raws[dex.head.number :]:
@@ -46,12 +46,12 @@ def send(dex: Dex, raws: list[bytes]) -> Roots:
     return roots
 
 
-def on_disk(path: Path, raws: list[bytes], random: Random) -> Roots:
+def on_disk(path: Path, raws: tuple[bytes, ...], random: Random) -> Roots:
     with evm_dex.open(path, checkpoint_interval=random.randint(20, 100)) as dex:
         return send(dex, raws)
 
 
-def with_restarts(path: Path, raws: list[bytes], random: Random) -> Roots:
+def with_restarts(path: Path, raws: tuple[bytes, ...], random: Random) -> Roots:
     roots: Roots = []
     for end in [*sorted(random.sample(range(COUNT), LIVES)), COUNT]:
         with evm_dex.open(path) as dex:
@@ -59,7 +59,7 @@ def with_restarts(path: Path, raws: list[bytes], random: Random) -> Roots:
     return roots
 
 
-def with_rollbacks(path: Path, raws: list[bytes], random: Random) -> Roots:
+def with_rollbacks(path: Path, raws: tuple[bytes, ...], random: Random) -> Roots:
     """Each time some way back, some steps into another future, back again, and on."""
     roots: Roots = []
     with evm_dex.open(path) as dex:
@@ -74,7 +74,7 @@ def with_rollbacks(path: Path, raws: list[bytes], random: Random) -> Roots:
         return roots + send(dex, raws)
 
 
-def by_import(_: Path, raws: list[bytes], random: Random) -> Roots:
+def by_import(_: Path, raws: tuple[bytes, ...], random: Random) -> Roots:
     """Blocks executed by another chain that takes them over, some hundred at a time."""
     with evm_dex.open() as first, evm_dex.open() as second:
         send(first, raws)
@@ -92,8 +92,8 @@ WAYS = (on_disk, with_restarts, with_rollbacks, by_import)
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_gives_the_same_roots(
-    way: Callable[[Path, list[bytes], Random], Roots],
-    raws: list[bytes],
+    way: Callable[[Path, Sequence[bytes], Random], Roots],
+    raws: tuple[bytes, ...],
     expected: Roots,
     tmp_path: Path,
 ) -> None:

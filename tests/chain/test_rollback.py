@@ -24,13 +24,11 @@ from tests.chain.support import ADD, World, state_of_everything
 from tests.chain.trading import open_on, state_of, transactions
 from tests.checkpoint.processes import run
 
-RAWS = transactions(seed=3, count=60)
-
 
 def grown(blocks: int, dex: Dex | None = None) -> Dex:
     """A chain with the first so many of the transactions, a block each."""
     dex = open_on() if dex is None else dex
-    for raw in RAWS[dex.head.number : blocks]:
+    for raw in transactions(seed=3, count=60)[dex.head.number : blocks]:
         dex.send_raw(raw)
     return dex
 

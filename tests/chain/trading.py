@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import evm_dex
@@ -37,7 +38,8 @@ class RememberingStore(MemoryStore):
         return self._known
 
 
-def transactions(seed: int, count: int) -> list[bytes]:
+@cache
+def transactions(seed: int, count: int) -> tuple[bytes, ...]:
     """Raw transactions that can be sent one after another to a fresh chain, a block each."""
     raws: list[bytes] = []
     with evm_dex.open() as dex:
@@ -45,7 +47,7 @@ def transactions(seed: int, count: int) -> list[bytes]:
         while dex.head.number < count:
             next(steps)
             raws += _raws(dex, len(raws) + 1)
-    return raws[:count]
+    return tuple(raws[:count])
 
 
 def open_on(store: Store | None = None, **options: Any) -> Dex:

@@ -17,6 +17,7 @@ from checkpoint.rocks import RocksStore
 from checkpoint.rocks.database import Changes, Database
 from tests.checkpoint.fake_chain import FakeChain, contents
 from tests.checkpoint.victims import grow, write_until_the_disk_is_full
+from tests.conftest import fuller
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -148,7 +149,7 @@ def test_checkpoint_that_cannot_be_written_leaves_nothing_behind(
         assert manager.create().height == 1
 
 
-@pytest.mark.parametrize("room", [3_000, 60_000, 150_000])
+@pytest.mark.parametrize("room", [3_000, *fuller(60_000, 150_000)])
 def test_full_disk_loses_no_block_that_was_told(tmp_path: Path, room: int) -> None:
     """Files may not grow beyond `room`: hits the log, a file of rows, or a checkpoint's."""
     context = multiprocessing.get_context("forkserver")

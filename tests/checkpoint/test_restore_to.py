@@ -127,6 +127,7 @@ def test_a_log_deleted_from_the_new_store_is_noticed(original: Path, tmp_path: P
         RocksStore(tmp_path / "branch")
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_there_is_a_whole_store_or_none(original: Path, tmp_path: Path) -> None:
     """Killed before every step that changes the disk, until one run survives; run again each."""
     context = multiprocessing.get_context("forkserver")

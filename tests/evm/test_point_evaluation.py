@@ -33,6 +33,7 @@ def test_a_true_proof_is_accepted_and_a_false_one_fails() -> None:
         world.chain.call(asked(1))
 
 
+@pytest.mark.slow
 def test_the_setup_is_read_once() -> None:
     world = World()
     with patch.object(ethereum_precompiles, "verify_kzg_proof", return_value=True) as verify:

@@ -58,6 +58,7 @@ def test_what_is_imported_is_what_was_exported_and_exports_to_the_same_bytes(
     assert (base / "first").read_bytes() == (base / "second").read_bytes()
 
 
+@pytest.mark.slow
 def test_many_frames_give_the_same_state(tmp_path: Path) -> None:
     chain, store = big(20_000)
     export(store, tmp_path / "archive")

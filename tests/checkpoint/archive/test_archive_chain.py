@@ -40,12 +40,12 @@ BEFORE, AFTER = 24, 24
 
 
 @pytest.fixture(scope="module")
-def raws() -> list[bytes]:
+def raws() -> tuple[bytes, ...]:
     return transactions(SEED, BEFORE + AFTER)
 
 
 @pytest.fixture(scope="module")
-def archive(raws: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(raws: tuple[bytes, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a chain in memory after the first half of its transactions."""
     path = tmp_path_factory.mktemp("chain") / "archive"
     with evm_dex.open() as dex:
@@ -56,7 +56,7 @@ def archive(raws: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_the_same_transactions_lead_to_the_same_blocks(
-    raws: list[bytes], archive: Path, tmp_path: Path
+    raws: tuple[bytes, ...], archive: Path, tmp_path: Path
 ) -> None:
     import_archive(archive, tmp_path / "chain", inspect=inspect_block)
     with evm_dex.open() as original, evm_dex.open(tmp_path / "chain") as imported:

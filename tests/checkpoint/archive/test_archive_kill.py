@@ -53,6 +53,7 @@ def whole(path: Path, state: State) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_killed_before_each_step_that_changes_names(
     processes: multiprocessing.context.ForkServerContext,
     archive: tuple[Path, State],
@@ -78,6 +79,7 @@ def test_killed_before_each_step_that_changes_names(
     assert found.count(True) > 1
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(
     processes: multiprocessing.context.ForkServerContext,
     archive: tuple[Path, State],

@@ -35,6 +35,7 @@ from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 from tests.checkpoint.archive.archives import big, export, filled, inspect, load, take_apart
 from tests.checkpoint.fake_chain import CHAIN_ID
 from tests.checkpoint.victims import grow
+from tests.conftest import fuller
 
 WORDS = st.integers(min_value=1, max_value=2**256 - 1)
 ACCOUNTS = st.dictionaries(
@@ -174,7 +175,7 @@ def work_with_little_room(archive: Path, target: Path, room: int, importing: boo
         work()
 
 
-@pytest.mark.parametrize("importing", [True, False])
+@pytest.mark.parametrize("importing", [*fuller(True), False])
 def test_a_full_disk_leaves_nothing(tmp_path: Path, importing: bool) -> None:
     _, store = big(12_000)
     export(store, tmp_path / "archive")

@@ -75,6 +75,7 @@ def grow(path: Path, blocks: int) -> None:
 
 @pytest.mark.timeout(14_400)
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+@pytest.mark.slow
 def test_files_and_descriptors_stay_bounded(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tests.checkpoint.rocks import test_file_growth;"

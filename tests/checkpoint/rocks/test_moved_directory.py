@@ -53,7 +53,13 @@ def compact(store: RocksStore, _chain: FakeChain) -> None:
 
 @pytest.mark.parametrize("use", [do_nothing, write, make_checkpoint, compact])
 @pytest.mark.parametrize("leave", [move, remove])
-@pytest.mark.parametrize("is_copy", [False, True], ids=["another chain", "a copy"])
+@pytest.mark.parametrize(
+    "is_copy",
+    [
+        pytest.param(False, id="another chain", marks=pytest.mark.slow),
+        pytest.param(True, id="a copy"),
+    ],
+)
 def test_the_store_that_takes_the_place_is_not_touched(
     tmp_path: Path,
     leave: Callable[[Path], None],

@@ -13,6 +13,7 @@ from evm_dex.evm.compiler.handlers import HANDLERS
 from evm_dex.evm.compiler.program import Allowance, Program, program_of
 from evm_dex.evm.config import Deadline, TookTooLong
 from tests.bytecode import assemble
+from tests.conftest import fuller
 from tests.evm.compiler.support import CONTRACT, OTHERS, Machines, hot_after
 
 SIZE = 24_576
@@ -29,9 +30,13 @@ HOSTILE = {
     "products": assemble("DUP1 MUL DUP1 ADD") * (SIZE // 4),
     "copies": assemble("DUP1 DUP1 DUP1 CODECOPY") * (SIZE // 4),
 }  # fmt: skip
+CASES = [
+    pytest.param(code, id=name, marks=pytest.mark.slow if name in ("products", "copies") else ())
+    for name, code in HOSTILE.items()
+]
 
 
-@pytest.mark.parametrize("code", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("code", CASES)
 def test_a_trace_has_a_bounded_size(code: bytes) -> None:
     found = Program(code)
     for start in (0, 1, SIZE // 2):
@@ -44,7 +49,7 @@ def test_a_trace_has_a_bounded_size(code: bytes) -> None:
         assert time.process_time() - began < 2
 
 
-@pytest.mark.parametrize("code", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("code", CASES)
 def test_hostile_code_ends_alike(code: bytes) -> None:
     machines = Machines()
     with hot_after(0):
@@ -111,7 +116,8 @@ def test_traces_that_go_from_one_to_the_other_end_when_the_time_is_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "ending", ["0x01 ADD PUSH0 MSTORE 0x20 PUSH0 RETURN", "PUSH0 SSTORE", "PUSH0 PUSH0 REVERT"]
+    "ending",
+    ["0x01 ADD PUSH0 MSTORE 0x20 PUSH0 RETURN", *fuller("PUSH0 SSTORE", "PUSH0 PUSH0 REVERT")],
 )
 def test_calls_go_1024_deep(ending: str) -> None:
     """With gas for it, which 63/64 of it passed on leave at that depth."""
