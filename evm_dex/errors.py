@@ -55,6 +55,10 @@ class InvalidBlock(ChainError):
     """A block of a branch breaks the chain's rules; the chain is as it was before the branch."""
 
 
+class InvalidSignature(ChainError):
+    """The signature of an action belongs to no key, or the action in it is none."""
+
+
 class BranchNotLonger(ChainError):
     """A branch does not end above the head, so the chain stays on its own."""
 

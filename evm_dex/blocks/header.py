@@ -83,11 +83,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the next block's header as it stands before execution.
 
         `timestamp` in seconds; default one after this one's. Raises ValueError when it is not
-        later. Prevrandao is the hash of the parent's hash, or zero where nothing is random.
+        later; on HyperEVM, which makes several blocks a second, when it is earlier. Prevrandao is
+        the hash of the parent's hash, or zero where nothing is random.
         """
         if timestamp is None:
             timestamp = self.timestamp + 1
-        elif timestamp <= self.timestamp:
+        elif timestamp < self.timestamp + (not self.rules.has_system_transactions):
             raise ValueError(
                 f"timestamp {timestamp} is not after the parent's {self.timestamp}: "
                 "block time only moves forward"

@@ -7,7 +7,7 @@ its logs, its gas and its replay are those of any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
@@ -19,6 +19,7 @@ from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.sealing import Sealer
+from evm_dex.chain.signed_action import SignedAction
 from evm_dex.evm.machine import State
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp.interface.position_methods import PositionMethods
@@ -38,12 +39,13 @@ def fill_block(
     steps: CoreSteps,
     keep_limit: int,
     last: Transaction | None = None,
+    signed: Iterable[SignedAction] = (),
 ) -> tuple[Dropped, ...]:
     """Put everything into a block that has been opened; what had become invalid is dropped.
 
     Those of its sender's after `last` wait for another block.
     """
-    steps.begin(sealer)
+    steps.begin(sealer, signed)
     dropped = (
         *include_keeper(sealer, steps.ledger, steps.chain_id, keep_limit),
         *include_waiting(sealer, mempool, last),

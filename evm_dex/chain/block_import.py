@@ -17,7 +17,14 @@ from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.chain_settings import MARKS
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.sealing import SealedBlock, Sealer
-from evm_dex.errors import BranchNotLonger, InvalidBlock, TransactionRejected, UnknownBlock
+from evm_dex.chain.signed_action import signed_actions_in
+from evm_dex.errors import (
+    BranchNotLonger,
+    InvalidBlock,
+    InvalidSignature,
+    TransactionRejected,
+    UnknownBlock,
+)
 
 _PARTS = 4
 
@@ -93,8 +100,12 @@ def re_execute(
         header = parent.child(claimed.timestamp)
     except ValueError as error:
         raise InvalidBlock(f"{claimed}: {error}") from error
+    try:
+        signed = signed_actions_in(block.transactions)
+    except InvalidSignature as error:
+        raise InvalidBlock(f"{claimed}: {error}") from error
     sealer.begin(header)
-    steps.begin(sealer)
+    steps.begin(sealer, signed)
     for transaction in block.transactions:
         if header.rules.has_system_transactions and is_system_transaction(transaction):
             continue  # made here again, and compared in the end

@@ -33,6 +33,7 @@ from evm_dex.chain.rollback import (
     undo_changes,
 )
 from evm_dex.chain.sealing import SealedBlock, Sealer
+from evm_dex.chain.signed_action import SignedAction, in_order
 from evm_dex.chain.snapshots import Snapshot, SnapshotId, Snapshots
 from evm_dex.errors import SnapshotLost, StateMissing, TransactionRejected, UnknownBlock
 from evm_dex.evm.machine import State, missing_state_as
@@ -68,6 +69,7 @@ class Chain(ChainReader, Watched):
         self._settings = ChainSettings(automine=automine, keep_limit=keep_limit)
         self._core_steps = CoreSteps(ledger, self.chain_id)
         self._mempool = Mempool(lambda sender: self._sealer.state.get_nonce(sender))  # noqa: PLW0108 - a rollback replaces the state
+        self._signed: list[SignedAction] = []
         self._snapshots = Snapshots()
 
     @property
@@ -125,6 +127,18 @@ class Chain(ChainReader, Watched):
                 self._mine_at_once(each, is_new=each is transaction)
         return transaction
 
+    def send_action(self, action: SignedAction, timestamp: int | None = None) -> None:
+        """Take in an action signed for HyperCore and, when automining, put it into a block.
+
+        Raises TransactionRejected without HyperCore, ValueError for its block's `timestamp`.
+        """
+        self._halt.raise_if_halted()
+        if self._ledger.core.settings is None:
+            raise TransactionRejected("this chain has no HyperCore: open it with its genesis")
+        self._signed.append(action)
+        if self.automine:
+            self.mine(timestamp)
+
     def drop_transactions(self, is_unwanted: Callable[[Transaction], bool]) -> bool:
         """Take waiting transactions out; whether any was there.
 
@@ -156,6 +170,7 @@ class Chain(ChainReader, Watched):
         with self._all_or_nothing():
             dropped = self._fill(header, last)
             sealed = self._sealer.seal()
+        self._signed = []
         self._commit(sealed)
         self._settings.replace_next(NextBlock())
         hashes = tuple(transaction.hash for transaction in sealed.transactions)
@@ -317,7 +332,8 @@ class Chain(ChainReader, Watched):
     def _fill(self, header: Header, last: Transaction | None = None) -> tuple[Dropped, ...]:
         self._sealer.begin(header)
         limit = self._settings.keep_limit
-        return fill_block(self._sealer, self._mempool, self._core_steps, limit, last)
+        signed = in_order(self._signed)
+        return fill_block(self._sealer, self._mempool, self._core_steps, limit, last, signed)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -328,6 +344,7 @@ class Chain(ChainReader, Watched):
         except StateMissing as error:
             self._halt.halt(error)
         except BaseException:
+            self._signed = []  # one that brings up a bug must not do so in every block
             self._sealer.reset(self._head)
             raise
 

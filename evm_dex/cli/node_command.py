@@ -17,6 +17,7 @@ from evm_dex.terminal.console import console, errors, escape
 if TYPE_CHECKING:
     from checkpoint.rocks import SyncPolicy
     from evm_dex.client.dex import Dex
+    from evm_dex.hyperliquid.api_server import ApiServer
     from evm_dex.node.node_config import NodeConfig
     from evm_dex.node.server import Server
 
@@ -171,6 +172,17 @@ HistoryFeed = Annotated[
         show_default="none",
     ),
 ]
+Hyperliquid = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        metavar="PORT",
+        help="Serve Hyperliquid's /info, /exchange and /ws here, where its SDKs look for a local "
+        "chain: 3001. A new chain is of the hyperevm profile.",
+        show_default="none",
+    ),
+]
 Silent = Annotated[bool, typer.Option("--silent", "-q", help="Print only errors.")]
 
 
@@ -195,6 +207,7 @@ def node(
     no_cheats: NoCheats = False,
     client_name: ClientName = "anvil",
     history_feed: HistoryFeed = None,
+    hyperliquid: Hyperliquid = None,
     silent: Silent = False,
 ) -> None:
     """Serve a chain over JSON-RPC, by HTTP and WebSocket.
@@ -202,7 +215,7 @@ def node(
       evm-dex node
       evm-dex node --chain my-chain --block-time 2 --port 9545
       evm-dex node --chain my-chain --keep-limit 100 --history-feed 8600
-      evm-dex node --profile hyperevm
+      evm-dex node --profile hyperevm --hyperliquid 3001
 
     ethers, viem, web3.py, cast and forge connect to http://127.0.0.1:8545; in a browser that is a
     page with the order books. Options are named as in anvil where they mean the same. Stop it
@@ -218,6 +231,8 @@ def node(
     if genesis is not None and profile is not None:
         raise typer.BadParameter("a profile is a genesis: give only one of --genesis, --profile")
 
+    if hyperliquid is not None and genesis is None:
+        profile = profile or "hyperevm"
     with report_errors(ValueError), ExitStack() as opened:
         with loading():
             from evm_dex.chain.genesis.genesis_file import profile_genesis  # noqa: PLC0415 - loads msgspec
@@ -244,7 +259,8 @@ def node(
             )
             dex, server = opened.enter_context(config.open())
         opened.enter_context(_fed(dex, history_feed))
-        uvloop.run(_serve(server, dex, config, port, silent=silent))
+        ports = (port, hyperliquid)
+        uvloop.run(_serve(server, dex, config, ports, silent=silent))
 
 
 def _sync_policy(text: str) -> SyncPolicy:
@@ -279,23 +295,47 @@ def _fed(dex: Dex, port: int | None) -> Iterator[None]:
         yield
 
 
-async def _serve(server: Server, dex: Dex, config: NodeConfig, port: int, *, silent: bool) -> None:
+async def _serve(
+    server: Server, dex: Dex, config: NodeConfig, ports: tuple[int, int | None], *, silent: bool
+) -> None:
+    """Serve JSON-RPC at the first port, and Hyperliquid's API at the second, until a signal."""
     import asyncio  # noqa: PLC0415 - as above
 
+    port, api_port = ports
+    api = None if api_port is None else _api_server(server, dex, config)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     with listening(config.host, port, "--port (0 for any free one)"):
         await server.start(config.host, port, owns_process=True)
+    if api is not None and api_port is not None:
+        with listening(config.host, api_port, "--hyperliquid (0 for any free one)"):
+            await api.start(config.host, api_port)
     if not silent:
         _print_banner(dex, config, server.port)
+        if api is not None:
+            console().print(f"Hyperliquid's API on http://{config.host}:{api.port}")
     await stop.wait()
+    if api is not None:
+        await api.stop()
     await server.stop()
     if not silent:
         height = dex.chain.head.block_number
         where = f", kept in {escape(str(config.path))}" if config.path else ""
         errors().print(f"stopped at block {height}{where}", highlight=False)
+
+
+def _api_server(server: Server, dex: Dex, config: NodeConfig) -> ApiServer:
+    """Return the server of Hyperliquid's API. Raises ValueError on a chain without HyperCore."""
+    from evm_dex.http.origin_policy import OriginPolicy  # noqa: PLC0415 - loads aiohttp
+    from evm_dex.hyperliquid.api import Api  # noqa: PLC0415 - loads what few nodes serve
+    from evm_dex.hyperliquid.api_server import ApiServer  # noqa: PLC0415 - as above
+
+    if dex.chain.ledger.core.settings is None:
+        raise ValueError("--hyperliquid needs HyperCore: begin the chain with --profile hyperevm")
+    api = Api(dex.chain, dex.chain.ledger, server.node.events)
+    return ApiServer(api, server, OriginPolicy(config.host, config.origins))
 
 
 def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:

@@ -85,7 +85,7 @@ class Server:
             connections=self._limits.connections, seconds=self._limits.idle_seconds
         )
         server = PostServer(
-            self._handle,
+            self.handle,
             answer=self._answer,
             reply_headers=self._origins.reply_headers,
             idle=self._idle,
@@ -189,7 +189,7 @@ class Server:
                 gc.freeze()
             await asyncio.sleep(_SECONDS_TO_COLLECT)
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers, origin = request.headers, request.headers.get("Origin")
         host = headers.get("Host")
         if not self._origins.knows_host(host):

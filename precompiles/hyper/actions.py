@@ -22,9 +22,13 @@ class Result(NamedTuple):
     error: ContractError | None = None
 
 
-def _limit_order(core: Core, action: encoding.LimitOrder) -> Result:
-    placed = trading.place(core, action)
+def order_result(placed: trading.Placed) -> Result:
+    """Return what became of an order that was placed."""
     return Result(Outcome.PARTLY_DONE if placed.is_cut else Outcome.DONE, placed.order.id)
+
+
+def _limit_order(core: Core, action: encoding.LimitOrder) -> Result:
+    return order_result(trading.place(core, action))
 
 
 def _cancel(core: Core, action: encoding.CancelOrder) -> Result:
@@ -63,6 +67,11 @@ def carry_out(core: Core, raw: bytes) -> Result:
     except ContractError as error:
         core.rollback(before)
         return Result(Outcome.DROPPED, 0, error)
+    note_trades(core)
+    return result
+
+
+def note_trades(core: Core) -> None:
+    """Remember what the trades of an action leave beside balances and positions."""
     note_spot_trades(core.ledger, core.spot.events, core.moment.now)
     note_perp_trades(core.ledger, core.perp.events, core.moment.now)
-    return result

@@ -47,6 +47,12 @@ class Core:
         self.spot = Execution(ledger, user, moment.block_number, moment.now)
         self.perp = Execution(ledger, user, moment.block_number, moment.now)
 
+    def acting_for(self, user: Address) -> Core:
+        """Return the same for another user, with the same events."""
+        other = Core(self.ledger, user, self.moment)
+        other.spot.events, other.perp.events = self.spot.events, self.perp.events
+        return other
+
     @property
     def tables(self) -> CoreTables:
         """Tokens, pairs, perpetuals, users, and what waits."""

@@ -32,6 +32,15 @@ def is_valid_price(price: int, scale: int, size_decimals: int, *, is_spot: bool 
     )
 
 
+def nearest_price(price: int, scale: int, size_decimals: int, *, round_up: bool) -> int:
+    """Return the nearest valid perpetual price at most, or with `round_up` at least, a price."""
+    places = max(
+        0, len(str(price)) - MAX_SIGNIFICANT_FIGURES, scale - price_decimals(size_decimals)
+    )
+    step: int = 10 ** min(places, scale)
+    return price + -price % step if round_up else price - price % step
+
+
 def is_valid_size(size: int, scale: int, size_decimals: int) -> bool:
     """Check that a size is above 0 and a multiple of 10**-size_decimals."""
     return size > 0 and (scale <= size_decimals or size % 10 ** (scale - size_decimals) == 0)

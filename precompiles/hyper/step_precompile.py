@@ -14,6 +14,8 @@ from precompiles.abi.codec import Layout, Malformed
 from precompiles.context import CallContext
 from precompiles.errors import UnknownMethod
 from precompiles.hyper.core import BlockMoment
+from precompiles.hyper.signed.digest import Envelope
+from precompiles.hyper.signed.wire import decode
 from precompiles.hyper.steps import Credit, Sent, Step
 from precompiles.hyper.system_addresses import (
     CORE_ADDRESS,
@@ -43,7 +45,37 @@ class EndBlock(Struct, frozen=True, tag=True, array_like=True):
     actions: tuple[Sent, ...]
 
 
-_decode = msgspec.msgpack.Decoder(BeginBlock | EndBlock).decode
+class SignedStep(Struct, frozen=True, tag=True, array_like=True):
+    """Calldata of an action that a user has signed; who makes a block has checked the signature."""
+
+    base_fee: int
+    signer: Address
+    action: bytes
+    """As `signed.wire.encode` gives it."""
+    nonce: int
+    vault: Address | None
+    expires_after: int | None
+    is_mainnet: bool
+    """The network that the signer named."""
+    signature: bytes
+    """r, s and y parity: 65 bytes."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """The action and what was signed beside it. Raises msgspec.ValidationError."""
+        return Envelope(decode(self.action), self.nonce, self.vault, self.expires_after)
+
+
+_decode = msgspec.msgpack.Decoder(BeginBlock | EndBlock | SignedStep).decode
+
+
+def signed_step(calldata: bytes) -> SignedStep | None:
+    """Return the signed action that calldata hands over; None for any other bytes."""
+    try:
+        asked = _decode(calldata)
+    except msgspec.MsgspecError:
+        return None
+    return asked if isinstance(asked, SignedStep) else None
 
 
 def begin_calldata(base_fee: int) -> bytes:
@@ -84,6 +116,8 @@ class StepPrecompile:
         step = Step(self._ledger, moment, [])
         if isinstance(asked, BeginBlock):
             step.begin_block()
+        elif isinstance(asked, SignedStep):
+            step.carry_out_signed(asked.signer, asked.envelope, keccak(calldata))
         else:
             deposits = [
                 Credit(user, token, int(amount), source)

@@ -16,11 +16,19 @@ from precompiles.abi.event import Event
 from precompiles.errors import ContractError, InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.hyper import encoding, staking, users
-from precompiles.hyper.actions import Result, carry_out
+from precompiles.hyper.actions import Result, carry_out, note_trades
 from precompiles.hyper.core import BlockMoment, Core
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import AmountWithinActivationFee, LessThanOneUnit, UnknownUser
 from precompiles.hyper.receipts import DEPOSIT, ActionReceipt, Outcome
+from precompiles.hyper.signed.authority import acting_account
+from precompiles.hyper.signed.brackets import settle_brackets
+from precompiles.hyper.signed.carry_out import carry_out_signed
+from precompiles.hyper.signed.digest import Envelope
+from precompiles.hyper.signed.nonces import use_nonce
+from precompiles.hyper.signed.orders import attempt, place_one
+from precompiles.hyper.signed.twaps import begin_parts, is_due
+from precompiles.hyper.signed.wire import NUMBERS
 from precompiles.hyper.system_addresses import CORE_ADDRESS, USDC
 from precompiles.hyper.trades import note_perp_trades, note_received
 from precompiles.hyper.units import CORE_GAS_DECIMALS, core_amount
@@ -28,7 +36,9 @@ from precompiles.ledger.hyper.records import CoreToken, DelayedAction
 from precompiles.ledger.hyper.tables import due_key
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import keeper
-from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
+from precompiles.perp.orders import perp_orders
+from precompiles.spot.orders import spot_orders
+from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, ZERO_ADDRESS, Address
 
 MOST_KEPT = 100
 """Triggers and liquidations of one block."""
@@ -79,6 +89,7 @@ class Step(Struct):
             self._carry_out(Sent(waiting.user, waiting.data, waiting.source), waiting.sequence)
         staking.pay_unstaked(self.ledger, self._now)
         staking.pay_rewards(self.ledger, self._now)
+        self._do_on_time()
         for key in sorted(tables.outgoing.rows):
             tables.outgoing.put(key, None)
         execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
@@ -86,6 +97,7 @@ class Step(Struct):
             keeper.run_keeper(execution, MOST_KEPT)
             note_perp_trades(self.ledger, execution.events, self._now)
             self._note(PERP_ADDRESS, execution.events)
+        self._settle_brackets(CORE_ADDRESS)
 
     def end_block(self, deposits: Iterable[Credit], actions: Iterable[Sent]) -> None:
         """Credit what came from the EVM, then carry out or queue the actions of its users.
@@ -105,6 +117,57 @@ class Step(Struct):
                 self._queue(action, sequence)
             else:
                 self._carry_out(action, sequence)
+
+    def carry_out_signed(self, signer: Address, envelope: Envelope, source: bytes) -> None:
+        """Carry out what a user has signed; its nonce is used up whatever comes of it.
+
+        A user whose action is refused as a whole has one receipt, of the signer.
+        """
+        number = NUMBERS[type(envelope.action)]
+        try:
+            use_nonce(self.ledger, signer, envelope.nonce)
+            user = acting_account(self.ledger, signer, envelope)
+        except ContractError as error:
+            refused = Sent(signer, b"", source)
+            sequence = self.ledger.next_action_sequence()
+            self._receipt(refused, sequence, number, Result(Outcome.DROPPED, 0, error))
+            return
+        core = Core(self.ledger, user, self.moment)
+        results = carry_out_signed(core, envelope.action)
+        note_trades(core)
+        self._note_core(core)
+        for result in results:
+            sequence = self.ledger.next_action_sequence()
+            self._receipt(Sent(user, b"", source), sequence, number, result)
+        self._settle_brackets(user)
+
+    def _do_on_time(self) -> None:
+        """Cancel orders that were to be, and place parts of orders over time."""
+        tables = self.ledger.core
+        for user, row in sorted(tables.scheduled_cancels.rows.items()):
+            if row.due <= self._now:
+                tables.scheduled_cancels.put(user, None)
+                core = Core(self.ledger, Address(user), self.moment)
+                spot_orders.cancel_all(core.spot, ZERO_ADDRESS)
+                perp_orders.cancel_all(core.perp, ZERO_ADDRESS)
+                self._note_core(core)
+        if tables.twaps.rows:
+            core = Core(self.ledger, CORE_ADDRESS, self.moment)
+            begin_parts(core)
+            note_trades(core)
+            self._note_core(core)
+
+    def _settle_brackets(self, user: Address) -> None:
+        """Place and cancel triggers that belong to orders and positions."""
+        if self.ledger.core.brackets.rows or self.ledger.core.trigger_groups.rows:
+            core = Core(self.ledger, user, self.moment)
+            settle_brackets(core, attempt, place_one)
+            note_trades(core)
+            self._note_core(core)
+
+    def _note_core(self, core: Core) -> None:
+        self._note(SPOT_ADDRESS, core.spot.events)
+        self._note(PERP_ADDRESS, core.perp.events)
 
     @property
     def _now(self) -> int:
@@ -131,8 +194,7 @@ class Step(Struct):
     def _carry_out(self, action: Sent, sequence: int) -> None:
         core = Core(self.ledger, action.user, self.moment)
         result = carry_out(core, action.data)
-        self._note(SPOT_ADDRESS, core.spot.events)
-        self._note(PERP_ADDRESS, core.perp.events)
+        self._note_core(core)
         self._receipt(action, sequence, action_id(action.data), result)
 
     def _credit(self, credit: Credit) -> None:
@@ -168,6 +230,10 @@ def has_work(ledger: Ledger, now: int) -> bool:
     if tables.outgoing.rows or staking.rewards_are_due(ledger, now):
         return True
     if any(key < due for key in waiting):
+        return True
+    if any(row.due <= now for row in tables.scheduled_cancels.rows.values()):
+        return True
+    if any(is_due(twap, now) for twap in tables.twaps.rows.values()):
         return True
     return _is_kept(ledger, now)
 

@@ -41,7 +41,7 @@ from precompiles.hyper.units import (
 )
 from precompiles.ledger.hyper.records import CorePair, CorePerp
 from precompiles.ledger.hyper.tables import index_key
-from precompiles.ledger.perp.records import Leverage, PerpOrder
+from precompiles.ledger.perp.records import Leverage, PerpOrder, Trigger
 from precompiles.ledger.spot import Market, Order
 from precompiles.perp import placing as perp_placing
 from precompiles.perp.accrual import prices_at
@@ -91,7 +91,7 @@ def cancel(core: Core, action: CancelOrder) -> int:
     """
     market = _market(core, action.asset)
     orders = perp_orders if isinstance(market, CorePerp) else spot_orders
-    order = orders.find(core.ledger, action.order_id)
+    order = _find(core, market, action.order_id)
     if order is None or order.asset != _address(core, market):
         raise OrderNotFound(action.order_id)
     orders.cancel(core.perp if isinstance(market, CorePerp) else core.spot, order.id)
@@ -106,7 +106,7 @@ def cancel_by_client_id(core: Core, action: CancelByClientId) -> int:
     market = _market(core, action.asset)
     orders = perp_orders if isinstance(market, CorePerp) else spot_orders
     found = orders.id_by_client_id(core.ledger, core.user, action.client_order_id)
-    order = None if found is None else orders.find(core.ledger, found)
+    order = None if found is None else _find(core, market, found)
     if order is None or order.asset != _address(core, market):
         raise ClientOrderIdNotFound(action.client_order_id)
     return cancel(core, CancelOrder(action.asset, order.id))
@@ -117,6 +117,15 @@ def find_market(core: Core, asset: AssetId) -> CorePair | CorePerp | None:
     if asset.kind is AssetKind.SPOT:
         return core.tables.pair(asset.number)
     return core.tables.perp(perp_id(asset)) if asset.kind is AssetKind.PERP else None
+
+
+def _find(
+    core: Core, market: CorePair | CorePerp, order_id: int
+) -> Order | PerpOrder | Trigger | None:
+    """Return an order, or a trigger that waits."""
+    if not isinstance(market, CorePerp):
+        return spot_orders.find(core.ledger, order_id)
+    return core.ledger.perp.triggers.get(order_id) or perp_orders.find(core.ledger, order_id)
 
 
 def _market(core: Core, number: int) -> CorePair | CorePerp:
@@ -140,7 +149,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
     market = ledger.perp.markets.rows[asset]
     price = perp_price(action.price)
     amount = perp_amount(action.size, perp.size_decimals)
-    _choose_leverage(core, perp, market.max_leverage)
+    choose_leverage(core, perp)
     notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
     if action.reduce_only:
         closing = reducible_size(ledger, core.user, asset, is_buy=action.is_buy)
@@ -174,9 +183,10 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
     return Placed(order, order.status == OrderStatus.EXPIRED)
 
 
-def _choose_leverage(core: Core, perp: CorePerp, most: int) -> None:
+def choose_leverage(core: Core, perp: CorePerp) -> None:
     """Let a user that never chose trade at the default leverage."""
-    key = perp_address(perp.perp_id) + core.user
+    asset = perp_address(perp.perp_id)
+    key, most = asset + core.user, core.ledger.perp.markets.rows[asset].max_leverage
     leverages = core.ledger.perp.leverages
     if leverages.get(key) is None:
         usual = min(core.tables.rules.default_leverage, most)

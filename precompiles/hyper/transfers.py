@@ -90,6 +90,12 @@ def withdraw(core: Core, token: CoreToken, wei: int) -> None:
     Its gas is paid for here, in HYPE or else in USDC. Raises AmountZero, LessThanOneUnit,
     TokenNotLinked, InsufficientBalance, TransferFeeNotPayable or BridgeShort.
     """
+    send_to_evm(core, token, wei, core.user)
+    _pay_transfer(core)
+
+
+def send_to_evm(core: Core, token: CoreToken, wei: int, receiver: Address) -> None:
+    """Send a token to an account on the EVM, its gas paid for. Raises like `withdraw`."""
     if wei == 0:
         raise AmountZero
     is_hype = token.index == core.settings.hype
@@ -100,13 +106,12 @@ def withdraw(core: Core, token: CoreToken, wei: int) -> None:
     if amount == 0:
         raise LessThanOneUnit(wei)
     move(core, token, core.address_of(token), wei)
-    _pay_transfer(core)
     queued = (row.amount for row in core.tables.outgoing.rows.values() if row.token == token.index)
     payable = core.moment.evm_balance(token) - sum(queued)
     if payable < amount:
         raise BridgeShort(token.index, max(0, payable), amount)
     sequence = core.ledger.next_transfer_sequence()
-    core.tables.outgoing.put(index_key(sequence), Outgoing(token.index, core.user, amount))
+    core.tables.outgoing.put(index_key(sequence), Outgoing(token.index, receiver, amount))
 
 
 def _send(core: Core, token: CoreToken, destination: Address, wei: int) -> None:

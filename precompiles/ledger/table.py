@@ -55,6 +55,12 @@ class TableNumber(IntEnum):
     CORE_RULES = 52
     CORE_DELEGATED = 53
     CORE_DELISTED = 54
+    CORE_SIGNER_NONCES = 64
+    CORE_SUB_ACCOUNTS = 65
+    CORE_SCHEDULED_CANCELS = 66
+    CORE_BRACKETS = 67
+    CORE_TRIGGER_GROUPS = 68
+    CORE_TWAPS = 69
 
 
 KeyT = TypeVar("KeyT", int, bytes)

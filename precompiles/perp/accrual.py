@@ -132,13 +132,19 @@ def _project(ledger: Ledger, market: PerpMarket, prices: PerpPrices, now: int) -
     return replace(moved, mark=mark_price_of(ledger, market, moved))
 
 
-def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
-    """Sample the premium of the book."""
+def impact_prices(market: PerpMarket, book: OrderBook[PerpOrder]) -> tuple[int, int]:
+    """Return what the impact notional is sold and bought at; 0 where the book is too thin."""
     bids = ((level.price, level.size) for level in islice(book.bids, IMPACT_LEVELS))
     asks = ((level.price, level.size) for level in islice(book.asks, IMPACT_LEVELS))
-    bid = impact_price(bids, market.impact_notional, market.base_unit)
-    ask = impact_price(asks, market.impact_notional, market.base_unit, round_up=True)
-    return premium(bid, ask, prices.oracle)
+    return (
+        impact_price(bids, market.impact_notional, market.base_unit),
+        impact_price(asks, market.impact_notional, market.base_unit, round_up=True),
+    )
+
+
+def _premium(market: PerpMarket, prices: PerpPrices, book: OrderBook[PerpOrder]) -> int:
+    """Sample the premium of the book."""
+    return premium(*impact_prices(market, book), prices.oracle)
 
 
 def _fresh_until(market: PerpMarket, prices: PerpPrices) -> int:

@@ -29,6 +29,14 @@ from precompiles.ledger.hyper.records import (
     Vault,
     VaultShare,
 )
+from precompiles.ledger.hyper.signed_records import (
+    Bracket,
+    ScheduledCancel,
+    SignerNonces,
+    SubAccount,
+    TriggerGroup,
+    Twap,
+)
 from precompiles.ledger.record import grow, shrink
 from precompiles.ledger.table import BytesKey, Table, TableNumber
 from precompiles.types import Address
@@ -85,6 +93,17 @@ class CoreTables:
         """By asset id."""
         self._rules = Table(TableNumber.CORE_RULES, BytesKey(1), CoreRules, journal)
         self._progress = Table(TableNumber.CORE_PROGRESS, BytesKey(1), CoreProgress, journal)
+        self.signer_nonces = Table(
+            TableNumber.CORE_SIGNER_NONCES, BytesKey(20), SignerNonces, journal
+        )
+        self.sub_accounts = Table(TableNumber.CORE_SUB_ACCOUNTS, _PAIR, SubAccount, journal)
+        """By master, then sub-account."""
+        self.scheduled_cancels = Table(
+            TableNumber.CORE_SCHEDULED_CANCELS, BytesKey(20), ScheduledCancel, journal
+        )
+        self.brackets = Table(TableNumber.CORE_BRACKETS, _INDEX, Bracket, journal)
+        self.trigger_groups = Table(TableNumber.CORE_TRIGGER_GROUPS, _INDEX, TriggerGroup, journal)
+        self.twaps = Table(TableNumber.CORE_TWAPS, _INDEX, Twap, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,
@@ -108,6 +127,12 @@ class CoreTables:
             self._rules,
             self.delegated,
             self.delisted,
+            self.signer_nonces,
+            self.sub_accounts,
+            self.scheduled_cancels,
+            self.brackets,
+            self.trigger_groups,
+            self.twaps,
         )
 
     @property

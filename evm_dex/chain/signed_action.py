@@ -1,0 +1,119 @@
+"""Actions that users signed for HyperCore, on their way into a block.
+
+A block has each as a transaction of the chain itself, with the signature in its calldata: who
+imports the block recovers the signer again, and makes the same transaction or refuses the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from evm_dex.blocks.signing import recover
+from evm_dex.blocks.transaction import Transaction
+from evm_dex.errors import InvalidSignature
+from precompiles.hyper.signed.digest import Envelope, digest
+from precompiles.hyper.signed.order_wires import OrderWire
+from precompiles.hyper.signed.wire import (
+    BatchModifyAction,
+    CancelAction,
+    CancelByCloidAction,
+    ModifyAction,
+    OrderAction,
+    TwapCancel,
+    encode,
+)
+from precompiles.hyper.step_precompile import SignedStep, signed_step
+from precompiles.hyper.system_addresses import CORE_ADDRESS
+from precompiles.types import Address
+
+_HALF = 32
+
+
+class SignedAction(Struct, frozen=True):
+    """An action whose signer is known."""
+
+    envelope: Envelope
+    signer: Address
+    is_mainnet: bool
+    """The network that its signer named."""
+    signature: bytes
+    """r, s and y parity: 65 bytes."""
+
+    @classmethod
+    def recovered(cls, envelope: Envelope, signature: bytes, *, is_mainnet: bool) -> SignedAction:
+        """Return an action with the signer of its signature. Raises InvalidSignature."""
+        r, s = signature[:_HALF], signature[_HALF : 2 * _HALF]
+        try:
+            signer = recover(
+                digest(envelope, is_mainnet=is_mainnet),
+                signature[2 * _HALF],
+                int.from_bytes(r, "big"),
+                int.from_bytes(s, "big"),
+            )
+        except (ValueError, IndexError) as error:
+            raise InvalidSignature(str(error)) from error
+        return cls(envelope, signer, is_mainnet, signature)
+
+    def calldata(self, base_fee: int) -> bytes:
+        """Return what HyperCore is handed; `base_fee` is that of the next small block."""
+        envelope = self.envelope
+        step = SignedStep(
+            base_fee,
+            self.signer,
+            encode(envelope.action),
+            envelope.nonce,
+            envelope.vault,
+            envelope.expires_after,
+            self.is_mainnet,
+            self.signature,
+        )
+        return msgspec.msgpack.encode(step)
+
+    @property
+    def category(self) -> int:
+        """Place among the actions of a block: what takes nothing, cancels, what may take.
+
+        Source: Hyperliquid documentation, "OrderAction book", on the order of actions in a block.
+        """
+        match self.envelope.action:
+            case CancelAction() | CancelByCloidAction() | TwapCancel():
+                return 1
+            case OrderAction(orders=orders):
+                return 2 if any(map(_may_take, orders)) else 0
+            case ModifyAction(order=order):
+                return 2 if _may_take(order) else 0
+            case BatchModifyAction(modifies=modifies):
+                return 2 if any(_may_take(it.order) for it in modifies) else 0
+            case _:
+                return 0
+
+
+def in_order(actions: Iterable[SignedAction]) -> list[SignedAction]:
+    """Return actions as a block has them: by category, then as they came."""
+    return sorted(actions, key=lambda action: action.category)
+
+
+def signed_actions_in(transactions: Iterable[Transaction]) -> list[SignedAction]:
+    """Return the signed actions among a block's transactions. Raises InvalidSignature."""
+    found = []
+    for transaction in transactions:
+        if transaction.to != CORE_ADDRESS or transaction.is_signed:
+            continue
+        step = signed_step(transaction.data)
+        if step is not None:
+            try:
+                envelope = step.envelope
+            except msgspec.MsgspecError as error:
+                raise InvalidSignature(f"a signed action does not decode: {error}") from error
+            found.append(
+                SignedAction.recovered(envelope, step.signature, is_mainnet=step.is_mainnet)
+            )
+    return found
+
+
+def _may_take(order: OrderWire) -> bool:
+    limit = order.t.limit
+    return not isinstance(limit, msgspec.UnsetType) and limit.tif != "Alo"

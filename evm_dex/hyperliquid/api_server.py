@@ -1,0 +1,243 @@
+"""The port of the API: /info and /exchange by POST, /ws as a WebSocket, and /evm for JSON-RPC."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from evm_dex.http.idle_connections import IdleConnections
+from evm_dex.http.origin_policy import OriginPolicy
+from evm_dex.hyperliquid.api import Api
+from evm_dex.hyperliquid.bad_request import BadRequest
+from evm_dex.hyperliquid.exchange import MalformedRequest
+from evm_dex.node.server import Server
+
+_JSON = "application/json"
+_HEARTBEAT_SECONDS = 20.0
+_GREETING = "Websocket connection established."
+_Answer = tuple[int, bytes]
+
+
+class ApiServer:
+    """Serves the API of a node's chain on a port of its own, on the node's chain thread."""
+
+    def __init__(self, api: Api, server: Server, origins: OriginPolicy) -> None:
+        self._api = api
+        self._server = server
+        self._origins = origins
+        self._limits = server.node.limits
+        self._sockets: set[web.WebSocketResponse] = set()
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Start to listen; port 0 takes a free one, which `port` then is. Raises OSError."""
+        server = web.Server(self._handle, access_log=None, auto_decompress=False)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, reuse_address=True).start()
+        self.port = self._runner.addresses[0][1]
+        self._idle = IdleConnections(
+            connections=self._limits.connections, seconds=self._limits.idle_seconds
+        )
+        self._task = asyncio.create_task(self._idle.run(server))
+
+    async def stop(self) -> None:
+        """Stop listening, and end all connections."""
+        self._task.cancel()
+        for socket in tuple(self._sockets):
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(1):
+                    await socket.close(code=1001, message=b"the node stops")
+        await self._runner.cleanup()
+
+    async def _handle(  # noqa: PLR0911 - an answer per way of asking
+        self, request: web.BaseRequest
+    ) -> web.StreamResponse:
+        host, origin = request.headers.get("Host"), request.headers.get("Origin")
+        if not self._origins.knows_host(host):
+            return _text(403, f"the Host header must name this node, got {host!r}: see --host")
+        if not self._origins.allows(origin, host):
+            return _text(403, f"pages from {origin} are not allowed: see --cors")
+        headers = self._origins.headers(origin)
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers=headers)
+        with self._idle.at_work(request.protocol):
+            if request.path == "/ws" and request.method == "GET":
+                return await self._socket(request)
+            if request.path == "/evm":
+                return await self._server.handle(request)
+            if request.path not in ("/info", "/exchange"):
+                return _text(404, "not found: POST to /info or /exchange, or open /ws")
+            if request.method != "POST":
+                return _text(405, f"the HTTP method must be POST, got {request.method}")
+            return await self._post(request, headers)
+
+    async def _post(self, request: web.BaseRequest, headers: dict[str, str]) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                body = await self._body(request)
+        except TimeoutError:
+            return _text(408, "the request took too long to arrive")
+        if body is None:
+            return _text(413, f"a request must have at most {self._limits.body_bytes} bytes")
+        try:
+            content = msgspec.json.decode(body)
+        except msgspec.DecodeError as error:
+            return _text(422, f"Failed to parse the request body as JSON: {error}")
+        except RecursionError:
+            return _text(422, "Failed to parse the request body as JSON: it is nested too deeply")
+        answer = self._info if request.path == "/info" else self._exchange
+        status, found = await answer(content)
+        return web.Response(status=status, body=found, content_type=_JSON, headers=headers)
+
+    async def _info(self, content: Any) -> _Answer:
+        try:
+            return 200, await self._server.on_chain(lambda: self._api.answer(content))
+        except BadRequest as error:
+            return 422, msgspec.json.encode(str(error))
+
+    async def _exchange(self, content: Any) -> _Answer:
+        try:
+            answered: Future[Any] = await self._server.on_chain(lambda: self._api.submit(content))
+        except MalformedRequest as error:
+            return 422, msgspec.json.encode(str(error))
+        return 200, msgspec.json.encode(await asyncio.wrap_future(answered))
+
+    async def _body(self, request: web.BaseRequest) -> bytes | None:
+        """Return the whole body; None for one that is too large."""
+        most, parts, size = self._limits.body_bytes, [], 0
+        async for part in request.content.iter_any():
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                return None
+        return b"".join(parts)
+
+    async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
+        socket = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_SECONDS, max_msg_size=self._limits.body_bytes, compress=False
+        )
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        try:
+            await ApiConnection(self, socket).run()
+        finally:
+            self._sockets.discard(socket)
+        return socket
+
+    async def respond(self, message: bytes, connection: ApiConnection) -> None:
+        """Answer a message of a WebSocket."""
+        try:
+            content = msgspec.json.decode(message)
+            method = content["method"]
+        except (msgspec.DecodeError, RecursionError, TypeError, KeyError):
+            connection.tell("error", f"Error parsing JSON into websocket request: {message!r}")
+            return
+        try:
+            match method:
+                case "ping":
+                    connection.send(b'{"channel":"pong"}')
+                case "subscribe":
+                    wanted = content.get("subscription")
+                    await self.on_chain(lambda: self._api.subscribe(wanted, connection.send))
+                case "unsubscribe":
+                    wanted = content.get("subscription")
+                    await self.on_chain(lambda: self._api.unsubscribe(wanted, connection.send))
+                case "post":
+                    await self._posted(content, connection)
+                case _:
+                    connection.tell("error", f"Unknown method {method!r}")
+        except BadRequest as error:
+            connection.tell("error", str(error))
+
+    async def on_chain(self, work: Any) -> Any:
+        """Run on the chain's thread."""
+        return await self._server.on_chain(work)
+
+    async def close(self, connection: ApiConnection) -> None:
+        """Forget a connection."""
+        await self.on_chain(lambda: self._api.close(connection.send))
+
+    async def _posted(self, content: dict[str, Any], connection: ApiConnection) -> None:
+        request = content.get("request")
+        kind = request.get("type") if isinstance(request, dict) else None
+        if not isinstance(request, dict) or kind not in ("info", "action"):
+            raise BadRequest('a post needs a request of type "info" or "action"')
+        payload = request.get("payload")
+        status, body = await (self._info if kind == "info" else self._exchange)(payload)
+        answer: Any = msgspec.Raw(body)
+        if status != 200:
+            kind = "error"
+        elif kind == "info" and isinstance(payload, dict):
+            answer = {"type": payload["type"], "data": answer}
+        response = {"type": kind, "payload": answer}
+        connection.tell("post", {"id": content.get("id"), "response": response})
+
+
+class ApiConnection:
+    """One WebSocket: its messages in turn, and what waits to be sent."""
+
+    def __init__(self, server: ApiServer, socket: web.WebSocketResponse) -> None:
+        self._server = server
+        self._socket = socket
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(1_000)
+        self._too_slow = asyncio.Event()
+
+    def send(self, message: bytes) -> None:
+        """Queue a message; from any thread. Too long a queue ends the connection."""
+        with suppress(RuntimeError):  # the loop has ended, and the connection with it
+            self._loop.call_soon_threadsafe(self._queue, message)
+
+    def tell(self, channel: str, data: Any) -> None:
+        """Queue a message of a channel."""
+        self.send(msgspec.json.encode({"channel": channel, "data": data}))
+
+    async def run(self) -> None:
+        """Serve the client until either side ends it."""
+        await self._socket.send_str(_GREETING)
+        tasks = [
+            asyncio.create_task(self._read()),
+            asyncio.create_task(self._write()),
+            asyncio.create_task(self._too_slow.wait()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._server.close(self)
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(1):
+                    await self._socket.close(message=b"done, or too slow")
+
+    def _queue(self, message: bytes) -> None:
+        try:
+            self._waiting.put_nowait(message)
+        except asyncio.QueueFull:
+            self._too_slow.set()
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                return
+            data = message.data
+            body = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+            await self._server.respond(body, self)
+
+    async def _write(self) -> None:
+        while True:
+            message = await self._waiting.get()
+            await self._socket.send_str(message.decode())
+
+
+def _text(status: int, reason: str) -> web.Response:
+    response = web.Response(status=status, body=msgspec.json.encode(reason), content_type=_JSON)
+    response.force_close()
+    return response

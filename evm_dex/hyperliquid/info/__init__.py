@@ -1,0 +1,1 @@
+"""Answers of /info, each type declared once, in a file per subject."""

@@ -1,0 +1,8 @@
+"""All types of /info: importing this declares them."""
+
+from __future__ import annotations
+
+from evm_dex.hyperliquid.info import account_facts, accounts, markets, orders
+from evm_dex.hyperliquid.info.info_type import answer, served_types
+
+__all__ = ["account_facts", "accounts", "answer", "markets", "orders", "served_types"]

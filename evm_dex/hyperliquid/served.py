@@ -1,0 +1,83 @@
+"""The API served from a thread of this process, for tests and notebooks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from evm_dex.blocks.dev_accounts import MNEMONIC, derive_accounts
+from evm_dex.client.dex import Dex
+from evm_dex.http.origin_policy import OriginPolicy
+from evm_dex.hyperliquid.api import Api
+from evm_dex.hyperliquid.api_server import ApiServer
+from evm_dex.node.node import Node
+from evm_dex.node.server import Server
+
+_HOST = "127.0.0.1"
+_KEYS = 10
+
+
+class LocalHyperliquid(NamedTuple):
+    """Where the API of a chain is served, and who has funds there."""
+
+    url: str
+    """For `Exchange(account, url)` and `Info(url)` of the official SDK."""
+    rpc_url: str
+    """Of JSON-RPC on the same chain."""
+    keys: tuple[str, ...]
+    """Private keys in hex."""
+    addresses: tuple[str, ...]
+    """Their accounts, in hex."""
+    api: Api
+
+
+@contextmanager
+def serve_in_background(dex: Dex, port: int = 0) -> Iterator[LocalHyperliquid]:
+    """Serve a chain's API until the context ends; meanwhile the chain belongs to the server.
+
+    Raises OSError for a port that is taken.
+    """
+    pairs = derive_accounts(MNEMONIC, _KEYS)
+    node = Node(dex.chain, pairs, dex=dex)
+    origins = OriginPolicy(_HOST, ())
+    server = Server(node, origins)
+    api = Api(dex.chain, dex.chain.ledger, node.events)
+    api_server = ApiServer(api, server, origins)
+    started: threading.Event = threading.Event()
+    failures: list[BaseException] = []
+    loop = asyncio.new_event_loop()
+    stopping = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            await server.start(_HOST, 0)
+            await api_server.start(_HOST, port)
+        except OSError as error:
+            failures.append(error)
+            return
+        finally:
+            started.set()
+        await stopping.wait()
+        await api_server.stop()
+        await server.stop()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    started.wait()
+    if failures:
+        raise failures[0]
+    try:
+        yield LocalHyperliquid(
+            f"http://{_HOST}:{api_server.port}",
+            f"http://{_HOST}:{server.port}",
+            tuple(f"0x{pair.key.hex()}" for pair in pairs),
+            tuple(f"0x{pair.address.hex()}" for pair in pairs),
+            api,
+        )
+    finally:
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join()
+        loop.close()

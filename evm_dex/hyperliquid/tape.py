@@ -1,0 +1,240 @@
+"""What happened on the chain, in the words of the API: fills, trades, candles, funding, orders.
+
+It is read from the logs of blocks, oldest first, and taken back with them; nothing is kept that the
+chain does not have. Per account and per coin so much is kept as the API answers for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from evm_dex.blocks.header import Header
+from evm_dex.blocks.receipt import Log
+from evm_dex.blocks.transaction import decode
+from evm_dex.chain.chain_reader import ChainReader
+from evm_dex.hyperliquid.candles import Candles
+from evm_dex.hyperliquid.ledger_updates import LedgerUpdate, updates_of
+from evm_dex.hyperliquid.listings import Listing, Listings
+from evm_dex.hyperliquid.tape_records import (
+    FundingPayment,
+    FundingRate,
+    OrderChange,
+    TapeFill,
+    TapeTrade,
+)
+from evm_dex.orderlog.recorder import order_event
+from precompiles.engine.position import Exposure, apply_fill
+from precompiles.hyper.system_addresses import SYSTEM_SENDER
+from precompiles.orders import events as shared
+from precompiles.perp import events as perp_events
+from precompiles.types import PERP_ADDRESS, ZERO_ADDRESS, Address, PositionStatus
+
+MOST_FILLS = 10_000
+"""Kept of each account, as the API does."""
+MOST_ORDERS = 2_000
+MOST_TRADES = 2_000
+"""Kept of each coin."""
+_POSITION = perp_events.PositionChanged
+_SETTLED = perp_events.FundingSettled
+_NOTHING = Exposure(0, 0)
+
+
+class Tape:
+    """The history of one chain, kept in memory and followed block by block."""
+
+    def __init__(self, chain: ChainReader, listings: Listings) -> None:
+        self._chain = chain
+        self._listings = listings
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.height = 0
+        self.fills: dict[Address, deque[TapeFill]] = defaultdict(lambda: deque(maxlen=MOST_FILLS))
+        self.orders: dict[Address, deque[OrderChange]] = defaultdict(
+            lambda: deque(maxlen=MOST_ORDERS)
+        )
+        self.trades: dict[str, deque[TapeTrade]] = defaultdict(lambda: deque(maxlen=MOST_TRADES))
+        self.payments: dict[Address, deque[FundingPayment]] = defaultdict(
+            lambda: deque(maxlen=MOST_FILLS)
+        )
+        self.rates: dict[str, list[FundingRate]] = defaultdict(list)
+        self.ledger_updates: dict[Address, deque[LedgerUpdate]] = defaultdict(
+            lambda: deque(maxlen=MOST_FILLS)
+        )
+        self.candles = Candles()
+        self._exposures: dict[tuple[Address, Address], Exposure] = {}
+        self._client_ids: dict[int, int] = {}
+
+    def read_all(self, told: Callable[[int, int], object] = lambda _done, _all: None) -> None:
+        """Read the whole chain; `told` hears how many blocks of how many are read."""
+        self._start_over()
+        head = self._chain.head.block_number
+        for height in range(1, head + 1):
+            self.add_block(self._chain.header(height))
+            if height % 1_000 == 0:
+                told(height, head)
+
+    def follow(self, went_back_to: int, headers: Iterable[Header]) -> list[Any]:
+        """Go along with a move of the head; what is new, in order."""
+        if went_back_to < self.height:
+            self.read_all()
+            return []
+        return [event for header in headers for event in self.add_block(header)]
+
+    def add_block(self, header: Header) -> list[Any]:
+        """Read a block after the last, and return what happened in it."""
+        self._listings.refresh()
+        self.height = header.block_number
+        if not header.bloom.strip(b"\0"):
+            return []
+        body = self._chain.blocks.body(header.hash)
+        receipts = self._chain.blocks.receipts(header.hash)
+        happened: list[Any] = []
+        for transaction, receipt in zip(body.transactions, receipts, strict=True):
+            for log in receipt.logs:
+                happened += self._take(log, transaction.hash, header)
+            if transaction.sender == SYSTEM_SENDER:
+                time = header.timestamp * 1_000
+                data = decode(transaction.raw, transaction.sender).data
+                for update in updates_of(data, receipt.logs, transaction.hash, time):
+                    self.ledger_updates[update.user].append(update)
+                    happened.append(update)
+        return happened
+
+    def _take(self, log: Log, transaction_hash: bytes, header: Header) -> Iterable[Any]:
+        time = header.timestamp * 1_000
+        found = order_event(log)
+        if found is not None:
+            event = found[1]
+            if isinstance(event, shared.Trade):
+                return self._trade(event, transaction_hash, time, header.block_number)
+            return self._order_changed(event, time)
+        if log.address == PERP_ADDRESS and log.topics:
+            return self._perp_event(log, transaction_hash, time)
+        return ()
+
+    def _order_changed(self, event: Any, time: int) -> Iterable[OrderChange]:
+        if isinstance(event, shared.OrderReduced | perp_events.TriggerFired):
+            return ()
+        status = "open"
+        if isinstance(event, shared.OrderClosed):
+            status = "closed"
+        else:
+            self._client_ids[event.order_id] = event.client_order_id
+        listing = self._listings.by_address.get(event.market)
+        if listing is None:
+            return ()
+        change = OrderChange(event.order_id, event.user, listing, status, time)
+        self.orders[event.user].append(change)
+        return (change,)
+
+    def _trade(
+        self, event: shared.Trade, transaction_hash: bytes, time: int, height: int
+    ) -> Iterable[Any]:
+        listing = self._listings.by_address.get(event.market)
+        if listing is None:
+            return
+        traded = TapeTrade(
+            listing,
+            event.taker_is_buy,
+            event.price,
+            event.amount,
+            event.quote_amount,
+            time,
+            transaction_hash,
+            event.trade_id,
+            event.taker if event.taker_is_buy else event.maker,
+            event.maker if event.taker_is_buy else event.taker,
+            height,
+        )
+        self.trades[listing.coin].append(traded)
+        self.candles.add(traded)
+        yield traded
+        yield from self._fill(event, traded, is_taker=True)
+        if event.maker != ZERO_ADDRESS:
+            yield from self._fill(event, traded, is_taker=False)
+
+    def _fill(self, event: shared.Trade, traded: TapeTrade, *, is_taker: bool) -> Iterable[Any]:
+        listing = traded.listing
+        user, oid, fee = (
+            (event.taker, event.taker_order_id, event.taker_fee)
+            if is_taker
+            else (event.maker, event.maker_order_id, event.maker_fee)
+        )
+        is_buy = event.taker_is_buy == is_taker
+        start, closed = self._move(listing, user, event, is_buy=is_buy)
+        filled = TapeFill(
+            traded,
+            user,
+            oid,
+            self._client_ids.get(oid, 0),
+            is_buy,
+            is_taker,
+            start,
+            closed,
+            fee,
+        )
+        self.fills[user].append(filled)
+        yield filled
+        remaining = event.taker_remaining if is_taker else event.maker_remaining
+        if not remaining and oid:
+            change = OrderChange(oid, user, listing, "filled", traded.time)
+            self.orders[user].append(change)
+            yield change
+
+    def _move(
+        self, listing: Listing, user: Address, event: shared.Trade, *, is_buy: bool
+    ) -> tuple[int, int]:
+        """Return the position before a fill, and what closing some of it brought."""
+        if listing.is_spot:
+            return 0, 0
+        key = user, listing.address
+        before = self._exposures.get(key, _NOTHING)
+        delta = event.amount if is_buy else -event.amount
+        change = apply_fill(before, delta, event.quote_amount)
+        self._exposures[key] = change.exposure
+        return before.size, change.realized_pnl
+
+    def _perp_event(self, log: Log, transaction_hash: bytes, time: int) -> Iterable[Any]:
+        topic = log.topics[0]
+        if topic == _POSITION.topic:
+            return self._position_changed(
+                _POSITION.decode(log.topics, log.data), transaction_hash, time
+            )
+        if topic == _SETTLED.topic:
+            settled = _SETTLED.decode(log.topics, log.data)
+            listing = self._listings.by_address.get(settled.market)
+            if listing is not None:
+                self.rates[listing.coin].append(FundingRate(listing, settled.rate, time))
+        return ()
+
+    def _position_changed(
+        self, event: perp_events.PositionChanged, transaction_hash: bytes, time: int
+    ) -> Iterable[FundingPayment]:
+        listing = self._listings.by_address.get(event.market)
+        if listing is None:
+            return ()
+        is_open = event.status == PositionStatus.OPEN
+        exposure = Exposure(event.size, event.entry_notional) if is_open else _NOTHING
+        self._exposures[event.user, event.market] = exposure
+        if not event.funding:
+            return ()
+        rates = self.rates.get(listing.coin)
+        payment = FundingPayment(
+            listing,
+            event.user,
+            event.funding,
+            event.size,
+            rates[-1].rate if rates else 0,
+            time,
+            transaction_hash,
+        )
+        self.payments[event.user].append(payment)
+        return (payment,)
+
+
+def between(records: Iterable[Any], start: int, end: int | None) -> list[Any]:
+    """Return records of a time, in milliseconds, both ends included."""
+    return [it for it in records if it.time >= start and (end is None or it.time <= end)]

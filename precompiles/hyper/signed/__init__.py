@@ -1,0 +1,1 @@
+"""Actions that users sign: what Hyperliquid's SDKs and bots send, carried out on HyperCore."""

@@ -1,0 +1,296 @@
+"""Signed actions about accounts: transfers, margin, agents, sub-accounts, staking, vaults."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from eth_hash.auto import keccak
+
+from precompiles.errors import AmountZero, InsufficientBalance, PositionNotFound
+from precompiles.hyper import encoding, permissions, staking, trading, transfers, vaults
+from precompiles.hyper.actions import Result
+from precompiles.hyper.asset_ids import AssetKind, parse_asset_id
+from precompiles.hyper.core import Core
+from precompiles.hyper.errors import UnknownAsset
+from precompiles.hyper.receipts import Outcome
+from precompiles.hyper.signed import order_wires, wire
+from precompiles.hyper.signed.decimals import parse_decimal
+from precompiles.hyper.signed.errors import (
+    InvalidAmount,
+    NameInUse,
+    ScheduleTooSoon,
+    TooManySubAccounts,
+    UnknownDexName,
+    UnknownSubAccount,
+    UnknownTokenName,
+)
+from precompiles.hyper.system_addresses import FEES, USDC, perp_address
+from precompiles.hyper.token_ids import token_id
+from precompiles.hyper.units import COLLATERAL_DECIMALS, SPOT_WEI_PER_USD
+from precompiles.ledger.hyper.records import CorePerp, CoreToken, CoreUser
+from precompiles.ledger.hyper.signed_records import ScheduledCancel, SubAccount
+from precompiles.ledger.ledger import Ledger
+from precompiles.perp import collateral
+from precompiles.types import ZERO_ADDRESS, Address
+
+MOST_SUB_ACCOUNTS = 10
+WITHDRAWAL_FEE = 10**COLLATERAL_DECIMALS
+"""Source: Hyperliquid documentation, "Bridge": one USDC, out of what is withdrawn."""
+LEAST_SCHEDULE = 5
+"""Seconds."""
+_FIRST_DEX, _SPOT = "", "spot"
+
+
+# Transfers
+
+
+def usd_send(core: Core, action: wire.UsdSendAction) -> None:
+    """Send collateral of the first dex to another account's."""
+    _between(core, action.destination, 0, 0, _usd(action.amount))
+
+
+def spot_send(core: Core, action: wire.SpotSendAction) -> None:
+    """Send a token to another account, or to the EVM."""
+    token = _token(core, action.token)
+    wei = _amount(action.amount, token.wei_decimals)
+    to = order_wires.address_of(action.destination)
+    transfers.spot_send(core, encoding.SpotSend(to, token.index, wei))
+
+
+def class_transfer(core: Core, action: wire.UsdClassTransferAction) -> None:
+    """Move USDC between the spot wallet and the first dex, of the signer or of its sub-account."""
+    text, _, sub_account = action.amount.partition(" subaccount:")
+    acting = core
+    if sub_account:
+        owned = Address(bytes.fromhex(sub_account.removeprefix("0x")))
+        require_sub_account(core.ledger, core.user, owned)
+        acting = core.acting_for(owned)
+    transfers.class_transfer(acting, encoding.UsdClassTransfer(_usd(text), action.to_perp))
+
+
+def send_asset(core: Core, action: wire.SendAssetAction) -> None:
+    """Move a token between wallets, of whomever."""
+    token = _token(core, action.token)
+    acting = core
+    if action.from_sub_account:
+        owned = Address(bytes.fromhex(action.from_sub_account.removeprefix("0x")))
+        require_sub_account(core.ledger, core.user, owned)
+        acting = core.acting_for(owned)
+    sent = encoding.SendAsset(
+        order_wires.address_of(action.destination),
+        ZERO_ADDRESS,
+        _dex(action.source_dex),
+        _dex(action.destination_dex),
+        token.index,
+        _amount(action.amount, token.wei_decimals),
+    )
+    transfers.send_asset(acting, sent)
+
+
+def withdraw(core: Core, action: wire.WithdrawAction) -> None:
+    """Send collateral to an account on the EVM, less the fee, which pays for its gas."""
+    usd = _usd(action.amount)
+    if usd <= WITHDRAWAL_FEE:
+        raise InsufficientBalance(core.address_of(core.token(USDC)), usd, WITHDRAWAL_FEE + 1)
+    transfers.class_transfer(core, encoding.UsdClassTransfer(usd, to_perp=False))
+    usdc = core.token(USDC)
+    transfers.move(core, usdc, FEES, WITHDRAWAL_FEE * SPOT_WEI_PER_USD)
+    left = (usd - WITHDRAWAL_FEE) * SPOT_WEI_PER_USD
+    transfers.send_to_evm(core, usdc, left, order_wires.address_of(action.destination))
+
+
+def vault_transfer(core: Core, action: wire.VaultTransferAction) -> None:
+    """Pay into a vault, or take out of it."""
+    vault = order_wires.address_of(action.vault_address)
+    vaults.transfer(core, encoding.VaultTransfer(vault, action.is_deposit, action.usd))
+
+
+# Margin
+
+
+def update_leverage(core: Core, action: wire.UpdateLeverageAction) -> None:
+    """Choose leverage and margin mode of a perpetual."""
+    perp = _perp(core, action.asset)
+    address = perp_address(perp.perp_id)
+    collateral.set_leverage(core.perp, address, action.leverage, is_cross=action.is_cross)
+
+
+def update_isolated_margin(core: Core, action: wire.UpdateIsolatedMarginAction) -> None:
+    """Move collateral into an isolated position, or out of it."""
+    perp = _perp(core, action.asset)
+    position = core.ledger.perp.netting_position(core.user, perp_address(perp.perp_id))
+    if position is None:
+        raise PositionNotFound(0)
+    if action.ntli >= 0:
+        collateral.add_margin(core.perp, position.id, action.ntli)
+    else:
+        collateral.remove_margin(core.perp, position.id, -action.ntli)
+
+
+def schedule_cancel(core: Core, action: wire.ScheduleCancelAction) -> None:
+    """Cancel all orders at a time, or no longer. Raises ScheduleTooSoon."""
+    if not isinstance(action.time, int):
+        core.tables.scheduled_cancels.put(core.user, None)
+        return
+    due, least = action.time // 1_000, core.moment.now + LEAST_SCHEDULE
+    if due < least:
+        raise ScheduleTooSoon(due, least)
+    core.tables.scheduled_cancels.put(core.user, ScheduledCancel(due))
+
+
+# Who may act
+
+
+def approve_agent(core: Core, action: wire.ApproveAgentAction) -> None:
+    """Let a wallet sign for the signer."""
+    wallet = order_wires.address_of(action.agent_address)
+    name = (action.agent_name or "").partition(" valid_until")[0].encode()
+    permissions.add_api_wallet(core, encoding.AddApiWallet(wallet, name))
+
+
+def approve_builder_fee(core: Core, action: wire.ApproveBuilderFeeAction) -> None:
+    """Let a builder charge the signer up to a rate."""
+    try:
+        percent = Decimal(action.max_fee_rate.removesuffix("%"))
+    except InvalidOperation as error:
+        raise InvalidAmount from error
+    rate = percent * 1_000
+    if not percent.is_finite() or not 0 <= rate < 2**32 or rate != int(rate):
+        raise InvalidAmount
+    builder = order_wires.address_of(action.builder)
+    permissions.approve_builder_fee(core, encoding.ApproveBuilderFee(int(rate), builder))
+
+
+def create_sub_account(core: Core, action: wire.CreateSubAccountAction) -> Result:
+    """Begin an account that the signer acts for; its number is the result's order id.
+
+    Its address follows from the signer's.
+    """
+    own = sub_accounts_of(core.ledger, core.user)
+    if any(record.name == action.name for _, record in own):
+        raise NameInUse
+    if len(own) >= MOST_SUB_ACCOUNTS:
+        raise TooManySubAccounts(MOST_SUB_ACCOUNTS)
+    address = sub_account_address(core.user, len(own))
+    core.tables.sub_accounts.put(core.user + address, SubAccount(action.name))
+    core.tables.put_user(address, CoreUser(is_activated=True, uses_big_blocks=False))
+    return Result(Outcome.DONE, len(own))
+
+
+def sub_account_transfer(core: Core, action: wire.SubAccountTransferAction) -> None:
+    """Move collateral to an own sub-account, or back."""
+    acting, to = _with_sub_account(core, action.sub_account_user, is_deposit=action.is_deposit)
+    _between(acting, f"0x{to.hex()}", 0, 0, action.usd)
+
+
+def sub_account_spot_transfer(core: Core, action: wire.SubAccountSpotTransferAction) -> None:
+    """Move tokens to an own sub-account, or back."""
+    token = _token(core, action.token)
+    acting, to = _with_sub_account(core, action.sub_account_user, is_deposit=action.is_deposit)
+    wei = _amount(action.amount, token.wei_decimals)
+    if wei == 0:
+        raise AmountZero
+    transfers.move(acting, token, to, wei)
+
+
+def evm_user_modify(core: Core, action: wire.EvmUserModifyAction) -> None:
+    """Choose the blocks that the signer's EVM transactions go into."""
+    user = core.tables.user(core.user)
+    assert user is not None, "only those who exist act"
+    core.tables.put_user(core.user, CoreUser(user.is_activated, action.using_big_blocks))
+
+
+# Staking
+
+
+def token_delegate(core: Core, action: wire.TokenDelegateAction) -> None:
+    """Stake with a validator, or take back."""
+    validator = order_wires.address_of(action.validator)
+    staking.delegate(core, encoding.TokenDelegate(validator, action.wei, action.is_undelegate))
+
+
+def staking_deposit(core: Core, action: wire.StakingDepositAction) -> None:
+    """Move HYPE into staking."""
+    staking.deposit(core, encoding.StakingDeposit(action.wei))
+
+
+def staking_withdraw(core: Core, action: wire.StakingWithdrawAction) -> None:
+    """Begin to move HYPE out of staking."""
+    staking.withdraw(core, encoding.StakingWithdraw(action.wei))
+
+
+# Looking
+
+
+def sub_account_address(master: Address, number: int) -> Address:
+    """Return the address of an account's sub-account; no key is known to have it."""
+    return Address(keccak(b"sub-account" + master + number.to_bytes(8, "big"))[12:])
+
+
+def sub_accounts_of(ledger: Ledger, master: Address) -> list[tuple[Address, SubAccount]]:
+    """Return an account's sub-accounts, oldest first."""
+    rows = ledger.core.sub_accounts.rows
+    found = []
+    for number in range(MOST_SUB_ACCOUNTS):
+        address = sub_account_address(master, number)
+        record = rows.get(master + address)
+        if record is None:
+            break
+        found.append((address, record))
+    return found
+
+
+def require_sub_account(ledger: Ledger, master: Address, address: Address) -> None:
+    """Check that an account is another's sub-account. Raises UnknownSubAccount."""
+    if ledger.core.sub_accounts.get(master + address) is None:
+        raise UnknownSubAccount(address)
+
+
+def _with_sub_account(core: Core, text: str, *, is_deposit: bool) -> tuple[Core, Address]:
+    """Return who pays, and who is paid."""
+    address = order_wires.address_of(text)
+    require_sub_account(core.ledger, core.user, address)
+    return (core, address) if is_deposit else (core.acting_for(address), core.user)
+
+
+def _between(core: Core, destination: str, source: int, to: int, usd: int) -> None:
+    receiver = order_wires.address_of(destination)
+    wei = usd * SPOT_WEI_PER_USD
+    sent = encoding.SendAsset(receiver, ZERO_ADDRESS, source, to, USDC, wei)
+    transfers.send_asset(core, sent)
+
+
+def _usd(text: str) -> int:
+    return _amount(text, COLLATERAL_DECIMALS)
+
+
+def _amount(text: str, places: int) -> int:
+    value = parse_decimal(text, places)
+    if value is None or value >> 64:
+        raise InvalidAmount
+    return value
+
+
+def _token(core: Core, text: str) -> CoreToken:
+    """Return the token of a text like "PURR:0x…". Raises UnknownTokenName."""
+    name, _, number = text.partition(":")
+    for token in core.tables.tokens:
+        if token.name == name and number in ("", token_id(token)):
+            return token
+    raise UnknownTokenName
+
+
+def _dex(name: str) -> int:
+    if name == _SPOT:
+        return encoding.SPOT_DEX
+    if name == _FIRST_DEX:
+        return 0
+    raise UnknownDexName
+
+
+def _perp(core: Core, number: int) -> CorePerp:
+    asset = parse_asset_id(number)
+    market = trading.find_market(core, asset) if asset else None
+    if asset is None or asset.kind is not AssetKind.PERP or not isinstance(market, CorePerp):
+        raise UnknownAsset(number)
+    return market

@@ -1,0 +1,51 @@
+"""Carrying out a signed action: what it does, or why it does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from precompiles.hyper.actions import Result
+from precompiles.hyper.core import Core
+from precompiles.hyper.signed import account_actions, orders, twaps, wire
+from precompiles.hyper.signed.orders import attempt
+
+_MANY: dict[type[Any], Callable[..., list[Result]]] = {
+    wire.OrderAction: orders.place_orders,
+    wire.CancelAction: orders.cancel_orders,
+    wire.CancelByCloidAction: orders.cancel_by_cloid,
+    wire.ModifyAction: orders.modify,
+    wire.BatchModifyAction: orders.batch_modify,
+}
+_ONE: dict[type[Any], Callable[..., Result | None]] = {
+    wire.ScheduleCancelAction: account_actions.schedule_cancel,
+    wire.UpdateLeverageAction: account_actions.update_leverage,
+    wire.UpdateIsolatedMarginAction: account_actions.update_isolated_margin,
+    wire.VaultTransferAction: account_actions.vault_transfer,
+    wire.CreateSubAccountAction: account_actions.create_sub_account,
+    wire.SubAccountTransferAction: account_actions.sub_account_transfer,
+    wire.SubAccountSpotTransferAction: account_actions.sub_account_spot_transfer,
+    wire.SetReferrerAction: lambda _core, _action: None,
+    wire.EvmUserModifyAction: account_actions.evm_user_modify,
+    wire.NoopAction: lambda _core, _action: None,
+    wire.TwapOrder: twaps.begin_twap,
+    wire.TwapCancel: twaps.cancel_twap,
+    wire.UsdSendAction: account_actions.usd_send,
+    wire.SpotSendAction: account_actions.spot_send,
+    wire.WithdrawAction: account_actions.withdraw,
+    wire.UsdClassTransferAction: account_actions.class_transfer,
+    wire.SendAssetAction: account_actions.send_asset,
+    wire.ApproveAgentAction: account_actions.approve_agent,
+    wire.ApproveBuilderFeeAction: account_actions.approve_builder_fee,
+    wire.TokenDelegateAction: account_actions.token_delegate,
+    wire.StakingDepositAction: account_actions.staking_deposit,
+    wire.StakingWithdrawAction: account_actions.staking_withdraw,
+}
+
+
+def carry_out_signed(core: Core, action: wire.Action) -> list[Result]:
+    """Do what a signed action says, part by part; a part that can't be done has changed nothing."""
+    many = _MANY.get(type(action))
+    if many is not None:
+        return many(core, action)
+    return [attempt(core, _ONE[type(action)], action)]

@@ -1,0 +1,77 @@
+"""Why a signed action did nothing, where no rule of HyperCore's or the exchanges' says it."""
+
+from __future__ import annotations
+
+from precompiles.errors import ContractError
+
+
+class InvalidAmount(ContractError):
+    declaration = "InvalidAmount()"
+
+
+class NameInUse(ContractError):
+    declaration = "NameInUse()"
+
+
+class TooManySubAccounts(ContractError):
+    declaration = "TooManySubAccounts(uint256 max)"
+
+
+class UnknownSubAccount(ContractError):
+    declaration = "UnknownSubAccount(address account)"
+
+
+class UnknownTokenName(ContractError):
+    declaration = "UnknownTokenName()"
+
+
+class UnknownDexName(ContractError):
+    declaration = "UnknownDexName()"
+
+
+class ScheduleTooSoon(ContractError):
+    declaration = "ScheduleTooSoon(uint256 due,uint256 earliest)"
+
+
+class TriggerNotSupported(ContractError):
+    declaration = "TriggerNotSupported(uint256 asset)"
+
+
+class BuilderNotApproved(ContractError):
+    declaration = "BuilderNotApproved(address builder,uint256 approved)"
+
+
+class NonceUsed(ContractError):
+    declaration = "NonceUsed(uint256 nonce)"
+
+
+class NonceTooLow(ContractError):
+    declaration = "NonceTooLow(uint256 nonce,uint256 lowest)"
+
+
+class NotAgent(ContractError):
+    declaration = "NotAgent(address signer)"
+
+
+class NotActingFor(ContractError):
+    declaration = "NotActingFor(address account)"
+
+
+class Expired(ContractError):
+    declaration = "Expired(uint256 expiresAfter,uint256 now)"
+
+
+class TwapTooSmall(ContractError):
+    declaration = "TwapTooSmall(uint256 notional,uint256 minimum)"
+
+
+class TwapDuration(ContractError):
+    declaration = "TwapDuration(uint256 minutes,uint256 least,uint256 most)"
+
+
+class UnknownTwap(ContractError):
+    declaration = "UnknownTwap(uint256 twap)"
+
+
+class NotBracket(ContractError):
+    declaration = "NotBracket()"

@@ -1,0 +1,326 @@
+"""The actions themselves, as JSON and msgpack give them.
+
+Fields are in the order in which Hyperliquid hashes them, so that encoding an action again gives
+the bytes that its signer hashed, whatever order its JSON had. Source: Hyperliquid documentation,
+"Exchange endpoint", and hyperliquid-python-sdk.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from precompiles.hyper.signed.decimals import canonical_decimal
+from precompiles.hyper.signed.order_wires import (
+    MOST_ORDERS,
+    U32,
+    U63,
+    AddressText,
+    BuilderWire,
+    CancelByCloidWire,
+    CancelWire,
+    ClientIdText,
+    ModifyWire,
+    OrderWire,
+    Priority,
+    Text,
+    TwapWire,
+)
+
+
+class Signed(Struct, frozen=True, tag_field="type", rename="camel"):
+    """An action hashed by its msgpack encoding."""
+
+
+class OrderAction(Signed, frozen=True, tag="order"):
+    """Orders, placed together."""
+
+    orders: Annotated[tuple[OrderWire, ...], Meta(min_length=1, max_length=MOST_ORDERS)]
+    grouping: Literal["na", "normalTpsl", "positionTpsl"] | Priority
+    builder: BuilderWire | UnsetType = UNSET
+
+
+class CancelAction(Signed, frozen=True, tag="cancel"):
+    """Orders to cancel."""
+
+    cancels: Annotated[tuple[CancelWire, ...], Meta(min_length=1, max_length=MOST_ORDERS)]
+
+
+class CancelByCloidAction(Signed, frozen=True, tag="cancelByCloid"):
+    """Orders to cancel, by their client ids."""
+
+    cancels: Annotated[tuple[CancelByCloidWire, ...], Meta(min_length=1, max_length=MOST_ORDERS)]
+
+
+class ModifyAction(Signed, frozen=True, tag="modify"):
+    """An order to take the place of another."""
+
+    oid: U63 | ClientIdText
+    order: OrderWire
+
+
+class BatchModifyAction(Signed, frozen=True, tag="batchModify"):
+    """Orders to take the places of others."""
+
+    modifies: Annotated[tuple[ModifyWire, ...], Meta(min_length=1, max_length=MOST_ORDERS)]
+
+
+class ScheduleCancelAction(Signed, frozen=True, tag="scheduleCancel"):
+    """Cancel everything at a time, in milliseconds; without one, no longer."""
+
+    time: U63 | UnsetType = UNSET
+
+
+class UpdateLeverageAction(Signed, frozen=True, tag="updateLeverage"):
+    """Leverage and margin mode of a perpetual."""
+
+    asset: U32
+    is_cross: bool
+    leverage: U32
+
+
+class UpdateIsolatedMarginAction(Signed, frozen=True, tag="updateIsolatedMargin"):
+    """Collateral into an isolated position, or out of it where it is negative; six decimals."""
+
+    asset: U32
+    is_buy: bool
+    ntli: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class VaultTransferAction(Signed, frozen=True, tag="vaultTransfer"):
+    """Collateral into a vault, or out of it; six decimals."""
+
+    vault_address: AddressText
+    is_deposit: bool
+    usd: U63
+
+
+class CreateSubAccountAction(Signed, frozen=True, tag="createSubAccount"):
+    """Another account of the signer's."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=16)]
+
+
+class SubAccountTransferAction(Signed, frozen=True, tag="subAccountTransfer"):
+    """Collateral to an own sub-account or back; six decimals."""
+
+    sub_account_user: AddressText
+    is_deposit: bool
+    usd: U63
+
+
+class SubAccountSpotTransferAction(Signed, frozen=True, tag="subAccountSpotTransfer"):
+    """Tokens to an own sub-account or back."""
+
+    sub_account_user: AddressText
+    is_deposit: bool
+    token: Text
+    amount: Text
+
+
+class SetReferrerAction(Signed, frozen=True, tag="setReferrer"):
+    """A referral code; taken, and without an effect."""
+
+    code: Text
+
+
+class EvmUserModifyAction(Signed, frozen=True, tag="evmUserModify"):
+    """Whether the signer's EVM transactions go into big blocks."""
+
+    using_big_blocks: bool
+
+
+class NoopAction(Signed, frozen=True, tag="noop"):
+    """Nothing, but for the nonce."""
+
+
+class TwapOrder(Signed, frozen=True, tag="twapOrder"):
+    """An order over time."""
+
+    twap: TwapWire
+
+
+class TwapCancel(Signed, frozen=True, tag="twapCancel"):
+    """An order over time to end."""
+
+    a: U32
+    t: U63
+
+
+class UserSigned(Struct, frozen=True, tag_field="type", rename="camel", kw_only=True):
+    """An action signed as typed data, field by field."""
+
+    signature_chain_id: Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
+    hyperliquid_chain: Literal["Mainnet", "Testnet"]
+
+
+class UsdSendAction(UserSigned, frozen=True, tag="usdSend", kw_only=True):
+    """Collateral to another account."""
+
+    destination: AddressText
+    amount: Text
+    time: U63
+
+
+class SpotSendAction(UserSigned, frozen=True, tag="spotSend", kw_only=True):
+    """Tokens to another account."""
+
+    destination: AddressText
+    token: Text
+    amount: Text
+    time: U63
+
+
+class WithdrawAction(UserSigned, frozen=True, tag="withdraw3", kw_only=True):
+    """Collateral to an account on the EVM, less a fee."""
+
+    destination: AddressText
+    amount: Text
+    time: U63
+
+
+class UsdClassTransferAction(UserSigned, frozen=True, tag="usdClassTransfer", kw_only=True):
+    """USDC between the spot wallet and the perpetuals dex."""
+
+    amount: Text
+    """May end in " subaccount:0x…"."""
+    to_perp: bool
+    nonce: U63
+
+
+class SendAssetAction(UserSigned, frozen=True, tag="sendAsset", kw_only=True):
+    """Tokens between wallets, of whomever; "spot" is the spot wallet, "" the first dex."""
+
+    destination: AddressText
+    source_dex: Text
+    destination_dex: Text
+    token: Text
+    amount: Text
+    from_sub_account: Text
+    nonce: U63
+
+
+class ApproveAgentAction(UserSigned, frozen=True, tag="approveAgent", kw_only=True):
+    """A wallet that may sign for the signer."""
+
+    agent_address: AddressText
+    agent_name: Text | None = None
+    nonce: U63
+
+
+class ApproveBuilderFeeAction(UserSigned, frozen=True, tag="approveBuilderFee", kw_only=True):
+    """What a builder may charge at most, as "0.001%"."""
+
+    max_fee_rate: Text
+    builder: AddressText
+    nonce: U63
+
+
+class TokenDelegateAction(UserSigned, frozen=True, tag="tokenDelegate", kw_only=True):
+    """Stake to a validator, or back."""
+
+    validator: AddressText
+    wei: U63
+    is_undelegate: bool
+    nonce: U63
+
+
+class StakingDepositAction(UserSigned, frozen=True, tag="cDeposit", kw_only=True):
+    """HYPE from the spot wallet into staking."""
+
+    wei: U63
+    nonce: U63
+
+
+class StakingWithdrawAction(UserSigned, frozen=True, tag="cWithdraw", kw_only=True):
+    """HYPE out of staking."""
+
+    wei: U63
+    nonce: U63
+
+
+L1Action = (
+    OrderAction
+    | CancelAction
+    | CancelByCloidAction
+    | ModifyAction
+    | BatchModifyAction
+    | ScheduleCancelAction
+    | UpdateLeverageAction
+    | UpdateIsolatedMarginAction
+    | VaultTransferAction
+    | CreateSubAccountAction
+    | SubAccountTransferAction
+    | SubAccountSpotTransferAction
+    | SetReferrerAction
+    | EvmUserModifyAction
+    | NoopAction
+    | TwapOrder
+    | TwapCancel
+)
+UserAction = (
+    UsdSendAction
+    | SpotSendAction
+    | WithdrawAction
+    | UsdClassTransferAction
+    | SendAssetAction
+    | ApproveAgentAction
+    | ApproveBuilderFeeAction
+    | TokenDelegateAction
+    | StakingDepositAction
+    | StakingWithdrawAction
+)
+Action = L1Action | UserAction
+
+_ORDER = [*L1Action.__args__, *UserAction.__args__]
+NUMBERS: dict[type[Any], int] = {kind: 0x010000 + place for place, kind in enumerate(_ORDER)}
+"""Ids of signed actions in receipts, above those of CoreWriter's."""
+
+
+_decoder = msgspec.msgpack.Decoder(Action)
+
+
+def type_name(action: Action) -> str:
+    """Return an action's `type`."""
+    tag = action.__struct_config__.tag
+    assert isinstance(tag, str), "each action has a tag"
+    return tag
+
+
+def encode(action: Action) -> bytes:
+    """Return an action's canonical bytes, those that the signer of an L1 action hashed."""
+    return msgspec.msgpack.encode(action)
+
+
+def decode(raw: bytes) -> Action:
+    """Decode canonical bytes. Raises msgspec.ValidationError."""
+    action: Action = _decoder.decode(raw)
+    return action
+
+
+def read(content: Any) -> Action:
+    """Return the action of decoded JSON, in canonical form. Raises msgspec.ValidationError."""
+    if isinstance(content, dict):
+        content = {name: value for name, value in content.items() if value is not None}
+    action: Action = msgspec.convert(_canonical(content), Action)
+    return action
+
+
+_LOWER = {"vaultAddress", "subAccountUser", "c", "cloid", "oid"}
+_NUMBERS = {"p", "s", "triggerPx"}
+
+
+def _canonical(content: Any, name: str = "") -> Any:
+    """Return JSON with addresses of L1 actions in lower case, and numbers without end zeros."""
+    if isinstance(content, dict):
+        return {key: _canonical(value, key) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_canonical(item) for item in content]
+    if isinstance(content, str):
+        if name in _LOWER:
+            return content.lower()
+        if name in _NUMBERS:
+            return canonical_decimal(content)
+    return content
