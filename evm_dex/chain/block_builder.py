@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
 from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
@@ -31,6 +32,14 @@ KEEPER_BALANCE = 10**24
 _KEEP = next(
     method for method in PositionMethods.methods.values() if method.signature.name == "keep"
 )
+
+
+class MinedBlock(msgspec.Struct, frozen=True):
+    """A block that was just made durable, and what was dropped while it was filled."""
+
+    header: Header
+    transaction_hashes: tuple[bytes, ...]
+    dropped: tuple[Dropped, ...]
 
 
 def fill_block(

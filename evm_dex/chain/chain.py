@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-import msgspec
 from eth.vm.forks.prague import PragueVM
 
 from checkpoint.errors import StoreDamaged, StoreSuspended, UndoExpired
@@ -16,7 +15,7 @@ from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.admission import MOST_AHEAD, check_admission
-from evm_dex.chain.block_builder import fill_block
+from evm_dex.chain.block_builder import MinedBlock, fill_block
 from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
@@ -40,14 +39,6 @@ from evm_dex.evm.machine import State, missing_state_as
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
-
-
-class MinedBlock(msgspec.Struct, frozen=True):
-    """A block that was just made durable, and what was dropped while it was filled."""
-
-    header: Header
-    transaction_hashes: tuple[bytes, ...]
-    dropped: tuple[Dropped, ...]
 
 
 class Chain(ChainReader, Watched):
@@ -128,9 +119,9 @@ class Chain(ChainReader, Watched):
         return transaction
 
     def send_action(self, action: SignedAction, timestamp: int | None = None) -> None:
-        """Take in an action signed for HyperCore and, when automining, put it into a block.
+        """Take in a signed action; when automining, mine it at `timestamp`.
 
-        Raises TransactionRejected without HyperCore, ValueError for its block's `timestamp`.
+        Raises TransactionRejected, ValueError.
         """
         self._halt.raise_if_halted()
         if self._ledger.core.settings is None:
@@ -299,8 +290,8 @@ class Chain(ChainReader, Watched):
         try:
             with self._store.transaction(batch), missing_state_as(StateMissing):
                 self._rewind_to(fork)
+                steps = self._core_steps
                 for block in blocks:
-                    steps = self._core_steps
                     made = re_execute(block, self._head, self._sealer, self._validate, steps)
                     self._commit(made)
             with self._halt.halting():
@@ -331,8 +322,7 @@ class Chain(ChainReader, Watched):
 
     def _fill(self, header: Header, last: Transaction | None = None) -> tuple[Dropped, ...]:
         self._sealer.begin(header)
-        limit = self._settings.keep_limit
-        signed = in_order(self._signed)
+        limit, signed = self._settings.keep_limit, in_order(self._signed)
         return fill_block(self._sealer, self._mempool, self._core_steps, limit, last, signed)
 
     @contextmanager

@@ -20,8 +20,9 @@ from evm_dex.blocks.addresses import (
 )
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.transaction import AccessList, Transaction
+from evm_dex.chain.block_builder import MinedBlock
 from evm_dex.chain.block_store import BlockId, IncludedTransaction
-from evm_dex.chain.chain import Chain, MinedBlock
+from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.resolved import decode_genesis
 from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.client.cheats import Cheats
@@ -361,9 +362,8 @@ class Dex:
         return self.chain.snapshot(name)
 
     def revert(self, id_or_name: SnapshotId) -> Block:
-        """Go back to a snapshot; the block it was taken at.
+        """Go back to a snapshot, as often as wanted; the block it was taken at.
 
-        It can be gone back to again and again; a later one, whose block is gone by that, can not.
         Raises UnknownSnapshot, and SnapshotLost when its block is out of reach.
         """
         return self.block(self.chain.revert(id_or_name).hash)
