@@ -68,7 +68,7 @@ def encode_arguments(inputs: Sequence[Entry], args: Sequence[Any]) -> bytes:
     """
     if len(args) != len(inputs):
         names = ", ".join(f"{type_of(field)} {field['name']}".strip() for field in inputs)
-        raise TypeError(f"{len(args)} arguments given, expected ({names})")
+        raise TypeError(f"the arguments must be ({names}), got {len(args)}")
     types = [type_of(field) for field in inputs]
     values = [_given(field, arg) for field, arg in zip(inputs, args, strict=True)]
     try:

@@ -70,5 +70,5 @@ def decode_position(stored: bytes) -> tuple[int, int]:
 
 def _payload(stored: bytes) -> bytes:
     if stored[:1] != _VERSION:
-        raise ValueError(f"stored in version {stored[:1].hex()}, this program reads 01")
+        raise ValueError(f"the stored version must be 01, got {stored[:1].hex()}")
     return stored[1:]

@@ -90,7 +90,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             timestamp = self.timestamp + 1
         elif timestamp < self.timestamp + (not self.rules.has_system_transactions):
             raise ValueError(
-                f"timestamp {timestamp} is not after the parent's {self.timestamp}: "
+                f"timestamp must be after the parent's {self.timestamp}, got {timestamp}: "
                 "block time only moves forward"
             )
         parent = cast(BlockHeaderAPI, self)  # they read fields, which have the same names here
@@ -123,7 +123,7 @@ def decode_header(encoded: bytes) -> Header:
     # One without a requests hash is HyperEVM's, which has no randomness either.
     is_hyperevm = len(items) == len(names) - 1 and items[_MIX_HASH] == ZERO_HASH32
     if len(items) != len(names) and not is_hyperevm:
-        raise ValueError(f"a header of {len(items)} fields; Prague's have {len(names)}")
+        raise ValueError(f"a header must have {len(names)} fields, got {len(items)}")
     values: dict[str, Any] = {
         name: int.from_bytes(item, "big") if name in _INTEGERS else item
         for name, item in zip(names, items, strict=False)

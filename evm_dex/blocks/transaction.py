@@ -198,14 +198,14 @@ def _raw(type_id: int, items: list[Any], signature: tuple[int, int, int]) -> byt
 
 def _decode(raw: bytes, sender: Address | None) -> Transaction:
     if not raw:
-        raise ValueError("it is empty")
+        raise ValueError("its bytes must not be empty")
     type_id = raw[0] if raw[0] < 0x80 else 0
     layout = LAYOUTS.get(type_id)
     if layout is None or (type_id == 0 and raw[0] == 0):
-        raise ValueError(f"type {raw[0]} is unknown; types 1 to 4 and legacy are accepted")
+        raise ValueError(f"its type must be 1 to 4, or none (legacy), got {raw[0]}")
     items = rlp.decode(raw[1:] if type_id else raw)
     if not isinstance(items, Sequence) or len(items) != len(layout) + 3:
-        raise ValueError(f"type {type_id} has {len(layout) + 3} fields")
+        raise ValueError(f"type {type_id} must be a list of {len(layout) + 3} fields")
     fields = {name: _decoded(name, item) for name, item in zip(layout, items, strict=False)}
     v, fields["r"], fields["s"] = (_int(item) for item in items[-3:])
     if fields["nonce"] > MAX_NONCE:
@@ -229,7 +229,7 @@ def _build(type_id: int, fields: dict[str, Any], raw: bytes) -> Transaction:
     if type_id >= 3 and not fields["to"]:
         raise ValueError(f"type {type_id} can't create a contract")
     if type_id == 4 and not fields["authorization_list"]:
-        raise ValueError("type 4 needs at least one authorization")
+        raise ValueError("type 4 must have at least one authorization")
     for blob in fields.get("blob_versioned_hashes", ()):
         if len(blob) != _HASH_BYTES:
             raise ValueError(f"a blob's versioned hash must be 32 bytes, got {len(blob)}")
@@ -263,7 +263,7 @@ def _split_v(v: int) -> tuple[int | None, int]:
     if v in (27, 28):
         return None, v - 27
     if v < _EIP155_OFFSET:
-        raise ValueError(f"v is {v}; expected 27, 28 or 35 and above")
+        raise ValueError(f"v must be 27, 28 or at least 35, got {v}")
     return (v - _EIP155_OFFSET) // 2, (v - _EIP155_OFFSET) % 2
 
 
@@ -271,7 +271,7 @@ def _decoded(name: str, item: Any) -> Any:
     match name:
         case "to":
             if len(item) not in (0, 20):
-                raise ValueError(f"`to` has {len(item)} bytes; expected 20 or none")
+                raise ValueError(f"`to` must be 20 bytes or none, got {len(item)}")
             return bytes(item)
         case "data":
             return bytes(item)
@@ -306,19 +306,19 @@ def _encode(name: str, value: Any) -> Any:
 
 def _int(item: Any) -> int:
     if not isinstance(item, bytes) or len(item) > 32 or item[:1] == b"\x00":
-        raise ValueError("an integer is not in its shortest form or above 2**256")
+        raise ValueError("an integer must be in its shortest form and below 2**256")
     return int.from_bytes(item, "big")
 
 
 def _word(item: bytes) -> int:
     if len(item) != 32:
-        raise ValueError(f"a storage key has {len(item)} bytes; expected 32")
+        raise ValueError(f"a storage key must be 32 bytes, got {len(item)}")
     return int.from_bytes(item, "big")
 
 
 def _address(item: bytes) -> Address:
     if len(item) != 20:
-        raise ValueError(f"an address has {len(item)} bytes; expected 20")
+        raise ValueError(f"an address must be 20 bytes, got {len(item)}")
     return Address(bytes(item))
 
 

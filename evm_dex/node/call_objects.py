@@ -10,11 +10,15 @@ import msgspec
 from evm_dex.blocks.transaction import AccessList, authorization
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_types import (
+    ADDRESS,
+    DATA,
+    HASH,
+    QUANTITY,
     ParamType,
     Schema,
+    listed,
     read_address,
-    read_data,
-    read_hash,
+    read_fields,
     read_quantity,
     read_slot,
 )
@@ -56,12 +60,6 @@ def _read_access_list(value: Any) -> AccessList:
     return tuple(found)
 
 
-def _read_hashes(value: Any) -> tuple[bytes, ...]:
-    if not isinstance(value, list) or len(value) > _MOST_LISTED:
-        raise ValueError
-    return tuple(read_hash(item) for item in value)
-
-
 def _read_authorizations(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list) or len(value) > _MOST_LISTED:
         raise ValueError
@@ -78,28 +76,33 @@ def _read_authorizations(value: Any) -> tuple[Any, ...]:
     )
 
 
-_READERS: dict[str, tuple[str, Any, str]] = {
-    "from": ("sender", read_address, "an address"),
-    "to": ("to", read_address, "an address"),
-    "data": ("data", read_data, "bytes in hex"),
-    "input": ("data", read_data, "bytes in hex"),
-    "value": ("value", read_quantity, "an integer in hex"),
-    "gas": ("gas", read_quantity, "an integer in hex"),
-    "gasLimit": ("gas", read_quantity, "an integer in hex"),
-    "gasPrice": ("gas_price", read_quantity, "an integer in hex"),
-    "maxFeePerGas": ("max_fee_per_gas", read_quantity, "an integer in hex"),
-    "maxPriorityFeePerGas": ("max_priority_fee_per_gas", read_quantity, "an integer in hex"),
-    "nonce": ("nonce", read_quantity, "an integer in hex"),
-    "accessList": ("access_list", _read_access_list, "a list of {address, storageKeys}"),
-    "chainId": ("chain_id", read_quantity, "an integer in hex"),
-    "type": ("type_id", read_quantity, "an integer in hex"),
-    "maxFeePerBlobGas": ("max_fee_per_blob_gas", read_quantity, "an integer in hex"),
-    "blobVersionedHashes": ("blob_versioned_hashes", _read_hashes, "a list of hashes"),
-    "authorizationList": (
-        "authorization_list",
-        _read_authorizations,
-        "a list of {chainId, address, nonce, yParity, r, s}",
-    ),
+_ACCESS_LIST = ParamType(
+    "AccessList", "a list of {address, storageKeys}", {"type": "array"}, _read_access_list
+)
+_AUTHORIZATIONS = ParamType(
+    "Authorizations",
+    "a list of {chainId, address, nonce, yParity, r, s}",
+    {"type": "array"},
+    _read_authorizations,
+)
+_FIELDS = {
+    "from": ("sender", ADDRESS),
+    "to": ("to", ADDRESS),
+    "data": ("data", DATA),
+    "input": ("data", DATA),
+    "value": ("value", QUANTITY),
+    "gas": ("gas", QUANTITY),
+    "gasLimit": ("gas", QUANTITY),
+    "gasPrice": ("gas_price", QUANTITY),
+    "maxFeePerGas": ("max_fee_per_gas", QUANTITY),
+    "maxPriorityFeePerGas": ("max_priority_fee_per_gas", QUANTITY),
+    "nonce": ("nonce", QUANTITY),
+    "accessList": ("access_list", _ACCESS_LIST),
+    "chainId": ("chain_id", QUANTITY),
+    "type": ("type_id", QUANTITY),
+    "maxFeePerBlobGas": ("max_fee_per_blob_gas", QUANTITY),
+    "blobVersionedHashes": ("blob_versioned_hashes", listed(HASH, most=_MOST_LISTED)),
+    "authorizationList": ("authorization_list", _AUTHORIZATIONS),
 }
 _IGNORED = (
     "blobs",
@@ -118,21 +121,11 @@ def read_request(value: Any) -> CallRequest:
     """Read an object from JSON. Raises ValueError, or RpcError that names a wrong field."""
     if not isinstance(value, Mapping):
         raise ValueError
-    fields: dict[str, Any] = {}
-    for name, given in value.items():
-        if given is None or name in _IGNORED:
-            continue
-        if name not in _READERS:
-            raise invalid_params(f"unknown field {name!r}; known are {', '.join(_READERS)}")
-        field, read, expected = _READERS[name]
-        if name == "to" and given in ("", "0x"):
-            continue
-        try:
-            found = read(given)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise invalid_params(f"field {name!r} must be {expected}") from None
-        if fields.setdefault(field, found) != found:
-            raise invalid_params(f"both spellings of {field!r} are given and differ: give one")
+    creates = value.get("to") in ("", "0x")
+    left_out = (*_IGNORED, "to") if creates else _IGNORED
+    fields = read_fields(
+        {name: given for name, given in value.items() if name not in left_out}, _FIELDS
+    )
     if "gas_price" in fields and fields.keys() & {"max_fee_per_gas", "max_priority_fee_per_gas"}:
         raise invalid_params("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
     return CallRequest(**fields)
@@ -141,7 +134,7 @@ def read_request(value: Any) -> CallRequest:
 _SCHEMA: Schema = {
     "type": "object",
     "title": "Request",
-    "properties": {name: {"description": expected} for name, (_, _, expected) in _READERS.items()},
+    "properties": {name: {"description": kind.expected} for name, (_, kind) in _FIELDS.items()},
     "additionalProperties": False,
 }
 REQUEST = ParamType("Request", "an object that describes a transaction", _SCHEMA, read_request)

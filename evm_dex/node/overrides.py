@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -12,10 +12,13 @@ from evm_dex.evm.calls import Prepare
 from evm_dex.evm.machine import State
 from evm_dex.node.rpc_errors import failed, invalid_params
 from evm_dex.node.rpc_types import (
+    ADDRESS,
+    DATA,
+    HASH,
+    QUANTITY,
     ParamType,
     read_address,
-    read_data,
-    read_hash,
+    read_fields,
     read_quantity,
     read_slot,
 )
@@ -103,13 +106,15 @@ def _read_nonce(value: Any) -> int:
     return nonce
 
 
-_ACCOUNT_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "balance": ("balance", read_quantity),
-    "nonce": ("nonce", _read_nonce),
-    "code": ("code", read_data),
-    "state": ("state", _read_storage),
-    "stateDiff": ("state_diff", _read_storage),
-    "movePrecompileToAddress": ("moved_to", read_address),
+_NONCE = ParamType("Nonce", "an integer in hex below 2**64", {"type": "string"}, _read_nonce)
+_STORAGE = ParamType("Storage", "an object of words by slot", {"type": "object"}, _read_storage)
+_ACCOUNT_FIELDS = {
+    "balance": ("balance", QUANTITY),
+    "nonce": ("nonce", _NONCE),
+    "code": ("code", DATA),
+    "state": ("state", _STORAGE),
+    "stateDiff": ("state_diff", _STORAGE),
+    "movePrecompileToAddress": ("moved_to", ADDRESS),
 }
 
 
@@ -121,21 +126,7 @@ def read_overrides(value: Any) -> Overrides:
 
 
 def _read_override(value: Any) -> Override:
-    if not isinstance(value, Mapping):
-        raise ValueError
-    fields = {}
-    for name, given in value.items():
-        if given is None:
-            continue
-        if name not in _ACCOUNT_READERS:
-            raise invalid_params(
-                f"unknown override {name!r}; known are {', '.join(_ACCOUNT_READERS)}"
-            )
-        field, read = _ACCOUNT_READERS[name]
-        try:
-            fields[field] = read(given)
-        except (ValueError, TypeError):
-            raise invalid_params(f"override {name!r} is not what it should be") from None
+    fields = read_fields(value, _ACCOUNT_FIELDS, "override")
     if "state" in fields and "state_diff" in fields:
         raise invalid_params("give state or stateDiff, not both")
     return Override(**fields)
@@ -158,44 +149,32 @@ def _read_bounded(value: Any) -> int:
     return number
 
 
-_BLOCK_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "number": ("block_number", _read_bounded),
-    "time": ("timestamp", _read_bounded),
-    "gasLimit": ("gas_limit", _read_bounded),
-    "feeRecipient": ("coinbase", read_address),
-    "prevRandao": ("mix_hash", read_hash),
-    "baseFeePerGas": ("base_fee_per_gas", read_quantity),
-    "blobBaseFee": ("blob_base_fee", read_quantity),
+_BOUNDED = ParamType("Bounded", "an integer in hex below 2**63", {"type": "string"}, _read_bounded)
+_BLOCK_FIELDS = {
+    "number": ("block_number", _BOUNDED),
+    "time": ("timestamp", _BOUNDED),
+    "gasLimit": ("gas_limit", _BOUNDED),
+    "feeRecipient": ("coinbase", ADDRESS),
+    "prevRandao": ("mix_hash", HASH),
+    "baseFeePerGas": ("base_fee_per_gas", QUANTITY),
+    "blobBaseFee": ("blob_base_fee", QUANTITY),
 }
-_FOUNDRY_NAMES = {"coinbase": "feeRecipient", "random": "prevRandao", "baseFee": "baseFeePerGas"}
-"""Names that foundry's clients use."""
+_FOUNDRY_NAMES = {
+    "coinbase": _BLOCK_FIELDS["feeRecipient"],
+    "random": _BLOCK_FIELDS["prevRandao"],
+    "baseFee": _BLOCK_FIELDS["baseFeePerGas"],
+}
 
 
 def read_block_overrides(value: Any) -> BlockOverride:
     """Read from JSON. Raises ValueError, or RpcError that names the field."""
-    if not isinstance(value, Mapping):
-        raise ValueError
-    fields: dict[str, Any] = {}
-    for given, content in value.items():
-        if content is None:
-            continue
-        name = _FOUNDRY_NAMES.get(given, given)
-        if name not in _BLOCK_READERS:
-            raise invalid_params(
-                f"unknown block override {given!r}; known are {', '.join(_BLOCK_READERS)}"
-            )
-        field, read = _BLOCK_READERS[name]
-        try:
-            fields[field] = read(content)
-        except ValueError:
-            raise invalid_params(f"block override {given!r} is not what it should be") from None
-    return BlockOverride(**fields)
+    return BlockOverride(**read_fields(value, _BLOCK_FIELDS | _FOUNDRY_NAMES, "block override"))
 
 
 BLOCK_OVERRIDES = ParamType(
     "BlockOverrides",
-    f"an object of {{{', '.join(_BLOCK_READERS)}}}",
-    {"type": "object", "properties": {name: {} for name in _BLOCK_READERS}},
+    f"an object of {{{', '.join(_BLOCK_FIELDS)}}}",
+    {"type": "object", "properties": {name: {} for name in _BLOCK_FIELDS}},
     read_block_overrides,
 )
 BlockOverrides = Annotated[BlockOverride, BLOCK_OVERRIDES]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from evm_dex.node.rpc_errors import invalid_params
 from precompiles.types import Address
 
 Schema = Mapping[str, Any]
@@ -195,6 +196,32 @@ def or_null(kind: ParamType) -> ParamType:
         read=lambda value: None if value is None else kind.read(value),
         write=lambda value: None if value is None else kind.write(value),
     )
+
+
+def read_fields(
+    value: Any, fields: Mapping[str, tuple[str, ParamType]], what: str = "field"
+) -> dict[str, Any]:
+    """Read an object of optional fields: by their names in JSON, those in Python and their types.
+
+    A field that is null is left out, and one of two names may be given twice if it is the same.
+    Raises ValueError for what is no object, RpcError that names a wrong field.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError
+    found: dict[str, Any] = {}
+    for name, given in value.items():
+        if given is None:
+            continue
+        if name not in fields:
+            raise invalid_params(f"unknown {what} {name!r}; known are {', '.join(fields)}")
+        field, kind = fields[name]
+        try:
+            read = kind.read(given)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise invalid_params(f"{what} {name!r} must be {kind.expected}") from None
+        if found.setdefault(field, read) != read:
+            raise invalid_params(f"both spellings of {field!r} are given and differ: give one")
+    return found
 
 
 def shaped(name: str, description: str, form: str = "object") -> ParamType:

@@ -194,7 +194,11 @@ def more_gas_used(block: BlockRecord) -> BlockRecord:
         (3, first_transaction(sender=bytes(20)), "not signed by 0x0{40}"),
         (3, more_gas_used, "receipts are not those of its header"),
         (3, lambda block: block._replace(receipts=encode_receipts(())), "0 receipts for 1"),
-        (3, lambda block: block._replace(receipts=b"\x02"), "stored in version 02"),
+        (
+            3,
+            lambda block: block._replace(receipts=b"\x02"),
+            "version must be 01, got 02",
+        ),
         (3, lambda block: block._replace(body=b"\x01\xc1"), "block 3: "),
         (3, body_of(genesis=b"{}"), "which only block 0 has"),
         (0, body_of(genesis=b"{}"), "genesis definition is not that of its header"),
