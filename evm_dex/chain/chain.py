@@ -380,10 +380,10 @@ class Chain(ChainReader, Watched):
             transaction,
             chain_id=self.chain_id,
             next_header=header,
-            balance=self.state.get_balance(transaction.sender),
+            balance=self._sealer.state.get_balance(transaction.sender),
             nonce=nonce,
             most_ahead=most_ahead,
-            code=self.state.get_code(transaction.sender),
+            code=self._sealer.state.get_code(transaction.sender),
         )
 
     def _reset_to(self, changes: LedgerChanges, header: Header) -> None:

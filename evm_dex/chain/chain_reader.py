@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
+import msgspec
 from eth.vm.forks.prague import PragueVM
 
 from checkpoint.metrics import RecoveryMetrics
@@ -16,8 +17,9 @@ from evm_dex.chain.block_store import BlockId, BlockStore
 from evm_dex.chain.halt import HaltSwitch
 from evm_dex.chain.pending_block import PendingBlock, PendingBlocks
 from evm_dex.chain.sealing import Sealer
-from evm_dex.errors import StateMissing
+from evm_dex.errors import StateMissing, UnknownBlock
 from evm_dex.evm.calls import Call, CallResult, Prepare, Simulator
+from evm_dex.evm.ledger_view import LedgerView
 from evm_dex.evm.machine import Machine, State, missing_state_as
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.outbox import Outbox
@@ -81,6 +83,22 @@ class ChainReader(ABC):
         self._sealer = Sealer(machine, NodeBuffer(store), ledger, self._outbox.record)
         self._sealer.reset(self._head)
         self._pending_blocks = PendingBlocks(self._simulator, self._blocks, ledger)
+        self._exchanges: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def share(
+        self,
+        give_way: Callable[[], float],
+        exchanges: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """Use it from several threads, which take turns.
+
+        `give_way` is called where a block in work may stand still; inside the context of
+        `exchanges` a thread has the ledger alone.
+        """
+        self._sealer.stand_still(give_way)
+        self._sealer.reset(self._head)
+        self._pending_blocks.stand_still(give_way)
+        self._exchanges = exchanges
 
     @property
     def head(self) -> Header:
@@ -130,6 +148,8 @@ class ChainReader(ABC):
     def state(self) -> StateReader:
         """The EVM state after the head."""
         self._halt.raise_if_halted()
+        if self._sealer.is_at_work:
+            return StateReader(self._simulator.state_at(self._head))
         return StateReader(self._sealer.state)
 
     def state_at(self, block: BlockId) -> StateReader:
@@ -161,8 +181,8 @@ class ChainReader(ABC):
         Raise CallRefused if it can't begin, otherwise like `call`.
         """
         header = self.header(block)
-        with missing_state_as(StateMissing), self._ledger_after(header):
-            return self._simulator.attempt(call, header, prepare)
+        with missing_state_as(StateMissing), self._looking(call, header) as looking:
+            return self._simulator.attempt(looking, header, prepare)
 
     def estimate_gas(
         self, call: Call, block: BlockId = "pending", prepare: Prepare | None = None
@@ -174,14 +194,37 @@ class ChainReader(ABC):
         Raise like `call`.
         """
         header = self.header(block)
-        with missing_state_as(StateMissing), self._ledger_after(header):
-            return self._simulator.estimate_gas(call, header, prepare)
+        with missing_state_as(StateMissing), self._looking(call, header) as looking:
+            return self._simulator.estimate_gas(looking, header, prepare)
 
     def export_blocks(self, first: BlockId, last: BlockId = "latest") -> tuple[bytes, ...]:
         """Encode blocks `first` to `last` for `import_blocks` of a chain with this genesis."""
         heights = range(self.header(first).block_number, self.header(last).block_number + 1)
         headers = [self.header(height) for height in heights]
         return tuple(encode_block(header, self._blocks.body(header.hash)) for header in headers)
+
+    @contextmanager
+    def _looking(self, call: Call, header: Header) -> Iterator[Call]:
+        """Provide a call that has the ledger as of a block from when it first looks at it.
+
+        Until then the chain may go on, while the call stands still.
+        """
+        is_pending = header.block_number > self._head.block_number
+        if not is_pending:
+            self._store.check_reach(header.block_number)
+        with ExitStack() as until_end:
+
+            def bring() -> int:
+                until_end.enter_context(self._exchanges())
+                start = self._ledger.journal.mark()
+                if not is_pending and not self._blocks.is_on_chain(header.hash):
+                    raise UnknownBlock(f"block {header.block_number} has left the chain meanwhile")
+                until_end.enter_context(self._ledger_after(header))
+                return start
+
+            view = LedgerView(self._ledger.journal, bring)
+            config = msgspec.structs.replace(call.config, ledger_view=view)
+            yield msgspec.structs.replace(call, config=config)
 
     @contextmanager
     def _ledger_after(self, header: Header) -> Iterator[None]:

@@ -44,6 +44,10 @@ class PendingBlocks:
         self._sealer = Sealer(simulator.machine, NodeBuffer(simulator.store), ledger)
         self._made: tuple[Hashable, PendingBlock] | None = None
 
+    def stand_still(self, give_way: Callable[[], float]) -> None:
+        """Call `give_way` again and again while a block is made."""
+        self._sealer.stand_still(give_way)
+
     def get(
         self, depends_on: Hashable, parent: Header, header: Header, fill: Callable[[Sealer], object]
     ) -> PendingBlock:

@@ -17,6 +17,7 @@ from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.evm.config import MINING, ExecutionConfig, Unhurried
 from evm_dex.evm.machine import Machine, logs_of
 from evm_dex.evm.state import SealedLedger, seal_ledger
 from evm_dex.evm.system_contracts import end_block, requests_hash
@@ -66,12 +67,20 @@ class Sealer:
         self._machine = machine
         self._nodes = nodes
         self._ledger = ledger
+        self._config = MINING
+        self.is_at_work = False
+        """Whether its state is that of a block in work, which nobody else may read."""
+
+    def stand_still(self, give_way: Callable[[], float]) -> None:
+        """Call `give_way` again and again while transactions run, from the next `reset` on."""
+        self._config = ExecutionConfig(deadline=Unhurried(give_way))
 
     def reset(self, parent: Header) -> None:
         """Start from a parent with a fresh state; what was in work is gone."""
         self._ledger.journal.revert(0)
         self._nodes.take()
-        self.state = self._machine.state(self._nodes, parent)
+        self.is_at_work = False
+        self.state = self._machine.state(self._nodes, parent, self._config)
 
     def begin(self, header: Header, ancestors: Iterable[bytes] | None = None) -> None:
         """Open a block whose header is as its parent left it; mined or imported, it begins here.
@@ -79,6 +88,7 @@ class Sealer:
         `ancestors` are hashes of the blocks before it; None for those of the chain.
         """
         self.header = header
+        self.is_at_work = True
         self.gas_used = 0
         self.blob_gas_used = 0
         self.transactions: list[Transaction] = []
@@ -124,6 +134,7 @@ class Sealer:
             requests_hash=requests_hash(requests) if self.header.rules.has_requests else None,
         )
         nodes = self._nodes.take()
+        self.is_at_work = False
         transactions, receipts = tuple(self.transactions), tuple(self.receipts)
         updates = self._record(header, transactions, receipts, changes)
         return SealedBlock(header, transactions, receipts, changes, nodes, updates)

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from evm_dex.evm.ledger_view import LedgerView
+
 OPCODES_PER_LOOK = 4_096
 """Most opcodes that a frame runs between two looks at its deadline."""
 
@@ -36,17 +38,35 @@ class Deadline:
 
     __slots__ = ("_moment", "_on_look")
 
-    def __init__(self, seconds: float, on_look: Callable[[], object] | None = None) -> None:
-        """`seconds` from now; `on_look` is called at each look, where the execution waits."""
+    def __init__(self, seconds: float, on_look: Callable[[], float] | None = None) -> None:
+        """`seconds` from now; `on_look` is called at each look, where the execution waits.
+
+        It returns the seconds that it took, which don't count.
+        """
         self._moment = time.monotonic() + seconds
         self._on_look = on_look
 
     def check(self, seconds: float = 0) -> None:
         """Raise TookTooLong when the moment has passed, or what takes so long would pass it."""
         if self._on_look is not None:
-            self._on_look()
+            self._moment += self._on_look()
         if seconds > _LONGEST_STEP or time.monotonic() + seconds > self._moment:
             raise TookTooLong
+
+
+class Unhurried(Deadline):
+    """No end: a block takes as long as its gas allows. Others may be let through all the same."""
+
+    __slots__ = ("_look",)
+
+    def __init__(self, on_look: Callable[[], float]) -> None:
+        """Call `on_look` where a deadline would be looked at."""
+        super().__init__(0)
+        self._look = on_look
+
+    def check(self, seconds: float = 0) -> None:  # noqa: ARG002 - a block has the time
+        """Let others through."""
+        self._look()
 
 
 class AccessObserver(Protocol):
@@ -80,6 +100,9 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     EVM_DEX_COMPILE=0 in the environment has all code interpreted.
     """
+
+    ledger_view: LedgerView | None = None
+    """Brings the ledger to the block that is looked at; None where it is there already."""
 
     precompiles: Mapping[bytes, Any] | None = None
     """Precompiles by address where some are moved; None for those of the VM, which stay warm."""

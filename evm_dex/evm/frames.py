@@ -151,7 +151,7 @@ def _compute(
 def _run(c: Any, opcode: int, message: CallMessage, precompile: Any, out: int, room: int) -> int:
     """Call what needs a frame."""
     state = c.state
-    config, database, rows = state.config, state._account_db, state.journal
+    config, database, rows = state.config, state._account_db, state.rows
     if config.deadline is not None:
         config.deadline.check()
     child = type(c)(state, message, c.transaction_context)

@@ -116,6 +116,9 @@ def as_py_evm(precompile: Precompile) -> Callable[[ComputationAPI], ComputationA
     """
 
     def execute(computation: ComputationAPI) -> ComputationAPI:
+        view = cast(State, computation.state).config.ledger_view
+        if view is not None:
+            view.look()
         context = ComputationContext(computation)
         try:
             computation.output = precompile.run(context, computation.msg.data_as_bytes)

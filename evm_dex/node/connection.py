@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from aiohttp import WSMsgType, web
 
 from evm_dex.node.dispatch import read, respond
+from evm_dex.node.fast_path import use_of
 from evm_dex.node.node import Node
 from evm_dex.node.subscriptions import Subscriptions
 
@@ -83,10 +84,15 @@ class Connection:
         if isinstance(content, bytes):
             self.send(content)
             return
-        # Sent where it is made, so it is before whatever is told afterwards.
-        await on_request(
-            content, lambda: self.send(respond(self._node, content, self.subscriptions))
-        )
+        await on_request(content, lambda: self._respond(content))
+
+    def _respond(self, content: Any) -> None:
+        """Send the answer in the turn it is made in, so it is before what is told afterwards."""
+        if isinstance(content, list):
+            self.send(respond(self._node, content, self.subscriptions))
+            return
+        with self._node.turns.taken(use_of(content)):
+            self.send(respond(self._node, content, self.subscriptions))
 
     async def _write(self) -> None:
         while True:

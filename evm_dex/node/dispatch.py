@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from evm_dex.node.fast_path import use_of
 from evm_dex.node.forge_bridge import BRIDGE
 from evm_dex.node.node import Node, to_rpc_error
 from evm_dex.node.rpc_errors import (
@@ -22,6 +23,7 @@ from evm_dex.node.rpc_errors import (
     limit_exceeded,
 )
 from evm_dex.node.subscriptions import Subscriptions
+from evm_dex.node.turns import Use
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -90,7 +92,6 @@ def _answer_batch(node: Node, batch: list[Any], subscriptions: Subscriptions | N
             began = time.monotonic()
             found = _answer_one(node, request, subscriptions)
             seconds += time.monotonic() - began
-            node.between_requests()
         if found:
             answers.append(found)
             size += len(found)
@@ -108,7 +109,8 @@ def _beyond(request: Any, what: str) -> bytes:
 def _answer_one(node: Node, request: Any, subscriptions: Subscriptions | None) -> bytes:
     identity = request.get("id", _NO_ID) if isinstance(request, dict) else None
     try:
-        result = _result(node, request, subscriptions)
+        with node.turns.taken(use_of(request)):
+            result = _result(node, request, subscriptions)
         found = {"jsonrpc": "2.0", "id": identity, "result": result}
         return b"" if identity is _NO_ID else _encode(found)
     except Exception as error:
@@ -133,8 +135,9 @@ def _result(node: Node, request: Any, subscriptions: Subscriptions | None) -> An
     method = node.methods.get(name)
     if method is None:
         raise RpcError(METHOD_NOT_FOUND, f"the method {name} does not exist or is not available")
-    if not name.startswith(BRIDGE):
-        node.forge_bridge.leave()
+    if node.forge_bridge.is_away and not name.startswith(BRIDGE):
+        with node.turns.taken(Use.ALONE):
+            node.forge_bridge.leave()
     arguments = method.arguments(params)
     if not method.over_sockets:
         return method.result.write(method.function(node, *arguments))

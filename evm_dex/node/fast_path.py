@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from checkpoint.trie import rlp
+from evm_dex.node.turns import Use
 
 _MOST_GAS = 1_000_000
 """A transaction of so much takes less than a second, whatever it does."""
@@ -35,13 +36,34 @@ _SHORT = frozenset(
         "web3_clientVersion",
     )
 )
+_READING = _SHORT | {
+    "eth_baseFee",
+    "eth_blobBaseFee",
+    "eth_config",
+    "eth_feeHistory",
+    "eth_newBlockFilter",
+    "eth_newFilter",
+    "eth_newPendingTransactionFilter",
+    "eth_subscribe",
+    "eth_syncing",
+    "eth_uninstallFilter",
+    "eth_unsubscribe",
+    "rpc_discover",
+}
+_READING_FAMILIES = ("eth_get", "debug_getRaw", "net_", "web3_")
+_CALLING = frozenset(("eth_call", "eth_createAccessList"))
 
 
-def is_head_read(content: Any) -> bool:
-    """Whether a decoded request only reads the head, and so may be answered while a call runs."""
-    return (
-        isinstance(content, dict) and content.get("method") in _SHORT and not _is_pending(content)
-    )
+def use_of(content: Any) -> Use:
+    """Return what a decoded request, or a batch as a whole, needs of the chain."""
+    if not isinstance(content, dict):
+        return Use.ALONE
+    method = content.get("method")
+    if not isinstance(method, str) or _is_pending(content):
+        return Use.ALONE
+    if method in _READING or method.startswith(_READING_FAMILIES):
+        return Use.READING
+    return Use.CALLING if method in _CALLING else Use.ALONE
 
 
 def is_short(content: Any) -> bool:
@@ -65,7 +87,8 @@ def _is_pending(content: dict[str, Any]) -> bool:
     params = content.get("params")
     given = params.values() if isinstance(params, dict) else params
     return isinstance(given, Iterable) and any(
-        item == "pending" or isinstance(item, dict) for item in given
+        item == "pending" or (isinstance(item, dict) and item.get("blockNumber") == "pending")
+        for item in given
     )
 
 

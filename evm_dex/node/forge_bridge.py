@@ -81,6 +81,11 @@ class ForgeBridge:
         self._leave()
         self._found = self._chain.snapshot(_SNAPSHOT)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the chain is where forge left it, and forge is not at work there."""
+        return not self._is_busy and self.head in self._steps
+
     def leave(self) -> None:
         """Go back to where forge found the chain, before somebody else asks."""
         if not self._is_busy:

@@ -21,6 +21,7 @@ from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, call_error, failed
 from evm_dex.node.rpc_types import BlockId, plain_block
+from evm_dex.node.turns import Turns
 from precompiles.types import Address
 
 if TYPE_CHECKING:
@@ -31,12 +32,8 @@ CLIENT_NAMES = {"anvil": "anvil", "hardhat": "HardhatNetwork", "ganache": "Ganac
 """Beginnings of a node's version: tools made for one of these look for its name."""
 
 
-def _nobody_waits() -> None:
-    """Do nothing: without a server there is one caller."""
-
-
 class Node:
-    """One chain for many callers. Everything here runs on one thread, the chain's."""
+    """One chain for many callers, who take turns."""
 
     def __init__(
         self,
@@ -64,8 +61,9 @@ class Node:
         """Accounts it signs for."""
         self._block_seconds: float | None = None
         self.on_interval: list[Callable[[], object]] = []
-        self._during_call: Callable[[], object] = _nobody_waits
-        self._between_requests: Callable[[], object] = _nobody_waits
+        self.turns = Turns()
+        """Whoever uses the node from one of several threads waits for a turn."""
+        chain.share(self.turns.give_way, self.turns.exchanges)
         self.events = ChainEvents(chain, self.limits.log_results)
         self.filters = Filters(chain, self.limits)
         self.events.on_update.append(self.filters.update)
@@ -120,20 +118,6 @@ class Node:
         self._block_seconds = seconds
         for tell in self.on_interval:
             tell()
-
-    def answer_others(
-        self, *, during_call: Callable[[], object], between_requests: Callable[[], object]
-    ) -> None:
-        """Choose what answers other callers while one is being answered."""
-        self._during_call, self._between_requests = during_call, between_requests
-
-    def during_call(self) -> None:
-        """Answer what only reads the head, while a call stands still."""
-        self._during_call()
-
-    def between_requests(self) -> None:
-        """Answer whatever waits, between the requests of a batch."""
-        self._between_requests()
 
 
 def to_rpc_error(error: Exception) -> RpcError:

@@ -112,7 +112,7 @@ def list_accesses(
 
 
 def _warm_anyway(node: Node, call: Call, block: BlockId) -> set[bytes]:
-    precompiles = {number.to_bytes(20, "big") for number in range(1, 0x12)}
+    precompiles = node.chain.simulator.machine.precompiles
     created = node.state(block).get_nonce(call.sender)
     target = call.to or keccak(rlp.encode([call.sender, rlp.int_bytes(created)]))[12:]
     return {call.sender, target, node.header(block).coinbase, *precompiles}
@@ -131,14 +131,14 @@ def bounded(
     seconds = node.limits.call_seconds
     try:
         yield ExecutionConfig(
-            deadline=Deadline(seconds, node.during_call),
+            deadline=Deadline(seconds, node.turns.during_call),
             accesses=accesses,
             logs_transfers=logs_transfers,
             validates=validates,
             precompiles=moved_precompiles(overrides, node.chain.simulator.machine.precompiles),
         )
-    except TookTooLong:
+    except TookTooLong as error:
+        reason = str(error) or f"it took longer than {seconds:g} s"
         raise failed(
-            f"execution aborted: it took longer than {seconds:g} s; give it less gas, or send it "
-            "as a transaction"
+            f"execution aborted: {reason}; give it less gas, or send it as a transaction"
         ) from None

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import threading
-from collections import deque
+import sys
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -20,41 +18,24 @@ from evm_dex.http.plain_posts import PostServer
 from evm_dex.node.browser_page import page
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
-from evm_dex.node.fast_path import is_head_read, is_short
+from evm_dex.node.fast_path import is_short
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import INVALID_REQUEST, RpcError
+from evm_dex.node.turns import Use
+from evm_dex.node.workers import Workers
 
 _Result = TypeVar("_Result")
 _logger = logging.getLogger(__name__)
 _JSON = "application/json"
 _HEARTBEAT_SECONDS = 20.0
-_STACK_BYTES = 64 * 2**20
 _YOUNG_OBJECTS, _NEVER = 50_000, 1_000_000
 _SECONDS_TO_COLLECT = 10.0
-_MOST_NESTED = 4
-"""Batches within which others' requests are answered, one inside another."""
-
-
-class Job(Generic[_Result]):
-    """Work for the chain's thread, and what came of it."""
-
-    def __init__(self, work: Callable[[], _Result], is_head_read: bool) -> None:
-        self.future: Future[_Result] = Future()
-        self.is_head_read = is_head_read
-        self._work = work
-
-    def run(self) -> None:
-        """Do it, unless nobody waits for it any more."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        try:
-            self.future.set_result(self._work())
-        except BaseException as error:
-            self.future.set_exception(error)
+_SECONDS_PER_SWITCH = 0.0005
+"""For which a long call keeps the interpreter from the thread that serves the network."""
 
 
 class Server:
-    """Serves one node. The chain runs on a thread of its own, so pings are answered meanwhile."""
+    """Serves one node. What may take long runs on threads, so pings are answered meanwhile."""
 
     def __init__(
         self, node: Node, origins: OriginPolicy, *, block_seconds: float | None = None
@@ -64,13 +45,9 @@ class Server:
         self._origins = origins
         self._limits = node.limits
         node.set_block_seconds(block_seconds)
-        self._thread = _chain_thread()
+        self._workers = Workers()
         self._at_work = 0
-        """Number of jobs that run or wait on that thread; at 0 the chain may be used here."""
-        self._jobs: deque[Job[Any]] = deque()
-        """Jobs that wait for that thread; added to on the loop's, taken from on the chain's."""
-        self._nested = 0
-        node.answer_others(during_call=self._during_call, between_requests=self._between_requests)
+        """Number of jobs that run or wait on threads."""
         self._sockets: set[web.WebSocketResponse] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
@@ -99,6 +76,7 @@ class Server:
         self._tasks.append(asyncio.create_task(self._idle.run(server)))
         self._tasks.append(asyncio.create_task(self._mine()))
         if owns_process:
+            sys.setswitchinterval(_SECONDS_PER_SWITCH)
             self._tasks.append(asyncio.create_task(self._collect_garbage()))
 
     async def stop(self) -> None:
@@ -111,54 +89,40 @@ class Server:
                 async with asyncio.timeout(1):
                     await socket.close(code=1001, message=b"the node stops")
         await self._runner.cleanup()
-        self._thread.shutdown()
+        self._workers.close()
 
-    async def on_chain(self, work: Callable[[], _Result], content: Any = None) -> _Result:
-        """Run on the chain's thread, after what was asked for before.
+    async def on_chain(self, work: Callable[[], _Result]) -> _Result:
+        """Run what may take long, and change the chain, on a thread."""
 
-        What only reads the head, by its `content`, runs also while a call is at work there.
-        """
+        def alone() -> _Result:
+            with self.node.turns.taken(Use.ALONE):
+                return work()
+
+        return await self._on_thread(alone)
+
+    async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
         self._at_work += 1
-        job: Job[_Result] = Job(work, is_head_read(content))
-        job.future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._done))
-        self._jobs.append(job)
-        self._thread.submit(self._run_next)
-        return await asyncio.wrap_future(job.future)
-
-    def _run_next(self) -> None:
-        """Run what has waited longest, unless it was run in between."""
-        with suppress(IndexError):
-            self._jobs.popleft().run()
-
-    def _between_requests(self) -> None:
-        if self._nested < _MOST_NESTED:
-            self._nested += 1
-            try:
-                for _ in range(len(self._jobs)):
-                    self._run_next()
-            finally:
-                self._nested -= 1
-
-    def _during_call(self) -> None:
-        if self._jobs:
-            for job in [job for job in tuple(self._jobs) if job.is_head_read]:
-                self._jobs.remove(job)
-                job.run()
+        future = self._workers.submit(work)
+        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._done))
+        return await asyncio.wrap_future(future)
 
     async def on_request(self, content: Any, work: Callable[[], _Result]) -> _Result:
-        """Run what answers a decoded request: here where that is short, else on the chain's thread.
+        """Run what answers a decoded request: here where that is short, else on a thread."""
+        found = self._at_once(content, work)
+        return await self._on_thread(work) if found is None else found[0]
 
-        Either way nothing else is at work on the chain meanwhile.
-        """
-        if self._may_run_here(content):
-            return work()
-        return await self.on_chain(work, content)
-
-    def _may_run_here(self, content: Any) -> bool:
-        return not self._at_work and is_short(content)
+    def _at_once(self, content: Any, work: Callable[[], _Result]) -> tuple[_Result] | None:
+        """Return what comes of short work, if it can have its turn now; None if it was not done."""
+        turns = self.node.turns
+        if not is_short(content) or not turns.try_take():
+            return None
+        try:
+            return (work(),)
+        finally:
+            turns.give()
 
     def _done(self) -> None:
-        """Work on the chain's thread has really ended, whether or not somebody still waits."""
+        """Work on a thread has really ended, whether or not somebody still waits."""
         self._at_work -= 1
 
     async def _mine(self) -> None:
@@ -232,9 +196,8 @@ class Server:
         content = read(body)
         if isinstance(content, bytes):
             return content
-        if self._may_run_here(content):
-            return respond(self.node, content)
-        return self.on_chain(lambda: respond(self.node, content), content)
+        found = self._at_once(content, lambda: respond(self.node, content))
+        return self._on_thread(lambda: respond(self.node, content)) if found is None else found[0]
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         """Return the whole body; None for one that is too large."""
@@ -260,17 +223,6 @@ class Server:
         finally:
             self._sockets.discard(socket)
         return socket
-
-
-def _chain_thread() -> ThreadPoolExecutor:
-    """Start one thread, with room for the 1,024 nested calls that the EVM allows."""
-    before = threading.stack_size(_STACK_BYTES)
-    try:
-        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chain")
-        executor.submit(int).result()  # it begins with the first work
-    finally:
-        threading.stack_size(before)
-    return executor
 
 
 def _looked_at(request: web.BaseRequest) -> web.StreamResponse:

@@ -132,12 +132,16 @@ class Ledger:
         """
         mark = self.journal.mark()
         try:
-            for changes in undo:
-                for change in changes:
-                    self.restore_row(change.table, change.key, change.old)
+            self.go_back(undo)
             yield
         finally:
             self.journal.revert(mark)
+
+    def go_back(self, undo: Iterable[Iterable[RowChange]]) -> None:
+        """Set the rows to what they were before the given blocks, through the journal."""
+        for changes in undo:
+            for change in changes:
+                self.restore_row(change.table, change.key, change.old)
 
     def restore_row(self, table_number: int, key: bytes, value: bytes | None) -> None:
         """Set one row to a stored value, or delete it with None, through the journal."""
