@@ -7,8 +7,13 @@ from functools import cache
 from typing import Any
 
 from eth._utils.calculations import fake_exponential
-from eth.vm.forks.cancun.constants import MIN_BLOB_BASE_FEE
-from eth.vm.forks.prague.constants import BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE
+from eth.vm.forks.cancun.constants import GAS_PER_BLOB, MIN_BLOB_BASE_FEE
+from eth.vm.forks.prague.constants import (
+    BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
+    MAX_BLOB_GAS_PER_BLOCK,
+)
+
+__all__ = ["GAS_PER_BLOB", "MAX_BLOB_GAS_PER_BLOCK"]
 
 GAS_TRANSACTION = 21_000
 _GAS_CREATE = 32_000

@@ -15,7 +15,7 @@ from eth.vm.forks.prague.transactions import Authorization
 
 from checkpoint.trie import rlp
 from checkpoint.trie.keccak import keccak
-from evm_dex.blocks.gas import intrinsic_gas
+from evm_dex.blocks.gas import GAS_PER_BLOB, intrinsic_gas
 from evm_dex.blocks.signing import Signer, recover
 from evm_dex.errors import TransactionRejected
 from precompiles.types import Address
@@ -86,6 +86,11 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     def effective_gas_price(self, base_fee: int) -> int:
         """Return the wei per gas that it pays in a block with that base fee (EIP-1559)."""
         return min(self.max_fee_per_gas, base_fee + self.max_priority_fee_per_gas)
+
+    @property
+    def blob_gas(self) -> int:
+        """Gas of its blobs (EIP-4844)."""
+        return GAS_PER_BLOB * len(self.blob_versioned_hashes)
 
     @property
     def is_signed(self) -> bool:

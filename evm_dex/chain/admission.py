@@ -5,10 +5,9 @@ A reason begins with geth's words, by which client libraries know it.
 
 from __future__ import annotations
 
-from eth.vm.forks.cancun.constants import GAS_PER_BLOB, VERSIONED_HASH_VERSION_KZG
-from eth.vm.forks.prague.constants import MAX_BLOB_GAS_PER_BLOCK
+from eth.vm.forks.cancun.constants import VERSIONED_HASH_VERSION_KZG
 
-from evm_dex.blocks.gas import blob_base_fee
+from evm_dex.blocks.gas import GAS_PER_BLOB, MAX_BLOB_GAS_PER_BLOCK, blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import TransactionRejected
@@ -127,7 +126,7 @@ def _nonce_problem(transaction: Transaction, nonce: int, most_ahead: int) -> str
 
 
 def _funds_problem(transaction: Transaction, balance: int) -> str | None:
-    blobs = GAS_PER_BLOB * len(transaction.blob_versioned_hashes) * transaction.max_fee_per_blob_gas
+    blobs = transaction.blob_gas * transaction.max_fee_per_blob_gas
     most = transaction.gas * transaction.max_fee_per_gas + blobs + transaction.value
     if balance >= most:
         return None

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from eth.abc import ComputationAPI
-from eth.vm.forks.cancun.constants import GAS_PER_BLOB
-from eth.vm.forks.prague.constants import MAX_BLOB_GAS_PER_BLOCK
 
 from checkpoint.head import Head
 from checkpoint.trie.trie import ordered_trie_root
+from evm_dex.blocks.gas import MAX_BLOB_GAS_PER_BLOCK
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
@@ -97,7 +96,7 @@ class Sealer:
 
     def fits(self, transaction: Transaction) -> bool:
         """Return whether the block has room left for its gas and blobs."""
-        blobs = self.blob_gas_used + GAS_PER_BLOB * len(transaction.blob_versioned_hashes)
+        blobs = self.blob_gas_used + transaction.blob_gas
         gas = self.gas_used + transaction.gas
         return gas <= self.header.gas_limit and blobs <= MAX_BLOB_GAS_PER_BLOCK
 
@@ -113,7 +112,7 @@ class Sealer:
     def include(self, transaction: Transaction, computation: ComputationAPI, gas_used: int) -> None:
         """Take in one that was executed on the block's state."""
         self.gas_used += gas_used
-        self.blob_gas_used += GAS_PER_BLOB * len(transaction.blob_versioned_hashes)
+        self.blob_gas_used += transaction.blob_gas
         self.transactions.append(transaction)
         self.receipts.append(_receipt(computation, self.gas_used))
 

@@ -5,7 +5,7 @@
         "Wei of an account after a block."
         return node.state(block).get_balance(address)
 
-Every parameter after `node` is annotated with a kind (see `kinds`); one with a default may be left
+Every parameter after `node` is annotated with a type of `rpc_types`; one with a default may be left
 out or be null. `cheat=True` marks what only a test chain has: it is off where the node runs
 without cheats. A parameter named `subscriptions` is no part of the call: those of the WebSocket
 connection that the call came over. A file of methods in `methods/` needs nothing else to be found.
@@ -89,8 +89,8 @@ class RpcMethod(msgspec.Struct, frozen=True):
         except (ValueError, TypeError, KeyError, AttributeError):
             found = "nothing" if at >= len(given) else _shown(value)
             raise invalid_params(
-                f"{self.name}: parameter {at} ({parameter.name}) is {found}, expected "
-                f"{parameter.kind.expected}"
+                f"{self.name}: parameter {at} ({parameter.name}) must be "
+                f"{parameter.kind.expected}, got {found}"
             ) from None
 
 

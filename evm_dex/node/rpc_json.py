@@ -16,7 +16,6 @@ from evm_dex.node.rpc_types import data, quantity
 
 Json = dict[str, Any]
 
-GAS_PER_BLOB = 1 << 17
 _EXACT = 2**53
 """The first number from which JavaScript's have gaps."""
 
@@ -144,7 +143,7 @@ def receipt_object(included: IncludedTransaction) -> Json:
         "type": quantity(transaction.type_id),
     }
     if transaction.type_id == 3:
-        found["blobGasUsed"] = quantity(GAS_PER_BLOB * len(transaction.blob_versioned_hashes))
+        found["blobGasUsed"] = quantity(transaction.blob_gas)
         found["blobGasPrice"] = quantity(blob_base_fee(header.excess_blob_gas))
     return found
 

@@ -16,8 +16,6 @@ from evm_dex.client.transaction_builder import FEES, PRIORITY_FEE, Fields, compl
 from evm_dex.evm.calls import Call
 from precompiles.types import ZERO_ADDRESS
 
-GAS_PER_BLOB = 2**17
-
 _AUTHORIZATION = ("chain_id", "address", "nonce", "y_parity", "r", "s")
 _NOT_FIELDS = ("from", "type", "v", "r", "s", "y_parity")
 
@@ -130,9 +128,8 @@ def receipt_fields(
         "transaction_hash": transaction.hash,
         "type": transaction.type_id,
     }
-    blobs = len(transaction.blob_versioned_hashes)
-    if blobs:
-        fields["blob_gas_used"] = GAS_PER_BLOB * blobs
+    if transaction.blob_gas:
+        fields["blob_gas_used"] = transaction.blob_gas
         fields["blob_gas_price"] = blob_base_fee(place.header.excess_blob_gas)
     return fields
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from evm_dex.blocks.gas import blob_base_fee
+from evm_dex.blocks.gas import MAX_BLOB_GAS_PER_BLOCK, blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
-from evm_dex.node.rpc_json import GAS_PER_BLOB, Json, block_receipts
+from evm_dex.node.rpc_json import Json, block_receipts
 from evm_dex.node.rpc_types import Block, ParamType, Quantity, quantity, shaped
 from evm_dex.node.tx_defaults import priority_fee
 
-_MAX_BLOB_GAS = 9 * GAS_PER_BLOB
 _MOST_PERCENTILES = 100
 
 
@@ -42,7 +41,7 @@ Percentiles = Annotated[
 @rpc("eth_gasPrice")
 def gas_price(node: Node) -> Quantity:
     """Return wei per gas that a legacy transaction should offer for the next block."""
-    return _next_header(node).base_fee_per_gas + priority_fee(node)
+    return node.chain.next_header().base_fee_per_gas + priority_fee(node)
 
 
 @rpc("eth_maxPriorityFeePerGas")
@@ -54,13 +53,13 @@ def max_priority_fee(node: Node) -> Quantity:
 @rpc("eth_baseFee")
 def base_fee(node: Node) -> Quantity:
     """Return wei per gas that the next block burns."""
-    return _next_header(node).base_fee_per_gas
+    return node.chain.next_header().base_fee_per_gas
 
 
 @rpc("eth_blobBaseFee")
 def next_blob_base_fee(node: Node) -> Quantity:
     """Return wei per blob gas in the next block."""
-    return blob_base_fee(_next_header(node).excess_blob_gas)
+    return blob_base_fee(node.chain.next_header().excess_blob_gas)
 
 
 @rpc("eth_feeHistory")
@@ -77,7 +76,7 @@ def fee_history(
     count = min(block_count, node.limits.fee_blocks, newest.block_number + 1)
     first = newest.block_number - count + 1
     headers = [node.header(height) for height in range(first, newest.block_number)] + [newest]
-    after = _next_header(node) if newest.hash == node.chain.head.hash else newest.child()
+    after = node.chain.next_header() if newest.hash == node.chain.head.hash else newest.child()
     found: Json = {
         "oldestBlock": quantity(first),
         "baseFeePerGas": [quantity(it.base_fee_per_gas) for it in (*headers, after)],
@@ -85,7 +84,7 @@ def fee_history(
         "baseFeePerBlobGas": [
             quantity(blob_base_fee(it.excess_blob_gas)) for it in (*headers, after)
         ],
-        "blobGasUsedRatio": [it.blob_gas_used / _MAX_BLOB_GAS for it in headers],
+        "blobGasUsedRatio": [it.blob_gas_used / MAX_BLOB_GAS_PER_BLOCK for it in headers],
     }
     if percentiles is not None:
         found["reward"] = [_rewards(node, header, percentiles) for header in headers]
@@ -109,7 +108,3 @@ def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[s
             gas += paid[place][1]
         rewards.append(quantity(paid[place][0]))
     return rewards
-
-
-def _next_header(node: Node) -> Header:
-    return node.chain.next_header()

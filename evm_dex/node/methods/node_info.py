@@ -124,7 +124,7 @@ def node_info(
         "currentBlockTimestamp": head.timestamp,
         "currentBlockHash": data(head.hash),
         "hardFork": head.rules.fork,
-        "transactionOrder": "fifo",
+        "transactionOrder": "fees",
         "environment": {
             "baseFee": quantity(following.base_fee_per_gas),
             "chainId": node.chain.chain_id,

@@ -127,7 +127,7 @@ def test_dealing_and_prices_by_symbol_or_address(node: Served) -> None:
         ("dex_depth", ["spot", "DOGE"], "no market DOGE here; there are WETH"),
         ("dex_depth", ["perp", "DOGE"], "no perpetual market DOGE here; there are WETH"),
         ("dex_depth", ["spot", STRANGER], f"no spot market {STRANGER}: see dex_markets"),
-        ("dex_depth", ["moon", "WETH"], 'expected "spot" or "perp"'),
+        ("dex_depth", ["moon", "WETH"], 'must be "spot" or "perp"'),
         ("dex_depth", ["spot", ""], "an address, or a symbol such as WETH"),
         ("dex_depth", ["spot", "0x12"], "an address, or a symbol such as WETH"),
         ("dex_trades", ["perp", "DOGE"], "no perpetual market DOGE here"),
