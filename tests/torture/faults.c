@@ -1,11 +1,13 @@
 /* Counts a process's changes of files below a directory, kills it at one of them, and notes how
- * much of each file was forced to the disk. Preloaded before libc; armed by fault_arm. */
+ * much of each file was forced to the disk, and which renames were not: those in a directory that
+ * was not forced there since. Preloaded before libc; armed by fault_arm. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -14,17 +16,20 @@
 
 #define FILES 8192
 static struct { dev_t dev; ino_t ino; long synced; } files[FILES];
-static int used, lock_word;
-static long left = -1, done;
+#define RENAMES 4096
+static struct { char from[512], to[512]; dev_t dev; ino_t ino; int stashed, synced; } renames[RENAMES];
+static int used, renamed, lock_word;
+static long left = -1, done, to_rename;
 static char below[4096], notes[4096];
 
 static void lock(void) { while (__sync_lock_test_and_set(&lock_word, 1)) usleep(10); }
 static void unlock(void) { __sync_lock_release(&lock_word); }
 
-void fault_arm(long after, const char *directory, const char *file) {
+/* Kill at a step, of those after so many renames. */
+void fault_arm(long after, long first, const char *directory, const char *file) {
     strncpy(below, directory, sizeof below - 1);
     strncpy(notes, file, sizeof notes - 1);
-    used = 0; done = 0; left = after;
+    used = 0; renamed = 0; done = 0; left = after; to_rename = first;
 }
 
 long fault_count(void) { return done; }
@@ -34,6 +39,10 @@ static void die(void) {
     for (int i = 0; i < used; i++)
         fprintf(out, "%lu %lu %ld\n", (unsigned long)files[i].dev, (unsigned long)files[i].ino,
                 files[i].synced);
+    for (int i = 0; i < renamed; i++)
+        if (!renames[i].synced)
+            fprintf(out, "renamed %d %d\t%s\t%s\n", i, renames[i].stashed, renames[i].from,
+                    renames[i].to);
     fclose(out);
     kill(getpid(), SIGKILL);
     pause();
@@ -42,7 +51,7 @@ static void die(void) {
 static void step(void) {
     lock();
     done++;
-    if (left > 0 && --left == 0) die();
+    if (left > 0 && to_rename <= 0 && --left == 0) die();
     unlock();
 }
 
@@ -80,6 +89,9 @@ static void after_sync(int fd) {
     lock();
     int at = place(fd, &status);
     if (at >= 0) files[at].synced = status.st_size;
+    for (int i = 0; at < 0 && i < renamed; i++)
+        if (renames[i].dev == status.st_dev && renames[i].ino == status.st_ino)
+            renames[i].synced = 1;
     unlock();
 }
 
@@ -133,7 +145,46 @@ int fdatasync(int fd) {
         if (left > 0) step(); \
         return real arguments; \
     }
-NAMES(rename, (const char *a, const char *b), (a, b), const char *, const char *)
+/* The path of a name by its directory's real path; 0 where it is not below ours. */
+static int resolve(const char *path, char *found, struct stat *parent) {
+    char directory[4096], real[4096];
+    strncpy(directory, path, sizeof directory - 1);
+    directory[sizeof directory - 1] = 0;
+    char *slash = strrchr(directory, '/');
+    if (!slash) return 0;
+    *slash = 0;
+    if (!realpath(directory, real) || strncmp(real, below, strlen(below))) return 0;
+    if (stat(real, parent)) return 0;
+    return snprintf(found, 512, "%s/%s", real, slash + 1) < 512;
+}
+
+/* What a rename replaces is kept under another name, to be put back when the rename is lost. */
+static void note_rename(const char *a, const char *b) {
+    struct stat parent, status;
+    char stash[4200];
+    if (!below[0] || left < 0 || renamed == RENAMES) return;
+    if (!resolve(a, renames[renamed].from, &parent)) return;
+    if (!resolve(b, renames[renamed].to, &parent)) return;
+    int (*keep)(const char *, const char *) =
+        (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link");
+    snprintf(stash, sizeof stash, "%s.%d", notes, renamed);
+    int (*drop)(const char *) = (int (*)(const char *))dlsym(RTLD_NEXT, "unlink");
+    drop(stash);
+    renames[renamed].stashed =
+        !lstat(b, &status) && S_ISREG(status.st_mode) && !keep(b, stash);
+    renames[renamed].dev = parent.st_dev; renames[renamed].ino = parent.st_ino;
+    renames[renamed].synced = 0;
+    renamed++;
+}
+int rename(const char *a, const char *b) {
+    REAL(int, "rename", const char *, const char *);
+    if (left > 0) step();
+    lock(); note_rename(a, b); to_rename--; unlock();
+    int result = real(a, b);
+    if (result != 0 && renamed && !strcmp(strrchr(renames[renamed - 1].to, '/'), strrchr(b, '/')))
+        renamed--;
+    return result;
+}
 NAMES(link, (const char *a, const char *b), (a, b), const char *, const char *)
 NAMES(symlink, (const char *a, const char *b), (a, b), const char *, const char *)
 NAMES(unlink, (const char *a), (a), const char *)

@@ -3,7 +3,8 @@
 Run as a program with the library of `faults.c` preloaded:
 `python -m tests.torture.faults LIBRARY DIRECTORY CASES SEED [never]`, where the last leaves it to
 the system when blocks reach the disk. A power loss is the kill, and then each file cut to what was
-forced to the disk; names stay, as file systems keep them. Prints one JSON line.
+forced to the disk, and some of the last renames undone that no sync of their directory came after.
+Other names stay. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Report:
     kills: Counter[str] = field(default_factory=Counter)
     """By activity."""
     losses: Counter[str] = field(default_factory=Counter)
+    renames: int = 0
+    """Renames that a power loss took back."""
     differences: list[str] = field(default_factory=list)
 
 
@@ -119,6 +122,7 @@ ACTIVITIES: dict[str, Callable[[Path, Tell], None]] = {
     "write": write, "look": look, "restore": go_back, "prove": prove, "write on": write,
     "compare": compare, "restore --to": branch, "export": export, "prune": remove,
 }  # fmt: skip
+RENAMING = ("write", "write on", "restore", "restore --to", "export", "prune")
 READING = ("look", "prove", "compare", "export", "restore --to")
 
 
@@ -140,10 +144,13 @@ class Faults:
             activity, steps = "write", _WHOLE
         is_loss = self.random.random() < self.losing
         before, wrong = tree(self.store), len(self.report.differences)
-        allowed, killed = self._kill(activity, steps)
-        name = f"{activity}, step {steps}{', power lost' if is_loss else ''}"
+        after = 0
+        if activity in RENAMING and steps < _WHOLE and self.random.random() < 0.5:
+            after, steps, is_loss = self.random.randint(1, 4), self.random.randint(1, 3), True
+        allowed, killed = self._kill(activity, steps, after)
+        name = f"{activity}, rename {after}, step {steps}{', power lost' if is_loss else ''}"
         if not killed:
-            if steps < _WHOLE:
+            if steps < _WHOLE and not after:
                 self.steps[activity] = max(5, steps - 1)
         elif is_loss:
             self.report.losses[activity] += 1
@@ -155,17 +162,19 @@ class Faults:
         self._check(name, allowed)
         for left in (*self.directory.glob("branch"), *self.directory.glob(".*")):
             shutil.rmtree(left, ignore_errors=True)
-        for left in self.directory.glob("*archive*"):
-            left.unlink()
+        for pattern in ("*archive*", "notes*"):
+            for left in self.directory.glob(pattern):
+                left.unlink()
         if self.height >= HIGHEST or len(self.report.differences) > wrong:
             shutil.rmtree(self.store, ignore_errors=True)
             self.height = -1
 
-    def _kill(self, activity: str, steps: int) -> tuple[set[int], bool]:
+    def _kill(self, activity: str, steps: int, after: int) -> tuple[set[int], bool]:
+        """Run an activity up to a step, of those after so many renames; whether it got there."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            self._run(activity, steps, writing)
+            self._run(activity, steps, after, writing)
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
             told = [int(line) for line in pipe.read().split()]
@@ -184,14 +193,15 @@ class Faults:
                 allowed = {number, min(number + 1, HIGHEST)}
         return allowed
 
-    def _run(self, activity: str, steps: int, writing: int) -> None:
+    def _run(self, activity: str, steps: int, after: int, writing: int) -> None:
         def tell(height: int) -> None:
             os.write(writing, b"%d\n" % height)
 
         status = 1
         try:
             notes = str(self.directory / "notes").encode()
-            self.library.fault_arm(ctypes.c_long(steps), str(self.directory).encode(), notes)
+            counts = ctypes.c_long(steps), ctypes.c_long(after)
+            self.library.fault_arm(*counts, str(self.directory).encode(), notes)
             ACTIVITIES[activity](self.store, tell)
             status = 0
         except BaseException:
@@ -199,15 +209,33 @@ class Faults:
         os._exit(status)
 
     def _lose_power(self) -> None:
-        """Cut each file to what was forced to the disk; what earlier processes wrote is there."""
+        """Leave what was forced to the disk; what earlier processes wrote is there."""
         with suppress(FileNotFoundError):
             lines = (self.directory / "notes").read_text().splitlines()
-            synced = {tuple(map(int, line.split()[:2])): int(line.split()[2]) for line in lines}
+            renames = [line for line in lines if line.startswith("renamed ")]
+            numbers = (tuple(map(int, line.split())) for line in lines if line not in renames)
+            synced = {(device, inode): length for device, inode, length in numbers}
+            lost = self.random.randint(min(1, len(renames)), len(renames))
+            for line in reversed(renames[len(renames) - lost :]):
+                if not self._take_back(line):
+                    break
+                self.report.renames += 1
             for path in self.directory.rglob("*"):
                 status = path.lstat()
                 length = synced.get((status.st_dev, status.st_ino))
                 if path.is_file() and length is not None and status.st_size > length:
                     os.truncate(path, length)
+
+    def _take_back(self, line: str) -> bool:
+        """Undo a rename, if what it named is still there."""
+        numbers, old, new = line.split("\t")
+        _, number, stashed = numbers.split()
+        if not Path(new).exists():
+            return False
+        Path(new).rename(old)
+        if stashed == "1":
+            (self.directory / f"notes.{number}").rename(new)
+        return True
 
     def _check(self, name: str, allowed: set[int]) -> None:
         reading, writing = os.pipe()

@@ -51,10 +51,12 @@ def test_no_state_is_lost_or_ruined(library: Path, tmp_path: Path) -> None:
     """Every block that was told is there, checkpoints are whole, and reading changed nothing."""
     report = run(library, tmp_path, CASES)
     kills, losses = sum(report["kills"].values()), sum(report["losses"].values())
-    print(f"\n{kills} kills {report['kills']}, {losses} power losses {report['losses']}")
+    print(f"\n{kills} kills {report['kills']}, {losses} power losses {report['losses']}", end="")
+    print(f" with {report['renames']} renames")
     assert report["differences"] == []
     assert kills >= (1_000 if LONG else CASES // 6)
     assert losses >= (300 if LONG else 1)
+    assert report["renames"] >= (50 if LONG else 0)
 
 
 def test_lost_blocks_would_be_seen(library: Path, tmp_path: Path) -> None:
