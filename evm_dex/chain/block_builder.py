@@ -17,10 +17,10 @@ from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, sign
+from evm_dex.chain.core_inputs import CoreInput
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.mempool import Dropped, Mempool
 from evm_dex.chain.sealing import Sealer
-from evm_dex.chain.signed_action import SignedAction
 from evm_dex.evm.machine import State
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp.interface.position_methods import PositionMethods
@@ -48,13 +48,13 @@ def fill_block(
     steps: CoreSteps,
     keep_limit: int,
     last: Transaction | None = None,
-    signed: Iterable[SignedAction] = (),
+    inputs: Iterable[CoreInput] = (),
 ) -> tuple[Dropped, ...]:
     """Put everything into a block that has been opened; what had become invalid is dropped.
 
     Those of its sender's after `last` wait for another block.
     """
-    steps.begin(sealer, signed)
+    steps.begin(sealer, inputs)
     dropped = (
         *include_keeper(sealer, steps.ledger, steps.chain_id, keep_limit),
         *include_waiting(sealer, mempool, last),

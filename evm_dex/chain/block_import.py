@@ -15,9 +15,9 @@ from evm_dex.blocks.header import Header, decode_header
 from evm_dex.blocks.transaction import Transaction, decode, is_system_transaction
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.chain_settings import MARKS
+from evm_dex.chain.core_inputs import inputs_in
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.sealing import SealedBlock, Sealer
-from evm_dex.chain.signed_action import signed_actions_in
 from evm_dex.errors import (
     BranchNotLonger,
     InvalidBlock,
@@ -101,11 +101,11 @@ def re_execute(
     except ValueError as error:
         raise InvalidBlock(f"{claimed}: {error}") from error
     try:
-        signed = signed_actions_in(block.transactions)
+        inputs = inputs_in(block.transactions)
     except InvalidSignature as error:
         raise InvalidBlock(f"{claimed}: {error}") from error
     sealer.begin(header)
-    steps.begin(sealer, signed)
+    steps.begin(sealer, inputs)
     for transaction in block.transactions:
         if header.rules.has_system_transactions and is_system_transaction(transaction):
             continue  # made here again, and compared in the end

@@ -20,6 +20,7 @@ from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execut
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
 from evm_dex.chain.chain_settings import ChainSettings, NextBlock, written_header
+from evm_dex.chain.core_inputs import CoreInput, in_order
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.listeners import Watched
 from evm_dex.chain.mempool import Dropped, Mempool, MempoolReader
@@ -32,7 +33,6 @@ from evm_dex.chain.rollback import (
     undo_changes,
 )
 from evm_dex.chain.sealing import SealedBlock, Sealer
-from evm_dex.chain.signed_action import SignedAction, in_order
 from evm_dex.chain.snapshots import Snapshot, SnapshotId, Snapshots
 from evm_dex.errors import SnapshotLost, StateMissing, TransactionRejected, UnknownBlock
 from evm_dex.evm.machine import State, missing_state_as
@@ -60,7 +60,7 @@ class Chain(ChainReader, Watched):
         self._settings = ChainSettings(automine=automine, keep_limit=keep_limit)
         self._core_steps = CoreSteps(ledger, self.chain_id)
         self._mempool = Mempool(lambda sender: self._sealer.state.get_nonce(sender))  # noqa: PLW0108 - a rollback replaces the state
-        self._signed: list[SignedAction] = []
+        self._inputs: list[CoreInput] = []
         self._snapshots = Snapshots()
 
     @property
@@ -118,15 +118,15 @@ class Chain(ChainReader, Watched):
                 self._mine_at_once(each, is_new=each is transaction)
         return transaction
 
-    def send_action(self, action: SignedAction, timestamp: int | None = None) -> None:
-        """Take in a signed action; when automining, mine it at `timestamp`.
+    def send_to_core(self, given: Iterable[CoreInput], timestamp: int | None = None) -> None:
+        """Take in what HyperCore is given; when automining, mine it at `timestamp`.
 
         Raises TransactionRejected, ValueError.
         """
         self._halt.raise_if_halted()
         if self._ledger.core.settings is None:
             raise TransactionRejected("this chain has no HyperCore: open it with its genesis")
-        self._signed.append(action)
+        self._inputs.extend(given)
         if self.automine:
             self.mine(timestamp)
 
@@ -161,7 +161,7 @@ class Chain(ChainReader, Watched):
         with self._all_or_nothing():
             dropped = self._fill(header, last)
             sealed = self._sealer.seal()
-        self._signed = []
+        self._inputs = []
         self._commit(sealed)
         self._settings.replace_next(NextBlock())
         hashes = tuple(transaction.hash for transaction in sealed.transactions)
@@ -322,8 +322,8 @@ class Chain(ChainReader, Watched):
 
     def _fill(self, header: Header, last: Transaction | None = None) -> tuple[Dropped, ...]:
         self._sealer.begin(header)
-        limit, signed = self._settings.keep_limit, in_order(self._signed)
-        return fill_block(self._sealer, self._mempool, self._core_steps, limit, last, signed)
+        limit, inputs = self._settings.keep_limit, in_order(self._inputs)
+        return fill_block(self._sealer, self._mempool, self._core_steps, limit, last, inputs)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -334,7 +334,7 @@ class Chain(ChainReader, Watched):
         except StateMissing as error:
             self._halt.halt(error)
         except BaseException:
-            self._signed = []  # one that brings up a bug must not do so in every block
+            self._inputs = []  # one that brings up a bug must not do so in every block
             self._sealer.reset(self._head)
             raise
 

@@ -13,8 +13,8 @@ from eth_hash.auto import keccak
 
 from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import Transaction, system_transaction
+from evm_dex.chain.core_inputs import CoreInput
 from evm_dex.chain.sealing import Sealer
-from evm_dex.chain.signed_action import SignedAction
 from precompiles.abi.codec import Layout
 from precompiles.hyper.core import TRANSFER_GAS
 from precompiles.hyper.step_precompile import begin_calldata, end_calldata
@@ -46,15 +46,15 @@ class CoreSteps:
         self.ledger = ledger
         self.chain_id = chain_id
 
-    def begin(self, sealer: Sealer, signed: Iterable[SignedAction] = ()) -> None:
-        """Let HyperCore do what is due, in a block that has been opened, then what users signed."""
+    def begin(self, sealer: Sealer, inputs: Iterable[CoreInput] = ()) -> None:
+        """Let HyperCore do what is due, in a block that has been opened, then take inputs."""
         settings = self.ledger.core.settings
         if settings is None:
             return
         if has_work(self.ledger, sealer.header.timestamp):
             self._begin(sealer, settings)
-        for action in signed:
-            sealer.apply(self._step(sealer, action.calldata(sealer.next_base_fee())))
+        for each in inputs:
+            sealer.apply(self._step(sealer, each.calldata(sealer.next_base_fee())))
 
     def _begin(self, sealer: Sealer, settings: CoreSettings) -> None:
         outgoing = [row for _, row in sorted(self.ledger.core.outgoing.rows.items())]

@@ -6,13 +6,10 @@ imports the block recovers the signer again, and makes the same transaction or r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 from msgspec import Struct
 
 from evm_dex.blocks.signing import recover
-from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import InvalidSignature
 from precompiles.hyper.signed.digest import Envelope, digest
 from precompiles.hyper.signed.order_wires import OrderWire
@@ -25,8 +22,7 @@ from precompiles.hyper.signed.wire import (
     TwapCancel,
     encode,
 )
-from precompiles.hyper.step_precompile import SignedStep, signed_step
-from precompiles.hyper.system_addresses import CORE_ADDRESS
+from precompiles.hyper.step_precompile import SignedStep
 from precompiles.types import Address
 
 _HALF = 32
@@ -41,6 +37,15 @@ class SignedAction(Struct, frozen=True):
     """The network that its signer named."""
     signature: bytes
     """r, s and y parity: 65 bytes."""
+
+    @classmethod
+    def of_step(cls, step: SignedStep) -> SignedAction:
+        """Return the action of a block, with the signer recovered. Raises InvalidSignature."""
+        try:
+            envelope = step.envelope
+        except msgspec.MsgspecError as error:
+            raise InvalidSignature(f"a signed action does not decode: {error}") from error
+        return cls.recovered(envelope, step.signature, is_mainnet=step.is_mainnet)
 
     @classmethod
     def recovered(cls, envelope: Envelope, signature: bytes, *, is_mainnet: bool) -> SignedAction:
@@ -89,29 +94,6 @@ class SignedAction(Struct, frozen=True):
                 return 2 if any(_may_take(it.order) for it in modifies) else 0
             case _:
                 return 0
-
-
-def in_order(actions: Iterable[SignedAction]) -> list[SignedAction]:
-    """Return actions as a block has them: by category, then as they came."""
-    return sorted(actions, key=lambda action: action.category)
-
-
-def signed_actions_in(transactions: Iterable[Transaction]) -> list[SignedAction]:
-    """Return the signed actions among a block's transactions. Raises InvalidSignature."""
-    found = []
-    for transaction in transactions:
-        if transaction.to != CORE_ADDRESS or transaction.is_signed:
-            continue
-        step = signed_step(transaction.data)
-        if step is not None:
-            try:
-                envelope = step.envelope
-            except msgspec.MsgspecError as error:
-                raise InvalidSignature(f"a signed action does not decode: {error}") from error
-            found.append(
-                SignedAction.recovered(envelope, step.signature, is_mainnet=step.is_mainnet)
-            )
-    return found
 
 
 def _may_take(order: OrderWire) -> bool:

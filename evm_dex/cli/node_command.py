@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from checkpoint.rocks import SyncPolicy
     from evm_dex.client.dex import Dex
     from evm_dex.hyperliquid.api_server import ApiServer
+    from evm_dex.market.simulation import LivingMarket
     from evm_dex.node.node_config import NodeConfig
     from evm_dex.node.server import Server
 
@@ -183,6 +184,15 @@ Hyperliquid = Annotated[
         show_default="none",
     ),
 ]
+Market = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Let a market of agents trade, a second of it each second: calm, trend, crash, thin, "
+        "squeeze, cascade, stuck, each also as NAME:SEED, or a TOML file.",
+        show_default="none",
+    ),
+]
 Silent = Annotated[bool, typer.Option("--silent", "-q", help="Print only errors.")]
 
 
@@ -208,6 +218,7 @@ def node(
     client_name: ClientName = "anvil",
     history_feed: HistoryFeed = None,
     hyperliquid: Hyperliquid = None,
+    market: Market = None,
     silent: Silent = False,
 ) -> None:
     """Serve a chain over JSON-RPC, by HTTP and WebSocket.
@@ -215,7 +226,7 @@ def node(
       evm-dex node
       evm-dex node --chain my-chain --block-time 2 --port 9545
       evm-dex node --chain my-chain --keep-limit 100 --history-feed 8600
-      evm-dex node --profile hyperevm --hyperliquid 3001
+      evm-dex node --profile hyperevm --hyperliquid 3001 --market calm
 
     ethers, viem, web3.py, cast and forge connect to http://127.0.0.1:8545; in a browser that is a
     page with the order books. Options are named as in anvil where they mean the same. Stop it
@@ -231,7 +242,7 @@ def node(
     if genesis is not None and profile is not None:
         raise typer.BadParameter("a profile is a genesis: give only one of --genesis, --profile")
 
-    if hyperliquid is not None and genesis is None:
+    if (hyperliquid is not None or market is not None) and genesis is None:
         profile = profile or "hyperevm"
     with report_errors(ValueError), ExitStack() as opened:
         with loading():
@@ -259,8 +270,8 @@ def node(
             )
             dex, server = opened.enter_context(config.open())
         opened.enter_context(_fed(dex, history_feed))
-        ports = (port, hyperliquid)
-        uvloop.run(_serve(server, dex, config, ports, silent=silent))
+        serving = Serving(port, hyperliquid, None if market is None else dex.market(market), silent)
+        uvloop.run(_serve(server, dex, config, serving))
 
 
 def _sync_policy(text: str) -> SyncPolicy:
@@ -295,13 +306,22 @@ def _fed(dex: Dex, port: int | None) -> Iterator[None]:
         yield
 
 
-async def _serve(
-    server: Server, dex: Dex, config: NodeConfig, ports: tuple[int, int | None], *, silent: bool
-) -> None:
-    """Serve JSON-RPC at the first port, and Hyperliquid's API at the second, until a signal."""
+class Serving(NamedTuple):
+    """What a node serves."""
+
+    port: int
+    """Of JSON-RPC."""
+    api_port: int | None
+    """Of Hyperliquid's API."""
+    market: LivingMarket | None
+    silent: bool
+
+
+async def _serve(server: Server, dex: Dex, config: NodeConfig, serving: Serving) -> None:
+    """Serve until a signal."""
     import asyncio  # noqa: PLC0415 - as above
 
-    port, api_port = ports
+    port, api_port, market, silent = serving
     api = None if api_port is None else _api_server(server, dex, config)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -316,7 +336,10 @@ async def _serve(
         _print_banner(dex, config, server.port)
         if api is not None:
             console().print(f"Hyperliquid's API on http://{config.host}:{api.port}")
+    living = None if market is None else asyncio.create_task(_live(server, market))
     await stop.wait()
+    if living is not None:
+        living.cancel()
     if api is not None:
         await api.stop()
     await server.stop()
@@ -324,6 +347,17 @@ async def _serve(
         height = dex.chain.head.block_number
         where = f", kept in {escape(str(config.path))}" if config.path else ""
         errors().print(f"stopped at block {height}{where}", highlight=False)
+
+
+async def _live(server: Server, market: LivingMarket) -> None:
+    """Let a market go on by the clock, a second of it each second, to the end of its path."""
+    import asyncio  # noqa: PLC0415 - as above
+
+    loop = asyncio.get_running_loop()
+    following = loop.time()
+    while await server.on_chain(lambda: market.step(market.time_now())):
+        following += 1
+        await asyncio.sleep(max(0.0, following - loop.time()))
 
 
 def _api_server(server: Server, dex: Dex, config: NodeConfig) -> ApiServer:

@@ -83,6 +83,7 @@ class Dex:
         """Cheatcodes of the test chain: balances, prices, time, other people's accounts."""
         self.core = HyperCore(chain, self.tokens.get("USDC"), BalanceCheats(chain, self.tokens))
         """HyperCore, on a chain that has it."""
+        self.market = self.core.market
 
     def __repr__(self) -> str:
         where = getattr(self.store, "path", None) or "memory"
@@ -159,11 +160,10 @@ class Dex:
         it, if both fees are a tenth higher.
         Raises TransactionRejected, or CallFailed from estimating its gas.
         """
-        if sender is None:
-            sender = self.accounts[0]
+        sender = self.accounts[0] if sender is None else sender
         account = to_address(sender)
-        signers = (sender.signer,) if isinstance(sender, Account) else self._signers
-        sign = find_signer(self.chain, signers, account)
+        own = (sender.signer,) if isinstance(sender, Account) else self._signers
+        sign = find_signer(self.chain, own, account)
         if sign is None:
             raise TransactionRejected(
                 f"no key at hand for 0x{account.hex()}: give an Account, sign it and use "
@@ -396,5 +396,5 @@ class Dex:
 
     def counts(self) -> dict[str, int]:
         """Count the ledger's rows by table, as of the head."""
-        counts = self.chain.ledger.commitment.counts
-        return {table.name.lower(): counts.get(table, 0) for table in TableNumber}
+        kept = self.chain.ledger.commitment.counts
+        return {table.name.lower(): kept.get(table, 0) for table in TableNumber}

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from evm_dex.blocks.addresses import AddressLike, HashLike, to_address, to_hash
+from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.header import Header
 from evm_dex.chain.chain import Chain
 from evm_dex.client.cheats.balance_cheats import BalanceCheats
@@ -22,6 +23,8 @@ from evm_dex.client.core_actions import CoreAction, actions_of
 from evm_dex.client.views import Receipt
 from evm_dex.errors import CheatRefused
 from evm_dex.evm.machine import State
+from evm_dex.market.scenarios import MarketSpec, read_spec
+from evm_dex.market.simulation import LivingMarket
 from precompiles.execution import Execution
 from precompiles.hyper.system_addresses import (
     HYPE_SYSTEM,
@@ -65,6 +68,16 @@ class HyperCore:
         undone = [action for action in actions if action.outcome != "done"]
         assert not undone, f"not done: {undone}"
         return actions
+
+    # A market that lives
+
+    def market(self, spec: str | MarketSpec) -> LivingMarket:
+        """Begin a market of agents: by the name of a scenario, `name:seed`, or a TOML file.
+
+        `market("crash").run(600)` makes 600 seconds of it. Raises ValueError for what is no market.
+        """
+        described = read_spec(spec) if isinstance(spec, str) else spec
+        return LivingMarket(self._chain, described, default_accounts()[0])
 
     # Cheats, each in a block of its own
 

@@ -138,7 +138,7 @@ class ExchangeEndpoint:
     def _send(self, signed: SignedAction) -> None:
         key = signed.signer, signed.envelope.nonce
         try:
-            self._chain.send_action(signed, self.block_time())
+            self._chain.send_to_core((signed,), self.block_time())
         except BaseException:
             self._waiting.pop(key, None)
             raise

@@ -66,15 +66,29 @@ class SignedStep(Struct, frozen=True, tag=True, array_like=True):
         return Envelope(decode(self.action), self.nonce, self.vault, self.expires_after)
 
 
-_decode = msgspec.msgpack.Decoder(BeginBlock | EndBlock | SignedStep).decode
+class OracleStep(Struct, frozen=True, tag=True, array_like=True):
+    """Calldata of prices that the maker of a block publishes."""
+
+    base_fee: int
+    prices: tuple[tuple[int, int, int], ...]
+    """(Number as reads take it, oracle price, price on other exchanges or 0)."""
 
 
-def signed_step(calldata: bytes) -> SignedStep | None:
-    """Return the signed action that calldata hands over; None for any other bytes."""
+_decode = msgspec.msgpack.Decoder(BeginBlock | EndBlock | SignedStep | OracleStep).decode
+
+
+def input_step(calldata: bytes) -> SignedStep | OracleStep | None:
+    """Return what calldata hands to HyperCore from outside the EVM; None for any other bytes."""
     try:
         asked = _decode(calldata)
     except msgspec.MsgspecError:
         return None
+    return asked if isinstance(asked, SignedStep | OracleStep) else None
+
+
+def signed_step(calldata: bytes) -> SignedStep | None:
+    """Return the signed action that calldata hands over; None for any other bytes."""
+    asked = input_step(calldata)
     return asked if isinstance(asked, SignedStep) else None
 
 
@@ -116,6 +130,8 @@ class StepPrecompile:
         step = Step(self._ledger, moment, [])
         if isinstance(asked, BeginBlock):
             step.begin_block()
+        elif isinstance(asked, OracleStep):
+            step.set_prices(asked.prices)
         elif isinstance(asked, SignedStep):
             step.carry_out_signed(asked.signer, asked.envelope, keccak(calldata))
         else:

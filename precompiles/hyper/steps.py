@@ -8,6 +8,7 @@ transactions of a block see HyperCore as it was when the block was begun.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -29,13 +30,14 @@ from precompiles.hyper.signed.nonces import use_nonce
 from precompiles.hyper.signed.orders import attempt, place_one
 from precompiles.hyper.signed.twaps import begin_parts, is_due
 from precompiles.hyper.signed.wire import NUMBERS
-from precompiles.hyper.system_addresses import CORE_ADDRESS, USDC
+from precompiles.hyper.system_addresses import CORE_ADDRESS, ORACLE, USDC, perp_address
 from precompiles.hyper.trades import note_perp_trades, note_received
 from precompiles.hyper.units import CORE_GAS_DECIMALS, core_amount
 from precompiles.ledger.hyper.records import CoreToken, DelayedAction
 from precompiles.ledger.hyper.tables import due_key
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import keeper
+from precompiles.perp.oracle import set_price
 from precompiles.perp.orders import perp_orders
 from precompiles.spot.orders import spot_orders
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, ZERO_ADDRESS, Address
@@ -117,6 +119,15 @@ class Step(Struct):
                 self._queue(action, sequence)
             else:
                 self._carry_out(action, sequence)
+
+    def set_prices(self, prices: Iterable[tuple[int, int, int]]) -> None:
+        """Set oracle prices; one of a perpetual that is not listed, or of nothing, is left out."""
+        execution = Execution(self.ledger, ORACLE, self.moment.block_number, self._now)
+        for perp_id, price, external in prices:
+            if self.ledger.core.perp(perp_id) is not None:
+                with suppress(ContractError):
+                    set_price(execution, perp_address(perp_id), price, external)
+        self._note(PERP_ADDRESS, execution.events)
 
     def carry_out_signed(self, signer: Address, envelope: Envelope, source: bytes) -> None:
         """Carry out what a user has signed; its nonce is used up whatever comes of it.

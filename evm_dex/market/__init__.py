@@ -1,0 +1,1 @@
+"""A market that lives: seeded agents that trade around a price path, on HyperCore's books."""
