@@ -166,6 +166,12 @@ class BlockStore:
             first_log_index=sum(len(receipt.logs) for receipt in receipts[:index]),
         )
 
+    def transactions(self, header: Header) -> list[IncludedTransaction]:
+        """Return all transactions of a block with their receipts."""
+        stored = self.body(header.hash).transactions
+        transactions = (decode(item.raw, item.sender) for item in stored)
+        return list(included_transactions(header, transactions, self.receipts(header.hash)))
+
     def logs(
         self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
     ) -> Iterator[LogEntry]:
@@ -234,6 +240,17 @@ class BlockStore:
         if value is None:
             raise ChainStopped(f"the store has lost {family} 0x{key.hex()}: restore a checkpoint")
         return value
+
+
+def included_transactions(
+    header: Header, transactions: Iterable[Transaction], receipts: Sequence[Receipt]
+) -> Iterator[IncludedTransaction]:
+    """Yield the transactions of a block with their receipts, in order."""
+    gas = logs = 0
+    for index, (transaction, receipt) in enumerate(zip(transactions, receipts, strict=True)):
+        gas_used = receipt.cumulative_gas_used - gas
+        yield IncludedTransaction(transaction, receipt, header, index, gas_used, logs)
+        gas, logs = receipt.cumulative_gas_used, logs + len(receipt.logs)
 
 
 def _alternatives(topic: bytes | Sequence[bytes] | None) -> tuple[bytes, ...]:

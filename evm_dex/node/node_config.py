@@ -12,7 +12,7 @@ import msgspec
 
 import evm_dex
 from evm_dex.blocks.dev_accounts import MNEMONIC, KeyPair, derive_accounts
-from evm_dex.chain.genesis.genesis_file import default_genesis_file, read_genesis_file
+from evm_dex.chain.genesis.genesis_file import funded_genesis
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.node.node import CLIENT_NAMES, Node
 from evm_dex.node.request_limits import Limits
@@ -120,15 +120,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def new_genesis(self) -> Mapping[str, Any]:
         """Return the genesis of a new chain: the file's or the default, with the options."""
-        file = read_genesis_file(self.genesis) if self.genesis else default_genesis_file()
-        content: dict[str, Any] = msgspec.to_builtins(file)
-        funded = {f"0x{account.address.hex()}": str(self.balance) for account in self._keyed}
-        content["accounts"] = {**funded, **content["accounts"]}
-        if self.chain_id is not None:
-            content["chain_id"] = self.chain_id
-        if self.gas_limit is not None:
-            content["gas_limit"] = self.gas_limit
-        return content
+        addresses = (account.address for account in self._keyed)
+        return funded_genesis(
+            self.genesis, addresses, self.balance, chain_id=self.chain_id, gas_limit=self.gas_limit
+        )
 
     @property
     def _is_new(self) -> bool:

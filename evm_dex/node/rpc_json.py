@@ -11,7 +11,7 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log, logs_bloom
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_import import encode_block
-from evm_dex.chain.block_store import BlockStore, IncludedTransaction, LogEntry
+from evm_dex.chain.block_store import IncludedTransaction, LogEntry
 from evm_dex.node.rpc_types import data, quantity
 
 Json = dict[str, Any]
@@ -145,19 +145,6 @@ def receipt_object(included: IncludedTransaction) -> Json:
     if transaction.type_id == 3:
         found["blobGasUsed"] = quantity(transaction.blob_gas)
         found["blobGasPrice"] = quantity(blob_base_fee(header.excess_blob_gas))
-    return found
-
-
-def block_receipts(blocks: BlockStore, header: Header) -> list[IncludedTransaction]:
-    """Return all transactions of a block with their receipts, read once."""
-    body, receipts = blocks.body(header.hash), blocks.receipts(header.hash)
-    found: list[IncludedTransaction] = []
-    gas = logs = 0
-    for index, (stored, receipt) in enumerate(zip(body.transactions, receipts, strict=True)):
-        transaction = decode(stored.raw, stored.sender)
-        gas_used = receipt.cumulative_gas_used - gas
-        found.append(IncludedTransaction(transaction, receipt, header, index, gas_used, logs))
-        gas, logs = receipt.cumulative_gas_used, logs + len(receipt.logs)
     return found
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
 from eth_account.hdaccount import seed_from_mnemonic
 from eth_account.hdaccount.deterministic import HDPath
 from eth_tester.backends.base import BaseChainBackend
@@ -16,12 +15,11 @@ import evm_dex
 from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
-from evm_dex.chain.block_store import IncludedTransaction
+from evm_dex.chain.block_store import IncludedTransaction, included_transactions
 from evm_dex.chain.chain_reader import StateReader
 from evm_dex.chain.genesis.genesis_file import (
     GenesisSource,
-    default_genesis_file,
-    read_genesis_file,
+    funded_genesis,
 )
 from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.client.transaction_builder import Fields, find_signer
@@ -74,7 +72,9 @@ class Backend(BaseChainBackend):
             accounts = (number.to_bytes(32, "big") for number in range(1, accounts + 1))
         self._first_keys = tuple(KeyPair(bytes(key)) for key in accounts)
         self._keys = list(self._first_keys)
-        self.genesis = tester_genesis(genesis, chain_id, self._keys)
+        self.genesis = funded_genesis(
+            genesis, (account.address for account in self._keys), BALANCE, chain_id=chain_id
+        )
         self._is_passing = dex is None and path is None
         self._use(dex or evm_dex.open(path, genesis=self.genesis, automine=False))
 
@@ -242,23 +242,13 @@ class Backend(BaseChainBackend):
         """Return a transaction's receipt; of one that waits, the receipt it would get now."""
         if transaction_hash in self.chain.mempool:
             return self._pending_receipt(transaction_hash)
-        found = self._included(transaction_hash)
-        place = ChainPosition(found.header, found.index)
-        return receipt_fields(
-            found.transaction, place, found.receipt, found.gas_used, found.first_log_index
-        )
+        return receipt_fields(self._included(transaction_hash))
 
     def _pending_receipt(self, transaction_hash: bytes) -> Fields:
-        gas_before = logs_before = 0
         block = self.chain.pending_block.sealed
-        pairs = zip(block.transactions, block.receipts, strict=True)
-        for index, (transaction, receipt) in enumerate(pairs):
-            if transaction.hash == transaction_hash:
-                place = ChainPosition(block.header, index, is_pending=True)
-                gas_used = receipt.cumulative_gas_used - gas_before
-                return receipt_fields(transaction, place, receipt, gas_used, logs_before)
-            gas_before = receipt.cumulative_gas_used
-            logs_before += len(receipt.logs)
+        for found in included_transactions(block.header, block.transactions, block.receipts):
+            if found.transaction.hash == transaction_hash:
+                return receipt_fields(found, is_pending=True)
         raise _unknown(transaction_hash)
 
     def _included(self, transaction_hash: bytes) -> IncludedTransaction:
@@ -311,15 +301,3 @@ class Backend(BaseChainBackend):
 
 def _unknown(transaction_hash: bytes) -> TransactionNotFound:
     return TransactionNotFound(f"No transaction found for hash: 0x{transaction_hash.hex()}")
-
-
-def tester_genesis(
-    source: GenesisSource | None, chain_id: int, accounts: Iterable[KeyPair]
-) -> Mapping[str, Any]:
-    """Return a genesis file's content, or the default's, with `accounts` funded."""
-    file = default_genesis_file() if source is None else read_genesis_file(source)
-    content: dict[str, Any] = msgspec.to_builtins(file)
-    funded = {f"0x{account.address.hex()}": str(BALANCE) for account in accounts}
-    content["accounts"] = {**funded, **content["accounts"]}
-    content["chain_id"] = chain_id
-    return content

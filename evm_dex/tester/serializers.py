@@ -8,9 +8,10 @@ from typing import Any
 from evm_dex.blocks.body import Body, StoredTransaction
 from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
-from evm_dex.blocks.receipt import Log, Receipt
+from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import Transaction, authorization, signed
 from evm_dex.chain.block_import import encode_block
+from evm_dex.chain.block_store import IncludedTransaction
 from evm_dex.chain.chain import Chain
 from evm_dex.client.transaction_builder import FEES, PRIORITY_FEE, Fields, complete
 from evm_dex.evm.calls import Call
@@ -103,24 +104,20 @@ def transaction_fields(transaction: Transaction, place: ChainPosition) -> Fields
     return common | _type_fields(transaction, place) | signature
 
 
-def receipt_fields(
-    transaction: Transaction,
-    place: ChainPosition,
-    receipt: Receipt,
-    gas_used: int,
-    first_log: int = 0,
-) -> Fields:
-    """Write a receipt. Logs count from `first_log`, all logs of the block."""
+def receipt_fields(found: IncludedTransaction, *, is_pending: bool = False) -> Fields:
+    """Write a receipt."""
+    transaction, receipt = found.transaction, found.receipt
+    place = ChainPosition(found.header, found.index, is_pending=is_pending)
     fields = {
         **place.fields(),
         "contract_address": transaction.create_address,
         "cumulative_gas_used": receipt.cumulative_gas_used,
         "effective_gas_price": transaction.effective_gas_price(place.header.base_fee_per_gas),
         "from": transaction.sender,
-        "gas_used": gas_used,
+        "gas_used": found.gas_used,
         "logs": [
-            log_fields(log, transaction.hash, place, first_log + index)
-            for index, log in enumerate(receipt.logs)
+            log_fields(log, transaction.hash, place, log_index)
+            for log_index, log in enumerate(receipt.logs, found.first_log_index)
         ],
         "state_root": b"\x01" if receipt.succeeded else b"",
         "status": int(receipt.succeeded),

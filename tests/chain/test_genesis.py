@@ -176,7 +176,7 @@ def test_a_broken_genesis_names_the_field_and_what_was_expected(
         ("genesis.yaml", "", "ends in .toml or .json"),
         ("genesis.toml", "a = \n", "line 1"),
         ("genesis.json", "{", "line 1"),
-        ("genesis.json", "[]", "expected an object, found a list"),
+        ("genesis.json", "[]", "it must be an object, got a list"),
     ],
 )
 def test_a_file_that_does_not_parse_is_named(

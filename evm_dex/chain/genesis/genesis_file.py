@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -297,11 +297,31 @@ def read_genesis_file(source: GenesisSource) -> GenesisFile:
         raise GenesisError(f"genesis: {error}") from error
 
 
+def funded_genesis(
+    source: GenesisSource | None,
+    accounts: Iterable[bytes],
+    wei: int,
+    *,
+    chain_id: int | None = None,
+    gas_limit: int | None = None,
+) -> dict[str, Any]:
+    """Return a genesis, or the default one, with wei for accounts that it does not have.
+
+    `chain_id` and `gas_limit` are put in place of its own. Raises GenesisError.
+    """
+    file = default_genesis_file() if source is None else read_genesis_file(source)
+    content: dict[str, Any] = msgspec.to_builtins(file)
+    funded = {f"0x{address.hex()}": str(wei) for address in accounts}
+    content["accounts"] = {**funded, **content["accounts"]}
+    chosen = {"chain_id": chain_id, "gas_limit": gas_limit}
+    return content | {name: value for name, value in chosen.items() if value is not None}
+
+
 def _parse(path: Path) -> Any:
     parsers = {".toml": tomllib.loads, ".json": json.loads}
     parser = parsers.get(path.suffix)
     if parser is None:
-        raise GenesisError(f"genesis {path}: expected a file that ends in .toml or .json")
+        raise GenesisError(f"genesis {path}: it must be a file that ends in .toml or .json")
     try:
         content = parser(path.read_text())
     except OSError as error:
@@ -309,5 +329,5 @@ def _parse(path: Path) -> Any:
     except ValueError as error:  # both parsers' errors tell line and column
         raise GenesisError(f"genesis {path}: {error}") from error
     if not isinstance(content, dict):
-        raise GenesisError(f"genesis {path}: expected an object, found a {type(content).__name__}")
+        raise GenesisError(f"genesis {path}: it must be an object, got a {type(content).__name__}")
     return content

@@ -7,7 +7,7 @@ from typing import Annotated
 from evm_dex.node.exchange_json import decoded_call
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
-from evm_dex.node.rpc_json import Json, block_receipts
+from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import Block, counted, data, shaped
 
 _MOST_BLOCKS = 50
@@ -30,7 +30,7 @@ def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Bloc
 
 def _block(node: Node, height: int) -> Json:
     header = node.chain.header(height)
-    included = block_receipts(node.chain.blocks, header)
+    included = node.chain.blocks.transactions(header)
     return {
         "number": header.block_number,
         "hash": data(header.hash),

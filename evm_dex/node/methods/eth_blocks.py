@@ -8,7 +8,7 @@ from evm_dex.blocks.header import Header
 from evm_dex.errors import UnknownBlock
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
-from evm_dex.node.rpc_json import Json, block_object, block_receipts, receipt_object
+from evm_dex.node.rpc_json import Json, block_object, receipt_object
 from evm_dex.node.rpc_types import (
     QUANTITY,
     Block,
@@ -83,7 +83,7 @@ def receipts_of_block(node: Node, block: Block) -> Receipts:
     header = find_header(node, block)
     if header is None:
         return None
-    return [receipt_object(item) for item in block_receipts(node.chain.blocks, header)]
+    return [receipt_object(item) for item in node.chain.blocks.transactions(header)]
 
 
 @rpc("eth_getUncleCountByBlockNumber")

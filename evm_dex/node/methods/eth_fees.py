@@ -10,7 +10,7 @@ from evm_dex.blocks.header import Header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
-from evm_dex.node.rpc_json import Json, block_receipts
+from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import Block, ParamType, Quantity, quantity, shaped
 from evm_dex.node.tx_defaults import priority_fee
 
@@ -96,7 +96,7 @@ def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[s
     base_fee = header.base_fee_per_gas
     paid = sorted(
         (item.transaction.effective_gas_price(base_fee) - base_fee, item.gas_used)
-        for item in block_receipts(node.chain.blocks, header)
+        for item in node.chain.blocks.transactions(header)
     )
     if not paid:
         return ["0x0"] * len(percentiles)

@@ -12,7 +12,7 @@ from evm_dex.node.methods.eth_blocks import find_header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_calls import call_of
-from evm_dex.node.rpc_json import Json, block_receipts, transaction_object
+from evm_dex.node.rpc_json import Json, transaction_object
 from evm_dex.node.rpc_types import Block, BlockHash, Flag, Hash, HexAddress, Quantity, data, shaped
 
 _TRANSACTIONS = shaped("SystemTransactions", "transactions of the chain itself, or null", "array")
@@ -29,7 +29,7 @@ def system_transactions_by_number(node: Node, block: Block) -> Transactions:
         return None
     return [
         transaction_object(item.transaction, header, item.index)
-        for item in block_receipts(node.chain.blocks, header)
+        for item in node.chain.blocks.transactions(header)
         if header.rules.has_system_transactions and is_system_transaction(item.transaction)
     ]
 
