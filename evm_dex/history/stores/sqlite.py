@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,24 +67,17 @@ class SqliteStore(HistoryStore):
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         """Open the file, or create it. Raises StoreUnavailable, StoreBroken."""
         self.path = Path(path)
-        where = f"{self.path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-        if str(path) == IN_MEMORY:
-            where = "file::memory:"
-        elif read_only and not self.path.exists():
+        if read_only and str(path) != IN_MEMORY and not self.path.exists():
             raise StoreUnavailable(
                 f"there is no history at {path}; `evm-dex history serve --store sqlite:{path}` "
                 "creates one"
             )
-        with self._translate_errors():
-            self._database = sqlite3.connect(
-                where, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-            )
         try:
-            with self._translate_errors():
-                self._open(read_only)
-        except BaseException:
-            self._database.close()
-            raise
+            self._connect("mode=ro" if read_only else "mode=rwc", read_only=read_only)
+        except StoreUnavailable:
+            if not (read_only and self._is_still()):
+                raise
+            self._connect("mode=ro&immutable=1", read_only=True)
         self._ids = Ids(self._database)
         self._writer = SqliteWriter(self._database, self._ids)
 
@@ -186,6 +180,36 @@ class SqliteStore(HistoryStore):
 
     def close(self) -> None:
         self._database.close()
+
+    def _connect(self, options: str, *, read_only: bool) -> None:
+        where = f"{self.path.absolute().as_uri()}?{options}"
+        if str(self.path) == IN_MEMORY:
+            where = "file::memory:"
+        with self._translate_errors():
+            self._database = sqlite3.connect(
+                where, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._translate_errors():
+                self._open(read_only)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _is_still(self) -> bool:
+        """Whether nobody can be writing: its place can't be written to, and there is no log.
+
+        SQLite makes a file beside the database even to read one in WAL mode, unless it is told so.
+        """
+        if os.access(self.path.absolute().parent, os.W_OK):
+            return False
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise StoreUnavailable(
+                f"{self.path}: its writer did not come to an end, and its directory can't be "
+                "written to: copy both files to one that can"
+            )
+        return True
 
     def _open(self, read_only: bool) -> None:
         execute = self._database.execute
