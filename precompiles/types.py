@@ -14,6 +14,7 @@ Address = NewType("Address", bytes)
 
 SPOT_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D01"))
 PERP_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D02"))
+EXCHANGES = (SPOT_ADDRESS, PERP_ADDRESS)
 
 LEDGER_ADDRESS = SPOT_ADDRESS
 """The account whose storage commits to the shared ledger."""

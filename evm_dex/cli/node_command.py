@@ -152,6 +152,12 @@ Cors = Annotated[
         show_default="none",
     ),
 ]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Another name of this host; can be repeated.", show_default="none"
+    ),
+]
 NoCheats = Annotated[
     bool, typer.Option("--no-cheats", help="Serve only the methods of a real chain.")
 ]
@@ -214,6 +220,7 @@ def node(
     accept_loss: AcceptLoss = False,
     keep_limit: KeepLimit = 0,
     cors: Cors = None,
+    allow_host: AllowHost = None,
     no_cheats: NoCheats = False,
     client_name: ClientName = "anvil",
     history_feed: HistoryFeed = None,
@@ -266,6 +273,7 @@ def node(
                 client_name=client_name,
                 host=host,
                 origins=tuple(cors or ()),
+                names=tuple(allow_host or ()),
                 block_seconds=None if no_mining else block_time,
             )
             dex, server = opened.enter_context(config.open())
@@ -362,14 +370,13 @@ async def _live(server: Server, market: LivingMarket) -> None:
 
 def _api_server(server: Server, dex: Dex, config: NodeConfig) -> ApiServer:
     """Return the server of Hyperliquid's API. Raises ValueError on a chain without HyperCore."""
-    from evm_dex.http.origin_policy import OriginPolicy  # noqa: PLC0415 - loads aiohttp
     from evm_dex.hyperliquid.api import Api  # noqa: PLC0415 - loads what few nodes serve
     from evm_dex.hyperliquid.api_server import ApiServer  # noqa: PLC0415 - as above
 
     if dex.chain.ledger.core.settings is None:
         raise ValueError("--hyperliquid needs HyperCore: begin the chain with --profile hyperevm")
     api = Api(dex.chain, dex.chain.ledger, server.node.events)
-    return ApiServer(api, server, OriginPolicy(config.host, config.origins))
+    return ApiServer(api, server, config.origin_policy)
 
 
 def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:

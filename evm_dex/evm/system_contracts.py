@@ -29,6 +29,10 @@ from precompiles.types import Address
 _SYSTEM: Any = b"\xff" * 19 + b"\xfe"
 _GAS = 30_000_000
 _DEPOSIT, _WITHDRAWAL, _CONSOLIDATION = b"\x00", b"\x01", b"\x02"
+_RING = 8_191
+"""How many blocks the contracts of EIP-4788 and EIP-2935 remember."""
+_QUEUE_SLOTS = range(4)
+"""Excess, count, head and tail of the queues of EIP-7002 and EIP-7251."""
 _DEPOSIT_BYTES = 576
 _DEPOSIT_PARTS = ((192, 240), (288, 320), (352, 360), (416, 512), (544, 552))
 """Positions of a deposit's public key, credentials, amount, signature and index in its log."""
@@ -69,8 +73,15 @@ SYSTEM_CONTRACTS = {
 
 def begin_block(state: Any, header: Any) -> None:
     """Tell the contracts what a block comes after. Those that fail have changed nothing."""
-    _call(state, BEACON_ROOTS_ADDRESS, header.parent_beacon_block_root)
-    if state.rules.has_requests:  # Prague brought both
+    if state.get_code(BEACON_ROOTS_ADDRESS) == BEACON_ROOTS_CONTRACT_CODE:
+        _note_beacon_root(state, header)
+    else:
+        _call(state, BEACON_ROOTS_ADDRESS, header.parent_beacon_block_root)
+    if not state.rules.has_requests:  # Prague brought both
+        return
+    if state.get_code(HISTORY_STORAGE_ADDRESS) == HISTORY_STORAGE_CONTRACT_CODE:
+        _note_parent(state, header)
+    else:
         _call(state, HISTORY_STORAGE_ADDRESS, header.parent_hash)
 
 
@@ -80,10 +91,38 @@ def end_block(state: Any, logs: Iterable[Log]) -> list[bytes]:
         return []
     requests = (
         _DEPOSIT + b"".join(map(_deposit, filter(_is_deposit, logs))),
-        _WITHDRAWAL + _call(state, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
-        _CONSOLIDATION + _call(state, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
+        _WITHDRAWAL + _queued(state, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
+        _CONSOLIDATION + _queued(state, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
     )
     return [request for request in requests if len(request) > 1]
+
+
+# What a call by the chain comes to is known where the code is; running it would take as long as a
+# transfer, in every block.
+
+
+def _note_beacon_root(state: Any, header: Any) -> None:
+    """Do what the contract of EIP-4788 does: two words, in rings by time."""
+    place, root = header.timestamp % _RING, header.parent_beacon_block_root
+    state.lock_changes()
+    state.set_storage(BEACON_ROOTS_ADDRESS, place, header.timestamp)
+    state.set_storage(BEACON_ROOTS_ADDRESS, place + _RING, int.from_bytes(root, "big"))
+
+
+def _note_parent(state: Any, header: Any) -> None:
+    """Do what the contract of EIP-2935 does: one word, in a ring by height."""
+    parent = int.from_bytes(header.parent_hash, "big")
+    state.lock_changes()
+    state.set_storage(HISTORY_STORAGE_ADDRESS, (header.block_number - 1) % _RING, parent)
+
+
+def _queued(state: Any, address: Any) -> bytes:
+    """Return what a contract of requests has queued; without any, its call changes nothing."""
+    code = state.get_code(address)
+    is_known = code == SYSTEM_CONTRACTS[Address(address)]
+    if is_known and not any(state.get_storage(address, slot) for slot in _QUEUE_SLOTS):
+        return b""
+    return _call(state, address)
 
 
 def requests_hash(requests: Sequence[bytes]) -> bytes:

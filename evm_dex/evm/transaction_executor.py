@@ -110,6 +110,19 @@ class TransactionExecutor(PragueTransactionExecutor):
         gas = transaction.gas - transaction.intrinsic_gas
         return TransactionMessage(transaction, gas, code, is_delegation=delegate is not None)
 
+    def get_code_at_address(self, code_address: Any) -> tuple[bytes, Any]:
+        """Return the code that a call runs, and the account whose it is where that is another.
+
+        A precompile has none for those that delegate to it (EIP-7702), though an exchange's account
+        holds a byte for Solidity to see.
+        """
+        code, delegate = super().get_code_at_address(code_address)
+        if delegate is None:
+            return code, None
+        moved = self.vm_state.config.precompiles
+        precompiles = self.vm_state.computation_class.get_precompiles() if moved is None else moved
+        return b"" if delegate in precompiles else code, delegate
+
     def finalize_computation(self, transaction: Any, computation: Any) -> Any:
         """Settle gas, and clear accounts that are gone or empty (EIP-161)."""
         state = self.vm_state

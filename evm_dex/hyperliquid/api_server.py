@@ -59,10 +59,9 @@ class ApiServer:
         self, request: web.BaseRequest
     ) -> web.StreamResponse:
         host, origin = request.headers.get("Host"), request.headers.get("Origin")
-        if not self._origins.knows_host(host):
-            return _text(403, f"the Host header must name this node, got {host!r}: see --host")
-        if not self._origins.allows(origin, host):
-            return _text(403, f"pages from {origin} are not allowed: see --cors")
+        refusal = self._origins.refusal(host, origin)
+        if refusal is not None:
+            return _text(403, refusal)
         headers = self._origins.headers(origin)
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=headers)

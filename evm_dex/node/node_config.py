@@ -44,6 +44,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     client_name: str = "anvil"
     host: str = "127.0.0.1"
     origins: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Names it goes by beside its host's."""
     block_seconds: float | None = None
     limits: Limits = Limits()
 
@@ -79,8 +81,12 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 limits=self.limits,
                 client_name=self.client_name,
             )
-            origins = OriginPolicy(self.host, self.origins)
-            yield dex, Server(node, origins, block_seconds=self.block_seconds)
+            yield dex, Server(node, self.origin_policy, block_seconds=self.block_seconds)
+
+    @property
+    def origin_policy(self) -> OriginPolicy:
+        """The hosts and origins that are answered."""
+        return OriginPolicy(self.host, self.origins, names=self.names)
 
     def _check_mnemonic(self) -> None:
         """Refuse a mistyped one, which would have accounts of its own."""

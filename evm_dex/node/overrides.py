@@ -22,7 +22,7 @@ from evm_dex.node.rpc_types import (
     read_quantity,
     read_slot,
 )
-from precompiles.types import Address
+from precompiles.types import EXCHANGES, Address
 
 _MOST_ACCOUNTS = 1_000
 _MOST_SLOTS = 10_000
@@ -63,14 +63,15 @@ def moved_precompiles(
 ) -> dict[bytes, Any] | None:
     """Return the precompiles that a call finds; None where no override is of one.
 
-    An account that is overridden is no precompile any more. Raises RpcError for one that is moved
-    and is none, and for a place that is overridden too.
+    An account that is overridden is no precompile any more, but for an exchange. Raises RpcError
+    for one that is moved and is none, and for a place that is overridden too.
     """
     named = dict(overrides or ())
     moved = {address: it.moved_to for address, it in named.items() if it.moved_to is not None}
     if not moved and not any(address in precompiles for address in named):
         return None
-    found = {address: it for address, it in precompiles.items() if address not in named}
+    gone = moved.keys() | (named.keys() - set(EXCHANGES))
+    found = {address: it for address, it in precompiles.items() if address not in gone}
     for address, target in moved.items():
         if address not in precompiles:
             raise failed(f"account 0x{address.hex()} is not a precompile")
@@ -122,7 +123,16 @@ def read_overrides(value: Any) -> Overrides:
     """Read from JSON. Raises ValueError, or RpcError that names the field."""
     if not isinstance(value, Mapping) or len(value) > _MOST_ACCOUNTS:
         raise ValueError
-    return tuple((read_address(address), _read_override(it)) for address, it in value.items())
+    found = tuple((read_address(address), _read_override(it)) for address, it in value.items())
+    for address, override in found:
+        if address in EXCHANGES and override != Override(
+            balance=override.balance, moved_to=override.moved_to
+        ):
+            raise failed(
+                f"0x{address.hex()} is an exchange, whose account follows from its books: its "
+                "code, nonce and storage can't be overridden"
+            )
+    return found
 
 
 def _read_override(value: Any) -> Override:

@@ -156,10 +156,9 @@ class Server:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         headers, origin = request.headers, request.headers.get("Origin")
         host = headers.get("Host")
-        if not self._origins.knows_host(host):
-            return _refused(403, f"the Host header must name this node, got {host!r}: see --host")
-        if not self._origins.allows(origin, host):
-            return _refused(403, f"pages from {origin} are not allowed: see --cors")
+        refusal = self._origins.refusal(host, origin)
+        if refusal is not None:
+            return _refused(403, refusal)
         if request.method == "POST":
             with self._idle.at_work(request.protocol):
                 return await self._post(request, origin)

@@ -164,7 +164,6 @@ def test_what_no_chain_can_be_is_refused_with_nothing_changed(dex: evm_dex.Dex) 
         (lambda: cheats.set_balance(STRANGER, 2**256), "must be from"),
         (lambda: cheats.set_balance(STRANGER, -1), "must be from"),
         (lambda: cheats.set_nonce(dex.accounts[0], 0), "can't go down to 0"),
-        (lambda: cheats.set_storage(STRANGER, 0, 1), "has no code"),
         (lambda: cheats.set_next_timestamp(dex.head.timestamp), "only moves forward"),
         (lambda: cheats.increase_time(0), "must be at least 1, got 0"),
         (lambda: cheats.set_interval(0), "at least 1 second apart"),
@@ -447,9 +446,7 @@ def apply(dex: evm_dex.Dex, model: Model, step: tuple[str, Address, int]) -> Non
     """One step on chain and model; what the model says can't be done must be refused."""
     kind, holder, value = step
     account = model.setdefault(holder, dict.fromkeys(("balance", "nonce", "code", "storage"), 0))
-    refused = (kind == "nonce" and value < account["nonce"]) or (
-        kind == "storage" and not account["code"]
-    )
+    refused = kind == "nonce" and value < account["nonce"]
     changes = {
         "balance": lambda: dex.cheats.set_balance(holder, value),
         "nonce": lambda: dex.cheats.set_nonce(holder, value),
@@ -462,7 +459,8 @@ def apply(dex: evm_dex.Dex, model: Model, step: tuple[str, Address, int]) -> Non
     else:
         changes[kind]()
         account[kind] = value
-        if not any(account[name] for name in ("balance", "nonce", "code")):
+        is_empty = not any(account[name] for name in ("balance", "nonce", "code"))
+        if is_empty and kind in ("balance", "code"):
             account["storage"] = 0
 
 

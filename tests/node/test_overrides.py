@@ -1,4 +1,4 @@
-"""Calls that pretend to be in another block: what code sees there, and what can't be pretended."""
+"""Calls that pretend to be in another block or state: what code sees there, and what is refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bytecode import assemble
-from tests.node.served import OTHER, OWNER, Served
+from tests.node.served import OTHER, OWNER, SPOT, Served
 
 SEEN = {
     "number": ("NUMBER", "0x1234"),
@@ -142,3 +142,22 @@ def test_time_and_height_only_move_forward(fresh_node: Served) -> None:
         options = {"blockOverrides": override}
         error = node.error("debug_traceCall", CALL, "latest", options)
         assert "only moves forward" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [{"code": "0x00"}, {"nonce": "0x5"}, {"state": {}}, {"stateDiff": {"0x0": "0x5"}}],
+    ids=lambda override: next(iter(override)),
+)
+def test_an_exchange_s_code_nonce_and_storage_are_not_overridden(
+    shared_node: Served, override: dict[str, Any]
+) -> None:
+    error = shared_node.error("eth_call", CALL, "latest", {SPOT: override})
+    assert (error["code"], "is an exchange" in error["message"]) == (-32000, True)
+
+
+def test_an_exchange_whose_balance_is_overridden_is_one_still(shared_node: Served) -> None:
+    call = {"to": SPOT, "data": "0x" + shared_node.dex.spot.encode("owner").hex()}
+    owner = shared_node.result("eth_call", call, "latest")
+    assert int(owner, 16) != 0
+    assert shared_node.result("eth_call", call, "latest", {SPOT: {"balance": "0x5"}}) == owner

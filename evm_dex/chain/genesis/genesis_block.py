@@ -17,6 +17,7 @@ from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import block_batch
 from evm_dex.chain.genesis.genesis_core import GenesisCore, GenesisCoreToken, fill_core
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp
+from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS, known_code
 from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
 from evm_dex.chain.market_grid import warn_of_rounding
 from evm_dex.chain.sealing import SealedBlock
@@ -131,10 +132,11 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
         _fill_hyperevm(state, genesis.core)
     backing = _deposited(genesis)
     state.delta_balance(SPOT_ADDRESS, backing.get(NATIVE_COIN, 0))
-    if genesis.system_contracts:
-        for address, code in SYSTEM_CONTRACTS.items():
-            state.set_nonce(address, 1)
-            state.set_code(address, code)
+    codes = SYSTEM_CONTRACTS if genesis.system_contracts else {}
+    known = {KNOWN_CONTRACTS[name]: known_code(name) for name in genesis.contracts}
+    for address, code in {**codes, **known}.items():
+        state.set_nonce(address, 1)
+        state.set_code(address, code)
     for token in genesis.tokens:
         held = {SPOT_ADDRESS: backing.get(token.address, 0)}
         if genesis.perp is not None and genesis.perp.collateral == token.address:

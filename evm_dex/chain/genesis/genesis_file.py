@@ -218,6 +218,8 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     system_contracts: bool = False
     """Whether contracts keep past block hashes (EIP-2935) and beacon roots (EIP-4788), and take
     requests of validators (EIP-7002, EIP-7251). Each block writes to the first two."""
+    contracts: tuple[str, ...] = ()
+    """Contracts at the addresses they have on every chain: `create2_deployer`, `multicall3`."""
     hypercore: CoreTable | None = None
     """Default: none; with it there are no other tokens and markets."""
 
@@ -225,12 +227,15 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
 def default_genesis_file() -> GenesisFile:
     """Return a genesis of two tokens, a spot and a perpetual market, and rich accounts.
 
+    The CREATE2 deployer and Multicall3 are there, as tools expect.
+
     Account 8 is the perpetual market's liquidity vault and account 9 the backstop; prices do not
     go stale for a year.
     """
     accounts = [f"account{index}" for index in range(10)]
     weth, usdc = 10**18, 10**6
     return GenesisFile(
+        contracts=("create2_deployer", "multicall3"),
         tokens=(
             TokenTable(
                 symbol="WETH",

@@ -23,6 +23,7 @@ from evm_dex.chain.genesis.genesis_values import (
     prevention_mode,
     token_of,
 )
+from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS
 from precompiles.types import (
     MAX_AMOUNT,
     MAX_FEE_RATE,
@@ -91,6 +92,8 @@ class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
     system_contracts: bool = False
     core: GenesisCore | None = None
     """HyperCore; None on a chain that is not HyperEVM."""
+    contracts: tuple[str, ...] = ()
+    """Names of contracts at the addresses they have on every chain."""
 
     @property
     def rules(self) -> Rules:
@@ -110,7 +113,7 @@ def decode_genesis(encoded: bytes) -> Genesis:
 def differing_fields(one: bytes, other: bytes) -> list[str]:
     """Return names of the fields in which two encoded genesis differ."""
     left, right = msgspec.json.decode(one), msgspec.json.decode(other)
-    return [name for name in left if left[name] != right.get(name)]
+    return [name for name in {**left, **right} if left.get(name) != right.get(name)]
 
 
 def resolve_genesis(file: GenesisFile) -> Genesis:
@@ -138,7 +141,16 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
         perp=None if file.perp is None else resolve_perp(file.perp, symbols, owner),
         system_contracts=file.system_contracts,
         core=core,
+        contracts=_contracts(file.contracts),
     )
+
+
+def _contracts(names: tuple[str, ...]) -> tuple[str, ...]:
+    for index, name in enumerate(names):
+        if name not in KNOWN_CONTRACTS:
+            known = ", ".join(KNOWN_CONTRACTS)
+            raise genesis_error(f"contracts[{index}]", f"expected one of {known}, got {name!r}")
+    return tuple(sorted(set(names)))
 
 
 def token_address(symbol: str) -> Address:
@@ -158,6 +170,7 @@ def _balances(
 def _tokens(tables: tuple[TokenTable, ...]) -> tuple[GenesisToken, ...]:
     tokens: dict[str, GenesisToken] = {}
     taken = {
+        **{address: name for name, address in KNOWN_CONTRACTS.items()},
         SPOT_ADDRESS: "the exchange",
         PERP_ADDRESS: "the perpetuals exchange",
         NATIVE_COIN: "the native coin",

@@ -11,13 +11,12 @@ from evm_dex.blocks.header import Header
 from evm_dex.chain.chain import Chain
 from evm_dex.errors import CheatRefused
 from evm_dex.evm.machine import State
-from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
+from precompiles.types import EXCHANGES, Address
 
 _WORD = 2**256
 _MAX_NONCE = 2**64 - 2
 _MIN_GAS_LIMIT = 1_000_000
 _MAX_GAS_LIMIT = 2**63 - 1
-_EXCHANGES = (SPOT_ADDRESS, PERP_ADDRESS)
 
 
 class StateCheats:
@@ -69,14 +68,14 @@ class StateCheats:
         return self._chain.write_state(change)
 
     def set_storage(self, address: AddressLike, slot: int, value: int) -> Header:
-        """Set one storage word of a contract; the block it is in."""
+        """Set one storage word of an account; the block it is in.
+
+        An account without wei, nonce and code keeps its storage until a transaction touches it
+        (EIP-161). Raises CheatRefused for an exchange.
+        """
         account = _ordinary(address)
         _check_range("a slot", slot, _WORD - 1)
         _check_range("a storage word", value, _WORD - 1)
-        if not self._chain.state.get_code(account):
-            raise CheatRefused(
-                f"0x{account.hex()} has no code, so its storage would be lost: set_code() first"
-            )
         return self._chain.write_state(lambda state: state.set_storage(account, slot, value))
 
     # Acting for others
@@ -181,7 +180,7 @@ class StateCheats:
 def _ordinary(address: AddressLike) -> Address:
     """Return an address unless it is an exchange's, whose account stands for the ledger's rows."""
     account = to_address(address)
-    if account in _EXCHANGES:
+    if account in EXCHANGES:
         raise CheatRefused(
             f"0x{account.hex()} is an exchange, whose account follows from its books: use deal(), "
             "deal_on_spot() or deal_on_perp()"

@@ -46,7 +46,7 @@ def set_code(node: Node, address: HexAddress, code: Data) -> Flag:
     cheat=True,
 )
 def set_storage_at(node: Node, address: HexAddress, slot: Quantity, value: Quantity) -> Flag:
-    """Set one storage word of a contract, in a block of its own."""
+    """Set one storage word of an account, in a block of its own."""
     node.cheats.set_storage(address, slot, value)
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 from evm_dex.blocks.gas import MAX_BLOB_GAS_PER_BLOCK, blob_base_fee
@@ -15,6 +16,7 @@ from evm_dex.node.rpc_types import Block, ParamType, Quantity, quantity, shaped
 from evm_dex.node.tx_defaults import priority_fee
 
 _MOST_PERCENTILES = 100
+_FEES = ("baseFeePerGas", "gasUsedRatio", "baseFeePerBlobGas", "blobGasUsedRatio")
 
 
 def _read_percentiles(value: Any) -> list[float]:
@@ -22,8 +24,11 @@ def _read_percentiles(value: Any) -> list[float]:
         raise ValueError
     if not all(type(item) in (int, float) and 0 <= item <= 100 for item in value):
         raise ValueError
-    if sorted(value) != value:
-        raise ValueError
+    for place, (one, other) in enumerate(pairwise(value)):
+        if one >= other:
+            raise invalid_params(
+                f"invalid reward percentile: #{place}:{one} >= #{place + 1}:{other}"
+            )
     return value
 
 
@@ -68,10 +73,11 @@ def fee_history(
 ) -> Annotated[Json, shaped("FeeHistory", "base fees, how full blocks were, and rewards")]:
     """Return fees of some blocks and the one after them.
 
-    Rewards are the priority fees paid at the asked percentiles of each block's gas.
+    Rewards are the priority fees paid at the asked percentiles of each block's gas. No blocks have
+    no fees.
     """
-    if block_count < 1:
-        raise invalid_params("blockCount must be at least 1")
+    if block_count == 0:
+        return {"oldestBlock": "0x0", **{name: [] for name in _FEES}}
     newest = node.header(newest_block)
     count = min(block_count, node.limits.fee_blocks, newest.block_number + 1)
     first = newest.block_number - count + 1

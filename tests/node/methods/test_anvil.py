@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from eth_hash.auto import keccak
 
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
 
@@ -271,3 +272,30 @@ def test_without_cheats_they_are_not_there() -> None:
     with served(cheats=False) as node:
         assert node.error("anvil_setBalance", STRANGER, "0x1")["code"] == -32601
         assert node.result("anvil_nodeInfo")["currentBlockNumber"] == "0x0"
+
+
+def test_storage_is_set_on_any_account_and_stays(fresh_node: Served) -> None:
+    word = f"{5:#066x}"
+    for account in (STRANGER, OWNER, "0x" + "77" * 20):
+        assert fresh_node.result("anvil_setStorageAt", account, "0x1", word) is True
+        fresh_node.result("evm_mine")
+        assert fresh_node.result("eth_getStorageAt", account, "0x1", "latest") == word
+    assert "exchange" in fresh_node.error("anvil_setStorageAt", SPOT, "0x0", word)["message"]
+
+
+def test_the_create2_deployer_and_multicall_are_where_tools_expect_them(
+    fresh_node: Served,
+) -> None:
+    deployer = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
+    init_code = "60006000f3"  # leaves an empty contract
+    salted = {"from": OWNER, "to": deployer, "data": "0x" + "00" * 32 + init_code}
+    created = fresh_node.result("eth_call", salted, "latest")
+    expected = keccak(
+        b"\xff" + bytes.fromhex(deployer[2:]) + bytes(32) + keccak(bytes.fromhex(init_code))
+    )
+    assert created == "0x" + expected[12:].hex()
+    number = {
+        "to": "0xcA11bde05977b3631167028862bE2a173976CA11",
+        "data": "0x" + keccak(b"getBlockNumber()")[:4].hex(),
+    }
+    assert int(fresh_node.result("eth_call", number, "latest"), 16) == 0
