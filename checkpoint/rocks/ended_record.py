@@ -158,14 +158,14 @@ class EndedTracker:
         self._at = EndedAt(head.height, head.block_hash, ended)
         if not self._blocks:
             self._listed = self._at
-        self._look()
+        self.look()
 
     def committed(self, head: Head, ended: Commitment | None) -> None:
         """Take in what is known after a block, or after going back; None for nothing."""
         self._at = None if ended is None else EndedAt(head.height, head.block_hash, ended)
         self._blocks += 1
         if self._blocks % _LOOK_EVERY == 0 or self._modified() != self._seen:
-            self._look()
+            self.look()
 
     def close(self) -> None:
         """Write down what is known of the files, which nobody writes any more."""
@@ -173,7 +173,7 @@ class EndedTracker:
             with suppress(OSError):
                 self._write(EndedRecord(self._at, _stamps(self._database), None))
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """See which files there are, and write down what is known of them."""
         try:
             self._seen = self._modified()

@@ -122,6 +122,7 @@ class RocksStore(DatabaseReader, Store):
                 raise StoreError(f"{self.path} has no block yet, so there is nothing to keep")
             self._lock.check()
             self._database.checkpoint(directory)
+            self._ended.look()  # which wrote out what was buffered
             return self._head, self.sequence
 
     def compact(self) -> None:
@@ -129,6 +130,7 @@ class RocksStore(DatabaseReader, Store):
         with self._writing:
             self._lock.check()
             self._database.compact()
+            self._ended.look()
 
     def check_place(self) -> None:
         """Raise StoreMoved unless the store is where it was opened."""

@@ -13,13 +13,16 @@ import pytest
 
 import evm_dex
 from checkpoint.families import Family
+from checkpoint.manager import remove_checkpoints
 from checkpoint.overlay_store import OverlayStore
+from checkpoint.pruning import prune_states
 from checkpoint.record_codec import sign_record
 from checkpoint.restore import restore
 from checkpoint.rocks import RocksStore
 from checkpoint.rocks.database import Database
 from checkpoint.verify import verify_store
 from evm_dex.client.dex import Dex
+from evm_dex.orderlog.cursors import set_cursor
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.recovery import open_ledger
@@ -141,6 +144,22 @@ def test_beside_a_running_chain_ended_rows_are_not_read_either(chain: Path) -> N
             assert not beside.chain.recovery.in_full
             assert same_in_full(beside)
             assert beside.head.hash == dex.head.hash
+
+
+def test_what_is_done_to_a_chain_at_rest_costs_no_reading(original: Path, tmp_path: Path) -> None:
+    """A checkpoint made by hand, checkpoints and states removed, and a consumer's cursor."""
+    chain = Path(shutil.copytree(original, tmp_path / "chain"))
+    with reopened(chain, in_full=True) as dex:
+        dex.mine(3)
+        dex.create_checkpoint()
+        with evm_dex.open_beside(chain) as beside:
+            assert not beside.chain.recovery.in_full
+    with closing(RocksStore(chain)) as store:
+        set_cursor(store, "reader", 1)
+    prune_states(chain, keep_states=5, progress=lambda *_: None)
+    remove_checkpoints(chain, 1)
+    with reopened(chain, in_full=False):
+        pass
 
 
 KILLED = """

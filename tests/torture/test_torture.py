@@ -41,7 +41,10 @@ def test_every_kill_leaves_a_state_that_the_twin_had_too(report: Any) -> None:
 
 def test_the_kills_came_in_the_middle_of_every_activity(report: Any) -> None:
     hits = {activity: report["hits"].get(activity, 0) for activity in ACTIVITIES}
-    print(f"\n{report['kills']} kills, {report['between']} of them between activities: {hits}")
+    print(
+        f"\n{report['kills']} kills, {report['between']} of them between activities: {hits}", end=""
+    )
+    print(f"; {report['in_full']} openings after them read every row")
     assert sum(hits.values()) + report["between"] == report["kills"]
     least = KILLS // 100 if LONG else 0
     assert min(hits.values()) >= least
