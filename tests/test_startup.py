@@ -95,6 +95,7 @@ def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     )
     found = loaded(opened, str(store))
     assert found & {"eth", "rocksdict", "aiohttp"} == {"eth", "rocksdict", "aiohttp"}
+    assert "py_ecc" not in found
     assert not found & {"eth_abi", "eth_account", "rich", "web3", "zmq"}
 
 
