@@ -18,6 +18,7 @@ from benchmarks import (
     durability,
     history,
     history_cql,
+    hyperliquid,
     kernels,
     node,
     perpetuals,
@@ -38,6 +39,7 @@ SUBJECTS = {
     "checkpoints": checkpoints.run,
     "archive": archive.run,
     "node": node.run,
+    "hyperliquid": hyperliquid.run,
     "history": history.run,
     "history-cql": history_cql.run,
 }

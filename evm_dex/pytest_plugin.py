@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evm_dex.blocks.addresses import Account
     from evm_dex.client.contract import Contract
     from evm_dex.client.dex import Dex
+    from evm_dex.hyperliquid.served import LocalHyperliquid
     from precompiles.types import Address
 
 _OPTIONS = ("genesis", "keep_limit")
@@ -102,6 +103,19 @@ def dex_on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dex]
 
     with evm_dex.open(tmp_path / "chain", **_options(request)) as opened:
         yield opened
+
+
+@pytest.fixture
+def hyperliquid() -> Iterator[LocalHyperliquid]:
+    """Provide Hyperliquid's API on a port of its own: `url`, `keys`, `addresses` with funds.
+
+    The chain behind it is new in each test, and belongs to the server while it runs.
+    """
+    import evm_dex  # noqa: PLC0415 - only tests that use it pay for it
+    from evm_dex.hyperliquid.served import serve_in_background  # noqa: PLC0415 - as above
+
+    with evm_dex.open(profile="hyperevm") as opened, serve_in_background(opened) as local:
+        yield local
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.hyperliquid.api import Api
 from evm_dex.hyperliquid.bad_request import BadRequest
 from evm_dex.hyperliquid.exchange import MalformedRequest
+from evm_dex.node.dispatch import decode_bounded
 from evm_dex.node.server import Server
 
 _JSON = "application/json"
@@ -85,11 +86,9 @@ class ApiServer:
         if body is None:
             return _text(413, f"a request must have at most {self._limits.body_bytes} bytes")
         try:
-            content = msgspec.json.decode(body)
-        except msgspec.DecodeError as error:
+            content = decode_bounded(body)
+        except ValueError as error:
             return _text(422, f"Failed to parse the request body as JSON: {error}")
-        except RecursionError:
-            return _text(422, "Failed to parse the request body as JSON: it is nested too deeply")
         answer = self._info if request.path == "/info" else self._exchange
         status, found = await answer(content)
         return web.Response(status=status, body=found, content_type=_JSON, headers=headers)
@@ -132,9 +131,9 @@ class ApiServer:
     async def respond(self, message: bytes, connection: ApiConnection) -> None:
         """Answer a message of a WebSocket."""
         try:
-            content = msgspec.json.decode(message)
+            content = decode_bounded(message)
             method = content["method"]
-        except (msgspec.DecodeError, RecursionError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             connection.tell("error", f"Error parsing JSON into websocket request: {message!r}")
             return
         try:

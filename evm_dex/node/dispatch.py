@@ -49,15 +49,22 @@ def answer(node: Node, body: bytes, subscriptions: Subscriptions | None = None) 
 
 def read(body: bytes) -> Any:
     """Decode a request; return the bytes of an error's answer where it is not JSON."""
+    try:
+        return decode_bounded(body)
+    except ValueError as error:
+        return refusal(RpcError(PARSE_ERROR, str(error)))
+
+
+def decode_bounded(body: bytes) -> Any:
+    """Decode JSON. Raises ValueError where it is none, nested too deeply, or of too many parts."""
     if body.count(b"[") + body.count(b"{") > MOST_CONTAINERS:
-        reason = f"JSON must have at most {MOST_CONTAINERS} arrays and objects"
-        return refusal(RpcError(PARSE_ERROR, reason))
+        raise ValueError(f"JSON must have at most {MOST_CONTAINERS} arrays and objects")
     if is_too_deep(body):
-        return refusal(RpcError(PARSE_ERROR, f"JSON must be nested at most {DEEPEST} levels deep"))
+        raise ValueError(f"JSON must be nested at most {DEEPEST} levels deep")
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return refusal(RpcError(PARSE_ERROR, f"not JSON: {error}"))
+        raise ValueError(f"not JSON: {error}") from error
 
 
 def respond(node: Node, content: Any, subscriptions: Subscriptions | None = None) -> bytes:
