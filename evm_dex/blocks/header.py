@@ -79,12 +79,18 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the same header over another state."""
         return msgspec.structs.replace(self, state_root=state_root)
 
-    def child(self, timestamp: int | None = None) -> Header:
+    def child(
+        self,
+        timestamp: int | None = None,
+        *,
+        of_kind: Header | None = None,
+    ) -> Header:
         """Return the next block's header as it stands before execution.
 
         `timestamp` in seconds; default one after this one's. Raises ValueError when it is not
-        later; on HyperEVM, which makes several blocks a second, when it is earlier. Prevrandao is
-        the hash of the parent's hash, or zero where nothing is random.
+        later; on HyperEVM, which makes several blocks a second, when it is earlier. Gas limit and
+        base fee follow from `of_kind` where that is another block. Prevrandao is the hash of the
+        parent's hash, or zero where nothing is random.
         """
         if timestamp is None:
             timestamp = self.timestamp + 1
@@ -93,18 +99,19 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 f"timestamp must be after the parent's {self.timestamp}, got {timestamp}: "
                 "block time only moves forward"
             )
-        parent = cast(BlockHeaderAPI, self)  # they read fields, which have the same names here
+        like = of_kind or self
+        parent = cast(BlockHeaderAPI, like)  # they read fields, which have the same names here
         rules, base_fee = self.rules, calculate_expected_base_fee_per_gas(parent)
         return Header(
             parent_hash=self.hash,
             coinbase=self.coinbase,
             state_root=self.state_root,
             block_number=self.block_number + 1,
-            gas_limit=self.gas_limit,
+            gas_limit=like.gas_limit,
             timestamp=timestamp,
             mix_hash=keccak(self.hash) if rules.has_randomness else ZERO_HASH32,
             base_fee_per_gas=max(base_fee, rules.least_base_fee),
-            excess_blob_gas=calc_excess_blob_gas_prague(parent),
+            excess_blob_gas=calc_excess_blob_gas_prague(cast(BlockHeaderAPI, self)),
             requests_hash=self.requests_hash,
         )
 

@@ -34,6 +34,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The priority fee is burned, as the base fee is."""
     has_system_transactions: bool
     """Blocks hold transactions that the chain adds itself."""
+    big_block_gas: int | None = None
+    """Gas limit of blocks of a second, bigger kind; None where there is one kind."""
+    big_block_seconds: int = 0
+    """Time between two of them at least."""
+    nonces_ahead: int = 1_000_000
+    """Largest gap of nonces in front of a transaction that waits for those before it."""
 
     def least_gas(self, intrinsic_gas: int, data: bytes, *, creates: bool) -> int:
         """Return the gas limit that a transaction needs to be valid at all."""
@@ -62,4 +68,7 @@ HYPEREVM = Rules(
     has_randomness=False,
     burns_tips=True,
     has_system_transactions=True,
+    big_block_gas=30_000_000,
+    big_block_seconds=60,
+    nonces_ahead=7,
 )

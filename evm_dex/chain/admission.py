@@ -15,8 +15,6 @@ from evm_dex.evm.account_db import is_contract
 
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860"""
-MOST_AHEAD = 1_000_000
-"""Largest gap of nonces in front of a transaction that waits for those before it."""
 _BLOB_TYPE = 3
 _MAX_BLOBS = MAX_BLOB_GAS_PER_BLOCK // GAS_PER_BLOB
 
@@ -69,7 +67,10 @@ def _type_problem(transaction: Transaction, header: Header) -> str | None:
 def _gas_problem(transaction: Transaction, header: Header) -> str | None:
     gas, fee = transaction.gas, transaction.max_fee_per_gas
     if gas > header.gas_limit:
-        return f"exceeds block gas limit: gas limit {gas} is above the block's {header.gas_limit}"
+        big = header.rules.big_block_gas
+        hint = f"; one of {big} takes it, for those who use big blocks" if gas <= (big or 0) else ""
+        limit = header.gas_limit
+        return f"exceeds block gas limit: gas limit {gas} is above the block's {limit}{hint}"
     needed = header.rules.least_gas(
         transaction.intrinsic_gas, transaction.data, creates=not transaction.to
     )

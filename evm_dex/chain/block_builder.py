@@ -17,6 +17,7 @@ from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, sign
+from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.core_inputs import CoreInput
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.mempool import Dropped, Mempool
@@ -57,14 +58,14 @@ def fill_block(
     steps.begin(sealer, inputs)
     dropped = (
         *include_keeper(sealer, steps.ledger, steps.chain_id, keep_limit),
-        *include_waiting(sealer, mempool, last),
+        *include_waiting(sealer, mempool, steps.kinds, last),
     )
     steps.end(sealer)
     return dropped
 
 
 def include_waiting(
-    sealer: Sealer, mempool: Mempool, last: Transaction | None = None
+    sealer: Sealer, mempool: Mempool, kinds: BlockKinds, last: Transaction | None = None
 ) -> Iterator[Dropped]:
     """Apply what waits to the block in work, as `fill_block` does; those that had become invalid.
 
@@ -74,6 +75,8 @@ def include_waiting(
     blob_fee = blob_base_fee(sealer.header.excess_blob_gas)
 
     def fits(transaction: Transaction) -> bool:
+        if not kinds.takes(sealer.header, transaction.sender):
+            return False
         if (
             last is not None
             and transaction.sender == last.sender

@@ -97,7 +97,8 @@ def re_execute(
             "transactions: take such a chain over by `evm-dex checkpoint export` and `import`"
         )
     try:
-        header = parent.child(claimed.timestamp)
+        is_big = steps.kinds.is_big(claimed)
+        header = steps.kinds.child(parent, claimed.timestamp, is_big=is_big)
     except ValueError as error:
         raise InvalidBlock(f"{claimed}: {error}") from error
     try:

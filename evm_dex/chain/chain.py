@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from eth.vm.forks.prague import PragueVM
 
@@ -14,12 +15,13 @@ from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.blob_sidecar import decode_sent
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
-from evm_dex.chain.admission import MOST_AHEAD, check_admission
+from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_builder import MinedBlock, fill_block
 from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
+from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader
-from evm_dex.chain.chain_settings import ChainSettings, NextBlock, written_header
+from evm_dex.chain.chain_settings import ChainSettings, HasSettings, NextBlock, written_header
 from evm_dex.chain.core_inputs import CoreInput, in_order
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.listeners import Watched
@@ -41,7 +43,7 @@ from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
 
 
-class Chain(ChainReader, Watched):
+class Chain(ChainReader, Watched, HasSettings):
     """A chain that goes on from its head, and back. Its state changes by these operations only."""
 
     def __init__(
@@ -57,35 +59,12 @@ class Chain(ChainReader, Watched):
         """With `automine` each transaction sent gets a block of its own at once."""
         ChainReader.__init__(self, store, vm_type, ledger, recovery)
         Watched.__init__(self)
-        self._settings = ChainSettings(automine=automine, keep_limit=keep_limit)
-        self._core_steps = CoreSteps(ledger, self.chain_id)
+        HasSettings.__init__(self, ChainSettings(automine=automine, keep_limit=keep_limit))
+        self._kinds = BlockKinds(self._blocks, ledger)
+        self._core_steps = CoreSteps(ledger, self.chain_id, self._kinds)
         self._mempool = Mempool(lambda sender: self._sealer.state.get_nonce(sender))  # noqa: PLW0108 - a rollback replaces the state
         self._inputs: list[CoreInput] = []
         self._snapshots = Snapshots()
-
-    @property
-    def settings(self) -> ChainSettings:
-        """The settings of how blocks are made."""
-        return self._settings
-
-    @property
-    def automine(self) -> bool:
-        """Mine each transaction at once, in a block of its own. May be set."""
-        return self._settings.automine
-
-    @automine.setter
-    def automine(self, on: bool) -> None:
-        self._settings.set_automine(on)
-
-    @property
-    def keep_limit(self) -> int:
-        """Most triggers and liquidations that the keeper fires per block; 0: no keeper."""
-        return self._settings.keep_limit
-
-    @property
-    def interval(self) -> int:
-        """Seconds of block time from block to block."""
-        return self._settings.interval
 
     @property
     def mempool(self) -> MempoolReader:
@@ -109,7 +88,8 @@ class Chain(ChainReader, Watched):
         self._mempool.check_new(transaction)
         with missing_state_as(StateMissing):
             nonce = self.state.get_nonce(transaction.sender)
-            self._validate(transaction, self.next_header(), nonce, MOST_AHEAD)
+            header = self.next_header_for(transaction.sender)
+            self._validate(transaction, header, nonce, header.rules.nonces_ahead)
             ready = self._mempool.add(transaction)
         for each in ready:
             self._tell_transaction(each)
@@ -150,14 +130,25 @@ class Chain(ChainReader, Watched):
         """Put the waiting transactions, as many as fit, into one block, the best paid first.
 
         `timestamp` in seconds, after the head's; default `interval` after. Those that became
-        invalid are dropped and reported. Raises ValueError for the timestamp, and ChainStopped.
+        invalid are dropped and reported. On HyperEVM it is a small block; a big one follows, at
+        the same time, where one is due and something waits for it.
+        Raises ValueError for the timestamp, and ChainStopped.
         """
-        return self._mine(timestamp)
+        mined = self._mine(timestamp)
+        if self._kinds.big_is_due(self._head, self._mempool.pending()):
+            self.mine_big(self._head.timestamp)
+        return mined
 
-    def _mine(self, timestamp: int | None = None, last: Transaction | None = None) -> MinedBlock:
+    def mine_big(self, timestamp: int | None = None) -> MinedBlock:
+        """Make a big block now, where there are any, at the head's time or later, like `mine`."""
+        return self._mine(timestamp, is_big=True)
+
+    def _mine(
+        self, timestamp: int | None = None, last: Transaction | None = None, *, is_big: bool = False
+    ) -> MinedBlock:
         """Make a block without those of its sender's that follow `last`."""
         self._halt.raise_if_halted()
-        header = self.next_header(timestamp)
+        header = self.next_header(timestamp, is_big=is_big)
         with self._all_or_nothing():
             dropped = self._fill(header, last)
             sealed = self._sealer.seal()
@@ -184,7 +175,8 @@ class Chain(ChainReader, Watched):
         """Change state and rows of the ledger in a block of its own, like `write_state`."""
         self._halt.raise_if_halted()
         with self._all_or_nothing():
-            self._sealer.begin(written_header(self._head))
+            following = self._kinds.child(self._head, self._head.timestamp + 1)
+            self._sealer.begin(written_header(self._head, following))
             change(self._sealer.state, self._ledger)
             sealed = self._sealer.seal()
         self._commit(sealed)
@@ -209,10 +201,15 @@ class Chain(ChainReader, Watched):
         with missing_state_as(StateMissing):
             return self._pending_blocks.get((header, waiting, limit), self._head, header, fill)
 
-    def next_header(self, timestamp: int | None = None) -> Header:
+    def next_header(self, timestamp: int | None = None, *, is_big: bool = False) -> Header:
         """Return the next block's header before execution. Raises ValueError for the timestamp."""
-        settings = self._settings
-        return settings.next_block.header(self._head, timestamp, settings.interval)
+        following = partial(self._kinds.child, self._head, is_big=is_big)
+        usual = self._head.timestamp + self._settings.interval
+        return self._settings.next_block.header(following, timestamp, usual)
+
+    def next_header_for(self, sender: Address) -> Header:
+        """Return the next header of the kind of block that an account's transactions go into."""
+        return self.next_header(is_big=self._kinds.uses_big(sender))
 
     def next_nonce(self, sender: Address) -> int:
         """Return the nonce of a sender's next transaction: the first that is missing."""
@@ -310,8 +307,9 @@ class Chain(ChainReader, Watched):
         """
         try:
             while transaction.hash in self._mempool:
+                is_big = self._kinds.uses_big(transaction.sender)
                 before = len(self._mempool)
-                for dropped in self._mine(last=transaction).dropped:
+                for dropped in self._mine(last=transaction, is_big=is_big).dropped:
                     if is_new and dropped.transaction_hash == transaction.hash:
                         raise TransactionRejected(dropped.reason)
                 if len(self._mempool) == before:

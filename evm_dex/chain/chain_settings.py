@@ -6,7 +6,7 @@ that no other node takes it for one that follows from the rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -39,15 +39,17 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
         """Return the same with some fields chosen."""
         return msgspec.structs.replace(self, **fields)
 
-    def header(self, parent: Header, timestamp: int | None, interval: int) -> Header:
+    def header(
+        self, following: Callable[[int], Header], timestamp: int | None, usual: int
+    ) -> Header:
         """Return the next header as it stands before execution.
 
-        Its time is `timestamp`, else the one chosen, else `interval` seconds after the parent's.
-        Raises ValueError for a time that is not after the parent's.
+        `following` is what follows the parent at a time: `timestamp`, else the one chosen, else the
+        `usual`. Raises ValueError for a time that is not after the parent's.
         """
         if timestamp is None:
             timestamp = self.timestamp
-        header = parent.child(parent.timestamp + interval if timestamp is None else timestamp)
+        header = following(usual if timestamp is None else timestamp)
         chosen = {
             name: value
             for name in ("base_fee_per_gas", "mix_hash", "coinbase", "gas_limit")
@@ -58,11 +60,12 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(header, extra_data=CHOSEN_HEADER, **chosen)
 
 
-def written_header(parent: Header) -> Header:
-    """Return the header of a block that only writes state; it is marked and takes no time."""
-    return msgspec.structs.replace(
-        parent.child(), timestamp=parent.timestamp, extra_data=WRITTEN_STATE
-    )
+def written_header(parent: Header, following: Header) -> Header:
+    """Return the header of a block that only writes state; it is marked and takes no time.
+
+    `following` is that of a block which follows from its parent.
+    """
+    return msgspec.structs.replace(following, timestamp=parent.timestamp, extra_data=WRITTEN_STATE)
 
 
 class Impersonation:
@@ -187,3 +190,34 @@ class ChainSettings:
         self._interval = 1
         self._next_block = NextBlock()
         self._impersonation.clear()
+
+
+class HasSettings:
+    """What has settings, and shows the commonest of them."""
+
+    def __init__(self, settings: ChainSettings) -> None:
+        self._settings = settings
+
+    @property
+    def settings(self) -> ChainSettings:
+        """The settings of how blocks are made."""
+        return self._settings
+
+    @property
+    def automine(self) -> bool:
+        """Mine each transaction at once, in a block of its own. May be set."""
+        return self._settings.automine
+
+    @automine.setter
+    def automine(self, on: bool) -> None:
+        self._settings.set_automine(on)
+
+    @property
+    def keep_limit(self) -> int:
+        """Most triggers and liquidations that the keeper fires per block; 0: no keeper."""
+        return self._settings.keep_limit
+
+    @property
+    def interval(self) -> int:
+        """Seconds of block time from block to block."""
+        return self._settings.interval

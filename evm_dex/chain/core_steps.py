@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
 from eth_hash.auto import keccak
 
 from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import Transaction, system_transaction
+from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.core_inputs import CoreInput
 from evm_dex.chain.sealing import Sealer
 from precompiles.abi.codec import Layout
@@ -42,9 +44,10 @@ _TRANSFER_INPUTS = Layout(["address", "uint256"])
 class CoreSteps:
     """The steps of one chain; there is nothing to do where it has no HyperCore."""
 
-    def __init__(self, ledger: Ledger, chain_id: int) -> None:
+    def __init__(self, ledger: Ledger, chain_id: int, kinds: BlockKinds) -> None:
         self.ledger = ledger
         self.chain_id = chain_id
+        self.kinds = kinds
 
     def begin(self, sealer: Sealer, inputs: Iterable[CoreInput] = ()) -> None:
         """Let HyperCore do what is due, in a block that has been opened, then take inputs."""
@@ -54,11 +57,11 @@ class CoreSteps:
         if has_work(self.ledger, sealer.header.timestamp):
             self._begin(sealer, settings)
         for each in inputs:
-            sealer.apply(self._step(sealer, each.calldata(sealer.next_base_fee())))
+            sealer.apply(self._step(sealer, each.calldata(self._next_base_fee(sealer))))
 
     def _begin(self, sealer: Sealer, settings: CoreSettings) -> None:
         outgoing = [row for _, row in sorted(self.ledger.core.outgoing.rows.items())]
-        sealer.apply(self._step(sealer, begin_calldata(sealer.next_base_fee())))
+        sealer.apply(self._step(sealer, begin_calldata(self._next_base_fee(sealer))))
         for transfer in outgoing:
             sealer.apply(self._transfer(sealer, settings, transfer))
 
@@ -76,8 +79,13 @@ class CoreSteps:
         if said:
             deposits = [it for it in said if isinstance(it, Credit)]
             actions = [it for it in said if isinstance(it, Sent)]
-            calldata = end_calldata(sealer.next_base_fee(), deposits, actions)
+            calldata = end_calldata(self._next_base_fee(sealer), deposits, actions)
             sealer.apply(self._step(sealer, calldata))
+
+    def _next_base_fee(self, sealer: Sealer) -> int:
+        """Return wei per gas of the next small block, if nothing more comes into this one."""
+        filled = msgspec.structs.replace(sealer.header, gas_used=sealer.gas_used)
+        return self.kinds.child(filled, filled.timestamp + 1).base_fee_per_gas
 
     def _step(self, sealer: Sealer, calldata: bytes) -> Transaction:
         nonce = sealer.state.get_nonce(SYSTEM_SENDER)

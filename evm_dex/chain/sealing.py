@@ -100,11 +100,6 @@ class Sealer:
         gas = self.gas_used + transaction.gas
         return gas <= self.header.gas_limit and blobs <= MAX_BLOB_GAS_PER_BLOCK
 
-    def next_base_fee(self) -> int:
-        """Return wei per gas of the next block, if nothing more comes into this one."""
-        filled = msgspec.structs.replace(self.header, gas_used=self.gas_used)
-        return filled.child().base_fee_per_gas
-
     def apply(self, transaction: Transaction) -> None:
         """Execute one transaction. Raises py-evm's ValidationError, with nothing changed."""
         self.include(transaction, *self._machine.apply(self.state, transaction))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log, Receipt
 from evm_dex.blocks.transaction import MAX_NONCE, Transaction
 from evm_dex.chain.admission import check_admission
+from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.block_store import BlockId
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.sealing import Sealer
@@ -62,6 +64,9 @@ class SimulatedBlocks(Sealer):
         super().__init__(simulator.machine, nodes, chain.ledger)
         self._chain_id = chain.chain_id
         self._interval = interval
+        self._following: Callable[[int], Header] = partial(
+            BlockKinds(chain.blocks, chain.ledger).child, base
+        )
         self._head = base
         self._hashes = [base.hash, *islice(chain.blocks.ancestors(base), MAX_PREV_HEADER_DEPTH)]
         self.state = simulator.machine.state(nodes, base, config)
@@ -83,7 +88,7 @@ class SimulatedBlocks(Sealer):
         Its prevrandao is 0 unless chosen; `precompiles` are the VM's where None.
         Raises InvalidBlock for a time that is not after its parent's.
         """
-        header = self._head.child(self._head.timestamp + self._interval)
+        header = self._following(self._head.timestamp + self._interval)
         base_fee = 0 if is_free else header.base_fee_per_gas
         header = msgspec.structs.replace(header, base_fee_per_gas=base_fee, mix_hash=ZERO_HASH32)
         header = chosen.applied(header)
@@ -148,6 +153,7 @@ class SimulatedBlocks(Sealer):
         sealed = self.seal()
         self._nodes.hold(sealed.nodes)
         self._head = sealed.header
+        self._following = self._head.child
         self._hashes.insert(0, sealed.header.hash)
         stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
         return SimulatedBlock(sealed.header, Body(stored), sealed.receipts, tuple(self._results))

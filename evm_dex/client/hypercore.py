@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from evm_dex.blocks.addresses import AddressLike, HashLike, to_address, to_hash
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.header import Header
+from evm_dex.chain.block_builder import MinedBlock
 from evm_dex.chain.chain import Chain
 from evm_dex.client.cheats.balance_cheats import BalanceCheats
 from evm_dex.client.contract import Contract
@@ -26,6 +27,7 @@ from evm_dex.evm.machine import State
 from evm_dex.market.scenarios import MarketSpec, read_spec
 from evm_dex.market.simulation import LivingMarket
 from precompiles.execution import Execution
+from precompiles.hyper import users
 from precompiles.hyper.system_addresses import (
     HYPE_SYSTEM,
     ORACLE,
@@ -41,6 +43,7 @@ from precompiles.perp import collateral, oracle
 from precompiles.types import Address
 
 Change = Callable[[State, Ledger, Execution], None]
+_MINE: dict[str, Callable[[Chain], MinedBlock]] = {"small": Chain.mine, "big": Chain.mine_big}
 
 
 class HyperCore:
@@ -135,6 +138,28 @@ class HyperCore:
         """Let an account exist, its fee paid; the block it is in."""
         account = to_address(user)
         return self._write(lambda _state, ledger, _execution: _begin(ledger, account))
+
+    def use_big_blocks(self, user: AddressLike, *, on: bool = True) -> Header:
+        """Let an account's transactions go into big blocks, or small ones; the block it is in.
+
+        On Hyperliquid the account itself asks for it. Raises CheatRefused for one that does not
+        exist there.
+        """
+        account = to_address(user)
+        record = self._chain.ledger.core.user(account)
+        if record is None and self._settings:
+            raise CheatRefused(f"0x{account.hex()} does not exist on HyperCore: activate() it")
+        return self._write(lambda _state, ledger, _: users.use_big_blocks(ledger, account, on=on))
+
+    def next_block(self, kind: str = "small") -> Header:
+        """Make a block of a kind now: "small", or "big" whenever the last one was.
+
+        After a small one a big one follows where it is due and something waits for it.
+        Raises ValueError for another kind.
+        """
+        if kind not in _MINE:
+            raise ValueError(f"kind must be small or big, got {kind!r}")
+        return _MINE[kind](self._chain).header
 
     def set_oracle(self, perp: int, price: int) -> Header:
         """Set a perpetual's oracle price; the block it is in. The mark follows by its rule."""

@@ -43,7 +43,7 @@ def complete(
     """
     if type_id is None:
         type_id = type_of(given)
-    base_fee = chain.next_header().base_fee_per_gas
+    base_fee = chain.next_header_for(sender).base_fee_per_gas
     fields: Fields = {
         "chain_id": given.get("chain_id", chain.chain_id),
         "nonce": given["nonce"] if "nonce" in given else chain.next_nonce(sender),

@@ -183,7 +183,8 @@ class Simulator:
             state, header = self._pretend(call.block, header, base_fee, call.config)
         if prepare is not None:
             prepare(state)
-        most = header.gas_limit if call.gas is None else min(call.gas, header.gas_limit)
+        room = max(header.gas_limit, header.rules.big_block_gas or 0)
+        most = room if call.gas is None else min(call.gas, room)
         if not call.max_fee_per_gas:
             return state, most
         if call.max_fee_per_gas < header.base_fee_per_gas:

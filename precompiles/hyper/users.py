@@ -12,6 +12,7 @@ from precompiles.hyper.errors import ActivationFeeNotPayable, ReceiverNotActivat
 from precompiles.hyper.system_addresses import FEES, USDC
 from precompiles.hyper.units import power_of_ten
 from precompiles.ledger.hyper.records import CoreToken, CoreUser
+from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
 
@@ -42,6 +43,13 @@ def activate(core: Core, receiver: Address, sent: CoreToken, amount: int) -> Non
             raise ReceiverNotActivated(receiver)
         _pay(core, receiver, sent, amount)
         core.tables.put_user(receiver, CoreUser(is_activated=True, uses_big_blocks=False))
+
+
+def use_big_blocks(ledger: Ledger, user: Address, *, on: bool) -> None:
+    """Let an account that exists send its EVM transactions into big blocks, or small ones."""
+    record = ledger.core.user(user)
+    assert record is not None, "only those who exist choose"
+    ledger.core.put_user(user, CoreUser(record.is_activated, uses_big_blocks=on))
 
 
 def activation_fee(token: CoreToken) -> int:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from evm_dex.blocks.rules import HYPEREVM
 from evm_dex.chain.genesis.genesis_file import CoreTable, CoreTokenTable, GenesisFile
 from evm_dex.chain.genesis.genesis_values import (
     account_of,
@@ -152,7 +153,12 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
             l1_time=file.timestamp,
             hype=table.hype,
         ),
-        rules=CoreRules(table.default_leverage, table.sends_activate, table.staking_rate),
+        rules=CoreRules(
+            table.default_leverage,
+            table.sends_activate,
+            table.staking_rate,
+            file.gas_limit if file.gas_limit < (HYPEREVM.big_block_gas or 0) else 0,
+        ),
         delisted=(
             *(asset_id(AssetId(AssetKind.SPOT, it.index)) for it in table.pairs if it.is_delisted),
             *(it.index for it in table.perps if it.is_delisted),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from evm_dex.blocks.rules import HYPEREVM
 from evm_dex.blocks.transaction import is_system_transaction
 from evm_dex.client.core_actions import CoreAction, actions_in, actions_of, explain
 from evm_dex.node.call_objects import TransactionRequest
@@ -12,6 +11,7 @@ from evm_dex.node.methods.eth_blocks import find_header
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_calls import call_of
+from evm_dex.node.rpc_errors import failed
 from evm_dex.node.rpc_json import Json, transaction_object
 from evm_dex.node.rpc_types import Block, BlockHash, Flag, Hash, HexAddress, Quantity, data, shaped
 
@@ -41,9 +41,9 @@ def system_transactions_by_hash(node: Node, block_hash: Hash) -> Transactions:
 
 
 @rpc("eth_bigBlockGasPrice")
-def big_block_gas_price(node: Node) -> Quantity:  # noqa: ARG001 - the same on every chain
-    """Return wei per gas in a big block: the least there is, as there are none yet."""
-    return HYPEREVM.least_base_fee
+def big_block_gas_price(node: Node) -> Quantity:
+    """Return wei per gas in the next big block; where there is one kind, in the next."""
+    return node.chain.next_header(is_big=True).base_fee_per_gas
 
 
 @rpc("eth_usingBigBlocks")
@@ -51,6 +51,21 @@ def using_big_blocks(node: Node, address: HexAddress) -> Flag:
     """Tell whether an account's transactions go into big blocks."""
     user = node.chain.ledger.core.user(address)
     return user is not None and user.uses_big_blocks
+
+
+@rpc("dex_setUsingBigBlocks", cheat=True)
+def set_using_big_blocks(node: Node, address: HexAddress, on: Flag) -> Flag:
+    """Let an account of HyperCore's use big blocks, or small ones again."""
+    if node.dex is None:
+        raise failed("this node has no exchanges")
+    node.dex.core.use_big_blocks(address, on=on)
+    return True
+
+
+@rpc("dex_mineBigBlock", cheat=True)
+def mine_big_block(node: Node) -> Quantity:
+    """Make a big block now, of what waits for one; its number."""
+    return node.chain.mine_big().header.block_number
 
 
 @rpc("dex_coreActions")

@@ -31,6 +31,8 @@ class CoreRules(Record, frozen=True):
     """Whether a contract's send to an account that does not exist makes it, for a fee."""
     staking_rate: int = 0
     """Yearly reward for delegated HYPE, in hundredths of a percent."""
+    small_block_gas: int = 0
+    """Gas limit of the EVM's small blocks, beside which there are big ones; 0 for one kind."""
 
 
 class CoreToken(Record, frozen=True):

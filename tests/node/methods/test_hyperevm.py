@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from evm_dex.blocks.dev_accounts import default_accounts
-from evm_dex.errors import CallFailed
+from evm_dex.errors import CallFailed, CheatRefused
 from evm_dex.evm.calls import Call
 from evm_dex.node.call_objects import read_request
 from evm_dex.node.methods import eth_fees, hyperevm
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import call_error
 from precompiles.hyper.encoding import SpotSend, encode_action
+from precompiles.types import Address
 from tests.chain.hyperevm import HYPE, HyperWorld
 
 
@@ -74,3 +75,19 @@ def test_fees_and_failed_reads_are_told_as_by_nodes_of_hyperevm() -> None:
         with pytest.raises(CallFailed) as failure:
             dex.chain.call(read)
         assert call_error(failure.value).code == -32003
+
+
+def test_big_blocks_are_asked_for_and_priced() -> None:
+    world = HyperWorld()
+    with world.dex as dex:
+        node = Node(dex.chain, default_accounts(), dex=dex)
+        user = world.users[1]
+        assert hyperevm.set_using_big_blocks(node, user, True)
+        assert hyperevm.using_big_blocks(node, user)
+        dex.send(data=b"\xfe", sender=dex.accounts[1], gas=30_000_000)  # which takes all of it
+        assert dex.head.gas_limit == 30_000_000
+        assert hyperevm.big_block_gas_price(node) == 112_500_000
+        assert eth_fees.gas_price(node) == 10**8
+        assert hyperevm.mine_big_block(node) == dex.head.number
+        with pytest.raises(CheatRefused, match=r"0x7777.* does not exist on HyperCore"):
+            hyperevm.set_using_big_blocks(node, Address(b"\x77" * 20), True)

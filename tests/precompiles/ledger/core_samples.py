@@ -107,8 +107,8 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
         ("019164"),
     ),
     (
-        CoreRules(20, True, 237),
-        ("019314c3cced"),
+        CoreRules(20, True, 237, 3_000_000),
+        ("019414c3ccedce002dc6c0"),
     ),
     (
         TradingVolume(((b"\x01\x02", 19_000), (b"\x07", 19_001))),
