@@ -14,7 +14,7 @@ from benchmarks.filling import USDC
 from benchmarks.harness import Result
 from evm_dex.client.dex import Dex
 from evm_dex.history.consumer import Consumer
-from evm_dex.history.feed import MOST, Events, Feed
+from evm_dex.history.feed import MOST, Feed, Updates
 from evm_dex.history.stores.history_store import Cursor
 from evm_dex.history.stores.sqlite import SqliteStore
 from evm_dex.orderlog.order_update import OrderUpdate, encode
@@ -23,7 +23,7 @@ from tests.history.flow import Flow
 _ORDERS = 100
 _GAS = 300_000
 _PEAK = 4_600
-"""Events per second at the peak of the service that this is measured against."""
+"""Updates per second at the peak of the service that this is measured against."""
 _BYTES_THERE = 105
 """Bytes per event of that service's log."""
 _KEY_BYTES = 8
@@ -135,7 +135,7 @@ class _Paced(Feed):
         self._rate, self._began = rate, time.perf_counter()
 
     def offered(self) -> int:
-        """Events there are by now."""
+        """Return the number of updates by now."""
         if self._rate is None:
             return len(self._pairs)
         return min(len(self._pairs), int((time.perf_counter() - self._began) * self._rate))
@@ -143,10 +143,10 @@ class _Paced(Feed):
     def is_over(self) -> bool:
         return self.offered() == len(self._pairs)
 
-    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
+    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Updates:
         del consumer
         first, last = cursor.event_id, self.offered()
-        return Events(last, tuple(self._pairs[first : min(last, first + limit)]))
+        return Updates(last, tuple(self._pairs[first : min(last, first + limit)]))
 
     def wait(self, seconds: float) -> None:
         time.sleep(min(seconds, 0.01))

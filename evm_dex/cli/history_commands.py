@@ -80,7 +80,7 @@ def serve(
     ] = "history",
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every batch.")] = False,
 ) -> None:
-    """Copy the chain's order events into a store, until stopped.
+    """Copy the chain's order updates into a store, until stopped.
 
       evm-dex history serve --feed tcp://127.0.0.1:8600 --store sqlite:history.db --http 8546
       evm-dex history serve --chain my-chain --store sqlite:history.db
@@ -148,19 +148,19 @@ def rebuild(
         typer.Option(
             "--from",
             metavar="SOURCE",
-            help="Another store, or jsonl:FILE, for events that the chain has already removed.",
+            help="Another store, or jsonl:FILE, for updates that the chain has already removed.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Empty a store, and fill it again from the first event on.
+    """Empty a store, and fill it again from the first update on.
 
       evm-dex history rebuild --store sqlite:history.db --chain my-chain
       evm-dex history rebuild --store sqlite:new.db --from sqlite:history.db --chain my-chain
       evm-dex history rebuild --store sqlite:new.db --from jsonl:events.jsonl
 
     Reads the chain, another store or the output of `history stream --all`, or both where the
-    chain has already removed old events.
+    chain has already removed old updates.
     """
     from evm_dex.history.queries import BadQuery  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.rebuild import rebuild as fill  # noqa: PLC0415 - loads the feed
@@ -173,9 +173,9 @@ def rebuild(
         with ExitStack() as opened:
             older = None if stream_of is None else opened.enter_context(closing(_older(stream_of)))
             kept = opened.enter_context(closing(open_store(store)))
-            count = opened.enter_context(_counting("Applying events"))
+            count = opened.enter_context(_counting("Applying updates"))
             last = fill(kept, source, older, count)
-    console().print(f"Rebuilt up to event {last}.")
+    console().print(f"Rebuilt up to update {last}.")
 
 
 def consumers(
@@ -190,12 +190,12 @@ def consumers(
     ] = None,
     as_json_: AsJson = False,
 ) -> None:
-    """List the consumers of order events, and how far each has read.
+    """List the consumers of order updates, and how far each has read.
 
       evm-dex history consumers --chain my-chain
       evm-dex history consumers --forget history --chain my-chain
 
-    The chain keeps every event that a listed consumer has not read.
+    The chain keeps every update that a listed consumer has not read.
     """
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - loads the database
     from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - as above
@@ -215,16 +215,16 @@ def consumers(
         console().print("no consumer is registered; `evm-dex history serve --feed …` is one")
     else:
         for name, event_id in sorted(known.items()):
-            console().print(f"{name}: event {event_id}", highlight=False)
+            console().print(f"{name}: update {event_id}", highlight=False)
 
 
 def _older(source: str) -> UpdateStream:
     """Open another store, or a file of JSON Lines."""
-    from evm_dex.history.rebuild import EventFile  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.history.rebuild import UpdateFile  # noqa: PLC0415 - loads what a store needs
     from evm_dex.history.stores.open_store import open_store  # noqa: PLC0415 - as above
 
     kind, _, place = source.partition(":")
-    return EventFile(Path(place)) if kind == "jsonl" else open_store(source, read_only=True)
+    return UpdateFile(Path(place)) if kind == "jsonl" else open_store(source, read_only=True)
 
 
 def _feed(chain: Path | None, address: str | None) -> Feed:

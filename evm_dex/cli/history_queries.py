@@ -158,7 +158,7 @@ def stream(
     store: StoreAddress,
     after: Annotated[
         int,
-        typer.Option(min=0, max=_LARGEST, metavar="EVENT", help="Id of the event to start after."),
+        typer.Option(min=0, max=_LARGEST, metavar="EVENT", help="Id of the update to start after."),
     ] = 0,
     start: _Start = None,
     end: _End = None,

@@ -175,7 +175,7 @@ HistoryFeed = Annotated[
         min=1,
         max=65534,
         metavar="PORT",
-        help="Serve order events to `evm-dex history serve --feed` here and at the next port.",
+        help="Serve order updates to `evm-dex history serve --feed` here and at the next port.",
         show_default="none",
     ),
 ]

@@ -43,13 +43,13 @@ class ConsumerHealth(Struct, frozen=True):
     last_event_id: int
     """Durably in the store."""
     lag: int
-    """Events that the feed has and the store has not, as of the last look at the feed."""
+    """Updates that the feed has and the store has not, as of the last look at the feed."""
     rate: float
-    """Events per second, lately."""
+    """Updates per second, lately."""
     applied: int
     """Updates applied since the start."""
     last_event_time: int
-    """Block time of the last event applied since the start, in seconds; 0 for none."""
+    """Block time of the last update applied since the start, in seconds; 0 for none."""
     retries: int
 
     @property
@@ -62,7 +62,7 @@ class Consumer:
     """One feed, one store. All methods but `health` and `stop` belong to one thread."""
 
     def __init__(self, feed: Feed, store: HistoryStore, name: str = "history") -> None:
-        """Read `feed` into `store`; the feed keeps every event that `name` has not read."""
+        """Read `feed` into `store`; the feed keeps every update that `name` has not read."""
         self.feed, self.store, self.name = feed, store, name
         self._state: State = "starting"
         self._problem = ""
@@ -96,14 +96,14 @@ class Consumer:
 
     def _step(self) -> int:
         cursor = self._cursor = self.store.cursor()
-        events = self.feed.read(cursor, min(BATCH, MOST), consumer=self.name)
+        found = self.feed.read(cursor, min(BATCH, MOST), consumer=self.name)
         # Before it is applied: a store that hangs is seen to lag.
-        self._lag = events.last - cursor.event_id
-        updates = events.updates()
+        self._lag = found.last - cursor.event_id
+        updates = found.updates()
         count = self.store.apply(updates) if updates else 0
         if count:
             self._cursor = Cursor(updates[-1].event_id, fingerprint(updates[-1]))
-            self._lag = events.last - self._cursor.event_id
+            self._lag = found.last - self._cursor.event_id
         self._state, self._problem = "running", ""
         if count:
             self._count(count, updates[-1].timestamp)

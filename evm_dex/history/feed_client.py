@@ -11,7 +11,7 @@ import zmq
 
 from checkpoint.errors import StoreError
 from checkpoint.store import Store
-from evm_dex.history.feed import MOST, Events, Feed, FeedUnavailable, read_outbox
+from evm_dex.history.feed import MOST, Feed, FeedUnavailable, Updates, read_outbox
 from evm_dex.history.feed_wire import PLAIN, decode_answer, encode_request
 from evm_dex.history.stores.history_store import Cursor
 from evm_dex.orderlog.cursors import set_cursor
@@ -30,13 +30,13 @@ class StoreFeed(Feed):
         self._news = threading.Event()
         self._known: dict[str, int] = {}
 
-    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
-        events = read_outbox(self._store, cursor, limit)
+    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Updates:
+        updates = read_outbox(self._store, cursor, limit)
         # A store in memory ends with its process, and is written by one thread alone.
         if consumer and self._store.path and self._known.get(consumer) != cursor.event_id:
             set_cursor(self._store, consumer, cursor.event_id)
             self._known[consumer] = cursor.event_id
-        return events
+        return updates
 
     def wake(self, _head: object = None) -> None:
         """Let `wait` return."""
@@ -66,7 +66,7 @@ class RemoteFeed(Feed):
         self._wake_up.connect(f"{host}:{int(port) + 1}")
         self._socket: zmq.Socket[bytes] | None = None
 
-    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
+    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Updates:
         socket, query = self._connected(), encode_request(cursor, limit, consumer)
         deadline = time.monotonic() + _PATIENCE
         while (left := deadline - time.monotonic()) > 0:
@@ -108,7 +108,7 @@ class ChainFeed(Feed):
         self._path = path
         self._pause = threading.Event()
 
-    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
+    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Updates:
         del consumer  # cannot be noted in a store that is open read-only
         from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
 

@@ -1,6 +1,6 @@
 """The feed of a running chain for consumers in other processes, which cannot open its store.
 
-One socket answers "events after this cursor", another one tells that there is something new. What
+One socket answers "updates after this cursor", another one tells that there is something new. What
 the second one carries may be lost; what the first one answers comes from the store.
 """
 
@@ -18,7 +18,7 @@ from checkpoint.store import Store
 from evm_dex.chain.chain import Chain
 from evm_dex.history.feed import read_outbox
 from evm_dex.history.feed_client import StoreFeed
-from evm_dex.history.feed_wire import JSON, PLAIN, decode_request, encode_events, encode_failure
+from evm_dex.history.feed_wire import JSON, PLAIN, decode_request, encode_failure, encode_updates
 from evm_dex.history.stores.history_store import Cursor
 from evm_dex.orderlog.cursors import STATE_KEY
 from evm_dex.orderlog.order_update import as_json
@@ -26,13 +26,13 @@ from evm_dex.orderlog.outbox import read_state
 
 _logger = logging.getLogger(__name__)
 _MOST_TOLD = 1_000
-"""Events that one wake-up carries; whoever wants all of more than that reads them."""
+"""Updates that one wake-up carries; whoever wants all of more than that reads them."""
 _TURN = 200
 """Milliseconds after which the answering thread looks whether it should stop."""
 
 
 class FeedServer:
-    """Serves a chain's outbox at a port, and announces new events at the next one."""
+    """Serves a chain's outbox at a port, and announces new updates at the next one."""
 
     def __init__(self, chain: Chain, store: Store, port: int, host: str = "127.0.0.1") -> None:
         """Start at once. Raises OSError if a port is taken."""
@@ -82,15 +82,15 @@ class FeedServer:
             client, *envelope, message = self._answers.recv_multipart()
             try:
                 request = decode_request(message)
-                events = self._feed.read(request.cursor, request.limit, consumer=request.consumer)
-                answer = encode_events(events)
+                updates = self._feed.read(request.cursor, request.limit, consumer=request.consumer)
+                answer = encode_updates(updates)
             except Exception as error:
                 _logger.warning("feed request refused: %s", error)
                 answer = encode_failure(error)
             self._answers.send_multipart([client, *envelope, answer])
 
     def _tell(self, _head: Head) -> None:
-        """Publish a block's new events; called in the chain's thread after each block."""
+        """Publish a block's new updates; called in the chain's thread after each block."""
         self._hear_subscribers()
         last = self._last()
         first = max(self._told, last - _MOST_TOLD)
@@ -98,7 +98,7 @@ class FeedServer:
         if last == first:
             return
         news = read_outbox(self._store, Cursor(first, b""))
-        for event_id, payload in news.events:
+        for event_id, payload in news.payloads:
             self._news.send_multipart([PLAIN, event_id.to_bytes(8, "big"), payload])
         if self._wants_json:
             for update in news.updates():

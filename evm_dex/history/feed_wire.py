@@ -9,11 +9,11 @@ from __future__ import annotations
 import msgspec
 
 from evm_dex.history.feed import (
-    Events,
     EventsPruned,
     FeedRefused,
     FeedUnavailable,
     HistoryDiffers,
+    Updates,
 )
 from evm_dex.history.stores.history_store import Cursor
 
@@ -28,7 +28,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
-    """A request for events after a cursor."""
+    """A request for updates after a cursor."""
 
     version: int
     consumer: str
@@ -62,9 +62,9 @@ def decode_request(message: bytes) -> Request:
     return request
 
 
-def encode_events(events: Events) -> bytes:
+def encode_updates(updates: Updates) -> bytes:
     """Encode an answer."""
-    return _encode((VERSION, events.last, events.events))
+    return _encode((VERSION, updates.last, updates.payloads))
 
 
 def encode_failure(error: Exception) -> bytes:
@@ -73,7 +73,7 @@ def encode_failure(error: Exception) -> bytes:
     return _encode((VERSION, name if name in _REFUSALS else FeedUnavailable.__name__, str(error)))
 
 
-def decode_answer(message: bytes) -> Events:
+def decode_answer(message: bytes) -> Updates:
     """Decode an answer. Raises the failure in it; FeedRefused if it is no answer."""
     try:
         version, head, rest = _answer.decode(message)
@@ -81,6 +81,6 @@ def decode_answer(message: bytes) -> Events:
             raise FeedRefused(f"an answer must have version {VERSION}, got {version}")
         if isinstance(head, str):
             raise _REFUSALS.get(head, FeedUnavailable)(str(rest))
-        return msgspec.convert({"last": head, "events": rest}, Events)
+        return msgspec.convert({"last": head, "payloads": rest}, Updates)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise FeedRefused(f"malformed answer of a feed: {error}") from error

@@ -138,7 +138,7 @@ def statistics(rows: list[Statistics]) -> Page:
 
 
 def stream(updates: list[OrderUpdate], after: int) -> Page:
-    """Format updates in order; `last` is the event to continue after."""
+    """Format updates in order; `last` is the update to continue after."""
     last = updates[-1].event_id if updates else after
     return {"version": VERSION, "updates": [as_json(update) for update in updates], "last": last}
 

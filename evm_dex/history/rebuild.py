@@ -1,4 +1,4 @@
-"""Fills a store anew from the first event on: from an outbox, another store's stream, or both."""
+"""Fills a store anew from the first update on: from an outbox, another store's stream, or both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evm_dex.history.stores.history_store import MAX_PAGE, PAGE, START, HistoryS
 from evm_dex.orderlog.order_update import OrderUpdate, UnknownUpdate, from_json
 
 Progress = Callable[[int], object]
-"""Called with the id of the last event taken in."""
+"""Called with the id of the last update taken in."""
 
 
 class UpdateStream(Protocol):
@@ -36,9 +36,9 @@ def rebuild(
     older: UpdateStream | None = None,
     progress: Progress = lambda _event_id: None,
 ) -> int:
-    """Empty `target` and fill it; return the id of its last event.
+    """Empty `target` and fill it; return the id of its last update.
 
-    Events come from the feed. Those it has pruned come first, from the stream of `older`, which
+    Updates come from the feed. Those it has pruned come first, from the stream of `older`, which
     must be another place than `target`; without a feed all of them do. Nothing is emptied before
     there is something to begin with. Raises EventsPruned, HistoryDiffers, FeedUnavailable,
     ValueError where there is nothing to read from.
@@ -48,7 +48,7 @@ def rebuild(
     needs_older = feed is None or _is_pruned(feed)
     if needs_older and older is None:
         raise EventsPruned(
-            "the outbox no longer has event 1: give a store that has the events before it"
+            "the outbox no longer has update 1: give a store that has the updates before it"
         )
     target.clear()
     if needs_older and older is not None:
@@ -82,7 +82,7 @@ def _copy(target: HistoryStore, feed: Feed | None, older: UpdateStream, progress
         return
 
 
-class EventFile:
+class UpdateFile:
     """A file with an update per line, by ascending event id; read once, from start to end."""
 
     def __init__(self, path: Path) -> None:

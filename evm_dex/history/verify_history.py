@@ -39,7 +39,7 @@ def verify(
     """
     last = read_state(chain.get(Family.OUTBOX, STATE_KEY)).last
     if store.cursor().event_id != last:
-        yield f"the history is at event {store.cursor().event_id}, the chain at {last}"
+        yield f"the history is at update {store.cursor().event_id}, the chain at {last}"
         return
     yield from store.damage()
     yield from _stream_differences(chain, store)
@@ -66,17 +66,17 @@ def _stream_differences(chain: StoreReader, store: HistoryStore) -> Iterator[str
         for update in updates:
             payload = encode(update)
             if update.event_id <= before.event_id:  # or a damaged index would be read for ever
-                yield f"event {update.event_id}: the history has it after {before.event_id}"
+                yield f"update {update.event_id}: the history has it after {before.event_id}"
                 return
             if update.event_id != before.event_id + 1:
-                yield f"event {before.event_id + 1}: the history does not have it"
+                yield f"update {before.event_id + 1}: the history does not have it"
             elif before.event_id and update.previous not in (b"", before.fingerprint):
-                yield f"event {before.event_id}: the next event has another fingerprint for it"
+                yield f"update {before.event_id}: the next update has another fingerprint for it"
             if chain.get(Family.EVENTS, event_key(update.event_id)) not in (None, payload):
-                yield f"event {update.event_id}: the chain has another one"
+                yield f"update {update.event_id}: the chain has another one"
             before = Cursor(update.event_id, fingerprint_of(payload))
     if before != cursor:
-        yield f"the stream ends with event {before.event_id}, not with that of the cursor"
+        yield f"the stream ends with update {before.event_id}, not with that of the cursor"
 
 
 def _order_differences(store: HistoryStore, row: OrderUpdate) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Cursors of the outbox's consumers, and removal of events that all of them have read."""
+"""Cursors of the outbox's consumers, and removal of updates that all of them have read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from checkpoint.store import Store, StoreReader
 from checkpoint.store_batch import BlockBatch
 
 KEEP = 100_000
-"""Events that are kept while no consumer is registered."""
+"""Updates that are kept while no consumer is registered."""
 PRUNE_AT_ONCE = 4_000
-"""Most events that go with one batch, so that no block waits for a large pruning."""
+"""Most updates that go with one batch, so that no block waits for a large pruning."""
 STATE_KEY = b""
 """The outbox's own record in the family OUTBOX; consumers' names are not empty."""
 _VERSION = 1
@@ -20,12 +20,12 @@ _DECODER = msgspec.msgpack.Decoder(int)
 
 
 def event_key(event_id: int) -> bytes:
-    """Return the key of an event; keys sort as ids do."""
+    """Return the key of an update; keys sort as ids do."""
     return event_id.to_bytes(8, "big")
 
 
 def cursors(store: StoreReader) -> dict[str, int]:
-    """Return the last event that each registered consumer has applied, by name."""
+    """Return the last update that each registered consumer has applied, by name."""
     return {
         key.decode(): unpack(_VERSION, _DECODER, value, f"the cursor of {key.decode()}")
         for key, value in store.iterate(Family.OUTBOX)
@@ -36,7 +36,7 @@ def cursors(store: StoreReader) -> dict[str, int]:
 def set_cursor(store: Store, name: str, event_id: int) -> None:
     """Set a consumer's cursor, and register the consumer if it is new.
 
-    The event itself is kept, as the consumer is recognised by it. Raises ValueError for an
+    The update itself is kept, as the consumer is recognised by it. Raises ValueError for an
     empty name, StoreFailed.
     """
     _check(name)
@@ -57,7 +57,7 @@ def forget(store: Store, name: str) -> bool:
 
 
 def prune(store: StoreReader, batch: BlockBatch, first: int, last: int) -> int:
-    """Delete events from `first` on that nobody needs; return the first that is left."""
+    """Delete updates from `first` on that nobody needs; return the first that is left."""
     needed = min(cursors(store).values(), default=last - KEEP + 1)
     end = min(needed, first + PRUNE_AT_ONCE)
     for event_id in range(first, end):

@@ -1,4 +1,4 @@
-"""One change of one order: the event that the outbox, the wire and every history store hold."""
+"""One change of one order, as the outbox, the wire and every history store hold it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = 1
 """Version of the JSON form of an update."""
 FINGERPRINT_BYTES = 8
 _UNCHAINED, _CHAINED = b"\x01", b"\x02"
-"""Versions of the stored form; the second has the fingerprint of the event before."""
+"""Versions of the stored form; the second has the fingerprint of the update before."""
 _LARGEST_PLAIN = 2**64 - 1
 
 
@@ -43,7 +43,7 @@ class Kind(IntEnum):
     ROLLED_BACK = 7
     """Blocks were taken back: the order is what the fields say again, or GONE."""
     GAP = 8
-    """No order: from the block named up to this event, changes were not recorded."""
+    """No order: from the block named up to this update, changes were not recorded."""
     FOUND = 9
     """It is open as recording begins after a GAP; how it came to be so was not recorded."""
 
@@ -106,7 +106,7 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """
 
     event_id: int
-    """Strictly +1 from event to event, from 1; 0 as long as it has none."""
+    """Strictly +1 from update to update, from 1; 0 as long as it has none."""
     kind: Kind
     exchange: Exchange
     order_id: int
@@ -150,8 +150,8 @@ class OrderUpdate(Struct, frozen=True, kw_only=True, gc=False):
     undone: Totals | None = None
     """Totals that ROLLED_BACK takes from the user's; None for every other kind."""
     previous: bytes = b""
-    """Fingerprint of the event before, so that this event's stands for all before it too; empty for
-    the first event, and for those of outboxes that did not have it yet.
+    """Fingerprint of the update before, so that this one's stands for all before it too; empty for
+    the first, and for those of outboxes that did not have it yet.
     """
 
     @property
@@ -219,13 +219,13 @@ def decode(event_id: int, payload: bytes) -> OrderUpdate:
     decoder = _DECODERS.get(payload[:1])
     if decoder is None:
         raise UnknownUpdate(
-            f"event {event_id} must be of version 1 or 2, got {payload[0] if payload else 'none'}: "
-            "use a newer program"
+            f"update {event_id} must be of version 1 or 2, got "
+            f"{payload[0] if payload else 'none'}: use a newer program"
         )
     try:
         fields: list[Any] = list(decoder.decode(memoryview(payload)[1:]))
     except msgspec.MsgspecError as error:
-        raise UnknownUpdate(f"event {event_id} does not decode: {error}") from error
+        raise UnknownUpdate(f"update {event_id} does not decode: {error}") from error
     for place in _AMOUNT_PLACES:
         if isinstance(fields[place], bytes):
             fields[place] = int.from_bytes(fields[place], "big")
@@ -275,7 +275,7 @@ def from_json(document: Mapping[str, Any]) -> OrderUpdate:
     try:
         if document["version"] != VERSION:
             raise UnknownUpdate(f"version must be {VERSION}, got {document['version']!r}")
-        # Documents from before events were chained have no `previous`.
+        # Documents from before updates were chained have no `previous`.
         fields = {n: _from_json(n, document[n]) for n in _NAMES if n in document or n != "previous"}
         return OrderUpdate(**fields)
     except UnknownUpdate:

@@ -1,6 +1,6 @@
 """The outbox: order updates, written in the same batch as the rows that they describe.
 
-Event ids are given out here, +1 from event to event from 1 on, and grow through rollbacks too.
+Event ids are given out here, +1 from update to update from 1 on, and grow through rollbacks too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import ZERO_ADDRESS, Address, OrderStatus
 
 _PRUNE_EVERY = 1_000
-"""Events from one look for what can be pruned to the next."""
+"""Updates from one look for what can be pruned to the next."""
 _VERSION = 1
 _OPEN_END = 0
 
@@ -85,8 +85,8 @@ class Outbox:
     def switch(self, on: bool | None, head: Header) -> None:
         """Switch recording on or off, durably; None: as last time, at first on.
 
-        What happened while it was off is not made up for: a GAP event tells readers so, and a FOUND
-        event of each order that is open is where they go on from.
+        What happened while it was off is not made up for: a GAP tells readers so, and a FOUND of
+        each order that is open is where they go on from.
         """
         stored = self._store.get(Family.OUTBOX, STATE_KEY)
         state = read_state(stored)

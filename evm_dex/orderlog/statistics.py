@@ -1,7 +1,7 @@
 """Changes of an account's totals by one update: a function of the update alone.
 
 So a store adds it once, however often the update comes: a row of totals carries the id of the last
-event that is counted in it.
+update that is counted in it.
 """
 
 from __future__ import annotations

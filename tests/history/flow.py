@@ -205,7 +205,7 @@ class Flow:
                 self.orders[order_id] = was
 
     def _undone(self, first: int) -> list[OrderUpdate]:
-        """Events of the blocks taken back that were not taken back before."""
+        """Updates of the blocks taken back that were not taken back before."""
         kept: list[OrderUpdate] = []
         for event in self.events[first:]:
             if event.kind == Kind.ROLLED_BACK:

@@ -24,17 +24,17 @@ from evm_dex.cli.app import app
 from evm_dex.client.dex import Dex
 from evm_dex.history.consumer import Consumer
 from evm_dex.history.feed import (
-    Events,
     EventsPruned,
     Feed,
     FeedRefused,
     FeedUnavailable,
     HistoryDiffers,
+    Updates,
     read_outbox,
 )
 from evm_dex.history.feed_client import ChainFeed, RemoteFeed, StoreFeed
 from evm_dex.history.feed_server import FeedServer
-from evm_dex.history.feed_wire import JSON, PLAIN, decode_answer, encode_events
+from evm_dex.history.feed_wire import JSON, PLAIN, decode_answer, encode_updates
 from evm_dex.history.inprocess import History
 from evm_dex.history.rebuild import rebuild
 from evm_dex.history.stores.history_store import START, Cursor, StoreUnavailable
@@ -55,13 +55,13 @@ class ListFeed(Feed):
     def __init__(self, events: Sequence[OrderUpdate], away: int = 0) -> None:
         self.events, self.away = events, away
 
-    def read(self, cursor: Cursor, limit: int = 100, *, consumer: str = "") -> Events:
+    def read(self, cursor: Cursor, limit: int = 100, *, consumer: str = "") -> Updates:
         del consumer
         if self.away:
             self.away -= 1
             raise FeedUnavailable("nobody there")
         some = self.events[cursor.event_id : cursor.event_id + min(limit, 100)]
-        return Events(len(self.events), tuple((e.event_id, encode(e)) for e in some))
+        return Updates(len(self.events), tuple((e.event_id, encode(e)) for e in some))
 
     def wait(self, seconds: float) -> None:
         time.sleep(min(seconds, 0.01))
@@ -218,7 +218,7 @@ def test_each_event_has_the_fingerprint_of_the_one_before_through_rollbacks() ->
                 traffic.again()
         events = read_outbox(dex.store, START)
         before = b""
-        for update, (_, payload) in zip(events.updates(), events.events, strict=True):
+        for update, (_, payload) in zip(events.updates(), events.payloads, strict=True):
             assert update.previous == before
             assert encode(update) == payload
             before = fingerprint(update)
@@ -274,7 +274,7 @@ def test_verify_names_what_differs() -> None:
             while dex.chain.outbox.state().last == before:
                 traffic.block()
             (behind,) = verify(dex.store, history.store)
-            assert "is at event" in behind
+            assert "is at update" in behind
 
 
 @pytest.fixture
@@ -346,13 +346,13 @@ def test_feed_refuses_what_it_does_not_understand(served: tuple[Traffic, str]) -
     feed = RemoteFeed(address)
     with pytest.raises(HistoryDiffers, match="the chain's last one is"):
         feed.read(Cursor(10**6, b"12345678"))
-    with pytest.raises(HistoryDiffers, match="event 1 of the chain is not"):
+    with pytest.raises(HistoryDiffers, match="update 1 of the chain is not"):
         feed.read(Cursor(1, b"12345678"))
     feed._connected().send(b"hello")
     answer = feed._connected().recv()
     with pytest.raises(FeedRefused, match="malformed request"):
         decode_answer(answer)
-    assert feed.read(START, 1).events
+    assert feed.read(START, 1).payloads
     feed.close()
 
 
@@ -373,11 +373,11 @@ def test_a_question_that_is_lost_is_put_again() -> None:
     def answer_the_second() -> None:
         answers.recv_multipart()
         *envelope, _ = answers.recv_multipart()
-        answers.send_multipart([*envelope, encode_events(Events(0, ()))])
+        answers.send_multipart([*envelope, encode_updates(Updates(0, ()))])
 
     thread = threading.Thread(target=answer_the_second, daemon=True)
     thread.start()
-    assert feed.read(START) == Events(0, ())
+    assert feed.read(START) == Updates(0, ())
     thread.join()
     feed.close()
     answers.close(linger=0)
@@ -445,7 +445,7 @@ def test_rebuild_from_outbox_stream_or_both(
     assert_same(target, model)
 
     class Pruned(ListFeed):
-        def read(self, cursor: Cursor, limit: int = 100, *, consumer: str = "") -> Events:
+        def read(self, cursor: Cursor, limit: int = 100, *, consumer: str = "") -> Updates:
             if cursor.event_id < 300:
                 raise EventsPruned("gone")
             if cursor.fingerprint != fingerprint(events[cursor.event_id - 1]):
@@ -468,7 +468,7 @@ def test_pruned_events_are_asked_for_in_vain() -> None:
         batch = BlockBatch()
         batch.put(Family.OUTBOX, STATE_KEY, pack(1, OutboxState(5, is_recording=True, first=4)))
         dex.store.write(batch)
-        with pytest.raises(EventsPruned, match="events 1 to 3 were removed"):
+        with pytest.raises(EventsPruned, match="updates 1 to 3 were removed"):
             read_outbox(dex.store, START)
 
 
@@ -481,7 +481,7 @@ def test_commands_answer_from_a_store(tmp_path: Path) -> None:
         user = dex.accounts[1].address
         last = dex.chain.outbox.state().last
     at = ["--store", f"sqlite:{tmp_path / 'h'}"]
-    assert f"event {last}" in history("rebuild", *at, "--chain", str(tmp_path / "chain"))
+    assert f"update {last}" in history("rebuild", *at, "--chain", str(tmp_path / "chain"))
     opened = json.loads(history("orders", user, *at, "--json"))["orders"]
     assert {order["status"] for order in opened} <= {"new", "partially_filled", "untriggered"}
     page = json.loads(history("orders", user, *at, "--json", "--history", "--limit", "3"))
@@ -526,7 +526,9 @@ def test_the_stream_is_printed_by_date_and_fills_a_store_again(tmp_path: Path) -
     file = tmp_path / "events.jsonl"
     file.write_text(lines)
     again = ("--store", f"sqlite:{tmp_path / 'again'}")
-    assert f"up to event {cursor.event_id}" in history("rebuild", *again, "--from", f"jsonl:{file}")
+    assert f"up to update {cursor.event_id}" in history(
+        "rebuild", *again, "--from", f"jsonl:{file}"
+    )
     assert "agrees" in history("verify", *again, "--chain", str(tmp_path / "chain"))
     with closing(SqliteStore(tmp_path / "again")) as filled:
         assert filled.cursor() == cursor
@@ -534,7 +536,7 @@ def test_the_stream_is_printed_by_date_and_fills_a_store_again(tmp_path: Path) -
     assert "line 1: " in history("rebuild", *again, "--from", f"jsonl:{file}", fails=True)
     file.write_text("".join(lines.splitlines(keepends=True)[1:]))
     missed = history("rebuild", *again, "--from", f"jsonl:{file}", fails=True)
-    assert "event 2 came where 1 was due" in missed
+    assert "update 2 came where 1 was due" in missed
 
 
 def test_commands_say_what_to_write_instead(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ STATE = {
     ),
     "cursor": ("log tinyint PRIMARY KEY, event_id bigint, fingerprint blob", ""),
 }
-"""Rows that later events overwrite, and where partitions begin."""
+"""Rows that later updates overwrite, and where partitions begin."""
 
 Step = tuple[str, tuple[str, ...]]
 

@@ -1,6 +1,6 @@
 """The log of all updates by event id, in partitions of an hour each.
 
-An event is filed under the latest hour that block time has reached, so a rollback, after which
+An update is filed under the latest hour that block time has reached, so a rollback, after which
 block time goes back, does not send the reader to and fro.
 """
 
@@ -87,10 +87,10 @@ class Stream:
         return updates
 
     def first_since(self, timestamp: int, up_to: int) -> int | None:
-        """Return the first event with a block time from `timestamp` on; None up to `up_to`."""
+        """Return the first update with a block time from `timestamp` on; None up to `up_to`."""
         wanted = timestamp // 3_600
         for first, hour in self._partitions(1, up_to):
-            if hour < wanted:  # the latest hour so far: all of its events are earlier
+            if hour < wanted:  # the latest hour so far: all of its updates are earlier
                 continue
             part = first // _EVENTS_PER_PART
             asked = (*_date_and_hour(hour), part, 0, up_to, _EVENTS_PER_PART)
@@ -100,7 +100,7 @@ class Stream:
         return None
 
     def _partitions(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Return partitions with events from `first` to `last`: first event and hour, ascending."""
+        """Return the partitions of updates `first` to `last`: first update and hour, ascending."""
         before = (
             (row.first_event_id, row.hour) for row in self._session.rows(_BEGUN_BEFORE, (first,))
         )

@@ -136,7 +136,7 @@ class CqlWriter:
                 self.forget_open(user, order_id, event)
 
     def forget_open(self, user: Address, order_id: int, event_id: int) -> None:
-        """Remove an order from the open ones, from an event on."""
+        """Remove an order from the open ones, from an update on."""
         self._put(("open", user), _CLOSE, (event_id, user, order_id))
 
     def _places(self, update: OrderUpdate) -> tuple[Values, Values]:
@@ -179,7 +179,7 @@ class RunningTotals:
             of_user, key = self._of_user[user], (exchange, market)
             before = of_user.get(key) or Statistics(user, *key, ZERO, 0)
             last = deltas[-1][0]
-            # A crash may have left totals with some of these events in them, or all.
+            # A crash may have left totals with some of these updates in them, or all.
             if last > before.last_event_id:
                 total = before.totals + added_after(before.last_event_id, deltas)
                 of_user[key] = Statistics(user, *key, total, last)

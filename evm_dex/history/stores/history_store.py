@@ -31,18 +31,18 @@ class MissedEvents(Exception):  # noqa: N818 - says what happened
     """An update does not follow the last one applied; nothing was applied."""
 
     def __init__(self, expected: int, found: int) -> None:
-        super().__init__(f"event {found} came where {expected} was due: read on from {expected}")
+        super().__init__(f"update {found} came where {expected} was due: read on from {expected}")
         self.expected = expected
         self.found = found
 
 
 class Cursor(Struct, frozen=True):
-    """The last event that a store has applied."""
+    """The last update that a store has applied."""
 
     event_id: int
-    """The last event applied; 0 for none."""
+    """The last update applied; 0 for none."""
     fingerprint: bytes
-    """Fingerprint of that event (`order_update.fingerprint`); empty for none."""
+    """Fingerprint of that update (`order_update.fingerprint`); empty for none."""
 
 
 START = Cursor(0, b"")
@@ -56,7 +56,7 @@ class Statistics(Struct, frozen=True):
     market: Address
     totals: Totals
     last_event_id: int
-    """The last event that changed them."""
+    """The last update that changed them."""
 
 
 class PageCursor(Struct, frozen=True, order=True):
@@ -101,7 +101,7 @@ class HistoryStore(Protocol):
 
     @abstractmethod
     def cursor(self) -> Cursor:
-        """Return the last event that was applied, durably."""
+        """Return the last update that was applied, durably."""
 
     @abstractmethod
     def apply(self, updates: Sequence[OrderUpdate]) -> int:
@@ -165,7 +165,7 @@ class HistoryStore(Protocol):
 
     @abstractmethod
     def clear(self) -> None:
-        """Remove everything, to be filled again from the first event on."""
+        """Remove everything, to be filled again from the first update on."""
 
     def damage(self) -> Iterator[str]:
         """Yield what is wrong with the tables, as far as the store can tell by itself."""

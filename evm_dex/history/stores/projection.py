@@ -60,7 +60,7 @@ def project(updates: Sequence[OrderUpdate]) -> Projection:
 
 
 def added_after(event_id: int, added: Added) -> Totals:
-    """Sum what events above an id add."""
+    """Sum what updates above an id add."""
     return sum((delta for event, delta in added if event > event_id), ZERO)
 
 

@@ -58,13 +58,13 @@ def damage(database: sqlite3.Connection) -> Iterator[str]:
         if update.kind == Kind.GAP:
             wanted = (update.timestamp, update.status, None, None, None, None)
         if tuple(found) != wanted:
-            yield f"order_history, event {event_id}: its columns are not those of its update"
+            yield f"order_history, update {event_id}: its columns are not what it says"
     yield from _differing(database, _FILLS, "fills", _fill)
     yield from _differing(database, _ACTIVE, "active_orders", _active)
     yield from _differing(database, _ORDERS, "orders", _order)
     stated = {tuple(owner): event_id for *owner, event_id in database.execute(_STATISTICS)}
     if stated != last:
-        yield "order_statistics: the last events are not those of the updates"
+        yield "order_statistics: the last ids are not those of the updates"
 
 
 def _differing(
@@ -75,7 +75,7 @@ def _differing(
 ) -> Iterator[str]:
     for event_id, payload, *found in database.execute(statement):
         if payload is None or tuple(found) != wanted(decode(event_id, payload)):
-            yield f"{table}: a row of {found[:3]} is not that of its update, event {event_id}"
+            yield f"{table}: a row of {found[:3]} is not that of update {event_id}"
 
 
 def _fill(update: OrderUpdate) -> Row:

@@ -19,7 +19,7 @@ class Place(Protocol):
     victims: tuple[tuple[str, ...], ...]
     """What is killed at once; each with the same probability."""
     most_behind: int
-    """Events that the chain may be ahead of the store before it waits."""
+    """Updates that the chain may be ahead of the store before it waits."""
     database: Database
 
     @abstractmethod

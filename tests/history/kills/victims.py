@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evm_dex.history.consumer import Consumer
-from evm_dex.history.feed import MOST, Events
+from evm_dex.history.feed import MOST, Updates
 from evm_dex.history.feed_client import RemoteFeed
 from evm_dex.history.feed_server import FeedServer
 from evm_dex.history.stores.history_store import Cursor, HistoryStore
@@ -67,6 +67,6 @@ class Watched(RemoteFeed):
         super().__init__(address)
         self._shared = shared
 
-    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Events:
+    def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Updates:
         self._shared.stored = cursor.event_id
         return super().read(cursor, limit, consumer=consumer)
