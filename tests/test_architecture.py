@@ -294,10 +294,12 @@ def import_graph() -> dict[str, set[str]]:
     for module, path in modules.items():
         targets = graph.setdefault(module, set())
         for node in nodes(parsed(path)):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = {f"{node.module}.{alias.name}" for alias in node.names}
-                inside = names & modules.keys()
-                targets |= inside if inside else {node.module} & modules.keys()
+            if isinstance(node, ast.Import):
+                targets |= {alias.name for alias in node.names} & modules.keys()
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    inside = f"{node.module}.{alias.name}"
+                    targets |= {inside if inside in modules else node.module} & modules.keys()
     return graph
 
 
