@@ -1,13 +1,15 @@
-"""Commands that say where the contracts are that others import."""
+"""Commands that print where the Solidity sources are, for compilers."""
 
 from __future__ import annotations
 
 import typer
 
-HELP = """Find the Solidity sources and artifacts that come with evm-dex.
+HELP = """Find the Solidity sources that come with evm-dex.
 
-  forge build --remappings "$(evm-dex contracts remapping)"
-  npm install "$(evm-dex contracts path)"
+Let Foundry, or Hardhat by npm, resolve imports of evm-dex/contracts/…:
+
+  evm-dex contracts remapping
+  evm-dex contracts path
 """
 
 
@@ -25,11 +27,12 @@ def path() -> None:
 
 
 def remapping() -> None:
-    """Print the remapping that resolves imports of evm-dex/contracts/….
+    """Print the remapping for imports of evm-dex/contracts/….
 
       evm-dex contracts remapping
 
-    Foundry takes it by `--remappings`, or as a line of remappings.txt.
+    Foundry takes it as `forge build --remappings "$(evm-dex contracts remapping)"`, or as a line of
+    remappings.txt.
     """
     from evm_dex.abi.artifact import package_root  # noqa: PLC0415 - as above
 

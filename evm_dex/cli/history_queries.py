@@ -165,7 +165,7 @@ def stream(
     limit: _Limit = 100,
     every: Annotated[bool, typer.Option("--all", help="Print all, without a limit.")] = False,
 ) -> None:
-    """Print updates of all markets in order, one JSON document a line.
+    """Print updates of all markets in order, as JSON Lines.
 
       evm-dex history stream --store sqlite:history.db --after 1000
       evm-dex history stream --store sqlite:history.db --start 2026-01-31 --end 2026-02-01 --all

@@ -34,19 +34,24 @@ def open_dex(
 ) -> Dex:
     """Open a chain in memory or at a path; a chain that is there goes on at its head.
 
-    `genesis` is a TOML or JSON file or a dict; an empty store without one begins with two tokens
-    and a spot and a perpetual market. The `profile` "hyperevm" or "hyperevm-testnet" stands for the
-    genesis of HyperEVM with HyperCore (docs/hyperevm.md). `sync` says when blocks are forced to the
-    disk itself: "never" (a killed process loses nothing, a power failure may), "block", or every k
-    blocks. Checkpoints are made every `checkpoint_interval` blocks and the last `keep_checkpoints`
-    kept: by default as last time, at first 1000 and 10; in memory there are none. With a
-    `keep_limit` a keeper's transaction goes first in a block whenever a perpetual market has made
-    work for it, and fires up to so many triggers and liquidations. `history` says whether what
-    happens to orders is recorded for the order history (docs/history.md): by default as last time,
-    at first it is; what happens without it is not made up for. A store whose last blocks are lost
-    with the end of its log is refused, but for `accept_loss`. Rows of orders and positions that
-    ended are not read where they are as the last run left them; to `prove` is to read all. Raises
-    GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
+    - `genesis`: a TOML or JSON file, or a dict. An empty store without one begins with two tokens
+      and a spot and a perpetual market.
+    - `profile`: "hyperevm" or "hyperevm-testnet", for the genesis of HyperEVM with HyperCore
+      (docs/hyperevm.md).
+    - `checkpoint_interval`, `keep_checkpoints`: blocks between checkpoints, and how many of them
+      stay. By default as last time, at first 1000 and 10; a chain in memory has none.
+    - `automine`: put each transaction into a block of its own at once.
+    - `sync`: when blocks are forced to the disk: "never" (a killed process loses nothing, a power
+      failure may), "block", or every k blocks.
+    - `keep_limit`: most triggers and liquidations that the keeper fires at the head of a block; 0
+      for no keeper.
+    - `history`: record what happens to orders (docs/history.md). By default as last time, at first
+      on; what happens while it is off is not made up for.
+    - `accept_loss`: open a store whose last blocks are lost with the end of its log.
+    - `prove`: read the rows of ended orders and positions too, where they are as the last run left
+      them.
+
+    Raises GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
     """
     if profile is not None:
         if genesis is not None:

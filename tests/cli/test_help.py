@@ -69,6 +69,12 @@ def test_examples_in_help_are_commands_that_parse(name: str) -> None:
         parse(example.removeprefix("evm-dex "))
 
 
+@pytest.mark.parametrize("name", ["", "checkpoint", "history", "contracts"])
+def test_summaries_are_shown_whole(name: str) -> None:
+    listed = shown(name).split("Commands:")[1]
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_of_a_command_parse(name: str) -> None:
     lines = [line.strip() for line in shown(name).splitlines()]
