@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from copy import copy
 
 from msgspec import Struct
 
@@ -73,16 +75,18 @@ class Candles:
     def __init__(self) -> None:
         self._minutes: dict[str, list[Candle]] = defaultdict(list)
 
-    def add(self, trade: TapeTrade) -> None:
-        """Take in a trade that is no older than the last."""
+    def add(self, trade: TapeTrade) -> Callable[[], object]:
+        """Take in a trade that is no older than the last; return what takes it back."""
         minutes = self._minutes[trade.listing.coin]
         start = trade.time - trade.time % _MINUTE
         price = trade.price
         one = Candle(start, price, price, price, price, trade.amount, trade.quote, 1)
-        if minutes and minutes[-1].start == start:
-            minutes[-1].take(one)
-        else:
+        if not minutes or minutes[-1].start != start:
             minutes.append(one)
+            return minutes.pop
+        before = copy(minutes[-1])
+        minutes[-1].take(one)
+        return lambda: minutes.__setitem__(-1, before)
 
     def of(self, coin: str, interval: str, start: int, end: int) -> list[Candle]:
         """Return the candles that begin in a time, in milliseconds; the newest `MOST_CANDLES`.

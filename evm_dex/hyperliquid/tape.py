@@ -36,6 +36,8 @@ MOST_FILLS = 10_000
 MOST_ORDERS = 2_000
 MOST_TRADES = 2_000
 """Kept of each coin."""
+MOST_UNDONE = 4_096
+"""Blocks that are taken back one by one; for more the chain is read again."""
 _POSITION = perp_events.PositionChanged
 _SETTLED = perp_events.FundingSettled
 _NOTHING = Exposure(0, 0)
@@ -66,22 +68,38 @@ class Tape:
         self.candles = Candles()
         self._exposures: dict[tuple[Address, Address], Exposure] = {}
         self._client_ids: dict[int, int] = {}
+        self._undo: deque[tuple[int, list[Callable[[], object]]]] = deque(maxlen=MOST_UNDONE)
+        """By height, newest last: what takes a block's part back, in the order it was added."""
+        self._undone_to = 0
+        """The lowest height that can be gone back to that way."""
 
     def read_all(self, told: Callable[[int, int], object] = lambda _done, _all: None) -> None:
         """Read the whole chain; `told` hears how many blocks of how many are read."""
         self._start_over()
         head = self._chain.head.block_number
-        for height in range(1, head + 1):
+        for height in self._chain.blocks.heights(0, head):
             self.add_block(self._chain.header(height))
             if height % 1_000 == 0:
                 told(height, head)
 
     def follow(self, went_back_to: int, headers: Iterable[Header]) -> list[Any]:
         """Go along with a move of the head; what is new, in order."""
-        if went_back_to < self.height:
+        if went_back_to < self._undone_to:
             self.read_all()
             return []
+        self._go_back(went_back_to)
         return [event for header in headers for event in self.add_block(header)]
+
+    def _go_back(self, height: int) -> None:
+        """Take back the blocks above a height."""
+        while self._undo and self._undo[-1][0] > height:
+            for undo in reversed(self._undo.pop()[1]):
+                undo()
+        self.height = min(self.height, height)
+
+    def _append(self, kept: deque[Any] | list[Any], record: Any) -> None:
+        kept.append(record)
+        self._undo[-1][1].append(kept.pop)
 
     def add_block(self, header: Header) -> list[Any]:
         """Read a block after the last, and return what happened in it."""
@@ -89,6 +107,9 @@ class Tape:
         self.height = header.block_number
         if not header.bloom.strip(b"\0"):
             return []
+        if len(self._undo) == MOST_UNDONE:
+            self._undone_to = self._undo[0][0]
+        self._undo.append((header.block_number, []))
         body = self._chain.blocks.body(header.hash)
         receipts = self._chain.blocks.receipts(header.hash)
         happened: list[Any] = []
@@ -99,7 +120,7 @@ class Tape:
                 time = header.timestamp * 1_000
                 data = decode(transaction.raw, transaction.sender).data
                 for update in updates_of(data, receipt.logs, transaction.hash, time):
-                    self.ledger_updates[update.user].append(update)
+                    self._append(self.ledger_updates[update.user], update)
                     happened.append(update)
         return happened
 
@@ -121,13 +142,14 @@ class Tape:
         status = "open"
         if isinstance(event, shared.OrderClosed):
             status = "closed"
-        else:
+            self._forget_client_id(event.order_id)
+        elif event.client_order_id:
             self._client_ids[event.order_id] = event.client_order_id
         listing = self._listings.by_address.get(event.market)
         if listing is None:
             return ()
         change = OrderChange(event.order_id, event.user, listing, status, time)
-        self.orders[event.user].append(change)
+        self._append(self.orders[event.user], change)
         return (change,)
 
     def _trade(
@@ -149,8 +171,8 @@ class Tape:
             event.maker if event.taker_is_buy else event.taker,
             height,
         )
-        self.trades[listing.coin].append(traded)
-        self.candles.add(traded)
+        self._append(self.trades[listing.coin], traded)
+        self._undo[-1][1].append(self.candles.add(traded))
         yield traded
         yield from self._fill(event, traded, is_taker=True)
         if event.maker != ZERO_ADDRESS:
@@ -176,13 +198,21 @@ class Tape:
             closed,
             fee,
         )
-        self.fills[user].append(filled)
+        self._append(self.fills[user], filled)
         yield filled
         remaining = event.taker_remaining if is_taker else event.maker_remaining
         if not remaining and oid:
+            self._forget_client_id(oid)
             change = OrderChange(oid, user, listing, "filled", traded.time)
-            self.orders[user].append(change)
+            self._append(self.orders[user], change)
             yield change
+
+    def _forget_client_id(self, order_id: int) -> None:
+        """Drop what is not needed for fills any more."""
+        client_id = self._client_ids.pop(order_id, 0)
+        if client_id:
+            put_back = self._client_ids.__setitem__
+            self._undo[-1][1].append(lambda: put_back(order_id, client_id))
 
     def _move(
         self, listing: Listing, user: Address, event: shared.Trade, *, is_buy: bool
@@ -194,8 +224,13 @@ class Tape:
         before = self._exposures.get(key, _NOTHING)
         delta = event.amount if is_buy else -event.amount
         change = apply_fill(before, delta, event.quote_amount)
-        self._exposures[key] = change.exposure
+        self._expose(key, change.exposure)
         return before.size, change.realized_pnl
+
+    def _expose(self, key: tuple[Address, Address], exposure: Exposure) -> None:
+        before = self._exposures.get(key, _NOTHING)
+        self._exposures[key] = exposure
+        self._undo[-1][1].append(lambda: self._exposures.__setitem__(key, before))
 
     def _perp_event(self, log: Log, transaction_hash: bytes, time: int) -> Iterable[Any]:
         topic = log.topics[0]
@@ -207,7 +242,8 @@ class Tape:
             settled = _SETTLED.decode(log.topics, log.data)
             listing = self._listings.by_address.get(settled.market)
             if listing is not None:
-                self.rates[listing.coin].append(FundingRate(listing, settled.rate, time))
+                rate = FundingRate(listing, settled.rate, time)
+                self._append(self.rates[listing.coin], rate)
         return ()
 
     def _position_changed(
@@ -218,7 +254,7 @@ class Tape:
             return ()
         is_open = event.status == PositionStatus.OPEN
         exposure = Exposure(event.size, event.entry_notional) if is_open else _NOTHING
-        self._exposures[event.user, event.market] = exposure
+        self._expose((event.user, event.market), exposure)
         if not event.funding:
             return ()
         rates = self.rates.get(listing.coin)
@@ -231,7 +267,7 @@ class Tape:
             time,
             transaction_hash,
         )
-        self.payments[event.user].append(payment)
+        self._append(self.payments[event.user], payment)
         return (payment,)
 
 

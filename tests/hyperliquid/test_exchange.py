@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import evm_dex
 from evm_dex.errors import InvalidBlock
 from evm_dex.hyperliquid.exchange import MalformedRequest
+from evm_dex.hyperliquid.listings import Listings
+from evm_dex.hyperliquid.tape import Tape
 from tests.hyperliquid.trader import KEYS, Trader, limit, sign_l1, trigger
 
 BTC, ETH, HYPE_SPOT = 0, 1, 10_107
 USD_SEND = [("string", "destination"), ("string", "amount"), ("uint64", "time")]
 CLASS_TRANSFER = [("string", "amount"), ("bool", "toPerp"), ("uint64", "nonce")]
 Traders = tuple[Trader, Trader]
+SLOW_FIXTURE = [HealthCheck.function_scoped_fixture]
 
 
 def test_orders_rest_and_fill_and_are_cancelled(traders: Traders) -> None:
@@ -348,3 +353,40 @@ def test_what_was_taken_back_is_in_no_answer(traders: Traders) -> None:
     assert alice.ask("historicalOrders") == []
     assert alice.ask("candleSnapshot", coin="ETH", interval="1m", startTime=0) == []
     assert alice.order(limit(ETH, "buy", "2900", "1")) == [{"resting": {"oid": 1}}]
+
+
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_tape_that_went_back_is_that_of_the_chain(traders: Traders, data: st.DataObject) -> None:
+    api = traders[0].api
+    snapshots: list[Any] = []
+    for _ in range(data.draw(st.integers(4, 12))):
+        if data.draw(st.integers(0, 3)) == 0 or not snapshots:
+            snapshots.append(traders[0].dex.chain.snapshot())
+        elif data.draw(st.integers(0, 3)) == 0:
+            traders[0].dex.chain.revert(data.draw(st.sampled_from(snapshots[-2:])))
+            del snapshots[-1:]
+        trader = traders[data.draw(st.integers(0, 1))]
+        side, price = (
+            data.draw(st.sampled_from(["buy", "sell"])),
+            data.draw(st.integers(2990, 3010)),
+        )
+        cloid = f"0x{trader.now:032x}"
+        trader.order(limit(data.draw(st.sampled_from([BTC, ETH])), side, str(price), "1", c=cloid))
+    fresh = Tape(traders[0].dex.chain, Listings(traders[0].dex.chain.ledger))
+    fresh.read_all()
+    kept = api.tape
+    for one, other in (
+        (kept.fills, fresh.fills),
+        (kept.orders, fresh.orders),
+        (kept.trades, fresh.trades),
+    ):
+        shown = [
+            {key: [str(it) for it in rows] for key, rows in each.items() if rows}
+            for each in (one, other)
+        ]
+        assert shown[0] == shown[1]
+    minutes = [[str(it) for it in tape.candles.of("ETH", "1m", 0, 2**60)] for tape in (kept, fresh)]
+    assert minutes[0] == minutes[1]
