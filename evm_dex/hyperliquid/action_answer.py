@@ -13,7 +13,7 @@ from precompiles.engine.amounts import floor_divide
 from precompiles.errors import ContractError
 from precompiles.hyper.receipts import ActionReceipt, Outcome
 from precompiles.hyper.signed import wire
-from precompiles.hyper.signed.account_actions import sub_account_address
+from precompiles.hyper.signed.account_actions import sub_account_address, vault_address
 from precompiles.hyper.signed.wire import NUMBERS
 from precompiles.orders.events import OrderClosed, Trade
 from precompiles.perp.events import OrderPlaced as PerpOrderPlaced
@@ -56,6 +56,8 @@ def answer_of(  # noqa: PLR0911 - a case per kind of answer
     if isinstance(action, wire.CreateSubAccountAction):
         address = sub_account_address(receipt.user, receipt.order_id)
         return _ok("createSubAccount", f"0x{address.hex()}")
+    if isinstance(action, wire.CreateVaultAction):
+        return _ok("createVault", f"0x{vault_address(receipt.user, receipt.order_id).hex()}")
     return {"status": "ok", "response": {"type": "default"}}
 
 

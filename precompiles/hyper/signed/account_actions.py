@@ -11,7 +11,7 @@ from precompiles.hyper import encoding, permissions, staking, trading, transfers
 from precompiles.hyper.actions import Result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id
 from precompiles.hyper.core import Core
-from precompiles.hyper.errors import UnknownAsset
+from precompiles.hyper.errors import UnknownAsset, VaultDepositTooSmall
 from precompiles.hyper.receipts import Outcome
 from precompiles.hyper.signed import order_wires, wire
 from precompiles.hyper.signed.decimals import parse_decimal
@@ -27,7 +27,7 @@ from precompiles.hyper.signed.errors import (
 from precompiles.hyper.system_addresses import FEES, USDC, perp_address
 from precompiles.hyper.token_ids import token_id
 from precompiles.hyper.units import COLLATERAL_DECIMALS, SPOT_WEI_PER_USD
-from precompiles.ledger.hyper.records import CorePerp, CoreToken, CoreUser
+from precompiles.ledger.hyper.records import CorePerp, CoreToken, CoreUser, Vault
 from precompiles.ledger.hyper.signed_records import ScheduledCancel, SubAccount
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral
@@ -36,6 +36,9 @@ from precompiles.types import ZERO_ADDRESS, Address
 MOST_SUB_ACCOUNTS = 10
 WITHDRAWAL_FEE = 10**COLLATERAL_DECIMALS
 """Source: Hyperliquid documentation, "Bridge": one USDC, out of what is withdrawn."""
+LEAST_VAULT = 100 * 10**COLLATERAL_DECIMALS
+"""Source: Hyperliquid documentation, "For vault leaders"."""
+VAULT_LOCK = 24 * 3_600
 LEAST_SCHEDULE = 5
 """Seconds."""
 _FIRST_DEX, _SPOT = "", "spot"
@@ -177,6 +180,32 @@ def create_sub_account(core: Core, action: wire.CreateSubAccountAction) -> Resul
     return Result(Outcome.DONE, len(own))
 
 
+def sub_account_modify(core: Core, action: wire.SubAccountModifyAction) -> None:
+    """Give an own sub-account another name."""
+    address = order_wires.address_of(action.sub_account_user)
+    require_sub_account(core.ledger, core.user, address)
+    if any(record.name == action.name for _, record in sub_accounts_of(core.ledger, core.user)):
+        raise NameInUse
+    core.tables.sub_accounts.put(core.user + address, SubAccount(action.name))
+
+
+def create_vault(core: Core, action: wire.CreateVaultAction) -> Result:
+    """Begin a vault that the signer leads, with a first deposit; its address is in its receipt.
+
+    The vault's number is the result's order id.
+    """
+    if action.initial_usd < LEAST_VAULT:
+        raise VaultDepositTooSmall(action.initial_usd, LEAST_VAULT)
+    number = len(core.tables.vaults.rows)
+    address = vault_address(core.user, number)
+    record = Vault(action.name, core.user, 0, VAULT_LOCK)
+    core.tables.vaults.put(address, record)
+    core.tables.put_user(address, CoreUser(is_activated=True, uses_big_blocks=False))
+    deposit = encoding.VaultTransfer(address, is_deposit=True, usd=action.initial_usd)
+    vaults.transfer(core, deposit)
+    return Result(Outcome.DONE, number)
+
+
 def sub_account_transfer(core: Core, action: wire.SubAccountTransferAction) -> None:
     """Move collateral to an own sub-account, or back."""
     acting, to = _with_sub_account(core, action.sub_account_user, is_deposit=action.is_deposit)
@@ -225,6 +254,11 @@ def staking_withdraw(core: Core, action: wire.StakingWithdrawAction) -> None:
 def sub_account_address(master: Address, number: int) -> Address:
     """Return the address of an account's sub-account; no key is known to have it."""
     return Address(keccak(b"sub-account" + master + number.to_bytes(8, "big"))[12:])
+
+
+def vault_address(leader: Address, number: int) -> Address:
+    """Return the address of the vault that was created after so many others."""
+    return Address(keccak(b"vault" + leader + number.to_bytes(8, "big"))[12:])
 
 
 def sub_accounts_of(ledger: Ledger, master: Address) -> list[tuple[Address, SubAccount]]:

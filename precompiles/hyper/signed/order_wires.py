@@ -108,6 +108,12 @@ class TwapWire(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the times of its parts are spread at random; here they never are."""
 
 
+class DustingWire(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Whether an account keeps small spot balances."""
+
+    opt_out: bool
+
+
 def address_of(text: AddressText) -> Address:
     """Return the account of a text."""
     return Address(bytes.fromhex(text[2:]))

@@ -22,6 +22,7 @@ from precompiles.hyper.signed.order_wires import (
     CancelByCloidWire,
     CancelWire,
     ClientIdText,
+    DustingWire,
     ModifyWire,
     OrderWire,
     Priority,
@@ -118,6 +119,50 @@ class SubAccountSpotTransferAction(Signed, frozen=True, tag="subAccountSpotTrans
     is_deposit: bool
     token: Text
     amount: Text
+
+
+class SubAccountModifyAction(Signed, frozen=True, tag="subAccountModify"):
+    """Another name for an own sub-account."""
+
+    sub_account_user: AddressText
+    name: Annotated[str, Meta(min_length=1, max_length=16)]
+
+
+class CreateVaultAction(Signed, frozen=True, tag="createVault"):
+    """A vault that the signer leads, with its first deposit; six decimals."""
+
+    name: Annotated[str, Meta(min_length=3, max_length=50)]
+    description: Annotated[str, Meta(max_length=250)]
+    initial_usd: U63
+    nonce: U63
+
+
+class SetDisplayNameAction(Signed, frozen=True, tag="setDisplayName"):
+    """A name on leaderboards; taken, and without an effect, as those below."""
+
+    display_name: Text
+
+
+class RegisterReferrerAction(Signed, frozen=True, tag="registerReferrer"):
+    """A referral code of the signer's."""
+
+    code: Text
+
+
+class ReserveRequestWeightAction(Signed, frozen=True, tag="reserveRequestWeight"):
+    """Requests paid for ahead."""
+
+    weight: U63
+
+
+class ClaimRewardsAction(Signed, frozen=True, tag="claimRewards"):
+    """Rewards of referrals."""
+
+
+class SpotUserAction(Signed, frozen=True, tag="spotUser"):
+    """Whether small spot balances stay; here they always do."""
+
+    toggle_spot_dusting: DustingWire
 
 
 class SetReferrerAction(Signed, frozen=True, tag="setReferrer"):
@@ -259,6 +304,13 @@ L1Action = (
     | NoopAction
     | TwapOrder
     | TwapCancel
+    | SubAccountModifyAction
+    | CreateVaultAction
+    | SetDisplayNameAction
+    | RegisterReferrerAction
+    | ReserveRequestWeightAction
+    | ClaimRewardsAction
+    | SpotUserAction
 )
 UserAction = (
     UsdSendAction
@@ -274,9 +326,12 @@ UserAction = (
 )
 Action = L1Action | UserAction
 
-_ORDER = [*L1Action.__args__, *UserAction.__args__]
-NUMBERS: dict[type[Any], int] = {kind: 0x010000 + place for place, kind in enumerate(_ORDER)}
-"""Ids of signed actions in receipts, above those of CoreWriter's."""
+NUMBERS: dict[type[Any], int] = {
+    kind: first + place
+    for first, kinds in ((0x010000, L1Action.__args__), (0x020000, UserAction.__args__))
+    for place, kind in enumerate(kinds)
+}
+"""Ids of signed actions in receipts, above those of CoreWriter's; new ones come at the ends."""
 
 
 _decoder = msgspec.msgpack.Decoder(Action)
