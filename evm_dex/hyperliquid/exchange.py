@@ -36,6 +36,33 @@ OLDEST_NONCE, NEWEST_NONCE = 2 * _DAY, _DAY
 _V = 27
 
 
+NOT_SERVED = frozenset(
+    (
+        "multiSig",
+        "convertToMultiSigUser",
+        "spotDeploy",
+        "perpDeploy",
+        "CSignerAction",
+        "CValidatorAction",
+        "validatorL1Stream",
+        "userDexAbstraction",
+        "userSetAbstraction",
+        "userPortfolioMargin",
+        "agentEnableDexAbstraction",
+        "agentSetAbstraction",
+        "borrowLend",
+        "userOutcome",
+        "sendToEvmWithData",
+        "linkStakingUser",
+        "vaultModify",
+        "vaultDistribute",
+        "topUpIsolatedOnlyMargin",
+        "gossipPriorityBid",
+    )
+)
+"""Types of actions that Hyperliquid takes, and this chain has nothing behind."""
+
+
 class MalformedRequest(Exception):  # noqa: N818 - what the caller is told
     """A request that is none; answered by status 422."""
 
@@ -90,6 +117,9 @@ class ExchangeEndpoint:
 
         Raises MalformedRequest.
         """
+        kind = content["action"].get("type") if _is_request(content) else None
+        if isinstance(kind, str) and kind in NOT_SERVED:
+            return _answered(refused(f"{kind} is not supported here: see docs/hyperliquid.md."))
         try:
             request = msgspec.convert(content, ExchangeRequest)
             action = wire.read(request.action)
@@ -97,7 +127,6 @@ class ExchangeEndpoint:
             raise MalformedRequest(
                 f"Failed to deserialize the JSON body into the target type: {error}"
             ) from error
-        answered: Future[Json] = Future()
         acted_for = request.vault_address
         vault = None if acted_for is None else order_wires.address_of(acted_for)
         envelope = Envelope(action, request.nonce, vault, request.expires_after)
@@ -106,11 +135,10 @@ class ExchangeEndpoint:
             signed, problem = self._signed(envelope, request.signature.encoded)
             if problem is None and signed is not None:
                 key = signed.signer, envelope.nonce
-                self._waiting[key] = answered
+                answered = self._waiting[key] = Future()
                 self._send(signed)
                 return answered
-        answered.set_result(refused(problem or ""))
-        return answered
+        return _answered(refused(problem or ""))
 
     def block_time(self) -> int:
         """Return the next block's time in seconds: the clock's, and never before the head's."""
@@ -181,6 +209,16 @@ class ExchangeEndpoint:
             else:
                 return signed, None
         return None, problem
+
+
+def _is_request(content: Any) -> bool:
+    return isinstance(content, dict) and isinstance(content.get("action"), dict)
+
+
+def _answered(answer: Json) -> Future[Json]:
+    future: Future[Json] = Future()
+    future.set_result(answer)
+    return future
 
 
 def refused(text: str) -> Json:

@@ -323,6 +323,16 @@ def test_a_signature_must_be_of_who_is_known(traders: Traders) -> None:
             alice.send(broken)
 
 
+def test_what_is_not_served_is_told_in_an_answer(traders: Traders) -> None:
+    alice, _ = traders
+    for kind in ("multiSig", "spotDeploy", "userSetAbstraction"):
+        answer = alice.send({"action": {"type": kind}, "nonce": 1, "signature": {}})
+        assert answer == {
+            "status": "err",
+            "response": f"{kind} is not supported here: see docs/hyperliquid.md.",
+        }
+
+
 def test_blocks_of_signed_actions_are_made_again_elsewhere(traders: Traders) -> None:
     alice, bob = traders
     alice.order(limit(ETH, "buy", "2900", "1"), limit(HYPE_SPOT, "sell", "41", "3"))
