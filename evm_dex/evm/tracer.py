@@ -41,7 +41,7 @@ class TraceTooLong(Exception):  # noqa: N818 - named for what happened, like all
     """An execution takes more steps, or more bytes, than a tracer keeps."""
 
 
-MOST_BYTES = 64 * 2**20
+_MOST_BYTES = 64 * 2**20
 _STEP_BYTES = 120
 _WORD_BYTES = 5
 """Quotes, comma and 0x around a word's digits."""
@@ -54,7 +54,6 @@ class Tracer:
         self,
         *,
         most_steps: int = 0,
-        most_bytes: int = MOST_BYTES,
         before: Sequence[Tracer] = (),
         keep_stack: bool = True,
         keep_memory: bool = False,
@@ -70,7 +69,6 @@ class Tracer:
         self._size_before: int = sum(tracer.size for tracer in before)
         self.size: int = 0
         """Bytes that the steps take as JSON, about."""
-        self._most_bytes = most_bytes
         self._keep_stack = keep_stack
         self._keep_memory = keep_memory
         self._keep_return_data = keep_return_data
@@ -85,8 +83,8 @@ class Tracer:
         if self._steps_before + len(self.steps) >= self.most_steps:
             raise TraceTooLong(f"more than {self.most_steps} steps")
         self.size += self._size_of(computation)
-        if self._size_before + self.size > self._most_bytes:
-            raise TraceTooLong(f"more than {self._most_bytes} bytes")
+        if self._size_before + self.size > _MOST_BYTES:
+            raise TraceTooLong(f"more than {_MOST_BYTES} bytes")
         gas = computation.get_gas_remaining()
         step = TracedStep(
             program_counter=computation.code.program_counter - 1,

@@ -41,12 +41,6 @@ _AS_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 """Brackets as signed bytes: one level down, or up."""
 
 
-def answer(node: Node, body: bytes, subscriptions: Subscriptions | None = None) -> bytes:
-    """Answer one request or a batch; empty where no answer is due (notifications)."""
-    content = read(body)
-    return content if isinstance(content, bytes) else respond(node, content, subscriptions)
-
-
 def read(body: bytes) -> Any:
     """Decode a request; return the bytes of an error's answer where it is not JSON."""
     try:

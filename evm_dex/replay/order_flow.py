@@ -13,6 +13,7 @@ _WIDTH = 200
 _LARGEST = 50
 _REACH = 400
 _MIN_MID = 10 * _REACH
+_FIRST_MID = 300_000
 
 Reference = int | str
 """A flow's own name for one of its orders."""
@@ -51,14 +52,14 @@ class Take(NamedTuple):
 Instruction = Place | Reduce | Cancel | Take
 
 
-def generate(seed: int, mid: int = 300_000) -> Iterator[Instruction]:
+def generate(seed: int) -> Iterator[Instruction]:
     """Generate endless orders around a mid price, in ticks, which walks by at most one tick each.
 
     Half place an order, four tenths cancel or reduce one, a tenth crosses the book.
 
-    The same seed gives the same flow on any machine. `mid` must leave room below it.
+    The same seed gives the same flow on any machine.
     """
-    assert mid >= _MIN_MID
+    mid = _FIRST_MID
     random = Random(seed)  # noqa: S311 - flow to trade, not secrets to keep
     live: list[int] = []
     placed = 0

@@ -15,9 +15,9 @@ from evm_dex.blocks.transaction import Transaction, sign
 from evm_dex.client.dex import Dex
 from evm_dex.client.transaction_builder import complete_fees
 from evm_dex.errors import TransactionRejected
-from evm_dex.node.dispatch import answer
 from evm_dex.node.node import Node
 from evm_dex.tester import Backend, Refused
+from tests.node.served import answer
 
 GWEI = 10**9
 SendRaw = Callable[[bytes], bytes]

@@ -13,6 +13,7 @@ from typing import Any
 import uvloop
 
 from evm_dex.client.dex import Dex
+from evm_dex.node.dispatch import read, respond
 from evm_dex.node.node import Node
 from evm_dex.node.node_config import NodeConfig
 from evm_dex.node.request_limits import Limits
@@ -66,6 +67,12 @@ class Served:
         response = self.ask(method, *params)
         assert "error" in response, response
         return response["error"]
+
+
+def answer(node: Node, body: bytes) -> bytes:
+    """What a node answers to a request or a batch, without a port between."""
+    content = read(body)
+    return content if isinstance(content, bytes) else respond(node, content)
 
 
 @contextmanager

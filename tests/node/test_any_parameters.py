@@ -11,12 +11,11 @@ import pytest
 
 import evm_dex
 from evm_dex.blocks.dev_accounts import default_accounts
-from evm_dex.node.dispatch import answer
 from evm_dex.node.node import Node
 from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
 from tests.conftest import LONG
-from tests.node.served import OTHER, OWNER, SPOT
+from tests.node.served import OTHER, OWNER, SPOT, answer
 
 ROUNDS = 2_000 if LONG else 60
 """For each method."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from evm_dex.node.dispatch import answer
 from tests.node.past_chain import TESTS, PastChain
+from tests.node.served import answer
 
 pytestmark = pytest.mark.skipif(not TESTS.is_dir(), reason="execution-apis is not beside")
 NOT_SERVED = {

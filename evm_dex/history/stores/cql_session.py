@@ -38,6 +38,8 @@ _BATCH_BYTES = 24_000
 """ScyllaDB warns above 128 kB; smaller ones spread better over the server's threads."""
 _SLOW = 60
 """Seconds for what servers take their time for."""
+_PAGE = 1_000
+"""Rows that are fetched at once."""
 _TABLE = re.compile(r"\b(FROM|INTO|UPDATE) (\w+)(?![\w.])")
 """Servers advise against prepared statements that leave the keyspace open."""
 _FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
@@ -75,13 +77,13 @@ class CqlSession:
         self._session: Any = None
         self._prepared: dict[str, Any] = {}
 
-    def rows(self, statement: str, values: Values = (), *, page: int = 1_000) -> Iterator[Row]:
+    def rows(self, statement: str, values: Values = ()) -> Iterator[Row]:
         """Return the rows of a result, fetched a page at a time as they are read."""
-        (answer,) = self.answers(statement, [values], page=page)
+        (answer,) = self.answers(statement, [values])
         return answer
 
     def answers(
-        self, statement: str, all_values: Iterable[Values], *, page: int
+        self, statement: str, all_values: Iterable[Values], *, page: int = _PAGE
     ) -> list[Iterator[Row]]:
         """Run one statement with several values; return the results in their order.
 
@@ -95,7 +97,7 @@ class CqlSession:
 
     def many(self, statement: str, all_values: Iterable[Values]) -> list[list[Row]]:
         """Return what `answers` does, read to the end."""
-        return [list(answer) for answer in self.answers(statement, all_values, page=1_000)]
+        return [list(answer) for answer in self.answers(statement, all_values)]
 
     def write(self, writes: Iterable[Write]) -> None:
         """Send writes in any order; all are done on return."""
