@@ -11,7 +11,7 @@ NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel error
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
-	chromium web3 bots history-cassandra lock clean
+	chromium web3 bots tools history-cassandra lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,7 +44,7 @@ $(NODE): $(LOCKED) .ci/node.lock
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and prove it
 	@$(BIN)/evm-dex demo
 
-test: $(STAMP) contracts-deps clients-deps cassandra chromium web3 bots ## Run all tests
+test: $(STAMP) contracts-deps clients-deps cassandra chromium web3 bots tools ## Run all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: lint ## Check style and types, and run the fast tests, in two minutes
@@ -62,7 +62,7 @@ torture: $(STAMP) cassandra ## Run a thousand kills and damaged files, at low pr
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage \
 		tests/history/kills
 
-nightly: $(STAMP) contracts-deps clients-deps cassandra chromium web3 bots ## Run the long property and crash tests
+nightly: $(STAMP) contracts-deps clients-deps cassandra chromium web3 bots tools ## Run the long property and crash tests
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
 		--timeout 14400
 
@@ -77,6 +77,9 @@ web3: $(STAMP)
 
 bots: $(STAMP)
 	@sh .ci/bots
+
+tools: $(STAMP)
+	@sh .ci/tools
 
 history-cassandra: $(STAMP) ## Run a Cassandra server for the order history, until Ctrl-C
 	@EVM_DEX_CQL= CI=true sh .ci/cassandra
@@ -112,8 +115,10 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 		--no-annotate --group dev --extra cql pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --group node -o .ci/node.lock
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --group tools pyproject.toml -o .ci/tools.lock
 
 clean: ## Remove the environment and everything fetched
-	@rm -rf $(VENV) .cassandra .web3 .bots contracts/node_modules tests/clients/node_modules \
+	@rm -rf $(VENV) .cassandra .tools .web3 .bots contracts/node_modules tests/clients/node_modules \
 		tests/clients/hardhat2/node_modules \
 		demo-data .mypy_cache .pytest_cache .ruff_cache

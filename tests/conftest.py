@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 PROFILE = os.environ.get("EVM_DEX_PROFILE", "ci")
 LONG = PROFILE in ("torture", "nightly")
 """Whether crashes and damage are tried at length."""
-SLOW = ("clients", "damage", "history/cassandra", "history/kills", "torture", "web3")
+SLOW = ("clients", "damage", "history/cassandra", "history/kills", "tools", "torture", "web3")
 """Folders whose tests start services, need npm or a browser, or take their time."""
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 

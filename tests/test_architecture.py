@@ -67,6 +67,8 @@ MAY_IMPORT = {
     **BELOW,
     # A Python user's view of the node and the tester, which stand on the client.
     "evm_dex.pytest_plugin": ("evm_dex", "checkpoint", "precompiles"),
+    # Exchanges without a chain of ours, in titanoboa's EVM.
+    "evm_dex.boa": ("evm_dex", "checkpoint", "precompiles"),
     "evm_dex": ("evm_dex",),
 }
 ONLY_IMPORTED_BY = {

@@ -108,6 +108,11 @@ class ComputationContext:
         return cast(State, self._computation.state).get_code(address) != b""
 
 
+def reverting(output: bytes) -> Exception:
+    """Return the error by which a frame of py-evm reverts with some output."""
+    return Revert(output)
+
+
 def as_py_evm(precompile: Precompile) -> Callable[[ComputationAPI], ComputationAPI]:
     """Return a precompile in the form py-evm calls it.
 
@@ -124,7 +129,7 @@ def as_py_evm(precompile: Precompile) -> Callable[[ComputationAPI], ComputationA
             computation.output = precompile.run(context, computation.msg.data_as_bytes)
         except ContractError as error:
             computation.output = error.encode()
-            raise Revert(computation.output) from None
+            raise reverting(computation.output) from None
         return computation
 
     return execute

@@ -28,6 +28,10 @@ _SNAPSHOT = "before forge"
 _LEGACY = 0
 BRIDGE = "dex_bridge"
 """How the names of forge's methods begin; all others are for callers who see no bridge."""
+BRIDGE_REQUEST = ("bytes32", "uint256", "bool", "address", "address", "uint256", "bytes")
+"""A call as it is ABI-encoded: block, time, whether it is a view, from, to, wei, data."""
+BRIDGE_OUTCOME = "(bytes32,bool,bytes,uint256,(address,bytes32[],bytes)[])"
+"""What came of it: block, success, output, wei paid to the caller, logs."""
 
 
 class BridgedCall(msgspec.Struct, frozen=True):

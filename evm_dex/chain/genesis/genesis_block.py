@@ -74,8 +74,7 @@ def write_genesis(
         )
     machine = Machine(vm_class, genesis.chain_id, lambda _: ())
     state = machine.state(nodes, header)
-    _fill_ledger(ledger, genesis)
-    _fill_state(state, genesis, precompiles)
+    fill_genesis(state, ledger, genesis, precompiles)
     changes = ledger.seal()
     write_commitment(state, changes.commitment)
     state.persist()
@@ -83,6 +82,14 @@ def write_genesis(
     sealed = SealedBlock(header, (), (), changes, nodes.take())
     store.write(block_batch(sealed, sealed.head(genesis.chain_id), genesis=encoded))
     ledger.accept(changes)
+
+
+def fill_genesis(
+    state: State, ledger: Ledger, genesis: Genesis, precompiles: Iterable[Address]
+) -> None:
+    """Put a genesis into an empty ledger and a state that has none of its accounts."""
+    _fill_ledger(ledger, genesis)
+    _fill_state(state, genesis, precompiles)
 
 
 def _fill_ledger(ledger: Ledger, genesis: Genesis) -> None:

@@ -12,7 +12,7 @@ from evm_dex.blocks.addresses import to_address
 from evm_dex.errors import UnknownBlock
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.node.call_objects import CallRequest
-from evm_dex.node.forge_bridge import BridgedCall, Outcome
+from evm_dex.node.forge_bridge import BRIDGE_OUTCOME, BRIDGE_REQUEST, BridgedCall, Outcome
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_calls import attempt, call_of
@@ -22,8 +22,6 @@ from evm_dex.node.rpc_types import BlockHash, Data, Hash, ParamType, Text, uncha
 Params = Annotated[
     list[Any], ParamType("Params", "the method's parameters", {"type": "array"}, unchanged)
 ]
-_REQUEST = ("bytes32", "uint256", "bool", "address", "address", "uint256", "bytes")
-_OUTCOME = "(bytes32,bool,bytes,uint256,(address,bytes32[],bytes)[])"
 
 
 @rpc("dex_bridgeConnect", cheat=True)
@@ -46,10 +44,12 @@ def call(node: Node, request: Data) -> Data:
     output, uint256 paid, (address, bytes32[], bytes)[] logs).
     """
     try:
-        at, time, is_view, *parts = decode(_REQUEST, request)
+        at, time, is_view, *parts = decode(BRIDGE_REQUEST, request)
         made = BridgedCall(time, to_address(parts[0]), to_address(parts[1]), *parts[2:])
     except (*undecodable(), ValueError) as error:
-        raise invalid_params(f"request must be ABI-encoded ({', '.join(_REQUEST)})") from error
+        raise invalid_params(
+            f"request must be ABI-encoded ({', '.join(BRIDGE_REQUEST)})"
+        ) from error
     bridge = node.forge_bridge
     with bridge.at_work():
         if is_view:
@@ -59,7 +59,7 @@ def call(node: Node, request: Data) -> Data:
             outcome = bridge.call(made)
             at = bridge.head
     logs = [(log.address, log.topics, log.data) for log in outcome.logs]
-    return encode((_OUTCOME,), ((at, outcome.succeeded, outcome.output, outcome.paid, logs),))
+    return encode((BRIDGE_OUTCOME,), ((at, outcome.succeeded, outcome.output, outcome.paid, logs),))
 
 
 @rpc("dex_bridgeCheat", cheat=True)
