@@ -3,6 +3,7 @@ pragma solidity ^0.8.20;
 
 import {IERC20} from "../IERC20.sol";
 import {ICoreDepositWallet} from "./ICoreDepositWallet.sol";
+import {AuthorizedToken} from "./AuthorizedToken.sol";
 import {ICoreWriter} from "./ICoreWriter.sol";
 
 /// @title A double of the contract that is linked to USDC, token 0.
@@ -25,7 +26,16 @@ contract CoreDepositWallet is ICoreDepositWallet {
     uint256 public newCoreAccountFee;
     mapping(uint32 dex => bool) public isEnabled;
 
+    address private constant OTHER_CHAINS = 0x000000000000000000000000000000000000dEaD;
+
     event Transfer(address indexed from, address indexed to, uint256 value);
+    event CrossChainWithdraw(
+        address indexed from,
+        bytes32 indexed destinationRecipient,
+        uint256 amount,
+        uint32 destinationChainId,
+        uint64 coreNonce
+    );
 
     error AmountOutOfRange(uint256 amount);
     error DexNotEnabled(uint32 dex);
@@ -41,12 +51,48 @@ contract CoreDepositWallet is ICoreDepositWallet {
 
     /// @inheritdoc ICoreDepositWallet
     function deposit(uint256 amount, uint32 destinationDex) external {
+        _pull(amount);
         _deposit(msg.sender, amount, destinationDex);
     }
 
     /// @inheritdoc ICoreDepositWallet
     function depositFor(address recipient, uint256 amount, uint32 destinationDex) external {
+        _pull(amount);
         _deposit(recipient, amount, destinationDex);
+    }
+
+    /// @inheritdoc ICoreDepositWallet
+    function depositWithAuth(
+        uint256 amount,
+        uint256 authValidAfter,
+        uint256 authValidBefore,
+        bytes32 authNonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s,
+        uint32 destinationDex
+    ) external {
+        _check(amount);
+        AuthorizedToken(address(token)).receiveWithAuthorization(
+            msg.sender, address(this), amount, authValidAfter, authValidBefore, authNonce, v, r, s
+        );
+        _deposit(msg.sender, amount, destinationDex);
+    }
+
+    /// @inheritdoc ICoreDepositWallet
+    function coreReceiveWithData(
+        address from,
+        bytes32 destinationRecipient,
+        uint32 destinationChainId,
+        uint256 amount,
+        uint64 coreNonce,
+        bytes calldata
+    ) external {
+        if (msg.sender != SYSTEM) revert NotSystemAddress(msg.sender);
+        emit CrossChainWithdraw(
+            from, destinationRecipient, amount, destinationChainId, coreNonce
+        );
+        if (!token.transfer(OTHER_CHAINS, amount)) revert TokenRefused();
     }
 
     /// @inheritdoc ICoreDepositWallet
@@ -62,11 +108,18 @@ contract CoreDepositWallet is ICoreDepositWallet {
         return token.balanceOf(address(this));
     }
 
-    function _deposit(address recipient, uint256 amount, uint32 dex) private {
+    function _check(uint256 amount) private pure {
         if (amount == 0 || amount > type(uint64).max / CORE_PER_EVM) {
             revert AmountOutOfRange(amount);
         }
+    }
+
+    function _pull(uint256 amount) private {
+        _check(amount);
         if (!token.transferFrom(msg.sender, address(this), amount)) revert TokenRefused();
+    }
+
+    function _deposit(address recipient, uint256 amount, uint32 dex) private {
         if (dex == SPOT) {
             emit Transfer(recipient, SYSTEM, amount);
             return;

@@ -13,6 +13,35 @@ interface ICoreDepositWallet {
     /// @notice The same into another's account.
     function depositFor(address recipient, uint256 amount, uint32 destinationDex) external;
 
+    /// @notice The same into the caller's own account, of USDC that it has signed over to this
+    /// contract (EIP-3009), so that no approval is needed.
+    function depositWithAuth(
+        uint256 amount,
+        uint256 authValidAfter,
+        uint256 authValidBefore,
+        bytes32 authNonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s,
+        uint32 destinationDex
+    ) external;
+
+    /// @notice Send on to another chain what left HyperCore with that wish; only the system address
+    /// of token 0 may. There is no other chain here: the USDC is put out of reach.
+    /// @param from The account on HyperCore that it is from.
+    /// @param destinationRecipient Whose it is to be there.
+    /// @param destinationChainId Domain of the other chain in Circle's numbering.
+    /// @param coreNonce Nonce of the action on HyperCore.
+    /// @param data What the receiver is handed.
+    function coreReceiveWithData(
+        address from,
+        bytes32 destinationRecipient,
+        uint32 destinationChainId,
+        uint256 amount,
+        uint64 coreNonce,
+        bytes calldata data
+    ) external;
+
     /// @notice Pay out what left HyperCore; only the system address of token 0 may.
     function transfer(address to, uint256 amount) external returns (bool);
 }

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from eth_abi.abi import encode
+from eth_account import Account as EthAccount
+from eth_hash.auto import keccak
 
 import evm_dex
 from evm_dex.abi.artifact import code_of, load_artifact
@@ -152,3 +154,60 @@ def test_only_the_system_address_is_paid_out(dex: Dex, wallet: Contract) -> None
     with pytest.raises(evm_dex.Reverted, match="NotSystemAddress"):
         wallet.call("transfer", dex.accounts[0], USDC)
     assert wallet.call("transfer", dex.accounts[0], USDC, sender=SYSTEM) is True
+
+
+def selector(error: str) -> str:
+    """Of an error of the token's, which the wallet passes on."""
+    return keccak(error.encode())[:4].hex()
+
+
+def test_a_deposit_may_be_signed_instead_of_approved() -> None:
+    """By EIP-3009, in the domain of USDC; once, by its holder, and in its time."""
+    with evm_dex.open(profile="hyperevm") as dex:
+        holder, usdc = dex.accounts[0], dex.tokens["USDC"]
+        wallet = dex.contract("0x6B9E773128f453f5c2C60935Ee2DE2CBc5390A24", "CoreDepositWallet")
+        dex.core.set_delay(0)
+        message = {
+            "from": holder.address, "to": wallet.address, "value": 5 * USDC,
+            "validAfter": 0, "validBefore": 2**32, "nonce": b"\x07" * 32,
+        }  # fmt: skip
+        types = {
+            "ReceiveWithAuthorization": [
+                {"name": "from", "type": "address"},
+                {"name": "to", "type": "address"},
+                {"name": "value", "type": "uint256"},
+                {"name": "validAfter", "type": "uint256"},
+                {"name": "validBefore", "type": "uint256"},
+                {"name": "nonce", "type": "bytes32"},
+            ]
+        }
+        domain = {
+            "name": "USDC", "version": "2", "chainId": 999, "verifyingContract": usdc.address,
+        }  # fmt: skip
+        signed = EthAccount.sign_typed_data(holder.key, domain, types, message)
+        fields = (0, 2**32, b"\x07" * 32, signed.v, signed.r.to_bytes(32), signed.s.to_bytes(32))
+        with pytest.raises(evm_dex.Reverted, match=selector("WrongSignature(address)")):
+            wallet.call("depositWithAuth", 6 * USDC, *fields, SPOT, sender=holder)
+        with pytest.raises(evm_dex.Reverted, match=selector("WrongSignature(address)")):
+            wallet.call("depositWithAuth", 5 * USDC, *fields, SPOT, sender=dex.accounts[1])
+        receipt = wallet.send("depositWithAuth", 5 * USDC, *fields, 0, sender=holder)
+        done = dex.core.assert_all_done(receipt)
+        assert [action.name for action in done] == ["deposit", "sendAsset"]
+        with pytest.raises(evm_dex.Reverted, match=selector("AuthorizationIsUsed(bytes32)")):
+            wallet.call("depositWithAuth", 5 * USDC, *fields, SPOT, sender=holder)
+        assert dex.self_check() == []
+
+
+def test_what_goes_on_to_another_chain_is_gone(dex: Dex, wallet: Contract) -> None:
+    wallet.send("deposit", 5 * USDC, SPOT)
+    gone = (dex.accounts[0].address, b"\x01" * 32, 6, 2 * USDC, 9, b"hi")
+    with pytest.raises(evm_dex.Reverted, match="NotSystemAddress"):
+        wallet.call("coreReceiveWithData", *gone)
+    dex.cheats.set_balance(checksum(SYSTEM), 10**18)
+    with dex.cheats.acting_as(checksum(SYSTEM)):
+        receipt = wallet.send("coreReceiveWithData", *gone, sender=checksum(SYSTEM))
+    (told,) = wallet.events(receipt)
+    assert (told.name, told.args["amount"], told.args["coreNonce"]) == (
+        "CrossChainWithdraw", 2 * USDC, 9,
+    )  # fmt: skip
+    assert dex.tokens["USDC"].call("balanceOf", wallet) == 3 * USDC

@@ -162,7 +162,8 @@ def _fill_hyperevm(state: State, core: GenesisCore) -> None:
             state.set_balance(address, backing)
         elif token.index == USDC:
             _place_wallet(state, token.evm_contract, core.usdc)
-            _place_token(state, _erc20(core.usdc, listed), {token.evm_contract: backing})
+            held = {token.evm_contract: backing}
+            _place_token(state, _erc20(core.usdc, listed), held, "AuthorizedToken")
         elif token.is_linked:
             _place_token(state, _erc20(token.evm_contract, listed), {address: backing})
 
@@ -192,12 +193,14 @@ def _place(state: State, address: Address, artifact: Artifact) -> None:
     state.set_code(address, code_of(artifact, "deployedBytecode"))
 
 
-def _place_token(state: State, token: GenesisToken, held: Mapping[Address, int]) -> None:
+def _place_token(
+    state: State, token: GenesisToken, held: Mapping[Address, int], artifact_name: str = _ERC20
+) -> None:
     """Put a token contract in place as if it had been deployed and minted.
 
     `held` is what the exchanges have of it, beside its balances.
     """
-    artifact = load_artifact(_ERC20)
+    artifact = load_artifact(artifact_name)
     layout = StorageLayout(artifact)
     holders = dict(token.balances)
     for address, amount in held.items():
