@@ -44,6 +44,7 @@ class FlowFormat(StrEnum):
 
     LOBSTER = "lobster"
     GENERATED = "generated"
+    HYPERLIQUID = "hyperliquid"
 
 
 def demo(
@@ -71,7 +72,11 @@ def demo(
 def replay(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILES", help="LOBSTER message files.", show_default=False),
+        typer.Argument(
+            metavar="FILES",
+            help="Message files of LOBSTER, or order status files of Hyperliquid's node.",
+            show_default=False,
+        ),
     ] = None,
     flow_format: Annotated[
         FlowFormat, typer.Option("--format", help="Source of the order flow.")
@@ -79,7 +84,15 @@ def replay(
     book: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="LOBSTER order book file; its first row is the book to start from."
+            metavar="FILE",
+            help="The book to start from: first row of LOBSTER's order book file, or the node's "
+            "snapshot of all orders.",
+        ),
+    ] = None,
+    diffs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Raw book diffs of Hyperliquid's node, to compare the book with."
         ),
     ] = None,
     chain: Annotated[
@@ -97,13 +110,18 @@ def replay(
 
       evm-dex replay messages.csv --book orderbook.csv
       evm-dex replay --format generated --count 5000 --chain my-chain
+      evm-dex replay --format hyperliquid order_statuses --book snapshot.json --diffs diffs
 
-    Message and order book files are those of LOBSTER (lobsterdata.com).
+    Message and order book files are those of LOBSTER (lobsterdata.com). A recording of
+    Hyperliquid's node is replayed by an account for each user, and compared.
     """
     from evm_dex.replay import lobster  # noqa: PLC0415 - loads the whole chain
     from evm_dex.replay.order_flow import generate  # noqa: PLC0415 - as above
     from evm_dex.replay.runner import ReplayError  # noqa: PLC0415 - as above
 
+    if flow_format is FlowFormat.HYPERLIQUID:
+        _replay_node(files or [], book, diffs, None if chain == _IN_MEMORY else chain)
+        return
     if flow_format is FlowFormat.GENERATED and (files or book):
         raise typer.BadParameter(
             "--format generated reads no files: leave them out, or use --format lobster"
@@ -124,6 +142,37 @@ def replay(
         flow += lobster.instructions(messages)
         with evm_dex.open(store, genesis=lobster.recorded_market()) as dex:
             _replay(dex, "ASSET", flow)
+
+
+def _replay_node(
+    files: list[Path], snapshot: Path | None, diffs: Path | None, store: Path | None
+) -> None:
+    from rich.progress import Progress  # noqa: PLC0415 - only when it is shown
+
+    from evm_dex.replay import node_files  # noqa: PLC0415 - loads the whole chain
+    from evm_dex.replay.node_replay import NodeReplay  # noqa: PLC0415 - as above
+
+    if not files:
+        raise typer.BadParameter("give at least one order status file of Hyperliquid's node")
+    with report_errors(node_files.NodeFileError, ValueError):
+        events = list(node_files.read_snapshot(snapshot)) if snapshot else []
+        events += [event for file in files for event in node_files.read_statuses(file)]
+        with evm_dex.open(store, profile="hyperevm") as dex:
+            replay = NodeReplay(dex)
+            with Progress(console=errors()) as progress:
+                for event in progress.track(events, description="Replaying"):
+                    replay.apply(event)
+            for diff in node_files.read_diffs(diffs) if diffs else ():
+                replay.note(diff)
+            found = replay.finish()
+    shown = console()
+    shown.print(f"{found.submitted} orders submitted, {found.left_out} left out.", highlight=False)
+    for name, alike, count in (
+        ("filled as far as recorded", found.fills_alike, found.fills),
+        ("refused as recorded", found.refused_alike, found.refused),
+        ("resting as recorded", found.book_alike, found.book),
+    ):
+        shown.print(f"{alike} of {count} {name}.", highlight=False)
 
 
 def _replay(dex: Dex, symbol: str, flow: list[Instruction | None]) -> None:
