@@ -101,9 +101,12 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def create_address(self) -> Address | None:
         """Address of the contract that this transaction creates."""
-        if self.to:
-            return None
-        return Address(keccak(rlp.encode([self.sender, rlp.int_bytes(self.nonce)]))[12:])
+        return None if self.to else created_address(self.sender, self.nonce)
+
+
+def created_address(sender: bytes, nonce: int) -> Address:
+    """Return the address of a contract that an account creates (Yellow Paper, section 7)."""
+    return Address(keccak(rlp.encode([sender, rlp.int_bytes(nonce)]))[12:])
 
 
 def authorization(

@@ -73,7 +73,7 @@ class SimulatedBlocks(Sealer):
 
     @property
     def next_height(self) -> int:
-        """Return the time of the next block, unless another is chosen."""
+        """Height of the next block, unless another is chosen."""
         return self._head.block_number + 1
 
     def open(

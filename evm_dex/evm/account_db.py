@@ -67,7 +67,7 @@ class AccountDatabase(AccountDatabaseAPI):
         self._changed: set[bytes] = set()
         """Accounts that may differ from the trie."""
         self._in_trie: dict[bytes, Account | None] = {}
-        """Encoded accounts of the trie, of those that were read or settled."""
+        """Accounts as the trie has them, of those that were read or settled."""
         self._changed_storages: set[bytes] = set()
         self._before: dict[tuple[bytes, int], int] = {}
         """Values at the start of this transaction, by address and slot, of words written in it."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eth_hash.auto import keccak
 from msgspec.structs import replace
 
-from checkpoint.trie import rlp
-from evm_dex.blocks.transaction import AccessList
+from evm_dex.blocks.transaction import AccessList, created_address
 from evm_dex.chain.traces import Trace, trace_call
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.calls import Call, CallResult
@@ -113,8 +111,8 @@ def list_accesses(
 
 def _warm_anyway(node: Node, call: Call, block: BlockId) -> set[bytes]:
     precompiles = node.chain.simulator.machine.precompiles
-    created = node.state(block).get_nonce(call.sender)
-    target = call.to or keccak(rlp.encode([call.sender, rlp.int_bytes(created)]))[12:]
+    nonce = node.state(block).get_nonce(call.sender)
+    target = call.to or created_address(call.sender, nonce)
     return {call.sender, target, node.header(block).coinbase, *precompiles}
 
 

@@ -53,7 +53,7 @@ class MarketTable(_Table, frozen=True, kw_only=True):
     tick: Amount
     lot: Amount
     maker_fee: int = 0
-    """Fees in hundred-thousandths of what is received."""
+    """Fee in hundred-thousandths of what is received; the next too."""
     taker_fee: int = 0
     self_trade_prevention: str = "expire_maker"
     fee_recipient: str | None = None
