@@ -45,6 +45,8 @@ class FlowFormat(StrEnum):
     LOBSTER = "lobster"
     GENERATED = "generated"
     HYPERLIQUID = "hyperliquid"
+    DATABENTO = "databento-mbo"
+    BITSTAMP = "bitstamp-orders"
 
 
 def demo(
@@ -74,7 +76,7 @@ def replay(
         list[Path] | None,
         typer.Argument(
             metavar="FILES",
-            help="Message files of LOBSTER, or order status files of Hyperliquid's node.",
+            help="Message files of LOBSTER, order statuses of Hyperliquid's node, or CSV files.",
             show_default=False,
         ),
     ] = None,
@@ -110,6 +112,7 @@ def replay(
 
       evm-dex replay messages.csv --book orderbook.csv
       evm-dex replay --format generated --count 5000 --chain my-chain
+      evm-dex replay --format databento-mbo mbo.csv
       evm-dex replay --format hyperliquid order_statuses --book snapshot.json --diffs diffs
 
     Message and order book files are those of LOBSTER (lobsterdata.com). A recording of
@@ -119,6 +122,9 @@ def replay(
     from evm_dex.replay.order_flow import generate  # noqa: PLC0415 - as above
     from evm_dex.replay.runner import ReplayError  # noqa: PLC0415 - as above
 
+    if flow_format in (FlowFormat.DATABENTO, FlowFormat.BITSTAMP):
+        _replay_events(flow_format, files or [], None if chain == _IN_MEMORY else chain)
+        return
     if flow_format is FlowFormat.HYPERLIQUID:
         _replay_node(files or [], book, diffs, None if chain == _IN_MEMORY else chain)
         return
@@ -141,6 +147,19 @@ def replay(
             flow += lobster.opening(lobster.read_book(book)[0], messages[0])
         flow += lobster.instructions(messages)
         with evm_dex.open(store, genesis=lobster.recorded_market()) as dex:
+            _replay(dex, "ASSET", flow)
+
+
+def _replay_events(flow_format: FlowFormat, files: list[Path], store: Path | None) -> None:
+    from evm_dex.replay import order_events  # noqa: PLC0415 - loads the whole chain
+    from evm_dex.replay.runner import ReplayError  # noqa: PLC0415 - as above
+
+    if not files:
+        raise typer.BadParameter(f"give at least one CSV file of {flow_format.value}")
+    with report_errors(order_events.EventFileError, ReplayError):
+        read = order_events.READERS[flow_format.value]
+        flow: list[Instruction | None] = [it for file in files for it in read(file)]
+        with evm_dex.open(store, genesis=order_events.recorded_market()) as dex:
             _replay(dex, "ASSET", flow)
 
 

@@ -35,6 +35,13 @@ class Reduce(NamedTuple):
     lots: int
 
 
+class Remain(NamedTuple):
+    """Reduce a resting order to what is left of it in a recording, if that is less."""
+
+    reference: Reference
+    lots: int
+
+
 class Cancel(NamedTuple):
     """Cancel what is left of a resting order."""
 
@@ -49,7 +56,7 @@ class Take(NamedTuple):
     ticks: int
 
 
-Instruction = Place | Reduce | Cancel | Take
+Instruction = Place | Reduce | Remain | Cancel | Take
 
 
 def generate(seed: int) -> Iterator[Instruction]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from evm_dex.replay.order_flow import Cancel, Instruction, Place, Reduce, Reference, Take
+from evm_dex.replay.order_flow import (
+    Cancel,
+    Instruction,
+    Place,
+    Reduce,
+    Reference,
+    Remain,
+    Take,
+)
 from precompiles.types import OrderStatus, TimeInForce
 
 if TYPE_CHECKING:
@@ -69,6 +77,8 @@ class Replay:
                 return self._cancel(order_id)
             case Reduce(reference, lots):
                 return self._reduce(self._order_ids.get(reference), lots * self._lot)
+            case Remain(reference, lots):
+                return self._leave(self._order_ids.get(reference), lots * self._lot)
 
     def _place(self, instruction: Place) -> Receipt:
         reference, is_buy, lots, ticks = instruction
@@ -90,6 +100,14 @@ class Replay:
         if order.amount - order.filled <= amount:
             return self._cancel(order_id)
         return self._send(self._maker, "replaceOrder", order_id, order.amount - amount, order.price)
+
+    def _leave(self, order_id: int | None, amount: int) -> Receipt | None:
+        """Reduce an order until so much is left of it."""
+        if order_id is None or not self._is_live(order_id):
+            return None
+        order = self._dex.spot.call("getOrder", order_id)
+        surplus = order.amount - order.filled - amount
+        return self._reduce(order_id, surplus) if surplus > 0 else None
 
     def _is_live(self, order_id: int) -> bool:
         status = self._dex.spot.call("getOrderStatus", order_id).status
