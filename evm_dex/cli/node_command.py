@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import gc
-import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.shared import listening, report_errors
-from evm_dex.terminal.console import console, errors, escape
+from evm_dex.cli.serving import Serving, order_feed, serve
+from evm_dex.cli.shared import report_errors
 
 if TYPE_CHECKING:
     from checkpoint.rocks import SyncPolicy
-    from evm_dex.client.dex import Dex
-    from evm_dex.hyperliquid.api_server import ApiServer
-    from evm_dex.market.simulation import LivingMarket
-    from evm_dex.node.node_config import NodeConfig
-    from evm_dex.node.server import Server
 
 _ETHER = 10**18
 
@@ -277,9 +271,9 @@ def node(
                 block_seconds=None if no_mining else block_time,
             )
             dex, server = opened.enter_context(config.open())
-        opened.enter_context(_fed(dex, history_feed))
+        opened.enter_context(order_feed(dex, history_feed))
         serving = Serving(port, hyperliquid, None if market is None else dex.market(market), silent)
-        uvloop.run(_serve(server, dex, config, serving))
+        uvloop.run(serve(server, dex, config, serving))
 
 
 def _sync_policy(text: str) -> SyncPolicy:
@@ -300,101 +294,3 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-@contextmanager
-def _fed(dex: Dex, port: int | None) -> Iterator[None]:
-    """Serve the chain's outbox to order histories of other processes."""
-    if port is None:
-        yield
-        return
-    from evm_dex.history.feed_server import FeedServer  # noqa: PLC0415 - loads zmq
-
-    with closing(FeedServer(dex.chain, dex.store, port)):
-        yield
-
-
-class Serving(NamedTuple):
-    """What a node serves."""
-
-    port: int
-    """Of JSON-RPC."""
-    api_port: int | None
-    """Of Hyperliquid's API."""
-    market: LivingMarket | None
-    silent: bool
-
-
-async def _serve(server: Server, dex: Dex, config: NodeConfig, serving: Serving) -> None:
-    """Serve until a signal."""
-    import asyncio  # noqa: PLC0415 - as above
-
-    port, api_port, market, silent = serving
-    api = None if api_port is None else _api_server(server, dex, config)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    with listening(config.host, port, "--port (0 for any free one)"):
-        await server.start(config.host, port, owns_process=True)
-    if api is not None and api_port is not None:
-        with listening(config.host, api_port, "--hyperliquid (0 for any free one)"):
-            await api.start(config.host, api_port)
-    if not silent:
-        _print_banner(dex, config, server.port)
-        if api is not None:
-            console().print(f"Hyperliquid's API on http://{config.host}:{api.port}")
-    living = None if market is None else asyncio.create_task(_live(server, market))
-    await stop.wait()
-    if living is not None:
-        living.cancel()
-    if api is not None:
-        await api.stop()
-    await server.stop()
-    if not silent:
-        height = dex.chain.head.block_number
-        where = f", kept in {escape(str(config.path))}" if config.path else ""
-        errors().print(f"stopped at block {height}{where}", highlight=False)
-
-
-async def _live(server: Server, market: LivingMarket) -> None:
-    """Let a market go on by the clock, a second of it each second, to the end of its path."""
-    import asyncio  # noqa: PLC0415 - as above
-
-    loop = asyncio.get_running_loop()
-    following = loop.time()
-    while await server.on_chain(lambda: market.step(market.time_now())):
-        following += 1
-        await asyncio.sleep(max(0.0, following - loop.time()))
-
-
-def _api_server(server: Server, dex: Dex, config: NodeConfig) -> ApiServer:
-    """Return the server of Hyperliquid's API. Raises ValueError on a chain without HyperCore."""
-    from evm_dex.hyperliquid.api import Api  # noqa: PLC0415 - loads what few nodes serve
-    from evm_dex.hyperliquid.api_server import ApiServer  # noqa: PLC0415 - as above
-
-    if dex.chain.ledger.core.settings is None:
-        raise ValueError("--hyperliquid needs HyperCore: begin the chain with --profile hyperevm")
-    api = Api(dex.chain, dex.chain.ledger, server.node.events)
-    return ApiServer(api, server, config.origin_policy)
-
-
-def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:
-    from evm_dex.blocks.addresses import checksum  # noqa: PLC0415 - loads the whole chain
-
-    lines = ["[bold]Accounts[/]"]
-    for index, account in enumerate(config.keyed_accounts()):
-        ether = dex.balance(account.address) // _ETHER
-        lines.append(f"({index}) {checksum(account.address)} ({ether:,} ETH)")
-    lines += ["", "[bold]Private keys[/] (public knowledge: never use them elsewhere)"]
-    lines += [f"({at}) 0x{it.key.hex()}" for at, it in enumerate(config.keyed_accounts())]
-    lines += ["", "[bold]Exchanges[/]"]
-    lines += [f"spot  {dex.spot.address}", f"perp  {dex.perp.address}"]
-    lines += [f"token {symbol:<6} {token.address}" for symbol, token in dex.tokens.items()]
-    markets = dex.perp_markets.items()
-    lines += [f"perpetual market {symbol} {address}" for symbol, address in markets]
-    kept = f"kept in {escape(str(config.path))}" if config.path else "in memory"
-    lines += ["", f"Chain {dex.chain.chain_id}, block {dex.chain.head.block_number}, {kept}"]
-    shown = f"[{config.host}]" if ":" in config.host else config.host
-    lines.append(f"Listening on http://{shown}:{port} and ws://{shown}:{port}")
-    console().print("\n".join(lines), highlight=False, soft_wrap=True)
