@@ -32,11 +32,12 @@ def is_valid_price(price: int, scale: int, size_decimals: int, *, is_spot: bool 
     )
 
 
-def nearest_price(price: int, scale: int, size_decimals: int, *, round_up: bool) -> int:
-    """Return the nearest valid perpetual price at most, or with `round_up` at least, a price."""
-    places = max(
-        0, len(str(price)) - MAX_SIGNIFICANT_FIGURES, scale - price_decimals(size_decimals)
-    )
+def nearest_price(
+    price: int, scale: int, size_decimals: int, *, round_up: bool, is_spot: bool = False
+) -> int:
+    """Return the nearest valid price at most, or with `round_up` at least, a price."""
+    decimals = price_decimals(size_decimals, is_spot=is_spot)
+    places = max(0, len(str(price)) - MAX_SIGNIFICANT_FIGURES, scale - decimals)
     step: int = 10 ** min(places, scale)
     return price + -price % step if round_up else price - price % step
 

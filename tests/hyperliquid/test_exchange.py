@@ -189,6 +189,14 @@ def test_an_order_over_time_is_placed_in_parts(traders: Traders) -> None:
     assert alice.do({"type": "twapCancel", "a": ETH, "t": number})["data"]["status"] == {
         "error": "TWAP was never placed, already canceled, or filled."
     }
+    bob.order(limit(HYPE_SPOT, "sell", "40.1", "500"))
+    on_spot = {"a": HYPE_SPOT, "b": True, "s": "100", "r": False, "m": 5, "t": False}
+    assert "running" in alice.do({"type": "twapOrder", "twap": on_spot})["data"]["status"]
+    for _ in range(10):
+        alice.dex.mine(timestamp=alice.dex.chain.head.timestamp + 30)
+    bought = sum(float(it["sz"]) for it in alice.ask("userFills") if it["coin"] == "@107")
+    assert bought == 100
+    assert alice.ask("twapHistory") == []
     small = alice.do({"type": "twapOrder", "twap": {**twap, "s": "0.01"}})
     assert small["data"]["status"]["error"].startswith("TWAP order value too small. Min is $50,")
 

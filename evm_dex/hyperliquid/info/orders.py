@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from evm_dex.hyperliquid.info.info_type import Info, User, UserSpan, info_type
+from evm_dex.hyperliquid.listings import number
 from evm_dex.hyperliquid.order_view import (
     OrderView,
     find_order,
@@ -15,6 +16,7 @@ from evm_dex.hyperliquid.order_view import (
 )
 from evm_dex.hyperliquid.tape import between
 from evm_dex.hyperliquid.tape_records import Json
+from precompiles.hyper.units import ORDER_DECIMALS
 from precompiles.types import Address
 
 MOST_ANSWERED = 2_000
@@ -132,16 +134,15 @@ def twap_states(info: Info, user: Address) -> list[tuple[int, Json]]:
     for key, twap in sorted(info.ledger.core.twaps.rows.items()):
         listing = info.listings.of_asset(twap.asset)
         if twap.user == user and listing is not None:
-            scale = 10 ** (8 - listing.size_decimals)
             state = {
                 "coin": listing.coin,
                 "executedNtl": listing.quote(twap.filled_quote),
-                "executedSz": listing.size(twap.filled // scale),
+                "executedSz": number(twap.filled, ORDER_DECIMALS),
                 "minutes": twap.minutes,
                 "randomize": False,
                 "reduceOnly": twap.reduce_only,
                 "side": "B" if twap.is_buy else "A",
-                "sz": listing.size(twap.size // scale),
+                "sz": number(twap.size, ORDER_DECIMALS),
                 "timestamp": twap.started * 1_000,
                 "user": f"0x{user.hex()}",
             }

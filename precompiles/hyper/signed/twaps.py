@@ -6,6 +6,8 @@ the others. Source: Hyperliquid documentation, "Order types", TWAP.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from precompiles.errors import ContractError
@@ -20,7 +22,7 @@ from precompiles.hyper.signed.decimals import parse_decimal
 from precompiles.hyper.signed.errors import TwapDuration, TwapTooSmall, UnknownTwap
 from precompiles.hyper.signed.wire import TwapCancel, TwapOrder
 from precompiles.hyper.system_addresses import perp_address
-from precompiles.hyper.units import COLLATERAL_DECIMALS, ORDER_DECIMALS, perp_amount
+from precompiles.hyper.units import COLLATERAL_DECIMALS, ORDER_DECIMALS
 from precompiles.ledger.hyper.records import CorePerp
 from precompiles.ledger.hyper.signed_records import Twap
 from precompiles.ledger.hyper.tables import index_key
@@ -30,23 +32,36 @@ PART_SECONDS = 30
 LEAST_MINUTES, MOST_MINUTES = 5, 1_440
 _MOST_CATCH_UP = 3
 _SLIPPAGE = (3, 100)
-_LEAST_PER_MINUTE = 10 * 10**6
-"""Collateral: TWAPs of less are refused."""
+_LEAST_PER_MINUTE = 10 * 10**COLLATERAL_DECIMALS
+"""USD: orders of less a minute are refused."""
+_IMMEDIATE = 3
+
+
+class _Market(NamedTuple):
+    """What is traded."""
+
+    size_decimals: int
+    is_spot: bool
+    mark: int
+    """Times 10**8."""
+
+    @property
+    def lot(self) -> int:
+        """The least size, times 10**8."""
+        lot: int = 10 ** (ORDER_DECIMALS - self.size_decimals)
+        return lot
 
 
 def begin_twap(core: Core, action: TwapOrder) -> Result:
     """Begin an order over time; its id is the result's order id."""
     wire = action.twap
-    perp = _perp(core, wire.a)
+    market = _market(core, wire.a)
     if not LEAST_MINUTES <= wire.m <= MOST_MINUTES:
         raise TwapDuration(wire.m, LEAST_MINUTES, MOST_MINUTES)
     size = parse_decimal(wire.s, ORDER_DECIMALS)
-    lot = 10 ** (ORDER_DECIMALS - perp.size_decimals)
-    if size is None or size >> 64 or not size or size % lot:
-        raise InvalidSize(size or 0, perp.size_decimals)
-    market = core.ledger.perp.markets.rows[perp_address(perp.perp_id)]
-    mark = prices_at(core.ledger, market, core.moment.now).mark
-    notional = perp_amount(size, perp.size_decimals) * mark // market.base_unit
+    if size is None or size >> 64 or not size or size % market.lot:
+        raise InvalidSize(size or 0, market.size_decimals)
+    notional = size * market.mark // 10 ** (2 * ORDER_DECIMALS - COLLATERAL_DECIMALS)
     least = _LEAST_PER_MINUTE * wire.m
     if notional < least:
         raise TwapTooSmall(notional, least)
@@ -70,19 +85,22 @@ def is_due(twap: Twap, now: int) -> bool:
     return now >= twap.started + PART_SECONDS * _parts_placed(twap)
 
 
-def place_part(core: Core, key: bytes, twap: Twap) -> None:
+def begin_parts(core: Core) -> None:
+    """Place what is due of all orders over time, oldest first."""
+    for key, twap in sorted(core.tables.twaps.rows.items()):
+        if is_due(twap, core.moment.now):
+            _place_part(core.acting_for(twap.user), key, twap)
+
+
+def _place_part(core: Core, key: bytes, twap: Twap) -> None:
     """Place the next part of an order over time, or end it where its time is over."""
-    perp = _perp(core, twap.asset)
-    lot = 10 ** (ORDER_DECIMALS - perp.size_decimals)
-    parts = twap.minutes * 60 // PART_SECONDS
+    market = _market(core, twap.asset)
+    parts = _parts(twap)
     due = min(parts, (core.moment.now - twap.started) // PART_SECONDS + 1)
-    wanted = twap.size * due // parts - twap.filled
-    if due == parts:
-        wanted = twap.size - twap.filled
-    size = min(wanted, _MOST_CATCH_UP * twap.size // parts, twap.size - twap.filled)
-    size -= size % lot
-    placed = twap.size * due // parts
-    filled, quote = _take(core, perp, twap, size) if size > 0 else (0, 0)
+    placed = twap.size if due == parts else twap.size * due // parts
+    size = min(placed - twap.filled, _MOST_CATCH_UP * twap.size // parts)
+    size -= size % market.lot
+    filled, quote = _take(core, market, twap, size) if size > 0 else (0, 0)
     after = replace(
         twap,
         placed=max(placed, 1),
@@ -93,45 +111,48 @@ def place_part(core: Core, key: bytes, twap: Twap) -> None:
     core.tables.twaps.put(key, None if is_over else after)
 
 
-def begin_parts(core: Core) -> None:
-    """Place what is due of all orders over time, oldest first."""
-    for key, twap in sorted(core.tables.twaps.rows.items()):
-        if is_due(twap, core.moment.now):
-            place_part(core.acting_for(twap.user), key, twap)
+def _parts(twap: Twap) -> int:
+    return twap.minutes * 60 // PART_SECONDS
 
 
 def _parts_placed(twap: Twap) -> int:
-    parts = twap.minutes * 60 // PART_SECONDS
-    return -(-twap.placed * parts // twap.size)
+    return -(-twap.placed * _parts(twap) // twap.size)
 
 
-def _take(core: Core, perp: CorePerp, twap: Twap, size: int) -> tuple[int, int]:
-    """Take from the book what is near the mark: filled size, and for how much."""
-    market = core.ledger.perp.markets.rows[perp_address(perp.perp_id)]
-    mark = prices_at(core.ledger, market, core.moment.now).mark
-    away = mark * _SLIPPAGE[0] // _SLIPPAGE[1]
-    bound = mark + away if twap.is_buy else mark - away
+def _take(core: Core, market: _Market, twap: Twap, size: int) -> tuple[int, int]:
+    """Take from the book what is near the mark: filled size times 10**8, and for how much."""
+    away = market.mark * _SLIPPAGE[0] // _SLIPPAGE[1]
     price = nearest_price(
-        bound * 10 ** (ORDER_DECIMALS - COLLATERAL_DECIMALS),
+        market.mark + away if twap.is_buy else market.mark - away,
         ORDER_DECIMALS,
-        perp.size_decimals,
+        market.size_decimals,
         round_up=not twap.is_buy,
+        is_spot=market.is_spot,
     )
-    order = encoding.LimitOrder(twap.asset, twap.is_buy, price, size, twap.reduce_only, 3, 0)
+    order = encoding.LimitOrder(
+        twap.asset, twap.is_buy, price, size, twap.reduce_only, _IMMEDIATE, 0
+    )
     before, events = core.spot.savepoint(), len(core.perp.events)
     try:
-        placed = trading.place(core, order)
+        placed = trading.place(core, order).order
     except ContractError:
         core.spot.rollback(before)
         del core.perp.events[events:]
         return 0, 0
-    scale = 10 ** (ORDER_DECIMALS - perp.size_decimals)
-    return placed.order.filled * scale, placed.order.filled_quote
+    return placed.filled * size // placed.amount, placed.filled_quote
 
 
-def _perp(core: Core, number: int) -> CorePerp:
+def _market(core: Core, number: int) -> _Market:
+    """Return what an asset id stands for. Raises UnknownAsset."""
     asset = parse_asset_id(number)
     market = trading.find_market(core, asset) if asset else None
-    if not isinstance(market, CorePerp):
+    if market is None:
         raise UnknownAsset(number)
-    return market
+    if isinstance(market, CorePerp):
+        rules = core.ledger.perp.markets.rows[perp_address(market.perp_id)]
+        mark = prices_at(core.ledger, rules, core.moment.now).mark
+        scaled = mark * 10 ** (ORDER_DECIMALS - COLLATERAL_DECIMALS)
+        return _Market(market.size_decimals, is_spot=False, mark=scaled)
+    base, quote = core.token(market.base), core.token(market.quote)
+    price = core.spot_price(market) * 10**ORDER_DECIMALS // 10**quote.wei_decimals
+    return _Market(base.size_decimals, is_spot=True, mark=price)
