@@ -150,7 +150,8 @@ class Chain(ChainReader, Watched, HasSettings):
         self._halt.raise_if_halted()
         header = self.next_header(timestamp, is_big=is_big)
         with self._all_or_nothing():
-            dropped = self._fill(header, last)
+            self._sealer.begin(header)
+            dropped = self._fill(self._sealer, last)
             sealed = self._sealer.seal()
         self._inputs = []
         self._commit(sealed)
@@ -192,14 +193,10 @@ class Chain(ChainReader, Watched, HasSettings):
         StateMissing.
         """
         self._halt.raise_if_halted()
-        limit = self._settings.keep_limit
-        header, waiting = self.next_header(), self._mempool.version
-
-        def fill(sealer: Sealer) -> None:
-            fill_block(sealer, self._mempool, self._core_steps, limit)
-
+        header = self.next_header()
+        made_by = (header, self._mempool.version, self._settings.keep_limit, tuple(self._inputs))
         with missing_state_as(StateMissing):
-            return self._pending_blocks.get((header, waiting, limit), self._head, header, fill)
+            return self._pending_blocks.get(made_by, self._head, header, self._fill)
 
     def next_header(self, timestamp: int | None = None, *, is_big: bool = False) -> Header:
         """Return the next block's header before execution. Raises ValueError for the timestamp."""
@@ -318,10 +315,9 @@ class Chain(ChainReader, Watched, HasSettings):
             self._mempool.remove(transaction.hash)
             raise
 
-    def _fill(self, header: Header, last: Transaction | None = None) -> tuple[Dropped, ...]:
-        self._sealer.begin(header)
+    def _fill(self, sealer: Sealer, last: Transaction | None = None) -> tuple[Dropped, ...]:
         limit, inputs = self._settings.keep_limit, in_order(self._inputs)
-        return fill_block(self._sealer, self._mempool, self._core_steps, limit, last, inputs)
+        return fill_block(sealer, self._mempool, self._core_steps, limit, last, inputs)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ brought forward by the block's rows for as long as somebody looks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -42,14 +42,14 @@ class PendingBlocks:
         self._blocks = blocks
         self._ledger = ledger
         self._sealer = Sealer(simulator.machine, NodeBuffer(simulator.store), ledger)
-        self._made: tuple[Hashable, PendingBlock] | None = None
+        self._made: tuple[object, PendingBlock] | None = None
 
     def stand_still(self, give_way: Callable[[], float]) -> None:
         """Call `give_way` again and again while a block is made."""
         self._sealer.stand_still(give_way)
 
     def get(
-        self, depends_on: Hashable, parent: Header, header: Header, fill: Callable[[Sealer], object]
+        self, depends_on: object, parent: Header, header: Header, fill: Callable[[Sealer], object]
     ) -> PendingBlock:
         """Return the block that `fill` makes of a header after `parent`.
 

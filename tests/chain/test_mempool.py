@@ -7,9 +7,11 @@ import time
 from typing import Any
 
 import pytest
+from eth_hash.auto import keccak
 
+from checkpoint.trie import rlp
 from evm_dex.blocks.dev_accounts import KeyPair, default_accounts
-from evm_dex.blocks.transaction import Transaction
+from evm_dex.blocks.transaction import Transaction, authorization
 from evm_dex.chain.mempool import Mempool, PoolLimits
 from evm_dex.errors import TransactionRejected
 from precompiles.types import Address
@@ -169,6 +171,22 @@ def test_a_nonce_that_was_used_otherwise_is_dropped_and_reported(world: World) -
     waits = send(world, ALICE, 0)
     world.chain.write_state(lambda state: state.set_nonce(ALICE.address, 1))
     assert waits.hash not in world.chain.mempool
+
+
+def test_an_authorization_in_the_same_block_may_use_a_nonce(world: World) -> None:
+    """It raises the nonce of who gave it (EIP-7702), here before that account's turn."""
+    code, nonce = Address(b"\xc0" * 20), 0
+    message = rlp.encode([rlp.int_bytes(world.chain.chain_id), code, rlp.int_bytes(nonce)])
+    signature = ALICE.signer.sign(keccak(b"\x05" + message))
+    given = authorization(world.chain.chain_id, code, nonce, *signature)
+    waits, after = send(world, ALICE, 0), send(world, ALICE, 1)
+    first = send(world, BOB, 0, tip=5, type_id=4, authorization_list=(given,), gas=100_000)
+    block = world.chain.mine()
+    assert block.transaction_hashes == (first.hash,)
+    (dropped,) = block.dropped
+    assert dropped.transaction_hash == waits.hash
+    assert dropped.reason == "nonce too low: it is 0, the sender's next is 1"
+    assert mined(world) == [after.hash]
 
 
 def test_too_many_are_refused_but_not_as_replacements() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from evm_dex.blocks.header import Header
+from evm_dex.chain.core_inputs import OraclePrices
 from evm_dex.errors import CallFailed, TransactionRejected, UnknownBlock
 from evm_dex.evm.calls import Call
 from evm_dex.evm.machine import Machine
+from precompiles.hyper.encoding import UsdClassTransfer, encode_action
 from precompiles.types import SPOT_ADDRESS, Address
 from tests.bytecode import assemble, deployment
+from tests.chain.hyperevm import BTC, HyperWorld
 from tests.chain.support import ADD, ADD_AND_FAIL, CONTEXT, Bug, World, state_of_everything
 
 GWEI = 10**9
@@ -170,3 +173,17 @@ def test_a_refused_transaction_leaves_it_as_it_is(world: World) -> None:
     with pytest.raises(TransactionRejected):
         world.chain.send(world.signed(SPOT_ADDRESS, gas=21))
     assert world.chain.pending_block is made
+
+
+def test_hypercore_s_part_of_it_is_done_too() -> None:
+    """What contracts and prices of the oracle do to HyperCore is in the block, and so in this."""
+    world = HyperWorld(automine=False)
+    chain = world.dex.chain
+    before = chain.pending_block.header
+    action = encode_action(UsdClassTransfer(1, to_perp=True))
+    world.writer.submit("sendRawAction", action, sender=world.dex.accounts[0], gas=500_000)
+    chain.send_to_core((OraclePrices(((BTC, 50_000 * 10**6, 0),)),))
+    pending = chain.pending_block.header
+    assert pending != before
+    assert len(chain.pending_block.sealed.transactions) == 3
+    assert chain.mine().header == pending

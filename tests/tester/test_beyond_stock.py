@@ -16,7 +16,7 @@ from web3._utils.contract_sources.contract_data.revert_contract import REVERT_CO
 
 import evm_dex
 from evm_dex.abi.artifact import load_artifact
-from evm_dex.tester import Backend, Failed, IndexedTester
+from evm_dex.tester import Backend, Failed, IndexedTester, Refused
 from tests.tester.connecting import connected, deployed
 
 ETHER = 10**18
@@ -190,3 +190,28 @@ def test_a_pending_receipt_tells_what_would_become_of_it() -> None:
 def test_it_is_chosen_by_eth_testers_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ETHEREUM_TESTER_CHAIN_BACKEND", "evm_dex.tester.Backend")
     assert isinstance(EthereumTester().backend, Backend)
+
+
+def test_a_nonce_ahead_waits_and_a_dearer_one_takes_the_place_of_another() -> None:
+    """Of the backend; the tester before it keeps a list of its own where it does not mine."""
+    backend = Backend()
+    sender, receiver = backend.get_accounts()[:2]
+
+    def send(nonce: int, tip: int, value: int = 1) -> bytes:
+        fees = {"max_priority_fee_per_gas": tip * 10**9, "max_fee_per_gas": (tip + 10) * 10**9}
+        payment = {"from": sender, "to": receiver, "value": value, "gas": 21_000}
+        return backend.send_transaction({**payment, "nonce": nonce, **fees})
+
+    late = send(1, 1)
+    assert backend.get_nonce(sender, "pending") == 0
+    send(0, 1)
+    with pytest.raises(Refused, match="replacement transaction underpriced"):
+        send(0, 1, value=2)
+    first = send(0, 3)
+    assert backend.get_nonce(sender, "pending") == 2
+    assert backend.get_balance(receiver, "pending") == backend.get_balance(receiver) + 2
+    pending = backend.get_block_by_number("pending", full_transaction=False)
+    assert list(pending["transactions"]) == [first, late]
+    backend.mine_blocks()
+    made = backend.get_block_by_number("latest", full_transaction=False)
+    assert list(made["transactions"]) == [first, late]
