@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from evm_dex.blocks.addresses import to_address
 from evm_dex.errors import ChainError
-from evm_dex.orderlog.order_update import Totals
 from precompiles.types import NATIVE_COIN, Address, PositionKind
 
 if TYPE_CHECKING:
@@ -286,6 +285,8 @@ def updates_table(updates: Iterable[Page]) -> Table:
 
 def statistics_table(rows: Iterable[Page]) -> Table:
     """Return a table with a column per market."""
+    from evm_dex.orderlog.order_update import Totals  # noqa: PLC0415 - loads msgspec
+
     markets = list(rows)
     names = [f"{row['exchange']} {_short(row['market'])}" for row in markets]
     table = plain_table("Totals", ("", *names), right=names)
