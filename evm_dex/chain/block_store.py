@@ -298,5 +298,6 @@ def block_batch(
     batch.add_ledger(sealed.changes, header.block_number)
     if outbox is not None:
         outbox.add(batch, sealed.updates)
+        outbox.balances.add(batch, header, sealed.changes)
     batch.set_head(head)
     return batch

@@ -43,6 +43,7 @@ def rollback_batch(
     batch = BlockBatch()
     heights = range(target.block_number + 1, head.height + 1)
     outbox.add_rollback(batch, blocks, heights, target, changes)
+    outbox.balances.add(batch, target, changes)
     batch.add_rollback(changes, heights)
     for height in heights:
         block_hash = blocks.hash_at(height)

@@ -90,6 +90,7 @@ add_command(histories, queries.stream)
 add_command(histories, history.verify)
 add_command(histories, history.rebuild)
 add_command(histories, history.consumers)
+add_command(histories, history.balances)
 
 
 def _show_version(asked: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -137,6 +138,35 @@ def verify(
             console().print("The history agrees with the chain's rows.")
     if differences:
         raise typer.Exit(1)
+
+
+def balances(
+    chain: ChainDirectory,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Print only this account.", show_default=False),
+    ] = None,
+    after: Annotated[
+        int, typer.Option(min=0, metavar="EVENT", help="Id of the update to start after.")
+    ] = 0,
+) -> None:
+    """Print the chain's log of balances, one JSON document a line.
+
+      evm-dex history balances --chain my-chain
+      evm-dex history balances --chain my-chain --user 0xf39F…2266 --after 1000
+
+    Each update has an account's balance of a token after a block, and a version that goes up by one
+    each time. `evm-dex node --balance-log` switches the log on. Works while the chain is running.
+    """
+    from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
+    from evm_dex.blocks.addresses import to_address  # noqa: PLC0415 - as above
+    from evm_dex.orderlog.balance_log import read_balances  # noqa: PLC0415 - as above
+
+    with report_errors(ValueError), closing(ReadOnlyStore(require(chain))) as store:
+        wanted = None if user is None else to_address(user)
+        for update in read_balances(store, after):
+            if wanted in (None, update.user):
+                typer.echo(json.dumps(update.as_json()))
 
 
 def rebuild(

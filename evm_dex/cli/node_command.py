@@ -130,6 +130,14 @@ AcceptLoss = Annotated[
         "--accept-loss", help="Go on from an older block where the end of the log was lost."
     ),
 ]
+BalanceLog = Annotated[
+    bool | None,
+    typer.Option(
+        "--balance-log/--no-balance-log",
+        help="Log every change of a balance, for `evm-dex history balances`.",
+        show_default="as last time, at first not",
+    ),
+]
 KeepLimit = Annotated[
     int,
     typer.Option(
@@ -212,6 +220,7 @@ def node(
     checkpoint_interval: Interval = None,
     sync: Sync = "never",
     accept_loss: AcceptLoss = False,
+    balance_log: BalanceLog = None,
     keep_limit: KeepLimit = 0,
     cors: Cors = None,
     allow_host: AllowHost = None,
@@ -262,6 +271,7 @@ def node(
                 checkpoint_interval=checkpoint_interval,
                 sync=_sync_policy(sync),
                 accept_loss=accept_loss,
+                balance_log=balance_log,
                 keep_limit=keep_limit,
                 cheats=not no_cheats,
                 client_name=client_name,

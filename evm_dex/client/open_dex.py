@@ -29,6 +29,7 @@ def open_dex(
     sync: SyncPolicy = "never",
     keep_limit: int = 0,
     history: bool | None = None,
+    balance_log: bool | None = None,
     accept_loss: bool = False,
     prove: bool = False,
 ) -> Dex:
@@ -47,6 +48,8 @@ def open_dex(
       for no keeper.
     - `history`: record what happens to orders (docs/history.md). By default as last time, at first
       on; what happens while it is off is not made up for.
+    - `balance_log`: log balances with a version (`chain.outbox.balances`). By default as last time,
+      at first off.
     - `accept_loss`: open a store whose last blocks are lost with the end of its log.
     - `prove`: read the rows of ended orders and positions too, where they are as the last run left
       them.
@@ -59,7 +62,8 @@ def open_dex(
         genesis = profile_genesis(profile)
     if path is None:
         store: Store = MemoryStore()
-        return _recording(_opened(store, None, genesis, automine, keep_limit, prove), history)
+        dex = _opened(store, None, genesis, automine, keep_limit, prove)
+        return _recording(dex, history, balance_log)
     # Only a chain on disk pays for loading the database.
     from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
     from checkpoint.rocks import RocksStore  # noqa: PLC0415 - see above
@@ -70,7 +74,8 @@ def open_dex(
     except BaseException:
         on_disk.close()
         raise
-    return _recording(_opened(on_disk, manager, genesis, automine, keep_limit, prove), history)
+    dex = _opened(on_disk, manager, genesis, automine, keep_limit, prove)
+    return _recording(dex, history, balance_log)
 
 
 def open_beside(path: str | Path, *, prove: bool = False) -> Dex:
@@ -103,9 +108,10 @@ def _opened(
     return Dex(chain, store, manager)
 
 
-def _recording(dex: Dex, history: bool | None) -> Dex:
+def _recording(dex: Dex, history: bool | None, balance_log: bool | None) -> Dex:
     try:
         dex.chain.record_orders(history)
+        dex.chain.outbox.balances.switch(balance_log, dex.chain.head)
     except BaseException:
         dex.close()
         raise

@@ -39,6 +39,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     checkpoint_interval: int | None = None
     sync: SyncPolicy = "never"
     accept_loss: bool = False
+    balance_log: bool | None = None
     keep_limit: int = 0
     cheats: bool = True
     client_name: str = "anvil"
@@ -68,6 +69,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             keep_limit=self.keep_limit,
             sync=self.sync,
             accept_loss=self.accept_loss,
+            balance_log=self.balance_log,
         )
         with dex:
             self._check_kept(dex)

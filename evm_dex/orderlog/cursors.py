@@ -15,6 +15,8 @@ PRUNE_AT_ONCE = 4_000
 """Most updates that go with one batch, so that no block waits for a large pruning."""
 STATE_KEY = b""
 """The outbox's own record in the family OUTBOX; consumers' names are not empty."""
+RESERVED = b"\x00"
+"""First byte of the keys in the family OUTBOX that are no consumer's name: of the balance log."""
 _VERSION = 1
 _DECODER = msgspec.msgpack.Decoder(int)
 
@@ -28,8 +30,7 @@ def cursors(store: StoreReader) -> dict[str, int]:
     """Return the last update that each registered consumer has applied, by name."""
     return {
         key.decode(): unpack(_VERSION, _DECODER, value, f"the cursor of {key.decode()}")
-        for key, value in store.iterate(Family.OUTBOX)
-        if key != STATE_KEY
+        for key, value in store.iterate(Family.OUTBOX, start=b"\x01")
     }
 
 
@@ -66,5 +67,5 @@ def prune(store: StoreReader, batch: BlockBatch, first: int, last: int) -> int:
 
 
 def _check(name: str) -> None:
-    if not name:
-        raise ValueError("a consumer's name must not be empty")
+    if not name or name[0] == "\0":
+        raise ValueError(f"a consumer's name must begin with a letter, got {name!r}")

@@ -19,6 +19,7 @@ from evm_dex.blocks.body import Body
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Receipt
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.orderlog.balance_log import BalanceLog
 from evm_dex.orderlog.cursors import STATE_KEY, event_key, prune
 from evm_dex.orderlog.order_rows import ORDER_TABLES, all_orders
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, encode, fingerprint_of
@@ -77,6 +78,7 @@ class Outbox:
         self._store = store
         self._ledger = ledger
         self.is_on = False
+        self.balances = BalanceLog(store, ledger)
 
     def state(self) -> OutboxState:
         """Return the outbox's record. Raises WrongFormat, StoreDamaged."""
