@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from evm_dex.cli.shared import listening
-from evm_dex.terminal.console import console, errors, escape
+from evm_dex.terminal.console import console, errors, escape, progress_bars
 
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
@@ -81,7 +81,14 @@ def _api_server(server: Server, dex: Dex, config: NodeConfig) -> ApiServer:
 
     if dex.chain.ledger.core.settings is None:
         raise ValueError("--hyperliquid needs HyperCore: begin the chain with --profile hyperevm")
-    api = Api(dex.chain, dex.chain.ledger, server.node.events)
+    with progress_bars() as bar:
+        task = bar.add_task("Reading what was traded", total=None)
+        api = Api(
+            dex.chain,
+            dex.chain.ledger,
+            server.node.events,
+            told=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     return ApiServer(api, server, config.origin_policy)
 
 

@@ -41,15 +41,19 @@ class Api:
         ledger: Ledger,
         events: ChainEvents,
         clock: Callable[[], int] | None = None,
+        told: Callable[[int, int], object] = lambda _done, _all: None,
     ) -> None:
-        """`clock` tells milliseconds; by default the machine's."""
+        """Read the chain, of which `told` hears how many blocks of how many are done.
+
+        `clock` tells milliseconds; by default the machine's.
+        """
         listings = Listings(ledger)
         self.tape = Tape(chain, listings)
         self.info = Info(chain, ledger, listings, self.tape)
         arguments = () if clock is None else (clock,)
         self.exchange = ExchangeEndpoint(chain, ledger, listings, *arguments)
         self._listeners: dict[Subscription, list[Send]] = {}
-        self.tape.read_all()
+        self.tape.read_all(told)
         events.on_update.append(self._follow)
 
     def answer(self, content: Any) -> bytes:

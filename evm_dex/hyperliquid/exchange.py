@@ -31,6 +31,8 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
 _DAY = 24 * 3_600 * 1_000
+MOST_WAITING = 1_000
+"""Actions that wait for a block at one time."""
 OLDEST_NONCE, NEWEST_NONCE = 2 * _DAY, _DAY
 """Milliseconds that a nonce may be behind the clock, and before it."""
 _V = 27
@@ -172,8 +174,10 @@ class ExchangeEndpoint:
             raise
 
     def _problem(self, envelope: Envelope) -> str | None:
-        """Return what is wrong with a request by the clock; None for nothing."""
+        """Return what is wrong with a request before its signature; None for nothing."""
         now = self._clock()
+        if len(self._waiting) >= MOST_WAITING:
+            return f"Too many actions wait for a block, at most {MOST_WAITING}: try again later."
         if not now - OLDEST_NONCE < envelope.nonce < now + NEWEST_NONCE:
             return f"Invalid nonce: {envelope.nonce} is too far from the current time {now}."
         if envelope.expires_after is not None:

@@ -331,6 +331,36 @@ def test_a_signature_must_be_of_who_is_known(traders: Traders) -> None:
             alice.send(broken)
 
 
+def test_actions_wait_for_a_block_where_none_is_made_at_once(traders: Traders) -> None:
+    alice, _ = traders
+    alice.dex.chain.automine = False
+    try:
+        taking = alice.body(order_action(limit(ETH, "buy", "2900", "1")))
+        cancelling = alice.body({"type": "cancel", "cancels": [{"a": ETH, "o": 1}]})
+        resting = alice.body(order_action(limit(ETH, "sell", "3100", "1", "Alo")))
+        answers = [alice.api.submit(body) for body in (taking, cancelling, resting)]
+        assert not any(answer.done() for answer in answers)
+        alice.dex.mine()
+    finally:
+        alice.dex.chain.automine = True
+    # What takes nothing goes first, then cancels, then what may take.
+    statuses = [answer.result(0)["response"]["data"]["statuses"] for answer in answers]
+    assert statuses == [[{"resting": {"oid": 2}}], ["success"], [{"resting": {"oid": 1}}]]
+    alice.dex.chain.automine = False
+    try:
+        bodies = [alice.body({"type": "noop"}) for _ in range(1_001)]
+        answers = [alice.api.submit(body) for body in bodies]
+        assert answers[-1].result(0)["response"].startswith("Too many actions wait for a block")
+        alice.dex.mine()
+    finally:
+        alice.dex.chain.automine = True
+    assert all(answer.result(0)["status"] == "ok" for answer in answers[:-1])
+
+
+def order_action(*wires: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "order", "orders": list(wires), "grouping": "na"}
+
+
 def test_what_is_not_served_is_told_in_an_answer(traders: Traders) -> None:
     alice, _ = traders
     for kind in ("multiSig", "spotDeploy", "userSetAbstraction"):
