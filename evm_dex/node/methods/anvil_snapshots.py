@@ -22,6 +22,7 @@ from evm_dex.node.rpc_types import (
     Flag,
     ParamType,
     Quantity,
+    plain_block,
     quantity,
     read_data,
     read_quantity,
@@ -97,8 +98,7 @@ def revert(node: Node, snapshot: SnapshotId) -> Flag:
 @rpc("dex_rollback", cheat=True)
 def rollback(node: Node, block: Block) -> Quantity:
     """Make an earlier block the head again, books and balances with it; its height."""
-    header = node.header(block)
-    return node.chain.rollback(header.hash).block_number
+    return node.chain.rollback(plain_block(block)).block_number
 
 
 @rpc("anvil_rollback", cheat=True)

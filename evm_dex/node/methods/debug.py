@@ -37,6 +37,7 @@ from evm_dex.node.rpc_types import (
     ParamType,
     data,
     listed,
+    plain_block,
     quantity,
     shaped,
 )
@@ -160,7 +161,7 @@ def debug_trace_block(
             raise failed("genesis is not traceable")
         with (
             bounded(node) as config,
-            closing(trace_block(node.chain, header.hash, new_tracer, config)) as traces,
+            closing(trace_block(node.chain, plain_block(block), new_tracer, config)) as traces,
         ):
             return [
                 {"txHash": data(transaction.hash), "result": _written(found, tracer, options)}

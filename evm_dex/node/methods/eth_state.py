@@ -19,6 +19,7 @@ from evm_dex.node.rpc_types import (
     Slot,
     data,
     listed,
+    plain_block,
     quantity,
     read_address,
     read_slot,
@@ -144,7 +145,7 @@ def get_account(
     node: Node, address: HexAddress, block: Block = "latest"
 ) -> Annotated[Json, shaped("Account", "what the state's trie has of an account")]:
     """Return nonce, balance, storage root and code hash of an account after a block."""
-    account = prove(node.chain, address, (), node.header(block).hash).account
+    account = prove(node.chain, address, (), plain_block(block)).account
     return {
         "nonce": quantity(account.nonce),
         "balance": quantity(account.balance),

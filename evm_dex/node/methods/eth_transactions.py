@@ -91,7 +91,8 @@ def transaction_by_block(node: Node, block: Block, index: Quantity) -> Transacti
     if found is None:
         return None
     header, stored = found
-    return transaction_object(decode(stored.raw, stored.sender), header, index)
+    written = transaction_object(decode(stored.raw, stored.sender), header, index)
+    return {**written, "blockHash": None} if block == "pending" else written
 
 
 @rpc("eth_getTransactionByBlockHashAndIndex")

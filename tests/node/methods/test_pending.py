@@ -65,6 +65,10 @@ def test_reads_see_what_waits(node: Served) -> None:
     assert (simulated["number"], simulated["calls"][0]["status"]) == ("0x2", "0x1")
     traced = node.result("debug_traceCall", call, "pending", {"tracer": "callTracer"})
     assert "error" not in traced
+    traces = node.result("debug_traceBlockByNumber", "pending", {"tracer": "callTracer"})
+    assert [trace["result"]["value"] for trace in traces] == ["0x5", "0x5", "0x5"]
+    assert node.result("eth_getAccount", OWNER, "pending")["nonce"] == "0x3"
+    assert "not on the chain" in node.error("dex_rollback", "pending")["message"]
 
 
 def test_the_pending_block_has_its_transactions_and_receipts(node: Served) -> None:
@@ -79,7 +83,7 @@ def test_the_pending_block_has_its_transactions_and_receipts(node: Served) -> No
     assert place == [None, "0x1", "0x0"]
     assert int(block["gasUsed"], 16) == 42_000
     placed = node.result("eth_getTransactionByBlockNumberAndIndex", "pending", "0x1")
-    assert placed["hash"] == cheap
+    assert (placed["hash"], placed["blockHash"]) == (cheap, None)
     receipts = node.result("eth_getBlockReceipts", "pending")
     assert [it["status"] for it in receipts] == ["0x1", "0x1"]
     history = node.result("eth_feeHistory", "0x1", "pending", [0, 100])
