@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import version
 from pkgutil import iter_modules
@@ -40,17 +40,51 @@ class RpcParameter(msgspec.Struct, frozen=True):
     default: Any = None
 
 
-class RpcMethod(msgspec.Struct, frozen=True):
-    """One method as callers see it."""
+class RpcMethod:
+    """One method as callers see it. What its function's hints say is read when it is asked for."""
 
-    name: str
-    summary: str
-    parameters: tuple[RpcParameter, ...]
-    result: ParamType
-    function: Callable[..., Any]
-    is_cheat: bool
-    over_sockets: bool
-    """Whether it needs a connection's subscriptions, and so is there on WebSockets alone."""
+    def __init__(self, name: str, function: Callable[..., Any], *, is_cheat: bool) -> None:
+        """`is_cheat` marks what only a test chain has."""
+        self.name = name
+        self.function = function
+        self.is_cheat = is_cheat
+
+    @property
+    def summary(self) -> str:
+        """The function's docstring."""
+        return inspect.cleandoc(self.function.__doc__ or "")
+
+    @cached_property
+    def parameters(self) -> tuple[RpcParameter, ...]:
+        """What it takes, by position."""
+        return tuple(
+            RpcParameter(
+                name=_camel(parameter.name),
+                kind=_kind(self._hints[parameter.name], f"{self.name}: {parameter.name}"),
+                required=parameter.default is parameter.empty,
+                default=None if parameter.default is parameter.empty else parameter.default,
+            )
+            for parameter in self._signature.parameters.values()
+            if parameter.name not in _PARTS
+        )
+
+    @cached_property
+    def result(self) -> ParamType:
+        """The kind of what it gives."""
+        return _kind(self._hints["return"], f"{self.name}: its result")
+
+    @cached_property
+    def over_sockets(self) -> bool:
+        """Whether it needs a connection's subscriptions, and so is there on WebSockets alone."""
+        return "subscriptions" in self._signature.parameters
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.function, include_extras=True)
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
 
     def arguments(self, params: Any) -> list[Any]:
         """Check and read the parameters of a request. Raises RpcError (-32602)."""
@@ -113,31 +147,10 @@ def all_methods() -> dict[str, RpcMethod]:
 
     for module in iter_modules(methods.__path__):
         import_module(f"{methods.__name__}.{module.name}")
-    return {name: _method(name, *_declared[name]) for name in sorted(_declared)}
-
-
-def _method(name: str, function: Callable[..., Any], is_cheat: bool) -> RpcMethod:
-    hints = get_type_hints(function, include_extras=True)
-    signature = inspect.signature(function)
-    parameters = tuple(
-        RpcParameter(
-            name=_camel(parameter.name),
-            kind=_kind(hints[parameter.name], f"{name}: {parameter.name}"),
-            required=parameter.default is parameter.empty,
-            default=None if parameter.default is parameter.empty else parameter.default,
-        )
-        for parameter in signature.parameters.values()
-        if parameter.name not in _PARTS
-    )
-    return RpcMethod(
-        name=name,
-        summary=inspect.cleandoc(function.__doc__ or ""),
-        parameters=parameters,
-        result=_kind(hints["return"], f"{name}: its result"),
-        function=function,
-        is_cheat=is_cheat,
-        over_sockets="subscriptions" in signature.parameters,
-    )
+    return {
+        name: RpcMethod(name, function, is_cheat=is_cheat)
+        for name, (function, is_cheat) in sorted(_declared.items())
+    }
 
 
 def _kind(hint: Any, where: str) -> ParamType:
