@@ -7,7 +7,7 @@ Types: 0 legacy (EIP-155 and before), 1 EIP-2930, 2 EIP-1559, 3 EIP-4844, 4 EIP-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -214,7 +214,10 @@ def _decode(raw: bytes, sender: Address | None) -> Transaction:
     items = rlp.decode(raw[1:] if type_id else raw)
     if not isinstance(items, Sequence) or len(items) != len(layout) + 3:
         raise ValueError(f"type {type_id} must be a list of {len(layout) + 3} fields")
-    fields = {name: _decoded(name, item) for name, item in zip(layout, items, strict=False)}
+    fields = {
+        name: read(item)
+        for (name, read), item in zip(_READERS[type_id], items[: len(layout)], strict=True)
+    }
     v, fields["r"], fields["s"] = (_int(item) for item in items[-3:])
     if fields["nonce"] > MAX_NONCE:
         raise ValueError(f"nonce must be at most 2**64 - 2 (EIP-2681), got {fields['nonce']}")
@@ -275,29 +278,6 @@ def _split_v(v: int) -> tuple[int | None, int]:
     return (v - _EIP155_OFFSET) // 2, (v - _EIP155_OFFSET) % 2
 
 
-def _decoded(name: str, item: Any) -> Any:
-    match name:
-        case "to":
-            if len(item) not in (0, 20):
-                raise ValueError(f"`to` must be 20 bytes or none, got {len(item)}")
-            return bytes(item)
-        case "data":
-            return bytes(item)
-        case "access_list":
-            return tuple(
-                (_address(address), tuple(_word(slot) for slot in slots)) for address, slots in item
-            )
-        case "blob_versioned_hashes":
-            return tuple(bytes(blob) for blob in item)
-        case "authorization_list":
-            return tuple(
-                authorization(_int(chain), _address(address), *(_int(value) for value in rest))
-                for chain, address, *rest in item
-            )
-        case _:
-            return _int(item)
-
-
 def _encode(name: str, value: Any) -> Any:
     match name:
         case "access_list":
@@ -316,6 +296,27 @@ def _int(item: Any) -> int:
     if not isinstance(item, bytes) or len(item) > 32 or item[:1] == b"\x00":
         raise ValueError("an integer must be in its shortest form and below 2**256")
     return int.from_bytes(item, "big")
+
+
+def _to(item: Any) -> bytes:
+    if len(item) not in (0, 20):
+        raise ValueError(f"`to` must be 20 bytes or none, got {len(item)}")
+    return bytes(item)
+
+
+def _access_list(item: Any) -> AccessList:
+    return tuple((_address(address), tuple(map(_word, slots))) for address, slots in item)
+
+
+def _blob_hashes(item: Any) -> tuple[bytes, ...]:
+    return tuple(bytes(blob) for blob in item)
+
+
+def _authorizations(item: Any) -> tuple[Any, ...]:
+    return tuple(
+        authorization(_int(chain), _address(address), *map(_int, rest))
+        for chain, address, *rest in item
+    )
 
 
 def _word(item: bytes) -> int:
@@ -353,3 +354,17 @@ def system_transaction(
 def is_system_transaction(transaction: Transaction) -> bool:
     """Tell whether the chain itself made it, on a chain whose base fee is never zero."""
     return transaction.max_fee_per_gas == 0 and not transaction.is_signed
+
+
+_READER: dict[str, Callable[[Any], Any]] = {
+    "to": _to,
+    "data": bytes,
+    "access_list": _access_list,
+    "blob_versioned_hashes": _blob_hashes,
+    "authorization_list": _authorizations,
+}
+_READERS: dict[int, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
+    type_id: tuple((name, _READER.get(name, _int)) for name in layout)
+    for type_id, layout in LAYOUTS.items()
+}
+"""Names of a type's fields, and how each is read."""

@@ -108,6 +108,16 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Precompiles by address where some are moved; None for those of the VM, which stay warm."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nobody watches, and all is checked: as in a block that is mined."""
+        watchers = self.on_step, self.accesses, self.precompiles
+        return (
+            self.validates
+            and watchers == (None, None, None)
+            and not (self.records_calls or self.logs_transfers)
+        )
+
+    @property
     def needs_interpreter(self) -> bool:
         """Whether opcodes must run one by one, in the order and place they have in the code."""
         is_watched = self.on_step is not None or self.accesses is not None

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from eth.constants import EMPTY_SHA256
 from eth.vm.forks.cancun.constants import BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CONTRACT_CODE
 from eth.vm.forks.prague.constants import (
     CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
@@ -127,6 +128,8 @@ def _queued(state: Any, address: Any) -> bytes:
 
 def requests_hash(requests: Sequence[bytes]) -> bytes:
     """Return what a header commits to them by (EIP-7685)."""
+    if not requests:
+        return EMPTY_SHA256
     return sha256(b"".join(sha256(request).digest() for request in requests)).digest()
 
 

@@ -48,6 +48,45 @@ class TransactionMessage(Message):
         self.refund = 0
 
 
+class Payment:
+    """A computation that ran no code: all that is asked of one that ended."""
+
+    __slots__ = ("data_floor_gas", "msg", "state", "transaction_context")
+    is_error = False
+    is_success = True
+    output = b""
+    levels_below = 0
+    children: tuple[Any, ...] = ()
+    beneficiaries: tuple[Any, ...] = ()
+
+    def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
+        self.state = state
+        self.msg = message
+        self.transaction_context = transaction_context
+        self.data_floor_gas = 0
+
+    def get_gas_remaining(self) -> int:
+        """All that the transaction had beside its intrinsic gas."""
+        gas: int = self.msg.gas
+        return gas
+
+    def get_gas_refund(self) -> int:
+        """Nothing."""
+        return 0
+
+    def get_accounts_for_deletion(self) -> tuple[Any, ...]:
+        """None."""
+        return ()
+
+    def get_log_entries(self) -> tuple[Any, ...]:
+        """None."""
+        return ()
+
+    def get_raw_log_entries(self) -> tuple[Any, ...]:
+        """None."""
+        return ()
+
+
 class TransactionExecutor(PragueTransactionExecutor):
     """The steps of one transaction; whether it must be valid is the configuration's."""
 
@@ -122,6 +161,23 @@ class TransactionExecutor(PragueTransactionExecutor):
         moved = self.vm_state.config.precompiles
         precompiles = self.vm_state.computation_class.get_precompiles() if moved is None else moved
         return b"" if delegate in precompiles else code, delegate
+
+    def build_computation(self, message: Any, transaction: Any) -> Any:
+        """Run a message; what only moves wei to an account without code has nothing to run."""
+        state = self.vm_state
+        config = state.config
+        if (
+            type(message) is not TransactionMessage
+            or message.code
+            or message.to in state.computation_class.get_precompiles()
+            or not config.is_plain
+            or state.get_balance(message.sender) < message.value
+        ):
+            return super().build_computation(message, transaction)
+        if message.value:
+            state.delta_balance(message.sender, -message.value)
+            state.delta_balance(message.to, message.value)
+        return Payment(state, message, state.get_transaction_context(transaction))
 
     def finalize_computation(self, transaction: Any, computation: Any) -> Any:
         """Settle gas, and clear accounts that are gone or empty (EIP-161)."""

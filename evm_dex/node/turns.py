@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
 from threading import Lock, get_ident
 
@@ -93,6 +93,9 @@ class Baton:
                 self._is_taken = False
 
 
+_GOING_ON = nullcontext()
+
+
 class Turns:
     """Who is at work on the chain, and who has the exchanges."""
 
@@ -105,16 +108,16 @@ class Turns:
         """When that thread's turn began."""
         self._gives_way = True
 
-    @contextmanager
-    def taken(self, use: Use) -> Iterator[None]:
+    def taken(self, use: Use) -> AbstractContextManager[None]:
         """Wait for a turn, which lasts for the context; inside one, go on with it."""
-        if self._at_chain == get_ident():
-            if use is Use.ALONE:
-                with self.exchanges():
-                    yield
-            else:
-                yield
-            return
+        me = get_ident()
+        if self._at_chain != me:
+            return self._turn(use)
+        is_enough = use is not Use.ALONE or self._at_exchanges == me
+        return _GOING_ON if is_enough else self.exchanges()
+
+    @contextmanager
+    def _turn(self, use: Use) -> Iterator[None]:
         if use is Use.ALONE:
             self._exchanges.take()
             self._at_exchanges = get_ident()

@@ -114,7 +114,7 @@ class Outbox:
 
         Raises RecordingFailed, IllegalTransition.
         """
-        if not self.is_on:
+        if not self.is_on or not (changes.rows or any(it.logs for it in receipts)):
             return ()
         recording = Recording(_rows(changes, "old"), self._base_unit, self._store.row)
         hashes = (transaction.hash for transaction in transactions)
