@@ -12,13 +12,20 @@ from typing import Any
 from checkpoint.trie import rlp
 from evm_dex.node.turns import Use
 
+_SEND = "eth_sendRawTransaction"
+_SURELY_LIGHT = 50_000
+"""Gas with which a transaction takes less than 25 ms, whatever it does."""
 _MOST_GAS = 1_000_000
-"""A transaction of so much takes less than a second, whatever it does."""
+"""Gas with which it takes less than a second; more waits on a thread, whatever it took before."""
+_SHORT_SECONDS = 0.01
+_MOST_NOTED = 10_000
 _MOST_HEX = 20_000
 _SMALL_BATCH = 4
 """ethers sends every request in a batch with eth_chainId."""
 _GAS_FIELDS = {0x01: 3, 0x02: 4, 0x03: 4, 0x04: 4}
 _LEGACY_GAS_FIELD = 2
+_LEGACY = 0xC0
+"""From here on the first byte is that of a legacy transaction's list."""
 _SHORT = frozenset(
     (
         "eth_accounts",
@@ -66,18 +73,45 @@ def use_of(content: Any) -> Use:
     return Use.CALLING if method in _CALLING else Use.ALONE
 
 
-def is_short(content: Any) -> bool:
-    """Return whether a decoded request, or a small batch, is sure to take next to no time."""
-    if isinstance(content, list):
-        return len(content) <= _SMALL_BATCH and all(
-            isinstance(request, dict) and is_short(request) for request in content
-        )
-    if not isinstance(content, dict):
-        return False
-    method = content.get("method")
-    if method == "eth_sendRawTransaction":
-        return _is_light(content.get("params"))
-    return isinstance(method, str) and method in _SHORT and not _is_pending(content)
+class ShortWork:
+    """Knows which requests take next to no time: by what they are, and by what they took before.
+
+    The gas of a transaction says little about that: a hundred thousand are a word stored, or a
+    tenth of a second of hashing. So one that may use more than `_SURELY_LIGHT` is short where the
+    last with the same target and selector was.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[bytes, float] = {}
+        """What the last transaction took, by target and selector."""
+
+    def is_short(self, content: Any) -> bool:
+        """Return whether a decoded request, or a small batch, is sure to take next to no time."""
+        if isinstance(content, list):
+            return len(content) <= _SMALL_BATCH and all(
+                isinstance(request, dict) and self.is_short(request) for request in content
+            )
+        if not isinstance(content, dict):
+            return False
+        method = content.get("method")
+        if method != _SEND:
+            return isinstance(method, str) and method in _SHORT and not _is_pending(content)
+        sent = _sent(content)
+        if sent is None:
+            return False
+        gas, called = sent
+        if gas <= _SURELY_LIGHT:
+            return True
+        return gas <= _MOST_GAS and self._seconds.get(called, _SHORT_SECONDS) < _SHORT_SECONDS
+
+    def note(self, content: Any, seconds: float) -> None:
+        """Note what a request took."""
+        if isinstance(content, dict) and content.get("method") == _SEND:
+            sent = _sent(content)
+            if sent is not None and sent[0] > _SURELY_LIGHT:
+                if len(self._seconds) >= _MOST_NOTED:
+                    self._seconds.clear()
+                self._seconds[sent[1]] = seconds
 
 
 def _is_pending(content: dict[str, Any]) -> bool:
@@ -92,16 +126,18 @@ def _is_pending(content: dict[str, Any]) -> bool:
     )
 
 
-def _is_light(params: Any) -> bool:
-    """Return whether a raw transaction can use little gas."""
+def _sent(content: dict[str, Any]) -> tuple[int, bytes] | None:
+    """Return a raw transaction's gas, and its target with the selector; None for a long one."""
+    params = content.get("params")
     raw = params[0] if isinstance(params, list) and params else None
     if not isinstance(raw, str) or len(raw) > _MOST_HEX:
-        return False
+        return None
     try:
         encoded = bytes.fromhex(raw.removeprefix("0x"))
-        field = _GAS_FIELDS.get(encoded[0])
-        items = rlp.decode(encoded if field is None else encoded[1:])
-        gas = items[_LEGACY_GAS_FIELD if field is None else field]
-        return int.from_bytes(gas, "big") <= _MOST_GAS
+        at = _GAS_FIELDS.get(encoded[0], _LEGACY_GAS_FIELD)
+        gas, to, _, data = rlp.decode(encoded if encoded[0] >= _LEGACY else encoded[1:])[
+            at : at + 4
+        ]
+        return int.from_bytes(gas, "big"), to + data[:4]
     except (ValueError, TypeError, IndexError):
-        return True  # to be refused, which takes no time
+        return 0, b""  # to be refused, which takes no time

@@ -6,8 +6,10 @@ import asyncio
 import gc
 import logging
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -18,7 +20,7 @@ from evm_dex.http.plain_posts import PostServer
 from evm_dex.node.browser_page import page
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
-from evm_dex.node.fast_path import is_short
+from evm_dex.node.fast_path import ShortWork
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import INVALID_REQUEST, RpcError
 from evm_dex.node.turns import Use
@@ -46,6 +48,7 @@ class Server:
         self._limits = node.limits
         node.set_block_seconds(block_seconds)
         self._workers = Workers()
+        self._short = ShortWork()
         self._at_work = 0
         """Number of jobs that run or wait on threads."""
         self._sockets: set[web.WebSocketResponse] = set()
@@ -109,17 +112,26 @@ class Server:
     async def on_request(self, content: Any, work: Callable[[], _Result]) -> _Result:
         """Run what answers a decoded request: here where that is short, else on a thread."""
         found = self._at_once(content, work)
-        return await self._on_thread(work) if found is None else found[0]
+        if found is not None:
+            return found[0]
+        return await self._on_thread(lambda: self._noted(content, work))
 
     def _at_once(self, content: Any, work: Callable[[], _Result]) -> tuple[_Result] | None:
         """Return what comes of short work, if it can have its turn now; None if it was not done."""
         turns = self.node.turns
-        if not is_short(content) or not turns.try_take():
+        if not self._short.is_short(content) or not turns.try_take():
             return None
         try:
-            return (work(),)
+            return (self._noted(content, work),)
         finally:
             turns.give()
+
+    def _noted(self, content: Any, work: Callable[[], _Result]) -> _Result:
+        """Do work, and note how long this thread computed for it."""
+        began = time.thread_time()
+        found = work()
+        self._short.note(content, time.thread_time() - began)
+        return found
 
     def _done(self) -> None:
         """Work on a thread has really ended, whether or not somebody still waits."""
@@ -195,8 +207,11 @@ class Server:
         content = read(body)
         if isinstance(content, bytes):
             return content
-        found = self._at_once(content, lambda: respond(self.node, content))
-        return self._on_thread(lambda: respond(self.node, content)) if found is None else found[0]
+        work = partial(respond, self.node, content)
+        found = self._at_once(content, work)
+        if found is not None:
+            return found[0]
+        return self._on_thread(lambda: self._noted(content, work))
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
         """Return the whole body; None for one that is too large."""

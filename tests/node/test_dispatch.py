@@ -11,9 +11,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evm_dex.blocks.dev_accounts import default_accounts
-from evm_dex.blocks.transaction import sign
-from evm_dex.node.fast_path import is_short
 from evm_dex.node.request_limits import Limits
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
 
@@ -138,25 +135,6 @@ def test_calls_inside_calls_go_as_deep_as_the_gas_allows(shared_node: Served) ->
     calls_itself = "0x5f5f5f5f5f305af1"  # with all the gas there is
     call = {"to": OTHER, "gas": hex(30_000_000)}
     assert shared_node.result("eth_call", call, "latest", {OTHER: {"code": calls_itself}}) == "0x"
-
-
-def test_short_requests_are_known_as_such() -> None:
-    light = sign(default_accounts()[0].signer, 2, transaction(gas=1_000_000)).raw.hex()
-    heavy = sign(default_accounts()[0].signer, 2, transaction(gas=1_000_001)).raw.hex()
-    assert is_short(asked("eth_chainId"))
-    assert is_short([asked("eth_chainId"), asked("eth_getBalance", [OWNER])])
-    assert is_short(asked("eth_sendRawTransaction", ["0x" + light]))
-    assert not is_short(asked("eth_sendRawTransaction", ["0x" + heavy]))
-    assert not is_short([asked("eth_chainId")] * 5)
-    assert not is_short([asked("eth_chainId"), asked("eth_call", [{}])])
-    assert not is_short([[asked("eth_chainId")]])
-    for method in ("eth_call", "eth_estimateGas", "eth_getLogs", "evm_mine", "eth_sendTransaction"):
-        assert not is_short(asked(method))
-
-
-def transaction(gas: int) -> dict[str, Any]:
-    fields = dict.fromkeys(("nonce", "value", "max_fee_per_gas", "max_priority_fee_per_gas"), 0)
-    return {**fields, "chain_id": 1, "gas": gas, "to": b"", "data": b"", "access_list": ()}
 
 
 def test_a_refusal_of_the_exchange_is_told_by_name(shared_node: Served) -> None:
