@@ -338,6 +338,23 @@ def test_no_modules_import_each_other() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]]
 
 
+def test_every_room_has_its_place_a_sentence_and_tests() -> None:
+    """A place in the order of dependence and in ARCHITECTURE, a summary, and a folder of tests."""
+    rooms = [path.parent for path in (ROOT / "evm_dex").glob("*/__init__.py")]
+    places = {room.name: f"evm_dex.{room.name}" for room in rooms}
+    assert set(places.values()) == {room for room in ROOMS if room != "evm_dex.errors"}
+    described = (ROOT / "docs" / "ARCHITECTURE.md").read_text().split("\nevm_dex/ ")[1]
+    lines = [described.find(f"\n  {room.rpartition('.')[2]}/ ") for room in ROOMS[1:]]
+    assert -1 not in lines
+    assert lines == sorted(lines)
+    for room in rooms:
+        assert (ROOT / "tests" / room.name / "__init__.py").is_file(), room.name
+    for path in source_files():
+        if path.name == "__init__.py":
+            summary = (ast.get_docstring(parsed(path)) or "").partition("\n\n")[0]
+            assert summary.endswith("."), path
+
+
 def test_no_file_name_means_two_things() -> None:
     places: dict[str, set[str]] = {}
     for path in source_files():
