@@ -43,6 +43,8 @@ Changes = Mapping[str, Mapping[bytes, bytes | None]]
 
 MOST_OPEN = 128
 """Row files open at once: stores of any size can be kept by a process with 256 descriptors."""
+MOST_SMALL = 24
+"""Row files of a family that wait to be merged; usually a third of that."""
 _MOST_AHEAD = 256
 """Pairs read at once by an iteration, which begins with one."""
 _COPY_TRIES = 20
@@ -300,6 +302,8 @@ def _family_options(family: Family, cache: Cache) -> Options:
     # Small, since a checkpoint first writes out what is buffered; the levels below in proportion.
     options.set_write_buffer_size(2 * _MEBIBYTE)
     options.set_level_zero_file_num_compaction_trigger(8)
+    # Where merging falls behind, writing waits for it, which bounds the files.
+    options.set_level_zero_stop_writes_trigger(MOST_SMALL)
     options.set_max_bytes_for_level_base(32 * _MEBIBYTE)
     options.set_target_file_size_base(64 * _MEBIBYTE)
     if family not in _HASHED:

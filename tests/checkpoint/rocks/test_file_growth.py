@@ -19,6 +19,7 @@ from checkpoint.head import Head
 from checkpoint.manager import CheckpointManager
 from checkpoint.manifest import list_checkpoints
 from checkpoint.rocks import RocksStore
+from checkpoint.rocks.database import MOST_SMALL
 from checkpoint.rocks.read_only_store import ReadOnlyStore
 from checkpoint.rocks.reader import RocksReader
 from checkpoint.store_batch import BlockBatch
@@ -26,8 +27,10 @@ from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from tests.conftest import LONG
 
 BLOCKS, INTERVAL = (100_000, 10) if LONG else (160, 2)
-MOST_FILES = 128
-"""For a store whose rows fit into one file for each family; one more for each 64 MiB."""
+MOST_FILES = MOST_SMALL * (len(Family) + 1) if LONG else 128
+"""For a store whose rows fit into one file for each family; one more for each 64 MiB. As many as
+the long run may have are only there while merging gets no processor time.
+"""
 DESCRIPTORS = 256
 
 
