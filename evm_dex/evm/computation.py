@@ -8,6 +8,7 @@ no one watches step by step are in `frames.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, cast
 
 from eth.abc import ComputationAPI
@@ -117,6 +118,15 @@ class Computation(PragueComputation):
     levels_below = 0
     """How many calls deep the calls that it made went."""
     send = send
+    # As py-evm's, which are made anew for each frame, slowly.
+    stack_pop_ints = property(attrgetter("_stack.pop_ints"))
+    stack_pop_bytes = property(attrgetter("_stack.pop_bytes"))
+    stack_pop_any = property(attrgetter("_stack.pop_any"))
+    stack_pop1_int = property(attrgetter("_stack.pop1_int"))
+    stack_pop1_bytes = property(attrgetter("_stack.pop1_bytes"))
+    stack_pop1_any = property(attrgetter("_stack.pop1_any"))
+    stack_push_int = property(attrgetter("_stack.push_int"))
+    stack_push_bytes = property(attrgetter("_stack.push_bytes"))
 
     def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
         # Not super's, which checks and makes everything anew for each frame.

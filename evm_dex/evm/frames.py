@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from eth.constants import EMPTY_SHA3
-from eth.exceptions import Halt, VMError
+from eth.exceptions import Halt, OutOfGas, VMError
 
 from evm_dex.evm.compiler.execute import execute
 from evm_dex.evm.compiler.runtime import growth
@@ -45,7 +45,7 @@ def send(
     is_cold = address not in database._warm and address not in c._precompiles
     left = meter.gas_remaining - grown - (_COLD if is_cold else _WARM)
     if left < 0:
-        return -1
+        return _run_out(c)
     account = database.found(address)
     code, runs_at, is_new = b"", address, False
     if account is not None and account.code_hash != EMPTY_SHA3:
@@ -60,7 +60,7 @@ def send(
         is_born = opcode == CALL and (account is None or account.is_empty)
         left -= _VALUE + (_NEW_ACCOUNT if is_born else 0)
     if left < 0:
-        return -1
+        return _run_out(c)
     if grown:
         memory.extend(bytes(-(-end // _WORD) * _WORD - len(memory)))
     if is_cold:
@@ -73,6 +73,13 @@ def send(
     meter.gas_remaining = left - passed
     data = bytes(memory[start : start + size]) if size else b""
     return _deliver(c, opcode, passed, address, runs_at, code, value, data, out, room)
+
+
+def _run_out(c: Any) -> int:
+    """Fail for want of gas: at once where nobody is told what was missing."""
+    if c.msg.depth and not c.state.config.records_calls:
+        raise OutOfGas("too little for a call")
+    return -1
 
 
 def _is_new(c: Any, delegate: bytes, address: bytes) -> bool:

@@ -6,6 +6,7 @@ from evm_dex.evm.compiler.builder import Builder, Handler
 from evm_dex.evm.compiler.known_memory import FARTHEST
 from evm_dex.evm.compiler.memory import pay, reach
 from evm_dex.evm.compiler.path import Path
+from evm_dex.evm.compiler.values import Value
 
 
 def sload(builder: Builder, path: Path) -> bool:
@@ -94,6 +95,51 @@ def return_opcode(builder: Builder, path: Path) -> bool:
     return False
 
 
+def revert(builder: Builder, path: Path) -> bool:
+    """REVERT."""
+    moment, writer = path.moment(), builder.writer
+    offset, size = path.pop(), path.pop()
+    where = reach(builder, path, offset, size, moment)
+    ended = path.moment()
+    writer.write(f"c._output = bytes(mem[{where}])")
+    writer.write(lambda: f"m.gas_remaining = {ended.gas_left()}")
+    writer.write("raise Revert(c._output)")
+    return False
+
+
+# Calls
+
+
+def send(opcode: int) -> Handler:
+    """CALL, CALLCODE, DELEGATECALL and STATICCALL."""
+    has_value = opcode in (0xF1, 0xF2)
+
+    def write(builder: Builder, path: Path) -> bool:
+        builder.uses |= {"memory"}
+        moment, writer = path.moment(), builder.writer
+        gas, to = path.pop(), path.pop()
+        value = path.pop() if has_value else path.values.constant(0)
+        rest = [path.pop() for _ in range(4)]
+        texts = ", ".join(writer.text(word) for word in (gas, to, value, *rest))
+        writer.write(lambda: f"m.gas_remaining = {moment.gas_left()}")
+        succeeded = writer.new_variable()
+        writer.write(f"{succeeded} = c.send({opcode}, {texts})")
+        builder.give_up_if(f"{succeeded} < 0", moment)
+        writer.write("g = m.gas_remaining; n = len(mem)")
+        result = Value("result", high=1)
+        writer.bind(result, succeeded)
+        path.stack.append(result)
+        out, room = rest[2:]
+        if room.constant != 0:
+            path.memory.write(path.memory.place(out), room.constant)
+        path.position += 1
+        builder.open_segment(path)
+        path.position -= 1
+        return True
+
+    return write
+
+
 # Py-evm's own
 
 
@@ -114,7 +160,7 @@ def by_py_evm(opcode: int, arguments: int) -> Handler:
         writer.write("g = m.gas_remaining; mem = c._memory._bytes; n = len(mem)")
         if opcode != _EXTCODECOPY:
             path.stack.append(writer.result("s.pop()"))
-        if opcode in _WRITES_MEMORY and taken[-1].constant != 0:
+        if opcode == _EXTCODECOPY and taken[-1].constant != 0:
             path.memory.forget()
         path.position += 1
         builder.open_segment(path)

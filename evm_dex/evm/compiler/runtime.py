@@ -5,6 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any
 
+from eth.exceptions import Revert
 from sha3 import keccak_256
 
 from evm_dex.evm.compiler.arithmetic import FUNCTIONS, WORD
@@ -101,6 +102,7 @@ NAMES: dict[str, Any] = {
     "pack": _WORD.pack_into,
     "unpack": _WORD.unpack_from,
     "grow": grow,
+    "Revert": Revert,
     "sstore": sstore,
     "log": log,
     "look": look,
