@@ -35,7 +35,6 @@ from evm_dex.evm.compiler.program import program_of
 from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
 from evm_dex.evm.frame_parts import Code, GasLeft, Words
 from evm_dex.evm.frames import opcode_of, send
-from evm_dex.evm.quick_opcodes import quicken
 from precompiles.types import NATIVE_COIN
 
 _COIN = Address(NATIVE_COIN)
@@ -99,7 +98,7 @@ def _logging_transfer(self_destruct: Any) -> Any:
 
 
 def _table(opcodes: Mapping[int, Any]) -> list[Any]:
-    table = quicken([opcodes[number] for number in range(256)])
+    table = [opcodes[number] for number in range(256)]
     for number in (CALL, CALLCODE, DELEGATECALL, STATICCALL):
         table[number] = opcode_of(number, table[number])
     return table

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from evm_dex.evm.compiler.blocks import Block, block_at
 from evm_dex.evm.compiler.builder import Builder
 from evm_dex.evm.compiler.handlers import HANDLERS
 from evm_dex.evm.compiler.runtime import NAMES
@@ -24,6 +25,8 @@ _MOST_CODE_BYTES = 49_152
 _MOST_OPCODES_PER_BYTE = 8
 _MOST_OPCODES = 400_000
 """Most opcodes in all traces that are remembered."""
+_MOST_STEPS = 4_000_000
+"""Of basic blocks, in all that is remembered."""
 _BEYOND = bytes(33)
 
 Trace = Callable[[Any], int | None]
@@ -57,7 +60,7 @@ class Allowance:
 
 
 allowance = Allowance(share=0.25, most_seconds=1.0)
-_opcodes_in_all = 0
+_opcodes_in_all = _steps_in_all = 0
 
 
 class Program:
@@ -65,6 +68,7 @@ class Program:
 
     __slots__ = (
         "_opcodes_left",
+        "blocks",
         "code",
         "counts",
         "destinations",
@@ -82,6 +86,8 @@ class Program:
         """The code with the zeros that follow it, which are STOP."""
         self.destinations = jump_destinations(self.padded)
         """A byte per position of the padded code: 1 for a jump destination, else 0."""
+        self.blocks: dict[int, Block] = {}
+        """Those that were run, by where they start."""
         self.traces: dict[int, Trace] = {}
         self.loops: set[int] = set()
         """Starts of traces that are loops."""
@@ -103,6 +109,17 @@ class Program:
     def branches(self, position: int) -> tuple[int, int]:
         """Return how often a JUMPI was seen to jump, and to go on."""
         return self.taken[position], self.passed[position]
+
+    def read_block(self, position: int) -> Block:
+        """Return the basic block that starts at a position."""
+        global _steps_in_all  # noqa: PLW0603 - what all programs of the process hold
+        block = self.blocks[position] = block_at(self.padded, position)
+        steps = 1 + len(block[3])
+        _steps_in_all += steps
+        if _steps_in_all > _MOST_STEPS:
+            program_of.cache_clear()
+            _steps_in_all = steps
+        return block
 
     def pass_by(self, position: int) -> Trace | None:
         """Note that execution comes by a position; a trace from there once that is often."""

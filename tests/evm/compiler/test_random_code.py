@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning"
 
 ROUNDS = 400 if PROFILE == "nightly" else 4
 PROGRAMS = 8
+NEVER = 255
 DELEGATED = Address(b"\xdd" * 20)
 NOBODY = Address(b"\xee" * 20)
 PRECOMPILES = tuple(Address(number.to_bytes(20, "big")) for number in (1, 2, 4, 5, 6, 9, 0x0B))
@@ -23,9 +24,9 @@ CALLDATA = (bytes(32), b"\xff" * 32, bytes(31) + b"\x07", b"", bytes(range(100))
 
 @pytest.mark.parametrize("seed", [0, *fuller(*range(1, ROUNDS))])
 def test_it_comes_to_the_same(seed: int) -> None:
-    """Compiled at once, or first interpreted for a while, so that both go over into each other."""
+    """Compiled at once, after a while, so that both go over into each other, or never."""
     random, machines = Random(seed), Machines()
-    with hot_after(seed % 3):
+    with hot_after((0, 1, 2, NEVER)[seed % 4]):
         for _ in range(PROGRAMS):
             for place, address in enumerate(OTHERS):
                 called = (*OTHERS[place + 1 :], *PRECOMPILES, NOBODY)
@@ -44,7 +45,7 @@ def test_it_comes_to_the_same(seed: int) -> None:
 def test_it_runs_out_at_every_amount_of_gas_alike(seed: int) -> None:
     """A few statements, with every amount of gas up to what they need, and at what they stop."""
     random, machines = Random(seed), Machines()
-    with hot_after(0):
+    with hot_after((0, NEVER)[seed % 2]):
         machines.put(CONTRACT, RandomCode(random).make(8))
         found = machines.agree(CALLDATA[0])
         used = min(GAS - found.total.gas_left, 60_000)
