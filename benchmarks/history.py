@@ -1,4 +1,4 @@
-"""The order history: what recording costs a block, how fast SQLite takes events in, how large."""
+"""The order history: what recording costs a block, how fast SQLite takes updates in, how large."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GAS = 300_000
 _PEAK = 4_600
 """Updates per second at the peak of the service that this is measured against."""
 _BYTES_THERE = 105
-"""Bytes per event of that service's log."""
+"""Bytes per update of that service's log."""
 _KEY_BYTES = 8
 
 
@@ -128,7 +128,7 @@ def _peak(events: Sequence[OrderUpdate], path: Path, seconds: int) -> Iterator[R
 
 
 class _Paced(Feed):
-    """A ready-made outbox that gives out its events at a rate, or at once."""
+    """A ready-made outbox that gives out its updates at a rate, or at once."""
 
     def __init__(self, events: Sequence[OrderUpdate], rate: int | None) -> None:
         self._pairs = [(event.event_id, encode(event)) for event in events]

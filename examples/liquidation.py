@@ -34,24 +34,24 @@ COLUMNS = ("before", "after", "change", "size", "price", "equity left")
 
 
 def dollars(amount: int) -> str:
-    """Units of the collateral, in whole ones."""
+    """Format an amount of the collateral in whole units."""
     return f"-{units(-amount, 6)}" if amount < 0 else units(amount, 6)
 
 
 def worth(account: Account) -> int:
-    """Cash, and the equity of positions of every kind, at the mark price."""
+    """Return cash, and the equity of positions of every kind, at the mark price."""
     found = dex.perp.call("getAccount", account)
-    alone = (dex.perp.call("isLiquidatable", it) for it in found.positionIds if is_alone(it))
+    alone = (dex.perp.call("isLiquidatable", it) for it in found.positionIds if is_isolated(it))
     return int(found.equity) + sum(int(state.equity) for state in alone)
 
 
-def is_alone(position_id: int) -> bool:
-    """Whether a position is backed by its own margin, and so is not in its account's equity."""
+def is_isolated(position_id: int) -> bool:
+    """Return whether a position has a margin of its own, outside its account's equity."""
     return bool(dex.perp.call("getPositionState", position_id).kind != CROSS)
 
 
-def everyone() -> dict[str, int]:
-    """Accounts of both traders, and the insurance fund."""
+def equities() -> dict[str, int]:
+    """Return the equity of each account, and of the insurance fund."""
     insurance = dex.perp.call("getInsurance")
     return {name: worth(account) for name, account in people.items()} | {
         "insurance fund": insurance.fund - insurance.deficit
@@ -74,8 +74,8 @@ def show_position(title: str) -> None:
     console.print(table)
 
 
-def let_price_be(price: int) -> None:
-    """The feeder tells a new price; then the keeper looks for what there is to do."""
+def set_price(price: int) -> None:
+    """Set the oracle price, and show the position at it."""
     dex.perp.send("setOraclePrice", market, price, sender=people["fees"])
     show_position(f"The price is {dollars(price)}")
 
@@ -100,7 +100,7 @@ def keep(title: str) -> None:
 
 
 # %% 1. The trader opens a long. Nobody offers in the book, so the vault is the other side.
-before = everyone()
+before = equities()
 dex.perp.send("openPosition", market, 10 * WETH, 10, True, sender=people["trader"])
 (position_id,) = dex.perp.call("getAccount", people["trader"]).positionIds
 show_position(f"Position {position_id}: 10 WETH long, ten times leverage")
@@ -109,7 +109,7 @@ show_position(f"Position {position_id}: 10 WETH long, ten times leverage")
 dex.perp.send("placeOrder", market, 4 * WETH, 1_812 * USDC, True, sender=people["bidder"])
 
 # %% 3. The price falls, but not far enough: the keeper finds nothing to do, and others are refused.
-let_price_be(1_900 * USDC)
+set_price(1_900 * USDC)
 console.print(f"To be done: {dex.perp.call('keep', 100, sender=people['keeper'])}")
 try:
     dex.perp.send("liquidate", position_id, sender=people["keeper"])
@@ -117,7 +117,7 @@ except evm_dex.Reverted as refused:
     console.print(f"liquidate is refused: {refused}\n", soft_wrap=True)
 
 # %% 4. It falls below the price at which the margin no longer suffices.
-let_price_be(1_815 * USDC)
+set_price(1_815 * USDC)
 
 # %% 5. The keeper keeps. Anyone might have, and a chain opened with `keep_limit` does so itself.
 keep("What keep sold in the book")
@@ -125,11 +125,11 @@ show_position("What is left, until the cooldown is over")
 
 # %% 6. Half a minute later the price is lower, and the margin is too thin for the book.
 dex.mine(timestamp=dex.head.timestamp + 30)
-let_price_be(1_806 * USDC)
+set_price(1_806 * USDC)
 keep("What the backstop took over")
 
 # %% 7. Who got what. Each gain is another's loss.
-after = everyone()
+after = equities()
 changes = plain_table("In the end", ("who", "before", "after", "change"), right=COLUMNS)
 for name, amount in before.items():
     change = after[name] - amount
