@@ -27,7 +27,7 @@ from evm_dex.evm.machine import State
 from evm_dex.market.scenarios import MarketSpec, read_spec
 from evm_dex.market.simulation import LivingMarket
 from precompiles.execution import Execution
-from precompiles.hyper import users
+from precompiles.hyper import dexs, users
 from precompiles.hyper.system_addresses import (
     HYPE_SYSTEM,
     ORACLE,
@@ -39,7 +39,7 @@ from precompiles.hyper.units import CORE_GAS_DECIMALS, MAX_U64, SPOT_WEI_PER_USD
 from precompiles.ledger.hyper.records import CoreSettings, CoreToken, CoreUser
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import Leverage
-from precompiles.perp import collateral, oracle
+from precompiles.perp import oracle
 from precompiles.types import Address
 
 Change = Callable[[State, Ledger, Execution], None]
@@ -107,15 +107,19 @@ class HyperCore:
 
         return self._write(change)
 
-    def force_perp_balance(self, user: AddressLike, usd: int) -> Header:
-        """Let an account have so much cash on the perpetuals dex; the block it is in."""
+    def force_perp_balance(self, user: AddressLike, usd: int, *, dex: int = 0) -> Header:
+        """Let an account have so much cash on a perpetuals dex; the block it is in."""
         _check_u64("usd", usd)
-        account = to_address(user)
-        added = usd - self._chain.ledger.perp.cash(account)
-        self._add_backing(self._token(USDC), added * SPOT_WEI_PER_USD)
+        account, core = to_address(user), self._chain.ledger.core
+        listed = core.dex(dex)
+        if dex and listed is None:
+            raise CheatRefused(f"there is no perpetuals dex {dex}")
+        added = usd - self._chain.ledger.perp.cash(dexs.dex_account(dex, account))
+        token = self._token(listed.collateral if listed else USDC)
+        self._add_backing(token, added * SPOT_WEI_PER_USD)
 
         def change(_state: State, ledger: Ledger, execution: Execution) -> None:
-            collateral.credit(execution, account, added)
+            dexs.credit(execution, dex, account, added)
             _begin(ledger, account)
 
         return self._write(change)

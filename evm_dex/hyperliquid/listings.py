@@ -80,7 +80,8 @@ class Listings:
     @property
     def perps(self) -> list[Listing]:
         """The perpetuals of the first dex."""
-        return [listing for listing in self._all if not listing.is_spot]
+        first = {perp_address(perp.perp_id) for perp in self._ledger.core.perps if not perp.dex}
+        return [listing for listing in self._all if listing.address in first]
 
     @property
     def pairs(self) -> list[Listing]:

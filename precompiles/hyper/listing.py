@@ -24,6 +24,7 @@ from precompiles.hyper.system_addresses import (
 )
 from precompiles.hyper.units import COLLATERAL_DECIMALS, power_of_ten
 from precompiles.ledger.hyper.records import (
+    CoreDex,
     CorePair,
     CorePerp,
     CoreSettings,
@@ -46,6 +47,9 @@ PRICE_BAND = 80_000
 """Hundred-thousandths from the mark, either way."""
 PARTIAL_LIQUIDATION = 100_000
 COOLDOWN = 30
+MOST_DEXS = 10_000
+LONGEST_NAME = 6
+"""Of a dex, in characters."""
 MAX_SIZE_DECIMALS = 6
 """A perpetual's, whose prices have 6 less so many decimals."""
 
@@ -154,6 +158,20 @@ def list_perp(
         impact_notional=impact_notional * usd,
     )
     set_price(owner.acting_for(ORACLE), asset, price, 0)
+
+
+def list_dex(ledger: Ledger, dex: CoreDex) -> None:
+    """List a builder's dex. Raises InvalidListing for a doubled index or an unfit collateral."""
+    if not 0 < dex.index < MOST_DEXS or ledger.core.dex(dex.index):
+        expected = f"1 to {MOST_DEXS - 1}, one that no other dex has, got {dex.index}"
+        raise InvalidListing("index", expected)
+    if not 0 < len(dex.name) <= LONGEST_NAME:
+        raise InvalidListing("name", f"one to {LONGEST_NAME} characters, got {dex.name!r}")
+    token = ledger.core.token(dex.collateral)
+    if token is None or token.wei_decimals != SPOT_DECIMALS:
+        expected = f"a listed token of {SPOT_DECIMALS} wei_decimals, got {dex.collateral}"
+        raise InvalidListing("collateral", expected)
+    ledger.core.put_dex(dex)
 
 
 def minimum_order(quote: CoreToken) -> int:

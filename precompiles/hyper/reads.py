@@ -12,6 +12,7 @@ from typing import NamedTuple
 from precompiles.engine.amounts import ceil_divide
 from precompiles.hyper import words
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
+from precompiles.hyper.dexs import FIRST_DEX, dex_account
 from precompiles.hyper.prices import pair_market, pair_price
 from precompiles.hyper.staking import delegations_of
 from precompiles.hyper.system_addresses import EMISSIONS, perp_address, token_address
@@ -73,8 +74,7 @@ class View(NamedTuple):
 
 def position(view: View, user: Address, number: int) -> bytes:
     """Signed size, entry notional, cash behind an isolated one, leverage, whether isolated."""
-    view.perp(number)
-    asset = perp_address(number)
+    asset, user = perp_address(number), dex_account(view.perp(number).dex, user)
     found = view.ledger.perp.netting_position(user, asset)
     if found is None:
         chosen = view.ledger.perp.leverages.get(asset + user)
@@ -218,9 +218,9 @@ def best_prices(view: View, asset: int) -> bytes:
 
 def account_margin_summary(view: View, dex: int, user: Address) -> bytes:
     """Account value, margin in use, notional of positions, and cash without them."""
-    if dex != 0:
+    if dex != FIRST_DEX and view.ledger.core.dex(dex) is None:
         raise ReadFailed(f"there is no perpetuals dex {dex}")
-    perp = view.ledger.perp
+    perp, user = view.ledger.perp, dex_account(dex, user)
     value = raw = perp.cash(user)
     margin = notional = 0
     for found in _positions(view.ledger, user):

@@ -77,7 +77,7 @@ def note_sent(ledger: Ledger, user: Address, token: CoreToken, wei: int) -> None
 
 def _count(ledger: Ledger, trade: Trade, usd: int, now: int) -> None:
     for user in (trade.maker, trade.taker):
-        ledger.core.add_volume(user, now // DAY, usd)
+        ledger.core.add_volume(ledger.core.owner_of(user), now // DAY, usd)
 
 
 def _changes(base: CoreToken, quote: CoreToken, trade: Trade, usd: int) -> Iterable[_Change]:

@@ -18,8 +18,10 @@ from precompiles.errors import (
     OrderNotFound,
     PriceOutOfBand,
 )
+from precompiles.execution import Execution
 from precompiles.hyper.asset_ids import AssetId, AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.core import Core
+from precompiles.hyper.dexs import acting_on, collateral_of, dex_account
 from precompiles.hyper.encoding import CancelByClientId, CancelOrder, LimitOrder
 from precompiles.hyper.errors import (
     FundsInOtherWallet,
@@ -94,7 +96,7 @@ def cancel(core: Core, action: CancelOrder) -> int:
     order = _find(core, market, action.order_id)
     if order is None or order.asset != _address(core, market):
         raise OrderNotFound(action.order_id)
-    orders.cancel(core.perp if isinstance(market, CorePerp) else core.spot, order.id)
+    orders.cancel(_acting(core, market), order.id)
     return order.id
 
 
@@ -105,7 +107,8 @@ def cancel_by_client_id(core: Core, action: CancelByClientId) -> int:
     """
     market = _market(core, action.asset)
     orders = perp_orders if isinstance(market, CorePerp) else spot_orders
-    found = orders.id_by_client_id(core.ledger, core.user, action.client_order_id)
+    user = _acting(core, market).caller
+    found = orders.id_by_client_id(core.ledger, user, action.client_order_id)
     order = None if found is None else _find(core, market, found)
     if order is None or order.asset != _address(core, market):
         raise ClientOrderIdNotFound(action.client_order_id)
@@ -136,6 +139,11 @@ def _market(core: Core, number: int) -> CorePair | CorePerp:
     return market
 
 
+def _acting(core: Core, market: CorePair | CorePerp) -> Execution:
+    """Return the exchange of a market, with the user as it is known there."""
+    return acting_on(core, market.dex) if isinstance(market, CorePerp) else core.spot
+
+
 def _address(core: Core, market: CorePair | CorePerp) -> Address:
     """Return what the exchange knows a market by."""
     if isinstance(market, CorePerp):
@@ -149,10 +157,11 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
     market = ledger.perp.markets.rows[asset]
     price = perp_price(action.price)
     amount = perp_amount(action.size, perp.size_decimals)
+    acting = acting_on(core, perp.dex)
     choose_leverage(core, perp)
     notional = quote_amount(amount=amount, price=price, base_unit=market.base_unit)
     if action.reduce_only:
-        closing = reducible_size(ledger, core.user, asset, is_buy=action.is_buy)
+        closing = reducible_size(ledger, acting.caller, asset, is_buy=action.is_buy)
         if amount < closing and notional < market.minimum_notional:
             raise BelowMinimumNotional(notional, market.minimum_notional)
         amount = min(amount, closing) or amount
@@ -166,7 +175,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
         action.client_order_id,
     )
     try:
-        order = perp_placing.place(core.perp, request)
+        order = perp_placing.place(acting, request)
     except PriceOutOfBand as error:
         low, high = error.values[1:]
         if low <= price * SPOT_WEI_PER_USD <= high:
@@ -176,7 +185,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
     except InsufficientMargin as error:
         available, needed = error.values
         missing = needed - available
-        elsewhere = core.available(core.token(USDC)) // SPOT_WEI_PER_USD
+        elsewhere = core.available(collateral_of(core, perp.dex)) // SPOT_WEI_PER_USD
         if elsewhere >= missing:
             raise FundsInOtherWallet(available, needed, elsewhere) from error
         raise
@@ -186,7 +195,8 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
 def choose_leverage(core: Core, perp: CorePerp) -> None:
     """Let a user that never chose trade at the default leverage."""
     asset = perp_address(perp.perp_id)
-    key, most = asset + core.user, core.ledger.perp.markets.rows[asset].max_leverage
+    key = asset + dex_account(perp.dex, core.user)
+    most = core.ledger.perp.markets.rows[asset].max_leverage
     leverages = core.ledger.perp.leverages
     if leverages.get(key) is None:
         usual = min(core.tables.rules.default_leverage, most)

@@ -6,6 +6,7 @@ from precompiles.engine.amounts import ceil_divide
 from precompiles.errors import AmountZero, InsufficientBalance
 from precompiles.hyper import users
 from precompiles.hyper.core import Core
+from precompiles.hyper.dexs import FIRST_DEX, collateral_of, credit, debit
 from precompiles.hyper.encoding import SPOT_DEX, SendAsset, SpotSend, UsdClassTransfer
 from precompiles.hyper.errors import (
     BridgeShort,
@@ -15,7 +16,6 @@ from precompiles.hyper.errors import (
     SubAccountNotSupported,
     TokenNotLinked,
     TransferFeeNotPayable,
-    UnknownDex,
 )
 from precompiles.hyper.system_addresses import FEES, USDC, token_of_address
 from precompiles.hyper.trades import note_received, note_sent
@@ -27,10 +27,7 @@ from precompiles.hyper.units import (
 )
 from precompiles.ledger.hyper.records import CoreToken, Outgoing
 from precompiles.ledger.hyper.tables import index_key
-from precompiles.perp import collateral
 from precompiles.types import ZERO_ADDRESS, Address
-
-_FIRST_DEX = 0
 
 
 def spot_send(core: Core, action: SpotSend) -> None:
@@ -45,9 +42,9 @@ def spot_send(core: Core, action: SpotSend) -> None:
 def class_transfer(core: Core, action: UsdClassTransfer) -> None:
     """Move USDC between the user's spot wallet and the first perpetuals dex."""
     if action.to_perp:
-        _into_perp(core, core.user, action.ntl)
+        _into_perp(core, FIRST_DEX, core.user, action.ntl)
     else:
-        _out_of_perp(core, core.user, action.ntl)
+        _out_of_perp(core, FIRST_DEX, core.user, action.ntl)
 
 
 def send_asset(core: Core, action: SendAsset) -> None:
@@ -57,14 +54,12 @@ def send_asset(core: Core, action: SendAsset) -> None:
     token = core.token(action.token)
     dexes = (action.source_dex, action.destination_dex)
     for dex in dexes:
-        if dex not in (SPOT_DEX, _FIRST_DEX):
-            raise UnknownDex(dex)
-        if dex != SPOT_DEX and token.index != USDC:
+        if dex != SPOT_DEX and collateral_of(core, dex) != token:
             raise NotCollateral(token.index, dex)
     to_evm = token_of_address(core.settings, action.destination) == token.index
     if to_evm:
         if action.source_dex != SPOT_DEX:
-            _out_of_perp(core, core.user, action.wei // SPOT_WEI_PER_USD)
+            _out_of_perp(core, action.source_dex, core.user, action.wei // SPOT_WEI_PER_USD)
         withdraw(core, token, action.wei)
         return
     if action.destination == core.user and dexes[0] == dexes[1]:
@@ -73,15 +68,15 @@ def send_asset(core: Core, action: SendAsset) -> None:
     match dexes:
         case (source, destination) if source == destination == SPOT_DEX:
             _send(core, token, action.destination, action.wei)
-        case (source, _) if source == SPOT_DEX:
+        case (source, destination) if source == SPOT_DEX:
             _activate(core, token, action.destination, action.wei)
-            _into_perp(core, action.destination, usd)
-        case (_, destination) if destination == SPOT_DEX:
+            _into_perp(core, destination, action.destination, usd)
+        case (source, destination) if destination == SPOT_DEX:
             _activate(core, token, action.destination, 0)
-            _out_of_perp(core, action.destination, usd)
+            _out_of_perp(core, source, action.destination, usd)
         case _:
             _activate(core, token, action.destination, 0)
-            _between_perps(core, action.destination, usd)
+            _between_perps(core, dexes, action.destination, usd)
 
 
 def withdraw(core: Core, token: CoreToken, wei: int) -> None:
@@ -161,29 +156,31 @@ def _pay_transfer(core: Core) -> None:
     move(core, usdc, FEES, in_usdc)
 
 
-def _into_perp(core: Core, receiver: Address, usd: int) -> None:
-    """Move the user's spot USDC to an account of the perpetuals dex."""
+def _into_perp(core: Core, dex: int, receiver: Address, usd: int) -> None:
+    """Move the user's spot tokens to an account of a perpetuals dex that they are collateral of."""
     if usd == 0:
         raise AmountZero
-    usdc, wei = core.token(USDC), usd * SPOT_WEI_PER_USD
-    _require(core, usdc, wei)
-    core.ledger.spot.change_balance(core.user, core.address_of(usdc), total=-wei)
-    core.ledger.spot.change_token_total(core.address_of(usdc), -wei)
-    collateral.credit(core.perp, receiver, usd)
+    token, wei = collateral_of(core, dex), usd * SPOT_WEI_PER_USD
+    _require(core, token, wei)
+    core.ledger.spot.change_balance(core.user, core.address_of(token), total=-wei)
+    core.ledger.spot.change_token_total(core.address_of(token), -wei)
+    note_sent(core.ledger, core.user, token, wei)
+    credit(core.perp, dex, receiver, usd)
 
 
-def _out_of_perp(core: Core, receiver: Address, usd: int) -> None:
-    """Move what the user may take out of the perpetuals dex to a spot wallet."""
+def _out_of_perp(core: Core, dex: int, receiver: Address, usd: int) -> None:
+    """Move what the user may take out of a perpetuals dex to a spot wallet."""
     if usd == 0:
         raise AmountZero
-    usdc, wei = core.token(USDC), usd * SPOT_WEI_PER_USD
-    collateral.debit(core.perp, usd)
-    core.ledger.spot.change_balance(receiver, core.address_of(usdc), total=wei)
-    core.ledger.spot.change_token_total(core.address_of(usdc), wei)
+    token, wei = collateral_of(core, dex), usd * SPOT_WEI_PER_USD
+    debit(core, dex, usd)
+    core.ledger.spot.change_balance(receiver, core.address_of(token), total=wei)
+    core.ledger.spot.change_token_total(core.address_of(token), wei)
+    note_received(core.ledger, receiver, token, wei)
 
 
-def _between_perps(core: Core, receiver: Address, usd: int) -> None:
+def _between_perps(core: Core, dexes: tuple[int, int], receiver: Address, usd: int) -> None:
     if usd == 0:
         raise AmountZero
-    collateral.debit(core.perp, usd)
-    collateral.credit(core.perp, receiver, usd)
+    debit(core, dexes[0], usd)
+    credit(core.perp, dexes[1], receiver, usd)

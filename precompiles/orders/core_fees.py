@@ -59,6 +59,7 @@ def core_fee(
 ) -> int:
     """Return the fee of one side of a fill of HyperCore's, in quote, rounded down."""
     core = execution.ledger.core
+    user = core.owner_of(user)
     tier = FEE_TIERS[bisect_right(_VOLUMES, core.volume(user, execution.now // DAY)) - 1]
     if is_spot:
         rate = tier.spot_maker if is_maker else tier.spot_taker

@@ -190,7 +190,7 @@ def _hand_over(execution: Execution, group: list[Position]) -> bool:
     """
     ledger = execution.ledger
     backstop, owner = ledger.perp.settings.backstop, group[0].owner
-    if backstop in (ZERO_ADDRESS, owner):
+    if backstop in (ZERO_ADDRESS, owner) or ledger.core.owner_of(owner) != owner:
         return False
     before = execution.savepoint()
     idle_before = ledger.perp.idle_cash

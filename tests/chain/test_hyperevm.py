@@ -20,6 +20,7 @@ from evm_dex.chain.traces import trace_block
 from evm_dex.errors import GenesisError, InvalidBlock, TransactionRejected
 from evm_dex.evm.calls import Call
 from evm_dex.evm.tracer import Tracer
+from precompiles.hyper.dexs import dex_account
 from precompiles.hyper.encoding import (
     SPOT_DEX,
     SendAsset,
@@ -32,7 +33,12 @@ from precompiles.hyper.encoding import (
 )
 from precompiles.hyper.errors import UnknownUser
 from precompiles.hyper.receipts import DEPOSIT, Outcome
-from precompiles.hyper.system_addresses import CORE_ADDRESS, HYPE_SYSTEM, SYSTEM_SENDER
+from precompiles.hyper.system_addresses import (
+    CORE_ADDRESS,
+    HYPE_SYSTEM,
+    SYSTEM_SENDER,
+    token_address,
+)
 from precompiles.types import SPOT_ADDRESS, ZERO_ADDRESS, Address
 from tests.bytecode import assemble, deployment
 from tests.chain.hyperevm import BTC, E8, HYPE, PURR, USDC, HyperWorld, order
@@ -502,3 +508,35 @@ def test_a_profile_has_a_name() -> None:
         evm_dex.open(profile="hyper")
     with pytest.raises(ValueError, match="give one of the two"):
         evm_dex.open(profile="hyperevm", genesis={})
+
+
+def test_a_genesis_may_have_dexs_of_builders() -> None:
+    """With its own collateral, whose backing is on the EVM; blocks with it are imported."""
+    gold = {
+        "index": 0, "dex": 1, "coin": "GOLD", "size_decimals": 4, "margin_table": 20,
+        "tiers": [[0, 20]], "price": 4_000_000_000,
+    }  # fmt: skip
+    content = changed()
+    content["hypercore"]["dexs"] = [
+        {"index": 1, "name": "xyz", "collateral": 268, "balances": {"account0": 5_000_000_000}}
+    ]
+    content["hypercore"]["perps"] = [*content["hypercore"]["perps"], gold]
+    world = HyperWorld(evm_dex.open(genesis=content))
+    with world.dex as dex:
+        dex.core.set_delay(0)
+        dex.core.force_perp_balance(dex.accounts[1], 9_000 * 10**6, dex=1)
+        assert world.send(order(110_000, "4000", "1", is_buy=False), 1)[0].outcome == Outcome.DONE
+        assert world.send(order(110_000, "4000", "1"))[0].outcome == Outcome.DONE
+        account = dex_account(1, world.users[0])
+        assert dex.chain.ledger.perp.cash(account) == (1_000 * 10**6) - 1_800_000
+        assert dex.chain.ledger.core.perp(10_000).coin == "xyz:GOLD"  # type: ignore[union-attr] # it is listed
+        usdt = dex.contract("0xB8CE59FC3717ada4C02eaDF9682A9e934F625ebb", "TestToken")
+        settings = dex.chain.ledger.core.settings
+        assert settings is not None
+        system = token_address(settings, 268)
+        backed = 10 * 1_000_000 * 10**6 + 5_000 * 10**6 + 9_000 * 10**6
+        assert usdt.call("balanceOf", system) == backed
+        assert dex.self_check() == []
+    content["hypercore"]["perps"] = [{**gold, "dex": 2}]
+    with pytest.raises(GenesisError, match=r"expected one of \[0, 1\], got 2"):
+        evm_dex.open(genesis=content)

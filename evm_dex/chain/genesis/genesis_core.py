@@ -19,8 +19,8 @@ from evm_dex.chain.genesis.genesis_values import (
 )
 from precompiles.errors import InvalidMarket
 from precompiles.execution import Execution
-from precompiles.hyper import listing
-from precompiles.hyper.asset_ids import AssetId, AssetKind, asset_id
+from precompiles.hyper import dexs, listing
+from precompiles.hyper.asset_ids import AssetId, AssetKind, asset_id, perp_id
 from precompiles.hyper.listing import InvalidListing
 from precompiles.hyper.staking import RATE_SCALE
 from precompiles.hyper.system_addresses import USDC, token_address
@@ -32,6 +32,7 @@ from precompiles.hyper.units import (
     evm_amount,
 )
 from precompiles.ledger.hyper.records import (
+    CoreDex,
     CorePair,
     CorePerp,
     CoreRules,
@@ -96,6 +97,8 @@ class GenesisCore(msgspec.Struct, frozen=True):
     """The ERC-20 behind the contract that is linked to USDC."""
     tokens: tuple[GenesisCoreToken, ...]
     pairs: tuple[GenesisCorePair, ...]
+    dexs: tuple[tuple[CoreDex, Holdings], ...]
+    """With what accounts have there."""
     perps: tuple[GenesisCorePerp, ...]
     collateral: Holdings
     vaults: tuple[GenesisVault, ...] = ()
@@ -122,6 +125,9 @@ class GenesisCore(msgspec.Struct, frozen=True):
             usd = sum(amount for _, amount in self.collateral)
             usd += sum(vault.deposit for vault in self.vaults)
             wei += SPOT_WEI_PER_USD * usd
+        for dex, held in self.dexs:
+            if dex.collateral == listed.token.index:
+                wei += SPOT_WEI_PER_USD * sum(amount for _, amount in held)
         return evm_amount(wei, self.extra_decimals(listed.token))
 
 
@@ -161,11 +167,22 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
         ),
         delisted=(
             *(asset_id(AssetId(AssetKind.SPOT, it.index)) for it in table.pairs if it.is_delisted),
-            *(it.index for it in table.perps if it.is_delisted),
+            *(
+                asset_id(AssetId(AssetKind.PERP, it.index, it.dex))
+                for it in table.perps
+                if it.is_delisted
+            ),
         ),
         usdc=address_of("hypercore.usdc", table.usdc),
         tokens=tokens,
         pairs=_pairs(table),
+        dexs=tuple(
+            (
+                CoreDex(it.index, it.name, it.collateral, 0),
+                _holdings(f"hypercore.dexs[{at}].balances", it.balances),
+            )
+            for at, it in enumerate(table.dexs)
+        ),
         perps=_perps(table),
         collateral=_holdings("hypercore.perp_balances", table.perp_balances),
         vaults=_vaults(table),
@@ -210,9 +227,7 @@ def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:
             listing.list_pair(ledger, pair.pair, owner)
         if pair.price:
             ledger.core.put_last_price(pair.pair.index, pair.price)
-    for at, it in enumerate(core.perps):
-        with _listed(f"hypercore.perps[{at}]"):
-            listing.list_perp(ledger, it.perp, it.tiers, it.price, it.impact_notional, owner)
+    _fill_perps(core, owner)
     perp_markets.set_backstop(owner, core.backstop)
     for at, funded in enumerate(core.vaults):
         with _listed(f"hypercore.vaults[{at}]"):
@@ -223,6 +238,19 @@ def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:
     for user, amount in core.collateral:
         collateral.credit(owner, user, amount)
         _begin_user(owner, user)
+
+
+def _fill_perps(core: GenesisCore, owner: Execution) -> None:
+    ledger = owner.ledger
+    for at, (dex, holdings) in enumerate(core.dexs):
+        with _listed(f"hypercore.dexs[{at}]"):
+            listing.list_dex(ledger, dex)
+        for user, amount in holdings:
+            dexs.credit(owner, dex.index, user, amount)
+            _begin_user(owner, user)
+    for at, it in enumerate(core.perps):
+        with _listed(f"hypercore.perps[{at}]"):
+            listing.list_perp(ledger, it.perp, it.tiers, it.price, it.impact_notional, owner)
 
 
 def _begin_user(owner: Execution, user: Address) -> None:
@@ -294,7 +322,16 @@ def _perps(table: CoreTable) -> tuple[GenesisCorePerp, ...]:
         )
         if not tiers:
             raise genesis_error(f"{at}.tiers", "expected at least one")
-        perp = CorePerp(it.index, it.coin, it.size_decimals, it.margin_table, it.only_isolated)
+        names = {0: "", **{dex.index: f"{dex.name}:" for dex in table.dexs}}
+        if it.dex not in names:
+            raise genesis_error(f"{at}.dex", f"expected one of {sorted(names)}, got {it.dex}")
+        perp = CorePerp(
+            perp_id(AssetId(AssetKind.PERP, it.index, it.dex)),
+            names[it.dex] + it.coin,
+            it.size_decimals,
+            it.margin_table,
+            it.only_isolated,
+        )
         price = amount_of(f"{at}.price", it.price, MAX_U64, least=1)
         found.append(GenesisCorePerp(perp, tiers, price, it.impact_notional))
     return tuple(found)

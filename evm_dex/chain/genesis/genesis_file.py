@@ -138,9 +138,23 @@ class CorePairTable(_Table, frozen=True, kw_only=True):
     """Whether nothing is traded there any more."""
 
 
-class CorePerpTable(_Table, frozen=True, kw_only=True):
-    """A perpetual of HyperCore's first dex. USD amounts have six decimals."""
+class CoreDexTable(_Table, frozen=True, kw_only=True):
+    """A perpetuals dex of a builder's (HIP-3)."""
 
+    index: int
+    """From 1."""
+    name: str
+    collateral: int
+    """Index of the token that it is settled in."""
+    balances: dict[str, Amount] = {}
+    """Collateral by account, with six decimals."""
+
+
+class CorePerpTable(_Table, frozen=True, kw_only=True):
+    """A perpetual of HyperCore's. USD amounts have six decimals."""
+
+    dex: int = 0
+    """Index of its dex; 0 is the first."""
     index: int
     coin: str
     size_decimals: int
@@ -189,6 +203,8 @@ class CoreTable(_Table, frozen=True, kw_only=True):
     """Address for the ERC-20 that the contract linked to token 0 pays out."""
     tokens: tuple[CoreTokenTable, ...]
     pairs: tuple[CorePairTable, ...] = ()
+    dexs: tuple[CoreDexTable, ...] = ()
+    """Builders' dexs; the first needs no table."""
     perps: tuple[CorePerpTable, ...] = ()
     perp_balances: dict[str, Amount] = {}
     """Collateral by account, with six decimals."""

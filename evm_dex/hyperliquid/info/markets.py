@@ -78,7 +78,7 @@ def meta(info: Info, request: DexRequest) -> Json:
     require_dex(request.dex)
     universe = []
     tables: dict[int, Json] = {}
-    for perp in info.ledger.core.perps:
+    for perp in (each for each in info.ledger.core.perps if not each.dex):
         market = info.ledger.perp.markets.rows[info.listings.by_coin[perp.coin].address]
         shown: Json = {
             "szDecimals": perp.size_decimals,

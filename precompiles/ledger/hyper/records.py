@@ -84,6 +84,11 @@ class CorePerp(Record, frozen=True):
     only_isolated: bool
     is_halted: bool = False
 
+    @property
+    def dex(self) -> int:
+        """Index of the dex that it is traded on."""
+        return self.perp_id // 10_000
+
 
 class CoreUser(Record, frozen=True):
     """An account that exists on HyperCore."""
@@ -211,3 +216,22 @@ class MarketBase(Record, frozen=True):
     """The token that a spot market trades which goes by another address than that token's."""
 
     token: Address
+
+
+class CoreDex(Record, frozen=True):
+    """A perpetuals dex of a builder's; the first dex has no row."""
+
+    index: int
+    """From 1."""
+    name: str
+    collateral: int
+    """Index of the token that it is settled in."""
+    total: Amount
+    """Collateral that is on it, with six decimals."""
+
+
+class DexAccount(Record, frozen=True):
+    """Whose an account of the exchange is that stands for a user on a builder's dex."""
+
+    dex: int
+    user: Address

@@ -8,6 +8,7 @@ from precompiles.engine.journal import Journal
 from precompiles.ledger.hyper.records import (
     ApiWallet,
     BuilderFee,
+    CoreDex,
     CorePair,
     CorePerp,
     CoreProgress,
@@ -19,6 +20,7 @@ from precompiles.ledger.hyper.records import (
     DelegatedTotal,
     Delegation,
     Delisted,
+    DexAccount,
     EntryNotional,
     LastPrice,
     Outgoing,
@@ -91,6 +93,8 @@ class CoreTables:
         self.delegated = Table(TableNumber.CORE_DELEGATED, BytesKey(20), DelegatedTotal, journal)
         self.delisted = Table(TableNumber.CORE_DELISTED, _INDEX, Delisted, journal)
         """By asset id."""
+        self._dexs = Table(TableNumber.CORE_DEXS, _INDEX, CoreDex, journal)
+        self.dex_accounts = Table(TableNumber.CORE_DEX_ACCOUNTS, BytesKey(20), DexAccount, journal)
         self._rules = Table(TableNumber.CORE_RULES, BytesKey(1), CoreRules, journal)
         self._progress = Table(TableNumber.CORE_PROGRESS, BytesKey(1), CoreProgress, journal)
         self.signer_nonces = Table(
@@ -125,6 +129,8 @@ class CoreTables:
             self.entries,
             self._progress,
             self._rules,
+            self._dexs,
+            self.dex_accounts,
             self.delegated,
             self.delisted,
             self.signer_nonces,
@@ -224,6 +230,24 @@ class CoreTables:
     def perp(self, perp_id: int) -> CorePerp | None:
         """Return a perpetual by the number that reads take."""
         return self._perps.get(index_key(perp_id))
+
+    def dex(self, index: int) -> CoreDex | None:
+        """Return a builder's dex by index; None for the first too."""
+        return self._dexs.get(index_key(index))
+
+    def put_dex(self, dex: CoreDex) -> None:
+        """List a builder's dex, or change it."""
+        self._dexs.put(index_key(dex.index), dex)
+
+    @property
+    def dexs(self) -> list[CoreDex]:
+        """All builders' dexs by index."""
+        return [record for _, record in sorted(self._dexs.rows.items())]
+
+    def owner_of(self, account: Address) -> Address:
+        """Return whose an account of the perpetuals exchange is."""
+        found = self.dex_accounts.get(account)
+        return found.user if found else account
 
     def put_perp(self, perp: CorePerp) -> None:
         """List a perpetual."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from precompiles.ledger.hyper.records import (
     ApiWallet,
     BuilderFee,
+    CoreDex,
     CorePair,
     CorePerp,
     CoreProgress,
@@ -16,6 +17,7 @@ from precompiles.ledger.hyper.records import (
     DelegatedTotal,
     Delegation,
     Delisted,
+    DexAccount,
     EntryNotional,
     LastPrice,
     MarketBase,
@@ -105,6 +107,14 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
     (
         BuilderFee(100),
         ("019164"),
+    ),
+    (
+        CoreDex(1, "xyz", 268, 2**70),
+        ("019401a378797acd010cc409400000000000000000"),
+    ),
+    (
+        DexAccount(1, A),
+        ("019201c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"),
     ),
     (
         CoreRules(20, True, 237, 3_000_000),

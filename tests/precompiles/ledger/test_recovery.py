@@ -15,6 +15,7 @@ from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.hyper.records import (
     ApiWallet,
     BuilderFee,
+    CoreDex,
     CorePair,
     CorePerp,
     CoreProgress,
@@ -26,6 +27,7 @@ from precompiles.ledger.hyper.records import (
     DelegatedTotal,
     Delegation,
     Delisted,
+    DexAccount,
     EntryNotional,
     LastPrice,
     MarketBase,
@@ -130,6 +132,8 @@ def core_stored() -> DictStorage:
         core.builder_fees.put(user + CAROL, BuilderFee(3))
         core.add_volume(user, 9, 5)
         core.delegated.put(user, DelegatedTotal(3))
+        core.put_dex(CoreDex(1 + number, "xyz", 0, 0))
+        core.dex_accounts.put(user, DexAccount(1, CAROL))
         core.delisted.put(index_key(number), Delisted(9))
         core.entries.put(CAROL + user, EntryNotional(3))
         ledger.spot.bases.put(user, MarketBase(CAROL))
@@ -192,6 +196,8 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_PROGRESS: alter(CoreProgress, rewarded_day=one_more),
     TableNumber.CORE_RULES: alter(CoreRules, default_leverage=one_more),
     TableNumber.CORE_DELEGATED: alter(DelegatedTotal, wei=one_more),
+    TableNumber.CORE_DEXS: alter(CoreDex, collateral=one_more),
+    TableNumber.CORE_DEX_ACCOUNTS: alter(DexAccount, dex=one_more),
     TableNumber.CORE_DELISTED: alter(Delisted, since=one_more),
     TableNumber.MARKET_BASES: alter(MarketBase, token=lambda _: BOB),
 }

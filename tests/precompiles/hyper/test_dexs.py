@@ -1,0 +1,194 @@
+"""Builders' dexs: their own collateral, accounts, margin and losses; nothing of the first dex's."""
+
+from __future__ import annotations
+
+import pytest
+
+from precompiles import errors as exchange
+from precompiles.hyper import errors, listing, reads
+from precompiles.hyper.dexs import dex_account
+from precompiles.hyper.encoding import (
+    SPOT_DEX,
+    CancelByClientId,
+    CancelOrder,
+    SendAsset,
+    UsdClassTransfer,
+)
+from precompiles.hyper.reads import View
+from precompiles.hyper.system_addresses import ORACLE, perp_address, token_address
+from precompiles.hyper.words import ReadFailed
+from precompiles.ledger.hyper.records import CoreDex, CorePerp, CoreToken, CoreUser, DexAccount
+from precompiles.ledger.perp.records import Leverage
+from precompiles.orders.events import Trade
+from precompiles.perp import markets, oracle
+from precompiles.perp.book_liquidation import Stage
+from precompiles.perp.events import Liquidated
+from precompiles.types import ZERO_ADDRESS, Address
+from tests.precompiles.hyper.world import (
+    ALICE,
+    BOB,
+    BTC,
+    E8,
+    SETTINGS,
+    USD,
+    USDC,
+    Scene,
+    execution,
+    order,
+)
+
+USDT, DEX = 268, 1
+GOLD, GOLD_ID = 110_000, 10_000
+"""As actions number it, and as reads do."""
+
+
+def to_dex(wei: int, user: Address = ALICE) -> SendAsset:
+    return SendAsset(user, ZERO_ADDRESS, SPOT_DEX, DEX, USDT, wei)
+
+
+def from_dex(wei: int, user: Address = ALICE) -> SendAsset:
+    return SendAsset(user, ZERO_ADDRESS, DEX, SPOT_DEX, USDT, wei)
+
+
+def usd(scene: Scene, user: Address) -> int:
+    return scene.cash(dex_account(DEX, user))
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """With a dex that trades gold for USDT0."""
+    scene, owner = Scene(), execution(Scene().ledger)
+    owner = execution(scene.ledger)
+    token = CoreToken(USDT, "USDT0", 2, 8, -2, Address(b"\xb8" * 20), ZERO_ADDRESS, 0, 10**17)
+    listing.list_token(scene.ledger, token)
+    listing.list_dex(scene.ledger, CoreDex(DEX, "xyz", USDT, 0))
+    gold = CorePerp(GOLD_ID, "xyz:GOLD", 4, 20, False)
+    listing.list_perp(scene.ledger, gold, ((0, 20),), 4_000 * USD, 6_000, owner)
+    for user in (ALICE, BOB):
+        scene.give(user, USDT, 10_000 * E8)
+        scene.done(user, to_dex(5_000 * E8, user))
+    return scene
+
+
+def total(scene: Scene, token: int) -> int:
+    """Of HyperCore, in wei: spot, and what is collateral of each dex."""
+    dex, fund = scene.ledger.core.dex(DEX), scene.ledger.perp.fund
+    assert dex is not None
+    collateral = {USDT: dex.total, USDC: fund.collateral_total - dex.total}[token]
+    return scene.ledger.spot.token_total(token_address(SETTINGS, token)) + 100 * collateral
+
+
+def test_collateral_goes_in_and_out_in_its_own_token(scene: Scene) -> None:
+    before = total(scene, USDT), total(scene, USDC), scene.cash(ALICE)
+    scene.done(ALICE, from_dex(1_000 * E8))
+    assert (usd(scene, ALICE), scene.spot(ALICE, USDT)) == (4_000 * USD, 6_000 * E8)
+    scene.done(ALICE, SendAsset(BOB, ZERO_ADDRESS, DEX, DEX, USDT, 250 * E8))
+    assert (usd(scene, ALICE), usd(scene, BOB)) == (3_750 * USD, 5_250 * USD)
+    assert (total(scene, USDT), total(scene, USDC), scene.cash(ALICE)) == before
+    for wrong in (
+        SendAsset(ALICE, ZERO_ADDRESS, SPOT_DEX, DEX, USDC, E8),
+        SendAsset(ALICE, ZERO_ADDRESS, 0, DEX, USDC, E8),
+    ):
+        scene.dropped(ALICE, wrong, errors.NotCollateral(USDC, DEX))
+    wrong = SendAsset(ALICE, ZERO_ADDRESS, SPOT_DEX, 2, USDT, E8)
+    scene.dropped(ALICE, wrong, errors.UnknownDex(2))
+    too_much = exchange.InsufficientMargin(3_750 * USD, 3_750 * USD + 1)
+    scene.dropped(ALICE, from_dex(3_750 * E8 + 100), too_much)
+
+
+def test_margin_is_that_of_the_dex_alone(scene: Scene) -> None:
+    """5,000 carry 100,000 at 20 times; the 100,000 on the first dex carry nothing here."""
+    scene.done(BOB, order(GOLD, "4000", "20", is_buy=False))
+    scene.done(ALICE, order(GOLD, "4000", "20"))
+    market, account = perp_address(GOLD_ID), dex_account(DEX, ALICE)
+    position = scene.ledger.perp.netting_position(account, market)
+    assert position is not None
+    assert (position.size, position.leverage) == (200_000, 20)
+    assert scene.ledger.perp.netting_position(ALICE, market) is None
+    receipt = scene.do(ALICE, order(GOLD, "4000", "10"))
+    assert receipt.reason[:4] == errors.FundsInOtherWallet.signature.selector
+    scene.done(ALICE, UsdClassTransfer(100_000 * USD, to_perp=False))
+    fee = 80_000 * USD * 45 // 100_000
+    assert usd(scene, ALICE) == 5_000 * USD - 80_000 * USD - fee
+    assert scene.ledger.core.dex_accounts.rows[account] == DexAccount(DEX, ALICE)
+
+
+def test_volume_and_stake_count_for_the_user_on_every_dex(scene: Scene) -> None:
+    today = scene.now // (24 * 3_600)
+    scene.ledger.core.add_volume(ALICE, today - 1, 5_000_000 * USD)
+    scene.done(BOB, order(GOLD, "4000", "1", is_buy=False))
+    scene.done(ALICE, order(GOLD, "4000", "1"))
+    (trade,) = [log.event for log in scene.logs if isinstance(log.event, Trade)]
+    assert trade.taker_fee == 4_000 * USD * 40 // 100_000
+    assert scene.ledger.core.volume(ALICE, today + 1) == 5_004_000 * USD
+    assert dex_account(DEX, ALICE) not in scene.ledger.core.volumes.rows
+
+
+def test_reads_are_by_dex(scene: Scene) -> None:
+    scene.done(BOB, order(GOLD, "4000", "2", is_buy=False))
+    scene.done(ALICE, order(GOLD, "4000", "2"))
+    view = View(scene.ledger, SETTINGS, scene.now)
+
+    def words(answer: bytes) -> list[int]:
+        return [int.from_bytes(answer[at : at + 32], "big") for at in range(0, len(answer), 32)]
+
+    assert words(reads.position(view, ALICE, GOLD_ID))[:2] == [20_000, 8_000 * USD]
+    assert words(reads.mark_price(view, GOLD_ID)) == [4_000 * 10**2]
+    fee = 8_000 * USD * 45 // 100_000
+    worth, used, notional, raw = words(reads.account_margin_summary(view, DEX, ALICE))
+    assert (worth, used, notional) == (5_000 * USD - fee, 400 * USD, 8_000 * USD)
+    assert raw == 2**256 - (3_000 * USD + fee)
+    assert words(reads.account_margin_summary(view, 0, ALICE))[0] == 100_000 * USD
+    with pytest.raises(ReadFailed, match="no perpetuals dex 2"):
+        reads.account_margin_summary(view, 2, ALICE)
+
+
+def test_orders_are_cancelled_by_who_placed_them(scene: Scene) -> None:
+    placed = scene.done(ALICE, order(GOLD, "3900", "1", cloid=5)).order_id
+    account, other = dex_account(DEX, ALICE), dex_account(DEX, BOB)
+    scene.dropped(BOB, CancelOrder(GOLD, placed), exchange.NotOrderOwner(placed, other, account))
+    scene.dropped(ALICE, CancelByClientId(BTC, 5), exchange.ClientOrderIdNotFound(5))
+    scene.done(ALICE, order(BTC, "80000", "0.1", cloid=5))
+    scene.done(ALICE, CancelByClientId(GOLD, 5))
+    scene.done(ALICE, CancelByClientId(BTC, 5))
+
+
+def test_a_loss_on_a_dex_is_borne_there_and_by_no_backstop(scene: Scene) -> None:
+    backstop = Address(b"\xb5" * 20)
+    markets.set_backstop(execution(scene.ledger), backstop)
+    scene.ledger.core.put_user(backstop, CoreUser(True, False))
+    key = perp_address(GOLD_ID) + dex_account(DEX, ALICE)
+    scene.ledger.perp.leverages.put(key, Leverage(20, is_cross=True))
+    scene.done(BOB, order(GOLD, "4000", "20", is_buy=False))
+    scene.done(ALICE, order(GOLD, "4000", "20"))
+    before = total(scene, USDT), total(scene, USDC), scene.cash(ALICE), scene.cash(BOB)
+    at = execution(scene.ledger, ORACLE, scene.now)
+    oracle.set_price(at, perp_address(GOLD_ID), 3_700 * USD, 3_700 * USD)
+    scene.begin_block()
+    (found,) = [log.event for log in scene.logs if isinstance(log.event, Liquidated)]
+    assert (found.user, found.stage) == (dex_account(DEX, ALICE), Stage.DELEVERAGING)
+    assert usd(scene, ALICE) == 0
+    fees = 80_000 * USD * (45 + 15) // 100_000
+    assert usd(scene, BOB) == 10_000 * USD - fees
+    assert scene.cash(backstop) == 0
+    assert (total(scene, USDT), total(scene, USDC), scene.cash(ALICE), scene.cash(BOB)) == before
+
+
+@pytest.mark.parametrize(
+    ("dex", "expected"),
+    [
+        (CoreDex(0, "abc", USDT, 0), "index: expected 1 to 9999"),
+        (CoreDex(1, "abc", USDT, 0), "index: expected 1 to 9999, one that no other dex has, got 1"),
+        (CoreDex(2, "toolong", USDT, 0), "name: expected one to 6 characters, got 'toolong'"),
+        (CoreDex(2, "abc", 99, 0), "collateral: expected a listed token of 8 wei_decimals, got 99"),
+    ],
+)
+def test_a_dex_that_can_not_be_is_named(scene: Scene, dex: CoreDex, expected: str) -> None:
+    with pytest.raises(listing.InvalidListing, match=expected):
+        listing.list_dex(scene.ledger, dex)
+
+
+def test_one_user_has_an_address_on_each_dex() -> None:
+    found = {dex_account(dex, user) for dex in range(3) for user in (ALICE, BOB)}
+    assert len(found) == 6
+    assert dex_account(0, ALICE) == ALICE
