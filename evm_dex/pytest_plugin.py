@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        "dex(genesis=None, keep_limit=0): the chain of the fixtures `dex` and `dex_on_disk`; "
+        "dex(genesis=None, keep_limit=0): the chain of `dex`, `dex_module` and `dex_on_disk`; "
         'a genesis is a path, a dict, a profile such as "hyperevm", or None for the default',
     )
 
@@ -88,12 +88,29 @@ def dex_chains() -> Iterator[Chains]:
 
 @pytest.fixture
 def dex(request: pytest.FixtureRequest, dex_chains: Chains) -> Iterator[Dex]:
-    """Provide a chain in memory, the same for every test; after each test it is as before."""
-    chain = dex_chains.get(_options(request))
-    before = _Before(chain)
-    yield chain
-    if not before.restore():
-        dex_chains.forget(chain)
+    """Provide a chain in memory, the same for every test; after each test it is as before.
+
+    Before the test is what fixtures on `dex_module` and `dex_session` left there.
+    """
+    yield from _isolated(request, dex_chains)
+
+
+@pytest.fixture(scope="module")
+def dex_module(request: pytest.FixtureRequest, dex_chains: Chains) -> Iterator[Dex]:
+    """Provide the chain of `dex` to fixtures of a module; after the module it is as before.
+
+    The marker of the module chooses the chain: `pytestmark = pytest.mark.dex(genesis=...)`.
+    """
+    yield from _isolated(request, dex_chains)
+
+
+@pytest.fixture(scope="session")
+def dex_session(dex_chains: Chains) -> Dex:
+    """Provide the chain of `dex`, the one without a marker, to fixtures of the session.
+
+    What they do is there in every test that comes after.
+    """
+    return dex_chains.get({})
 
 
 @pytest.fixture
@@ -143,6 +160,15 @@ def dex_markets(dex: Dex) -> DexMarkets:
     return DexMarkets(weth, usdc, weth.raw_address)
 
 
+def _isolated(request: pytest.FixtureRequest, chains: Chains) -> Iterator[Dex]:
+    """Provide a chain, and take back afterwards what was done to it."""
+    chain = chains.get(_options(request))
+    before = _Before(chain)
+    yield chain
+    if not before.restore():
+        chains.forget(chain)
+
+
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return the nearest marker's options. Raises pytest's usage error for others."""
     marker = request.node.get_closest_marker("dex")
@@ -158,7 +184,7 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 class _Before:
-    """The state of a chain before a test."""
+    """The state of a chain before a test or a module."""
 
     def __init__(self, dex: Dex) -> None:
         self._dex = dex
@@ -166,7 +192,7 @@ class _Before:
         self._markets = dict(dex.perp_markets)
         self._keep_limit = dex.chain.keep_limit
         self._listeners = dex.chain.listeners
-        dex.snapshot("before the test")
+        self._snapshot = dex.snapshot()
 
     def restore(self) -> bool:
         """Take everything back; whether it could be, which a test can prevent."""
@@ -174,7 +200,7 @@ class _Before:
 
         dex, chain = self._dex, self._dex.chain
         with suppress(ChainError):
-            dex.revert("before the test")
+            dex.revert(self._snapshot)
             dex.tokens.clear()
             dex.tokens.update(self._tokens)
             dex.perp_markets.clear()

@@ -59,6 +59,58 @@ def test_what_a_test_does_is_gone_in_the_next(project: pytest.Pytester) -> None:
     project.runpytest_inprocess().assert_outcomes(passed=4)
 
 
+def test_fixtures_of_a_module_and_of_the_session_stay_as_long_as_these(
+    project: pytest.Pytester,
+) -> None:
+    project.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def gold(dex_session):
+            return dex_session.deploy("TestToken", "Gold", "AU", 3)
+        """
+    )
+    module = """
+        import pytest
+
+        @pytest.fixture(scope="module", autouse=True)
+        def token(dex_module, gold):
+            gold.send("mint", dex_module.accounts[0], {amount})
+            return dex_module.deploy("TestToken", "Silver", "AG", 3)
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_each_finds_what_its_module_did(dex, token, gold, number):
+            assert gold.call("balanceOf", dex.accounts[0]) == {amount}
+            assert token.call("totalSupply") == 0
+            token.send("mint", dex.accounts[0], 9)
+            gold.send("mint", dex.accounts[0], 9)
+    """
+    project.makepyfile(
+        test_one=module.replace("{amount}", "1"), test_two=module.replace("{amount}", "2")
+    )
+    project.runpytest_inprocess().assert_outcomes(passed=4)
+
+
+def test_a_module_chooses_its_chain(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.dex(genesis={"chain_id": 77, "tokens": [{"symbol": "GOLD"}]})
+
+        @pytest.fixture(scope="module")
+        def silver(dex_module):
+            return dex_module.cheats.deploy_token("SILVER")
+
+        def test_it_is_that_of_its_tests(dex, dex_module, silver):
+            assert dex is dex_module
+            assert list(dex.tokens) == ["GOLD", "SILVER"]
+        """
+    )
+    project.runpytest_inprocess().assert_outcomes(passed=1)
+
+
 def test_options_choose_the_chain(project: pytest.Pytester) -> None:
     project.makepyfile(
         """

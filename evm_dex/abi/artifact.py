@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eth_hash.auto import keccak
+
 Artifact = Mapping[str, Any]
 """A compiler's output for one contract: `abi`, `bytecode`, and what else it wrote."""
 
@@ -45,22 +47,55 @@ def load_artifact(source: str | Path | Artifact) -> Artifact:
     return artifact
 
 
-def code_of(artifact: Artifact, field: str = "bytecode") -> bytes:
+def code_of(
+    artifact: Artifact, field: str = "bytecode", libraries: Mapping[str, bytes] | None = None
+) -> bytes:
     """Bytecode ("bytecode" creates the contract, "deployedBytecode" is the contract).
 
     Understands the hex of this project and Hardhat, Foundry's object with `object` inside, and what
     solc itself gives for a contract, as standard JSON or combined (`bin`, `bin-runtime`).
-    Raises ArtifactError when there is none or when libraries are still to be linked.
+    `libraries` are the addresses of those it calls, by name or as "File.sol:Name".
+    Raises ArtifactError when there is no bytecode, and for a library that is missing or unknown.
     """
     name = artifact.get("contractName", "the artifact")
     found = artifact.get(field) or artifact.get("evm", {}).get(field) or artifact.get(_BIN[field])
     text = found.get("object") if isinstance(found, Mapping) else found
     if not isinstance(text, str) or text in ("", "0x"):
         raise ArtifactError(f"{name} has no `{field}`: is it an interface or abstract?")
+    parts = found if isinstance(found, Mapping) else artifact
+    linked = _link(text, parts.get("linkReferences") or {}, libraries or {}, name)
     try:
-        return bytes.fromhex(text.removeprefix("0x"))
+        return bytes.fromhex(linked.removeprefix("0x"))
     except ValueError as error:
         raise ArtifactError(f"`{field}` of {name} is not hex: link its libraries first") from error
+
+
+def _link(
+    code: str, references: Mapping[str, Any], libraries: Mapping[str, bytes], name: str
+) -> str:
+    """Put addresses where solc left `__$…$__`, 34 digits of the hash of "File.sol:Name".
+
+    Source: docs.soliditylang.org, "Library Linking".
+    """
+    known = {f"{file}:{library}" for file, found in references.items() for library in found}
+    whole = {full.rpartition(":")[2]: full for full in known}
+    for given, address in libraries.items():
+        full = whole.get(given, given)
+        if _holder(full) not in code:
+            raise ArtifactError(
+                f"{name} calls no library {given!r}; it calls {', '.join(sorted(whole)) or 'none'}"
+            )
+        code = code.replace(_holder(full), address.hex())
+    missing = [full for full in sorted(known) if _holder(full) in code]
+    if missing:
+        raise ArtifactError(
+            f"{name} calls {', '.join(missing)}: deploy that, and give its address in `libraries`"
+        )
+    return code
+
+
+def _holder(full: str) -> str:
+    return f"__${keccak(full.encode()).hex()[:34]}$__"
 
 
 def package_root() -> Path:

@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.shared import AsJson, print_json, report_errors
+from evm_dex.cli.shared import AsJson, open_readonly, print_json, report_errors
 from evm_dex.terminal.console import console
 
 if TYPE_CHECKING:
+    from evm_dex.client.dex import Dex
     from evm_dex.history.queries import Page
     from evm_dex.history.stores.history_store import HistoryStore
 
@@ -29,7 +31,21 @@ StoreAddress = Annotated[
 ]
 _User = Annotated[str, typer.Argument(help="Address of the user.", show_default=False)]
 _Market = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Show only this market.", show_default=False)
+    str | None,
+    typer.Option(
+        metavar="MARKET",
+        help="Show only this market: an address or, with --chain, a symbol.",
+        show_default=False,
+    ),
+]
+_Chain = Annotated[
+    Path | None,
+    typer.Option(
+        "--chain",
+        metavar="DIR",
+        help="Directory of the chain, to show symbols and whole coins.",
+        show_default=False,
+    ),
 ]
 _Exchange = Annotated[
     str | None,
@@ -72,28 +88,35 @@ def orders(
     ] = None,
     limit: _Limit = 100,
     before: _Before = None,
+    chain: _Chain = None,
     as_json_: AsJson = False,
 ) -> None:
     """Show a user's open orders, or every change of all orders.
 
       evm-dex history orders 0xf39F…2266 --store sqlite:history.db
       evm-dex history orders 0xf39F…2266 --store sqlite:history.db --history --status filled
+      evm-dex history orders 0xf39F…2266 --store sqlite:history.db --chain my-chain --market WETH
 
-    Newest first.
+    Newest first. Amounts are in smallest units unless the chain's directory is given.
     """
     from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
 
-    fields = _given(
-        user=user, market=market, exchange=exchange, status=status, before=before, limit=str(limit)
-    )
-    with open_history(store) as kept:
+    with open_history(store) as kept, _beside(chain) as dex:
+        fields = _given(
+            user=user,
+            market=_market_address(dex, market, exchange),
+            exchange=exchange,
+            status=status,
+            before=before,
+            limit=str(limit),
+        )
         asked = answers.parse_query(fields)
         if history:
-            _show(answers.page(kept.history(asked), limit), "updates", as_json_)
+            _show(answers.page(kept.history(asked), limit), "updates", as_json_, dex)
             return
         assert asked.user is not None, "it is an argument"
         found = kept.open_orders(asked.user, exchange=asked.exchange, market=asked.market)
-        _show(answers.orders(found), "orders", as_json_)
+        _show(answers.orders(found), "orders", as_json_, dex)
 
 
 def order(
@@ -101,6 +124,7 @@ def order(
         int, typer.Argument(min=1, max=_LARGEST, help="Id of the order.", show_default=False)
     ],
     store: StoreAddress,
+    chain: _Chain = None,
     as_json_: AsJson = False,
 ) -> None:
     """Show one order with all its changes and fills.
@@ -109,11 +133,11 @@ def order(
     """
     from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
 
-    with open_history(store) as kept:
+    with open_history(store) as kept, _beside(chain) as dex:
         found = answers.whole_order(kept, order_id)
         if found is None:
             raise answers.BadQuery(f"the history has no order {order_id}")
-        _show(found, "changes", as_json_)
+        _show(found, "changes", as_json_, dex)
 
 
 def fills(
@@ -123,6 +147,7 @@ def fills(
     exchange: _Exchange = None,
     limit: _Limit = 100,
     before: _Before = None,
+    chain: _Chain = None,
     as_json_: AsJson = False,
 ) -> None:
     """Show a user's fills, newest first.
@@ -131,27 +156,29 @@ def fills(
     """
     from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
 
-    fields = _given(user=user, market=market, exchange=exchange, before=before, limit=str(limit))
-    with open_history(store) as kept:
+    with open_history(store) as kept, _beside(chain) as dex:
+        wanted = _market_address(dex, market, exchange)
+        fields = _given(
+            user=user, market=wanted, exchange=exchange, before=before, limit=str(limit)
+        )
         found = kept.fills(answers.parse_query(fields))
-        _show(answers.page(found, limit), "updates", as_json_)
+        _show(answers.page(found, limit), "updates", as_json_, dex)
 
 
-def stats(user: _User, store: StoreAddress, as_json_: AsJson = False) -> None:
+def stats(user: _User, store: StoreAddress, chain: _Chain = None, as_json_: AsJson = False) -> None:
     """Show a user's statistics by market.
 
     evm-dex history stats 0xf39F…2266 --store sqlite:history.db
     """
     from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
+    from evm_dex.terminal.tables import MarketUnits, statistics_table  # noqa: PLC0415 - as above
 
-    with open_history(store) as kept:
+    with open_history(store) as kept, _beside(chain) as dex:
         found = answers.statistics(kept.statistics(answers.address(user)))
-    if as_json_:
-        print_json(found)
-        return
-    from evm_dex.terminal.tables import statistics_table  # noqa: PLC0415 - only for people
-
-    console().print(statistics_table(found["statistics"]))
+        if as_json_:
+            print_json(found)
+        else:
+            console().print(statistics_table(found["statistics"], MarketUnits(dex)))
 
 
 def stream(
@@ -223,15 +250,39 @@ def _given(**fields: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _show(found: Page, rows: str, as_json_: bool) -> None:
+@contextmanager
+def _beside(chain: Path | None) -> Iterator[Dex | None]:
+    """Open a chain to ask it for symbols and decimals, where one is given."""
+    if chain is None:
+        yield None
+        return
+    with open_readonly(chain) as dex:
+        yield dex
+
+
+def _market_address(dex: Dex | None, market: str | None, exchange: str | None) -> str | None:
+    """Return the address of a market. Raise BadParameter for a symbol without a chain to ask."""
+    if market is None or market[:2] in ("0x", "0X"):
+        return market
+    if dex is None:
+        raise typer.BadParameter(
+            f"--market {market} is a symbol: give --chain DIR too, or the market's address"
+        )
+    from evm_dex.client.market_lookup import perp_market, spot_market  # noqa: PLC0415 - for this
+
+    find = perp_market if exchange == "perp" else spot_market
+    return f"0x{find(dex, market).hex()}"
+
+
+def _show(found: Page, rows: str, as_json_: bool, dex: Dex | None) -> None:
     if as_json_:
         print_json(found)
         return
     from rich.console import Console  # noqa: PLC0415 - only for people
 
-    from evm_dex.terminal.tables import updates_table  # noqa: PLC0415 - as above
+    from evm_dex.terminal.tables import MarketUnits, updates_table  # noqa: PLC0415 - as above
 
     # Whole amounts, however narrow the terminal: it wraps what does not fit.
-    Console(width=_WIDTH).print(updates_table(found[rows]))
+    Console(width=_WIDTH).print(updates_table(found[rows], MarketUnits(dex)))
     if found.get("next"):
         console().print(f"More: --before {found['next']}", highlight=False)

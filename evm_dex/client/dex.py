@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from checkpoint.metrics import CheckpointMetrics, Metrics
 from checkpoint.store import Store
-from evm_dex.abi.artifact import Artifact, code_of, load_artifact
+from evm_dex.abi.artifact import Artifact, load_artifact
 from evm_dex.blocks.addresses import (
     Account,
     AddressLike,
@@ -28,6 +28,7 @@ from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.client.cheats import Cheats
 from evm_dex.client.cheats.balance_cheats import BalanceCheats
 from evm_dex.client.contract import Contract
+from evm_dex.client.deployment import deploy
 from evm_dex.client.hypercore import HyperCore
 from evm_dex.client.transaction_builder import complete, find_signer
 from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
@@ -211,19 +212,15 @@ class Dex:
         sender: Account | AddressLike | None = None,
         value: int = 0,
         gas: int | None = None,
+        libraries: Mapping[str, AddressLike] | None = None,
+        salt: int | bytes | None = None,
     ) -> Contract:
-        """Create a contract from an artifact.
+        """Create a contract from an artifact: a name, a path to a compiler's JSON, or its content.
 
-        That is a name that ships with the package, a path to a compiler's JSON, or its content.
-        Raises ArtifactError, CallFailed when its constructor fails.
+        See `deployment.deploy` for libraries and salts, and for what it raises.
         """
-        loaded = load_artifact(artifact)
-        contract = Contract(self, to_address(bytes(20)), loaded["abi"])
-        data = code_of(loaded) + contract.interface.encode_constructor(args)
-        receipt = self.send(data=data, sender=sender, value=value, gas=gas)
-        if receipt.contract_address is None:
-            raise ChainError(f"the constructor failed: {contract.error(receipt) or receipt.error}")
-        return self.contract(receipt.contract_address, loaded)
+        loaded, options = load_artifact(artifact), {"sender": sender, "value": value, "gas": gas}
+        return self.contract(deploy(self, loaded, args, libraries, salt, **options), loaded)
 
     def contract(self, address: AddressLike, artifact: str | Path | Artifact) -> Contract:
         """Return a contract that exists, with the ABI of an artifact."""

@@ -38,6 +38,12 @@ def perp_market(dex: Dex, wanted: str) -> Address:
     raise ChainError(f"no perpetual market {wanted} here; there are {_told(listed.values())}")
 
 
+def market_symbol(dex: Dex, market: Address, *, is_perp: bool) -> str:
+    """Return a market's name in the genesis, its token's symbol, or else its address."""
+    names = {to_address(it): symbol for symbol, it in dex.perp_markets.items()} if is_perp else {}
+    return names.get(market) or _symbol(dex, market)
+
+
 def _listed(exchange: Contract) -> Iterator[Address]:
     for offset in count(step=_PAGE):
         page = exchange.call("getMarkets", offset, _PAGE)

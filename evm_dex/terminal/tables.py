@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from evm_dex.blocks.addresses import to_address
+from evm_dex.client.market_lookup import market_symbol
 from evm_dex.errors import ChainError
 from precompiles.types import NATIVE_COIN, Address, PositionKind
 
@@ -260,35 +261,80 @@ def _perp_decimals(dex: Dex, market: Address) -> tuple[int, int]:
     return base, token.call("decimals")
 
 
-def updates_table(updates: Iterable[Page]) -> Table:
-    """Return a table with a line per update; amounts in smallest units."""
+class MarketUnits:
+    """Markets by symbol, prices and amounts in whole coins; as they are without a chain to ask."""
+
+    def __init__(self, dex: Dex | None) -> None:
+        self._dex = dex
+        self._known: dict[tuple[str, str], tuple[str, int, int]] = {}
+
+    def name(self, row: Page) -> str:
+        """Return exchange and market of an update or of totals."""
+        return f"{row['exchange']} {self._of(row)[0]}"
+
+    def amount(self, row: Page, field: str) -> str:
+        """Return an amount of the market's asset."""
+        return self._shown(row[field], self._of(row)[1])
+
+    def quote(self, row: Page, field: str) -> str:
+        """Return a price, or an amount of what the market is quoted in."""
+        return self._shown(row[field], self._of(row)[2])
+
+    def _shown(self, text: Any, decimals: int) -> str:
+        return str(text) if self._dex is None else units(int(text), decimals)
+
+    def _of(self, row: Page) -> tuple[str, int, int]:
+        """Return symbol, decimals of amounts and of prices."""
+        key = (row["exchange"], row["market"])
+        if key not in self._known:
+            self._known[key] = self._ask(*key)
+        return self._known[key]
+
+    def _ask(self, exchange: str, market: str) -> tuple[str, int, int]:
+        if self._dex is None:
+            return _short(market), 0, 0
+        address, is_perp = to_address(market), exchange == "perp"
+        symbol = market_symbol(self._dex, address, is_perp=is_perp)
+        if is_perp:
+            return symbol, *_perp_decimals(self._dex, address)
+        quote = self._dex.spot.call("getMarket", address).quote
+        return symbol, _decimals(self._dex, address), _decimals(self._dex, quote)
+
+
+def updates_table(updates: Iterable[Page], market: MarketUnits) -> Table:
+    """Return a table with a line per update."""
     table = plain_table(
         "Orders",
         ("event", "time", "order", "what", "status", "side", "price", "filled", "of", "fill"),
         right=("event", "order", "price", "filled", "of", "fill"),
     )
     for update in updates:
-        is_fill = update["kind"] == "trade"
         reason = "" if update["reason"] == "none" else f" ({update['reason']})"
         table.add_row(
             str(update["event_id"]),
             datetime.fromtimestamp(update["timestamp"], UTC).strftime("%Y-%m-%d %H:%M:%S"),
             str(update["order_id"]),
-            f"{update['exchange']} {_short(update['market'])} {update['kind']}",
+            f"{market.name(update)} {update['kind']}",
             update["status"] + reason,
             "buy" if update["is_buy"] else "sell",
-            *(update[name] for name in ("price", "filled_quantity", "quantity")),
-            f"{update['last_quantity']} at {update['last_price']}" if is_fill else "",
+            market.quote(update, "price"),
+            market.amount(update, "filled_quantity"),
+            market.amount(update, "quantity"),
+            _fill(update, market) if update["kind"] == "trade" else "",
         )
     return table
 
 
-def statistics_table(rows: Iterable[Page]) -> Table:
-    """Return a table with a column per market."""
+def _fill(update: Page, market: MarketUnits) -> str:
+    return f"{market.amount(update, 'last_quantity')} at {market.quote(update, 'last_price')}"
+
+
+def statistics_table(rows: Iterable[Page], market: MarketUnits) -> Table:
+    """Return a table with a column per market; amounts in smallest units."""
     from evm_dex.orderlog.order_update import Totals  # noqa: PLC0415 - loads msgspec
 
     markets = list(rows)
-    names = [f"{row['exchange']} {_short(row['market'])}" for row in markets]
+    names = [market.name(row) for row in markets]
     table = plain_table("Totals", ("", *names), right=names)
     for total in Totals.__struct_fields__:
         table.add_row(total.replace("_", " "), *(str(row[total]) for row in markets))

@@ -12,7 +12,7 @@ from eth_tester.backends.base import BaseChainBackend
 from eth_tester.exceptions import BlockNotFound, TransactionNotFound, ValidationError
 
 import evm_dex
-from evm_dex.blocks.dev_accounts import KeyPair
+from evm_dex.blocks.dev_accounts import KeyPair, default_accounts
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.block_store import IncludedTransaction, included_transactions
@@ -50,7 +50,8 @@ class Backend(BaseChainBackend):
     """A chain with its exchanges for `EthereumTester`; `dex` is the same chain's façade.
 
     Accounts are those of eth-tester, keys 1 to 10 with a million ether, and the exchanges' of the
-    genesis.
+    genesis. Of the default genesis, all of them have tokens and deposits on both exchanges. What
+    `dex` sends is in a block at once; what eth-tester sends waits until it says when to mine.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class Backend(BaseChainBackend):
         self.genesis = funded_genesis(
             genesis, (account.address for account in self._keys), BALANCE, chain_id=chain_id
         )
+        if genesis is None:
+            _give_deposits(self.genesis, [account.address for account in self._keys])
         self._is_passing = dex is None and path is None
-        self._use(dex or evm_dex.open(path, genesis=self.genesis, automine=False))
+        self._use(dex or evm_dex.open(path, genesis=self.genesis))
 
     @classmethod
     def from_mnemonic(
@@ -97,7 +100,6 @@ class Backend(BaseChainBackend):
     def _use(self, dex: evm_dex.Dex) -> None:
         self.dex = dex
         self.chain = dex.chain
-        self.chain.settings.set_automine(False)  # eth-tester says when to mine
 
     # Snapshots
 
@@ -121,7 +123,7 @@ class Backend(BaseChainBackend):
         self._keys = list(self._first_keys)
         if self._is_passing:
             self.dex.close()
-            self._use(evm_dex.open(genesis=self.genesis, automine=False))
+            self._use(evm_dex.open(genesis=self.genesis))
         else:
             self.chain.rollback(0)
 
@@ -295,8 +297,19 @@ class Backend(BaseChainBackend):
             return self.chain.call(call_of(transaction), self.known(block_number))
 
     def _send(self, transaction: Transaction) -> bytes:
-        with translate_errors():
+        waiting = self.chain.settings.automining(on=False)  # eth-tester says when to mine
+        with translate_errors(), waiting:
             return self.chain.send(transaction).hash
+
+
+def _give_deposits(genesis: dict[str, Any], accounts: Sequence[bytes]) -> None:
+    """Give accounts what the default genesis gives its first, where they are none of its own."""
+    perp, own = genesis["perp"], {account.address for account in default_accounts()}
+    held = [token["balances"] for token in genesis["tokens"]]
+    for table in (*held, genesis["deposits"], perp["deposits"]):
+        for address in accounts:
+            if address not in own:
+                table[f"0x{address.hex()}"] = table["account0"]
 
 
 def _unknown(transaction_hash: bytes) -> TransactionNotFound:

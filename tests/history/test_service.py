@@ -500,6 +500,19 @@ def test_commands_answer_from_a_store(tmp_path: Path) -> None:
     )
     assert "Orders" in history("orders", user, *at)
     assert "volume" in history("stats", user, *at)
+
+    beside = ("--chain", str(tmp_path / "chain"))
+    every = history("fills", user, *at, *beside)
+    assert "spot WETH trade" in every
+    assert f"at {int(fills[0]['last_price']) / 10**6:,.2f}".rstrip("0").rstrip(".") in every
+    market = history(
+        "fills", user, *at, *beside, "--market", "WETH", "--exchange", "spot", "--json"
+    )
+    assert {fill["exchange"] for fill in json.loads(market)["updates"]} == {"spot"}
+    assert "spot WETH" in history("stats", user, *at, *beside)
+    assert "give --chain DIR too" in history("fills", user, *at, "--market", "WETH", fails=True)
+    unknown = history("fills", user, *at, *beside, "--market", "DOGE", fails=True)
+    assert "no market DOGE here; there are WETH" in unknown
     assert "no consumer is registered" in history("consumers", str(tmp_path / "chain"))
 
 

@@ -215,3 +215,29 @@ def test_a_nonce_ahead_waits_and_a_dearer_one_takes_the_place_of_another() -> No
     backend.mine_blocks()
     made = backend.get_block_by_number("latest", full_transaction=False)
     assert list(made["transactions"]) == [first, late]
+
+
+def test_its_accounts_trade_at_once() -> None:
+    tester = EthereumTester(backend=Backend())
+    dex, (first, *_) = tester.backend.dex, tester.get_accounts()
+    weth, usdc = dex.tokens["WETH"], dex.tokens["USDC"]
+    order = dex.spot.encode("placeOrder", weth, 10**18, 2_000 * 10**6, False)
+    request = {"from": first, "to": dex.spot.address, "gas": 500_000, "data": "0x" + order.hex()}
+    receipt = tester.get_transaction_receipt(tester.send_transaction(request))
+    assert receipt["status"] == 1
+    assert dex.spot.call("getBestPrices", weth).ask == 2_000 * 10**6
+    assert usdc.call("balanceOf", first) == 100_000_000 * 10**6
+    assert dex.perp.call("getAccount", first).cash > 0
+
+
+def test_what_its_dex_sends_is_in_a_block_at_once() -> None:
+    tester = EthereumTester(backend=Backend())
+    dex, (first, second, *_) = tester.backend.dex, tester.get_accounts()
+    tester.disable_auto_mine_transactions()
+    waiting = tester.send_transaction({"from": first, "to": second, "gas": 21_000, "value": 1})
+    height = dex.head.number
+    dex.spot.send("placeOrder", dex.tokens["WETH"], 10**18, 2_000 * 10**6, False)
+    assert dex.head.number == height + 1
+    assert len(dex.head.transactions) == 1
+    tester.mine_block()
+    assert tester.get_transaction_receipt(waiting)["status"] == 1
