@@ -43,6 +43,7 @@ OrderT = TypeVar("OrderT", bound=RestingOrder)
 class Level(Struct, Generic[OrderT], gc=False, eq=False):
     """All orders of one side at one price, oldest first."""
 
+    side: Side[OrderT]
     key: int
     price: int
     size: int = 0
@@ -79,47 +80,11 @@ class Side(Generic[OrderT]):
         self.best: Level[OrderT] | None = None
 
     def __iter__(self) -> Iterator[Level[OrderT]]:
-        """Levels from the best price outward."""
-        return (self.levels[key] for key in self.keys)
-
-    def level_at(self, price: int) -> Level[OrderT]:
-        """Return the level of a price, created where there is none."""
-        key = self.sign * price
-        level = self.levels.get(key)
-        if level is None:
-            level = Level(key, price)
-            self._show(level)
-        return level
-
-    def link(self, node: Entry[OrderT]) -> None:
-        """Insert a node between the neighbours it names."""
-        level = node.level
-        if level.head is None and self.levels.get(level.key) is not level:
-            self._show(level)
-        if node.previous is None:
-            level.head = node
-        else:
-            node.previous.next = node
-        if node.next is None:
-            level.tail = node
-        else:
-            node.next.previous = node
-        level.size += node.order.remaining
-
-    def unlink(self, node: Entry[OrderT]) -> None:
-        """Remove a node; it keeps naming its neighbours."""
-        level = node.level
-        if node.previous is None:
-            level.head = node.next
-        else:
-            node.previous.next = node.next
-        if node.next is None:
-            level.tail = node.previous
-        else:
-            node.next.previous = node.previous
-        level.size -= node.order.remaining
-        if level.head is None:
-            self._hide(level)
+        """Levels from the best price outward; the first without a look at the sorted keys."""
+        if self.best is not None:
+            yield self.best
+            for key in islice(self.keys, 1, None):
+                yield self.levels[key]
 
     def crosses(self, price: int) -> bool:
         """Return whether an order of the other side at `price` would meet this side."""
@@ -130,29 +95,63 @@ class Side(Generic[OrderT]):
         is_bids = self.sign < 0
         return max(price, self.best.price) if is_bids and self.best is not None else price
 
-    def _show(self, level: Level[OrderT]) -> None:
+    def show(self, level: Level[OrderT]) -> None:
+        """Add a level that has orders now."""
         self.levels[level.key] = level
         self.keys.add(level.key)
         if self.best is None or level.key < self.best.key:
             self.best = level
 
-    def _hide(self, level: Level[OrderT]) -> None:
+    def hide(self, level: Level[OrderT]) -> None:
+        """Remove a level that has no orders any more."""
         del self.levels[level.key]
         self.keys.remove(level.key)
         if self.best is level:
             self.best = self.levels[self.keys[0]] if self.keys else None
 
 
+def _link(node: Entry[OrderT]) -> None:
+    """Insert a node between the neighbours it names."""
+    level, previous, following = node.level, node.previous, node.next
+    if previous is None:
+        if following is None:
+            level.side.show(level)
+        level.head = node
+    else:
+        previous.next = node
+    if following is None:
+        level.tail = node
+    else:
+        following.previous = node
+    level.size += node.order.remaining
+
+
+def _unlink(node: Entry[OrderT]) -> None:
+    """Remove a node; it keeps naming its neighbours."""
+    level, previous, following = node.level, node.previous, node.next
+    if previous is None:
+        level.head = following
+        if following is None:
+            level.side.hide(level)
+    else:
+        previous.next = following
+    if following is None:
+        level.tail = previous
+    else:
+        following.previous = previous
+    level.size -= node.order.remaining
+
+
 class OrderBook(Generic[OrderT]):
     """The resting orders of one market."""
 
-    __slots__ = ("asks", "bids", "journal", "nodes")
+    __slots__ = ("asks", "bids", "nodes", "record")
 
     def __init__(self, journal: Journal) -> None:
         self.bids: Side[OrderT] = Side(is_buy=True)
         self.asks: Side[OrderT] = Side(is_buy=False)
         self.nodes: dict[int, Entry[OrderT]] = {}
-        self.journal = journal
+        self.record = journal.record
 
     def side(self, *, is_buy: bool) -> Side[OrderT]:
         """Return the side on which such orders rest."""
@@ -164,16 +163,24 @@ class OrderBook(Generic[OrderT]):
         Constant time for the newest id, which every placed order has; rollbacks put older ones
         back in their place.
         """
-        assert order.id not in self.nodes, "an order rests once"
-        side = self.side(is_buy=order.is_buy)
-        level = side.level_at(order.price)
+        order_id, price, nodes = order.id, order.price, self.nodes
+        assert order_id not in nodes, "an order rests once"
+        side = self.bids if order.is_buy else self.asks
+        level = side.levels.get(side.sign * price)
+        if level is None:
+            level = Level(side, side.sign * price, price)
         previous = level.tail
-        while previous is not None and previous.order.id > order.id:
-            previous = previous.previous
-        node = Entry(order, level, previous, level.head if previous is None else previous.next)
-        side.link(node)
-        self.nodes[order.id] = node
-        self.journal.record(self, node, None)
+        if previous is not None and previous.order.id < order_id:
+            node = level.tail = previous.next = Entry(order, level, previous)
+            level.size += order.remaining
+        else:
+            following = None
+            while previous is not None and previous.order.id > order_id:
+                previous, following = previous.previous, previous
+            node = Entry(order, level, previous, following)
+            _link(node)
+        nodes[order_id] = node
+        self.record((self, node, None))
 
     def load(self, orders: Iterable[OrderT]) -> None:
         """Fill an empty book with orders by ascending id, at start-up and past the journal."""
@@ -184,7 +191,7 @@ class OrderBook(Generic[OrderT]):
             key = side.sign * order.price
             level = side.levels.get(key)
             if level is None:
-                level = side.levels[key] = Level(key, order.price)
+                level = side.levels[key] = Level(side, key, order.price)
             tail = level.tail
             node = level.tail = nodes[order.id] = Entry(order, level, tail)
             if tail is None:
@@ -199,8 +206,8 @@ class OrderBook(Generic[OrderT]):
     def remove(self, order_id: int) -> None:
         """Remove an order, in constant time."""
         node = self.nodes.pop(order_id)
-        self.side(is_buy=node.order.is_buy).unlink(node)
-        self.journal.record(self, node, node)
+        _unlink(node)
+        self.record((self, node, node))
 
     def update(self, order: OrderT) -> None:
         """Replace an order by its newer value in its place: same side, same price."""
@@ -210,16 +217,16 @@ class OrderBook(Generic[OrderT]):
         assert order.is_buy == before.is_buy
         node.level.size += order.remaining - before.remaining
         node.order = order
-        self.journal.record(self, node, before)
+        self.record((self, node, before))
 
     def undo(self, subject: Entry[OrderT], before: OrderT | Entry[OrderT] | None) -> None:
         """Undo an insertion (None), a removal (the node) or an update (the old order)."""
         if before is None:
             del self.nodes[subject.order.id]
-            self.side(is_buy=subject.order.is_buy).unlink(subject)
+            _unlink(subject)
         elif before is subject:
             self.nodes[subject.order.id] = subject
-            self.side(is_buy=subject.order.is_buy).link(subject)
+            _link(subject)
         else:
             assert not isinstance(before, Entry)
             subject.level.size += before.remaining - subject.order.remaining

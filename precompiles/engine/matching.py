@@ -55,6 +55,7 @@ def match(
     the iteration runs; the caller applies the results afterwards.
     """
     limit = side.sign * price
+    prevents = prevention is not SelfTradePrevention.NONE
     for level in side:
         if level.key > limit:
             return
@@ -62,7 +63,7 @@ def match(
         while node is not None:
             maker = node.order
             shared = min(amount, maker.remaining)
-            if maker.owner == owner and prevention is not SelfTradePrevention.NONE:
+            if prevents and maker.owner == owner:
                 met = _prevent(maker, amount, shared, prevention)
                 amount -= met.amount
                 yield met

@@ -54,7 +54,7 @@ class ClientOrderIds:
 
     def set(self, key: tuple[Address, int], order_id: int | None) -> None:
         """Let a client order id name a live order, or none."""
-        self.journal.record(self, key, self.ids.get(key))
+        self.journal.record((self, key, self.ids.get(key)))
         self.undo(key, order_id)
 
     def undo(self, subject: tuple[Address, int], before: int | None) -> None:
@@ -85,12 +85,12 @@ class OpenOrders:
 
     def add(self, owner: Address, order_id: int) -> None:
         """Add an order that became live."""
-        self.journal.record(self, (owner, order_id), False)
+        self.journal.record((self, (owner, order_id), False))
         self._add(owner, order_id)
 
     def discard(self, owner: Address, order_id: int) -> None:
         """Remove an order that ended."""
-        self.journal.record(self, (owner, order_id), True)
+        self.journal.record((self, (owner, order_id), True))
         self._discard(owner, order_id)
 
     def load(self, owners: Mapping[Address, list[int]]) -> None:

@@ -170,7 +170,7 @@ class Table(Generic[KeyT, RecordT]):
     def put(self, key: KeyT, record: RecordT | None) -> None:
         """Set a row, or delete it with None."""
         before = self.rows.get(key)
-        self.journal.record(self, key, before)
+        self.journal.record((self, key, before))
         self._assign(key, record)
         if self.index is not None:
             self.index(before, record)
