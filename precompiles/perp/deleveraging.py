@@ -216,7 +216,7 @@ def _close(execution: Execution, match: Match, group: list[Position], share: int
             _collect(execution, counterparty, group, share - notional)
             counterparty = ledger.perp.positions.rows[counterparty.id]
         notional = max(0, notional - share)
-    deficit = ledger.perp.fund.deficit
+    deficit, idle_before = ledger.perp.fund.deficit, ledger.perp.idle_cash
     reduce(
         execution,
         market,
@@ -228,6 +228,7 @@ def _close(execution: Execution, match: Match, group: list[Position], share: int
         keeps_margin=True,
     )
     lost = ledger.perp.fund.deficit - deficit
+    hold_back(execution, bankrupt.owner, idle_before)
     idle_before = ledger.perp.idle_cash
     reduce(execution, market, counterparty, amount, notional, is_forced=True)
     _write_off(execution, counterparty.owner)

@@ -245,8 +245,11 @@ def _new(
 
 
 def _paid_out(position: Position, change: Change) -> int:
-    """Return the closed share of the margin, rounded down, with its gain; not below zero."""
-    share = max(0, position.margin) * change.closed_size // abs(position.size)
+    """Return the closed share of the margin, rounded down, with its gain; not below zero.
+
+    A margin below zero, as after a loss was collected, takes its share of the gain.
+    """
+    share = position.margin * change.closed_size // abs(position.size)
     return max(0, share + change.realized_pnl)
 
 

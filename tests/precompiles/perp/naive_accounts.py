@@ -264,7 +264,7 @@ class NaiveAccounts:
         held, is_long = abs(position.size), position.size > 0
         entry = floor(Fraction(position.entry * amount, held))
         profit = notional - entry if is_long else entry - notional
-        margin = floor(Fraction(max(0, position.margin) * amount, held))
+        margin = floor(Fraction(position.margin * amount, held))
         self.pay(position, notional if is_long else -notional)
         position.realized += profit
         payout = max(0, margin + profit) if position.kind != CROSS else 0

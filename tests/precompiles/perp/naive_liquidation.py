@@ -211,11 +211,12 @@ class NaiveLiquidations(NaiveOrders):
             paid = notional + share if part.size > 0 else max(0, notional - share)
             if part.size < 0 and share > notional:
                 self.collect(other, unit[0], share - notional)
-            purse = part.paid
+            purse, idle = part.paid, self.idle_cash()
             self.reduce(part, amount, paid, LIQUIDATED, forced=True)
             if part.open:  # what a part pays out before the end belongs to the rest
                 self.move_margin(part, part.paid - purse)
                 part.paid = purse
+            self.hold_back(part.user, idle)
             idle = self.idle_cash()
             self.reduce(other, amount, paid, forced=True)
             self.cover_account(other.user)
