@@ -70,7 +70,7 @@ class BothExchanges(RuleBasedStateMachine):
         for event, due in itertools.zip_longest(events, outcome.events):
             assert event == due, f"{called}: {event}, not {due}"
         if self.world.ledger.perp.fund.deficit > deficit:
-            assert list(unpaid_shares(self.world, reply)) == [], called
+            assert list(unpaid_shares(self.world, reply, deficit)) == [], called
         type(self).operations += 1
         return reply
 
@@ -165,6 +165,8 @@ class BothExchanges(RuleBasedStateMachine):
         size = rng.choice((1, rng.randint(1, 15), rng.randint(1, 150))) * unit + rng.randint(
             0, unit
         )
+        if rng.random() < 0.08:  # worth a few units, or not even one
+            size = rng.randint(1, max(1, 3 * unit // max(1, ticks * tick)))
         is_buy, reduces = rng.random() < 0.5, rng.random() < 0.15
         held = self.model.netting_size(user, market)
         if reduces and held and rng.random() < 0.9:
@@ -240,13 +242,35 @@ class BothExchanges(RuleBasedStateMachine):
                 self.take_mark(market, self.world.view("getMarkPrice", market.address)[0])
 
 
-def unpaid_shares(world: PerpWorld, reply: Reply) -> Iterator[str]:
+Events = list[tuple[Any, ...]]
+
+
+def unpaid_shares(world: PerpWorld, reply: Reply, deficit: int) -> Iterator[str]:
     """Who could have borne more of a loss that became a deficit: nobody on the other side may.
 
     Rounding is worth a few units for each of their positions.
     """
+    for events in liquidations(reply):
+        told = [event[3] for event in events if event[0] == "InsuranceChanged"]
+        if told and told[-1] > deficit:
+            yield from still_rich(world, events)
+        deficit = told[-1] if told else deficit
+
+
+def liquidations(reply: Reply) -> Iterator[Events]:
+    """The events of each liquidation of a call, which ends with what it did to each position."""
+    found: Events = []
+    for event, following in itertools.zip_longest(reply.events, reply.events[1:]):
+        found.append(event)
+        if event[0] == "Liquidated" and (following is None or following[0] != "Liquidated"):
+            yield found
+            found = []
+
+
+def still_rich(world: PerpWorld, events: Events) -> Iterator[str]:
+    """Who is on the other side of a liquidation and has something left."""
     perp = world.ledger.perp
-    for event in reply.events:
+    for event in events:
         if event[0] == "Liquidated" and event[6] == Stage.DELEVERAGING:
             bankrupt = world.ledger.position(event[1])
             assert bankrupt is not None

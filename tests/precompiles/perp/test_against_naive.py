@@ -355,19 +355,29 @@ class Perpetuals(Storms):
                 self.withdraw(user, rng.randrange(104), rng.random() < 0.2)
             elif kind < 0.67:
                 self.deposit(user, rng.randrange(5_000))
-            elif kind < 0.73:
+            elif kind < 0.76:
                 self.storm(some)
-            elif kind < 0.86:
+            elif kind < 0.87:
                 self.shake(rng)
             else:
                 self.look_ahead(rng.choice((1, 5)))
                 self.end_block(rng.choice((1, 5, 30)), rng.random() < 0.1, rng.random() < 0.8)
             self.same_state()
 
-    @rule(seed=seeds)
+    @rule(drawn=st.lists(seeds, min_size=1, max_size=4))
+    def storms(self, drawn: list[int]) -> None:
+        for seed in drawn:
+            self.storm(seed)
+            self.same_state()
+
     def storm(self, seed: int) -> None:
         rng = random.Random(seed)
-        rng.choice((self.bend, self.starve, self.starve, self.ruin, self.linger, self.linger))(rng)
+        rng.choice(
+            (
+                *(self.bend, self.bend, self.starve, self.starve, self.ruin, self.linger),
+                *(self.linger, self.drain, self.drain, self.split),
+            )
+        )(rng)
 
     def shake(self, rng: random.Random) -> None:
         """A price goes one way, and what that makes due is mostly done at once."""
