@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from checkpoint.errors import StoreError
 from evm_dex.abi.abi_values import Entry, undecodable
 from evm_dex.abi.contract_interface import (
     DecodedError,
     Event,
     Interface,
     decode_outputs,
-    exchange_error,
 )
 from evm_dex.blocks.addresses import Account, AddressLike, checksum
 from evm_dex.chain.block_store import BlockId
+from evm_dex.client.call_trees import CallTrees
 from evm_dex.client.views import Log, Receipt
-from evm_dex.errors import CallFailed
+from evm_dex.errors import CallFailed, ChainError, TransactionFailed
 from precompiles.types import Address
 
 
@@ -48,6 +49,9 @@ class Client(Protocol):
     @property
     def submit(self) -> Callable[..., bytes]: ...
 
+    @property
+    def trees(self) -> CallTrees: ...
+
     def code(self, address: AddressLike, block: BlockId = "latest") -> bytes: ...
 
 
@@ -56,16 +60,40 @@ class Reverted(CallFailed):
 
     `error` is the custom error, where the contract's ABI or an exchange knows it; `name` and
     `fields` are its parts, empty for others; `output` is the revert data. `receipt` is that of a
-    transaction that failed in its block, None where nothing was sent.
+    transaction that failed in its block, None where nothing was sent. Shown, it has the tree of
+    all calls behind it; pytest shows it as well.
     """
 
-    def __init__(self, failure: CallFailed, error: DecodedError | None) -> None:
+    def __init__(
+        self, failure: CallFailed, error: DecodedError | None, tree: Callable[[], str] | None = None
+    ) -> None:
+        """Take the error as decoded, and what makes the tree once somebody looks."""
         super().__init__(str(error) if error else failure.reason, b"" if error else failure.output)
+        self._tree = tree
+        self._notes = list(getattr(failure, "__notes__", ()))
         self.output = failure.output
         self.error = error
         self.name = error.name if error else ""
         self.fields = error.args if error else {}
         self.receipt: Receipt | None = getattr(failure, "receipt", None)
+
+    @property
+    def tree(self) -> str:
+        """The calls, events and errors that led here; empty where they can't be seen any more."""
+        try:
+            return self._tree() if self._tree else ""
+        except (ChainError, StoreError):
+            return ""
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]  # made when somebody looks
+        """What Python and pytest show below the message."""
+        tree = self.tree
+        return [*self._notes, tree] if tree else self._notes
+
+    def add_note(self, note: str, /) -> None:
+        """Show something more below the message."""
+        self._notes.append(note)
 
 
 class Contract:
@@ -84,6 +112,7 @@ class Contract:
         self.interface = Interface(abi)
         self.name = name
         """Name of its artifact, where that has one."""
+        client.trees.known.add(address, name, self.interface)
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.address}>"
@@ -110,7 +139,10 @@ class Contract:
                 to=self.raw_address, data=data, sender=sender, value=value, gas=gas, block=block
             )
         except CallFailed as failure:
-            raise self._explained(failure) from None
+            tree = self._client.trees.later(
+                to=self.raw_address, data=data, value=value, sender=sender, block=block
+            )
+            raise self._explained(failure, tree) from None
         try:
             return decode_outputs(entry, output)
         except undecodable() as error:
@@ -138,8 +170,16 @@ class Contract:
             return self._client.send(
                 to=self.raw_address, data=data, sender=sender, value=value, gas=gas, **fees
             )
+        except TransactionFailed as failure:
+            mined = failure.receipt.transaction_hash
+            raise self._explained(
+                failure, lambda: self._client.trees.of_transaction(mined)
+            ) from None
         except CallFailed as failure:
-            raise self._explained(failure) from None
+            tree = self._client.trees.later(
+                to=self.raw_address, data=data, value=value, sender=sender, block="pending"
+            )
+            raise self._explained(failure, tree) from None
 
     def submit(self, name: str, *args: Any, **options: Any) -> bytes:
         """Send without waiting for the block; return the transaction's hash."""
@@ -168,8 +208,9 @@ class Contract:
         return self._decoded(receipt.revert_data)
 
     def _decoded(self, output: bytes) -> DecodedError | None:
-        """Decode an error by the contract's own ABI first, then by the exchanges'."""
-        return self.interface.decode_error(output) or exchange_error(output)
+        """Decode an error by the contract's own ABI first, then by those of all others."""
+        own = self.interface.decode_error(output)
+        return own or self._client.trees.known.error(output, self.raw_address)
 
-    def _explained(self, failure: CallFailed) -> Reverted:
-        return Reverted(failure, self._decoded(failure.output))
+    def _explained(self, failure: CallFailed, tree: Callable[[], str] | None = None) -> Reverted:
+        return Reverted(failure, self._decoded(failure.output), tree)

@@ -25,6 +25,7 @@ from evm_dex.chain.block_store import BlockId, IncludedTransaction
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.resolved import decode_genesis
 from evm_dex.chain.snapshots import SnapshotId
+from evm_dex.client.call_trees import CallTrees
 from evm_dex.client.cheats import Cheats
 from evm_dex.client.cheats.balance_cheats import BalanceCheats
 from evm_dex.client.contract import Contract
@@ -62,7 +63,7 @@ class Dex:
             manager.committed(head)  # makes up for a checkpoint that a kill prevented
         self.accounts = tuple(Account(account) for account in default_accounts())
         """The ten accounts of the test mnemonic, whose keys are at hand."""
-        self._signers = tuple(account.signer for account in self.accounts)
+        self.trees = CallTrees(chain, self.accounts[0])
         self.spot = self.contract(SPOT_ADDRESS, "ISpot")
         """The spot exchange."""
         self.perp = self.contract(PERP_ADDRESS, "IPerp")
@@ -132,9 +133,8 @@ class Dex:
         following = self.chain.next_nonce(to_address(sender or self.accounts[0]))
         if fees.get("nonce", 0) > following:
             raise TransactionRejected(f"nonce too high: the next is {following}; submit() waits")
-        receipt = self.receipt(
-            self.submit(to=to, data=data, value=value, sender=sender, gas=gas, **fees)
-        )
+        sent = self.submit(to=to, data=data, value=value, sender=sender, gas=gas, **fees)
+        receipt = self.receipt(sent)
         if gas is None and not receipt.succeeded:
             raise TransactionFailed(receipt)
         return receipt
@@ -163,8 +163,8 @@ class Dex:
         """
         sender = self.accounts[0] if sender is None else sender
         account = to_address(sender)
-        own = (sender.signer,) if isinstance(sender, Account) else self._signers
-        sign = find_signer(self.chain, own, account)
+        at_hand = (sender,) if isinstance(sender, Account) else self.accounts
+        sign = find_signer(self.chain, tuple(it.signer for it in at_hand), account)
         if sign is None:
             raise TransactionRejected(
                 f"no key at hand for 0x{account.hex()}: give an Account, sign it and use "
@@ -296,7 +296,7 @@ class Dex:
 
     def receipt(self, transaction_hash: HashLike) -> Receipt:
         """Return the receipt of a mined transaction. Raises UnknownTransaction."""
-        return make_receipt(self.chain.blocks.included(to_hash(transaction_hash)))
+        return make_receipt(self.chain.blocks.included(to_hash(transaction_hash)), self.trees)
 
     def transaction(self, transaction_hash: HashLike) -> Transaction:
         """Return a mined transaction. Raises UnknownTransaction."""

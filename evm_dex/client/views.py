@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from evm_dex.blocks.addresses import checksum
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log as RawLog
 from evm_dex.chain.block_store import IncludedTransaction, LogEntry
+from evm_dex.client.call_trees import CallTrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Receipt:
     """The output of a failed transaction; empty unless it reverted."""
     error: str
     """Name of what stopped a failed transaction; empty on success."""
+    _tree: Callable[[bytes], str] = field(repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Return a short form, which failing tests show."""
@@ -64,6 +67,13 @@ class Receipt:
     def status(self) -> int:
         """1 when it succeeded, else 0."""
         return int(self.succeeded)
+
+    def trace(self) -> str:
+        """Return the tree of its calls, decoded, with events, errors and gas.
+
+        Raises UndoExpired for a block too far back, StateMissing.
+        """
+        return self._tree(self.transaction_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class Block:
         return f"<Block {self.number} 0x{self.hash.hex()}, transactions: {count}>"
 
 
-def make_receipt(included: IncludedTransaction) -> Receipt:
+def make_receipt(included: IncludedTransaction, trees: CallTrees) -> Receipt:
     """Make a receipt from what the chain keeps."""
     transaction, header = included.transaction, included.header
     created = transaction.create_address if included.receipt.succeeded else None
@@ -117,6 +127,7 @@ def make_receipt(included: IncludedTransaction) -> Receipt:
         raw_logs=included.receipt.logs,
         revert_data=included.receipt.output,
         error=included.receipt.error,
+        _tree=trees.of_transaction,
     )
 
 
