@@ -133,7 +133,7 @@ def _executions(
     dex: Dex, config: ExecutionConfig, contract: Contract, function: str, arguments: tuple[Any, ...]
 ) -> Callable[[], int]:
     chain = dex.chain
-    machine, state = chain.simulator.machine, chain.simulator.state_at(chain.head)
+    machine, state = chain.call_runner.machine, chain.call_runner.state_at(chain.head)
     under: Any = state
     tried = CallTransaction(
         sender=to_address(dex.accounts[0]), to=contract.raw_address,

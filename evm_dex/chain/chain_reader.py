@@ -18,7 +18,7 @@ from evm_dex.chain.halt import HaltSwitch
 from evm_dex.chain.pending_block import PendingBlock, PendingBlocks
 from evm_dex.chain.sealing import Sealer
 from evm_dex.errors import StateMissing, UnknownBlock
-from evm_dex.evm.calls import Call, CallResult, Prepare, Simulator
+from evm_dex.evm.calls import Call, CallResult, CallRunner, Prepare
 from evm_dex.evm.ledger_view import LedgerView
 from evm_dex.evm.machine import Machine, State, missing_state_as
 from evm_dex.evm.trie_db import NodeBuffer
@@ -79,10 +79,10 @@ class ChainReader(ABC):
         self._head = self._blocks.header(head.block_hash, head.height)
         self._halt = HaltSwitch(lambda: self._head.block_number)
         machine = Machine(vm_type, head.chain_id, self._blocks.ancestors)
-        self._simulator = Simulator(machine, store)
+        self._call_runner = CallRunner(machine, store)
         self._sealer = Sealer(machine, NodeBuffer(store), ledger, self._outbox.record)
         self._sealer.reset(self._head)
-        self._pending_blocks = PendingBlocks(self._simulator, self._blocks, ledger)
+        self._pending_blocks = PendingBlocks(self._call_runner, self._blocks, ledger)
         self._exchanges: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def share(
@@ -126,9 +126,9 @@ class ChainReader(ABC):
         return self._recovery
 
     @property
-    def simulator(self) -> Simulator:
+    def call_runner(self) -> CallRunner:
         """Executes without a trace, on the state after any block."""
-        return self._simulator
+        return self._call_runner
 
     @property
     @abstractmethod
@@ -149,7 +149,7 @@ class ChainReader(ABC):
         """The EVM state after the head."""
         self._halt.raise_if_halted()
         if self._sealer.is_at_work:
-            return StateReader(self._simulator.state_at(self._head))
+            return StateReader(self._call_runner.state_at(self._head))
         return StateReader(self._sealer.state)
 
     def state_at(self, block: BlockId) -> StateReader:
@@ -157,7 +157,7 @@ class ChainReader(ABC):
         header = self.header(block)
         if header.hash == self._head.hash:
             return self.state
-        return StateReader(self._simulator.state_at(header))
+        return StateReader(self._call_runner.state_at(header))
 
     @contextmanager
     def ledger_at(self, block: BlockId) -> Iterator[Ledger]:
@@ -182,7 +182,7 @@ class ChainReader(ABC):
         """
         header = self.header(block)
         with missing_state_as(StateMissing), self._looking(call, header) as looking:
-            return self._simulator.attempt(looking, header, prepare)
+            return self._call_runner.attempt(looking, header, prepare)
 
     def estimate_gas(
         self, call: Call, block: BlockId = "pending", prepare: Prepare | None = None
@@ -195,7 +195,7 @@ class ChainReader(ABC):
         """
         header = self.header(block)
         with missing_state_as(StateMissing), self._looking(call, header) as looking:
-            return self._simulator.estimate_gas(looking, header, prepare)
+            return self._call_runner.estimate_gas(looking, header, prepare)
 
     def export_blocks(self, first: BlockId, last: BlockId = "latest") -> tuple[bytes, ...]:
         """Encode blocks `first` to `last` for `import_blocks` of a chain with this genesis."""

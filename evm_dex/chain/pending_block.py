@@ -14,7 +14,7 @@ import msgspec
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.sealing import SealedBlock, Sealer
-from evm_dex.evm.calls import Simulator
+from evm_dex.evm.calls import CallRunner
 from evm_dex.evm.trie_db import NodeBuffer
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import RowChange
@@ -36,12 +36,12 @@ class PendingBlock(msgspec.Struct, frozen=True):
 class PendingBlocks:
     """Makes the pending block again when something it depends on has changed."""
 
-    def __init__(self, simulator: Simulator, blocks: BlockStore, ledger: Ledger) -> None:
-        """Its state is then found by the simulator, its body and receipts among the blocks."""
-        self._simulator = simulator
+    def __init__(self, call_runner: CallRunner, blocks: BlockStore, ledger: Ledger) -> None:
+        """Its state is then found by `call_runner`, its body and receipts among the blocks."""
+        self._call_runner = call_runner
         self._blocks = blocks
         self._ledger = ledger
-        self._sealer = Sealer(simulator.machine, NodeBuffer(simulator.store), ledger)
+        self._sealer = Sealer(call_runner.machine, NodeBuffer(call_runner.store), ledger)
         self._made: tuple[object, PendingBlock] | None = None
 
     def stand_still(self, give_way: Callable[[], float]) -> None:
@@ -72,7 +72,7 @@ class PendingBlocks:
             sealed = self._sealer.seal()
         finally:
             journal.revert(0)
-        self._simulator.nodes.hold(sealed.nodes)
+        self._call_runner.nodes.hold(sealed.nodes)
         self._blocks.show_pending(sealed)
         return PendingBlock(sealed, tuple(_swapped(sealed.changes.rows)))
 

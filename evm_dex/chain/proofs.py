@@ -42,7 +42,7 @@ def prove(chain: Chain, address: bytes, slots: Sequence[int], block: BlockId) ->
 
     def read(node_hash: bytes) -> bytes:
         try:
-            return chain.simulator.nodes[node_hash]
+            return chain.call_runner.nodes[node_hash]
         except KeyError:
             height = header.block_number
             raise StateMissing(

@@ -58,10 +58,10 @@ class SimulatedBlocks(Sealer):
     """Blocks on top of one of the chain, in memory alone."""
 
     def __init__(self, chain: Chain, base: Header, interval: int, config: ExecutionConfig) -> None:
-        simulator = chain.simulator
-        nodes = NodeBuffer(simulator.store)
-        nodes.hold(simulator.nodes.pending)
-        super().__init__(simulator.machine, nodes, chain.ledger)
+        call_runner = chain.call_runner
+        nodes = NodeBuffer(call_runner.store)
+        nodes.hold(call_runner.nodes.pending)
+        super().__init__(call_runner.machine, nodes, chain.ledger)
         self._chain_id = chain.chain_id
         self._interval = interval
         self._following: Callable[[int], Header] = partial(
@@ -69,7 +69,7 @@ class SimulatedBlocks(Sealer):
         )
         self._head = base
         self._hashes = [base.hash, *islice(chain.blocks.ancestors(base), MAX_PREV_HEADER_DEPTH)]
-        self.state = simulator.machine.state(nodes, base, config)
+        self.state = call_runner.machine.state(nodes, base, config)
 
     @property
     def next_height(self) -> int:

@@ -56,7 +56,7 @@ def trace_call(
     header = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(block):
         watched = msgspec.structs.replace(call, config=tracer.watching(call.config))
-        computation = chain.simulator.run(watched, header, prepare)
+        computation = chain.call_runner.run(watched, header, prepare)
         frame = frame_of(computation)
     return Trace(frame, frame.gas, frame.gas_used)
 
@@ -96,7 +96,7 @@ def _replayed(
     stored = chain.blocks.body(header.hash).transactions
     transactions = [decode(transaction.raw, transaction.sender) for transaction in stored]
     with missing_state_as(StateMissing), chain.ledger_at(parent.block_number):
-        replay = chain.simulator.replay(parent, header, transactions, configs)
+        replay = chain.call_runner.replay(parent, header, transactions, configs)
         yield (
             (transaction, computation, gas_used)
             for transaction, (computation, gas_used) in zip(transactions, replay, strict=False)

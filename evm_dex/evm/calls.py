@@ -87,7 +87,7 @@ class CallTransaction(msgspec.Struct, frozen=True, kw_only=True):
     authorization_list: tuple[Any, ...]
 
 
-class Simulator:
+class CallRunner:
     """Runs calls on a state of their own, over the store, inside the ledger's journal."""
 
     def __init__(self, machine: Machine, store: NodeStore) -> None:

@@ -110,7 +110,7 @@ def list_accesses(
 
 
 def _warm_anyway(node: Node, call: Call, block: BlockId) -> set[bytes]:
-    precompiles = node.chain.simulator.machine.precompiles
+    precompiles = node.chain.call_runner.machine.precompiles
     nonce = node.state(block).get_nonce(call.sender)
     target = call.to or created_address(call.sender, nonce)
     return {call.sender, target, node.header(block).coinbase, *precompiles}
@@ -133,7 +133,7 @@ def bounded(
             accesses=accesses,
             logs_transfers=logs_transfers,
             validates=validates,
-            precompiles=moved_precompiles(overrides, node.chain.simulator.machine.precompiles),
+            precompiles=moved_precompiles(overrides, node.chain.call_runner.machine.precompiles),
         )
     except TookTooLong as error:
         reason = str(error) or f"it took longer than {seconds:g} s"

@@ -73,7 +73,7 @@ def test_what_is_set_is_in_the_state_of_a_block_that_says_so(dex: evm_dex.Dex) -
         assert block.header.extra_data == WRITTEN_STATE
         assert (block.transactions, block.timestamp) == ((), before.timestamp)
     # The state is read back from the root in the header, not from memory.
-    stored = dex.chain.simulator.state_at(dex.chain.head)
+    stored = dex.chain.call_runner.state_at(dex.chain.head)
     assert stored.get_balance(STRANGER) == 3 * ETHER
     assert dex.balance(STRANGER, before.number) == 0
 
@@ -483,7 +483,7 @@ def test_random_cheats_snapshots_and_reverts_leave_what_a_model_says(
                 dex.mine()
             else:
                 apply(dex, model, step)
-        stored = dex.chain.simulator.state_at(dex.chain.head)
+        stored = dex.chain.call_runner.state_at(dex.chain.head)
         for holder, account in model.items():
             found = (
                 stored.get_balance(holder),

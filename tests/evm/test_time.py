@@ -66,7 +66,7 @@ BODIES = {
 def seconds_of(codes: dict[Address, bytes]) -> float:
     """Processor time of a transaction that calls the contract."""
     chain = World().chain
-    state: Any = chain.simulator.state_at(chain.head)
+    state: Any = chain.call_runner.state_at(chain.head)
     for address, code in codes.items():
         state.set_code(address, code)
         state.set_nonce(address, 1)
@@ -76,7 +76,7 @@ def seconds_of(codes: dict[Address, bytes]) -> float:
         authorization_list=(),
     )  # fmt: skip
     began = time.process_time()
-    _, used = chain.simulator.machine.run(state, tried)
+    _, used = chain.call_runner.machine.run(state, tried)
     assert used > GAS * 0.9
     return time.process_time() - began
 

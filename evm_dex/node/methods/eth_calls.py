@@ -253,7 +253,7 @@ class _Run:
         if len(self._made) >= _MOST_BLOCKS:
             raise RpcError(_TOO_MANY_BLOCKS, f"too many blocks; at most {_MOST_BLOCKS} at once")
         is_checked = self._simulation.validation
-        moved = moved_precompiles(part.state, self._node.chain.simulator.machine.precompiles)
+        moved = moved_precompiles(part.state, self._node.chain.call_runner.machine.precompiles)
         self._blocks.open(part.block, is_free=not is_checked, precompiles=moved)
         prepared(part.state)(self._blocks.state)
         for call in part.calls:

@@ -65,8 +65,8 @@ class Machines:
     def __init__(self) -> None:
         self._world = support.World()
         chain = self._world.chain
-        self.state: Any = chain.simulator.state_at(chain.head)
-        self._machine = chain.simulator.machine
+        self.state: Any = chain.call_runner.state_at(chain.head)
+        self._machine = chain.call_runner.machine
         self.state.set_balance(SENDER, 10**20)
 
     def put(self, address: Address, code: bytes) -> None:

@@ -120,7 +120,7 @@ class Run:
         with suppress(TransactionRejected):
             chain.send(transaction)
         header = chain.pending_block.header
-        seen(chain.simulator.state_at(header), self.world.places)
+        seen(chain.call_runner.state_at(header), self.world.places)
         chain.drop_transactions(lambda _: True)
 
     def fail(self) -> None:
