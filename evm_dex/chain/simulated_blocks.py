@@ -20,6 +20,7 @@ from evm_dex.chain.admission import check_admission
 from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.block_store import BlockId
 from evm_dex.chain.chain import Chain
+from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.sealing import Sealer
 from evm_dex.errors import InvalidBlock, StateMissing, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
@@ -50,8 +51,8 @@ class SimulatedBlock(msgspec.Struct, frozen=True):
     header: Header
     body: Body
     receipts: tuple[Receipt, ...]
-    results: tuple[SimulatedCall, ...]
-    """Outcomes of the transactions, in order."""
+    results: tuple[SimulatedCall | None, ...]
+    """Outcomes of the transactions, in order; None for those that the chain adds itself."""
 
 
 class SimulatedBlocks(Sealer):
@@ -64,9 +65,9 @@ class SimulatedBlocks(Sealer):
         super().__init__(call_runner.machine, nodes, chain.ledger)
         self._chain_id = chain.chain_id
         self._interval = interval
-        self._following: Callable[[int], Header] = partial(
-            BlockKinds(chain.blocks, chain.ledger).child, base
-        )
+        kinds = BlockKinds(chain.blocks, chain.ledger)
+        self._following: Callable[[int], Header] = partial(kinds.child, base)
+        self._steps = CoreSteps(chain.ledger, chain.chain_id, kinds)
         self._head = base
         self._hashes = [base.hash, *islice(chain.blocks.ancestors(base), MAX_PREV_HEADER_DEPTH)]
         self.state = call_runner.machine.state(nodes, base, config)
@@ -103,7 +104,8 @@ class SimulatedBlocks(Sealer):
             )
         )
         self.begin(header, self._hashes)
-        self._results: list[SimulatedCall] = []
+        self._results: dict[int, SimulatedCall] = {}
+        self._steps.begin(self)
 
     def execute(self, transaction: Transaction, *, is_checked: bool) -> None:
         """Execute a transaction in the block; unchecked it needs no right nonce or sender.
@@ -144,19 +146,22 @@ class SimulatedBlocks(Sealer):
         places = tuple(entry[0] for entry in made.get_raw_log_entries())
         count = made.transaction_context.get_next_log_counter()
         output = bytes(computation.output)
-        self._results.append(SimulatedCall(output, used, receipt.logs, places, count))
+        made_of = SimulatedCall(output, used, receipt.logs, places, count)
+        self._results[len(self.receipts) - 1] = made_of
         logs = tuple(log for log in receipt.logs if log.address != NATIVE_COIN)
         self.receipts[-1] = msgspec.structs.replace(receipt, logs=logs)
 
     def close(self) -> SimulatedBlock:
         """End the block; the next one follows it."""
+        self._steps.end(self)
         sealed = self.seal()
         self._nodes.hold(sealed.nodes)
         self._head = sealed.header
         self._following = self._head.child
         self._hashes.insert(0, sealed.header.hash)
         stored = tuple(StoredTransaction(item.raw, item.sender) for item in sealed.transactions)
-        return SimulatedBlock(sealed.header, Body(stored), sealed.receipts, tuple(self._results))
+        results = tuple(self._results.get(place) for place in range(len(stored)))
+        return SimulatedBlock(sealed.header, Body(stored), sealed.receipts, results)
 
 
 @contextmanager

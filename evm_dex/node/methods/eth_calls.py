@@ -300,6 +300,9 @@ def _written(block: SimulatedBlock, *, full: bool) -> Json:
     calls, gas, place = [], 0, 0
     for index, (receipt, result) in enumerate(zip(block.receipts, block.results, strict=True)):
         transaction_hash = block.body.transactions[index].hash
+        if result is None:
+            place += len(receipt.logs)
+            continue
         logs = [
             log_object(log, block.header, transaction_hash, index, place + offset)
             for offset, log in zip(result.log_places, result.logs, strict=True)
