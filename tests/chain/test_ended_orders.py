@@ -180,6 +180,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rounds", "after"), [(1, ""), (3, ""), (1, "a checkpoint")])
 def test_after_a_kill_only_rows_of_late_are_read(
     original: Path, tmp_path: Path, rounds: int, after: str
@@ -194,6 +195,7 @@ def test_after_a_kill_only_rows_of_late_are_read(
         assert dex.chain.ledger.ended.counts[TableNumber.ORDERS] >= 20
 
 
+@pytest.mark.slow
 def test_after_a_kill_of_a_chain_that_went_back_all_rows_are_read(
     original: Path, tmp_path: Path
 ) -> None:
