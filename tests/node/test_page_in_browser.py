@@ -13,6 +13,9 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 import evm_dex
+from evm_dex.blocks.addresses import to_address
+from precompiles.hyper.encoding import SpotSend, encode_action
+from precompiles.hyper.system_addresses import CORE_WRITER
 from tests.cli.test_node_command import running
 from tests.node.browser import Page, browser
 from tests.node.served import OTHER, OWNER, served
@@ -350,3 +353,19 @@ def luminance(color: str) -> float:
 def contrast(one: str, other: str) -> float:
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_what_hypercore_made_of_actions_is_told_and_its_own_part_is_hidden(
+    page: Page, node: str
+) -> None:
+    with served(genesis="hyperevm") as other:
+        writer = other.dex.contract(CORE_WRITER, "CoreWriter")
+        action = SpotSend(to_address(other.dex.accounts[0]), 150, 7)
+        writer.send("sendRawAction", encode_action(action))
+        page.open(other.url)
+        assert page.execute("return document.querySelectorAll('.transaction').length") == 1
+        page.click(".transaction")
+        page.until_text("#blocks .actions", "spotSend dropped: SendToSelf()")
+        page.driver.get("about:blank")
+        page.hosts()
+    page.open(node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from evm_dex.blocks.transaction import is_system_transaction
 from evm_dex.node.exchange_json import decoded_call
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
@@ -23,14 +24,21 @@ Blocks = Annotated[
 
 @rpc("dex_blocks")
 def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Blocks:
-    """Return blocks, newest first, each with its first 100 transactions in short."""
+    """Return blocks, newest first, each with its first 100 transactions in short.
+
+    Those that HyperEVM adds itself are not among them.
+    """
     last = node.header("latest" if newest == "pending" else newest).block_number
     return [_block(node, height) for height in range(last, max(-1, last - count), -1)]
 
 
 def _block(node: Node, height: int) -> Json:
     header = node.chain.header(height)
-    included = node.chain.blocks.transactions(header)
+    included = [
+        item
+        for item in node.chain.blocks.transactions(header)
+        if not (header.rules.has_system_transactions and is_system_transaction(item.transaction))
+    ]
     return {
         "number": header.block_number,
         "hash": data(header.hash),

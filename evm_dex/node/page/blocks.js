@@ -86,10 +86,22 @@ async function toggle(button, calls, hash, ask, markets) {
   if (!opens) return;
   try {
     const frame = await ask("debug_traceTransaction", hash, { tracer: "callTracer" });
-    calls.replaceChildren(element("p", { class: "hash" }, hash), callTree(frame, markets));
+    const actions = await ask("dex_coreActions", hash);
+    calls.replaceChildren(element("p", { class: "hash" }, hash), callTree(frame, markets),
+      actions.length ? actionList(actions) : "");
   } catch (error) {
     calls.replaceChildren(problem(`No trace: ${error.message}`));
   }
+}
+
+// What HyperCore made of a transaction's actions, and why it dropped one.
+function actionList(actions) {
+  return element("ol", { class: "actions" }, actions.map((one) => {
+    const numbers = Object.entries(one.reasonFields).map(([name, value]) => `${name} ${value}`);
+    const reason = one.reason ? `: ${one.reason}(${numbers.join(", ")})` : "";
+    return element("li", {}, element("b", {}, one.name), " ",
+      element("span", { class: one.reason ? "failure" : "faint" }, one.outcome + reason));
+  }));
 }
 
 // Up and down from transaction to transaction, and through the calls of an open one.
