@@ -355,6 +355,16 @@ def test_every_room_has_its_place_a_sentence_and_tests() -> None:
             assert summary.endswith("."), path
 
 
+def test_docs_name_files_that_are_there() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    there = {Path(name).name for name in listed.stdout.split("\n")} | {"web3.py"}
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        named = set(re.findall(r"[A-Za-z_0-9]+\.py\b", page.read_text()))
+        assert named - there == set(), page.name
+
+
 def test_no_file_name_means_two_things() -> None:
     places: dict[str, set[str]] = {}
     for path in source_files():
