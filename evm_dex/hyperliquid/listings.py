@@ -8,7 +8,7 @@ from precompiles.engine.book import OrderBook
 from precompiles.hyper.asset_ids import AssetId, AssetKind, asset_id, parse_asset_id, parse_perp_id
 from precompiles.hyper.prices import pair_market
 from precompiles.hyper.signed.decimals import format_decimal
-from precompiles.hyper.system_addresses import perp_address
+from precompiles.hyper.system_addresses import USDC, perp_address
 from precompiles.hyper.token_ids import token_id
 from precompiles.hyper.units import COLLATERAL_DECIMALS, power_of_ten
 from precompiles.ledger.hyper.records import CorePair, CorePerp, CoreToken
@@ -40,6 +40,8 @@ class Listing(NamedTuple):
     """What sellers and perpetual traders pay fees in."""
     base: str
     """The token that is traded; on a perpetual the coin."""
+    dex: int = 0
+    """Index of a perpetual's dex."""
 
     def price(self, price: int) -> str:
         """Return a price of the exchange in the API's form."""
@@ -77,11 +79,14 @@ class Listings:
         self.by_coin = {listing.coin: listing for listing in self._all}
         self.by_address = {listing.address: listing for listing in self._all}
 
-    @property
-    def perps(self) -> list[Listing]:
-        """The perpetuals of the first dex."""
-        first = {perp_address(perp.perp_id) for perp in self._ledger.core.perps if not perp.dex}
-        return [listing for listing in self._all if listing.address in first]
+    def perps(self, dex: int = 0) -> list[Listing]:
+        """Return the perpetuals of a dex."""
+        return [it for it in self._all if not it.is_spot and it.dex == dex]
+
+    def dex(self, name: str) -> int | None:
+        """Return the index of a dex by name, "" for the first; None for no dex."""
+        found = (it.index for it in self._ledger.core.dexs if it.name == name)
+        return next(found, None) if name else 0
 
     @property
     def pairs(self) -> list[Listing]:
@@ -101,6 +106,13 @@ class Listings:
             return self._ledger.spot.book(listing.address)
         return self._ledger.perp.book(listing.address)
 
+    def _collateral(self, dex: int) -> str:
+        """Return the name of the token that a dex is settled in."""
+        found = self._ledger.core.dex(dex)
+        token = self._ledger.core.token(found.collateral if found else USDC)
+        assert token is not None, "collateral is listed"
+        return token.name
+
     def _perp(self, perp: CorePerp) -> Listing:
         return Listing(
             perp.coin,
@@ -110,8 +122,9 @@ class Listings:
             size_decimals=perp.size_decimals,
             price_places=COLLATERAL_DECIMALS,
             amount_places=perp.size_decimals,
-            fee_token="USDC",  # noqa: S106 - a token's name
+            fee_token=self._collateral(perp.dex),
             base=perp.coin,
+            dex=perp.dex,
         )
 
     def _pair(self, pair: CorePair) -> Listing:

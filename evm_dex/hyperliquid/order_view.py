@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from evm_dex.chain.chain_reader import ChainReader
 from evm_dex.hyperliquid.listings import Listing, Listings
 from evm_dex.hyperliquid.tape_records import Json
+from precompiles.hyper.dexs import FIRST_DEX, dex_account
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpOrder, Trigger
 from precompiles.ledger.spot import Order
@@ -36,9 +37,14 @@ def find_order(ledger: Ledger, order_id: int) -> AnyOrder | None:
     return trigger or ledger.perp_order(order_id) or ledger.spot_order(order_id)
 
 
-def open_orders_of(ledger: Ledger, user: Address) -> Iterator[AnyOrder]:
-    """Yield an account's live orders and triggers, newest first."""
-    ids = (*ledger.spot.live.by_owner.of(user), *ledger.perp.live.by_owner.of(user))
+def open_orders_of(ledger: Ledger, user: Address, dex: int = 0) -> Iterator[AnyOrder]:
+    """Yield an account's live orders and triggers of a dex, newest first.
+
+    Those on spot pairs are with the first dex.
+    """
+    ids = list(ledger.perp.live.by_owner.of(dex_account(dex, user)))
+    if dex == FIRST_DEX:
+        ids += ledger.spot.live.by_owner.of(user)
     for order_id in sorted(ids, reverse=True):
         order = find_order(ledger, order_id)
         assert order is not None, "an open id has a row"
@@ -47,11 +53,11 @@ def open_orders_of(ledger: Ledger, user: Address) -> Iterator[AnyOrder]:
 
 def id_of_client_id(ledger: Ledger, user: Address, client_id: int) -> int | None:
     """Return the id of an account's live order of a client id."""
-    for tables in (ledger.perp, ledger.spot):
-        found = tables.live.by_client_id.ids.get((user, client_id))
-        if found is not None:
-            return int(found)
-    return None
+    dexs = (FIRST_DEX, *(dex.index for dex in ledger.core.dexs))
+    keys = [(dex_account(dex, user), client_id) for dex in dexs]
+    found = [ledger.perp.live.by_client_id.ids.get(key) for key in keys]
+    found.append(ledger.spot.live.by_client_id.ids.get((user, client_id)))
+    return next((order_id for order_id in found if order_id is not None), None)
 
 
 class OrderView:

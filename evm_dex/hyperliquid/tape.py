@@ -148,8 +148,9 @@ class Tape:
         listing = self._listings.by_address.get(event.market)
         if listing is None:
             return ()
-        change = OrderChange(event.order_id, event.user, listing, status, time)
-        self._append(self.orders[event.user], change)
+        user = self._owner(event.user)
+        change = OrderChange(event.order_id, user, listing, status, time)
+        self._append(self.orders[user], change)
         return (change,)
 
     def _trade(
@@ -167,8 +168,8 @@ class Tape:
             time,
             transaction_hash,
             event.trade_id,
-            event.taker if event.taker_is_buy else event.maker,
-            event.maker if event.taker_is_buy else event.taker,
+            self._owner(event.taker if event.taker_is_buy else event.maker),
+            self._owner(event.maker if event.taker_is_buy else event.taker),
             height,
         )
         self._append(self.trades[listing.coin], traded)
@@ -180,13 +181,14 @@ class Tape:
 
     def _fill(self, event: shared.Trade, traded: TapeTrade, *, is_taker: bool) -> Iterable[Any]:
         listing = traded.listing
-        user, oid, fee = (
+        account, oid, fee = (
             (event.taker, event.taker_order_id, event.taker_fee)
             if is_taker
             else (event.maker, event.maker_order_id, event.maker_fee)
         )
         is_buy = event.taker_is_buy == is_taker
-        start, closed = self._move(listing, user, event, is_buy=is_buy)
+        start, closed = self._move(listing, account, event, is_buy=is_buy)
+        user = self._owner(account)
         filled = TapeFill(
             traded,
             user,
@@ -213,6 +215,10 @@ class Tape:
         if client_id:
             put_back = self._client_ids.__setitem__
             self._undo[-1][1].append(lambda: put_back(order_id, client_id))
+
+    def _owner(self, account: Address) -> Address:
+        """Return whose an account of the exchange is; on a builder's dex it has its own address."""
+        return self._chain.ledger.core.owner_of(account)
 
     def _move(
         self, listing: Listing, user: Address, event: shared.Trade, *, is_buy: bool
@@ -258,16 +264,17 @@ class Tape:
         if not event.funding:
             return ()
         rates = self.rates.get(listing.coin)
+        user = self._owner(event.user)
         payment = FundingPayment(
             listing,
-            event.user,
+            user,
             event.funding,
             event.size,
             rates[-1].rate if rates else 0,
             time,
             transaction_hash,
         )
-        self._append(self.payments[event.user], payment)
+        self._append(self.payments[user], payment)
         return (payment,)
 
 

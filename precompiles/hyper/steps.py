@@ -19,6 +19,7 @@ from precompiles.execution import Execution
 from precompiles.hyper import encoding, staking, users
 from precompiles.hyper.actions import Result, carry_out, note_trades
 from precompiles.hyper.core import BlockMoment, Core
+from precompiles.hyper.dexs import FIRST_DEX, acting_on
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import AmountWithinActivationFee, LessThanOneUnit, UnknownUser
 from precompiles.hyper.receipts import DEPOSIT, ActionReceipt, Outcome
@@ -160,7 +161,8 @@ class Step(Struct):
                 tables.scheduled_cancels.put(user, None)
                 core = Core(self.ledger, Address(user), self.moment)
                 spot_orders.cancel_all(core.spot, ZERO_ADDRESS)
-                perp_orders.cancel_all(core.perp, ZERO_ADDRESS)
+                for dex in (FIRST_DEX, *(it.index for it in tables.dexs)):
+                    perp_orders.cancel_all(acting_on(core, dex), ZERO_ADDRESS)
                 self._note_core(core)
         if tables.twaps.rows:
             core = Core(self.ledger, CORE_ADDRESS, self.moment)

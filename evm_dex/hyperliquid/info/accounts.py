@@ -6,9 +6,9 @@ from evm_dex.hyperliquid.info.account_facts import leading_vaults, user_rate_lim
 from evm_dex.hyperliquid.info.info_type import Info, User, UserSpan, info_type
 from evm_dex.hyperliquid.info.markets import (
     DexRequest,
+    dex_of,
     mark_of,
     meta_and_contexts,
-    require_dex,
     spot_context,
 )
 from evm_dex.hyperliquid.info.orders import UserDex, frontend_open_orders, twap_states
@@ -19,6 +19,7 @@ from precompiles.engine.amounts import ceil_divide, floor_divide
 from precompiles.engine.liquidation_price import liquidation_price
 from precompiles.engine.margin import leverage_schedule
 from precompiles.engine.position import entry_price
+from precompiles.hyper.dexs import dex_account
 from precompiles.hyper.signed.account_actions import sub_accounts_of
 from precompiles.hyper.system_addresses import token_address
 from precompiles.hyper.vaults import equity_of
@@ -43,13 +44,13 @@ class CoinOfUser(User):
 @info_type("clearinghouseState", UserDex)
 def clearinghouse_state(info: Info, request: UserDex) -> Json:
     """Return an account's margin and positions on a dex."""
-    require_dex(request.dex)
-    user, ledger = request.address, info.ledger
+    dex, ledger = dex_of(info, request.dex), info.ledger
+    user = dex_account(dex, request.address)
     cross = cross_health(ledger, user, info.now)
     cash = ledger.perp.cash(user)
     value, raw, notional, used, cross_raw, cross_used = cross.equity, cash, 0, 0, cash, 0
     positions = []
-    for position in positions_of(info, user):
+    for position in positions_of(info, user, dex):
         health = position_health(ledger, position, info.now)
         market = ledger.perp.markets.rows[position.asset]
         prices = prices_at(ledger, market, info.now)
@@ -101,7 +102,8 @@ def spot_clearinghouse_state(info: Info, request: User) -> Json:
 @info_type("activeAssetData", CoinOfUser)
 def active_asset_data(info: Info, request: CoinOfUser) -> Json:
     """Return what an account may trade of a perpetual."""
-    listing, user = info.listing(request.coin), request.address
+    listing = info.listing(request.coin)
+    user = dex_account(listing.dex, request.address)
     market = info.ledger.perp.markets.rows[listing.address]
     chosen = info.ledger.perp.leverages.get(listing.address + user)
     usual = info.ledger.core.rules.default_leverage
@@ -201,9 +203,10 @@ def web_data(info: Info, request: User) -> Json:
     }
 
 
-def positions_of(info: Info, user: Address) -> list[Position]:
+def positions_of(info: Info, account: Address, dex: int) -> list[Position]:
     """Return an account's open positions that orders change, in the order of the markets."""
-    found = (info.ledger.perp.netting_position(user, it.address) for it in info.listings.perps)
+    listings = info.listings.perps(dex)
+    found = (info.ledger.perp.netting_position(account, it.address) for it in listings)
     return [position for position in found if position is not None]
 
 

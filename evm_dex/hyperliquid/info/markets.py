@@ -75,10 +75,10 @@ class TableRequest(msgspec.Struct):
 @info_type("meta", DexRequest)
 def meta(info: Info, request: DexRequest) -> Json:
     """Return the perpetuals of a dex."""
-    require_dex(request.dex)
+    dex = dex_of(info, request.dex)
     universe = []
     tables: dict[int, Json] = {}
-    for perp in (each for each in info.ledger.core.perps if not each.dex):
+    for perp in (each for each in info.ledger.core.perps if each.dex == dex):
         market = info.ledger.perp.markets.rows[info.listings.by_coin[perp.coin].address]
         shown: Json = {
             "szDecimals": perp.size_decimals,
@@ -105,14 +105,15 @@ def meta(info: Info, request: DexRequest) -> Json:
     return {
         "universe": universe,
         "marginTables": [[number_, table] for number_, table in sorted(tables.items())],
-        "collateralToken": USDC,
+        "collateralToken": found.collateral if (found := info.ledger.core.dex(dex)) else USDC,
     }
 
 
 @info_type("allPerpMetas")
 def all_perp_metas(info: Info, _: Nothing) -> list[Json]:
     """Return the perpetuals of every dex."""
-    return [meta(info, DexRequest())]
+    names = ["", *(dex.name for dex in info.ledger.core.dexs)]
+    return [meta(info, DexRequest(name)) for name in names]
 
 
 @info_type("marginTable", TableRequest)
@@ -128,7 +129,10 @@ def margin_table(info: Info, request: TableRequest) -> Json:
 @info_type("metaAndAssetCtxs", DexRequest)
 def meta_and_contexts(info: Info, request: DexRequest) -> list[object]:
     """Return the perpetuals of a dex and how they trade."""
-    return [meta(info, request), [perp_context(info, it) for it in info.listings.perps]]
+    return [
+        meta(info, request),
+        [perp_context(info, it) for it in info.listings.perps(dex_of(info, request.dex))],
+    ]
 
 
 @info_type("spotMeta")
@@ -158,8 +162,8 @@ def spot_meta_and_contexts(info: Info, request: Nothing) -> list[object]:
 @info_type("allMids", DexRequest)
 def all_mids(info: Info, request: DexRequest) -> Json:
     """Return the middle of each book, or the last or marked price where a side is empty."""
-    require_dex(request.dex)
-    both = (*info.listings.perps, *info.listings.pairs)
+    dex = dex_of(info, request.dex)
+    both = (*info.listings.perps(dex), *(() if dex else info.listings.pairs))
     return {listing.coin: listing.price(mid_or_mark(info, listing)) for listing in both}
 
 
@@ -206,22 +210,37 @@ def predicted_fundings(info: Info, _: Nothing) -> list[object]:
             listing.coin,
             [["HlPerp", {"fundingRate": _funding(info, listing), "nextFundingTime": following}]],
         ]
-        for listing in info.listings.perps
+        for listing in info.listings.perps()
     ]
 
 
 @info_type("perpDexs")
-def perp_dexs(_info: Info, _: Nothing) -> list[Json | None]:
+def perp_dexs(info: Info, _: Nothing) -> list[Json | None]:
     """Return the perpetuals dexes; the first one is null."""
-    return [None]
+    builders: list[Json | None] = [
+        {
+            "name": dex.name,
+            "fullName": dex.name,
+            "deployer": "0x" + "0" * 40,
+            "oracleUpdater": None,
+            "feeRecipient": None,
+            "assetToStreamingOiCap": [],
+            "subDeployers": [],
+            "deployerFeeScale": "0.0",
+            "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
+            "assetToFundingMultiplier": [],
+            "assetToFundingInterestRate": [],
+        }
+        for dex in info.ledger.core.dexs
+    ]
+    return [None, *builders]
 
 
 @info_type("perpsAtOpenInterestCap", DexRequest)
 def perps_at_cap(info: Info, request: DexRequest) -> list[str]:
     """Return the perpetuals that no position can grow in."""
-    require_dex(request.dex)
     at_cap = []
-    for listing in info.listings.perps:
+    for listing in info.listings.perps(dex_of(info, request.dex)):
         market = info.ledger.perp.markets.rows[listing.address]
         prices = info.ledger.perp.prices.rows[listing.address]
         if 0 < market.max_open_interest <= prices.open_interest:
@@ -283,10 +302,12 @@ def _with_gaps(tokens: list[Json]) -> list[Json]:
     return [found.get(index) or unused_token_json(index) for index in range(max(found) + 1)]
 
 
-def require_dex(dex: str) -> None:
-    """Check the name of a perpetuals dex. Raises BadRequest."""
-    if dex:
-        raise BadRequest(f'unknown dex {dex!r}: the first one is ""')
+def dex_of(info: Info, name: str) -> int:
+    """Return the index of a perpetuals dex; "" is the first. Raises BadRequest."""
+    found = info.listings.dex(name)
+    if found is None:
+        raise BadRequest(f"unknown dex {name!r}: take one of perpDexs")
+    return found
 
 
 def mid_or_mark(info: Info, listing: Listing) -> int:

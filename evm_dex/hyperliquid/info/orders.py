@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from evm_dex.hyperliquid.info.info_type import Info, User, UserSpan, info_type
+from evm_dex.hyperliquid.info.markets import dex_of
 from evm_dex.hyperliquid.listings import number
 from evm_dex.hyperliquid.order_view import (
     OrderView,
@@ -44,8 +45,8 @@ class FillsRequest(UserSpan):
 @info_type("openOrders", UserDex)
 def open_orders(info: Info, request: UserDex) -> list[Json]:
     """Return an account's open orders, newest first."""
-    view = OrderView(info.chain, info.listings)
-    return [view.brief(order) for order in open_orders_of(info.ledger, request.address)]
+    view, dex = OrderView(info.chain, info.listings), dex_of(info, request.dex)
+    return [view.brief(order) for order in open_orders_of(info.ledger, request.address, dex)]
 
 
 @info_type("frontendOpenOrders", UserDex)
@@ -55,7 +56,7 @@ def frontend_open_orders(info: Info, request: UserDex) -> list[Json]:
     of_positions = _of_positions(info, request.address)
     return [
         view.full(order, is_position=order.id in of_positions)
-        for order in open_orders_of(info.ledger, request.address)
+        for order in open_orders_of(info.ledger, request.address, dex_of(info, request.dex))
     ]
 
 
@@ -71,9 +72,10 @@ def order_status(info: Info, request: StatusRequest) -> Json:
     else:
         order_id = request.oid
     order = None if order_id is None else find_order(info.ledger, order_id)
-    if order is None or order.owner != request.address:
+    if order is None or info.ledger.core.owner_of(order.owner) != request.address:
         return {"status": "unknownOid"}
-    times = [it.time for it in info.tape.orders.get(order.owner, ()) if it.order_id == order.id]
+    changes = info.tape.orders.get(request.address, ())
+    times = [it.time for it in changes if it.order_id == order.id]
     view = OrderView(info.chain, info.listings)
     return {"status": "order", "order": view.with_status(order, times[-1] if times else None)}
 
@@ -151,9 +153,12 @@ def twap_states(info: Info, user: Address) -> list[tuple[int, Json]]:
 
 
 def _of_positions(info: Info, user: Address) -> set[int]:
-    groups = info.ledger.core.trigger_groups.rows.values()
+    core = info.ledger.core
     return {
-        it for group in groups if group.user == user and group.position_of for it in group.triggers
+        trigger
+        for group in core.trigger_groups.rows.values()
+        if group.position_of and core.owner_of(group.user) == user
+        for trigger in group.triggers
     }
 
 

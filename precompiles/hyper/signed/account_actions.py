@@ -11,6 +11,7 @@ from precompiles.hyper import encoding, permissions, staking, trading, transfers
 from precompiles.hyper.actions import Result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id
 from precompiles.hyper.core import Core
+from precompiles.hyper.dexs import FIRST_DEX, acting_on
 from precompiles.hyper.errors import UnknownAsset, VaultDepositTooSmall
 from precompiles.hyper.receipts import Outcome
 from precompiles.hyper.signed import order_wires, wire
@@ -41,7 +42,7 @@ LEAST_VAULT = 100 * 10**COLLATERAL_DECIMALS
 VAULT_LOCK = 24 * 3_600
 LEAST_SCHEDULE = 5
 """Seconds."""
-_FIRST_DEX, _SPOT = "", "spot"
+_SPOT = "spot"
 
 
 # Transfers
@@ -82,8 +83,8 @@ def send_asset(core: Core, action: wire.SendAssetAction) -> None:
     sent = encoding.SendAsset(
         order_wires.address_of(action.destination),
         ZERO_ADDRESS,
-        _dex(action.source_dex),
-        _dex(action.destination_dex),
+        _dex(core, action.source_dex),
+        _dex(core, action.destination_dex),
         token.index,
         _amount(action.amount, token.wei_decimals),
     )
@@ -114,20 +115,21 @@ def vault_transfer(core: Core, action: wire.VaultTransferAction) -> None:
 def update_leverage(core: Core, action: wire.UpdateLeverageAction) -> None:
     """Choose leverage and margin mode of a perpetual."""
     perp = _perp(core, action.asset)
-    address = perp_address(perp.perp_id)
-    collateral.set_leverage(core.perp, address, action.leverage, is_cross=action.is_cross)
+    acting, address = acting_on(core, perp.dex), perp_address(perp.perp_id)
+    collateral.set_leverage(acting, address, action.leverage, is_cross=action.is_cross)
 
 
 def update_isolated_margin(core: Core, action: wire.UpdateIsolatedMarginAction) -> None:
     """Move collateral into an isolated position, or out of it."""
     perp = _perp(core, action.asset)
-    position = core.ledger.perp.netting_position(core.user, perp_address(perp.perp_id))
+    acting = acting_on(core, perp.dex)
+    position = core.ledger.perp.netting_position(acting.caller, perp_address(perp.perp_id))
     if position is None:
         raise PositionNotFound(0)
     if action.ntli >= 0:
-        collateral.add_margin(core.perp, position.id, action.ntli)
+        collateral.add_margin(acting, position.id, action.ntli)
     else:
-        collateral.remove_margin(core.perp, position.id, -action.ntli)
+        collateral.remove_margin(acting, position.id, -action.ntli)
 
 
 def schedule_cancel(core: Core, action: wire.ScheduleCancelAction) -> None:
@@ -314,12 +316,13 @@ def _token(core: Core, text: str) -> CoreToken:
     raise UnknownTokenName
 
 
-def _dex(name: str) -> int:
-    if name == _SPOT:
-        return encoding.SPOT_DEX
-    if name == _FIRST_DEX:
-        return 0
-    raise UnknownDexName
+def _dex(core: Core, name: str) -> int:
+    """Return what an asset's wallet is called in actions. Raises UnknownDexName."""
+    known = {_SPOT: encoding.SPOT_DEX, "": FIRST_DEX}
+    known |= {dex.name: dex.index for dex in core.tables.dexs}
+    if name not in known:
+        raise UnknownDexName
+    return known[name]
 
 
 def _perp(core: Core, number: int) -> CorePerp:

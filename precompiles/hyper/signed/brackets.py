@@ -16,6 +16,7 @@ from msgspec import UNSET
 from precompiles.hyper.actions import Result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.core import Core
+from precompiles.hyper.dexs import dex_account
 from precompiles.hyper.receipts import Outcome
 from precompiles.hyper.signed.decimals import format_decimal, parse_decimal
 from precompiles.hyper.signed.errors import NotBracket, TriggerNotSupported
@@ -95,7 +96,8 @@ def _for_all(core: Core, wire: OrderWire) -> OrderWire:
     assert asset is not None, "looked at before"
     number = perp_id(asset)
     perp = core.tables.perp(number)
-    position = core.ledger.perp.netting_position(core.user, perp_address(number))
+    account = dex_account(asset.dex, core.user)
+    position = core.ledger.perp.netting_position(account, perp_address(number))
     if perp is None or position is None or parse_decimal(wire.s, ORDER_DECIMALS):
         return wire
     return msgspec.structs.replace(wire, s=format_decimal(abs(position.size), perp.size_decimals))
@@ -103,7 +105,8 @@ def _for_all(core: Core, wire: OrderWire) -> OrderWire:
 
 def _group(core: Core, triggers: list[int], position_of: Address | None) -> None:
     if triggers:
-        group = TriggerGroup(tuple(triggers), core.user, position_of or Address(b""))
+        owner = core.ledger.perp.triggers.rows[triggers[0]].owner
+        group = TriggerGroup(tuple(triggers), owner, position_of or Address(b""))
         core.tables.trigger_groups.put(index_key(triggers[0]), group)
 
 

@@ -12,6 +12,7 @@ from precompiles.hyper import encoding, trading
 from precompiles.hyper.actions import Result, order_result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id
 from precompiles.hyper.core import Core
+from precompiles.hyper.dexs import acting_on
 from precompiles.hyper.errors import InvalidPrice, InvalidSize, UnknownAsset
 from precompiles.hyper.receipts import Outcome
 from precompiles.hyper.signed.brackets import place_bracket
@@ -189,4 +190,4 @@ def _place_trigger(core: Core, wire: OrderWire, trigger: TriggerType) -> Result:
         wire.r,
         client_id_of(wire.c),
     )
-    return Result(Outcome.DONE, place_trigger(core.perp, request).id)
+    return Result(Outcome.DONE, place_trigger(acting_on(core, market.dex), request).id)
