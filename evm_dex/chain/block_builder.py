@@ -7,7 +7,8 @@ its logs, its gas and its replay are those of any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 from eth_hash.auto import keccak
@@ -72,20 +73,12 @@ def include_waiting(
     In order of what they pay per gas beside the base fee, among equals of their arrival, each
     sender's in order of nonce.
     """
-    blob_fee = blob_base_fee(sealer.header.excess_blob_gas)
 
     def fits(transaction: Transaction) -> bool:
-        if not kinds.takes(sealer.header, transaction.sender):
+        is_after = last is not None and transaction.sender == last.sender
+        if is_after and last is not None and transaction.nonce > last.nonce:
             return False
-        if (
-            last is not None
-            and transaction.sender == last.sender
-            and transaction.nonce > last.nonce
-        ):
-            return False
-        if transaction.blob_versioned_hashes and transaction.max_fee_per_blob_gas < blob_fee:
-            return False
-        return sealer.fits(transaction)
+        return _fits(sealer, kinds, transaction)
 
     base_fee = sealer.header.base_fee_per_gas
     for transaction in mempool.best_first(base_fee, sealer.state.get_nonce, fits):
@@ -97,6 +90,48 @@ def include_waiting(
             # One that brings up a bug must not do so in every block; the others wait on.
             mempool.remove(transaction.hash)
             raise
+
+
+def include_added(
+    sealer: Sealer, mempool: Mempool, kinds: BlockKinds, added: Sequence[Transaction]
+) -> bool:
+    """Apply what was added to the pool since a block was filled, as far as its turn has come.
+
+    False, with nothing changed, where some of it would not come after all else in the block.
+    """
+    base_fee = sealer.header.base_fee_per_gas
+    names = {transaction.hash for transaction in added}
+    others = (it for it in mempool.pending() if it.hash not in names)
+    tips = [_tip(it, base_fee) for it in others if it.max_fee_per_gas >= base_fee]
+    ready = [it for it in added if it.nonce < mempool.next_nonce(it.sender)]
+    for index, transaction in enumerate(ready):
+        tips.append(_tip(transaction, base_fee))
+        following = mempool.at_nonce(transaction.sender, transaction.nonce + 1)
+        is_last = following is None or following in ready[index + 1 :]
+        if not is_last or tips[-1] > min(tips):
+            return False
+    for transaction in ready:
+        is_next = sealer.state.get_nonce(transaction.sender) == transaction.nonce
+        if is_next and transaction.max_fee_per_gas >= base_fee:
+            with suppress(ValidationError):
+                if _fits(sealer, kinds, transaction):
+                    sealer.apply(transaction)
+    return True
+
+
+def _tip(transaction: Transaction, base_fee: int) -> int:
+    return transaction.effective_gas_price(base_fee) - base_fee
+
+
+def _fits(sealer: Sealer, kinds: BlockKinds, transaction: Transaction) -> bool:
+    """Tell whether a block has room for a transaction, and is one that it goes into."""
+    if not kinds.takes(sealer.header, transaction.sender):
+        return False
+    if transaction.blob_versioned_hashes:
+        blob_fee = blob_base_fee(sealer.header.excess_blob_gas)
+        if transaction.max_fee_per_blob_gas < blob_fee:
+            return False
+    return sealer.fits(transaction)
 
 
 def include_keeper(sealer: Sealer, ledger: Ledger, chain_id: int, limit: int) -> Iterator[Dropped]:

@@ -193,10 +193,10 @@ class Chain(ChainReader, Watched, HasSettings):
         StateMissing.
         """
         self._halt.raise_if_halted()
-        header = self.next_header()
-        made_by = (header, self._mempool.version, self._settings.keep_limit, tuple(self._inputs))
+        depends_on = (self._settings.keep_limit, tuple(self._inputs))
+        place = (self._head, self.next_header(), self._mempool)
         with missing_state_as(StateMissing):
-            return self._pending_blocks.get(made_by, self._head, header, self._fill)
+            return self._pending_blocks.get(*place, depends_on, self._fill)
 
     def next_header(self, timestamp: int | None = None, *, is_big: bool = False) -> Header:
         """Return the next block's header before execution. Raises ValueError for the timestamp."""

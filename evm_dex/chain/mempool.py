@@ -81,6 +81,8 @@ class Mempool:
         self._senders: dict[Address, _SenderQueue] = {}
         self._arrivals = itertools.count()
         self._version = 0
+        self._additions: list[Transaction] = []
+        """The last changes, as far as they added transactions and did nothing else."""
 
     def __len__(self) -> int:
         return len(self._by_hash)
@@ -98,6 +100,11 @@ class Mempool:
         return self._version
 
     # Reading
+
+    def added_since(self, version: int) -> list[Transaction] | None:
+        """Return what was added since a version; None where anything else changed too."""
+        count = self._version - version
+        return self._additions[-count:] if 0 < count <= len(self._additions) else None
 
     def get(self, transaction_hash: bytes) -> Transaction | None:
         """Return a transaction that waits; None where there is none of that hash."""
@@ -168,6 +175,7 @@ class Mempool:
         if old is not None:
             _check_replacement(old.transaction, transaction)
             del self._by_hash[old.transaction.hash]
+            self._changed()
         else:
             self._check_room(0 if queue is None else len(queue.by_nonce))
         if queue is None:
@@ -190,7 +198,7 @@ class Mempool:
         transaction = self._by_hash.pop(transaction_hash, None)
         if transaction is None:
             return
-        self._version += 1
+        self._changed()
         queue = self._senders[transaction.sender]
         queue.remove(transaction.nonce)
         if not queue.by_nonce:
@@ -217,7 +225,7 @@ class Mempool:
 
     def replace_all(self, transactions: Iterable[Transaction]) -> None:
         """Let these wait, in their order of arrival, and no others."""
-        self._version += 1
+        self._changed()
         self._by_hash.clear()
         self._senders.clear()
         for transaction in transactions:
@@ -236,8 +244,14 @@ class Mempool:
 
     def _put(self, queue: _SenderQueue, transaction: Transaction) -> None:
         self._version += 1
+        self._additions.append(transaction)
         self._by_hash[transaction.hash] = transaction
         queue.by_nonce[transaction.nonce] = _Waiting(transaction, next(self._arrivals))
+
+    def _changed(self) -> None:
+        """Note a change that is no addition."""
+        self._version += 1
+        self._additions.clear()
 
     def _check_room(self, of_sender: int) -> None:
         limits = self._limits

@@ -126,6 +126,12 @@ def _queued(state: Any, address: Any) -> bytes:
     return _call(state, address)
 
 
+def takes_requests(state: Any) -> bool:
+    """Tell whether the end of a block may change its state, so that it can't be gone on with."""
+    places = (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS)
+    return any(state.get_code(address) for address in places)
+
+
 def requests_hash(requests: Sequence[bytes]) -> bytes:
     """Return what a header commits to them by (EIP-7685)."""
     if not requests:

@@ -168,12 +168,18 @@ class Trial:
     def mine(self) -> None:
         header = self.world.chain.next_header()
         expected = self.model.mine(header.base_fee_per_gas, header.gas_limit)
+        pending = self.world.chain.pending_block.header
         block = self.world.chain.mine()
+        assert block.header == pending
         assert block.transaction_hashes == tuple(item.hash for item in expected)
         assert block.dropped == ()
         self.model.hashes.append(block.header.hash)
         if len(self.model.blocks) > TALL:
             self.rollback()
+
+    def look(self) -> None:
+        """Have the pending block made, which is gone on with where that comes to the same."""
+        assert self.world.chain.pending_block.header.parent_hash == self.world.chain.head.hash
 
     def rollback(self) -> None:
         height = self.random.randrange(len(self.model.blocks) + 1)
@@ -236,7 +242,7 @@ class Trial:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_pool_is_as_a_plain_list_of_what_waits(seed: int) -> None:
     trial = Trial(seed)
-    often = (trial.send,) * 60 + (trial.mine,) * 20 + (trial.drop,) * 6
+    often = (trial.send,) * 60 + (trial.mine,) * 20 + (trial.drop,) * 6 + (trial.look,) * 25
     rarely = (trial.snapshot, trial.snapshot, trial.revert, trial.reorganise, trial.rollback)
     seldom = (trial.restart,)
     for _ in range(OPERATIONS):
