@@ -56,7 +56,7 @@ def _orders(count: int) -> list[Result]:
 
 
 def _book_message(local: LocalHyperliquid, maker: KeyPair, nonce: int) -> Result:
-    """How long after its block a book is at a subscriber."""
+    """Measure the time from a block to its book at a subscriber."""
     arrived: list[float] = []
     subscription = {"type": "l2Book", "coin": "ETH"}
 

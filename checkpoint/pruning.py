@@ -27,7 +27,7 @@ from checkpoint.trie.mark_nodes import mark_state
 from checkpoint.verify import verify_store
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and out of how much (at most)."""
+"""Called with the step, the amount done of it, and its total (at most)."""
 
 _BATCH = 10_000
 _STEP = 4096

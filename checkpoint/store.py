@@ -18,7 +18,7 @@ DEFAULT_UNDO_WINDOW = 1024
 """Blocks whose undo rows are kept."""
 
 Progress = Callable[[int, int], None]
-"""Told how much of a long operation is done, and out of how much."""
+"""Called with the amount done of a long operation, and its total."""
 
 
 class StoreReader(RowStorage, Protocol):
@@ -80,7 +80,7 @@ class StoreReader(RowStorage, Protocol):
 
 
 class UndoReader(Protocol):
-    """What knows the rows that blocks changed."""
+    """A reader of the rows that blocks changed."""
 
     @abstractmethod
     def undo(self, height: int) -> tuple[RowChange, ...]:

@@ -48,7 +48,7 @@ from precompiles.factory import PRECOMPILES, get_precompiles_with_storage
 from precompiles.types import NATIVE_COIN, PERP_ADDRESS, SPOT_ADDRESS, Address
 
 _added: WeakKeyDictionary[Env, Callable[[Any], Any]] = WeakKeyDictionary()
-"""What runs in each environment; titanoboa registers an address for all of them at once."""
+"""Contracts by environment; titanoboa registers an address for all of them at once."""
 
 
 class ExchangeContracts:

@@ -1,4 +1,4 @@
-"""What the ended rows of a store add up to, in a file beside the database, and for which files.
+"""The sums of the ended rows of a store, in a file beside the database, and the files they are of.
 
 Opening does not read rows that ended. What it knows of them comes from the process that wrote them,
 or read them all, by way of this record, which holds for the very files it names, as they were left:
@@ -46,7 +46,7 @@ class EndedAt:
 
 @dataclass(frozen=True, slots=True)
 class EndedRecord:
-    """What was known after a block of which every row is in these files, or came later."""
+    """The sums after a block whose rows are all in these files, or came later."""
 
     at: EndedAt
     files: Mapping[str, Stamp]
@@ -143,7 +143,7 @@ class EndedTracker:
         self._starts: dict[int, EndedAt | None] = dict.fromkeys(_logs(_stamps(database)))
         """By log: what was known before its first block."""
         self._listed: EndedAt | None = None
-        """What was known when the files were last looked at."""
+        """Return what was known when the files were last read."""
         self._seen = self._blocks = 0
         self._written: EndedRecord | None = None
         self._at: EndedAt | None = None

@@ -193,7 +193,7 @@ class ChainSettings:
 
 
 class HasSettings:
-    """What has settings, and shows the commonest of them."""
+    """A holder of settings that shows the commonest of them."""
 
     def __init__(self, settings: ChainSettings) -> None:
         self._settings = settings

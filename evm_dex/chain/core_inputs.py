@@ -1,4 +1,4 @@
-"""What comes into HyperCore from outside the EVM: signed actions, and prices of the oracle.
+"""Inputs of HyperCore from outside the EVM: signed actions, and the oracle's prices.
 
 Nothing before them says what they are, so a block's own transactions do, and who imports it takes
 them from there. Prices are what validators publish: whoever makes a block sets them.

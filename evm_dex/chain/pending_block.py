@@ -29,7 +29,7 @@ class PendingBlock(msgspec.Struct, frozen=True):
 
     sealed: SealedBlock
     forward: tuple[RowChange, ...]
-    """What takes rows from those of the head to those of this block, for `Ledger.at`."""
+    """Changes of rows from those of the head to those of this block, for `Ledger.at`."""
 
     @property
     def header(self) -> Header:

@@ -1,4 +1,4 @@
-"""What happened in a transaction or call, as a tree of decoded calls, events and errors.
+"""Transactions and calls as trees of decoded calls, events and errors.
 
 Trader.trade(asset=0x…, amount=5, isBuy=True)  [84,120 gas]
 ├─ ISpot.placeOrder(…)  [61,000 gas]

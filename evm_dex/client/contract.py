@@ -87,7 +87,7 @@ class Reverted(CallFailed):
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override]  # made when somebody looks
-        """What Python and pytest show below the message."""
+        """The notes that Python and pytest show below the message."""
         tree = self.tree
         return [*self._notes, tree] if tree else self._notes
 

@@ -115,7 +115,7 @@ class Computation(PragueComputation):
     called_by = ""
     """The opcode that made it, where the configuration records calls; empty for the outermost."""
     levels_below = 0
-    """How many calls deep the calls that it made went."""
+    """Depth of the calls that it made."""
     send = send
     # As py-evm's, which are made anew for each frame, slowly.
     stack_pop_ints = property(attrgetter("_stack.pop_ints"))

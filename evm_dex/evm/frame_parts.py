@@ -85,7 +85,7 @@ class Words(Stack):
 
 
 class CallMessage:
-    """What a frame is given by the code that calls it, under py-evm's names."""
+    """The message of a frame, under py-evm's names."""
 
     __slots__ = (
         "code", "code_address", "data", "depth", "gas", "is_delegation", "is_static", "sender",

@@ -12,7 +12,7 @@ from precompiles.engine.journal import Journal
 
 
 class LedgerView:
-    """What an execution has of the ledger, and how much of that its snapshots take back."""
+    """The ledger as an execution has it, and how far its snapshots take that back."""
 
     __slots__ = ("_bring", "_journal", "_start")
 

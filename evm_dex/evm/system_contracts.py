@@ -31,7 +31,7 @@ _SYSTEM: Any = b"\xff" * 19 + b"\xfe"
 _GAS = 30_000_000
 _DEPOSIT, _WITHDRAWAL, _CONSOLIDATION = b"\x00", b"\x01", b"\x02"
 _RING = 8_191
-"""How many blocks the contracts of EIP-4788 and EIP-2935 remember."""
+"""Number of blocks that the contracts of EIP-4788 and EIP-2935 remember."""
 _QUEUE_SLOTS = range(4)
 """Excess, count, head and tail of the queues of EIP-7002 and EIP-7251."""
 _DEPOSIT_BYTES = 576

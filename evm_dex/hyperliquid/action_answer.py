@@ -1,4 +1,4 @@
-"""What a client is told of its action, from the logs of the block that has it."""
+"""Answers to actions, from the logs of the block that has them."""
 
 from __future__ import annotations
 

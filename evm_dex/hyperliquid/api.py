@@ -33,7 +33,7 @@ Send = Callable[[bytes], object]
 
 
 class Api:
-    """What /info, /exchange and /ws are made of."""
+    """The answers of /info, /exchange and /ws."""
 
     def __init__(
         self,

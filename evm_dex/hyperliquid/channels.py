@@ -42,9 +42,9 @@ class _Channel(NamedTuple):
     needs: tuple[str, ...]
     """Fields that a subscription must have."""
     first: Callable[[Info, Subscription], Json | None] | None
-    """What is told when it begins."""
+    """The first message of a subscription."""
     then: Callable[[Info, Subscription, Happened], Json | None]
-    """What is told after a block; None for nothing."""
+    """The message after a block; None for none."""
 
 
 def read_subscription(info: Info, content: Any) -> Subscription:

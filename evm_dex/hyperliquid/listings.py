@@ -1,4 +1,4 @@
-"""What is traded, by the names that the API has for it, and numbers in the API's form."""
+"""Assets by the names that the API has for them, and numbers in the API's form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Listing(NamedTuple):
     amount_places: int
     """Decimals of an amount as the exchange has it."""
     fee_token: str
-    """What sellers and perpetual traders pay fees in."""
+    """Name of the token that sellers and perpetual traders pay fees in."""
     base: str
     """The token that is traded; on a perpetual the coin."""
     dex: int = 0

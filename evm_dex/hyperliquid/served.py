@@ -21,7 +21,7 @@ _KEYS = 10
 
 
 class LocalHyperliquid(NamedTuple):
-    """Where the API of a chain is served, and who has funds there."""
+    """The address of a served API, and the accounts that have funds there."""
 
     url: str
     """For `Exchange(account, url)` and `Info(url)` of the official SDK."""

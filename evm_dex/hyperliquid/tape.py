@@ -1,4 +1,4 @@
-"""What happened on the chain, in the words of the API: fills, trades, candles, funding, orders.
+"""The record of the chain in the words of the API: fills, trades, candles, funding, orders.
 
 It is read from the logs of blocks, oldest first, and taken back with them; nothing is kept that the
 chain does not have. Per account and per coin so much is kept as the API answers for.

@@ -1,4 +1,4 @@
-"""What the tape keeps; times are in milliseconds, numbers as the exchange has them."""
+"""Records of the tape; times are in milliseconds, numbers as the exchange has them."""
 
 from __future__ import annotations
 

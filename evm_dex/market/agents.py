@@ -31,11 +31,11 @@ _TO_ORDER = 100
 """From six decimals of the collateral to the eight of orders."""
 _LIMITS = {"Alo": LimitType("Alo"), "Ioc": LimitType("Ioc")}
 _AWAY = 20_000
-"""How far from the fair price a taker goes, in parts of a million."""
+"""Distance that a taker goes from the fair price, in parts of a million."""
 
 
 class CoinView(NamedTuple):
-    """What agents see of a perpetual, in collateral for one whole unit."""
+    """Prices of a perpetual as agents see them, in collateral for one whole unit."""
 
     asset: int
     address: Address

@@ -15,7 +15,7 @@ _MINUTE = 60
 
 
 class MakerSettings(Struct, frozen=True, kw_only=True):
-    """Who quotes."""
+    """Makers, who quote."""
 
     count: int = 2
     half_spread: int = 100
@@ -28,7 +28,7 @@ class MakerSettings(Struct, frozen=True, kw_only=True):
 
 
 class TakerSettings(Struct, frozen=True, kw_only=True):
-    """Who takes, and in which direction."""
+    """Takers, and their direction."""
 
     count: int = 3
     rate: int = 150_000
@@ -39,7 +39,7 @@ class TakerSettings(Struct, frozen=True, kw_only=True):
 
 
 class LeveragedSettings(Struct, frozen=True, kw_only=True):
-    """Who holds as much as it can, and is liquidated where the price goes the other way."""
+    """Holders of as much as they can, liquidated where the price goes the other way."""
 
     count: int = 0
     margin_usd: int = 2_000
@@ -97,7 +97,7 @@ SCENARIOS: dict[str, MarketSpec] = {
         path=PathFormula(volatility=120_000), oracle_stuck=(2 * _MINUTE, 7 * _MINUTE)
     ),
 }
-"""What each is for: docs/hyperliquid.md."""
+"""The purpose of each is in docs/hyperliquid.md."""
 
 
 def read_spec(text: str) -> MarketSpec:

@@ -83,7 +83,7 @@ class ShortWork:
 
     def __init__(self) -> None:
         self._seconds: dict[bytes, float] = {}
-        """What the last transaction took, by target and selector."""
+        """Seconds that the last transaction took, by target and selector."""
 
     def is_short(self, content: Any) -> bool:
         """Return whether a decoded request, or a small batch, is sure to take next to no time."""

@@ -27,11 +27,11 @@ _REMEMBERED = 100_000
 _SNAPSHOT = "before forge"
 _LEGACY = 0
 BRIDGE = "dex_bridge"
-"""How the names of forge's methods begin; all others are for callers who see no bridge."""
+"""Prefix of the names of forge's methods; all others are for callers who see no bridge."""
 BRIDGE_REQUEST = ("bytes32", "uint256", "bool", "address", "address", "uint256", "bytes")
 """A call as it is ABI-encoded: block, time, whether it is a view, from, to, wei, data."""
 BRIDGE_OUTCOME = "(bytes32,bool,bytes,uint256,(address,bytes32[],bytes)[])"
-"""What came of it: block, success, output, wei paid to the caller, logs."""
+"""The outcome: block, success, output, wei paid to the caller, logs."""
 
 
 class BridgedCall(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class BridgedCall(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a call, and the wei that the caller was paid by it."""
+    """The outcome of a call, and the wei that it paid to the caller."""
 
     succeeded: bool
     output: bytes
@@ -61,7 +61,7 @@ class ForgeBridge:
         self._chain = chain
         self._cheats = StateCheats(chain)
         self._steps: dict[bytes, tuple[bytes, Callable[[], object]]] = {}
-        """What leads to a block: the one before, and what was done there."""
+        """The way to each block: the one before, and the call made there."""
         self._found: SnapshotId = 0
         """The chain as it was when forge came."""
         self._is_busy = False

@@ -56,7 +56,7 @@ class RpcMethod:
 
     @cached_property
     def parameters(self) -> tuple[RpcParameter, ...]:
-        """What it takes, by position."""
+        """Its parameters, by position."""
         return tuple(
             RpcParameter(
                 name=_camel(parameter.name),

@@ -25,7 +25,7 @@ _PATIENCE = 0.7
 
 
 class Use(Enum):
-    """What a request needs of the chain."""
+    """The parts of the chain that a request needs."""
 
     READING = auto()
     """Blocks, and accounts after them; nothing of the exchanges."""
@@ -97,7 +97,7 @@ _GOING_ON = nullcontext()
 
 
 class Turns:
-    """Who is at work on the chain, and who has the exchanges."""
+    """The order of requests on the chain, and on its exchanges."""
 
     def __init__(self) -> None:
         self._chain, self._exchanges = Baton(), Baton()

@@ -44,7 +44,7 @@ class NodeOrder(Struct, frozen=True, rename="camel"):
 
 
 class OrderStatusEvent(Struct, frozen=True):
-    """What became of an order at a time."""
+    """The status of an order at a time."""
 
     user: str
     status: str

@@ -40,7 +40,7 @@ _LIMITS = {
 
 
 class Agreement(Struct):
-    """How much came out as it was recorded."""
+    """Counts of what came out as it was recorded."""
 
     submitted: int = 0
     left_out: int = 0

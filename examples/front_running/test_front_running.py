@@ -1,4 +1,4 @@
-"""Who sees an order wait can get in before it, for a higher tip.
+"""Front-running: whoever sees an order wait can get in before it, for a higher tip.
 
 Nothing is mined until the test says so; a block then takes what waits by its tip, then by arrival.
 The fixtures `dex`, `dex_accounts` and `dex_markets` come with evm-dex.
@@ -44,7 +44,7 @@ def buy(dex, market, buyer, tip, **options):
 
 
 def paid(dex, transaction):
-    """What an order's trades came to in USDC."""
+    """Return what an order's trades came to in USDC."""
     events = dex.spot.events(dex.receipt(transaction))
     return sum(event.args["quoteAmount"] for event in events if event.name == "Trade")
 

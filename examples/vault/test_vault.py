@@ -1,4 +1,4 @@
-"""What a vault's users and manager can rely on.
+"""Promises of a vault to its users and its manager.
 
 The fixtures `dex`, `dex_accounts` and `dex_markets` come with evm-dex; each test finds the chain
 as new.

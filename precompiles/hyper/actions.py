@@ -15,7 +15,7 @@ from precompiles.hyper.trades import note_perp_trades, note_spot_trades
 
 
 class Result(NamedTuple):
-    """What became of an action."""
+    """The outcome of an action, and the order that it was about."""
 
     outcome: Outcome
     order_id: int = 0

@@ -25,7 +25,7 @@ _SIDES = 10
 
 
 class AssetKind(Enum):
-    """Where an asset is traded."""
+    """The kind of an asset."""
 
     PERP = "perpetual"
     SPOT = "spot pair"

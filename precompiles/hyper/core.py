@@ -17,10 +17,10 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
 TRANSFER_GAS = 200_000
-"""What a transfer to the EVM is charged for, at the next small block's base fee."""
+"""Gas that a transfer to the EVM is charged for, at the next small block's base fee."""
 
 EvmBalance = Callable[[CoreToken], int]
-"""What the EVM's side of a token can pay out, in its smallest units there."""
+"""Amount that the EVM's side of a token can pay out, in its smallest units there."""
 
 
 class BlockMoment(NamedTuple):

@@ -176,7 +176,7 @@ SPOT_DEX = 2**32 - 1
 
 
 class _Form(NamedTuple):
-    """How an action is encoded."""
+    """The encoding of an action."""
 
     make: Callable[..., Action]
     layout: Layout

@@ -21,7 +21,7 @@ _FIELDS = 4
 
 
 class Outcome(IntEnum):
-    """What became of an action."""
+    """The outcome of an action."""
 
     DONE = 0
     QUEUED = 1

@@ -109,7 +109,7 @@ def balance_calldata(settings: CoreSettings, token: CoreToken) -> bytes:
 
 
 class StepPrecompile:
-    """Where the steps are carried out."""
+    """Address at which the steps are carried out."""
 
     address = CORE_ADDRESS
 

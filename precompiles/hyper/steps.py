@@ -81,7 +81,7 @@ class Step(Struct):
     ledger: Ledger
     moment: BlockMoment
     logs: list[CoreLog]
-    """What happened so far, in order."""
+    """Logs so far, in order."""
 
     def begin_block(self) -> None:
         """Carry out what is due, then look for triggers and liquidations."""

@@ -10,18 +10,18 @@ from precompiles.ledger.hyper.records import CoreSettings
 from precompiles.types import Address
 
 CORE_ADDRESS = Address(bytes.fromhex("0000000000000000000000000000000000000D03"))
-"""Where HyperCore's part of a block is carried out, and where its receipts are logged."""
+"""Address of HyperCore's part of a block, which logs its receipts."""
 SYSTEM_SENDER = Address(b"\xff" * 19 + b"\xfe")
 """In whose name the chain calls it (EIP-4788's system address); it has no key."""
 CORE_WRITER = Address(b"\x33" * 20)
 HYPE_SYSTEM = Address(b"\x22" * 20)
 WHYPE = Address(b"\x55" * 20)
 FEES = Address(b"\xfe" * 20)
-"""Whose the fees of trades are."""
+"""Account that is paid the fees of trades."""
 STAKING = Address(b"\x57" * 20)
-"""Whose HYPE is that of all stakes."""
+"""Account that holds the HYPE of all stakes."""
 EMISSIONS = Address(b"\x45" * 20)
-"""Whose HYPE stakes are rewarded from."""
+"""Account from which stakes are rewarded."""
 ORACLE = Address(b"\x08" * 20)
 """In whose name oracle prices are set; it has no key."""
 USDC = 0

@@ -1,4 +1,4 @@
-"""What trades leave beside the exchanges' rows: last prices, volumes, and entry notionals.
+"""Traces of trades beside the exchanges' rows: last prices, volumes, and entry notionals.
 
 A balance's entry notional is what it was bought for. A sale or transfer takes its share away,
 rounded down; what comes in by a transfer counts as bought at the present price, as on Hyperliquid.

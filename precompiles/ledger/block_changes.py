@@ -75,7 +75,7 @@ def commit(commitment: Commitment, rows: list[RowChange]) -> Commitment:
 
 
 class _Ends:
-    """What changes of rows mean for the active index, and for the set of ended rows."""
+    """Changes of the active index, and of the set of ended rows, by those of rows."""
 
     def __init__(self) -> None:
         self.activations: dict[bytes, bool] = {}

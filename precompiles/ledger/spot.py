@@ -36,7 +36,7 @@ class Market(Record, frozen=True):
     """Trading rules of one asset."""
 
     asset: Address
-    """What it goes by: its base, or where a base has several markets, see `MarketBase`."""
+    """Its key: its base, or where a base has several markets, see `MarketBase`."""
     number: int
     """Place in the order of listing, from 0."""
     quote: Address

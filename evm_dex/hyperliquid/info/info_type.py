@@ -21,7 +21,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Answer])
 
 
 class Info(NamedTuple):
-    """What answers are made from."""
+    """The sources of answers."""
 
     chain: ChainReader
     ledger: Ledger

@@ -1,4 +1,4 @@
-"""What is traded, at which prices, and what was traded."""
+"""Requests about markets: listings, prices, trades and candles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What contracts/forge/ExchangeTest.sol asks: calls on top of the block that forge's EVM is at.
+"""Methods for contracts/forge/ExchangeTest.sol: calls on top of the block that forge's EVM is at.
 
 Answers are ABI-encoded, since that is what a contract can read.
 """

@@ -1,4 +1,4 @@
-"""Who a signer may act for: itself, the account whose agent it is, and what that account leads."""
+"""Authority of signers: over themselves, the account whose agent they are, and what that leads."""
 
 from __future__ import annotations
 

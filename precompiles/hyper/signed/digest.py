@@ -1,4 +1,4 @@
-"""What a signature of an action is over.
+"""Digests that signatures of actions are over.
 
 An L1 action is hashed as it is, and a struct with that hash is signed; another action is signed
 field by field as typed data (EIP-712), so that a wallet can show it. Source: Hyperliquid
@@ -38,7 +38,7 @@ _AGENT = keccak(b"Agent(string source,bytes32 connectionId)")
 
 
 class _TypedData(NamedTuple):
-    """How a user-signed action is hashed."""
+    """The hashing of a user-signed action."""
 
     name: str
     fields: tuple[tuple[str, str], ...]

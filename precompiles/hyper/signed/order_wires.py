@@ -18,7 +18,7 @@ MOST_ORDERS = 1_000
 
 
 class LimitType(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long an order may rest."""
+    """Time in force of an order."""
 
     tif: Literal["Alo", "Ioc", "Gtc", "FrontendMarket", "LiquidationMarket"]
 
@@ -62,7 +62,7 @@ class OrderWire(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BuilderWire(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who is paid for having brought an order, and how much in tenths of a basis point."""
+    """The builder that is paid for an order, and its fee in tenths of a basis point."""
 
     b: AddressText
     f: U32

@@ -38,7 +38,7 @@ _IMMEDIATE = 3
 
 
 class _Market(NamedTuple):
-    """What is traded."""
+    """A market as orders over time need it."""
 
     size_decimals: int
     is_spot: bool

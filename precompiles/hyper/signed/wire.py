@@ -256,7 +256,7 @@ class ApproveAgentAction(UserSigned, frozen=True, tag="approveAgent", kw_only=Tr
 
 
 class ApproveBuilderFeeAction(UserSigned, frozen=True, tag="approveBuilderFee", kw_only=True):
-    """What a builder may charge at most, as "0.001%"."""
+    """Most that a builder may charge, as "0.001%"."""
 
     max_fee_rate: Text
     builder: AddressText

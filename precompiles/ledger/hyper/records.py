@@ -67,7 +67,7 @@ class CorePair(Record, frozen=True):
 
 
 class LastPrice(Record, frozen=True):
-    """What a spot pair was last traded at."""
+    """The last price of a spot pair."""
 
     price: Amount
     """Quote for one whole base."""
@@ -130,7 +130,7 @@ class Vault(Record, frozen=True):
 
 
 class VaultShare(Record, frozen=True):
-    """What an account has of a vault."""
+    """An account's share of a vault."""
 
     shares: Amount
     locked_until: int
@@ -172,28 +172,28 @@ class ApiWallet(Record, frozen=True):
 
 
 class BuilderFee(Record, frozen=True):
-    """What a builder may charge an account at most."""
+    """The most that a builder may charge an account."""
 
     max_rate: int
     """In tenths of a basis point."""
 
 
 class TradingVolume(Record, frozen=True):
-    """What an account traded of late, for its fees."""
+    """The volume of an account of late, for its fees."""
 
     days: tuple[tuple[bytes, int], ...]
     """(Volume in USD with six decimals as minimal bytes, day since 1970), the latest last."""
 
 
 class EntryNotional(Record, frozen=True):
-    """What an account's spot balance of a token was bought for."""
+    """The cost of an account's spot balance of a token."""
 
     usd: Amount
     """In six decimals."""
 
 
 class CoreProgress(Record, frozen=True):
-    """How far HyperCore has come with what it does once a day."""
+    """The last day for which HyperCore did what it does once a day."""
 
     rewarded_day: int
     """Day since 1970 up to which stakes have their rewards."""
@@ -231,7 +231,7 @@ class CoreDex(Record, frozen=True):
 
 
 class DexAccount(Record, frozen=True):
-    """Whose an account of the exchange is that stands for a user on a builder's dex."""
+    """The user whom an account of the exchange stands for on a builder's dex."""
 
     dex: int
     user: Address
