@@ -29,6 +29,10 @@ class BlockBatch:
         """Set one key."""
         self.changes.setdefault(family, {})[key] = value
 
+    def put_all(self, family: Family, values: Mapping[bytes, bytes]) -> None:
+        """Set several keys."""
+        self.changes.setdefault(family, {}).update(values)
+
     def delete(self, family: Family, key: bytes) -> None:
         """Remove one key, whether or not it exists."""
         self.changes.setdefault(family, {})[key] = None

@@ -139,7 +139,7 @@ class EndedTracker:
 
     def __init__(self, file: Path, database: Path) -> None:
         """Begin before the database is opened for writing; nothing is known of its logs."""
-        self._file, self._database = file, database
+        self._file, self._database, self._path = file, database, str(database)
         self._starts: dict[int, EndedAt | None] = dict.fromkeys(_logs(_stamps(database)))
         """By log: what was known before its first block."""
         self._listed: EndedAt | None = None
@@ -191,7 +191,7 @@ class EndedTracker:
 
     def _modified(self) -> int:
         try:
-            return self._database.stat().st_mtime_ns
+            return os.stat(self._path).st_mtime_ns  # noqa: PTH116 - as in StoreLock.check
         except OSError:
             return 0
 

@@ -188,9 +188,10 @@ class RocksStore(DatabaseReader, Store):
         self._record_commit()
 
     def _commit(self, batch: BlockBatch, expiring: range) -> None:
-        bookkeeping = replace(self.bookkeeping, sequence=self.sequence + 1)
-        if batch.head is not None and bookkeeping.origin is None:
-            bookkeeping = replace(bookkeeping, origin=batch.head.height)
+        origin = self.bookkeeping.origin
+        if batch.head is not None and origin is None:
+            origin = batch.head.height
+        bookkeeping = Bookkeeping(self.sequence + 1, origin)
         changes: dict[str, Mapping[bytes, bytes | None]] = dict(batch.changes.items())
         expired = {height_key(height): None for height in expiring}
         changes[Family.UNDO] = {**batch.changes.get(Family.UNDO, {}), **expired}

@@ -92,6 +92,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         base fee follow from `of_kind` where that is another block. Prevrandao is the hash of the
         parent's hash, or zero where nothing is random.
         """
+        asked = timestamp, of_kind
+        last: tuple[Any, Header] | None = self.__dict__.get("_last_child")
+        if last is not None and last[0] == asked:  # a transaction is admitted, then mined
+            return last[1]
         if timestamp is None:
             timestamp = self.timestamp + 1
         elif timestamp < self.timestamp + (not self.rules.has_system_transactions):
@@ -102,7 +106,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         like = of_kind or self
         parent = cast(BlockHeaderAPI, like)  # they read fields, which have the same names here
         rules, base_fee = self.rules, calculate_expected_base_fee_per_gas(parent)
-        return Header(
+        child = Header(
             parent_hash=self.hash,
             coinbase=self.coinbase,
             state_root=self.state_root,
@@ -114,6 +118,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             excess_blob_gas=calc_excess_blob_gas_prague(cast(BlockHeaderAPI, self)),
             requests_hash=self.requests_hash,
         )
+        self.__dict__["_last_child"] = asked, child
+        return child
 
 
 _BLOOM_START = 3 + 5 * 33 + 21 + 3

@@ -285,8 +285,7 @@ def block_batch(
     """Return everything that a block writes as one batch, its order updates included."""
     batch = BlockBatch()
     header = sealed.header
-    for key, node in sealed.nodes.items():
-        batch.put(Family.NODES, key, node)
+    batch.put_all(Family.NODES, sealed.nodes)
     stored = _stored(sealed.transactions)
     batch.put(Family.HEADERS, header.hash, header.encoded)
     batch.put(Family.BODIES, header.hash, encode_body(Body(stored, genesis)))

@@ -50,6 +50,8 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
         if timestamp is None:
             timestamp = self.timestamp
         header = following(usual if timestamp is None else timestamp)
+        if self == _NOTHING_CHOSEN:
+            return header
         chosen = {
             name: value
             for name in ("base_fee_per_gas", "mix_hash", "coinbase", "gas_limit")
@@ -58,6 +60,9 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
         if not chosen:
             return header
         return msgspec.structs.replace(header, extra_data=CHOSEN_HEADER, **chosen)
+
+
+_NOTHING_CHOSEN = NextBlock()
 
 
 def written_header(parent: Header, following: Header) -> Header:
