@@ -20,8 +20,10 @@ from evm_dex.evm.config import TookTooLong
 
 _SECONDS_AT_ONCE = 0.004
 """After which an execution gives way."""
-_PATIENCE = 0.7
+_PATIENCE = 0.35
 """Seconds that others wait for the exchanges before an execution that has them is ended."""
+_LEAST_HELD = 0.05
+"""Seconds for which it has had them by then."""
 
 
 class Use(Enum):
@@ -104,6 +106,8 @@ class Turns:
         self._at_chain: int | None = None
         """The thread at work."""
         self._at_exchanges: int | None = None
+        """The thread that has the exchanges, and since when."""
+        self._had_since = 0.0
         self._since = 0.0
         """When that thread's turn began."""
         self._gives_way = True
@@ -120,7 +124,7 @@ class Turns:
     def _turn(self, use: Use) -> Iterator[None]:
         if use is Use.ALONE:
             self._exchanges.take()
-            self._at_exchanges = get_ident()
+            self._have_exchanges()
         self._begin()
         try:
             yield
@@ -143,7 +147,7 @@ class Turns:
             self._end()
             self._exchanges.take()
             self._begin(is_back=True)
-        self._at_exchanges = me
+        self._have_exchanges()
         try:
             yield
         finally:
@@ -182,8 +186,12 @@ class Turns:
     def during_call(self) -> float:
         """Give way. Raises TookTooLong where others have waited too long for the exchanges."""
         waited = self.give_way()
-        if self._at_exchanges == get_ident() and self._exchanges.wanted_for() > _PATIENCE:
-            raise TookTooLong(f"it kept others from the exchanges for longer than {_PATIENCE:g} s")
+        if (
+            self._at_exchanges == get_ident()
+            and self._exchanges.wanted_for() > _PATIENCE
+            and time.monotonic() - self._had_since > _LEAST_HELD
+        ):
+            raise TookTooLong(f"it kept others from the exchanges for {_PATIENCE:g} s")
         return waited
 
     def _begin(self, *, is_back: bool = False) -> None:
@@ -195,6 +203,10 @@ class Turns:
         self._at_chain = None
         self._gives_way = True
         self._chain.give()
+
+    def _have_exchanges(self) -> None:
+        self._at_exchanges = get_ident()
+        self._had_since = time.monotonic()
 
     def _leave_exchanges(self) -> None:
         self._at_exchanges = None

@@ -24,6 +24,12 @@ TOUCHES = assemble("JUMPDEST GAS SLOAD POP PUSH0 JUMP")
 FILLS_MEMORY = assemble("0x01 0x040000 MSTORE JUMPDEST GAS POP 0x07 JUMP")
 BLAKE = "0x" + (29_900_000).to_bytes(4, "big").hex() + "00" * 208 + "01"
 PAIRS = "0x" + "00" * 384 * 200
+SPOT = "0x0000000000000000000000000000000000000d01"
+LOOKS_AND_LOOPS = assemble(f"JUMPDEST PUSH0 PUSH0 PUSH0 PUSH0 {SPOT} GAS STATICCALL POP PUSH0 JUMP")
+"""Has the exchanges from its first step on."""
+BURNS = assemble("JUMPDEST GAS POP PUSH0 JUMP")
+BURNER = "0x00000000000000000000000000000000000b0447"
+OWNER = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
 LATENCY = 1.0
 """Seconds that another client waits at most."""
 MEMORY = 100 * 2**20
@@ -61,6 +67,7 @@ ATTACKS: dict[str, Any] = {
         "eth_simulateV1",
         {"blockStateCalls": [{"stateOverrides": calling(TWICE)[2], "calls": [{"to": OTHER}]}]},
     ),
+    "exchanges": request("eth_call", *calling(LOOKS_AND_LOOPS)),
     "batch": [request("eth_call", *calling(TWICE))] * 1_000,
 }
 BODIES = {name: json.dumps(body).encode() for name, body in ATTACKS.items()} | {
@@ -103,6 +110,33 @@ def resident(pid: int) -> int:
     raise AssertionError("the node has ended")
 
 
+HEAD_READ = request("eth_getBalance", OTHER, "latest")
+CALL = request("eth_call", {"to": OTHER}, "latest")
+PAYMENT = request("eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x1"})
+LOOK_AT_EXCHANGES = request("dex_depth", "spot", "WETH", 5)
+BLOCK_OF_ALL_GAS = request(
+    "eth_sendTransaction", {"from": OWNER, "to": BURNER, "gas": hex(30_000_000)}
+)
+
+
+class Waits:
+    """How long other clients wait for some requests, over and over while something goes on."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.seconds: dict[str, list[float]] = {}
+
+    def ask(self, *requests: dict[str, Any]) -> None:
+        for each in requests:
+            began = time.monotonic()
+            assert "result" in post(self._port, json.dumps(each).encode()), each["method"]
+            waited = time.monotonic() - began
+            self.seconds.setdefault(each["method"], []).append(waited)
+
+    def slowest(self) -> dict[str, float]:
+        return {name: max(found) for name, found in self.seconds.items()}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_others_are_answered_and_memory_comes_back() -> None:
@@ -118,20 +152,37 @@ def test_others_are_answered_and_memory_comes_back() -> None:
         threads = [threading.Thread(target=attack, args=(name,)) for name in BODIES]
         for thread in threads:
             thread.start()
-        waits = []
-        head = json.dumps(request("eth_getBalance", OTHER, "latest")).encode()
+        waits = Waits(port)
         while any(thread.is_alive() for thread in threads):
-            began = time.monotonic()
-            assert "result" in post(port, head)
-            waits.append(time.monotonic() - began)
+            waits.ask(HEAD_READ, CALL, PAYMENT, LOOK_AT_EXCHANGES)
             time.sleep(0.02)
         for thread in threads:
             thread.join()
         assert len(answers) == len(BODIES)
-        assert "result" in post(port, head)
+        waits.ask(HEAD_READ)
         print(
-            f"{len(waits)} answers, the slowest after {max(waits):.2f} s; "
-            f"{(resident(pid) - before) / 2**20:.0f} MiB more than before"
+            {name: f"{seconds:.2f} s at most" for name, seconds in waits.slowest().items()},
+            f"{(resident(pid) - before) / 2**20:.0f} MiB more than before",
         )
-        assert max(waits) < LATENCY
+        assert max(waits.slowest().values()) < LATENCY
         assert resident(pid) - before < MEMORY
+
+
+@pytest.mark.slow
+def test_while_a_block_of_all_gas_is_made_reads_and_calls_are_answered() -> None:
+    with node_process() as (port, _):
+        post(port, json.dumps(request("anvil_setCode", BURNER, "0x" + BURNS.hex())).encode())
+        answers: list[Any] = []
+
+        def fill() -> None:
+            answers.append(post(port, json.dumps(BLOCK_OF_ALL_GAS).encode()))
+
+        for _ in range(3):
+            thread = threading.Thread(target=fill)
+            thread.start()
+            waits = Waits(port)
+            while thread.is_alive():
+                waits.ask(HEAD_READ, CALL)
+            thread.join()
+            assert max(waits.slowest().values()) < LATENCY
+        assert all("result" in answer for answer in answers), answers
