@@ -11,7 +11,7 @@ from evm_dex.blocks.gas import GAS_PER_BLOB, MAX_BLOB_GAS_PER_BLOCK, blob_base_f
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.transaction import Transaction
 from evm_dex.errors import TransactionRejected
-from evm_dex.evm.account_db import is_contract
+from evm_dex.evm.transaction_executor import is_contract
 
 MAX_INITCODE_BYTES = 49_152
 """EIP-3860"""

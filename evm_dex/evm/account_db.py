@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth._utils.state import code_is_delegation_designation
 from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.witness import MetaWitness
@@ -30,6 +29,7 @@ from checkpoint.trie.account import Account
 from checkpoint.trie.keccak import keccak
 from checkpoint.trie.trie import NodeCache, Trie
 from evm_dex.evm.account_storage import Storage
+from evm_dex.evm.config import AccessObserver
 
 _NOTHING_READ = MetaWitness(set(), {})
 _NOT_THERE: Any = object()
@@ -42,13 +42,11 @@ _MOST_CODES = 256
 _NO_ACCOUNT = Account()
 
 
-def is_contract(code: bytes) -> bool:
-    """Whether an account's code is its own, not just the name of another's (EIP-7702)."""
-    return code != b"" and not code_is_delegation_designation(code)
-
-
 class AccountDatabase(AccountDatabaseAPI):
     """Accounts, code and storage over a database of trie nodes and code by hash."""
+
+    observer: AccessObserver | None = None
+    """Is told what becomes warm, also where that is taken back."""
 
     def __init__(self, db: AtomicDatabaseAPI, state_root: Hash32 = BLANK_ROOT_HASH) -> None:
         self._db = db
@@ -321,6 +319,8 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def mark_storage_warm(self, address: Address, slot: int) -> None:
         """Note that a word is touched."""
+        if self.observer is not None:
+            self.observer.storage_touched(address, slot)
         if (address, slot) not in self._warm:
             self._put(self._warm, (address, slot), True)
 
@@ -330,6 +330,8 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def mark_address_warm(self, address: Address) -> None:
         """Note that an account is touched."""
+        if self.observer is not None:
+            self.observer.address_touched(address)
         if address not in self._warm:
             self._put(self._warm, address, True)
 

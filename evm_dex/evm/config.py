@@ -120,8 +120,7 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_interpreter(self) -> bool:
         """Whether opcodes must run one by one, in the order and place they have in the code."""
-        is_watched = self.on_step is not None or self.accesses is not None
-        return is_watched or not self.is_compiled
+        return self.on_step is not None or not self.is_compiled
 
 
 _PRECOMPILE_GAS_PER_SECOND = 8_000_000

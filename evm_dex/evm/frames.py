@@ -76,8 +76,9 @@ def send(
 
 
 def _run_out(c: Any) -> int:
-    """Fail for want of gas: at once where nobody is told what was missing."""
-    if c.msg.depth and not c.state.config.records_calls:
+    """Fail for want of gas: at once where nobody is told what was missing, or touched before."""
+    config = c.state.config
+    if c.msg.depth and not config.records_calls and config.accesses is None:
         raise OutOfGas("too little for a call")
     return -1
 

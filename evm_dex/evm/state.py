@@ -42,6 +42,7 @@ class DexState(PragueState):
     ) -> None:
         self.config = config
         super().__init__(db, execution_context, state_root)
+        self.accounts.observer = config.accesses
 
     def under(self, config: ExecutionConfig) -> DexState:
         """Return the same accounts and block, executed under another configuration."""
@@ -93,18 +94,6 @@ class DexState(PragueState):
             super().increment_nonce(address)
         else:
             self.set_nonce(address, (self.get_nonce(address) + 1) % 2**64)
-
-    def mark_address_warm(self, address: Any) -> None:
-        """Note that an account is touched."""
-        if self.config.accesses is not None:
-            self.config.accesses.address_touched(address)
-        self._account_db.mark_address_warm(address)
-
-    def mark_storage_warm(self, address: Any, slot: int) -> None:
-        """Note that a storage word is touched."""
-        if self.config.accesses is not None:
-            self.config.accesses.storage_touched(address, slot)
-        self._account_db.mark_storage_warm(address, slot)
 
     def get_transient_storage(self, address: bytes, slot: int) -> bytes:
         """Return one word that lasts for the transaction; empty where none was set."""

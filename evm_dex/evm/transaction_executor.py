@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from eth._utils.state import code_is_delegation_designation
 from eth.abc import SignedTransactionAPI
 from eth.vm.forks.cancun.state import get_total_blob_gas
 from eth.vm.forks.prague.state import PragueTransactionExecutor
@@ -17,7 +18,6 @@ from eth.vm.message import Message
 from eth_utils.exceptions import ValidationError
 
 from evm_dex.blocks.signing import CURVE_ORDER
-from evm_dex.evm.account_db import is_contract
 
 _BLOB_TYPE = 3
 _RARE_TYPES = (_BLOB_TYPE, 4)
@@ -25,6 +25,11 @@ _REFUNDED_AT_MOST = 5
 """The share of the gas used that is refunded at most (EIP-3529): one in so many."""
 _RIPEMD = (3).to_bytes(20, "big")
 """Cleared where it is touched and empty, even by a call that failed, as on mainnet."""
+
+
+def is_contract(code: bytes) -> bool:
+    """Whether an account's code is its own, not just the name of another's (EIP-7702)."""
+    return code != b"" and not code_is_delegation_designation(code)
 
 
 class TransactionMessage(Message):

@@ -58,6 +58,6 @@ def test_only_what_shows_single_opcodes_needs_the_interpreter() -> None:
     assert MINING.needs_interpreter is not MINING.is_compiled
     assert not ExecutionConfig(deadline=Deadline(1)).needs_interpreter
     assert not Tracer().watching().needs_interpreter
-    assert ExecutionConfig(accesses=Accesses()).needs_interpreter
+    assert not ExecutionConfig(accesses=Accesses()).needs_interpreter
     assert ExecutionConfig(is_compiled=False).needs_interpreter
     assert Tracer(most_steps=1).watching().needs_interpreter

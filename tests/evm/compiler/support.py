@@ -12,6 +12,7 @@ import pytest
 from evm_dex.evm.calls import CallTransaction
 from evm_dex.evm.compiler import program
 from evm_dex.evm.config import Deadline, ExecutionConfig
+from evm_dex.evm.tracer import Accesses
 from precompiles.types import Address
 from tests.chain import support
 
@@ -57,6 +58,8 @@ class Outcome(msgspec.Struct, frozen=True):
     words: tuple[int, ...]
     transient: tuple[bytes, ...]
     balances: tuple[int, ...]
+    touched: dict[bytes, tuple[int, ...]] | None = None
+    """Accounts and words, also those that a failed call touched; None where they were not noted."""
 
 
 class Machines:
@@ -83,6 +86,7 @@ class Machines:
         *,
         is_compiled: bool,
         records_calls: bool = True,
+        records_accesses: bool = True,
         gas: int = GAS,
         value: int = 0,
         deadline: Deadline | None = None,
@@ -93,13 +97,20 @@ class Machines:
             intrinsic_gas=0, type_id=2, max_fee_per_gas=0, max_priority_fee_per_gas=0,
             blob_versioned_hashes=(), authorization_list=(),
         )  # fmt: skip
+        accesses = Accesses() if records_accesses else None
         config = ExecutionConfig(
-            is_compiled=is_compiled, records_calls=records_calls, deadline=deadline
+            is_compiled=is_compiled,
+            records_calls=records_calls,
+            accesses=accesses,
+            deadline=deadline,
         )
+        self.state.accounts.observer = accesses
         mark = self.state.snapshot()
         try:
             computation, _ = self._machine.run(self.state.under(config), tried)
-            return self._outcome(computation, records_calls=records_calls)
+            outcome = self._outcome(computation, records_calls=records_calls)
+            touched = accesses.touched() if accesses else None
+            return msgspec.structs.replace(outcome, touched=touched)
         finally:
             self.state.revert(mark)
             self.state.clear_transient_storage()
@@ -128,8 +139,12 @@ class Machines:
         for _ in range(2):
             compiled = self.call(data, is_compiled=True, **options)
             assert compiled == interpreted
+        without = msgspec.structs.replace(interpreted, frame=None)
         unrecorded = self.call(data, is_compiled=True, records_calls=False, **options)
-        assert unrecorded == msgspec.structs.replace(interpreted, frame=None)
+        assert unrecorded == without
+        options |= {"records_calls": False, "records_accesses": False}
+        unwatched = self.call(data, is_compiled=True, **options)
+        assert unwatched == msgspec.structs.replace(without, touched=None)
         return interpreted
 
 
