@@ -171,6 +171,16 @@ ClientName = Annotated[
         "evm_setIntervalMining takes milliseconds.",
     ),
 ]
+Abi = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--abi",
+        metavar="PATH",
+        help="Artifact of a contract, or directory of such as out/, whose calls the page shows by "
+        "name; can be repeated.",
+        show_default="none",
+    ),
+]
 HistoryFeed = Annotated[
     int | None,
     typer.Option(
@@ -226,6 +236,7 @@ def node(
     allow_host: AllowHost = None,
     no_cheats: NoCheats = False,
     client_name: ClientName = "anvil",
+    abi: Abi = None,
     history_feed: HistoryFeed = None,
     hyperliquid: Hyperliquid = None,
     market: Market = None,
@@ -275,6 +286,7 @@ def node(
                 keep_limit=keep_limit,
                 cheats=not no_cheats,
                 client_name=client_name,
+                abis=tuple(abi or ()),
                 host=host,
                 origins=tuple(cors or ()),
                 names=tuple(allow_host or ()),

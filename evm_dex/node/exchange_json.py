@@ -7,14 +7,10 @@ numbers. Addresses are hex.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from itertools import islice
 from typing import Any
 
-from evm_dex.abi.abi_values import Entry, undecodable
-from evm_dex.abi.artifact import load_artifact
-from evm_dex.abi.contract_interface import Interface
-from evm_dex.node.rpc_json import Json, to_json
+from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import data
 from precompiles.engine.book import OrderBook
 from precompiles.ledger.ledger import Ledger
@@ -22,12 +18,10 @@ from precompiles.ledger.perp.records import PerpMarket, PerpOrder, Position, Tri
 from precompiles.ledger.spot import Market, Order
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.collateral import withdrawable_cash
-from precompiles.perp.danger import judged_position
+from precompiles.perp.danger import judged_position, liquidation_price_of
 from precompiles.perp.health import cross_health, funding_due, position_health
 from precompiles.perp.markets import tiers_of
 from precompiles.types import (
-    PERP_ADDRESS,
-    SPOT_ADDRESS,
     Address,
     CloseReason,
     OrderKind,
@@ -36,8 +30,6 @@ from precompiles.types import (
     PositionStatus,
     TimeInForce,
 )
-
-_EXCHANGES = {SPOT_ADDRESS: "ISpot", PERP_ADDRESS: "IPerp"}
 
 
 def spot_market(ledger: Ledger, market: Market) -> Json:
@@ -158,6 +150,7 @@ def position(ledger: Ledger, row: Position, now: int) -> Json:
             "funding": str(funding_due(market, prices, row)),
             "margin": str(row.margin if row.has_own_cash else 0),
             "maintenanceMargin": str(judged_position(ledger, row, now).maintenance),
+            "liquidationPrice": str(liquidation_price_of(ledger, row, now)),
         }
     return written
 
@@ -184,29 +177,3 @@ def account(ledger: Ledger, user: Address, tokens: Iterable[bytes], now: int) ->
             "withdrawable": str(max(0, withdrawable_cash(ledger, user, now))),
         },
     }
-
-
-def exchange_call(to: bytes, calldata: bytes) -> tuple[str, Entry, Any] | None:
-    """Decode contract, function and arguments; None for other addresses and unknown calldata."""
-    name = _EXCHANGES.get(Address(to))
-    if name is None:
-        return None
-    try:
-        entry, arguments = _interface(name).decode_call(calldata)
-    except (LookupError, *undecodable()):
-        return None
-    return name, entry, arguments
-
-
-def decoded_call(to: bytes, calldata: bytes) -> Json | None:
-    """Decode a call like `exchange_call`, as JSON."""
-    found = exchange_call(to, calldata)
-    if found is None:
-        return None
-    name, entry, arguments = found
-    return {"contract": name, "function": entry["name"], "arguments": to_json(arguments)}
-
-
-@cache
-def _interface(name: str) -> Interface:
-    return Interface(load_artifact(name)["abi"])

@@ -17,6 +17,7 @@ from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
 from evm_dex.node.chain_events import ChainEvents
 from evm_dex.node.filters import Filters
 from evm_dex.node.forge_bridge import ForgeBridge
+from evm_dex.node.named_contracts import NamedContracts
 from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, call_error, failed
@@ -69,6 +70,8 @@ class Node:
         self.events.on_update.append(self.filters.update)
         self.events.on_transaction.append(self.filters.add_transaction)
         self._min_gas_price = 0
+        self.contracts = NamedContracts()
+        """Contracts that calls are told by name of."""
         self.forge_bridge = ForgeBridge(chain)
         """The way over which forge's tests call."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import evm_dex
+from evm_dex.abi.artifact import Artifact, ArtifactError, load_artifact
 from evm_dex.blocks.dev_accounts import MNEMONIC, KeyPair, derive_accounts
 from evm_dex.chain.genesis.genesis_file import funded_genesis
 from evm_dex.http.origin_policy import OriginPolicy
@@ -43,6 +44,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     keep_limit: int = 0
     cheats: bool = True
     client_name: str = "anvil"
+    abis: tuple[Path, ...] = ()
+    """Artifacts of contracts, or directories of such, that the page tells by name."""
     host: str = "127.0.0.1"
     origins: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -83,6 +86,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 limits=self.limits,
                 client_name=self.client_name,
             )
+            for artifact in _artifacts(self.abis):
+                node.contracts.add(artifact)
             yield dex, Server(node, self.origin_policy, block_seconds=self.block_seconds)
 
     @property
@@ -136,3 +141,22 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def _is_new(self) -> bool:
         return self.path is None or not (self.path / "db").is_dir()
+
+
+def _artifacts(paths: Iterable[Path]) -> Iterator[Artifact]:
+    """Yield the artifacts in files and, where there are any, below directories.
+
+    A contract is named by its file where its compiler doesn't say. Raises ArtifactError for a file
+    that is none, ValueError for a path that is not there.
+    """
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"--abi {path}: there is no such file or directory")
+        for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
+            try:
+                artifact = load_artifact(file)
+            except ArtifactError:
+                if path.is_dir():
+                    continue  # what else compilers leave there
+                raise
+            yield {"contractName": file.stem, **artifact}

@@ -11,8 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from precompiles.engine.liquidation_price import is_past_threshold, threshold_price
-from precompiles.engine.margin import position_value
+from precompiles.engine.liquidation_price import (
+    is_past_threshold,
+    liquidation_price,
+    threshold_price,
+)
+from precompiles.engine.margin import leverage_schedule, position_value
 from precompiles.engine.position import entry_price
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpPrices, Position
@@ -25,6 +29,7 @@ from precompiles.perp.health import (
     health_at,
     together,
 )
+from precompiles.perp.markets import tiers_of
 from precompiles.perp.oracle import is_fresh
 from precompiles.types import Address, PositionKind
 
@@ -107,6 +112,22 @@ def is_in_danger(ledger: Ledger, position: Position, now: int) -> bool:
         return False
     equity = judged_equity(ledger, market, prices, position)
     return equity * STANDALONE_MAINTENANCE < entry_margin(position)
+
+
+def liquidation_price_of(ledger: Ledger, position: Position, now: int) -> int:
+    """Return the oracle price that liquidates a position, all other prices fixed; 0 for none."""
+    market = ledger.perp.markets.rows[position.asset]
+    if position.kind == PositionKind.STANDALONE:
+        return standalone_threshold(market, position)
+    health = judged_group(ledger, position, now)
+    price = liquidation_price(
+        position.size,
+        judged_price(ledger, prices_at(ledger, market, now)),
+        health.equity - health.maintenance,
+        leverage_schedule(tiers_of(market)),
+        market.base_unit,
+    )
+    return price or 0
 
 
 def standalone_threshold(market: PerpMarket, position: Position) -> int:

@@ -9,11 +9,12 @@ import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evm_dex.node import browser_page
-from tests.node.served import OTHER, OWNER, SPOT, Served
+from tests.node.served import OTHER, OWNER, SPOT, Served, served
 from tests.node.trading import trade
 
 FILES = sorted(Path(browser_page.__file__).with_name("page").iterdir())
@@ -121,3 +122,31 @@ def test_trades_from_a_block_on_are_those_that_came_then(fresh_node: Served) -> 
     assert [one["blockNumber"] for one in both] == [4, 2]
     assert fresh_node.result("dex_trades", "spot", market, 50, "0x3") == both[:1]
     assert fresh_node.result("dex_trades", "spot", market, 50, "0x5") == []
+
+
+def test_artifacts_given_at_the_start_name_calls(tmp_path: Path) -> None:
+    artifacts = Path(__file__).parents[2] / "contracts/artifacts"
+    (tmp_path / "not-an-artifact.json").write_text("{}")
+    for name in ("Trader", "Pair"):
+        (tmp_path / f"{name}.json").write_bytes((artifacts / f"{name}.json").read_bytes())
+    with served(abis=(tmp_path,)) as node:
+        trader = node.dex.deploy("Trader")
+        trader.submit("cancel", 7, gas=200_000, sender=node.dex.accounts[1])
+        called, created = (block["transactions"][0] for block in node.result("dex_blocks", 2))
+        assert created["decoded"]["contract"] == "Trader"
+        assert created["decoded"]["function"] == "constructor"
+        assert called["decoded"]["function"] == "cancel"
+        assert (called["succeeded"], called["reason"]) == (
+            False,
+            f"NotOwner(caller={node.dex.accounts[1].address})",
+        )
+    for path, said in (("nothing.json", "there is no such file"), ("not-an-artifact.json", "abi")):
+        refused = pytest.raises(ValueError, match=said)
+        with refused, served(abis=(tmp_path / path,)):
+            pass
+
+
+def test_what_is_no_abi_is_refused(shared_node: Served) -> None:
+    wrong: tuple[Any, ...] = ({}, {"abi": 5}, {"abi": [5]}, {"abi": [{"type": "function"}]}, [])
+    for artifact in wrong:
+        assert shared_node.error("dex_addAbi", artifact)["code"] == -32602

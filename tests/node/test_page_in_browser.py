@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
@@ -22,6 +23,7 @@ from tests.node.served import OTHER, OWNER, served
 from tests.node.trading import ask, trade
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+ROOT = Path(__file__).parents[2]
 WETH = 10**18
 USDC = 10**6
 MINUS = "\N{MINUS SIGN}"
@@ -170,6 +172,86 @@ def test_a_failed_transaction_shows_in_its_calls_why(page: Page, node: str) -> N
     page.click(".transaction")
     page.until_text("#blocks .calls", "InsufficientBalance")
     assert "1000000000000000000000000000000 1,000,000,000,000.0000" in page.text(".calls .facts")
+
+
+def test_a_failed_transaction_tells_why_in_the_list(page: Page, node: str) -> None:
+    order = (weth(node), 10**30, 3_000 * USDC, True)
+    trade(node, "spot", "placeOrder", *order, sender=OTHER, gas=1_000_000)
+    page.open(node)
+    assert "InsufficientBalance(token=" in page.text("#blocks .why")
+
+
+def test_calls_of_contracts_whose_abi_is_given_have_names(
+    page: Page, node: str, tmp_path: Path
+) -> None:
+    """By a file, which holds for creations with its code and calls of its functions."""
+    file = ROOT / "contracts/artifacts/Trader.json"
+    trader = json.loads(file.read_text())
+    created = ask(node, "eth_sendTransaction", {"from": OWNER, "data": trader["bytecode"]})
+    address = ask(node, "eth_getTransactionReceipt", created)["contractAddress"]
+    call = {"from": OTHER, "to": address, "gas": hex(200_000)}
+    ask(node, "eth_sendTransaction", call | {"data": "0x40e58ee5" + "0" * 63 + "7"})
+    page.open(node)
+    assert "new contract" in page.text("#blocks .chain")
+    (tmp_path / "wrong.json").write_text("[1]")
+    field = page.driver.find_element("css selector", "#abi-files")
+    field.send_keys(f"{file}\n{tmp_path / 'wrong.json'}")
+    page.until_text("#abi-said", "Trader: ")
+    assert "wrong.json: " in page.text("#abi-said")
+    page.until_text("#blocks .chain", "new Trader")
+    page.until_text("#blocks .chain", "Trader.cancel orderId 7")
+    assert "NotOwner" in page.text("#blocks .why")
+    page.click(".transaction")
+    page.until_text("#blocks .calls", "Trader.cancel")
+
+
+def test_a_position_shows_its_margin_and_what_would_liquidate_it(page: Page, node: str) -> None:
+    trade(node, "perp", "openPosition", weth(node), WETH, 10, True, sender=OTHER)
+    page.open(node, f"#perp/WETH/{OTHER}")
+    page.until_text("#positions", "long")
+    (row,) = page.rows("#positions")
+    titles = page.execute(
+        "return [...document.querySelectorAll('#positions th')].map((one) => one.innerText)"
+    )
+    shown = dict(zip(titles, row, strict=True))
+    (position,) = ask(node, "dex_positions", OTHER)
+    assert shown["Liquidated at"] == "1,820.00"
+    assert position["liquidationPrice"] == str(1_820 * USDC)
+    assert shown["Margin"] == exactly(position["margin"], 6)
+
+
+def test_the_address_bar_is_obeyed_by_symbol_and_by_address(page: Page, node: str) -> None:
+    page.open(node, f"#perp/WETH/{OTHER}")
+    market = "return document.querySelector('#market').value"
+    assert page.execute(market) == f"perp/{weth(node)}"
+    assert page.execute("return document.querySelector('#account-address').value") == OTHER
+    for fragment in (f"#spot/weth/{OWNER}", f"#spot/{weth(node)}/{OWNER}"):
+        page.execute("location.hash = arguments[0]", f"#perp/WETH/{OTHER}")
+        page.until(f"{market} === arguments[0]", f"perp/{weth(node)}")
+        page.execute("location.hash = arguments[0]", fragment)
+        page.until(f"{market} === arguments[0]", f"spot/{weth(node)}")
+        page.until_text("#balances", "WETH")
+        assert page.execute("return document.querySelector('#account-address').value") == OWNER
+    page.execute("location.hash = '#spot/NOTHING/0x12'")
+    page.until(f"{market} === arguments[0]", f"spot/{weth(node)}")
+
+
+def test_every_column_is_seen_on_a_phone(page: Page, node: str) -> None:
+    for is_buy, price in ((True, 990), (False, 1_010), (True, 1_010)):
+        place(node, 123_4567 * WETH // 10**4, price * USDC, is_buy=is_buy, sender=OTHER)
+    trade(node, "perp", "openPosition", weth(node), 15 * 10**17, 10, True, sender=OTHER)
+    page.size(390, 844)
+    page.open(node, f"#spot/WETH/{OTHER}")
+    page.until_text("#positions", "long")
+    hidden = page.execute(
+        "return [...document.querySelectorAll('.scrolls, #book .body')]"
+        ".filter((one) => one.scrollWidth > one.clientWidth)"
+        ".map((one) => one.closest('section').id + ' ' + one.innerText)"
+    )
+    assert hidden == []
+    assert page.execute("return document.documentElement.scrollWidth") == 390
+    label = "return getComputedStyle(document.querySelector(arguments[0]), '::before').content"
+    assert page.execute(label, "#positions td") == '"Market"'
 
 
 def test_all_of_it_works_by_keyboard(page: Page, node: str) -> None:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from evm_dex.abi.contract_interface import decode_outputs, exchange_error
+from evm_dex.abi.abi_values import undecodable
+from evm_dex.abi.contract_interface import decode_outputs
 from evm_dex.blocks.receipt import consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import decode
 from evm_dex.chain.block_import import encode_block
@@ -20,13 +21,12 @@ from evm_dex.chain.traces import Trace, trace_block, trace_transaction
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.tracer import Frame, TracedStep, Tracer, TraceTooLong
 from evm_dex.node.call_objects import TransactionRequest
-from evm_dex.node.exchange_json import exchange_call
 from evm_dex.node.methods.eth_transactions import Raw, raw_transaction_by_hash
 from evm_dex.node.node import Node
 from evm_dex.node.overrides import Overrides, read_block_overrides, read_overrides
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_calls import bounded, call_of, trace
-from evm_dex.node.rpc_errors import failed, revert_reason
+from evm_dex.node.rpc_errors import failed
 from evm_dex.node.rpc_json import Json, to_json
 from evm_dex.node.rpc_types import (
     DATA,
@@ -48,6 +48,9 @@ _WORD = 32
 _STORAGE_WORDS = {"SLOAD": 1, "SSTORE": 2}
 """Words on the stack that opcodes take which show storage."""
 _encode = msgspec.json.Encoder().encode
+
+
+_CREATIONS = ("CREATE", "CREATE2")
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -123,7 +126,7 @@ def debug_trace_transaction(
             found = trace_transaction(node.chain, transaction_hash, tracer, config)
     except TraceTooLong as error:
         raise failed(f"{error}: use {_CALL_TRACER}") from error
-    return _written(found, tracer, options)
+    return _written(node, found, tracer, options)
 
 
 @rpc("debug_traceCall")
@@ -139,7 +142,7 @@ def debug_trace_call(
         found = trace(node, call_of(node, request, options.block), block, tracer, options.state)
     except TraceTooLong as error:
         raise failed(f"{error}: use {_CALL_TRACER}") from error
-    return _written(found, tracer, options)
+    return _written(node, found, tracer, options)
 
 
 @rpc("debug_traceBlockByNumber")
@@ -164,7 +167,7 @@ def debug_trace_block(
             closing(trace_block(node.chain, plain_block(block), new_tracer, config)) as traces,
         ):
             return [
-                {"txHash": data(transaction.hash), "result": _written(found, tracer, options)}
+                {"txHash": data(transaction.hash), "result": _written(node, found, tracer, options)}
                 for transaction, found, tracer in traces
             ]
     except TraceTooLong as error:
@@ -181,9 +184,9 @@ def debug_trace_block_by_hash(
     return debug_trace_block(node, BlockHash(block_hash), options)
 
 
-def _written(trace: Trace, tracer: Tracer, options: Options) -> Json:
+def _written(node: Node, trace: Trace, tracer: Tracer, options: Options) -> Json:
     if options.call_tracer:
-        written = _frame(trace.frame, options)
+        written = _frame(node, trace.frame, options)
         return {**written, "gas": quantity(trace.gas_limit), "gasUsed": quantity(trace.gas_used)}
     storage: dict[bytes, dict[str, str]] = {}
     return {
@@ -229,7 +232,7 @@ def _step(step: TracedStep, options: Options, storage: dict[bytes, dict[str, str
     return written
 
 
-def _frame(frame: Frame, options: Options) -> Json:
+def _frame(node: Node, frame: Frame, options: Options) -> Json:
     written: Json = {
         "type": frame.kind,
         "from": data(frame.sender),
@@ -244,7 +247,7 @@ def _frame(frame: Frame, options: Options) -> Json:
         written["output"] = data(frame.output)
     if frame.error:
         written["error"] = frame.error
-        reason = revert_reason(frame.output)
+        reason = node.contracts.reason(frame.output)
         if reason:
             written["revertReason"] = reason
     if options.with_logs and not frame.error:
@@ -256,26 +259,31 @@ def _frame(frame: Frame, options: Options) -> Json:
             }
             for address, topics, content in frame.logs
         ]
-    decoded = _decoded(frame)
+    decoded = _decoded(node, frame)
     if decoded:
         written["decoded"] = decoded
     if frame.calls and not options.only_top_call:
-        written["calls"] = [_frame(call, options) for call in frame.calls]
+        written["calls"] = [_frame(node, call, options) for call in frame.calls]
     return written
 
 
-def _decoded(frame: Frame) -> Json | None:
-    """Return a call of an exchange by name; None for any other, and for what it does not know."""
-    found = exchange_call(frame.to, frame.input)
+def _decoded(node: Node, frame: Frame) -> Json | None:
+    """Return a call by name; None for one of a contract or function that is not known."""
+    found = node.contracts.call(frame.to if frame.kind not in _CREATIONS else b"", frame.input)
     if found is None:
         return None
-    name, entry, arguments = found
-    decoded: Json = {"contract": name, "function": entry["name"], "arguments": to_json(arguments)}
+    decoded: Json = {
+        "contract": found.contract,
+        "function": found.function,
+        "arguments": to_json(found.arguments),
+    }
     if frame.error:
-        error = exchange_error(frame.output)
-        decoded["error"] = str(error) if error else frame.error
-    else:
-        decoded["result"] = to_json(decode_outputs(entry, frame.output))
+        decoded["error"] = node.contracts.reason(frame.output) or frame.error
+    elif found.entry is not None:
+        try:
+            decoded["result"] = to_json(decode_outputs(found.entry, frame.output))
+        except undecodable():
+            pass  # another contract's function, under the same selector
     return decoded
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from evm_dex.blocks.transaction import is_system_transaction
-from evm_dex.node.exchange_json import decoded_call
+from evm_dex.abi.artifact import ArtifactError
+from evm_dex.blocks.receipt import Receipt
+from evm_dex.blocks.transaction import Transaction, is_system_transaction
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
-from evm_dex.node.rpc_json import Json
-from evm_dex.node.rpc_types import Block, counted, data, shaped
+from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_json import Json, to_json
+from evm_dex.node.rpc_types import Block, ParamType, counted, data, shaped
 
 _MOST_BLOCKS = 50
 _MOST_TRANSACTIONS = 100
@@ -19,6 +22,18 @@ _MOST_TRANSACTIONS = 100
 BlockCount = Annotated[int, counted("BlockCount", _MOST_BLOCKS)]
 Blocks = Annotated[
     list[Json], shaped("BlockSummaries", "blocks and their transactions in short", "array")
+]
+
+
+def _read_artifact(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError
+    return value
+
+
+GivenArtifact = Annotated[
+    Mapping[str, Any],
+    ParamType("Artifact", "an object with `abi`", {"type": "object"}, _read_artifact),
 ]
 
 
@@ -54,11 +69,42 @@ def _block(node: Node, height: int) -> Json:
                 "to": data(item.transaction.to) if item.transaction.to else None,
                 "value": str(item.transaction.value),
                 "selector": data(item.transaction.data[:4]),
-                "decoded": decoded_call(item.transaction.to, item.transaction.data),
+                "decoded": _decoded(node, item.transaction),
                 "succeeded": item.receipt.succeeded,
+                "reason": _reason(node, item.receipt),
                 "gasUsed": item.gas_used,
                 "logs": len(item.receipt.logs),
             }
             for item in included[:_MOST_TRANSACTIONS]
         ],
     }
+
+
+def _decoded(node: Node, transaction: Transaction) -> Json | None:
+    call = node.contracts.call(transaction.to, transaction.data)
+    if call is None:
+        return None
+    return {
+        "contract": call.contract,
+        "function": call.function,
+        "arguments": to_json(call.arguments),
+    }
+
+
+def _reason(node: Node, receipt: Receipt) -> str | None:
+    """Return why a transaction failed, in words; None for one that did not."""
+    if receipt.succeeded:
+        return None
+    return node.contracts.reason(receipt.output) or receipt.error
+
+
+@rpc("dex_addAbi")
+def add_abi(
+    node: Node, artifact: GivenArtifact
+) -> Annotated[Json, shaped("KnownContract", "name, and how many functions its ABI has")]:
+    """Tell calls of a contract by name from here on: a compiler's JSON, or {contractName, abi}."""
+    try:
+        known = node.contracts.add(artifact)
+    except ArtifactError as error:
+        raise invalid_params(str(error)) from None
+    return {"name": known.name, "functions": len(known.interface.functions)}

@@ -95,17 +95,17 @@ function kindOf(order) {
 function showPositions(positions, markets) {
   const columns = [
     ["Market", ""], ["Side", "side"], ["Size", "number"], ["Entry", "number"], ["Mark", "number"],
-    ["Profit", "number"], ["Funding", "number"], ["Leverage", "number faint"],
-    ["Id", "number faint"],
+    ["Liquidated at", "number"], ["Profit", "number"], ["Funding", "number"],
+    ["Margin", "number"], ["Leverage", "number faint"], ["Id", "number faint"],
   ];
   const rows = positions.map((position) => {
     const market = markets.get(`perp/${position.market}`);
     const profit = position.unrealizedPnl;
     return [
       market.name, sideText(position.side), market.size(position.size), entry(position, market),
-      market.price(position.mark),
+      market.price(position.mark), liquidation(position, market),
       element("span", { class: tone(profit) }, market.money(profit)),
-      market.money(position.funding),
+      market.money(position.funding), margin(position, market),
       `${position.leverage}× ${position.kind.toLowerCase()}`, String(position.positionId),
     ];
   });
@@ -124,6 +124,17 @@ function positionExample({ address, row }) {
 // The average price, rounded down to the unit of prices as the contract does it.
 function entry({ entryNotional, size }, market) {
   return market.price((BigInt(entryNotional) * BigInt(market.row.baseUnit)) / BigInt(size));
+}
+
+// The oracle's price; a position that no price liquidates has none.
+function liquidation({ liquidationPrice }, market) {
+  return liquidationPrice === "0" ? "–" : market.price(liquidationPrice);
+}
+
+// Its own collateral, or what it must keep of the account's that all cross positions share.
+function margin({ kind, margin: own, maintenanceMargin }, market) {
+  return kind === "CROSS" ? `${market.money(maintenanceMargin)} of the account's`
+    : market.money(own);
 }
 
 function tone(units) {

@@ -76,7 +76,40 @@ function transactionItem(one, ask, markets) {
     element("span", { class: "faint" }, inShort(one.decoded, markets))),
   element("span", { class: "from" }, "from ", hexText(one.from)),
   element("span", { class: "faint number" }, `${grouped(BigInt(one.gasUsed))} gas`));
-  return element("li", {}, button, calls);
+  const why = one.reason ? element("p", { class: "why failure" }, one.reason) : null;
+  return element("li", {}, button, why, calls);
+}
+
+// Files of artifacts, whose contracts the node then tells by name; `onAdded` shows all anew.
+export function makeAbiField(ask, onAdded) {
+  const [field, said] = [byId("abi-files"), byId("abi-said")];
+  byId("abi-add").addEventListener("click", () => field.click());
+  field.addEventListener("change", async () => {
+    const told = [];
+    for (const file of field.files) {
+      try {
+        const artifact = { contractName: file.name.replace(/\.json$/, ""), ...await read(file) };
+        const { name, functions } = await ask("dex_addAbi", artifact);
+        told.push(`${name}: ${functions} functions`);
+      } catch (error) {
+        told.push(`${file.name}: ${error.message}`);
+      }
+    }
+    said.textContent = told.join("; ");
+    field.value = "";
+    [known, shown] = [[], new Map()];
+    byId("blocks").querySelector(".body").replaceChildren();
+    onAdded();
+  });
+}
+
+async function read(file) {
+  try {
+    const found = JSON.parse(await file.text());
+    return Array.isArray(found) ? { abi: found } : found;
+  } catch {
+    throw new Error("it is not JSON");
+  }
 }
 
 async function toggle(button, calls, hash, ask, markets) {

@@ -28,10 +28,16 @@ function call(frame, markets) {
 
 // `Spot.placeOrder`, or who was called and the selector.
 export function nameOf(decoded, to, input) {
-  if (decoded) return element("b", {}, `${decoded.contract.slice(1)}.${decoded.function}`);
+  if (decoded?.function === "constructor") return element("b", {}, `new ${decoded.contract}`);
+  if (decoded) return element("b", {}, `${plain(decoded.contract)}.${decoded.function}`);
   if (!to) return element("b", {}, "new contract");
   const selector = input.length > 2 ? ` ${input.slice(0, 10)}` : "";
   return element("span", {}, hexText(to), selector);
+}
+
+// An exchange without the letter that Solidity's interfaces begin with.
+function plain(contract) {
+  return { ISpot: "Spot", IPerp: "Perp" }[contract] ?? contract;
 }
 
 // The arguments in one line, in the market's units: `buy 2.0000 WETH / USDC at 3,005.00`.
@@ -48,7 +54,7 @@ export function inShort(decoded, markets) {
 
 function marketOf({ contract, arguments: given }, markets) {
   const address = String(given.market ?? given.asset ?? "").toLowerCase();
-  return markets.get(`${contract.slice(1).toLowerCase()}/${address}`);
+  return markets.get(`${plain(contract).toLowerCase()}/${address}`);
 }
 
 // An argument as people read it; null where it is as good as it stands.

@@ -26,7 +26,7 @@ function table(caption, columns, rows) {
     element("thead", {}, element("tr", {}, columns.map(([title, kind]) => (
       element("th", { scope: "col", class: kind }, title))))),
     element("tbody", {}, rows.map((cells) => element("tr", {}, cells.map((cell, place) => (
-      element("td", { class: columns[place][1] }, cell)))))));
+      element("td", { class: columns[place][1], "data-label": columns[place][0] }, cell)))))));
 }
 
 // A table as all there is in a place, scrolling by itself where it is larger. One that is there

@@ -26,6 +26,15 @@ export function readMarkets({ spot, perp, tokens }) {
   return new Map(found.map((market) => [market.key, market]));
 }
 
+// The key of a market that is named by exchange and address or symbol; of the first one where
+// there is none such.
+export function findMarket(markets, wanted) {
+  const [exchange, name = ""] = (wanted ?? "").split("/");
+  const found = [...markets.values()].find((market) => market.exchange === exchange
+    && [market.address, market.base.toLowerCase()].includes(name.toLowerCase()));
+  return found?.key ?? markets.keys().next().value ?? null;
+}
+
 function spotMarket(row, tokens) {
   const [base, quote] = [tokens[row.asset], tokens[row.quote]];
   const whole = 10n ** BigInt(base.decimals);

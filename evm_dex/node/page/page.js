@@ -3,11 +3,11 @@
 import { Connection } from "./connection.js";
 import { byId, problem } from "./elements.js";
 import { accountRequests, isAddress, makeChooser, showAccount, showChoice } from "./account.js";
-import { lookAtBlocks, showBlocks } from "./blocks.js";
+import { lookAtBlocks, makeAbiField, showBlocks } from "./blocks.js";
 import { showBook } from "./book.js";
 import { showCheckpoints } from "./checkpoints.js";
 import { showDepth } from "./depth.js";
-import { readMarkets, showChooser, showPrices } from "./markets.js";
+import { findMarket, readMarkets, showChooser, showPrices } from "./markets.js";
 import { showTrades } from "./trades.js";
 import { grouped } from "./numbers.js";
 
@@ -80,7 +80,7 @@ async function lookOnce() {
     [["eth_getBlockByNumber", "latest", false], ["dex_markets"]],
   )).map(resultOf);
   Object.assign(look, { head: block.hash, markets: readMarkets(listed), tokens: listed.tokens });
-  if (!look.markets.has(look.market)) look.market = [...look.markets.keys()][0] ?? null;
+  look.market = findMarket(look.markets, look.market);
   showChooser(look.markets, look.market);
   document.body.dataset.block = BigInt(block.number);
   const height = Number(block.number);
@@ -150,7 +150,7 @@ async function begin() {
       [["web3_clientVersion"], ["eth_chainId"], ["eth_accounts"]],
     );
     await connection.ask("eth_subscribe", "newHeads");
-    byId("client").textContent = client.result;
+    byId("client").textContent = client.result.replace(/^\w+\/(?=evm-dex)/, "");
     byId("chain").textContent = `· chain ${BigInt(chain.result)}`;
     look.accounts = accounts.result;
     look.account ??= look.accounts[0] ?? null;
@@ -184,13 +184,20 @@ function remember() {
   history.replaceState(null, "", `#${[look.market, look.account].filter(Boolean).join("/")}`);
 }
 
-// #spot/<market>/<account>, so that a page can be loaded again and handed on.
+// #spot/<market>/<account>, so that a page can be loaded again and handed on; the market by symbol
+// or address. One that is changed in the address bar is obeyed.
 function recall() {
-  const [exchange, market, account] = location.hash.slice(1).split("/");
-  if (["spot", "perp"].includes(exchange) && isAddress(market ?? "")) {
-    look.market = `${exchange}/${market.toLowerCase()}`;
-  }
+  const [exchange, market, account] = location.hash.slice(1).split("/").map(decoded);
+  if (["spot", "perp"].includes(exchange) && market) look.market = `${exchange}/${market}`;
   if (isAddress(account ?? "")) look.account = account.toLowerCase();
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function chosen() {
@@ -200,6 +207,17 @@ function chosen() {
 }
 
 recall();
+window.addEventListener("hashchange", () => {
+  recall();
+  if (look.account) showChoice(look.accounts, look.account);
+  look.trades.market = null;
+  isStale = true;
+  if (!isLooking) refresh();
+});
+makeAbiField((...request) => connection.ask(...request), () => {
+  isStale = true;
+  if (!isLooking) refresh();
+});
 byId("market").addEventListener("change", (event) => {
   look.market = event.target.value;
   chosen();

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from precompiles.engine.amounts import floor_divide
-from precompiles.engine.liquidation_price import liquidation_price
-from precompiles.engine.margin import leverage_schedule
 from precompiles.engine.position import entry_price, unrealized_pnl
 from precompiles.errors import PositionNotFound
 from precompiles.execution import Execution
@@ -15,14 +13,12 @@ from precompiles.perp.danger import (
     is_in_danger,
     judged_group,
     judged_position,
-    judged_price,
-    standalone_threshold,
+    liquidation_price_of,
 )
 from precompiles.perp.health import funding_due
 from precompiles.perp.liquidation import LIQUIDATE_GAS
-from precompiles.perp.markets import tiers_of
 from precompiles.precompile import Precompile, method
-from precompiles.types import Address, PositionKind
+from precompiles.types import Address
 
 
 class PositionMethods(Precompile):
@@ -105,7 +101,7 @@ class PositionMethods(Precompile):
         market, prices = self._market(position, execution.now)
         value = floor_divide(abs(position.size) * prices.mark, market.base_unit)
         gain = unrealized_pnl(position.size, position.entry_notional, prices.mark, market.base_unit)
-        return value, gain, self._liquidation_price(position, execution.now)
+        return value, gain, liquidation_price_of(self.ledger, position, execution.now)
 
     @method(
         "getPositionState(uint256 positionId) view returns (int256 size,uint256 entryNotional,"
@@ -126,7 +122,7 @@ class PositionMethods(Precompile):
             unrealized_pnl(position.size, position.entry_notional, prices.mark, market.base_unit),
             funding_due(market, prices, position),
             judged_position(self.ledger, position, execution.now).maintenance,
-            self._liquidation_price(position, execution.now),
+            liquidation_price_of(self.ledger, position, execution.now),
             position.kind,
             position.status,
         )
@@ -161,20 +157,3 @@ class PositionMethods(Precompile):
     def _market(self, position: Position, now: int) -> tuple[PerpMarket, PerpPrices]:
         market = self.ledger.perp.markets.rows[position.asset]
         return market, prices_at(self.ledger, market, now)
-
-    def _liquidation_price(self, position: Position, now: int) -> int:
-        """Return the oracle price that liquidates it, all other prices fixed; 0 for none."""
-        market, prices = self._market(position, now)
-        if position.kind == PositionKind.STANDALONE:
-            return standalone_threshold(market, position)
-        health = judged_group(self.ledger, position, now)
-        maintenance_excess = health.equity - health.maintenance
-        schedule = leverage_schedule(tiers_of(market))
-        price = liquidation_price(
-            position.size,
-            judged_price(self.ledger, prices),
-            maintenance_excess,
-            schedule,
-            market.base_unit,
-        )
-        return price or 0
