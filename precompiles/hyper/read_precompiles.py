@@ -48,6 +48,17 @@ _READS: tuple[tuple[Callable[..., bytes], tuple[str, ...]], ...] = (
 """In the order of their addresses, from 0x0800 on."""
 
 
+def read_names() -> dict[Address, str]:
+    """Return what each read is called, by address; `position` takes wider numbers at the second."""
+    names = [read.__name__ for read, _ in _READS]
+    numbered = [name + "_2" * (name in names[:place]) for place, name in enumerate(names)]
+    return {_address(place): name for place, name in enumerate(numbered)}
+
+
+def _address(place: int) -> Address:
+    return Address((_FIRST + place).to_bytes(20, "big"))
+
+
 class ReadPrecompile:
     """One of them."""
 
@@ -85,7 +96,7 @@ class ReadPrecompile:
 
 def read_precompiles(ledger: Ledger) -> dict[Address, ReadPrecompile]:
     """All of them on a ledger, by address."""
-    addresses = [Address((_FIRST + place).to_bytes(20, "big")) for place in range(len(_READS))]
+    addresses = [_address(place) for place in range(len(_READS))]
     return {
         address: ReadPrecompile(address, read, types, ledger)
         for address, (read, types) in zip(addresses, _READS, strict=True)

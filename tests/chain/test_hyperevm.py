@@ -446,6 +446,9 @@ def pair(at: int, **fields: Any) -> dict[str, Any]:
     return content
 
 
+DEX = {"index": 1, "name": "xyz", "collateral": 268}
+
+
 @pytest.mark.parametrize(
     ("content", "expected", "at"),
     [
@@ -465,6 +468,11 @@ def pair(at: int, **fields: Any) -> dict[str, Any]:
         (perp(0, tiers=[[0, 51]]), "leverages of 1 to 50", "perps[0].tiers"),
         (perp(0, tiers=[[1, 5]]), "tiers to be within its limits", "perps[0]"),
         (changed(order_delay=-1), "0 to 3600", "order_delay"),
+        (changed(default_leverage=0), "1 to 50", "default_leverage"),
+        (changed(staking_rate=-1), "0 to 10000", "staking_rate"),
+        (changed(dexs=[DEX | {"name": ""}]), "one to 6 characters, got ''", "dexs[0].name"),
+        (changed(dexs=[DEX | {"index": 0}]), "1 to 9999, one that no", "dexs[0].index"),
+        (changed(dexs=[DEX | {"collateral": 1}]), "a listed token of 8", "dexs[0].collateral"),
     ],
 )
 def test_a_genesis_that_can_not_be_is_named(

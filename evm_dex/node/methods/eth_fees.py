@@ -82,7 +82,7 @@ def fee_history(
     count = min(block_count, node.limits.fee_blocks, newest.block_number + 1)
     first = newest.block_number - count + 1
     headers = [node.header(height) for height in range(first, newest.block_number)] + [newest]
-    after = node.chain.next_header() if newest.hash == node.chain.head.hash else newest.child()
+    after = _following(node, newest)
     found: Json = {
         "oldestBlock": quantity(first),
         "baseFeePerGas": [quantity(it.base_fee_per_gas) for it in (*headers, after)],
@@ -95,6 +95,14 @@ def fee_history(
     if percentiles is not None:
         found["reward"] = [_rewards(node, header, percentiles) for header in headers]
     return found
+
+
+def _following(node: Node, header: Header) -> Header:
+    """Return the header after one of the chain, or what follows the head or the pending block."""
+    head = node.chain.head
+    if header.block_number < head.block_number:
+        return node.chain.header(header.block_number + 1)
+    return node.chain.next_header() if header.hash == head.hash else header.child()
 
 
 def _rewards(node: Node, header: Header, percentiles: Sequence[float]) -> list[str]:

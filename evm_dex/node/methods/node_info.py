@@ -27,6 +27,7 @@ from evm_dex.node.rpc_types import (
     quantity,
     shaped,
 )
+from precompiles.hyper.read_precompiles import read_names
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, ZERO_ADDRESS
 
 _BLOB_SCHEDULE = {"target": 6, "max": 9, "baseFeeUpdateFraction": 5_007_716}
@@ -38,7 +39,11 @@ _PRECOMPILES = (
 )
 """Names by address, from 1 on."""
 _EXCHANGES = {"SPOT": SPOT_ADDRESS, "PERP": PERP_ADDRESS}
+_NO_BLOBS = {"target": 0, "max": 0, "baseFeeUpdateFraction": 3_338_477}
 _SYSTEM_CONTRACTS = {
+    "CORE_WRITER": "33" * 20,
+    "HYPE_SYSTEM": "22" * 20,
+    "WHYPE": "55" * 20,
     "BEACON_ROOTS_ADDRESS": "000f3df6d732807ef1319fb7b8bb8522d0beac02",
     "CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS": "0000bbddc7ce488642fb579f8b00f3a590007251",
     "HISTORY_STORAGE_ADDRESS": "0000f90827f1c53a10cb7a02335b175320002935",
@@ -161,10 +166,11 @@ def metadata(
 
 @rpc("eth_config")
 def config(node: Node) -> Annotated[Json, shaped("Config", "the current, next and last fork")]:
-    """Return the one fork of this chain, Prague from block 0 on, and the exchanges."""
+    """Return the one fork of this chain, from block 0 on, and its precompiles."""
+    rules = node.chain.head.rules
     current = {
         "activationTime": 0,
-        "blobSchedule": _BLOB_SCHEDULE,
+        "blobSchedule": _BLOB_SCHEDULE if 3 in rules.transaction_types else _NO_BLOBS,
         "chainId": quantity(node.chain.chain_id),
         "forkId": data(fork_id(node.chain.header(0).hash)),
         "precompiles": _precompiles(node),
@@ -182,8 +188,14 @@ def fork_id(genesis_hash: bytes, forks: Iterable[int] = ()) -> bytes:
 
 
 def _precompiles(node: Node) -> dict[str, str]:
-    ethereum = {name: at.to_bytes(20, "big") for at, name in enumerate(_PRECOMPILES, 1)}
+    ethereum = {
+        name: at.to_bytes(20, "big")
+        for at, name in enumerate(_PRECOMPILES, 1)
+        if node.chain.head.rules.has_bls or not name.startswith("BLS12")
+    }
     found = {**ethereum, **(_EXCHANGES if node.dex is not None else {})}
+    if node.chain.ledger.core.settings is not None:
+        found |= {f"CORE_{name.upper()}": address for address, name in read_names().items()}
     return {name: data(found[name]) for name in sorted(found)}
 
 
@@ -195,4 +207,5 @@ def _system_contracts(node: Node) -> dict[str, str]:
         for name, address in _SYSTEM_CONTRACTS.items()
         if state.get_code(bytes.fromhex(address))
     }
-    return {**deployed, "DEPOSIT_CONTRACT_ADDRESS": data(ZERO_ADDRESS)}
+    deposits = {"DEPOSIT_CONTRACT_ADDRESS": data(ZERO_ADDRESS)}
+    return {**deployed, **(deposits if node.chain.head.rules.has_requests else {})}
