@@ -85,11 +85,12 @@ def pending_work(ledger: Ledger, now: int, limit: int) -> PendingWork:
     funded: set[bytes] = set()
     for market in perp.markets.rows.values():
         prices = prices_at(ledger, market, now)
+        judged = judged_price(ledger, prices)
         if is_fresh(market, prices, now):
-            judged = judged_price(ledger, prices)
             lowest, highest = sorted((prices.mark, judged))
             triggers.extend(perp.waiting_triggers.due(market.asset, lowest, highest))
-            groups |= perp.watchlist.endangered(market.asset, judged)
+        # A loss at a price that has gone stale since endangers the account's other positions.
+        groups |= perp.watchlist.endangered(market.asset, judged)
         funded |= _funded_since(ledger, market, prices)
     in_danger = _first_in_danger(ledger, groups | funded, funded, now, limit)
     return PendingWork(sorted(triggers)[:limit], in_danger)

@@ -305,6 +305,20 @@ STALE = {
         K liquidate p2           = 965 | p2 backstop 43
         A account                = -9957 cash, 43 equity, 200 / 100 margin, 0 free
     """,
+    "a loss at a price that has gone stale since is not missed": """
+        oracle 1000              = 1000
+        oracle silver 100        = 100
+        A leverage 50 cross      = ok
+        B sell 10 @ 1000 gtc     = #1 new
+        C buy 50 silver @ 100 gtc = #2 new
+        A buy 10 @ 1000 gtc      = #3 filled | 10 @ 1000 of #1
+        A sell 50 silver @ 100 gtc = #4 filled | 50 @ 100 of #2
+        keep 10                  = 0
+        oracle silver 118        = 118
+        wait 61
+        oracle 1000              = 1000
+        keep 10                  = 1 | 10 for 10000 from p1 | p2 deleveraging 100
+    """,
     "a gain at a stale price is none, a loss is one": """
         oracle 1000              = 1000
         oracle silver 100        = 100
