@@ -277,7 +277,9 @@ class Storms(BothExchanges):
         )
         is_buy = rng.random() < 0.5
         user = rng.choice(TRADERS)
-        self.trade_alone(rng, market, user, 90, is_buy=is_buy)
+        self.feed()
+        self.make_daring(market, user, is_cross=rng.random() < 0.5)
+        self.trade_alone(rng, market, user, 90, is_buy=is_buy, other=VAULT)
         for _ in range(3):
             held = self.model.netting(user, market)
             calm, distressed = market.oracle, self.distress(held) if held else 0
@@ -289,7 +291,7 @@ class Storms(BothExchanges):
             self.place_request(VAULT, market.address, abs(held.size), price, held.size > 0)
             self.liquidate_one(held)
             self.set_oracle(Address(market.address), calm, 0)
-            self.pass_time(rng.choice((30, 31, 59, 60, 61, 300)))
+            self.pass_time(rng.choice((30, 31, 60, 61, 61, 300)))
 
     def liquidate_one(self, position: NaivePosition) -> None:
         self.both(
