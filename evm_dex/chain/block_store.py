@@ -216,7 +216,8 @@ class BlockStore:
                 height = block if block >= 0 else head + 1 + block
             case _:
                 raise UnknownBlock(
-                    f"a block must be a height, a hash, 'latest' or 'earliest', got {block!r}"
+                    "a block must be a height, a hash, 'latest', 'pending' or 'earliest', got "
+                    f"{block!r}"
                 )
         if not 0 <= height <= head:
             raise UnknownBlock(f"there is no block {block}: the head is {head}")

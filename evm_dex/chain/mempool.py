@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import msgspec
 
 from evm_dex.blocks.transaction import Transaction
-from evm_dex.errors import TransactionRejected
+from evm_dex.errors import TransactionRejected, UnknownTransaction
 from precompiles.types import Address
 
 NonceOf = Callable[[Address], int]
@@ -115,6 +115,12 @@ class Mempool:
         queue = self._senders.get(sender)
         waiting = queue and queue.by_nonce.get(nonce)
         return waiting.transaction if waiting else None
+
+    def check_gone(self, transaction_hash: bytes) -> None:
+        """Raise UnknownTransaction for one that waits, and so has no receipt yet."""
+        if transaction_hash in self._by_hash:
+            name = f"0x{transaction_hash.hex()}"
+            raise UnknownTransaction(f"{name} waits for a block: mine() makes one")
 
     def next_nonce(self, sender: Address) -> int:
         """Return the nonce after a sender's pending transactions: the first that is missing."""
@@ -273,6 +279,7 @@ class MempoolReader:
         self._mempool = mempool
         self.get = mempool.get
         self.at_nonce = mempool.at_nonce
+        self.check_gone = mempool.check_gone
         self.pending = mempool.pending
         self.queued = mempool.queued
 

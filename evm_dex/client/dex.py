@@ -296,12 +296,15 @@ class Dex:
 
     def receipt(self, transaction_hash: HashLike) -> Receipt:
         """Return the receipt of a mined transaction. Raises UnknownTransaction."""
-        return make_receipt(self.chain.blocks.included(to_hash(transaction_hash)), self.trees)
+        return make_receipt(self._included(transaction_hash), self.trees)
 
     def transaction(self, transaction_hash: HashLike) -> Transaction:
         """Return a mined transaction. Raises UnknownTransaction."""
-        included: IncludedTransaction = self.chain.blocks.included(to_hash(transaction_hash))
-        return included.transaction
+        return self._included(transaction_hash).transaction
+
+    def _included(self, transaction_hash: HashLike) -> IncludedTransaction:
+        self.chain.mempool.check_gone(name := to_hash(transaction_hash))
+        return self.chain.blocks.included(name)
 
     def logs(
         self,

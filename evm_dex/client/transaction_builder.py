@@ -9,6 +9,7 @@ from typing import Any
 from evm_dex.blocks.signing import Signer
 from evm_dex.blocks.transaction import LAYOUTS, Transaction, sign, unsigned
 from evm_dex.chain.chain import Chain
+from evm_dex.errors import TransactionRejected
 from precompiles.types import Address
 
 PRIORITY_FEE = 10**9
@@ -40,7 +41,11 @@ def complete(
 
     The nonce follows those that wait; gas is what `estimate` returns; fees are those of
     `complete_fees`. The type follows from the fields unless one is given.
+    Raises TransactionRejected for a number below 0, and what `estimate` raises.
     """
+    for name, value in given.items():
+        if isinstance(value, int) and value < 0:
+            raise TransactionRejected(f"{name} must be 0 or more, got {value}")
     if type_id is None:
         type_id = type_of(given)
     base_fee = chain.next_header_for(sender).base_fee_per_gas

@@ -18,7 +18,13 @@ from checkpoint.verify import verify_store
 from evm_dex.abi.artifact import ArtifactError, load_artifact
 from evm_dex.blocks.addresses import to_address
 from evm_dex.client.dex import Dex
-from evm_dex.errors import CallFailed, ChainError, GenesisMismatch, TransactionRejected
+from evm_dex.errors import (
+    CallFailed,
+    ChainError,
+    GenesisMismatch,
+    TransactionRejected,
+    UnknownTransaction,
+)
 from precompiles.types import COMMITMENT_SLOT
 
 ETHER = 10**18
@@ -415,3 +421,20 @@ def test_the_pending_block_is_read_as_any_other(dex: Dex) -> None:
     assert dex.logs(to_block="pending") == dex.logs()
     dex.mine()
     assert dex.head.hash == block.hash
+
+
+def test_a_receipt_of_one_that_waits_says_what_it_waits_for(dex: Dex) -> None:
+    dex.cheats.automine(on=False)
+    waits = dex.submit(to=dex.accounts[1], value=1)
+    for asked in (dex.receipt, dex.transaction):
+        with pytest.raises(UnknownTransaction, match=r"waits for a block: mine\(\) makes one"):
+            asked(waits)
+    dex.mine()
+    assert dex.receipt(waits).succeeded
+
+
+@pytest.mark.parametrize("field", ["nonce", "gas", "value", "max_fee_per_gas"])
+def test_a_number_below_nothing_is_refused_by_its_name(dex: Dex, field: str) -> None:
+    fields: dict[str, Any] = {"to": dex.accounts[1], "gas": 21_000, field: -1}
+    with pytest.raises(TransactionRejected, match=f"{field} must be 0 or more, got -1"):
+        dex.submit(**fields)
