@@ -43,10 +43,15 @@ class Node:
 
     def __init__(self, port: int, process_id: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._port, self._process_id = port, process_id
         self._times = Path(f"/proc/{process_id}/stat")
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._connection.connect()
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def another(self) -> Node:
+        """Return the same node over a connection of its own."""
+        return Node(self._port, self._process_id)
 
     def processor_time(self) -> float:
         """Seconds its process has computed on all its threads; not a number except on Linux."""
