@@ -1,1 +1,1 @@
-"""Rules shared by all HTTP ports."""
+"""Rules and connections that all HTTP ports share."""

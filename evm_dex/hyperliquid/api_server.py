@@ -8,18 +8,21 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from evm_dex.http.idle_connections import IdleConnections
 from evm_dex.http.origin_policy import OriginPolicy
+from evm_dex.http.web_socket import SocketConnection
 from evm_dex.hyperliquid.api import Api
 from evm_dex.hyperliquid.bad_request import BadRequest
 from evm_dex.hyperliquid.exchange import MalformedRequest
 from evm_dex.node.dispatch import decode_bounded
+from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
 
 _JSON = "application/json"
 _HEARTBEAT_SECONDS = 20.0
+_MOST_WAITING = 1_000
 _GREETING = "Websocket connection established."
 _Answer = tuple[int, bytes]
 
@@ -123,7 +126,7 @@ class ApiServer:
         await socket.prepare(request)
         self._sockets.add(socket)
         try:
-            await ApiConnection(self, socket).run()
+            await ApiConnection(self, socket, self._limits).run()
         finally:
             self._sockets.discard(socket)
         return socket
@@ -177,62 +180,29 @@ class ApiServer:
         connection.tell("post", {"id": content.get("id"), "response": response})
 
 
-class ApiConnection:
-    """One WebSocket: its messages in turn, and what waits to be sent."""
+class ApiConnection(SocketConnection):
+    """One WebSocket of the API."""
 
-    def __init__(self, server: ApiServer, socket: web.WebSocketResponse) -> None:
+    def __init__(self, server: ApiServer, socket: web.WebSocketResponse, limits: Limits) -> None:
+        super().__init__(socket, most_waiting=_MOST_WAITING, send_seconds=limits.send_seconds)
         self._server = server
-        self._socket = socket
-        self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(1_000)
-        self._too_slow = asyncio.Event()
 
-    def send(self, message: bytes) -> None:
-        """Queue a message; from any thread. Too long a queue ends the connection."""
-        with suppress(RuntimeError):  # the loop has ended, and the connection with it
-            self._loop.call_soon_threadsafe(self._queue, message)
+    async def run(self) -> None:
+        """Greet the client, and serve it."""
+        await self._socket.send_str(_GREETING)
+        await super().run()
+
+    async def receive(self, body: bytes) -> None:
+        """Answer a message."""
+        await self._server.respond(body, self)
+
+    async def closed(self) -> None:
+        """End the subscriptions."""
+        await self._server.close(self)
 
     def tell(self, channel: str, data: Any) -> None:
         """Queue a message of a channel."""
         self.send(msgspec.json.encode({"channel": channel, "data": data}))
-
-    async def run(self) -> None:
-        """Serve the client until either side ends it."""
-        await self._socket.send_str(_GREETING)
-        tasks = [
-            asyncio.create_task(self._read()),
-            asyncio.create_task(self._write()),
-            asyncio.create_task(self._too_slow.wait()),
-        ]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._server.close(self)
-            with suppress(TimeoutError, ConnectionError):
-                async with asyncio.timeout(1):
-                    await self._socket.close(message=b"done, or too slow")
-
-    def _queue(self, message: bytes) -> None:
-        try:
-            self._waiting.put_nowait(message)
-        except asyncio.QueueFull:
-            self._too_slow.set()
-
-    async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                return
-            data = message.data
-            body = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-            await self._server.respond(body, self)
-
-    async def _write(self) -> None:
-        while True:
-            message = await self._waiting.get()
-            await self._socket.send_str(message.decode())
 
 
 def _text(status: int, reason: str) -> web.Response:

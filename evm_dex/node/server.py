@@ -233,7 +233,7 @@ class Server:
         await socket.prepare(request)
         self._sockets.add(socket)
         try:
-            await Connection(self.node, socket).run(self.on_chain, self.on_request)
+            await Connection(self.node, socket, self.on_chain, self.on_request).run()
         finally:
             self._sockets.discard(socket)
         return socket
