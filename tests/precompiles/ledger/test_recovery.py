@@ -39,6 +39,14 @@ from precompiles.ledger.hyper.records import (
     Vault,
     VaultShare,
 )
+from precompiles.ledger.hyper.signed_records import (
+    Bracket,
+    ScheduledCancel,
+    SignerNonces,
+    SubAccount,
+    TriggerGroup,
+    Twap,
+)
 from precompiles.ledger.hyper.tables import due_key, index_key
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import (
@@ -131,6 +139,12 @@ def core_stored() -> DictStorage:
         core.api_wallets.put(user + CAROL, ApiWallet(b""))
         core.builder_fees.put(user + CAROL, BuilderFee(3))
         core.add_volume(user, 9, 5)
+        core.signer_nonces.put(user, SignerNonces(bytes(8)))
+        core.sub_accounts.put(user + CAROL, SubAccount("one"))
+        core.scheduled_cancels.put(user, ScheduledCancel(9))
+        core.brackets.put(index_key(number), Bracket(user, b"\x90"))
+        core.trigger_groups.put(index_key(number), TriggerGroup((1, 2), user, CAROL))
+        core.twaps.put(index_key(number), Twap(user, 0, True, False, 5, 30, 9, 0, 0, 0))
         core.delegated.put(user, DelegatedTotal(3))
         core.put_dex(CoreDex(1 + number, "xyz", 0, 0))
         core.dex_accounts.put(user, DexAccount(1, CAROL))
@@ -199,6 +213,12 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_DEXS: alter(CoreDex, collateral=one_more),
     TableNumber.CORE_DEX_ACCOUNTS: alter(DexAccount, dex=one_more),
     TableNumber.CORE_DELISTED: alter(Delisted, since=one_more),
+    TableNumber.CORE_SIGNER_NONCES: alter(SignerNonces, nonces=lambda _: bytes(7) + b"\x01"),
+    TableNumber.CORE_SUB_ACCOUNTS: alter(SubAccount, name=lambda name: name + "s"),
+    TableNumber.CORE_SCHEDULED_CANCELS: alter(ScheduledCancel, due=one_more),
+    TableNumber.CORE_BRACKETS: alter(Bracket, children=lambda _: b"\x91\x01"),
+    TableNumber.CORE_TRIGGER_GROUPS: alter(TriggerGroup, triggers=lambda _: (1, 3)),
+    TableNumber.CORE_TWAPS: alter(Twap, minutes=one_more),
     TableNumber.MARKET_BASES: alter(MarketBase, token=lambda _: BOB),
 }
 
