@@ -36,12 +36,7 @@ from evm_dex.chain.rollback import (
 )
 from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.chain.snapshots import Snapshot, SnapshotId, Snapshots
-from evm_dex.errors import (
-    SnapshotLost,
-    StateMissing,
-    TransactionRejected,
-    UnknownBlock,
-)
+from evm_dex.errors import SnapshotLost, StateMissing, TransactionRejected, UnknownBlock
 from evm_dex.evm.machine import State, missing_state_as
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
