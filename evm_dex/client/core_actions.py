@@ -15,7 +15,7 @@ from evm_dex.chain.core_steps import logged_bytes, said_to_core
 from evm_dex.errors import CallFailed, CheatRefused
 from evm_dex.evm.calls import Call
 from evm_dex.evm.machine import logs_of
-from precompiles.abi.codec import Layout
+from precompiles.abi.codec import Layout, Malformed
 from precompiles.errors import ContractError
 from precompiles.hyper.core import BlockMoment
 from precompiles.hyper.encoding import decode_action
@@ -190,6 +190,9 @@ def _payable(chain: Chain, token: CoreToken) -> int:
     assert settings is not None
     if token.index == settings.hype:
         return chain.state.get_balance(HYPE_SYSTEM)
-    output = chain.call(Call(to=token.evm_contract, data=balance_calldata(settings, token)))
-    held: int = _WORD.decode(output)[0]
+    asked = Call(to=token.evm_contract, data=balance_calldata(settings, token))
+    try:
+        held: int = _WORD.decode(chain.call(asked))[0]
+    except (CallFailed, Malformed):  # nothing, as in a block
+        return 0
     return held

@@ -20,9 +20,10 @@ from evm_dex.chain.block_builder import MinedBlock
 from evm_dex.chain.chain import Chain
 from evm_dex.client.cheats.balance_cheats import BalanceCheats
 from evm_dex.client.contract import Contract
-from evm_dex.client.core_actions import CoreAction, actions_of
+from evm_dex.client.core_actions import CoreAction, actions_of, explain
 from evm_dex.client.views import Receipt
 from evm_dex.errors import CheatRefused
+from evm_dex.evm.calls import Call
 from evm_dex.evm.machine import State
 from evm_dex.market.scenarios import MarketSpec, read_spec
 from evm_dex.market.simulation import LivingMarket
@@ -81,6 +82,16 @@ class HyperCore:
         """
         described = read_spec(spec) if isinstance(spec, str) else spec
         return LivingMarket(self._chain, described, default_accounts()[0])
+
+    def explain(
+        self, contract: Contract, name: str, *args: object, sender: AddressLike
+    ) -> list[CoreAction]:
+        """Return what the actions of a call to a contract would come to now; nothing is left.
+
+        Orders do not wait. Raises CallFailed where the call itself fails.
+        """
+        data, caller = contract.encode(name, *args), to_address(sender)
+        return explain(self._chain, Call(sender=caller, to=contract.raw_address, data=data))
 
     # Cheats, each in a block of its own
 

@@ -174,3 +174,14 @@ def test_a_pair_is_halted_and_a_token_linked(world: HyperWorld) -> None:
     assert deposit.name == "deposit"
     with pytest.raises(CheatRefused, match="evm_extra_decimals must be -2 to 18, got 19"):
         core.link(PURR, token.address, 19)
+
+
+def test_a_contracts_call_is_explained_whatever_its_token_is_linked_to(world: HyperWorld) -> None:
+    """An address without code can pay nothing out."""
+    core, user = world.dex.core, world.dex.accounts[0]
+    raw = encode_action(SpotSend(Address(b"\x20".ljust(19, b"\0") + b"\x01"), PURR, 10**5))
+    (action,) = core.explain(world.writer, "sendRawAction", raw, sender=user)
+    assert action.outcome == "done"
+    core.link(PURR, NEW, 13)
+    (action,) = core.explain(world.writer, "sendRawAction", raw, sender=user)
+    assert (action.outcome, action.reason) == ("dropped", "BridgeShort")
