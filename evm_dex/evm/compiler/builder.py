@@ -16,6 +16,8 @@ from evm_dex.evm.compiler.writer import Writer
 
 _MOST_OPCODES = 2_000
 _SEGMENT_OPCODES = 64
+_MOST_PENDING = 64
+"""A word of more operations is calculated at once: writing it is recursive, wherever frames are."""
 _STOP = 0x00
 
 
@@ -202,6 +204,8 @@ class Builder:
             return False
         self.opcodes += 1
         goes_on = handler(self, path)
+        if goes_on and path.stack and path.stack[-1].size > _MOST_PENDING:
+            self.writer.atom(path.stack[-1])
         self.growth = max(self.growth, path.growth)
         if path.position == position:
             path.position += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import time
 from random import Random
 
@@ -47,6 +49,17 @@ def test_a_trace_has_a_bounded_size(code: bytes) -> None:
         assert builder.opcodes <= 2_000
         assert len(text) < 500_000
         assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_compiling_takes_few_levels_of_recursion(code: bytes) -> None:
+    """So that it ends well in the deepest frame too."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 800)
+    try:
+        Builder(Program(code), 0, HANDLERS).build()
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @pytest.mark.parametrize("code", CASES)
