@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from checkpoint.errors import StoreError
 from evm_dex.abi.abi_values import Entry, undecodable
+from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.contract_interface import (
     DecodedError,
     Event,
@@ -18,7 +19,7 @@ from evm_dex.chain.block_store import BlockId
 from evm_dex.client.call_trees import CallTrees
 from evm_dex.client.views import Log, Receipt
 from evm_dex.errors import CallFailed, ChainError, TransactionFailed
-from precompiles.types import Address
+from precompiles.types import SPOT_ADDRESS, Address
 
 
 class Client(Protocol):
@@ -104,9 +105,16 @@ class Contract:
     """
 
     def __init__(
-        self, client: Client, address: Address, abi: Iterable[Entry], name: str = "Contract"
+        self,
+        client: Client,
+        address: Address,
+        abi: Iterable[Entry],
+        name: str = "Contract",
+        symbols: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
+        """`symbols` are addresses that may be given by name, as the exchanges' markets are."""
         self._client = client
+        self._symbols = symbols
         self.raw_address = address
         self.address = checksum(address)
         self.interface = Interface(abi)
@@ -133,7 +141,7 @@ class Contract:
         for an argument that is none of its type, and for an answer that the ABI does not expect.
         """
         entry = self.interface.function(name, len(args))
-        data = self.interface.encode_call(entry, args)
+        data = self.encode(name, *args)
         try:
             output = self._client.call(
                 to=self.raw_address, data=data, sender=sender, value=value, gas=gas, block=block
@@ -192,6 +200,12 @@ class Contract:
     def encode(self, name: str, *args: Any) -> bytes:
         """Return the calldata of a call."""
         entry = self.interface.function(name, len(args))
+        if any(isinstance(arg, str) for arg in args):
+            symbols = self._symbols()
+            args = tuple(
+                symbols.get(arg, arg) if field["type"] == "address" else arg
+                for arg, field in zip(args, entry["inputs"], strict=True)
+            )
         return self.interface.encode_call(entry, args)
 
     def events(self, source: Receipt | Iterable[Log]) -> list[Event]:
@@ -214,3 +228,11 @@ class Contract:
 
     def _explained(self, failure: CallFailed, tree: Callable[[], str] | None = None) -> Reverted:
         return Reverted(failure, self._decoded(failure.output), tree)
+
+
+def exchange_contract(
+    client: Client, address: Address, symbols: Callable[[], Mapping[str, Any]]
+) -> Contract:
+    """Return an exchange, whose tokens and markets may be given by symbol."""
+    name = "ISpot" if address == SPOT_ADDRESS else "IPerp"
+    return Contract(client, address, load_artifact(name)["abi"], name, symbols)

@@ -28,7 +28,7 @@ from evm_dex.chain.snapshots import SnapshotId
 from evm_dex.client.call_trees import CallTrees
 from evm_dex.client.cheats import Cheats
 from evm_dex.client.cheats.balance_cheats import BalanceCheats
-from evm_dex.client.contract import Contract
+from evm_dex.client.contract import Contract, exchange_contract
 from evm_dex.client.deployment import deploy
 from evm_dex.client.hypercore import HyperCore
 from evm_dex.client.transaction_builder import complete, find_signer
@@ -64,10 +64,10 @@ class Dex:
         self.accounts = tuple(Account(account) for account in default_accounts())
         """The ten accounts of the test mnemonic, whose keys are at hand."""
         self.trees = CallTrees(chain, self.accounts[0])
-        self.spot = self.contract(SPOT_ADDRESS, "ISpot")
-        """The spot exchange."""
-        self.perp = self.contract(PERP_ADDRESS, "IPerp")
-        """The perpetuals exchange."""
+        self.spot = exchange_contract(self, SPOT_ADDRESS, lambda: self.tokens)
+        """The spot exchange; it takes markets and tokens by symbol too."""
+        self.perp = exchange_contract(self, PERP_ADDRESS, lambda: self.tokens | self.perp_markets)
+        """The perpetuals exchange; likewise."""
         genesis = decode_genesis(chain.blocks.body(chain.header(0).hash).genesis)
         self.tokens = {
             token.symbol: self.contract(token.address, "TestToken") for token in genesis.tokens

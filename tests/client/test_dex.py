@@ -438,3 +438,14 @@ def test_a_number_below_nothing_is_refused_by_its_name(dex: Dex, field: str) -> 
     fields: dict[str, Any] = {"to": dex.accounts[1], "gas": 21_000, field: -1}
     with pytest.raises(TransactionRejected, match=f"{field} must be 0 or more, got -1"):
         dex.submit(**fields)
+
+
+def test_the_exchanges_take_markets_and_tokens_by_symbol(dex: Dex) -> None:
+    dex.spot.send("placeOrder", "WETH", 10**18, 2_500 * 10**6, False)
+    assert dex.spot.call("getBestPrices", "WETH") == (0, 2_500 * 10**6)
+    dex.spot.send("withdraw", "USDC", 10**6)
+    assert dex.perp.call("getMarkPrice", "WETH") == 2_000 * 10**6
+    silver = dex.cheats.deploy_token("SILVER")
+    assert dex.spot.encode("deposit", "SILVER", 5) == dex.spot.encode("deposit", silver, 5)
+    with pytest.raises(ValueError, match="GOLD"):
+        dex.spot.call("getBestPrices", "GOLD")
