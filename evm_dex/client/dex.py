@@ -158,8 +158,7 @@ class Dex:
         It is of type 2 (EIP-1559); by default it offers a priority fee of 1 gwei, and at most twice
         the base fee beside it. A `gas_price` makes it legacy, or of type 1 with an access list.
         A nonce that is ahead waits for those before it; one of a transaction that waits replaces
-        it, if both fees are a tenth higher.
-        Raises TransactionRejected, or CallFailed from estimating its gas.
+        it, if both fees are a tenth higher. Raises TransactionRejected, or CallFailed.
         """
         sender = self.accounts[0] if sender is None else sender
         account = to_address(sender)
@@ -192,18 +191,17 @@ class Dex:
         return self.chain.send(sign(type_id, fields)).hash
 
     def send_raw(self, raw: bytes) -> bytes:
-        """Hand in a signed transaction as it goes over the wire; its hash.
-
-        A blob transaction may come with its blobs. Raises TransactionRejected.
-        """
+        """Hand in a signed transaction, blobs beside it or not. Raises TransactionRejected."""
         return self.chain.send_raw(raw).hash
 
     def mine(self, count: int = 1, timestamp: int | None = None) -> list[MinedBlock]:
         """Make blocks, the first with all waiting transactions that fit, at `timestamp` seconds.
 
-        Each names the transactions that had become invalid and were dropped.
+        Each names the transactions that became invalid and were dropped. Raises ValueError.
         """
-        return [self.chain.mine(None if index else timestamp) for index in range(count)]
+        if count < 0:
+            raise ValueError(f"count must be at least 0, got {count}")
+        return [self.chain.mine(None if at else timestamp) for at in range(count)]
 
     def deploy(
         self,

@@ -165,7 +165,7 @@ def test_what_no_chain_can_be_is_refused_with_nothing_changed(dex: evm_dex.Dex) 
         (lambda: cheats.set_balance(STRANGER, -1), "must be from"),
         (lambda: cheats.set_nonce(dex.accounts[0], 0), "can't go down to 0"),
         (lambda: cheats.set_next_timestamp(dex.head.timestamp), "only moves forward"),
-        (lambda: cheats.increase_time(0), "must be at least 1, got 0"),
+        (lambda: cheats.increase_time(-1), "must be at least 0, got -1"),
         (lambda: cheats.set_interval(0), "at least 1 second apart"),
         (lambda: cheats.set_gas_limit(1), "must be from"),
         (lambda: cheats.set_prevrandao(b"\x01"), "32 bytes"),
@@ -243,7 +243,9 @@ def forged(dex: evm_dex.Dex, sender: bytes) -> Transaction:
 
 def test_time_is_chosen_for_one_block_and_then_goes_on_from_there(dex: evm_dex.Dex) -> None:
     start = dex.head.timestamp
+    assert dex.cheats.increase_time(0) == start + 1
     assert dex.cheats.increase_time(100) == start + 100
+    assert dex.cheats.increase_time(0) == start + 100
     assert dex.cheats.increase_time(20) == start + 120
     dex.cheats.set_balance(STRANGER, 1)
     assert dex.head.timestamp == start

@@ -449,3 +449,11 @@ def test_the_exchanges_take_markets_and_tokens_by_symbol(dex: Dex) -> None:
     assert dex.spot.encode("deposit", "SILVER", 5) == dex.spot.encode("deposit", silver, 5)
     with pytest.raises(ValueError, match="GOLD"):
         dex.spot.call("getBestPrices", "GOLD")
+
+
+def test_no_number_of_blocks_is_below_zero(dex: Dex) -> None:
+    head = dex.head.hash
+    assert dex.mine(0) == []
+    with pytest.raises(ValueError, match="count must be at least 0, got -1"):
+        dex.mine(-1)
+    assert dex.head.hash == head

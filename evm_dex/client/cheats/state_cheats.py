@@ -97,15 +97,17 @@ class StateCheats:
     def increase_time(self, seconds: int) -> int:
         """Let the next block come so much after the head, added to what was asked before.
 
-        Returns the next block's time. Raises CheatRefused for less than a second.
+        Returns the next block's time. 0 changes nothing. Raises CheatRefused for less.
         """
-        chosen = self._chain.settings.next_block.timestamp
-        start = self._chain.head.timestamp if chosen is None else chosen
-        if seconds < 1:
+        chain = self._chain
+        chosen = chain.settings.next_block.timestamp
+        if seconds < 0:
             raise CheatRefused(
-                f"seconds must be at least 1, got {seconds}: to go back, snapshot and revert"
+                f"seconds must be at least 0, got {seconds}: to go back, snapshot and revert"
             )
-        return self.set_next_timestamp(start + seconds)
+        if seconds == 0:
+            return chain.head.timestamp + chain.settings.interval if chosen is None else chosen
+        return self.set_next_timestamp((chosen or chain.head.timestamp) + seconds)
 
     def set_next_timestamp(self, timestamp: int) -> int:
         """Choose the next block's time, in seconds. Raises CheatRefused unless after the head's."""
