@@ -106,12 +106,14 @@ class Perpetuals(Storms):
         drawn=st.tuples(terms, terms, terms),
         backstop=st.sampled_from((BACKSTOP, NOBODY)),
         preferences=st.lists(st.tuples(leverages, st.booleans()), max_size=10),
+        first=st.lists(seeds, max_size=2),
     )
     def list_markets(
         self,
         drawn: tuple[dict[str, Any], ...],
         backstop: Address,
         preferences: list[tuple[int, bool]],
+        first: list[int],
     ) -> None:
         self.world.do(OWNER, "setCollateral", DOLLAR)
         for asset, chosen in zip((GOLD, SILVER, COPPER), drawn, strict=True):
@@ -126,6 +128,7 @@ class Perpetuals(Storms):
         self.pass_time(7)
         for asset in (GOLD, SILVER):
             self.set_oracle(asset, PRICE, 0)
+        self.storms(first)
 
     @rule(asset=st.sampled_from((GOLD, SILVER)), impact=st.sampled_from((0, 300, 9_000)))
     def change_impact(self, asset: Address, impact: int) -> None:
