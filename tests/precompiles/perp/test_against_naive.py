@@ -378,7 +378,7 @@ class Perpetuals(Storms):
         rng.choice(
             (
                 *(self.bend, self.bend, self.starve, self.starve, self.ruin, self.linger),
-                *(self.linger, self.drain, self.drain, self.split),
+                *(self.linger, self.linger, self.linger, self.drain, self.drain, self.split),
             )
         )(rng)
 
