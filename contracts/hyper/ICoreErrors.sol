@@ -98,4 +98,39 @@ interface ICoreErrors {
     error TooManyApiWallets(uint256 max);
     /// More than a builder may charge. In tenths of a basis point.
     error BuilderFeeTooHigh(uint256 rate, uint256 max);
+
+    // What users sign for /exchange
+
+    /// An amount is no number, or has more decimals than the token.
+    error InvalidAmount();
+    /// The account has a sub-account of that name.
+    error NameInUse();
+    /// So many sub-accounts are there already.
+    error TooManySubAccounts(uint256 max);
+    /// It is no sub-account of the signer's.
+    error UnknownSubAccount(address account);
+    /// No token has that name and id.
+    error UnknownTokenName();
+    /// No perpetuals dex has that name.
+    error UnknownDexName();
+    /// All orders can be cancelled from then on at the earliest. In seconds.
+    error ScheduleTooSoon(uint256 due, uint256 earliest);
+    /// Triggers are for perpetuals.
+    error TriggerNotSupported(uint256 asset);
+    /// The builder asks for more than the account has approved, in tenths of a basis point.
+    error BuilderNotApproved(address builder, uint256 approved);
+    /// The signer has used the nonce.
+    error NonceUsed(uint256 nonce);
+    /// The nonce is below all that are remembered.
+    error NonceTooLow(uint256 nonce, uint256 lowest);
+    /// The signer does not act for that account.
+    error NotActingFor(address account);
+    /// An order over time is worth less than the least for its minutes. In USD of six decimals.
+    error TwapTooSmall(uint256 notional, uint256 minimum);
+    /// An order over time must take so many minutes.
+    error TwapDuration(uint256 minutes_, uint256 least, uint256 most);
+    /// There is no such order over time of the user's.
+    error UnknownTwap(uint256 twap);
+    /// All but the first order of a bracket must be triggers.
+    error NotBracket();
 }

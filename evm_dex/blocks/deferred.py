@@ -27,7 +27,13 @@ _PARTS = {
 
 
 class DeferredModule(ModuleType):
-    """Stands where a module will be."""
+    """Stands where a module will be; what else is asked of it loads it."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Load the module for what nobody foresaw, as its neighbours import from it."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(_loaded(self.__name__), name)
 
 
 class Deferred:

@@ -49,16 +49,8 @@ class NonceTooLow(ContractError):
     declaration = "NonceTooLow(uint256 nonce,uint256 lowest)"
 
 
-class NotAgent(ContractError):
-    declaration = "NotAgent(address signer)"
-
-
 class NotActingFor(ContractError):
     declaration = "NotActingFor(address account)"
-
-
-class Expired(ContractError):
-    declaration = "Expired(uint256 expiresAfter,uint256 now)"
 
 
 class TwapTooSmall(ContractError):
@@ -66,7 +58,7 @@ class TwapTooSmall(ContractError):
 
 
 class TwapDuration(ContractError):
-    declaration = "TwapDuration(uint256 minutes,uint256 least,uint256 most)"
+    declaration = "TwapDuration(uint256 minutes_,uint256 least,uint256 most)"
 
 
 class UnknownTwap(ContractError):

@@ -11,6 +11,7 @@ from precompiles.abi.event import Event
 from precompiles.abi.signature import Parameter, Signature
 from precompiles.errors import ContractError
 from precompiles.hyper import errors as _hyper_errors  # noqa: F401 - declares its own
+from precompiles.hyper.signed import errors as _signed_errors  # noqa: F401 - as above
 from precompiles.perp import events as perp_events
 from precompiles.perp.interface import Perp
 from precompiles.precompile import Precompile
