@@ -59,6 +59,13 @@ def defer() -> None:
 
 
 def _loaded(name: str) -> ModuleType:
-    if isinstance(sys.modules.get(name), DeferredModule):
-        del sys.modules[name]
-    return import_module(name)
+    if not isinstance(sys.modules.get(name), DeferredModule):
+        return import_module(name)
+    package, _, own = name.rpartition(".")
+    named = sys.modules[package].__dict__.get(own)
+    del sys.modules[name]
+    module = import_module(name)
+    if named is not None and not isinstance(named, ModuleType):
+        # Importing names the module in its package, where some have a function of the same name.
+        setattr(sys.modules[package], own, named)
+    return module
