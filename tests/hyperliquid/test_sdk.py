@@ -111,6 +111,11 @@ def test_every_call_of_the_sdk_is_answered(local: LocalHyperliquid) -> None:
     assert info.user_state(user)["assetPositions"] == []
 
 
+def statuses(heard: list[dict[str, Any]]) -> list[str]:
+    """The statuses of orders, as they were told."""
+    return [it["data"][0]["status"] for it in heard if it["channel"] == "orderUpdates"]
+
+
 def test_every_channel_of_the_sdk_is_told(local: LocalHyperliquid) -> None:
     from hyperliquid.info import Info  # noqa: PLC0415 - fetched by .ci/bots
 
@@ -127,9 +132,10 @@ def test_every_channel_of_the_sdk_is_told(local: LocalHyperliquid) -> None:
         bob.order("ETH", False, 0.1, 2900, {"limit": {"tif": "Ioc"}})
         alice.order("PURR/USDC", True, 100, 0.18, {"limit": {"tif": "Gtc"}})
         bob.order("PURR/USDC", False, 100, 0.18, {"limit": {"tif": "Ioc"}})
-        while time.monotonic() < deadline and not {"user", "candle", "trades"} <= {
-            it["channel"] for it in heard
-        }:
+        while time.monotonic() < deadline and not (
+            {"user", "candle", "trades"} <= {it["channel"] for it in heard}
+            and "filled" in statuses(heard)
+        ):
             time.sleep(0.05)
     finally:
         info.disconnect_websocket()
@@ -142,6 +148,6 @@ def test_every_channel_of_the_sdk_is_told(local: LocalHyperliquid) -> None:
     fills = [it["data"] for it in heard if it["channel"] == "userFills"]
     assert fills[0]["isSnapshot"] is True
     assert fills[1]["fills"][0]["px"] == "2900.0"
-    updates = [it["data"][0]["status"] for it in heard if it["channel"] == "orderUpdates"]
+    updates = statuses(heard)
     assert updates[0] == "open"
     assert "filled" in updates
