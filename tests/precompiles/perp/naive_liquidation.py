@@ -203,9 +203,10 @@ class NaiveLiquidations(NaiveOrders):
             for other, amount in self.counterparties(part)
         ]
         shares = self.shares(position, closed)
-        for other, share in list(shares.items()):
+        bearers = [other for part in unit for other in self.other_side(part)]
+        for other in bearers:
             if other not in [counterparty for _, counterparty, *_ in closed]:
-                self.collect(other, unit[0], share)
+                self.collect(other, unit[0], shares.get(other, 0))
         for part, other, amount, notional in closed:
             share = shares.get(other, 0)
             paid = notional + share if part.size > 0 else max(0, notional - share)
