@@ -77,7 +77,7 @@ def test_a_call_that_comes_to_look_at_the_exchanges_sees_them_as_of_its_block(
     node: Served,
 ) -> None:
     deal(node, 5)
-    program = f"{counting(3_000_000)} {COPY_CALLDATA} {LOOKS} {RETURNS}"
+    program = f"{counting(10_000_000)} {COPY_CALLDATA} {LOOKS} {RETURNS}"
     answer, taken = beside(lambda: called(node, program), lambda: deal(node, 7))
     assert first_word(answer) == 5
     assert taken < 1
@@ -91,7 +91,7 @@ def test_a_look_that_was_taken_back_is_made_again(node: Served) -> None:
     start = len(assemble(counting(1)))
     skip = start + len(assemble(fails % 0))
     again = f"JUMPDEST {COPY_CALLDATA} {reverting_look()} {LOOKS} {RETURNS}"
-    program = f"{counting(3_000_000)} {fails % skip} {again}"
+    program = f"{counting(10_000_000)} {fails % skip} {again}"
     answer, _ = beside(lambda: called(node, program), lambda: deal(node, 7))
     assert "result" in answer, answer
     assert first_word(answer) == 5
@@ -108,7 +108,7 @@ def test_a_call_that_has_the_exchanges_keeps_them_from_others_for_less_than_a_se
 
 
 def test_while_a_block_is_made_others_see_the_one_before(node: Served) -> None:
-    code = assemble(f"{counting(3_000_000)} 0x01 PUSH0 SSTORE STOP")
+    code = assemble(f"{counting(10_000_000)} 0x01 PUSH0 SSTORE STOP")
     node.result("anvil_setCode", CALLER, "0x" + code.hex())
     height = node.result("eth_blockNumber")
     sent = {"from": OWNER, "to": CALLER, "gas": hex(GAS), "value": "0x5"}
