@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from evm_dex.http.bounded_body import read_body
 from evm_dex.http.idle_connections import IdleConnections
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.http.web_socket import SocketConnection
@@ -83,7 +84,7 @@ class ApiServer:
     async def _post(self, request: web.BaseRequest, headers: dict[str, str]) -> web.StreamResponse:
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                body = await self._body(request)
+                body = await read_body(request, self._limits.body_bytes)
         except TimeoutError:
             return _text(408, "the request took too long to arrive")
         if body is None:
@@ -108,16 +109,6 @@ class ApiServer:
         except MalformedRequest as error:
             return 422, msgspec.json.encode(str(error))
         return 200, msgspec.json.encode(await asyncio.wrap_future(answered))
-
-    async def _body(self, request: web.BaseRequest) -> bytes | None:
-        """Return the whole body; None for one that is too large."""
-        most, parts, size = self._limits.body_bytes, [], 0
-        async for part in request.content.iter_any():
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                return None
-        return b"".join(parts)
 
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
         socket = web.WebSocketResponse(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from evm_dex.http.bounded_body import read_body
 from evm_dex.http.idle_connections import IdleConnections
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.http.plain_posts import PostServer
@@ -186,7 +187,7 @@ class Server:
             return _refused(415, "a request must not be compressed")
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                body = await self._body(request)
+                body = await read_body(request, self._limits.body_bytes)
         except TimeoutError:
             return _refused(408, "the request took too long to arrive")
         if body is None:
@@ -212,19 +213,6 @@ class Server:
         if found is not None:
             return found[0]
         return self._on_thread(lambda: self._noted(content, work))
-
-    async def _body(self, request: web.BaseRequest) -> bytes | None:
-        """Return the whole body; None for one that is too large."""
-        most = self._limits.body_bytes
-        if (request.content_length or 0) > most:
-            return None
-        parts, size = [], 0
-        async for part in request.content.iter_any():
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                return None
-        return b"".join(parts)
 
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
         socket = web.WebSocketResponse(
