@@ -92,7 +92,7 @@ class RowDecoder:
         return " ".join(f"0x{key[at : at + step].hex()}" for at in range(0, len(key), step))
 
     def fields(self, change: RowChange) -> dict[str, tuple[object, object]]:
-        """Return each field that differs, before and after; None where there is no row."""
+        """Return (old, new) by name of each field that differs; None stands for a missing row."""
         old, new = (self._record(change.table, value) for value in (change.old, change.new))
         names = dict.fromkeys([*old, *new])
         values = {name: (old.get(name), new.get(name)) for name in names}

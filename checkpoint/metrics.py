@@ -19,7 +19,7 @@ class RecoveryMetrics:
     repairs: tuple[str, ...] = ()
     """Entries of the active index that were wrong, in words."""
     in_full: bool = True
-    """Whether every row was read, or those of ended orders and positions were not."""
+    """True if every row was read; False if rows of ended orders and positions were skipped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def add_exchanges(
 
     `genesis` is a path, a dict, or None for the default one, at its own time or the
     environment's, whichever is later; `env` defaults to `boa.env`. In a network's environment the
-    exchanges are those of the node, which must be evm-dex's, and there is no genesis to give.
+    exchanges are those of the node, which must be an evm-dex node; leave `genesis` at None there.
     Raises GenesisError, ValueError for a genesis of a network, and for an environment that has
     exchanges already.
     """
@@ -212,7 +212,7 @@ def _join(env: Env, journal: Journal) -> None:
 
 
 def _execute(computation: Any) -> Any:
-    """Run a precompile in titanoboa's EVM; what it refuses is told by name."""
+    """Run a precompile in titanoboa's EVM; its typed errors are reported by name."""
     execute = _added.get(computation.env)
     if execute is None:
         return computation  # of another environment, where nothing is there

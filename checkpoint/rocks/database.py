@@ -158,7 +158,7 @@ class Database:
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called."""
+        """True after `close`."""
         return self._rocks is None
 
     def close(self) -> None:

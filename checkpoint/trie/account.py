@@ -30,12 +30,12 @@ class Account(msgspec.Struct, frozen=True):
 
     @property
     def has_no_code(self) -> bool:
-        """Whether it is no contract, and names none to act as (EIP-7702)."""
+        """True if the account has neither code nor a delegation to code (EIP-7702)."""
         return self.code_hash == EMPTY_CODE
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no wei, nonce and code (EIP-161)."""
+        """True if balance and nonce are zero and there is no code (EIP-161)."""
         return not (self.balance or self.nonce) and self.code_hash == EMPTY_CODE
 
     def encode(self) -> bytes:

@@ -31,7 +31,7 @@ class BlockKinds:
 
     @property
     def are_two(self) -> bool:
-        """Whether the chain has both kinds."""
+        """True if the chain makes small and big blocks."""
         return self._ledger.core.rules.small_block_gas > 0
 
     def is_big(self, header: Header) -> bool:

@@ -41,7 +41,7 @@ class Watched:
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
-        """The listeners that are told when the head moved."""
+        """Listeners to changes of the head, in the order of their adding."""
         return tuple(self._listeners)
 
     def add_listener(self, listener: Listener) -> None:

@@ -255,7 +255,7 @@ class Mempool:
         queue.by_nonce[transaction.nonce] = _Waiting(transaction, next(self._arrivals))
 
     def _changed(self) -> None:
-        """Note a change that is no addition."""
+        """Note a change other than an addition."""
         self._version += 1
         self._additions.clear()
 

@@ -47,7 +47,7 @@ class Recovery(Protocol):
 
     @property
     def in_full(self) -> bool:
-        """Whether every row was read, those of ended orders and positions too."""
+        """True if every row was read; False if rows of ended orders and positions were skipped."""
 
     def repair_lines(self) -> list[str]:
         """Return the repairs in words."""

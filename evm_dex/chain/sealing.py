@@ -68,7 +68,7 @@ class Sealer:
         self._ledger = ledger
         self._config = MINING
         self.is_at_work = False
-        """Whether its state is that of a block in work, which nobody else may read."""
+        """True while a block is being made; its state must not be read by others then."""
 
     def stand_still(self, give_way: Callable[[], float]) -> None:
         """Call `give_way` again and again while transactions run, from the next `reset` on."""

@@ -24,7 +24,7 @@ _PANICS = {
     0x01: "a failed assertion",
     0x11: "an arithmetic overflow or underflow",
     0x12: "a division by zero",
-    0x21: "a number that is no member of an enum",
+    0x21: "a number outside the range of an enum",
     0x22: "a storage byte array that is encoded wrongly",
     0x31: "pop() on an empty array",
     0x32: "an index out of bounds",

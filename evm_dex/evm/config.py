@@ -109,7 +109,7 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_plain(self) -> bool:
-        """Whether nobody watches, and all is checked: as in a block that is mined."""
+        """True for an execution without tracers and with every check, as in a mined block."""
         watchers = self.on_step, self.accesses, self.precompiles
         return (
             self.validates

@@ -22,7 +22,7 @@ class Code(CodeStream):
         self._length_cache = len(code)
 
     def is_valid_opcode(self, position: int) -> bool:
-        """Whether a jump may go there; asked of positions with a JUMPDEST alone."""
+        """Return whether a JUMPDEST byte at this position is an instruction, not PUSH data."""
         return self.program.is_destination(position)
 
 

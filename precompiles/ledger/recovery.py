@@ -29,7 +29,7 @@ class RecoveryReport:
     is_index_new: bool = False
     """Whether the index was kept for spot orders only, as it once was."""
     in_full: bool = True
-    """Whether every row was read, those of ended orders and positions too."""
+    """True if every row was read; False if rows of ended orders and positions were skipped."""
 
     def repair_lines(self) -> list[str]:
         """Describe the repairs, a line each."""

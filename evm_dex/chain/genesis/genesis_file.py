@@ -135,7 +135,7 @@ class CorePairTable(_Table, frozen=True, kw_only=True):
     price: Amount = 0
     """The last trade, in smallest units of the quote for one whole base; 0 for none yet."""
     is_delisted: bool = False
-    """Whether nothing is traded there any more."""
+    """True for a market that is closed to trading."""
 
 
 class CoreDexTable(_Table, frozen=True, kw_only=True):
@@ -167,7 +167,7 @@ class CorePerpTable(_Table, frozen=True, kw_only=True):
     impact_notional: int = 6_000
     """Notional in whole USD that is filled on the book to sample the premium."""
     is_delisted: bool = False
-    """Whether nothing is traded there any more."""
+    """True for a market that is closed to trading."""
 
 
 class CoreVaultTable(_Table, frozen=True, kw_only=True):
@@ -190,7 +190,7 @@ class CoreTable(_Table, frozen=True, kw_only=True):
     default_leverage: int = 20
     """Leverage of an account that never chose, where the market allows so much."""
     sends_activate: bool = True
-    """Whether a contract's send to an account that does not exist makes it; else it is dropped."""
+    """True: a contract's send to an unknown account creates it. False: the send is dropped."""
     staking_rate: int = 237
     """Yearly reward of delegated HYPE, in hundredths of a percent; from the account 0x4545…45."""
     backstop: str | None = None

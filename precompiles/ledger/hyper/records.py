@@ -28,7 +28,7 @@ class CoreRules(Record, frozen=True):
     default_leverage: int = 20
     """Of an account that never chose, where the market allows so much."""
     sends_activate: bool = True
-    """Whether a contract's send to an account that does not exist makes it, for a fee."""
+    """True: a contract's send to an unknown account creates it, for a fee."""
     staking_rate: int = 0
     """Yearly reward for delegated HYPE, in hundredths of a percent."""
     small_block_gas: int = 0
