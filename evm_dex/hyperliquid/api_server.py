@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from aiohttp import web
 
 from evm_dex.http.bounded_body import read_body
 from evm_dex.http.idle_connections import IdleConnections
+from evm_dex.http.open_sockets import OpenSockets
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.http.web_socket import SocketConnection
 from evm_dex.hyperliquid.api import Api
@@ -22,7 +22,6 @@ from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
 
 _JSON = "application/json"
-_HEARTBEAT_SECONDS = 20.0
 _MOST_WAITING = 1_000
 _GREETING = "Websocket connection established."
 _Answer = tuple[int, bytes]
@@ -36,7 +35,7 @@ class ApiServer:
         self._server = server
         self._origins = origins
         self._limits = server.node.limits
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets = OpenSockets(self._limits.body_bytes)
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -54,10 +53,7 @@ class ApiServer:
     async def stop(self) -> None:
         """Stop listening, and end all connections."""
         self._task.cancel()
-        for socket in tuple(self._sockets):
-            with suppress(TimeoutError, ConnectionError):
-                async with asyncio.timeout(1):
-                    await socket.close(code=1001, message=b"the node stops")
+        await self._sockets.close()
         await self._runner.cleanup()
 
     async def _handle(  # noqa: PLR0911 - an answer per way of asking
@@ -72,7 +68,7 @@ class ApiServer:
             return web.Response(status=204, headers=headers)
         with self._idle.at_work(request.protocol):
             if request.path == "/ws" and request.method == "GET":
-                return await self._socket(request)
+                return await self._sockets.serve(request, self._connection)
             if request.path == "/evm":
                 return await self._server.handle(request)
             if request.path not in ("/info", "/exchange"):
@@ -110,17 +106,8 @@ class ApiServer:
             return 422, msgspec.json.encode(str(error))
         return 200, msgspec.json.encode(await asyncio.wrap_future(answered))
 
-    async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
-        socket = web.WebSocketResponse(
-            heartbeat=_HEARTBEAT_SECONDS, max_msg_size=self._limits.body_bytes, compress=False
-        )
-        await socket.prepare(request)
-        self._sockets.add(socket)
-        try:
-            await ApiConnection(self, socket, self._limits).run()
-        finally:
-            self._sockets.discard(socket)
-        return socket
+    def _connection(self, socket: web.WebSocketResponse) -> ApiConnection:
+        return ApiConnection(self, socket, self._limits)
 
     async def respond(self, message: bytes, connection: ApiConnection) -> None:
         """Answer a message of a WebSocket."""

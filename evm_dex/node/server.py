@@ -16,6 +16,7 @@ from aiohttp import web
 
 from evm_dex.http.bounded_body import read_body
 from evm_dex.http.idle_connections import IdleConnections
+from evm_dex.http.open_sockets import OpenSockets
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.http.plain_posts import PostServer
 from evm_dex.node.browser_page import page
@@ -30,7 +31,6 @@ from evm_dex.node.workers import Workers
 _Result = TypeVar("_Result")
 _logger = logging.getLogger(__name__)
 _JSON = "application/json"
-_HEARTBEAT_SECONDS = 20.0
 _YOUNG_OBJECTS, _NEVER = 50_000, 1_000_000
 _SECONDS_TO_COLLECT = 10.0
 _SECONDS_PER_SWITCH = 0.0005
@@ -52,7 +52,7 @@ class Server:
         self._short = ShortWork()
         self._at_work = 0
         """Number of jobs that run or wait on threads."""
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets = OpenSockets(self._limits.body_bytes)
         self._tasks: list[asyncio.Task[None]] = []
         self.port = 0
 
@@ -88,10 +88,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for socket in tuple(self._sockets):
-            with suppress(TimeoutError, ConnectionError):
-                async with asyncio.timeout(1):
-                    await socket.close(code=1001, message=b"the node stops")
+        await self._sockets.close()
         await self._runner.cleanup()
         self._workers.close()
 
@@ -179,7 +176,7 @@ class Server:
             return web.Response(status=204, headers=self._origins.headers(origin))
         if headers.get("Upgrade", "").lower() == "websocket":
             with self._idle.at_work(request.protocol):
-                return await self._socket(request)
+                return await self._sockets.serve(request, self._connection)
         return _looked_at(request)
 
     async def _post(self, request: web.BaseRequest, origin: str | None) -> web.StreamResponse:
@@ -214,17 +211,8 @@ class Server:
             return found[0]
         return self._on_thread(lambda: self._noted(content, work))
 
-    async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
-        socket = web.WebSocketResponse(
-            heartbeat=_HEARTBEAT_SECONDS, max_msg_size=self._limits.body_bytes, compress=False
-        )
-        await socket.prepare(request)
-        self._sockets.add(socket)
-        try:
-            await Connection(self.node, socket, self.on_chain, self.on_request).run()
-        finally:
-            self._sockets.discard(socket)
-        return socket
+    def _connection(self, socket: web.WebSocketResponse) -> Connection:
+        return Connection(self.node, socket, self.on_chain, self.on_request)
 
 
 def _looked_at(request: web.BaseRequest) -> web.StreamResponse:
