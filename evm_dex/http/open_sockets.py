@@ -21,6 +21,10 @@ class OpenSockets:
         self._most_bytes = most_bytes
         self._open: set[web.WebSocketResponse] = set()
 
+    def __len__(self) -> int:
+        """Number of WebSockets that are open."""
+        return len(self._open)
+
     async def serve(
         self,
         request: web.BaseRequest,
