@@ -22,7 +22,7 @@ class OpenSockets:
         self._open: set[web.WebSocketResponse] = set()
 
     def __len__(self) -> int:
-        """Number of WebSockets that are open."""
+        """Count the WebSockets that are open."""
         return len(self._open)
 
     async def serve(
