@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,7 @@ from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
 from tests.history.traffic import Traffic, chain
+from tests.waiting import until
 
 
 class ListFeed(Feed):
@@ -80,14 +81,6 @@ class Flaky(ModelStore):
             self.away -= 1
             raise StoreUnavailable("locked")
         return super().apply(updates)
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for something, but not for ever."""
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.005)
 
 
 def running(consumer: Consumer) -> threading.Thread:
