@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from eth_hash.auto import keccak
 from msgspec.structs import replace
 
 from evm_dex.blocks.addresses import checksum
-from evm_dex.chain.block_store import BlockStore
+from evm_dex.chain.block_store import BlockStore, LogEntry
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.core_steps import logged_bytes, said_to_core
 from evm_dex.errors import CallFailed, CheatRefused
@@ -20,10 +23,12 @@ from precompiles.errors import ContractError
 from precompiles.hyper.core import BlockMoment
 from precompiles.hyper.encoding import decode_action
 from precompiles.hyper.receipts import ActionReceipt, Outcome
-from precompiles.hyper.step_precompile import balance_calldata
+from precompiles.hyper.signed.wire import FIRST_NUMBER, type_name
+from precompiles.hyper.step_precompile import balance_calldata, signed_step
 from precompiles.hyper.steps import Credit, Sent, Step
 from precompiles.hyper.system_addresses import CORE_ADDRESS, CORE_WRITER, HYPE_SYSTEM
 from precompiles.ledger.hyper.records import CoreToken
+from precompiles.types import Address
 
 _RAW_ACTION = keccak(b"RawAction(address,bytes)")
 _OUTCOMES = {
@@ -33,6 +38,8 @@ _OUTCOMES = {
     Outcome.PARTLY_DONE: "partly done",
 }
 _WORD = Layout(["uint256"])
+_AT_ONCE = 256
+"""Blocks that are searched before what was found is looked at."""
 _SOURCE = bytes(32)
 """The transaction hash that stands for a call, which has none."""
 
@@ -99,17 +106,55 @@ def actions_of(blocks: BlockStore, transaction_hash: bytes, last: int) -> list[C
 
 def actions_in(blocks: BlockStore, height: int) -> list[CoreAction]:
     """Return the actions and deposits that a block looked at, as of that block."""
+    return _looked_at(blocks, blocks.logs(height, height, [CORE_ADDRESS], []))
+
+
+def actions_of_user(
+    blocks: BlockStore, user: Address, first: int, last: int, most: int
+) -> list[CoreAction]:
+    """Return an account's newest actions and deposits in a range of heights, newest first.
+
+    An action that waited is there once, as of the last block that looked at it.
+    """
+    wanted = [None, [bytes(12) + user]]
     found: dict[int, CoreAction] = {}
-    sources: dict[bytes, None] = {}
-    sequences: list[int] = []
-    for entry in blocks.logs(height, height, [CORE_ADDRESS], []):
+    while last >= first and len(found) < most:
+        lowest = max(first, last - _AT_ONCE + 1)
+        entries = blocks.logs(lowest, last, [CORE_ADDRESS], wanted)
+        for action in reversed(_looked_at(blocks, entries)):
+            found.setdefault(action.sequence, action)
+        last = lowest - 1
+    return list(found.values())[:most]
+
+
+def _looked_at(blocks: BlockStore, entries: Iterable[LogEntry]) -> list[CoreAction]:
+    """Return the actions of receipts, the last receipt of each, in the order of the last ones."""
+    found: dict[int, CoreAction] = {}
+    for entry in entries:
         receipt = ActionReceipt.decode(entry.log.topics, entry.log.data)
         if receipt is not None:
-            sources[receipt.source] = None
-            sequences.append(receipt.sequence)
-    for source in sources:
-        found |= {it.sequence: it for it in actions_of(blocks, source, height)}
-    return [found[sequence] for sequence in dict.fromkeys(sequences)]
+            found.pop(receipt.sequence, None)
+            found[receipt.sequence] = _explained_entry(blocks, entry, receipt)
+    return list(found.values())
+
+
+def _explained_entry(blocks: BlockStore, entry: LogEntry, receipt: ActionReceipt) -> CoreAction:
+    if receipt.action < FIRST_NUMBER:
+        sent = actions_of(blocks, receipt.source, entry.height)
+        return next(action for action in sent if action.sequence == receipt.sequence)
+    carried = blocks.included(entry.transaction_hash)
+    step = signed_step(carried.transaction.data)
+    named = explained_action(receipt, entry.height, None)
+    if step is None:
+        return named
+    action = step.envelope.action
+    receipts = (ActionReceipt.decode(it.topics, it.data) for it in carried.receipt.logs)
+    sequences = [it.sequence for it in receipts if it is not None]
+    fields = msgspec.to_builtins(action)
+    parts = next((it for it in fields.values() if isinstance(it, list | tuple)), None)
+    if parts is not None and len(parts) == len(sequences):
+        fields = parts[sequences.index(receipt.sequence)]
+    return dataclasses.replace(named, name=type_name(action), fields=fields)
 
 
 def explained_action(receipt: ActionReceipt, height: int, raw: bytes | None) -> CoreAction:

@@ -9,7 +9,7 @@ import msgspec
 
 from evm_dex.hyperliquid.bad_request import BadRequest
 from evm_dex.hyperliquid.book_view import best_levels
-from evm_dex.hyperliquid.candles import INTERVALS
+from evm_dex.hyperliquid.candle_intervals import INTERVALS, candle_json
 from evm_dex.hyperliquid.info import accounts, markets, orders
 from evm_dex.hyperliquid.info.info_type import Coin, Info, User
 from evm_dex.hyperliquid.ledger_updates import LedgerUpdate
@@ -173,10 +173,10 @@ def _candle(info: Info, subscription: Subscription, happened: Happened) -> Json 
 
 def _first_candle(info: Info, subscription: Subscription) -> Json | None:
     listing = info.listing(subscription.coin)
-    candle = info.tape.candles.last(listing.coin, subscription.interval)
+    candle = info.tape.candles.last(listing.coin, INTERVALS[subscription.interval])
     if candle is None:
         return None
-    return _message("candle", candle.json(listing, subscription.interval))
+    return _message("candle", candle_json(candle, listing, subscription.interval))
 
 
 def _order_updates(info: Info, subscription: Subscription, happened: Happened) -> Json | None:

@@ -14,7 +14,6 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import decode
 from evm_dex.chain.chain_reader import ChainReader
-from evm_dex.hyperliquid.candles import Candles
 from evm_dex.hyperliquid.ledger_updates import LedgerUpdate, updates_of
 from evm_dex.hyperliquid.listings import Listing, Listings
 from evm_dex.hyperliquid.tape_records import (
@@ -24,6 +23,8 @@ from evm_dex.hyperliquid.tape_records import (
     TapeFill,
     TapeTrade,
 )
+from evm_dex.orderlog.block_undo import BlockUndo
+from evm_dex.orderlog.candles import Candles
 from evm_dex.orderlog.recorder import order_event
 from precompiles.engine.position import Exposure, apply_fill
 from precompiles.hyper.system_addresses import SYSTEM_SENDER
@@ -36,8 +37,6 @@ MOST_FILLS = 10_000
 MOST_ORDERS = 2_000
 MOST_TRADES = 2_000
 """Kept of each coin."""
-MOST_UNDONE = 4_096
-"""Blocks that are taken back one by one; for more the chain is read again."""
 _POSITION = perp_events.PositionChanged
 _SETTLED = perp_events.FundingSettled
 _NOTHING = Exposure(0, 0)
@@ -65,13 +64,10 @@ class Tape:
         self.ledger_updates: dict[Address, deque[LedgerUpdate]] = defaultdict(
             lambda: deque(maxlen=MOST_FILLS)
         )
-        self.candles = Candles()
+        self.candles: Candles[str] = Candles()
         self._exposures: dict[tuple[Address, Address], Exposure] = {}
         self._client_ids: dict[int, int] = {}
-        self._undo: deque[tuple[int, list[Callable[[], object]]]] = deque(maxlen=MOST_UNDONE)
-        """By height, newest last: what takes a block's part back, in the order it was added."""
-        self._undone_to = 0
-        """The lowest height that can be gone back to that way."""
+        self._undo = BlockUndo()
 
     def read_all(self, told: Callable[[int, int], object] = lambda _done, _all: None) -> None:
         """Read the whole chain; `told` hears how many blocks of how many are read."""
@@ -84,22 +80,15 @@ class Tape:
 
     def follow(self, went_back_to: int, headers: Iterable[Header]) -> list[Any]:
         """Go along with a move of the head; what is new, in order."""
-        if went_back_to < self._undone_to:
+        if not self._undo.go_back(went_back_to):
             self.read_all()
             return []
-        self._go_back(went_back_to)
+        self.height = min(self.height, went_back_to)
         return [event for header in headers for event in self.add_block(header)]
-
-    def _go_back(self, height: int) -> None:
-        """Take back the blocks above a height."""
-        while self._undo and self._undo[-1][0] > height:
-            for undo in reversed(self._undo.pop()[1]):
-                undo()
-        self.height = min(self.height, height)
 
     def _append(self, kept: deque[Any] | list[Any], record: Any) -> None:
         kept.append(record)
-        self._undo[-1][1].append(kept.pop)
+        self._undo.add(kept.pop)
 
     def add_block(self, header: Header) -> list[Any]:
         """Read a block after the last, and return what happened in it."""
@@ -107,9 +96,7 @@ class Tape:
         self.height = header.block_number
         if not header.bloom.strip(b"\0"):
             return []
-        if len(self._undo) == MOST_UNDONE:
-            self._undone_to = self._undo[0][0]
-        self._undo.append((header.block_number, []))
+        self._undo.begin(header.block_number)
         body = self._chain.blocks.body(header.hash)
         receipts = self._chain.blocks.receipts(header.hash)
         happened: list[Any] = []
@@ -173,7 +160,11 @@ class Tape:
             height,
         )
         self._append(self.trades[listing.coin], traded)
-        self._undo[-1][1].append(self.candles.add(traded))
+        self._undo.add(
+            self.candles.add(
+                listing.coin, time // 1_000, event.price, event.amount, event.quote_amount
+            )
+        )
         yield traded
         yield from self._fill(event, traded, is_taker=True)
         if event.maker != ZERO_ADDRESS:
@@ -214,7 +205,7 @@ class Tape:
         client_id = self._client_ids.pop(order_id, 0)
         if client_id:
             put_back = self._client_ids.__setitem__
-            self._undo[-1][1].append(lambda: put_back(order_id, client_id))
+            self._undo.add(lambda: put_back(order_id, client_id))
 
     def _owner(self, account: Address) -> Address:
         """Return whose an account of the exchange is; on a builder's dex it has its own address."""
@@ -236,7 +227,7 @@ class Tape:
     def _expose(self, key: tuple[Address, Address], exposure: Exposure) -> None:
         before = self._exposures.get(key, _NOTHING)
         self._exposures[key] = exposure
-        self._undo[-1][1].append(lambda: self._exposures.__setitem__(key, before))
+        self._undo.add(lambda: self._exposures.__setitem__(key, before))
 
     def _perp_event(self, log: Log, transaction_hash: bytes, time: int) -> Iterable[Any]:
         topic = log.topics[0]

@@ -6,10 +6,11 @@ numbers. Addresses are hex.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
 from typing import Any
 
+from evm_dex.node import core_names
 from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import data
 from precompiles.engine.book import OrderBook
@@ -39,7 +40,7 @@ def spot_market(ledger: Ledger, market: Market) -> Json:
         "asset": data(market.asset),
         "quote": data(market.quote),
         "baseUnit": str(market.base_unit),
-        "tick": str(market.tick),
+        "tick": str(core_names.pair_tick(ledger, market)),
         "lot": str(market.lot),
         "makerFee": market.maker_fee,
         "takerFee": market.taker_fee,
@@ -56,7 +57,7 @@ def perp_market(ledger: Ledger, market: PerpMarket, now: int) -> Json:
         "market": data(market.asset),
         "collateral": data(ledger.perp.settings.collateral),
         "baseUnit": str(market.base_unit),
-        "tick": str(market.tick),
+        "tick": str(core_names.perp_tick(ledger, market)),
         "lot": str(market.lot),
         "makerFee": market.maker_fee,
         "takerFee": market.taker_fee,
@@ -77,15 +78,27 @@ def perp_market(ledger: Ledger, market: PerpMarket, now: int) -> Json:
     }
 
 
-def depth(book: OrderBook[Any], levels: int) -> Json:
-    """Write price levels, best first: price, size, and number of orders."""
+def depth(book: OrderBook[Any], levels: int, step: int = 1) -> Json:
+    """Write price levels, best first: price, size, and number of orders.
+
+    Those of `step` prices are one, at the worst of these: no price is shown better than it is.
+    """
     return {
         name: [
-            {"price": str(level.price), "size": str(level.size), "orders": level.count()}
-            for level in islice(side, levels)
+            {"price": str(price), "size": str(size), "orders": count}
+            for price, size, count in islice(_grouped(side, step, round_up=round_up), levels)
         ]
-        for name, side in (("bids", book.bids), ("asks", book.asks))
+        for name, side, round_up in (("bids", book.bids, False), ("asks", book.asks, True))
     }
+
+
+def _grouped(side: Iterable[Any], step: int, *, round_up: bool) -> Iterator[tuple[int, int, int]]:
+    def shown_at(level: Any) -> int:
+        return int(level.price + -level.price % step if round_up else level.price // step * step)
+
+    for price, levels in groupby(side, shown_at):
+        together = list(levels)
+        yield price, sum(it.size for it in together), sum(it.count() for it in together)
 
 
 def order(row: Order | PerpOrder | Trigger) -> Json:

@@ -18,6 +18,7 @@ from evm_dex.node.chain_events import ChainEvents
 from evm_dex.node.filters import Filters
 from evm_dex.node.forge_bridge import ForgeBridge
 from evm_dex.node.named_contracts import NamedContracts
+from evm_dex.node.price_history import PriceHistory
 from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, call_error, failed
@@ -68,6 +69,7 @@ class Node:
         self.events = ChainEvents(chain, self.limits.log_results)
         self.filters = Filters(chain, self.limits)
         self.events.on_update.append(self.filters.update)
+        self.prices = PriceHistory(chain, self.events)
         self.events.on_transaction.append(self.filters.add_transaction)
         self._min_gas_price = 0
         self.contracts = NamedContracts()

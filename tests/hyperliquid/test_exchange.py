@@ -436,5 +436,7 @@ def test_a_tape_that_went_back_is_that_of_the_chain(traders: Traders, data: st.D
             for each in (one, other)
         ]
         assert shown[0] == shown[1]
-    minutes = [[str(it) for it in tape.candles.of("ETH", "1m", 0, 2**60)] for tape in (kept, fresh)]
+    minutes = [
+        [str(it) for it in tape.candles.of("ETH", 60, 0, 2**60, 5_000)] for tape in (kept, fresh)
+    ]
     assert minutes[0] == minutes[1]

@@ -99,7 +99,7 @@ def test_the_tape_says_what_the_chain_has() -> None:
         tape.read_all()
         assert sum(map(len, tape.trades.values())) == happened(dex)["Trade"]
         traded = sum(it.amount for it in tape.trades["ETH"])
-        candles = tape.candles.of("ETH", "5m", 0, 2**60)
+        candles = tape.candles.of("ETH", 300, 0, 2**60, 5_000)
         assert sum(candle.volume for candle in candles) == traded
         for user, fills in tape.fills.items():
             last = fills[-1]

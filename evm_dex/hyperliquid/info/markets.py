@@ -6,7 +6,7 @@ import msgspec
 
 from evm_dex.hyperliquid.bad_request import BadRequest
 from evm_dex.hyperliquid.book_view import levels_of
-from evm_dex.hyperliquid.candles import INTERVALS
+from evm_dex.hyperliquid.candle_intervals import INTERVALS, candle_json
 from evm_dex.hyperliquid.info.info_type import (
     Coin,
     Info,
@@ -25,7 +25,8 @@ from precompiles.hyper.units import COLLATERAL_DECIMALS
 from precompiles.perp.accrual import impact_prices, prices_at
 from precompiles.perp.markets import tiers_of
 
-_DAY = 24 * 3_600 * 1_000
+_DAY = 24 * 3_600
+_MOST_CANDLES = 5_000
 _RECENT = 10
 _HOUR = 3_600
 _RATE_PLACES = len(str(RATE_SCALE)) - 1
@@ -190,8 +191,11 @@ def candle_snapshot(info: Info, request: CandleRequest) -> list[Json]:
     if request.interval not in INTERVALS:
         raise BadRequest(f"unknown interval {request.interval!r}: take one of {list(INTERVALS)}")
     end = info.now_ms if request.end_time is None else request.end_time
-    candles = info.tape.candles.of(listing.coin, request.interval, request.start_time, end)
-    return [candle.json(listing, request.interval) for candle in candles]
+    length = INTERVALS[request.interval]
+    candles = info.tape.candles.of(
+        listing.coin, length, request.start_time // 1_000, end // 1_000, _MOST_CANDLES
+    )
+    return [candle_json(candle, listing, request.interval) for candle in candles]
 
 
 @info_type("fundingHistory", CoinSpan)
@@ -332,8 +336,8 @@ def perp_context(info: Info, listing: Listing) -> Json:
     bid, ask = info.listings.book(listing).best_prices()
     impact = impact_prices(market, info.ledger.perp.book(listing.address))
     rate = premium(*impact, prices.oracle) if prices.oracle else 0
-    amount, quote = info.tape.candles.volume_since(listing.coin, info.now_ms - _DAY)
-    before = info.tape.candles.before(listing.coin, info.now_ms - _DAY)
+    amount, quote = info.tape.candles.volume_since(listing.coin, info.now - _DAY)
+    before = info.tape.candles.before(listing.coin, info.now - _DAY)
     return {
         "prevDayPx": listing.price(before or prices.mark),
         "dayNtlVlm": listing.quote(quote),
@@ -355,8 +359,8 @@ def spot_context(info: Info, listing: Listing) -> Json:
     assert base is not None, "a pair's tokens are listed"
     bid, ask = info.listings.book(listing).best_prices()
     mark = mark_of(info, listing)
-    amount, quote = info.tape.candles.volume_since(listing.coin, info.now_ms - _DAY)
-    before = info.tape.candles.before(listing.coin, info.now_ms - _DAY)
+    amount, quote = info.tape.candles.volume_since(listing.coin, info.now - _DAY)
+    before = info.tape.candles.before(listing.coin, info.now - _DAY)
     supply = number(base.max_supply, base.wei_decimals)
     return {
         "prevDayPx": listing.price(before or mark),

@@ -17,10 +17,10 @@ from evm_dex.client.cheats import Cheats
 from evm_dex.client.market_lookup import perp_market, spot_market
 from evm_dex.errors import CallFailed
 from evm_dex.evm.calls import Call
-from evm_dex.node import exchange_json
+from evm_dex.node import core_names, exchange_json
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
-from evm_dex.node.rpc_errors import failed
+from evm_dex.node.rpc_errors import failed, invalid_params
 from evm_dex.node.rpc_json import Json
 from evm_dex.node.rpc_types import (
     Block,
@@ -90,6 +90,7 @@ def markets(node: Node, block: Block = "latest") -> Markets:
         perp = listed_markets(ledger)
         named = {} if node.dex is None else node.dex.perp_markets
         symbols = {to_address(address): symbol for symbol, address in named.items()}
+        symbols |= core_names.coins(ledger)
         listed = [
             {
                 **exchange_json.perp_market(ledger, market, now),
@@ -97,25 +98,40 @@ def markets(node: Node, block: Block = "latest") -> Markets:
             }
             for market in perp
         ]
+        core_tokens = core_names.tokens(ledger)
         addresses = {token for market in spot for token in (market.asset, market.quote)}
         addresses |= {market.asset for market in perp if market.asset in ledger.spot.tokens.rows}
         if perp:
             addresses.add(ledger.perp.settings.collateral)
         found = [exchange_json.spot_market(ledger, market) for market in spot]
-    tokens = {data(address): _token(node, address) for address in sorted(addresses)}
+    tokens = {
+        data(address): core_tokens.get(address) or _token(node, address)
+        for address in sorted(addresses)
+    }
     return {"spot": found, "perp": listed, "tokens": tokens}
 
 
 @rpc("dex_depth")
 def depth(
-    node: Node, where: Exchange, market: Named, levels: Count = 20, block: Block = "latest"
+    node: Node,
+    where: Exchange,
+    market: Named,
+    levels: Count = 20,
+    block: Block = "latest",
+    step: Quantity = 1,
 ) -> Depth:
-    """Return price levels of a market's book with size and number of orders, best first."""
-    asset = _market(node, where, market)
+    """Return price levels of a market's book with size and number of orders, best first.
+
+    With a `step` those of a stretch of prices are one level: bids at the multiple of it below
+    them, asks at the one above.
+    """
+    if step == 0:
+        raise invalid_params("dex_depth: step must be 1 or more, got 0")
+    asset = market_of(node, where, market)
     with _looking(node, block) as (ledger, _):
         _require_market(ledger, where, asset)
         book = ledger.spot.book(asset) if where == "spot" else ledger.perp.book(asset)
-        return exchange_json.depth(book, levels)
+        return exchange_json.depth(book, levels, step)
 
 
 @rpc("dex_order")
@@ -155,17 +171,18 @@ def trades(
     market: Named,
     count: Count = 50,
     from_block: Quantity = 0,
+    block: Block = "latest",
 ) -> Trades:
-    """Return the newest trades of a market within the last 5,000 blocks.
+    """Return the newest trades of a market up to a block, and within 5,000 blocks before it.
 
     With `fromBlock` only those from there on, for who knows the ones before.
     """
     address = SPOT_ADDRESS if where == "spot" else PERP_ADDRESS
     interface = _interface(where)
     topic = interface.topic("Trade")
-    topics = ((topic,), (bytes(12) + _market(node, where, market),))
+    topics = ((topic,), (bytes(12) + market_of(node, where, market),))
     found: list[Json] = []
-    last = node.chain.head.block_number
+    last = node.header("latest" if block == "pending" else block).block_number
     lowest = max(from_block, last - _MOST_BLOCKS)
     while last >= lowest and len(found) < count:
         first = max(lowest, last - 255)
@@ -173,9 +190,9 @@ def trades(
         for entry in reversed(entries):
             event = interface.decode_event(entry.log)
             assert event is not None, "its topic is that of an event"
-            found.append(
-                {**_shown(event), "blockNumber": entry.height, "logIndex": entry.log_index}
-            )
+            place = {"blockNumber": entry.height, "logIndex": entry.log_index}
+            time = node.chain.header(entry.block_hash).timestamp
+            found.append({**_shown(event), **place, "timestamp": time})
         last = first - 1
     return found[:count]
 
@@ -264,9 +281,14 @@ def _cheats(node: Node) -> Cheats:
     return node.dex.cheats
 
 
-def _market(node: Node, where: str, named: Address | str) -> Address:
+def market_of(node: Node, where: str, named: Address | str) -> Address:
+    """Return the address of a market. Raises RpcError for a symbol that none has."""
     if isinstance(named, bytes):
         return named
+    coins = core_names.coins(node.chain.ledger) if where == "perp" else {}
+    listed = next((address for address, coin in coins.items() if coin == named), None)
+    if listed is not None:
+        return listed
     if node.dex is None:
         raise failed(f"this chain has no symbols, got {named!r}: give an address")
     return spot_market(node.dex, named) if where == "spot" else perp_market(node.dex, named)

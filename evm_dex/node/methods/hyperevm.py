@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from evm_dex.blocks.transaction import is_system_transaction
-from evm_dex.client.core_actions import CoreAction, actions_in, actions_of, explain
+from evm_dex.client.core_actions import CoreAction, actions_in, actions_of, actions_of_user, explain
 from evm_dex.node.call_objects import TransactionRequest
 from evm_dex.node.methods.eth_blocks import find_header
 from evm_dex.node.node import Node
@@ -13,12 +13,24 @@ from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_calls import call_of
 from evm_dex.node.rpc_errors import failed
 from evm_dex.node.rpc_json import Json, transaction_object
-from evm_dex.node.rpc_types import Block, BlockHash, Flag, Hash, HexAddress, Quantity, data, shaped
+from evm_dex.node.rpc_types import (
+    Block,
+    BlockHash,
+    Flag,
+    Hash,
+    HexAddress,
+    Quantity,
+    counted,
+    data,
+    shaped,
+)
 
 _TRANSACTIONS = shaped("SystemTransactions", "transactions of the chain itself, or null", "array")
 Transactions = Annotated[list[Json] | None, _TRANSACTIONS]
 _ACTIONS = shaped("CoreActions", "actions and deposits, and what became of each", "array")
 Actions = Annotated[list[Json], _ACTIONS]
+_MOST_BLOCKS = 5_000
+ActionCount = Annotated[int, counted("ActionCount", 200)]
 
 
 @rpc("eth_getSystemTxsByBlockNumber")
@@ -88,6 +100,21 @@ def core_actions_in_block(node: Node, block: Block = "latest") -> Actions:
     return [_json(action) for action in actions_in(node.chain.blocks, height)]
 
 
+@rpc("dex_coreActionsOf")
+def core_actions_of(
+    node: Node,
+    user: HexAddress,
+    count: ActionCount = 20,
+    from_block: Quantity = 0,
+    block: Block = "latest",
+) -> Actions:
+    """Return an account's newest actions and deposits within the 5,000 blocks up to one."""
+    last = node.header("latest" if block == "pending" else block).block_number
+    first = max(from_block, last - _MOST_BLOCKS, 0)
+    found = actions_of_user(node.chain.blocks, user, first, last, count)
+    return [_json(action) for action in found]
+
+
 def _json(action: CoreAction) -> Json:
     return {
         "sequence": action.sequence,
@@ -108,7 +135,11 @@ def _values(fields: dict[str, Any]) -> Json:
     return {name: _value(value) for name, value in fields.items()}
 
 
-def _value(value: Any) -> str | bool:
+def _value(value: Any) -> Any:
     if isinstance(value, bool):
         return value
+    if isinstance(value, dict):
+        return _values(value)
+    if isinstance(value, list | tuple):
+        return [_value(item) for item in value]
     return data(value) if isinstance(value, bytes) else str(value)

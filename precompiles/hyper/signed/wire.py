@@ -326,9 +326,10 @@ UserAction = (
 )
 Action = L1Action | UserAction
 
+FIRST_NUMBER = 0x010000
 NUMBERS: dict[type[Any], int] = {
     kind: first + place
-    for first, kinds in ((0x010000, L1Action.__args__), (0x020000, UserAction.__args__))
+    for first, kinds in ((FIRST_NUMBER, L1Action.__args__), (0x020000, UserAction.__args__))
     for place, kind in enumerate(kinds)
 }
 """Ids of signed actions in receipts, above those of CoreWriter's; new ones come at the ends."""
