@@ -132,7 +132,8 @@ class Computation(PragueComputation):
         self.state = state
         self.msg = message
         self.transaction_context = transaction_context
-        self.code = Code(program_of(message.code))
+        watch = state.config.watch
+        self.code = Code(program_of(message.code) if watch is None else watch.program_for(self))
         self._gas_meter: Any = GasLeft(message.gas)
         self._stack = Words()
         self._memory = Memory()

@@ -69,6 +69,13 @@ class Unhurried(Deadline):
         self._look()
 
 
+class CodeWatch(Protocol):
+    """Sees which code runs, compiled or not: see `evm_dex.evm.compiler.watched`."""
+
+    def program_for(self, computation: Any) -> Any:
+        """Return the program that a frame's code runs as."""
+
+
 class AccessObserver(Protocol):
     """Notes accounts and storage words as they become warm (EIP-2929)."""
 
@@ -86,6 +93,8 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Runs every opcode in place of the interpreter, and so sees the machine before and after."""
     records_calls: bool = False
     """Whether each computation notes by which opcode it was called, and keeps what it was given."""
+    watch: CodeWatch | None = None
+    """Told which code runs; what comes of it is the same."""
     deadline: Deadline | None = None
     accesses: AccessObserver | None = None
     logs_transfers: bool = False

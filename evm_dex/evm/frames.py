@@ -78,7 +78,8 @@ def send(
 def _run_out(c: Any) -> int:
     """Fail for want of gas: at once where nobody is told what was missing, or touched before."""
     config = c.state.config
-    if c.msg.depth and not config.records_calls and config.accesses is None:
+    is_watched = config.records_calls or config.watch is not None
+    if c.msg.depth and not is_watched and config.accesses is None:
         raise OutOfGas("too little for a call")
     return -1
 

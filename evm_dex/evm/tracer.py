@@ -142,6 +142,10 @@ class Frame(msgspec.Struct, frozen=True):
     calls: tuple[Frame, ...]
     logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
     """(address, topics, data) of what it logged itself."""
+    code: bytes = b""
+    """The code that ran: a contract's, or what creates one."""
+    trail: tuple[int, ...] = ()
+    """Positions by which it came to its end, that last; empty where nobody watched (`Trails`)."""
 
 
 def frame_of(computation: ComputationAPI) -> Frame:
@@ -165,7 +169,14 @@ def frame_of(computation: ComputationAPI) -> Frame:
         logs=tuple(
             (address, tuple(topics), data) for _, address, topics, data in traced._log_entries
         ),
+        code=bytes(message.code),
+        trail=_trail(traced),
     )
+
+
+def _trail(computation: Any) -> tuple[int, ...]:
+    trail = getattr(computation, "trail", ())
+    return (*trail, computation.code.program_counter - 1) if trail else ()
 
 
 def _named(error: VMError) -> str:

@@ -29,15 +29,19 @@ end, and the opcode there: JUMPDEST where just another block follows.
 """
 
 
-def block_at(code: bytes, start: int) -> Block:
-    """Read the block that starts somewhere in code with zeros after it."""
+def block_at(code: bytes, start: int, note: Run | None = None) -> Block:
+    """Read the block that starts somewhere in code with zeros after it.
+
+    With a `note`, which is its first step then, it ends at every jump destination.
+    """
     position, gas = start, 0
     if code[start] == JUMPDEST:
-        if code[start + 1] == JUMPDEST:  # all but the last of several
+        if code[start + 1] == JUMPDEST and note is None:  # all but the last of several
             end = _run_of_jumpdests(code, start).end() - 1
             return end - start, 0, STACK_LIMIT, (), end, JUMPDEST
         position, gas = start + 1, 1
-    steps: list[Run] = []
+    steps: list[Run] = [] if note is None else [note]
+    is_joined = note is None
     reads_of_gas: list[tuple[int, int]] = []
     height = lowest = highest = 0
     while True:
@@ -55,7 +59,7 @@ def block_at(code: bytes, start: int) -> Block:
             steps.append(small_push(word) if word < _MOST_SMALL else push(word))
             height += 1
             position += size
-        elif opcode == JUMPDEST and len(steps) < _SHORT and code[position + 1] != JUMPDEST:
+        elif opcode == JUMPDEST and is_joined and _is_worth_joining(code, position, steps):
             gas += 1
             position += 1
             continue
@@ -73,6 +77,11 @@ def block_at(code: bytes, start: int) -> Block:
     for index, before in reads_of_gas:
         steps[index] = gas_left(gas - before)
     return gas, -lowest, STACK_LIMIT - highest, tuple(steps), position, opcode
+
+
+def _is_worth_joining(code: bytes, position: int, steps: list[Run]) -> bool:
+    """Tell whether a block goes on behind the jump destination where it has come to."""
+    return len(steps) < _SHORT and code[position + 1] != JUMPDEST
 
 
 def step_at(code: bytes, start: int, index: int) -> tuple[int, int]:

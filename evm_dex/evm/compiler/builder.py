@@ -18,7 +18,7 @@ _MOST_OPCODES = 2_000
 _SEGMENT_OPCODES = 64
 _MOST_PENDING = 64
 """A word of more operations is calculated at once: writing it is recursive, wherever frames are."""
-_STOP = 0x00
+_STOP, _JUMPI = 0x00, 0x57
 
 
 class CodeFacts(Protocol):
@@ -27,6 +27,8 @@ class CodeFacts(Protocol):
     code: bytes
     loops: set[int]
     """Starts of traces that are loops."""
+    heads: dict[int, int] | None
+    """Counts of the starts of straight code; None where nobody counts."""
 
     def is_destination(self, position: int | None) -> bool:
         """Whether one may jump to a position."""
@@ -55,6 +57,8 @@ class Builder:
         self.inputs: list[Value] = []
         self.uses: set[str] = set()
         """Variables that the start of the function has to set."""
+        self._counted = -1
+        """The head that the trace has counted, before its first opcode is done."""
         self._handlers = handlers
         self._of_frame: dict[str, Value] = {}
 
@@ -130,7 +134,9 @@ class Builder:
     # Leaving
 
     def give_up(self, moment: Moment) -> None:
-        """Leave to the interpreter, which has to do the opcode at that moment."""
+        """Leave to the interpreter, which has to do the opcode at that moment, and counts it."""
+        if moment.position == self._counted:
+            self.writer.write(f"H[{moment.position}] -= 1")
         self._leave(moment, str(~moment.position))
 
     def give_up_if(self, condition: str, moment: Moment) -> None:
@@ -203,13 +209,26 @@ class Builder:
             self.leave_to(path, str(position))
             return False
         self.opcodes += 1
+        is_counted = self.program.heads is not None and self._is_head(position)
+        is_destination = self.program.is_destination(position)
+        self._counted = -1
+        if is_counted and not is_destination:
+            self.writer.write(f"H[{position}] += 1")
+            self._counted = position
         goes_on = handler(self, path)
+        if is_counted and is_destination and goes_on:  # where it leaves, it is counted there
+            self.writer.write(f"H[{position}] += 1")
         if goes_on and path.stack and path.stack[-1].size > _MOST_PENDING:
             self.writer.atom(path.stack[-1])
         self.growth = max(self.growth, path.growth)
         if path.position == position:
             path.position += 1
         return goes_on
+
+    def _is_head(self, position: int) -> bool:
+        """Tell whether straight code begins somewhere: a jump leads there, or goes by before."""
+        is_destination = self.program.is_destination(position)
+        return is_destination or position == 0 or self.code[position - 1] == _JUMPI
 
 
 _PROLOGUE = (

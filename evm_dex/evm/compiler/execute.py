@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth.exceptions import OutOfGas
+from eth.exceptions import InvalidJumpDestination, OutOfGas, Revert, VMError
 
 from evm_dex.evm.compiler.block_steps import FrameFails
 from evm_dex.evm.compiler.blocks import JUMPDEST, step_at
@@ -20,11 +20,17 @@ def execute(computation: Any) -> None:
     """Run a computation's code to its end. Raises py-evm's Halt and VMError, TookTooLong."""
     program: Program = computation.code.program
     computation.next_look = first_look(computation)
-    position = _run_traces(computation, program, 0)
-    while position is not None:
-        position = _run_blocks(computation, program, position)
-        if position is not None:
-            position = _run_traces(computation, program, position)
+    try:
+        position = _run_traces(computation, program, 0)
+        while position is not None:
+            position = _run_blocks(computation, program, position)
+            if position is not None:
+                position = _run_traces(computation, program, position)
+    except (Revert, InvalidJumpDestination):  # behind which nothing follows but other heads
+        raise
+    except VMError:
+        program.failed(computation.code.program_counter - 1)
+        raise
 
 
 def _run_traces(computation: Any, program: Program, position: int) -> int | None:
@@ -52,6 +58,7 @@ def _run_blocks(c: Any, program: Program, position: int) -> int | None:
         gas, needs, most, steps, end, opcode = blocks.get(position) or program.read_block(position)
         left = meter.gas_remaining - gas
         if left < 0 or not needs <= len(words) <= most:
+            program.came_by(c, position)
             _fail(c, position)
         meter.gas_remaining = left
         rest = iter(steps)
@@ -59,7 +66,8 @@ def _run_blocks(c: Any, program: Program, position: int) -> int | None:
             for step in rest:
                 step(c, words)
         except FrameFails:
-            place, before = step_at(program.padded, position, len(steps) - 1 - _length(rest))
+            done = len(steps) - 1 - _length(rest) - program.notes
+            place, before = step_at(program.padded, position, done)
             meter.gas_remaining += gas - before
             _fail(c, place)
         if opcode == JUMPDEST:
@@ -115,7 +123,8 @@ def _jump(meter: Any, words: list[int], program: Program, end: int, opcode: int)
 
 def _fail(c: Any, position: int) -> None:
     """End a frame inside a block: for what reason py-evm's opcodes say where anyone asks."""
-    if c.msg.depth and not c.state.config.records_calls:
+    config = c.state.config
+    if c.msg.depth and not config.records_calls and config.watch is None:
         raise OutOfGas("too little for a block, or too high or low a stack")
     stream, table, code = c.code, c.table, c.code.program.padded
     while True:

@@ -72,6 +72,7 @@ class Program:
         "code",
         "counts",
         "destinations",
+        "heads",
         "hot_after",
         "loops",
         "padded",
@@ -80,8 +81,13 @@ class Program:
         "traces",
     )
 
+    notes = 0
+    """Steps in front of each block's own, for whoever watches."""
+
     def __init__(self, code: bytes) -> None:
         self.code = code
+        self.heads: dict[int, int] | None = None
+        """Counts of starts of straight code, which traces keep too; None where nobody counts."""
         self.padded = code + _BEYOND
         """The code with the zeros that follow it, which are STOP."""
         self.destinations = jump_destinations(self.padded)
@@ -113,13 +119,22 @@ class Program:
     def read_block(self, position: int) -> Block:
         """Return the basic block that starts at a position."""
         global _steps_in_all  # noqa: PLW0603 - what all programs of the process hold
-        block = self.blocks[position] = block_at(self.padded, position)
+        block = self.blocks[position] = self._block(position)
         steps = 1 + len(block[3])
         _steps_in_all += steps
         if _steps_in_all > _MOST_STEPS:
             program_of.cache_clear()
             _steps_in_all = steps
         return block
+
+    def _block(self, position: int) -> Block:
+        return block_at(self.padded, position)
+
+    def came_by(self, computation: Any, position: int) -> None:
+        """Do nothing: nobody watches where blocks begin."""
+
+    def failed(self, position: int) -> None:
+        """Do nothing: nobody watches where frames fail."""
 
     def pass_by(self, position: int) -> Trace | None:
         """Note that execution comes by a position; a trace from there once that is often."""
@@ -137,6 +152,7 @@ class Program:
         builder = Builder(self, position, HANDLERS)
         text = builder.build()
         names: dict[str, Any] = {**NAMES, "CODE": self.code, "DESTINATIONS": self.destinations}
+        names["H"] = self.heads
         exec(compile(text, f"<evm {position}>", "exec"), names)  # noqa: S102 - text made of opcodes
         trace: Trace = names["trace"]
         self.traces[position] = trace

@@ -11,7 +11,7 @@ import pytest
 
 from evm_dex.evm.calls import CallTransaction
 from evm_dex.evm.compiler import program
-from evm_dex.evm.config import Deadline, ExecutionConfig
+from evm_dex.evm.config import CodeWatch, Deadline, ExecutionConfig, StepHook
 from evm_dex.evm.tracer import Accesses
 from precompiles.types import Address
 from tests.chain import support
@@ -90,6 +90,8 @@ class Machines:
         gas: int = GAS,
         value: int = 0,
         deadline: Deadline | None = None,
+        on_step: StepHook | None = None,
+        watch: CodeWatch | None = None,
     ) -> Outcome:
         """What comes of a call of the contract with that much gas to execute with."""
         tried = CallTransaction(
@@ -103,6 +105,8 @@ class Machines:
             records_calls=records_calls,
             accesses=accesses,
             deadline=deadline,
+            on_step=on_step,
+            watch=watch,
         )
         self.state.accounts.observer = accesses
         mark = self.state.snapshot()
