@@ -20,6 +20,7 @@ from checkpoint.errors import CommitsLost
 from evm_dex.cli.node_command import _sync_policy
 from evm_dex.node.node_config import NodeConfig
 from tests.node.served import OTHER, OWNER, served
+from tests.waiting import until
 
 NODE = (sys.executable, "-c", "from evm_dex.cli import main; main()", "node")
 
@@ -123,9 +124,7 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
 def test_blocks_come_by_the_clock_or_when_asked() -> None:
     with served(automine=False, block_seconds=0.05) as node:
         sent = node.result("eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x1"})
-        for _ in range(200):
-            if node.result("eth_getTransactionReceipt", sent):
-                break
+        until(lambda: node.result("eth_getTransactionReceipt", sent))
         assert node.result("eth_getTransactionReceipt", sent)["status"] == "0x1"
     with served(automine=False) as node:
         assert node.result("eth_blockNumber") == "0x0"

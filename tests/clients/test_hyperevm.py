@@ -13,6 +13,8 @@ from eth_abi.abi import encode
 from tests.clients.running import OWNER, OWNER_KEY, foundry, run, started_node
 
 OTHER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+THIRD = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+"""An account that no test pays."""
 WRITER = "0x3333333333333333333333333333333333333333"
 SPOT_BALANCE, MARK = (f"0x{number:040x}" for number in (0x0801, 0x0806))
 HYPE = 150
@@ -47,7 +49,7 @@ def balance(url: str, user: str) -> int:
 def test_a_contracts_reads_answer_over_the_node(url: str) -> None:
     assert cast(url, "chain-id") == "999"
     assert int(cast(url, "call", MARK, "--data", "0x" + "00" * 32), 16) == 800_000
-    assert balance(url, OTHER) == 10_000 * 10**8
+    assert balance(url, THIRD) == 10_000 * 10**8
 
 
 def test_an_action_is_sent_and_told(url: str) -> None:
