@@ -59,6 +59,18 @@ class InvalidSignature(ChainError):
     """The signature of an action belongs to no key, or the action in it is none."""
 
 
+class DecidedElsewhere(ChainError):
+    """A chain whose blocks validators agree on was asked to make or take back one by itself."""
+
+
+class WrongHeight(ChainError):
+    """The engine that orders blocks is at another block than the chain."""
+
+
+class ClockOff(ChainError):
+    """The machine's clock differs from the validators' time by more than a minute."""
+
+
 class BranchNotLonger(ChainError):
     """A branch does not end above the head, so the chain stays on its own."""
 

@@ -45,8 +45,8 @@ CHECKPOINTS = (
 ROOMS = (
     "evm_dex.errors", "evm_dex.blocks", "evm_dex.abi", "evm_dex.evm", "evm_dex.orderlog",
     "evm_dex.chain", "evm_dex.market", "evm_dex.client", "evm_dex.http", "evm_dex.history",
-    "evm_dex.node", "evm_dex.hyperliquid", "evm_dex.tester", "evm_dex.terminal", "evm_dex.replay",
-    "evm_dex.cli",
+    "evm_dex.node", "evm_dex.hyperliquid", "evm_dex.validator", "evm_dex.tester",
+    "evm_dex.terminal", "evm_dex.replay", "evm_dex.cli",
 )  # fmt: skip
 BELOW = {room: (*ROOMS[: at + 1], "checkpoint", "precompiles") for at, room in enumerate(ROOMS)}
 
@@ -75,6 +75,7 @@ ONLY_IMPORTED_BY = {
     "eth": ("evm_dex.blocks", "evm_dex.evm", "evm_dex.chain"),
     "rocksdict": ("checkpoint.rocks",),
     "eth_abi": ("evm_dex",),
+    "google": ("evm_dex.validator",),
     "sortedcontainers": ("precompiles.engine", "precompiles.ledger", "checkpoint"),
 }
 PARTS_OF_THE_CHAIN = {"chain", "ledger", "mempool", "outbox", "perp", "settings", "state"}

@@ -20,7 +20,7 @@ from evm_dex.chain.block_builder import MinedBlock, fill_block
 from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execute
 from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.block_store import BlockId, block_batch
-from evm_dex.chain.chain_reader import ChainReader
+from evm_dex.chain.chain_reader import ChainReader, StateReader
 from evm_dex.chain.chain_settings import ChainSettings, HasSettings, NextBlock, written_header
 from evm_dex.chain.core_inputs import CoreInput, in_order
 from evm_dex.chain.core_steps import CoreSteps
@@ -62,7 +62,7 @@ class Chain(ChainReader, Watched, HasSettings):
         HasSettings.__init__(self, ChainSettings(automine=automine, keep_limit=keep_limit))
         self._kinds = BlockKinds(self._blocks, ledger)
         self._core_steps = CoreSteps(ledger, self.chain_id, self._kinds)
-        self._mempool = Mempool(lambda sender: self._sealer.state.get_nonce(sender))  # noqa: PLW0108 - a rollback replaces the state
+        self._mempool = Mempool(lambda sender: self.state.get_nonce(sender))  # noqa: PLW0108 - each block has another state
         self._inputs: list[CoreInput] = []
         self._snapshots = Snapshots()
 
@@ -87,9 +87,9 @@ class Chain(ChainReader, Watched, HasSettings):
         self._halt.raise_if_halted()
         self._mempool.check_new(transaction)
         with missing_state_as(StateMissing):
-            nonce = self.state.get_nonce(transaction.sender)
-            header = self.next_header_for(transaction.sender)
-            self._validate(transaction, header, nonce, header.rules.nonces_ahead)
+            state, header = self.state, self.next_header_for(transaction.sender)
+            nonce = state.get_nonce(transaction.sender)
+            self._validate(transaction, header, nonce, header.rules.nonces_ahead, state)
             ready = self._mempool.add(transaction)
         for each in ready:
             self._tell_transaction(each)
@@ -366,18 +366,24 @@ class Chain(ChainReader, Watched, HasSettings):
         self._reset_to(changes, target)
 
     def _validate(
-        self, transaction: Transaction, header: Header, nonce: int, most_ahead: int = 0
+        self,
+        transaction: Transaction,
+        header: Header,
+        nonce: int,
+        most_ahead: int = 0,
+        at: StateReader | None = None,
     ) -> None:
-        """Hold a transaction against the state of the block in work."""
+        """Hold a transaction against a state, that of the block in work unless another is given."""
+        state = at or self._sealer.state
         self._settings.impersonation.check(transaction)
         check_admission(
             transaction,
             chain_id=self.chain_id,
             next_header=header,
-            balance=self._sealer.state.get_balance(transaction.sender),
+            balance=state.get_balance(transaction.sender),
             nonce=nonce,
             most_ahead=most_ahead,
-            code=self._sealer.state.get_code(transaction.sender),
+            code=state.get_code(transaction.sender),
         )
 
     def _reset_to(self, changes: LedgerChanges, header: Header) -> None:

@@ -20,7 +20,12 @@ from evm_dex.chain.genesis.genesis_file import (
     default_genesis_file,
     read_genesis_file,
 )
-from evm_dex.chain.genesis.resolved import Genesis, differing_fields, resolve_genesis
+from evm_dex.chain.genesis.resolved import (
+    Genesis,
+    decode_genesis,
+    differing_fields,
+    resolve_genesis,
+)
 from evm_dex.chain.rollback import check_commitment
 from evm_dex.errors import ChainStopped, GenesisMismatch, StateMissing
 from evm_dex.evm.machine import missing_state_as
@@ -79,8 +84,11 @@ def open_chain(
     automine: bool = True,
     keep_limit: int = 0,
     restore: Restore = get_precompiles_with_storage,
+    kind: type[Chain] = Chain,
 ) -> Chain:
     """Open the chain in a store; an empty store begins with `genesis` or the default one.
+
+    A `keep_limit` of 0 is the one in its genesis; `kind` is the class that the chain is of.
 
     Raises GenesisError, GenesisMismatch when the store was begun with another genesis,
     UntrustedStorage when its rows are not what the head commits to, ChainStopped when the head's
@@ -108,17 +116,23 @@ def open_chain(
     rows = {TableNumber(table).name.lower(): n for table, n in ledger.commitment.counts.items()}
     repairs = tuple(precompiles.report.repair_lines())
     with missing_state_as(StateMissing):
-        chain = Chain(
+        chain = kind(
             staged,
             vm_class,
             ledger,
             automine=automine,
-            keep_limit=keep_limit,
+            keep_limit=keep_limit or _keep_limit(store),
             recovery=RecoveryMetrics(watch.seconds, rows, repairs, precompiles.report.in_full),
         )
         _check_commitment(chain, ledger)
     _log(chain)
     return chain
+
+
+def _keep_limit(store: Store) -> int:
+    """Return what a chain's genesis says of its keeper."""
+    blocks = BlockStore(store)
+    return decode_genesis(blocks.body(blocks.hash_at(0)).genesis).keep_limit
 
 
 def _core_precompiles(ledger: Ledger, rules: Rules) -> dict[Address, Precompile]:

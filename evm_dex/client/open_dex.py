@@ -10,6 +10,7 @@ from checkpoint.memory_store import MemoryStore
 from checkpoint.store import Store
 from evm_dex.chain.genesis.genesis_file import GenesisSource, profile_genesis
 from evm_dex.chain.open_chain import open_chain
+from evm_dex.chain.replicated_chain import ReplicatedChain
 from evm_dex.client.dex import Dex
 from precompiles.factory import get_precompiles_with_storage
 
@@ -76,6 +77,26 @@ def open_dex(
         raise
     dex = _opened(on_disk, manager, genesis, automine, keep_limit, prove)
     return _recording(dex, history, balance_log)
+
+
+def open_replicated(
+    path: str | Path, *, genesis: GenesisSource, checkpoint_interval: int | None = None
+) -> Dex:
+    """Open the chain at a path as a validator does: it goes on by decided blocks alone.
+
+    Its `chain` is a ReplicatedChain. Raises like `open_dex`.
+    """
+    from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - loads the database
+    from checkpoint.rocks import RocksStore  # noqa: PLC0415 - as above
+
+    store = RocksStore(path)
+    try:
+        manager = CheckpointManager(store, checkpoint_interval)
+        chain = open_chain(store, genesis, automine=False, kind=ReplicatedChain)
+    except BaseException:
+        store.close()
+        raise
+    return _recording(Dex(chain, store, manager), None, None)
 
 
 def open_beside(path: str | Path, *, prove: bool = False) -> Dex:

@@ -92,14 +92,14 @@ class Server:
         await self._runner.cleanup()
         self._workers.close()
 
-    async def on_chain(self, work: Callable[[], _Result]) -> _Result:
-        """Run what may take long, and change the chain, on a thread."""
+    async def on_chain(self, work: Callable[[], _Result], use: Use = Use.ALONE) -> _Result:
+        """Run what may take long, and by default changes the chain, on a thread."""
 
-        def alone() -> _Result:
-            with self.node.turns.taken(Use.ALONE):
+        def in_turn() -> _Result:
+            with self.node.turns.taken(use):
                 return work()
 
-        return await self._on_thread(alone)
+        return await self._on_thread(in_turn)
 
     async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
         self._at_work += 1

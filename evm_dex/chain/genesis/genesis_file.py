@@ -236,6 +236,9 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     requests of validators (EIP-7002, EIP-7251). Each block writes to the first two."""
     contracts: tuple[str, ...] = ()
     """Contracts at the addresses they have on every chain: `create2_deployer`, `multicall3`."""
+    keep_limit: int = 0
+    """Most triggers and liquidations that the keeper fires per block, where whoever opens the chain
+    does not say; 0 for no keeper."""
     hypercore: CoreTable | None = None
     """Default: none; with it there are no other tokens and markets."""
 

@@ -94,6 +94,8 @@ class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
     """HyperCore; None on a chain that is not HyperEVM."""
     contracts: tuple[str, ...] = ()
     """Names of contracts at the addresses they have on every chain."""
+    keep_limit: int = 0
+    """Most triggers and liquidations that the keeper fires per block by default."""
 
     @property
     def rules(self) -> Rules:
@@ -123,6 +125,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
     """
     check_range("chain_id", file.chain_id, 1, _MAX_WORD)
     check_range("timestamp", file.timestamp, 0, _MAX_WORD)
+    check_range("keep_limit", file.keep_limit, 0, _MAX_WORD)
     check_range("gas_limit", file.gas_limit, _MIN_GAS_LIMIT, _MAX_WORD)
     core = None if file.hypercore is None else resolve_core(file)
     owner = account_of("owner", file.owner)
@@ -142,6 +145,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
         system_contracts=file.system_contracts,
         core=core,
         contracts=_contracts(file.contracts),
+        keep_limit=file.keep_limit,
     )
 
 

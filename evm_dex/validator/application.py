@@ -1,0 +1,169 @@
+"""The application: what the engine asks, answered by the chain.
+
+An engine asks over several connections at once. What makes blocks comes in order over one of
+them; transactions are checked meanwhile, and never wait for a decision.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from evm_dex.chain.replicated_chain import ExecutedBlock, ReplicatedChain
+from evm_dex.errors import ChainError, TransactionRejected, WrongHeight
+from evm_dex.node.turns import Use
+from evm_dex.validator.abci.abci_pb2 import (
+    Answer,
+    Begun,
+    CheckTx,
+    Committed,
+    Finalized,
+    Info,
+    InitChain,
+    Prepare,
+    Proposal,
+    Request,
+    Response,
+    TxResult,
+    Txs,
+    Verdict,
+)
+from evm_dex.validator.genesis_document import APP_VERSION
+from evm_dex.validator.replica import Replica
+
+_logger = logging.getLogger(__name__)
+INCLUDED, NOT_ADMITTED = 0, 1
+"""Codes of transactions."""
+_ACCEPT, _REJECT = 1, 2
+_RECHECK = 1
+_Result = TypeVar("_Result")
+
+
+class Application:
+    """Answers an engine, for one chain."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._handlers: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
+            "echo": self._echo,
+            "info": self._info,
+            "init_chain": self._init_chain,
+            "query": self._query,
+            "check_tx": self._check_tx,
+            "prepare_proposal": self._prepare_proposal,
+            "process_proposal": self._process_proposal,
+            "finalize_block": self._finalize_block,
+            "commit": self._commit,
+            "extend_vote": self._extend_vote,
+            "verify_vote_extension": self._verify_vote_extension,
+        }
+
+    async def answer(self, request: Request) -> Response:
+        """Return the answer to a request. Raises ChainError for one that is none."""
+        handler = self._handlers.get(request.WhichOneof("value") or "")
+        if handler is None:
+            raise ChainError("the engine must speak ABCI 2.0: it asked for what that does not have")
+        return await handler(request)
+
+    @property
+    def chain(self) -> ReplicatedChain:
+        """The chain. Raises ChainError before there is one."""
+        return self._replica.chain
+
+    async def _echo(self, request: Request) -> Response:
+        return Response(echo=request.echo)
+
+    async def _info(self, _: Request) -> Response:
+        info = Info(data="evm-dex", app_version=APP_VERSION)
+        if self._replica.is_open and self.chain.head.block_number:
+            info.last_block_height = self.chain.head.block_number
+            info.last_block_app_hash = self.chain.head.hash
+        return Response(info=info)
+
+    async def _init_chain(self, request: Request) -> Response:
+        begun: InitChain = request.init_chain
+        await self._replica.begin(begun.chain_id)
+        return Response(init_chain=Begun(app_hash=self.chain.header(0).hash))
+
+    async def _query(self, _: Request) -> Response:
+        said = "nothing is asked here: ask the JSON-RPC of this validator"
+        return Response(query=Answer(code=NOT_ADMITTED, log=said))
+
+    # Transactions
+
+    async def _check_tx(self, request: Request) -> Response:
+        asked: CheckTx = request.check_tx
+        check = self.chain.look_again if asked.type == _RECHECK else self.chain.take_in
+
+        def result() -> TxResult:
+            try:
+                check(asked.tx)
+            except TransactionRejected as error:
+                return TxResult(code=NOT_ADMITTED, log=str(error))
+            return TxResult(code=INCLUDED)
+
+        return Response(check_tx=await self._replica.shortly(result))
+
+    # Blocks
+
+    async def _prepare_proposal(self, request: Request) -> Response:
+        asked: Prepare = request.prepare_proposal
+        self._check_height(asked.height)
+        raws, seconds = tuple(asked.txs), asked.time.seconds
+        chosen = await self._alone(
+            lambda: self.chain.propose(raws, seconds, asked.max_tx_bytes).given
+        )
+        return Response(prepare_proposal=Txs(txs=chosen))
+
+    async def _process_proposal(self, request: Request) -> Response:
+        """Accept what can be executed: else a block would be decided at which every chain stops."""
+        proposal: Proposal = request.process_proposal
+        self._check_height(proposal.height)
+        self._replica.clock.look_at(proposal.time.seconds)
+        try:
+            await self._execute(proposal)
+        except ChainError:
+            raise  # of this chain, not of the block
+        except Exception:
+            _logger.exception("a proposal for block %d is refused", proposal.height)
+            return Response(process_proposal=Verdict(result=_REJECT))
+        return Response(process_proposal=Verdict(result=_ACCEPT))
+
+    async def _finalize_block(self, request: Request) -> Response:
+        decided: Proposal = request.finalize_block
+        self._check_height(decided.height)
+        block = await self._execute(decided)
+        results = [
+            TxResult(code=INCLUDED, gas_used=outcome.gas_used)
+            if outcome.is_included
+            else TxResult(code=NOT_ADMITTED, log=outcome.problem)
+            for outcome in block.outcomes
+        ]
+        return Response(finalize_block=Finalized(tx_results=results, app_hash=block.header.hash))
+
+    async def _commit(self, _: Request) -> Response:
+        await self._alone(self.chain.commit_executed)
+        self._replica.committed()
+        return Response(commit=Committed())
+
+    async def _extend_vote(self, _: Request) -> Response:
+        return Response(extend_vote={})
+
+    async def _verify_vote_extension(self, _: Request) -> Response:
+        return Response(verify_vote_extension=Verdict(result=_ACCEPT))
+
+    async def _execute(self, block: Proposal) -> ExecutedBlock:
+        raws, seconds = tuple(block.txs), block.time.seconds
+        return await self._alone(lambda: self.chain.execute(raws, seconds))
+
+    async def _alone(self, work: Callable[[], _Result]) -> _Result:
+        return await self._replica.server.on_chain(work, Use.ALONE)
+
+    def _check_height(self, height: int) -> None:
+        following = self.chain.head.block_number + 1
+        if height != following:
+            raise WrongHeight(
+                f"the engine asks for block {height}, the chain's next is {following}: are they "
+                "both of this validator's directory?"
+            )
