@@ -112,7 +112,7 @@ contracts: contracts-deps ## Compile the Solidity sources into contracts/artifac
 
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --group dev --extra cql --extra validator pyproject.toml -o requirements.lock
+		--no-annotate --group dev --extra cql --extra campaign --extra validator pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --group node -o .ci/node.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

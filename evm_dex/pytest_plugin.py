@@ -10,7 +10,7 @@ is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ import pytest
 
 if TYPE_CHECKING:
     from evm_dex.blocks.addresses import Account
+    from evm_dex.campaign.scenario import Function
     from evm_dex.client.contract import Contract
     from evm_dex.client.dex import Dex
     from evm_dex.hyperliquid.served import LocalHyperliquid
@@ -158,6 +159,22 @@ def dex_markets(dex: Dex) -> DexMarkets:
         dex.cheats.set_collateral("USDC")
         dex.cheats.list_perp_market("WETH", 2_000 * 10**6)
     return DexMarkets(weth, usdc, weth.raw_address)
+
+
+@pytest.fixture
+def dex_scenario() -> Callable[[Function, int], Mapping[str, Any]]:
+    """Return a function that runs a campaign's scenario for a seed, on a chain of its own.
+
+        @pytest.mark.parametrize("seed", range(20))
+        def test_it_survives_a_crash(dex_scenario, seed):
+            assert dex_scenario(price_crash, seed)["deficit"] == 0
+
+    It returns what the scenario reports, and raises what it raises. Broken invariants are an
+    AssertionError.
+    """
+    from evm_dex.campaign.seed_run import check_seed  # noqa: PLC0415 - only tests that use it pay for it
+
+    return check_seed
 
 
 def _isolated(request: pytest.FixtureRequest, chains: Chains) -> Iterator[Dex]:

@@ -44,9 +44,9 @@ CHECKPOINTS = (
 # The rooms of evm_dex, in order of dependence: each may import those before it.
 ROOMS = (
     "evm_dex.errors", "evm_dex.blocks", "evm_dex.abi", "evm_dex.evm", "evm_dex.orderlog",
-    "evm_dex.chain", "evm_dex.market", "evm_dex.client", "evm_dex.http", "evm_dex.history",
-    "evm_dex.node", "evm_dex.hyperliquid", "evm_dex.validator", "evm_dex.tester",
-    "evm_dex.terminal", "evm_dex.replay", "evm_dex.cli",
+    "evm_dex.chain", "evm_dex.market", "evm_dex.client", "evm_dex.campaign", "evm_dex.http",
+    "evm_dex.history", "evm_dex.node", "evm_dex.hyperliquid", "evm_dex.validator",
+    "evm_dex.tester", "evm_dex.terminal", "evm_dex.replay", "evm_dex.cli",
 )  # fmt: skip
 BELOW = {room: (*ROOMS[: at + 1], "checkpoint", "precompiles") for at, room in enumerate(ROOMS)}
 
@@ -73,6 +73,8 @@ MAY_IMPORT = {
 }
 ONLY_IMPORTED_BY = {
     "eth": ("evm_dex.blocks", "evm_dex.evm", "evm_dex.chain"),
+    "distributed": ("evm_dex.campaign.campaign", "evm_dex.cli.campaign_command"),
+    "pyarrow": ("evm_dex.campaign.results_file",),
     "rocksdict": ("checkpoint.rocks",),
     "eth_abi": ("evm_dex",),
     "google": ("evm_dex.validator",),

@@ -73,3 +73,16 @@ def test_there_are_programs_to_try() -> None:
     """The first one, and one for the perpetuals."""
     assert len(PROGRAMS) >= 2
     assert PROGRAMS[0][0] == first("python")
+
+
+@pytest.mark.slow
+def test_the_scenario_it_shows_runs(tmp_path: Path) -> None:
+    shown = next(text for kind, text in BLOCKS if kind == "python" and "@scenario" in text)
+    (tmp_path / "storms.py").write_text(shown)
+    for seed, code in ((3, 0), (27, 1)):
+        program = "from evm_dex.cli import main; main()"
+        words = ["campaign", "storms:storm", "--seeds", str(seed)]
+        command = [sys.executable, "-c", program, *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert (tmp_path / f"storm-{seed}.evmdex").exists()

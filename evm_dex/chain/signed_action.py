@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.signing import recover
 from evm_dex.errors import InvalidSignature
 from precompiles.hyper.signed.digest import Envelope, digest
@@ -37,6 +38,13 @@ class SignedAction(Struct, frozen=True):
     """The network that its signer named."""
     signature: bytes
     """r, s and y parity: 65 bytes."""
+
+    @classmethod
+    def by(cls, pair: KeyPair, envelope: Envelope) -> SignedAction:
+        """Return an action signed for the test network."""
+        parity, r, s = pair.signer.sign(digest(envelope, is_mainnet=False))
+        signature = r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big") + bytes((parity,))
+        return cls(envelope, pair.address, False, signature)
 
     @classmethod
     def of_step(cls, step: SignedStep) -> SignedAction:

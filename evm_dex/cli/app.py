@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from evm_dex.cli import archive_commands as archive
+from evm_dex.cli import campaign_command as campaign
 from evm_dex.cli import chain_commands as chain
 from evm_dex.cli import checkpoint_commands as checkpoint
 from evm_dex.cli import contract_commands as contract
@@ -35,6 +36,10 @@ Replay recorded order flow:
 
   evm-dex replay messages.csv --book orderbook.csv --chain my-chain
 
+Run a scenario for many seeds:
+
+  evm-dex campaign price_crash --seeds 0..200
+
 `evm-dex COMMAND --help` has examples of each command.
 """
 
@@ -58,6 +63,7 @@ contracts = _group(contract.HELP)
 add_command(app, chain.demo)
 add_command(app, node.node)
 add_command(app, chain.replay)
+add_command(app, campaign.campaign)
 add_command(app, chain.check)
 add_command(app, chain.book)
 add_command(app, chain.positions)

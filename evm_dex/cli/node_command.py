@@ -207,7 +207,7 @@ Market = Annotated[
     typer.Option(
         metavar="NAME|FILE",
         help="Let a market of agents trade, a second of it each second: calm, trend, crash, thin, "
-        "squeeze, cascade, stuck, each also as NAME:SEED, or a TOML file.",
+        "squeeze, cascade, stuck, tricks, each also as NAME:SEED, or a TOML file.",
         show_default="none",
     ),
 ]

@@ -11,10 +11,15 @@ from msgspec import UNSET
 from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.chain.signed_action import SignedAction
 from evm_dex.market.chance import Chance
-from evm_dex.market.scenarios import LeveragedSettings, MakerSettings, TakerSettings
+from evm_dex.market.scenarios import (
+    AdversarySettings,
+    LeveragedSettings,
+    MakerSettings,
+    TakerSettings,
+)
 from precompiles.hyper.grid import nearest_price
 from precompiles.hyper.signed.decimals import format_decimal
-from precompiles.hyper.signed.digest import Envelope, digest
+from precompiles.hyper.signed.digest import Envelope
 from precompiles.hyper.signed.order_wires import (
     CancelByCloidWire,
     LimitType,
@@ -93,10 +98,7 @@ class Agent(ABC):
 
     def _sign(self, action: L1Action, now: int) -> SignedAction:
         self._nonce = max(self._nonce + 1, now)
-        envelope = Envelope(action, self._nonce)
-        parity, r, s = self.pair.signer.sign(digest(envelope, is_mainnet=False))
-        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((parity,))
-        return SignedAction(envelope, self.pair.address, False, signature)
+        return SignedAction.by(self.pair, Envelope(action, self._nonce))
 
 
 class Maker(Agent):
@@ -192,6 +194,72 @@ class Leveraged(Agent):
             if lost * _MILLION > self._entered * settings.panics_at:
                 return (self.take_amount(coin, abs(held), is_buy=held < 0, reduce_only=True),)
         return ()
+
+
+class Adversary(Agent):
+    """Plays tricks with quotes, another each second: none of them may cost anybody but itself."""
+
+    def __init__(
+        self, pair: KeyPair, number: int, chance: Chance, settings: AdversarySettings
+    ) -> None:
+        super().__init__(pair, number, chance)
+        self._settings = settings
+        self._resting: list[str] = []
+
+    def decide(self, ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
+        tricks = (self._spoof, self._bend, self._cross_itself, self._stuff, self._overreach)
+        done = list(tricks[self.chance.below(len(tricks))](ledger, coin))
+        if self._resting and self.chance.happens(500_000):
+            done.append(self._pull(coin))
+        return done
+
+    def _spoof(self, _ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
+        """Show far more than others on one side, near the best price."""
+        is_buy = self.chance.happens(_MILLION // 2)
+        shift = 400 + self.chance.below(800)
+        return (self._quote(coin, -shift if is_buy else shift, 20, is_buy=is_buy),)
+
+    def _bend(self, _ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
+        """Quote both sides of a price that is far from the fair one, to draw the mark there."""
+        shift = self.chance.between(-60_000, 60_000)
+        return (
+            self._quote(coin, shift - 100, 1, is_buy=True),
+            self._quote(coin, shift + 100, 1, is_buy=False),
+        )
+
+    def _cross_itself(self, _ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
+        """Rest on one side and take it from the other."""
+        shift = self.chance.between(-300, 300)
+        taking = self.take(coin, self._settings.size_usd, is_buy=True)
+        return (self._quote(coin, shift, 1, is_buy=False), taking)
+
+    def _stuff(self, _ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
+        """Place many of the least size, and cancel what never was."""
+        quotes = [
+            self._quote(coin, -self.chance.between(1_000, 90_000), 0, is_buy=True)
+            for _ in range(self._settings.orders)
+        ]
+        return (*quotes, CancelByCloidAction((CancelByCloidWire(coin.asset, self.new_id()),)))
+
+    def _overreach(self, ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
+        """Ask for what margin can't carry, and close more than there is."""
+        held = self.position(ledger, coin)
+        closing = self.take_amount(coin, 2 * abs(held) + 1, is_buy=held < 0, reduce_only=True)
+        return (self.take(coin, 10_000_000, is_buy=held >= 0), closing)
+
+    def _quote(self, coin: CoinView, shift: int, times: int, *, is_buy: bool) -> OrderAction:
+        """Return a quote of so many times the usual size, or of the least for 0."""
+        usd = self._settings.size_usd * times or 11
+        amount = max(1, usd * 10**6 * 10**coin.size_decimals // coin.fair)
+        price = coin.fair * (_MILLION + shift) // _MILLION
+        cloid = self.new_id()
+        self._resting.append(cloid)
+        return OrderAction((wire_of(coin, price, amount, "Alo", cloid, is_buy=is_buy),), "na")
+
+    def _pull(self, coin: CoinView) -> CancelByCloidAction:
+        cancels = tuple(CancelByCloidWire(coin.asset, cloid) for cloid in self._resting)
+        self._resting = []
+        return CancelByCloidAction(cancels)
 
 
 def wire_of(

@@ -48,6 +48,16 @@ class LeveragedSettings(Struct, frozen=True, kw_only=True):
     """Loss of the price, in parts of a million, at which it closes by itself; 0: never."""
 
 
+class AdversarySettings(Struct, frozen=True, kw_only=True):
+    """Those who play tricks with quotes."""
+
+    count: int = 0
+    size_usd: int = 2_000
+    """Of a usual quote."""
+    orders: int = 8
+    """Most that one of them places in a second."""
+
+
 class MarketSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A market: its coins, its path, and who trades."""
 
@@ -61,6 +71,7 @@ class MarketSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     makers: MakerSettings = MakerSettings()
     takers: TakerSettings = TakerSettings()
     leveraged: LeveragedSettings = LeveragedSettings()
+    adversaries: AdversarySettings = AdversarySettings()
     hedgers: int = 1
     """Accounts that bring their position back towards nothing."""
     oracle_stuck: tuple[int, int] = (0, 0)
@@ -95,6 +106,11 @@ SCENARIOS: dict[str, MarketSpec] = {
     ),
     "stuck": MarketSpec(
         path=PathFormula(volatility=120_000), oracle_stuck=(2 * _MINUTE, 7 * _MINUTE)
+    ),
+    "tricks": MarketSpec(
+        path=PathFormula(volatility=80_000),
+        leveraged=LeveragedSettings(count=2),
+        adversaries=AdversarySettings(count=3),
     ),
 }
 """The purpose of each is in docs/hyperliquid.md."""

@@ -13,13 +13,21 @@ from evm_dex.blocks.header import Header
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.core_inputs import OraclePrices
 from evm_dex.chain.signed_action import SignedAction
-from evm_dex.market.agents import Agent, CoinView, Hedger, Leveraged, Maker, Taker
+from evm_dex.market.agents import (
+    Adversary,
+    Agent,
+    CoinView,
+    Hedger,
+    Leveraged,
+    Maker,
+    Taker,
+)
 from evm_dex.market.chance import Chance
 from evm_dex.market.price_paths import read_candles, read_trades, walk
 from evm_dex.market.scenarios import MarketSpec
 from precompiles.hyper.asset_ids import asset_id, parse_perp_id
 from precompiles.hyper.signed.decimals import format_decimal
-from precompiles.hyper.signed.digest import Envelope, digest
+from precompiles.hyper.signed.digest import Envelope
 from precompiles.hyper.signed.wire import UsdSendAction
 from precompiles.hyper.system_addresses import perp_address
 from precompiles.hyper.units import COLLATERAL_DECIMALS
@@ -141,6 +149,8 @@ class LivingMarket:
             yield Hedger(*new("hedger", number))
         for number in range(spec.leveraged.count):
             yield Leveraged(*new("leveraged", number), spec.leveraged, min(20, max_leverage))
+        for number in range(spec.adversaries.count):
+            yield Adversary(*new("adversary", number), spec.adversaries)
 
     def _fund(self) -> None:
         """Pay the agents, in one block."""
@@ -164,6 +174,4 @@ class LivingMarket:
             time=self._nonce,
         )
         envelope = Envelope(action, self._nonce)
-        parity, r, s = self._funder.signer.sign(digest(envelope, is_mainnet=False))
-        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((parity,))
-        return SignedAction(envelope, self._funder.address, False, signature)
+        return SignedAction.by(self._funder, envelope)

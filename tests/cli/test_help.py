@@ -94,7 +94,13 @@ def test_help_wraps_paragraphs_once_and_leaves_examples_whole() -> None:
 
 def test_every_command_on_a_chain_takes_it_by_the_same_name() -> None:
     without = {name for name, it in COMMANDS.items() if not takes_chain(it)}
-    assert without == {"demo", "contracts path", "contracts remapping", "history stream"}
+    assert without == {
+        "campaign",
+        "demo",
+        "contracts path",
+        "contracts remapping",
+        "history stream",
+    }
     for command in COMMANDS.values():
         names = {name for it in command.params if not it.hidden for name in it.opts}
         assert "--db" not in names

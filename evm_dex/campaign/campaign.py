@@ -1,0 +1,188 @@
+"""Seeds of a scenario spread over Dask's workers, and their results in order."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from evm_dex.campaign.scenario import ScenarioError, load_scenario, module_file
+from evm_dex.campaign.seed_run import SeedResult, run_seed
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_AT_LEAST_IN_WORK = 32
+_PER_THREAD = 4
+"""Seeds that a worker's thread has waiting, so that it never waits for one."""
+_SECONDS_TO_CONNECT = 5
+_SECONDS_PER_COUNT = 2.0
+_MOST_AHEAD = 100_000
+"""Results that are kept while an earlier seed is still running."""
+_MOST_WORKERS_LOST = 10
+"""Workers that one seed may take along before it is given up."""
+
+
+class CampaignOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a campaign runs."""
+
+    scheduler: str | None = None
+    """Address of a Dask scheduler; None for workers of its own on this machine."""
+    workers: int | None = None
+    """How many of its own; None for one per processor."""
+    stops: bool = False
+    """True ends it at the smallest seed that fails, False runs all."""
+
+
+@contextmanager
+def connected(options: CampaignOptions) -> Iterator[Client]:
+    """Connect to the workers of a campaign, which end with it if they are its own.
+
+    Raises ScenarioError where Dask is not installed or its scheduler does not answer.
+    """
+    try:
+        import dask  # noqa: PLC0415 - of an extra
+        from distributed import Client, LocalCluster  # noqa: PLC0415 - as above
+    except ImportError:
+        raise ScenarioError("campaigns need Dask: pip install 'evm-dex[campaign]'") from None
+    with ExitStack() as stack:
+        stack.enter_context(
+            dask.config.set({"distributed.scheduler.allowed-failures": _MOST_WORKERS_LOST})
+        )
+        if options.scheduler is None:
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=options.workers,
+                    threads_per_worker=1,
+                    # Dask shows its dashboard where the library for it is there.
+                    dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
+                    silence_logs="CRITICAL",
+                )
+            )
+            yield stack.enter_context(Client(cluster))
+            return
+        try:
+            client = stack.enter_context(Client(options.scheduler, timeout=_SECONDS_TO_CONNECT))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise ScenarioError(
+                f"the Dask scheduler {options.scheduler} does not answer: {error}"
+            ) from error
+        yield client
+
+
+def run_campaign(
+    client: Client, target: str, seeds: range, *, stops: bool = False
+) -> Iterator[SeedResult]:
+    """Yield what came of each seed, in order; with `stops`, up to the smallest that fails.
+
+    A seed whose worker is lost runs on another one; its result comes once. Raises ScenarioError.
+    """
+    load_scenario(target)  # fails here rather than on a worker
+    file = module_file(target)
+    if file is not None and client.cluster is None:
+        client.upload_file(str(file))
+    yield from _Run(client, target, seeds, stops=stops).results()
+
+
+class _Run:
+    """The seeds in work."""
+
+    def __init__(self, client: Client, target: str, seeds: range, *, stops: bool) -> None:
+        from distributed import as_completed  # noqa: PLC0415 - of an extra
+
+        self._client = client
+        self._target = target
+        self._stops = stops
+        self._name = uuid.uuid4().hex
+        self._waiting = iter(seeds)
+        self._end = seeds.stop
+        self._in_work: dict[Future, int] = {}
+        self._done: list[tuple[int, SeedResult]] = []
+        """Those that can't be told yet, a heap."""
+        self._completed = as_completed()
+        self._seeds = seeds
+        self._counts_at = 0.0
+        self._counted = 0
+
+    def results(self) -> Iterator[SeedResult]:
+        try:
+            for seed in self._seeds:
+                if seed >= self._end:
+                    break
+                while not self._done or self._done[0][0] != seed:
+                    self._submit(seed)
+                    future = next(self._completed)
+                    done = self._in_work.pop(future, None)
+                    if done is not None:
+                        self._take(done, future)
+                yield heapq.heappop(self._done)[1]
+        finally:
+            self._client.cancel(list(self._in_work))
+
+    def _take(self, seed: int, future: Future) -> None:
+        result = self._result(seed, future)
+        future.release()
+        heapq.heappush(self._done, (seed, result))
+        if self._stops and not result.passed and seed < self._end:
+            self._end = seed + 1
+            unwanted = [each for each, at in self._in_work.items() if at > seed]
+            for each in unwanted:
+                del self._in_work[each]
+            self._client.cancel(unwanted)
+
+    def _threads(self) -> int:
+        """Return how many seeds run at once, as of a few seconds ago: workers come and go."""
+        now = time.monotonic()
+        if now >= self._counts_at:
+            self._counts_at = now + _SECONDS_PER_COUNT
+            self._counted = sum(self._client.nthreads().values())
+        return self._counted
+
+    def _submit(self, told: int) -> None:
+        room = max(_AT_LEAST_IN_WORK, _PER_THREAD * self._threads()) - len(self._in_work)
+        if len(self._done) >= _MOST_AHEAD:
+            room = 0 if self._in_work else 1
+        for seed in itertools.islice(self._waiting, max(0, room)):
+            if seed >= self._end:
+                break
+            future = self._client.submit(
+                _run_on_worker,
+                self._target,
+                seed,
+                version("evm-dex"),
+                key=f"{self._target}-{seed}-{self._name}",
+                pure=False,
+            )
+            self._in_work[future] = seed
+            self._completed.add(future)
+        assert self._in_work, f"seed {told} is in work or done"
+
+    def _result(self, seed: int, future: Future) -> SeedResult:
+        from distributed import KilledWorker  # noqa: PLC0415 - of an extra
+
+        try:
+            result: SeedResult = future.result()
+        except KilledWorker:
+            error = f"WorkerLost: {_MOST_WORKERS_LOST} workers ended while they ran it"
+            return SeedResult(
+                seed=seed, passed=False, error=error, height=0, block_hash="", values={}
+            )
+        return result
+
+
+def _run_on_worker(target: str, seed: int, wanted: str) -> SeedResult:
+    """Run a seed where Dask sends it; `wanted` is the version of evm-dex."""
+    here = version("evm-dex")
+    if here != wanted:
+        raise ScenarioError(
+            f"a worker has evm-dex {here}, the campaign {wanted}: install the same on both"
+        )
+    return run_seed(load_scenario(target), seed)

@@ -1,0 +1,135 @@
+"""Many seeds on Dask's workers: each once, in order, the same as here, whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from evm_dex.campaign import ScenarioError
+from evm_dex.campaign.campaign import CampaignOptions, connected, run_campaign
+from evm_dex.campaign.results_file import results_file
+from evm_dex.campaign.scenario import load_scenario
+from evm_dex.campaign.seed_run import SeedResult, run_seed
+
+HERE = "tests.campaign.storms"
+pytestmark = [
+    pytest.mark.slow,
+    # of Dask's, which closes connections of workers that were killed in its own time
+    pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    os.environ["DEADLY_MARK"] = str(tmp_path_factory.mktemp("deadly") / "mark")
+    with connected(CampaignOptions(workers=2)) as opened:
+        yield opened
+
+
+def test_seeds_come_in_order_as_they_do_here(client: Client) -> None:
+    found = list(run_campaign(client, f"{HERE}:short", range(100)))
+    assert [result.seed for result in found] == list(range(100))
+    assert [it.seed for it in found if not it.passed] == list(range(7, 100, 10))
+    short = load_scenario(f"{HERE}:short")
+    assert [it.row() for it in found[:10]] == [run_seed(short, seed).row() for seed in range(10)]
+
+
+def test_it_stops_at_the_smallest_that_fails(client: Client) -> None:
+    found = list(run_campaign(client, f"{HERE}:short", range(8, 500), stops=True))
+    assert [result.seed for result in found] == list(range(8, 18))
+    assert [it.passed for it in found] == [True] * 9 + [False]
+
+
+def test_a_seed_that_took_its_worker_along_runs_on_another(client: Client) -> None:
+    found = list(run_campaign(client, f"{HERE}:deadly", range(20)))
+    assert [result.seed for result in found] == list(range(20))
+    assert Path(os.environ["DEADLY_MARK"]).exists()
+    assert all(it.passed for it in found)
+
+
+def test_killed_workers_lose_and_double_nothing(client: Client) -> None:
+    killed: list[int] = []
+    done = threading.Event()
+
+    def kill() -> None:
+        while not done.wait(4.0):
+            pid = client.cluster.workers[len(killed) % 2].pid
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)  # of this test's own cluster
+                killed.append(pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        found = []
+        for result in run_campaign(client, f"{HERE}:slow", range(10_000)):
+            found.append(result)
+            if len(killed) >= 2 and len(found) >= 100:
+                break
+    finally:
+        done.set()
+        killer.join()
+    assert [it.seed for it in found] == list(range(len(found)))
+    assert all(it.passed for it in found)
+
+
+def test_what_can_not_run_is_said_once(client: Client) -> None:
+    for name, said in (
+        ("unstorable", "'account' can't be stored"),
+        ("returns_a_number", "must return names"),
+        ("has_no_chain", "can't be opened"),
+        ("nothing", "has no function"),
+    ):
+        with pytest.raises(ScenarioError, match=said):
+            list(run_campaign(client, f"{HERE}:{name}", range(20)))
+    with (
+        pytest.raises(ScenarioError, match="does not answer"),
+        connected(CampaignOptions(scheduler="tcp://127.0.0.1:1")),
+    ):
+        pass
+
+
+def result(seed: int, **values: object) -> SeedResult:
+    return SeedResult(seed=seed, passed=True, height=1, block_hash="0x12", values=values)
+
+
+def test_results_are_json_lines_or_parquet(tmp_path: Path) -> None:
+    from pyarrow import parquet  # noqa: PLC0415 - of an extra
+
+    rows = [result(1, a=1, b="x", c=1 << 80, d=[1]), result(2, a=None, b="y", c=2, d={"e": 1})]
+    for name in ("r.jsonl", "r.parquet"):
+        with results_file(tmp_path / name) as file:
+            for each in rows:
+                file.add(each)
+            assert not (tmp_path / name).exists()
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert lines == [each.row() for each in rows]
+    table = parquet.read_table(tmp_path / "r.parquet").to_pydict()
+    assert table["seed"] == [1, 2]
+    assert table["values.a"] == [1, None]
+    assert table["values.b"] == ["x", "y"]
+    assert table["values.c"] == [str(1 << 80), "2"]
+    assert table["values.d"] == ["[1]", '{"e": 1}']
+    with (
+        pytest.raises(ScenarioError, match=r"must be a .jsonl or .parquet file"),
+        results_file(tmp_path / "r.csv"),
+    ):
+        pass
+    for name, ends in (("cut.jsonl", KeyboardInterrupt), ("bad.jsonl", ScenarioError)):
+        with pytest.raises(ends):
+            _write_and_raise(tmp_path / name, ends)
+    assert len((tmp_path / "cut.jsonl").read_text().splitlines()) == 1
+    assert sorted(it.name for it in tmp_path.iterdir()) == ["cut.jsonl", "r.jsonl", "r.parquet"]
+
+
+def _write_and_raise(path: Path, ends: type[BaseException]) -> None:
+    with results_file(path) as file:
+        file.add(result(1))
+        raise ends
