@@ -21,7 +21,10 @@ const SETTINGS = {
         "metadata",
         "storageLayout",
         "evm.bytecode.object",
+        "evm.bytecode.sourceMap",
         "evm.deployedBytecode.object",
+        "evm.deployedBytecode.immutableReferences",
+        "evm.deployedBytecode.sourceMap",
         "evm.methodIdentifiers",
       ],
     },
@@ -54,7 +57,37 @@ function compile(solc, sources) {
   if (output.errors?.length) {
     throw new Error(output.errors.map((error) => error.formattedMessage).join("\n"));
   }
-  return output.contracts;
+  return output;
+}
+
+// Numbers of files are those of all sources here; in an artifact they are places in its own `sources`.
+function renumber(map, places) {
+  let file;
+  return map
+    .split(";")
+    .map((entry) => {
+      const [start, length, number, ...rest] = entry.split(":");
+      if (!number) return entry;
+      const place = places.get(Number(number)) ?? -1;
+      if (place === file && !rest.length) return length === undefined ? start : `${start}:${length}`;
+      const told = place === file ? "" : String(place);
+      file = place;
+      return [start, length, told, ...rest].join(":");
+    })
+    .join(";");
+}
+
+function makeSourceMaps(evm, places) {
+  const maps = {};
+  for (const code of ["bytecode", "deployedBytecode"]) {
+    const sourceMap = renumber(evm[code].sourceMap ?? "", places);
+    if (sourceMap) maps[code] = { sourceMap };
+  }
+  // Their names are numbers of syntax tree nodes.
+  const immutables = Object.values(evm.deployedBytecode.immutableReferences ?? {}).flat();
+  immutables.sort((one, other) => one.start - other.start);
+  if (immutables.length) maps.deployedBytecode.immutableReferences = { immutables };
+  return Object.keys(maps).length ? maps : undefined;
 }
 
 // Numbers of syntax tree nodes change whenever any other source does.
@@ -63,8 +96,10 @@ function withoutNodeNumbers(layout) {
   return JSON.parse(text.replace(/(t_\w+\(\w+\))\d+/g, "$1"));
 }
 
-function makeArtifact(sourceName, contractName, contract) {
+function makeArtifact(sourceName, contractName, contract, numbers) {
   const metadata = JSON.parse(contract.metadata);
+  const names = Object.keys(metadata.sources).sort();
+  const places = new Map(names.map((name, place) => [numbers[name].id, place]));
   return {
     abi: contract.abi,
     bytecode: `0x${contract.evm.bytecode.object}`,
@@ -72,6 +107,7 @@ function makeArtifact(sourceName, contractName, contract) {
     contractName,
     deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
     methodIdentifiers: contract.evm.methodIdentifiers,
+    sourceMaps: makeSourceMaps(contract.evm, places),
     sourceName,
     // Keccak-256 of each file that this contract was made from.
     sources: Object.fromEntries(
@@ -86,6 +122,7 @@ function sortKeys(value) {
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(
     Object.keys(value)
+      .filter((key) => value[key] !== undefined)
       .sort()
       .map((key) => [key, sortKeys(value[key])]),
   );
@@ -94,11 +131,11 @@ function sortKeys(value) {
 // File name → text of every artifact.
 function buildArtifacts(compiled) {
   const artifacts = new Map();
-  for (const [sourceName, contracts] of Object.entries(compiled)) {
+  for (const [sourceName, contracts] of Object.entries(compiled.contracts)) {
     for (const [contractName, contract] of Object.entries(contracts)) {
       const file = `${contractName}.json`;
       if (artifacts.has(file)) throw new Error(`two contracts are named ${contractName}`);
-      const artifact = sortKeys(makeArtifact(sourceName, contractName, contract));
+      const artifact = sortKeys(makeArtifact(sourceName, contractName, contract, compiled.sources));
       artifacts.set(file, `${JSON.stringify(artifact, null, 2)}\n`);
     }
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,18 @@ _ROOTS = (_PACKAGE, _PACKAGE.parent)
 _DIRECTORIES = tuple(root / "contracts" / "artifacts" for root in _ROOTS)
 
 
+_OF_SEVERAL = re.compile(r"(.+\.json):(.+)")
 _BIN = {"bytecode": "bin", "deployedBytecode": "bin-runtime"}
+
+
+class ArtifactFile(dict[str, Any]):
+    """An artifact that was read from a file."""
+
+    def __init__(self, content: Artifact, path: Path, whole: Artifact | None = None) -> None:
+        """`whole` is the file's content where the contract is one of several in it."""
+        super().__init__(content)
+        self.path = path
+        self.whole = whole
 
 
 class ArtifactError(ValueError):
@@ -28,23 +40,47 @@ class ArtifactError(ValueError):
 def load_artifact(source: str | Path | Artifact) -> Artifact:
     """Return an artifact by name ("TestToken"), by path to its JSON, or as it is.
 
-    Raises ArtifactError.
+    "PATH:Name", or "PATH:File.sol:Name", is one of several contracts in a compiler's standard JSON,
+    or in Hardhat's build info. Raises ArtifactError.
     """
     if isinstance(source, Mapping):
         return source
-    path = _find(source)
+    if (found := _OF_SEVERAL.fullmatch(str(source))) is not None:
+        path, contract = _find(found[1]), found[2]
+    else:
+        path, contract = _find(source), ""
     try:
         artifact: Artifact = json.loads(path.read_text())
     except ValueError as error:
         raise ArtifactError(f"{path} is not JSON: {error}") from error
+    if contract:
+        return _one_of(artifact, contract, path)
     if not isinstance(artifact, dict) or "abi" not in artifact:
-        several = " (this one has several: give dex.deploy the content of one)"
-        is_output = isinstance(artifact, dict) and "contracts" in artifact
+        several = f" (this one has several: name one, as in {path.name}:Name)"
+        is_output = isinstance(artifact, dict) and bool({"contracts", "output"} & set(artifact))
         raise ArtifactError(
             f"{path} has no `abi`: expected a compiler's JSON for one contract"
             f"{several if is_output else ''}"
         )
-    return artifact
+    return ArtifactFile(artifact, path)
+
+
+def _one_of(whole: Any, name: str, path: Path) -> Artifact:
+    """Return one contract of a compiler's output. Raises ArtifactError."""
+    output = whole.get("output", whole) if isinstance(whole, dict) else {}
+    file, _, short = name.rpartition(":")
+    contracts = output.get("contracts") or {}
+    found = [
+        ArtifactFile({"contractName": short, **contract}, path, whole)
+        for source, named in contracts.items()
+        for known, contract in named.items()
+        if known == short and file in ("", source)
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = sorted(f"{source}:{it}" for source, named in contracts.items() for it in named)
+    problem = f"{len(found)} contracts named {name}" if found else f"no contract named {name}"
+    raise ArtifactError(f"{path} has {problem}; it has {', '.join(known) or 'none'}")
 
 
 def code_of(

@@ -15,6 +15,9 @@ from evm_dex.abi.abi_values import undecodable
 from evm_dex.abi.contract_interface import DecodedError, Interface, exchange_error
 from evm_dex.blocks.addresses import checksum
 from evm_dex.evm.tracer import Frame
+from evm_dex.sources.failure_lines import failure_lines
+from evm_dex.sources.known_code import KNOWN_CODE
+from evm_dex.sources.source_file import SourceLine
 from precompiles.types import Address
 
 LONGEST_VALUE = 80
@@ -82,20 +85,31 @@ class KnownContracts:
         yield f"{first}{kind}{self._call(frame)}{value}  [{frame.gas_used:,} gas]"
         parts: list[Frame | str] = [*frame.calls, *map(self._event, frame.logs)]
         if frame.error:
-            parts.append(self._failure(frame))
+            lines = (f"at {line}" for line in lines_of(frame))
+            parts.append("\n".join((self._failure(frame), *lines)))
         for place, part in enumerate(parts):
             is_last = place == len(parts) - 1
             branch, below = ("└─ ", "   ") if is_last else ("├─ ", "│  ")
             if isinstance(part, str):
-                yield rest + branch + part
+                line, *others = part.split("\n")
+                yield rest + branch + line
+                yield from (rest + below + other for other in others)
             else:
                 yield from self._frame(part, rest + branch, rest + below)
 
+    def _of(self, frame: Frame) -> NamedContract | None:
+        """Return the contract that a frame is of, by its address or by its code."""
+        known = self._contracts.get(Address(frame.to))
+        if known is None and (match := KNOWN_CODE.find(frame.code)) is not None:
+            known = NamedContract(match.contract.name, Interface(match.contract.abi))
+            self._contracts[Address(frame.to)] = known
+        return known
+
     def _call(self, frame: Frame) -> str:
+        known = self._of(frame)
         name = self.name(frame.to)
         if frame.kind.startswith("CREATE"):
             return f"{name}.constructor"
-        known = self._contracts.get(Address(frame.to))
         if known is not None:
             try:
                 entry, arguments = known.interface.decode_call(frame.input)
@@ -124,6 +138,12 @@ class KnownContracts:
         if error is None:
             return f"reverted: {_short('0x' + frame.output.hex())}" if frame.output else "reverted"
         return f"reverted: {explained(error)}"
+
+
+def lines_of(frame: Frame) -> tuple[SourceLine, ...]:
+    """Return the lines where a frame failed, innermost first; none where that is not known."""
+    match = KNOWN_CODE.find(frame.code) if frame.trail else None
+    return failure_lines(match.contract, match.code, frame.trail) if match else ()
 
 
 def explained(error: DecodedError) -> str:

@@ -10,7 +10,14 @@ from evm_dex.chain.chain import Chain
 from evm_dex.chain.traces import trace_call, trace_transaction
 from evm_dex.client.call_tree import KnownContracts
 from evm_dex.evm.calls import Call
+from evm_dex.evm.compiler.watched import Trails
+from evm_dex.evm.config import ExecutionConfig
 from evm_dex.evm.tracer import Tracer
+
+
+def _trailing() -> ExecutionConfig:
+    """Return a configuration under which frames know by which code they came to their end."""
+    return ExecutionConfig(watch=Trails())
 
 
 class CallTrees:
@@ -26,7 +33,8 @@ class CallTrees:
 
         Raises UnknownTransaction, UndoExpired for a block too far back, StateMissing.
         """
-        trace = trace_transaction(self._chain, to_hash(transaction_hash), Tracer())
+        name = to_hash(transaction_hash)
+        trace = trace_transaction(self._chain, name, Tracer(), _trailing())
         return self.known.tree(trace.frame)
 
     def of_call(
@@ -46,6 +54,7 @@ class CallTrees:
             data=data,
             value=value,
             gas=gas,
+            config=_trailing(),
         )
         return self.known.tree(trace_call(self._chain, call, block, Tracer()).frame)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from checkpoint.errors import StoreError
 from evm_dex.abi.abi_values import Entry, undecodable
@@ -20,6 +20,8 @@ from evm_dex.client.call_trees import CallTrees
 from evm_dex.client.views import Log, Receipt
 from evm_dex.errors import CallFailed, ChainError, TransactionFailed
 from precompiles.types import SPOT_ADDRESS, Address
+
+_T = TypeVar("_T")
 
 
 class Client(Protocol):
@@ -174,19 +176,25 @@ class Contract:
         does one that failed in its block all the same.
         """
         data = self.encode(name, *args)
+        told: dict[str, Any] = {
+            "to": self.raw_address,
+            "data": data,
+            "sender": sender,
+            "value": value,
+        }
+        return self.explaining(lambda: self._client.send(gas=gas, **told, **fees), **told)
+
+    def explaining(self, send: Callable[[], _T], **told: Any) -> _T:
+        """Return what sending gives; an error becomes Reverted, with the tree of the same call."""
         try:
-            return self._client.send(
-                to=self.raw_address, data=data, sender=sender, value=value, gas=gas, **fees
-            )
+            return send()
         except TransactionFailed as failure:
             mined = failure.receipt.transaction_hash
             raise self._explained(
                 failure, lambda: self._client.trees.of_transaction(mined)
             ) from None
         except CallFailed as failure:
-            tree = self._client.trees.later(
-                to=self.raw_address, data=data, value=value, sender=sender, block="pending"
-            )
+            tree = self._client.trees.later(**told, block="pending")
             raise self._explained(failure, tree) from None
 
     def submit(self, name: str, *args: Any, **options: Any) -> bytes:

@@ -14,6 +14,7 @@ from evm_dex.blocks.addresses import AddressLike, checksum, to_address
 from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS
 from evm_dex.client.contract import Client, Contract
 from evm_dex.errors import ChainError
+from evm_dex.sources.known_code import KNOWN_CODE
 from precompiles.types import ZERO_ADDRESS, Address
 
 CREATE2_DEPLOYER = KNOWN_CONTRACTS["create2_deployer"]
@@ -31,17 +32,26 @@ def deploy(
 
     `libraries` are addresses by the library's name or "File.sol:Name". With a `salt`, a number or
     32 bytes, the CREATE2 deployer makes it, at the same address on every chain that has that.
-    Raises ArtifactError, CallFailed when the constructor fails, ChainError where there is no
+    Raises ArtifactError, Reverted when the constructor fails, ChainError where there is no
     deployer or where a contract is already.
     """
+    KNOWN_CODE.add(artifact)
     code = creation_code(artifact, args, libraries)
     if salt is not None:
-        return _deploy_salted(client, code, salt, options)
-    receipt = client.send(data=code, **options)
+        return _deploy_salted(client, code, artifact["abi"], salt, options)
+    constructor = Contract(client, ZERO_ADDRESS, artifact["abi"])
+    receipt = constructor.explaining(
+        lambda: client.send(data=code, **options), to=None, data=code, **_told(options)
+    )
     if receipt.contract_address is None:
-        error = Contract(client, ZERO_ADDRESS, artifact["abi"]).error(receipt)
+        error = constructor.error(receipt)
         raise ChainError(f"the constructor failed: {error or receipt.error}")
     return receipt.contract_address
+
+
+def _told(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a transaction that a call has as well."""
+    return {"value": options.get("value") or 0, "sender": options.get("sender")}
 
 
 def creation_code(
@@ -62,7 +72,7 @@ def create2_address(code: bytes, salt: int | bytes) -> Address:
 
 
 def _deploy_salted(
-    client: Client, code: bytes, salt: int | bytes, options: dict[str, Any]
+    client: Client, code: bytes, abi: Any, salt: int | bytes, options: dict[str, Any]
 ) -> Address:
     if not client.code(CREATE2_DEPLOYER):
         raise ChainError(
@@ -72,7 +82,13 @@ def _deploy_salted(
     if client.code(address):
         raise ChainError(f"{checksum(address)} has a contract already: choose another salt")
     # The deployer tells no reason; the same creation by a call does.
-    client.call(data=code, sender=CREATE2_DEPLOYER, value=options.get("value") or 0)
+    told: dict[str, Any] = {
+        "data": code,
+        "sender": CREATE2_DEPLOYER,
+        "value": options.get("value") or 0,
+    }
+    constructor = Contract(client, ZERO_ADDRESS, abi)
+    constructor.explaining(lambda: client.call(**told), to=None, **told)
     client.send(to=CREATE2_DEPLOYER, data=_word(salt) + code, **options)
     if not client.code(address):
         raise ChainError("the constructor failed in the CREATE2 deployer")

@@ -35,6 +35,7 @@ from evm_dex.client.transaction_builder import complete, find_signer
 from evm_dex.client.views import Block, Log, Receipt, make_block, make_log, make_receipt
 from evm_dex.errors import ChainError, TransactionFailed, TransactionRejected
 from evm_dex.evm.calls import Call
+from evm_dex.sources.known_code import KNOWN_CODE
 from precompiles.ledger.checks import check
 from precompiles.ledger.table import TableNumber
 from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS
@@ -223,6 +224,7 @@ class Dex:
     def contract(self, address: AddressLike, artifact: str | Path | Artifact) -> Contract:
         """Return a contract that exists, with the ABI of an artifact."""
         loaded = load_artifact(artifact)
+        KNOWN_CODE.add(loaded)
         name = loaded.get("contractName", "Contract")
         return Contract(self, to_address(address), loaded["abi"], name)
 

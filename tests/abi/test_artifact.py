@@ -61,7 +61,7 @@ def test_a_contract_is_deployed_from_what_a_compiler_wrote(compiler: str, tmp_pa
     [
         ({"abi": []}, "has no `bytecode`: is it an interface or abstract"),
         ({"abi": [], "bytecode": "0x60__$abc$__"}, "is not hex: link its libraries first"),
-        ({"contracts": {"T.sol": {}}}, "several: give dex.deploy the content of one"),
+        ({"contracts": {"T.sol": {}}}, "several: name one, as in "),
         ([], "expected a compiler's JSON for one contract$"),
     ],
 )

@@ -36,8 +36,9 @@ def test_an_error_of_a_contract_inside_another_is_named(dex: Dex) -> None:
     assert error.name == "InsufficientBalance"
     lines = error.tree.splitlines()
     assert lines[0].startswith("Trader.trade(")
-    assert "reverted: InsufficientBalance(" in lines[-1]
-    assert lines[-1].startswith("└─ ")
+    assert "reverted: InsufficientBalance(" in lines[-2]
+    assert lines[-2].startswith("└─ ")
+    assert lines[-1].startswith("   at Trader.trade (contracts/examples/Trader.sol:")
     shown = "".join(traceback.format_exception(error))
     assert error.tree in shown
     error.add_note("and this")

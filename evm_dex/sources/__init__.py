@@ -1,0 +1,1 @@
+"""Compiled code and its sources: files, source maps, and contracts told by their code."""

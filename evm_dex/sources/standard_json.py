@@ -1,0 +1,112 @@
+"""Compilations in the form of compilers' standard JSON, as solc, vyper and Hardhat write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from evm_dex.sources.compiled import CompiledCode, CompiledContract
+from evm_dex.sources.source_file import SourceFile
+from evm_dex.sources.source_map import Piece, SourceMap, decode_source_map
+
+_HIGHEST = 5
+"""Directories above an artifact in which its sources are looked for."""
+
+
+def contracts_of_output(
+    output: Mapping[str, Any], given: Mapping[str, Any], beside: Path | None
+) -> Iterator[CompiledContract]:
+    """Return the contracts of a compiler's output; `given` is its input, `beside` a file of it."""
+    sources = given.get("sources") or {}
+    files = {
+        int(entry["id"]): source_file(name, sources.get(name), beside, entry.get("ast"))
+        for name, entry in (output.get("sources") or {}).items()
+        if "id" in entry
+    }
+    for contracts in (output.get("contracts") or {}).values():
+        for name, contract in contracts.items():
+            evm = contract.get("evm") or {}
+            yield compiled_contract(name, contract.get("abi") or (), files, evm)
+
+
+def source_file(
+    name: str,
+    given: Mapping[str, Any] | None,
+    beside: Path | None,
+    tree: Mapping[str, Any] | None = None,
+) -> SourceFile:
+    """Return a source by the compiler's name: with what it was given, or what is on disk."""
+    path = _find(name, beside)
+    text = (given or {}).get("content")
+    if text is None:
+        text = path.read_bytes() if path else b""
+    return SourceFile(name, text.encode() if isinstance(text, str) else text, path, tree)
+
+
+def _find(name: str, beside: Path | None) -> Path | None:
+    """Return where a source is: its name may begin at any directory above the artifact."""
+    above = [] if beside is None else list(beside.absolute().parents)[:_HIGHEST]
+    for directory in (*above, Path.cwd()):
+        for short in (name, name.removeprefix("project/")):  # as Hardhat 3 calls the project's own
+            if (directory / short).is_file():
+                return directory / short
+    return None
+
+
+def compiled_contract(
+    name: str, abi: Any, files: Mapping[int, SourceFile], codes: Mapping[str, Any]
+) -> CompiledContract:
+    """Return a contract of its `bytecode` and `deployedBytecode`, as solc describes them."""
+    is_vyper = any(file.is_vyper for file in files.values())
+    creation = _code(codes.get("bytecode"), files, is_open=True)
+    runtime = _code(codes.get("deployedBytecode"), files, is_open=is_vyper)
+    return CompiledContract(name, abi, files, creation, runtime)
+
+
+def _code(
+    found: Mapping[str, Any] | None, files: Mapping[int, SourceFile], *, is_open: bool
+) -> CompiledCode | None:
+    """Return one of a contract's codes; None for an interface, or without a source map."""
+    given = found or {}
+    text, written = given.get("object") or "", given.get("sourceMap")
+    digits = text.removeprefix("0x")
+    if not digits or not written:
+        return None
+    holes = [
+        (int(hole["start"]), int(hole["start"]) + int(hole["length"]))
+        for places in _places(given)
+        for hole in places
+    ]
+    for start, end in holes:
+        digits = f"{digits[: 2 * start]}{'00' * (end - start)}{digits[2 * end :]}"
+    try:
+        code = bytes.fromhex(digits)
+    except ValueError:  # a library by name alone: nothing like it was deployed
+        return None
+
+    def read(code: bytes) -> SourceMap:
+        return _source_map(written, code, files)
+
+    return CompiledCode(code, holes, read, is_open=is_open)
+
+
+def _places(given: Mapping[str, Any]) -> Iterator[Any]:
+    for libraries in (given.get("linkReferences") or {}).values():
+        yield from libraries.values()
+    yield from (given.get("immutableReferences") or {}).values()
+
+
+def _source_map(written: Any, code: bytes, files: Mapping[int, SourceFile]) -> SourceMap:
+    if isinstance(written, str):
+        return decode_source_map(written, code)
+    # Vyper's own: lines and columns by position, of the module that the contract is.
+    number, file = next(iter(files.items()))
+    found: dict[int, Piece] = {}
+    for position, place in (written.get("pc_pos_map") or {}).items():
+        if place and None not in place[:4]:
+            line, column, last_line, last_column = place[:4]
+            start = file.place(line, column)
+            end = file.place(last_line, last_column)
+            found[int(position)] = Piece(start, max(end - start, 1), number, "-")
+    return found
