@@ -11,7 +11,7 @@ NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel error
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
-	chromium web3 bots tools history-cassandra lock clean
+	chromium cometbft web3 bots tools history-cassandra lock abci clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,7 +44,7 @@ $(NODE): $(LOCKED) .ci/node.lock
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and prove it
 	@$(BIN)/evm-dex demo
 
-test: $(STAMP) contracts-deps clients-deps cassandra chromium web3 bots tools ## Run all tests
+test: $(STAMP) contracts-deps clients-deps cassandra chromium cometbft web3 bots tools ## Run all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: lint ## Check style and types, and run the fast tests, in two minutes
@@ -62,7 +62,7 @@ torture: $(STAMP) cassandra ## Run a thousand kills and damaged files, at low pr
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage \
 		tests/history/kills
 
-nightly: $(STAMP) contracts-deps clients-deps cassandra chromium web3 bots tools ## Run the long property and crash tests
+nightly: $(STAMP) contracts-deps clients-deps cassandra chromium cometbft web3 bots tools ## Run the long property and crash tests
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
 		--timeout 14400
 
@@ -71,6 +71,9 @@ cassandra:
 
 chromium:
 	@sh .ci/chromium
+
+cometbft:
+	@sh .ci/cometbft
 
 web3: $(STAMP)
 	@sh .ci/web3
@@ -118,7 +121,13 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --group tools pyproject.toml -o .ci/tools.lock
 
+abci: $(STAMP) ## Generate the messages of ABCI from abci.proto (fetches grpcio-tools)
+	@made=$$(mktemp -d) && $(BIN)/python -m venv $$made && \
+		$$made/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools==1.73.1 && \
+		cd evm_dex/validator/abci && \
+		$$made/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. abci.proto; rm -rf $$made
+
 clean: ## Remove the environment and everything fetched
-	@rm -rf $(VENV) .cassandra .tools .web3 .bots contracts/node_modules tests/clients/node_modules \
+	@rm -rf $(VENV) .cassandra .cometbft .tools .web3 .bots contracts/node_modules tests/clients/node_modules \
 		tests/clients/hardhat2/node_modules \
 		demo-data .mypy_cache .pytest_cache .ruff_cache

@@ -63,6 +63,26 @@ class DecidedElsewhere(ChainError):
     """A chain whose blocks validators agree on was asked to make or take back one by itself."""
 
 
+class EngineMissing(ChainError):
+    """The consensus engine's program, or its keys, are not there or of no use."""
+
+
+class NotAValidator(ChainError):
+    """A directory is not that of a validator."""
+
+
+class AlreadyInUse(ChainError):
+    """A place or port for something new is taken already."""
+
+
+class EngineUnreachable(ChainError):
+    """A consensus engine does not answer, or not as one."""
+
+
+class ValidatorStopped(ChainError):
+    """A validator's processes ended, and starting them again does not help."""
+
+
 class WrongHeight(ChainError):
     """The engine that orders blocks is at another block than the chain."""
 

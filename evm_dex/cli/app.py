@@ -15,6 +15,7 @@ from evm_dex.cli import history_commands as history
 from evm_dex.cli import history_queries as queries
 from evm_dex.cli import node_command as node
 from evm_dex.cli import prune_command as prune
+from evm_dex.cli import validator_commands as validator
 from evm_dex.cli import verify_commands as verification
 from evm_dex.cli.command import SecondWordCommand, add_command, layout
 
@@ -59,6 +60,7 @@ app = _group(_HELP)
 checkpoints = _group(checkpoint.HELP)
 histories = _group(history.HELP)
 contracts = _group(contract.HELP)
+validators = _group(validator.HELP)
 
 add_command(app, chain.demo)
 add_command(app, node.node)
@@ -71,6 +73,7 @@ add_command(app, prune.prune)
 app.add_typer(checkpoints, name="checkpoint")
 app.add_typer(histories, name="history")
 app.add_typer(contracts, name="contracts")
+app.add_typer(validators, name="validator")
 
 add_command(checkpoints, checkpoint.list_all, "list")
 add_command(checkpoints, checkpoint.create)
@@ -83,6 +86,10 @@ add_command(checkpoints, checkpoint.remove)
 add_command(checkpoints, checkpoint.remove, "prune", hidden=True)  # its former name
 add_command(checkpoints, archive.export)
 add_command(checkpoints, archive.import_, "import", cls=SecondWordCommand)
+
+add_command(validators, validator.init)
+add_command(validators, validator.start)
+add_command(validators, validator.status)
 
 add_command(contracts, contract.path)
 add_command(contracts, contract.remapping)

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from evm_dex.chain.genesis.genesis_file import GenesisFile, GenesisSource, read_genesis_file
-from evm_dex.chain.genesis.resolved import resolve_genesis
 from evm_dex.errors import GenesisError
 
 APP_VERSION = 1
@@ -53,8 +52,11 @@ def new_document(
     source: GenesisSource, validators: Iterable[ValidatorKey], seconds: int, keep_limit: int
 ) -> dict[str, Any]:
     """Return the genesis of a new chain, as it is written. Raises GenesisError."""
+    from evm_dex.chain.genesis.resolved import resolve_genesis  # noqa: PLC0415 - loads the EVM
+
     file = read_genesis_file(source)
     _check(file)
+    resolve_genesis(file)
     chain: dict[str, Any] = msgspec.to_builtins(file)
     chain |= {"timestamp": seconds, "keep_limit": keep_limit or file.keep_limit}
     began = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -123,7 +125,6 @@ def checked(document: Any, name: str) -> GenesisDocument:
 
 
 def _check(file: GenesisFile) -> None:
-    resolve_genesis(file)
     if file.hypercore is not None:
         raise GenesisError(
             "validators make one kind of block, of transactions alone, and HyperEVM has big blocks "

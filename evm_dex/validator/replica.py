@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from evm_dex.chain.replicated_chain import ReplicatedChain
 from evm_dex.client.dex import Dex
 from evm_dex.client.open_dex import open_replicated
@@ -18,27 +16,17 @@ from evm_dex.node.turns import Use
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.genesis_document import GenesisDocument
 from evm_dex.validator.relay import Gossip
+from evm_dex.validator.serving_options import ServingOptions
 from evm_dex.validator.validator_node import ValidatorNode
 
 _Result = TypeVar("_Result")
-
-
-class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """The directory of a chain, and where it is served."""
-
-    path: Path
-    host: str = "127.0.0.1"
-    port: int = 0
-    names: tuple[str, ...] = ()
-    """Names that the host goes by beside its own."""
-    checkpoint_interval: int | None = None
 
 
 class Replica:
     """Holds the chain, its store and its server."""
 
     def __init__(
-        self, genesis: GenesisDocument, served: Served, gossip: Gossip, clock: Clock
+        self, genesis: GenesisDocument, served: ServingOptions, gossip: Gossip, clock: Clock
     ) -> None:
         self.genesis = genesis
         self.clock = clock

@@ -23,7 +23,8 @@ from evm_dex.validator.genesis_document import (
     checked,
     new_document,
 )
-from evm_dex.validator.replica import Replica, Served
+from evm_dex.validator.replica import Replica
+from evm_dex.validator.serving_options import ServingOptions
 from tests.validator.fake_engine import FakeEngine
 
 BEGAN = 1_800_000_000
@@ -83,7 +84,7 @@ def served(
     path.mkdir(exist_ok=True)
     failures: list[Exception] = []
     clock = Clock(failures.append, now=lambda: genesis.seconds)
-    replica = Replica(genesis, Served(path=path / "chain", **options), gossip, clock)
+    replica = Replica(genesis, ServingOptions(path=path / "chain", **options), gossip, clock)
     server = AbciServer(Application(replica), failures.append)
 
     async def start() -> None:

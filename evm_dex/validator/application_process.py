@@ -1,0 +1,108 @@
+"""The process of the application: chain, socket and JSON-RPC of one validator, until a signal.
+
+Run as `python -m evm_dex.validator.application_process DIRECTORY`. It ends with standard input too:
+then whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from checkpoint.errors import StoreError
+from evm_dex.errors import AlreadyInUse, ChainError
+from evm_dex.validator.abci.abci_server import AbciServer
+from evm_dex.validator.application import Application
+from evm_dex.validator.clock import Clock
+from evm_dex.validator.home import Home
+from evm_dex.validator.pair import NO_USE_AGAIN, READY
+from evm_dex.validator.relay import Relay
+from evm_dex.validator.replica import Replica
+from precompiles.ledger.storage import UntrustedStorage
+
+_FOR_GOOD = (ChainError, StoreError, UntrustedStorage)
+
+
+def run_application(path: Path) -> int:
+    """Serve the validator at a path until a signal, or the end of standard input; exit status."""
+    home = Home(path)
+    logging.basicConfig(
+        filename=home.application_log,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    import uvloop  # noqa: PLC0415 - no other command of this subject serves
+
+    try:
+        uvloop.run(_serve(home))
+    except _FOR_GOOD as error:
+        logging.getLogger(__name__).error("%s", error)
+        _say(str(error).encode() + b"\n")
+        return NO_USE_AGAIN
+    return 0
+
+
+async def _serve(home: Home) -> None:
+    stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def stop(error: Exception | None = None) -> None:
+        if stopping.done():
+            return
+        if error is None:
+            stopping.set_result(None)
+        else:
+            stopping.set_exception(error)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    settings, genesis = home.settings(), home.genesis()
+    clock = Clock(stop)
+    clock.check_begun(genesis.seconds)
+    relay = Relay(f"http://{_reached(settings.peer_host)}:{settings.engine_port}")
+    replica = Replica(genesis, home.served(), relay, clock)
+    server = AbciServer(Application(replica), stop)
+    try:
+        await replica.open_kept()
+        await server.start(home.socket)
+        tasks = [asyncio.create_task(relay.run()), asyncio.create_task(_watch_parent(stop))]
+        _say(READY)
+        await stopping
+        for task in tasks:
+            task.cancel()
+        await server.stop()
+    except OSError as error:
+        raise AlreadyInUse(
+            f"can't listen at {settings.host}:{settings.port}: {error}; change `port` in "
+            f"{home.settings_file}"
+        ) from error
+    finally:
+        await replica.close()
+
+
+def _reached(host: str) -> str:
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared with, not bound to
+
+
+def _say(line: bytes) -> None:
+    with suppress(BrokenPipeError):  # whoever would read it is gone
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+
+
+async def _watch_parent(stop: Callable[[], object]) -> None:
+    """Stop where standard input ends."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while await reader.read(1_024):
+        pass
+    stop()
+
+
+if __name__ == "__main__":
+    sys.exit(run_application(Path(sys.argv[1])))
