@@ -43,7 +43,7 @@ def mark_state(store: NodeStore, root: bytes, marked: set[bytes], count: Counter
         if len(marked) % _STEP == 0:
             count(len(marked))
         try:
-            for found in _below(decode_node(read_node(store, node_hash))):
+            for found in below(decode_node(read_node(store, node_hash))):
                 if isinstance(found, bytes):
                     waiting.append((found, is_account_trie))
                 elif is_account_trie:
@@ -55,7 +55,7 @@ def mark_state(store: NodeStore, root: bytes, marked: set[bytes], count: Counter
             raise StoreDamaged(f"not a trie node: {error}", where) from error
 
 
-def _below(node: Node) -> Iterator[Node]:
+def below(node: Node) -> Iterator[Node]:
     """Yield the hashes a node names and the leaves in it, also those of nodes inside it."""
     waiting = [node]
     while waiting:

@@ -14,10 +14,17 @@ from evm_dex.blocks.body import Body
 from evm_dex.blocks.header import Header, decode_header
 from evm_dex.blocks.transaction import Transaction, decode, is_system_transaction
 from evm_dex.chain.block_store import BlockStore
-from evm_dex.chain.chain_settings import MARKS
+from evm_dex.chain.chain_settings import (
+    CHOSEN_FIELDS,
+    CHOSEN_HEADER,
+    MARKS,
+    WRITTEN_STATE,
+    written_header,
+)
 from evm_dex.chain.core_inputs import inputs_in
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.sealing import SealedBlock, Sealer
+from evm_dex.chain.written_state import WrittenState
 from evm_dex.errors import (
     BranchNotLonger,
     InvalidBlock,
@@ -25,8 +32,11 @@ from evm_dex.errors import (
     TransactionRejected,
     UnknownBlock,
 )
+from precompiles.ledger.storage import UntrustedStorage
 
 _PARTS = 4
+_PARTS_AS_MADE = 5
+"""With the state that a cheat wrote."""
 
 Admit = Callable[[Transaction, Header, int], None]
 """Refuses a transaction that may not be in the block of a header; its sender's next nonce."""
@@ -37,20 +47,26 @@ class BranchBlock(msgspec.Struct, frozen=True):
 
     header: Header
     transactions: tuple[Transaction, ...]
+    written: WrittenState | None = None
+    """The state that a cheat wrote, where that came with it."""
 
 
-def encode_block(header: Header, body: Body) -> bytes:
-    """Encode a block (EIP-2718, EIP-4895): typed transactions as strings, legacy ones as lists."""
+def encode_block(header: Header, body: Body, written: WrittenState | None = None) -> bytes:
+    """Encode a block (EIP-2718, EIP-4895): typed transactions as strings, legacy ones as lists.
+
+    With what a cheat wrote it has a fifth part.
+    """
     transactions = [_item(stored.raw) for stored in body.transactions]
-    return rlp.encode([rlp.decode(header.encoded), transactions, [], []])
+    parts = [rlp.decode(header.encoded), transactions, [], []]
+    return rlp.encode(parts if written is None else [*parts, written.as_rlp()])
 
 
-def decode_branch(encoded: Iterable[bytes]) -> list[BranchBlock]:
-    """Decode blocks in a row, each the parent of the next.
+def decode_branch(encoded: Iterable[bytes], as_made: bool = False) -> list[BranchBlock]:
+    """Decode blocks in a row, each the parent of the next; `as_made` with what cheats wrote.
 
     Raises InvalidBlock for one that does not decode or does not follow, and for none at all.
     """
-    blocks = [_decode_block(block, place) for place, block in enumerate(encoded)]
+    blocks = [_decode_block(block, place, as_made) for place, block in enumerate(encoded)]
     if not blocks:
         raise InvalidBlock("a branch must have at least one block")
     for parent, child in pairwise(blocks):
@@ -84,23 +100,32 @@ def common_ancestor(
 
 
 def re_execute(
-    block: BranchBlock, parent: Header, sealer: Sealer, admit: Admit, steps: CoreSteps
+    block: BranchBlock,
+    parent: Header,
+    sealer: Sealer,
+    admit: Admit,
+    steps: CoreSteps,
+    as_made: bool = False,
 ) -> SealedBlock:
     """Execute the transactions of a block that was made elsewhere, and seal them.
 
-    Raises InvalidBlock when its header does not come out the same, field by field.
+    With `as_made`, fields of the header that its maker chose are taken from it, and state that a
+    cheat wrote is taken as it came, proven by the header. Raises InvalidBlock when the header does
+    not come out the same, field by field.
     """
     claimed = block.header
-    if claimed.extra_data in MARKS:
+    if claimed.extra_data in MARKS and not as_made:
         raise InvalidBlock(
             f"{claimed} says {claimed.extra_data.decode()!r}, so it does not follow from its "
-            "transactions: take such a chain over by `evm-dex checkpoint export` and `import`"
+            "transactions: take such a chain over by `evm-dex follow`, or by `evm-dex checkpoint "
+            "export` and `import`"
         )
     try:
-        is_big = steps.kinds.is_big(claimed)
-        header = steps.kinds.child(parent, claimed.timestamp, is_big=is_big)
+        header = _as_its_maker_began(claimed, parent, steps)
     except ValueError as error:
         raise InvalidBlock(f"{claimed}: {error}") from error
+    if claimed.extra_data == WRITTEN_STATE:
+        return _take_written(block, header, sealer)
     try:
         inputs = inputs_in(block.transactions)
     except InvalidSignature as error:
@@ -127,6 +152,33 @@ def re_execute(
     return sealed
 
 
+def _as_its_maker_began(claimed: Header, parent: Header, steps: CoreSteps) -> Header:
+    """Return the header of a block before execution. Raises ValueError for its time."""
+    if claimed.extra_data == WRITTEN_STATE:
+        return written_header(parent, steps.kinds.child(parent, parent.timestamp + 1))
+    is_big = steps.kinds.is_big(claimed)
+    header = steps.kinds.child(parent, claimed.timestamp, is_big=is_big)
+    if claimed.extra_data == CHOSEN_HEADER:
+        chosen = {name: getattr(claimed, name) for name in ("extra_data", *CHOSEN_FIELDS)}
+        return msgspec.structs.replace(header, **chosen)
+    return header
+
+
+def _take_written(block: BranchBlock, header: Header, sealer: Sealer) -> SealedBlock:
+    """Take over the state that a cheat wrote, if the header proves it. Raises InvalidBlock."""
+    claimed, written = block.header, block.written
+    if written is None or block.transactions:
+        raise InvalidBlock(f"{claimed}: it must come with the state that was written, and no more")
+    try:
+        sealed = sealer.adopt(header, claimed.state_root, written)
+    except (ValueError, UntrustedStorage) as error:
+        raise InvalidBlock(f"{claimed}: {error}") from error
+    found = first_difference(sealed.header, claimed)
+    if found:
+        raise InvalidBlock(f"{claimed}: {found}")
+    return sealed
+
+
 def first_difference(made: Header, claimed: Header) -> str | None:
     """Return the first field in which a claimed header is not the one that execution makes."""
     for name in Header.__struct_fields__:
@@ -136,10 +188,13 @@ def first_difference(made: Header, claimed: Header) -> str | None:
     return None
 
 
-def _decode_block(encoded: bytes, place: int) -> BranchBlock:
+def _decode_block(encoded: bytes, place: int, as_made: bool) -> BranchBlock:
     name = f"block {place} of the branch"
     try:
         parts = rlp.decode(encoded)
+        written = None
+        if as_made and isinstance(parts, list) and len(parts) == _PARTS_AS_MADE:
+            written = WrittenState.of_rlp(parts.pop())
         if not isinstance(parts, list) or len(parts) != _PARTS:
             raise ValueError("it must be a list of header, transactions, uncles and withdrawals")
         header, transactions, uncles, withdrawals = parts
@@ -148,7 +203,7 @@ def _decode_block(encoded: bytes, place: int) -> BranchBlock:
         if uncles or withdrawals:
             raise ValueError("it must have no uncles and no withdrawals")
         items = tuple(decode(_raw(item)) for item in transactions)
-        return BranchBlock(decode_header(rlp.encode(header)), items)
+        return BranchBlock(decode_header(rlp.encode(header)), items, written)
     except (ValueError, TypeError, TransactionRejected) as error:
         raise InvalidBlock(f"{name} does not decode: {error}") from error
 

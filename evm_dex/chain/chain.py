@@ -266,28 +266,28 @@ class Chain(ChainReader, Watched, HasSettings):
         self._tell_listeners()
         return self._head
 
-    def import_blocks(self, encoded: Iterable[bytes]) -> tuple[Header, ...]:
+    def import_blocks(self, encoded: Iterable[bytes], as_made: bool = False) -> tuple[Header, ...]:
         """Go over to a longer branch of this chain, or on along it; headers of the new blocks.
 
-        Every block is executed, and its header must be the one that comes of that. Those that
-        are known are skipped. All of it is one step: after an error, or a kill, the old head is
-        the head. What waits stays where its nonce still fits. The new blocks are in memory until
-        the end, so a very long way is better gone some thousand blocks at a time.
-
-        Raises InvalidBlock, BranchNotLonger, UnknownBlock where the branch does not begin on
-        this chain, UndoExpired where it begins too far back, StateMissing, StoreDamaged.
+        Every block is executed, and its header must come of that; known ones are skipped. All is
+        one step in memory: after an error or a kill the old head is the head. What waits stays
+        where its nonce fits. `as_made` takes unsigned transactions, and state that cheats wrote.
+        Raises InvalidBlock, BranchNotLonger, UnknownBlock for one that begins on no block of ours,
+        UndoExpired where it begins too far back, StateMissing, StoreDamaged.
         """
         self._halt.raise_if_halted()
-        fork, blocks = common_ancestor(decode_branch(encoded), self._blocks, self._head)
+        fork, blocks = common_ancestor(decode_branch(encoded, as_made), self._blocks, self._head)
         old, batch = self._head, BlockBatch()
         commitments = self._ledger.commitment, self._ledger.ended
+        using = self._sealer, self._validate, self._core_steps, as_made
+        everyone = self._settings.impersonation.of_everyone(as_made)
         try:
-            with self._store.transaction(batch), missing_state_as(StateMissing):
+            with everyone, self._store.transaction(batch), missing_state_as(StateMissing):
                 self._rewind_to(fork)
-                steps = self._core_steps
                 for block in blocks:
-                    made = re_execute(block, self._head, self._sealer, self._validate, steps)
-                    self._commit(made)
+                    self._commit(re_execute(block, self._head, *using))
+                    if block.written is not None:
+                        self._sealer.reset(self._head)
             with self._halt.halting():
                 self._store.write(batch)
         except BaseException:

@@ -14,9 +14,11 @@ from checkpoint.overlay_store import OverlayStore
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_import import encode_block
 from evm_dex.chain.block_store import BlockId, BlockStore
+from evm_dex.chain.chain_settings import WRITTEN_STATE
 from evm_dex.chain.halt import HaltSwitch
 from evm_dex.chain.pending_block import PendingBlock, PendingBlocks
 from evm_dex.chain.sealing import Sealer
+from evm_dex.chain.written_state import written_states
 from evm_dex.errors import StateMissing, UnknownBlock
 from evm_dex.evm.calls import Call, CallResult, CallRunner, Prepare
 from evm_dex.evm.ledger_view import LedgerView
@@ -197,11 +199,23 @@ class ChainReader(ABC):
         with missing_state_as(StateMissing), self._looking(call, header) as looking:
             return self._call_runner.estimate_gas(looking, header, prepare)
 
-    def export_blocks(self, first: BlockId, last: BlockId = "latest") -> tuple[bytes, ...]:
-        """Encode blocks `first` to `last` for `import_blocks` of a chain with this genesis."""
+    def export_blocks(
+        self, first: BlockId, last: BlockId = "latest", *, as_made: bool = False
+    ) -> tuple[bytes, ...]:
+        """Encode blocks `first` to `last` for `import_blocks` of a chain with this genesis.
+
+        `as_made` with what cheats wrote. Raises UnknownBlock, and then StateMissing, UndoExpired
+        where that can't be told.
+        """
         heights = range(self.header(first).block_number, self.header(last).block_number + 1)
         headers = [self.header(height) for height in heights]
-        return tuple(encode_block(header, self._blocks.body(header.hash)) for header in headers)
+        marked = [it for it in reversed(headers) if as_made and it.extra_data == WRITTEN_STATE]
+        pairs = ((self.header(it.parent_hash), it) for it in marked)
+        written = dict(written_states(self._store, pairs, self._head.block_number))
+        return tuple(
+            encode_block(header, self._blocks.body(header.hash), written.get(header.block_number))
+            for header in headers
+        )
 
     @contextmanager
     def _looking(self, call: Call, header: Header) -> Iterator[Call]:

@@ -19,6 +19,8 @@ from precompiles.types import Address
 CHOSEN_HEADER = b"evm-dex: header set by hand"
 WRITTEN_STATE = b"evm-dex: state set by hand"
 MARKS = (CHOSEN_HEADER, WRITTEN_STATE)
+CHOSEN_FIELDS = ("base_fee_per_gas", "mix_hash", "coinbase", "gas_limit")
+"""Fields that a header may have by choice, beside its time."""
 
 
 class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
             return header
         chosen = {
             name: value
-            for name in ("base_fee_per_gas", "mix_hash", "coinbase", "gas_limit")
+            for name in CHOSEN_FIELDS
             if (value := getattr(self, name)) not in (None, getattr(header, name))
         }
         if not chosen:
@@ -110,6 +112,16 @@ class Impersonation:
         finally:
             if not before:
                 self._accounts.discard(address)
+
+    @contextmanager
+    def of_everyone(self, on: bool) -> Iterator[None]:
+        """Impersonate every account inside the context, if `on`."""
+        before = self._everyone
+        self._everyone = before or on
+        try:
+            yield
+        finally:
+            self._everyone = before
 
     def check(self, transaction: Transaction) -> None:
         """Raise TransactionRejected for an unsigned one of an account that is not impersonated."""

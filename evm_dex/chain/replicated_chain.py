@@ -255,5 +255,5 @@ class ReplicatedChain(Chain):
     def rollback(self, block: BlockId) -> Header:
         _refuse(block)
 
-    def import_blocks(self, encoded: Iterable[bytes]) -> tuple[Header, ...]:
-        _refuse(encoded)
+    def import_blocks(self, encoded: Iterable[bytes], as_made: bool = False) -> tuple[Header, ...]:
+        _refuse((encoded, as_made))

@@ -11,17 +11,20 @@ import msgspec
 from eth.abc import ComputationAPI
 
 from checkpoint.head import Head
+from checkpoint.trie.added_nodes import check_added
 from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.blocks.gas import MAX_BLOB_GAS_PER_BLOCK
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.written_state import WrittenState, committed_digest
 from evm_dex.evm.config import MINING, ExecutionConfig, Unhurried
 from evm_dex.evm.machine import Machine, logs_of
 from evm_dex.evm.state import SealedLedger, seal_ledger
 from evm_dex.evm.system_contracts import end_block, requests_hash
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.order_update import OrderUpdate
+from precompiles.ledger.commitment import digest
 from precompiles.ledger.storage import LedgerChanges
 
 
@@ -132,6 +135,36 @@ class Sealer:
         transactions, receipts = tuple(self.transactions), tuple(self.receipts)
         updates = self._record(header, transactions, receipts, changes)
         return SealedBlock(header, transactions, receipts, changes, nodes, updates)
+
+    def adopt(self, header: Header, state_root: bytes, written: WrittenState) -> SealedBlock:
+        """Close a block that takes over state written elsewhere; `reset` has to follow it.
+
+        `header` is as the block began. Raises ValueError, UntrustedStorage where nodes and rows
+        are not what the root says.
+        """
+        nodes = check_added(self._nodes.stored, written.nodes, state_root)
+        for table, key, value in written.rows:
+            self._ledger.restore_row(table, key, value)
+        changes = self._ledger.seal()
+        self._nodes.hold(nodes)
+        expected = committed_digest(self._nodes.__getitem__, header.state_root)
+        if changes.rows:
+            expected = int.from_bytes(digest(changes.commitment), "big")
+        if committed_digest(self._nodes.__getitem__, state_root) != expected:
+            raise ValueError("its rows are not those that its state commits to")
+        empty = ordered_trie_root([])
+        sealed = msgspec.structs.replace(
+            header,
+            state_root=state_root,
+            transaction_root=empty,
+            receipt_root=empty,
+            bloom=bytes(256),
+            gas_used=0,
+            blob_gas_used=0,
+            requests_hash=requests_hash([]) if header.rules.has_requests else None,
+        )
+        updates = self._record(sealed, (), (), changes)
+        return SealedBlock(sealed, (), (), changes, self._nodes.take(), updates)
 
     def _encoded_receipts(self, blooms: list[int]) -> list[bytes]:
         return [

@@ -123,6 +123,9 @@ class SealedLedger(Protocol):
     def seal(self) -> LedgerChanges:
         """Return what changed since the last `accept`; asking changes nothing."""
 
+    def restore_row(self, table_number: int, key: bytes, value: bytes | None) -> None:
+        """Set one row to a stored value, or delete it with None. Raises UntrustedStorage."""
+
     def accept(self, changes: LedgerChanges) -> None:
         """Adopt what `seal` returned as the new starting point."""
 

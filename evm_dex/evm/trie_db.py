@@ -20,6 +20,11 @@ class StoredNodes(BaseAtomicDB):
         self._pending: dict[bytes, bytes] = {}
 
     @property
+    def stored(self) -> NodeStore:
+        """The store below."""
+        return self._store
+
+    @property
     def pending(self) -> Mapping[bytes, bytes]:
         """Nodes and code that are not in the store yet, by hash: of a block in work, or to come."""
         return self._pending

@@ -144,8 +144,13 @@ class Ledger:
                 self.restore_row(change.table, change.key, change.old)
 
     def restore_row(self, table_number: int, key: bytes, value: bytes | None) -> None:
-        """Set one row to a stored value, or delete it with None, through the journal."""
-        table = self.tables[table_number]
+        """Set one row to a stored value, or delete it with None, through the journal.
+
+        Raises UntrustedStorage for what is no row.
+        """
+        table = self.tables.get(table_number)
+        if table is None or len(key) != table.codec.width:
+            raise UntrustedStorage(f"there is no row {key.hex()} of a table {table_number}")
         record = None if value is None else table.decode(value)
         table.put(table.codec.decode(key), record)
 
