@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from checkpoint.trie import rlp
+from checkpoint.trie.keccak import keccak
 
 MAX_HEADER_BYTES = 4096
-"""Longer than any header: 21 fields, of which the bloom is the largest with 256 bytes."""
-_PARENT_HASH, _STATE_ROOT, _HEIGHT = 0, 3, 8
+"""Longer than any header: 22 fields, of which the bloom is the largest with 256 bytes."""
+_PARENT_HASH, _STATE_ROOT, _HEIGHT, _STANDS_FOR = 0, 3, 8, 21
 """Places in a header's RLP list (Yellow Paper, section 4.3)."""
 _HASH_BYTES = 32
 _HEIGHT_BYTES = 8
@@ -38,6 +39,27 @@ class HeaderFields(NamedTuple):
     parent_hash: bytes
     state_root: bytes
     height: int
+
+
+def block_hash_of(header: bytes) -> bytes:
+    """Return the hash of the block that a header is of. Raises ValueError.
+
+    That of its RLP list; but the first header of a forked chain stands for a block of another
+    chain, whose hash it has as its 22nd field.
+    """
+    stands_for = stands_for_block(header)
+    return keccak(header) if stands_for is None else stands_for
+
+
+def stands_for_block(header: bytes) -> bytes | None:
+    """Return the hash of another chain's block that a header stands for, or None."""
+    fields = rlp.decode(header) if len(header) <= MAX_HEADER_BYTES else []
+    if not isinstance(fields, list) or len(fields) != _STANDS_FOR + 1:
+        return None
+    found = fields[_STANDS_FOR]
+    if not isinstance(found, bytes) or len(found) != _HASH_BYTES:
+        raise ValueError("the hash of the block that a header stands for must be 32 bytes")
+    return found
 
 
 def header_fields(header: bytes) -> HeaderFields:

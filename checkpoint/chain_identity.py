@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from checkpoint.errors import StoreDamaged
-from checkpoint.families import Family, height_key
+from checkpoint.head_checks import first_block
 from checkpoint.layout import write_file
 from checkpoint.record_codec import sign_record, signed_record
 from checkpoint.store import StoreReader
@@ -23,7 +23,7 @@ _HASH_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class ChainIdentity:
-    """The id of a chain and the hash of its block 0."""
+    """The id of a chain and the hash of its first block: block 0, or the one it was forked at."""
 
     chain_id: int
     genesis: bytes
@@ -47,10 +47,10 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def identity_of(reader: StoreReader) -> ChainIdentity | None:
-    """Return the identity in a store's blocks; None before its first, or where block 0 is gone."""
+    """Return the identity in a store's blocks; None before its first, or where that is gone."""
     head = reader.head()
-    genesis = reader.get(Family.HASHES, height_key(0)) if head else None
-    return ChainIdentity(head.chain_id, genesis) if head and genesis else None
+    genesis = first_block(reader) if head else None
+    return ChainIdentity(head.chain_id, genesis[1]) if head and genesis else None
 
 
 def read_identity(file: Path) -> ChainIdentity | None:

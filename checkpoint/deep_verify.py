@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from checkpoint.block_record import BlockInspector, BlockRecord, HeaderFields, header_fields
 from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family, height_of
+from checkpoint.head_checks import is_header_of
 from checkpoint.store import Progress, StoreReader
 from checkpoint.trie.mark_nodes import mark_state
 from precompiles.ledger.checks import check
@@ -66,7 +65,8 @@ def block_problems(store: StoreReader, inspect: BlockInspector | None) -> Iterat
     """Yield what is wrong with the blocks below the head, and with what names them.
 
     Each is the parent of the next by its hash, from the head down to the first that is there; only
-    block 0 may stand alone below a gap, as archives leave it. `inspect` proves bodies and receipts.
+    the first may stand alone below a gap, as archives leave it. `inspect` proves bodies and
+    receipts.
     """
     head = store.head()
     assert head is not None
@@ -75,7 +75,7 @@ def block_problems(store: StoreReader, inspect: BlockInspector | None) -> Iterat
     for key, block_hash in store.iterate(Family.HASHES):
         where = f"block {height_of(key)}"
         header = store.get(Family.HEADERS, block_hash)
-        if header is None or keccak(header) != block_hash:
+        if header is None or not is_header_of(header, block_hash):
             yield f"{where}: its header is missing or another one"
             return
         try:
@@ -87,7 +87,7 @@ def block_problems(store: StoreReader, inspect: BlockInspector | None) -> Iterat
         if fields.height != height_of(key):
             yield f"{where}: its header is that of block {fields.height}"
         is_next = below is not None and fields.height == below.height + 1
-        if below is not None and fields.parent_hash != last_hash and (is_next or below.height):
+        if below is not None and fields.parent_hash != last_hash and (is_next or blocks > 1):
             yield f"{where}: block {below.height} is not its parent"
         for index, transaction in enumerate(hashes):
             if store.get(Family.TRANSACTIONS, transaction) != key + index.to_bytes(4, "big"):

@@ -37,6 +37,11 @@ class Family(StrEnum):
     """Event id -> what happened to an order, opaque here; the outbox that consumers read from."""
     OUTBOX = "outbox"
     """Name -> how far the outbox is, and each of its consumers; opaque here."""
+    ORIGIN = "origin"
+    """What a forked chain fetched of the chain that it began from. Hash -> trie node or code there,
+    which its own hash and the root above prove; keys of other lengths -> what was taken on the
+    origin's word, opaque here.
+    """
 
 
 HEAD_KEY = b"head"

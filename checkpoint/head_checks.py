@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from eth_hash.auto import keccak
-
-from checkpoint.block_record import header_fields
+from checkpoint.block_record import block_hash_of, header_fields, stands_for_block
 from checkpoint.errors import StoreDamaged, WrongChain
 from checkpoint.families import Family, height_key, height_of
 from checkpoint.head import Head
@@ -63,9 +61,38 @@ def header_problem(store: StoreReader, head: Head) -> str | None:
     header = store.get(Family.HEADERS, head.block_hash)
     if header is None:
         return f"the header of block {head.block_hash.hex()} is missing"
-    if keccak(header) != head.block_hash:
+    if not is_header_of(header, head.block_hash):
         return f"the header kept for block {head.block_hash.hex()} is another one"
     return _fields_problem(header, head)
+
+
+def first_block(store: StoreReader) -> tuple[int, bytes] | None:
+    """Return height and hash of the block that a chain begins with; None where it is not there.
+
+    Block 0, or the one that stands for the block that the chain was forked at.
+    """
+    listed = next(store.iterate(Family.HASHES), None)
+    if listed is None:
+        return None
+    height, block_hash = height_of(listed[0]), listed[1]
+    if height and not _stands_for(store.get(Family.HEADERS, block_hash), block_hash):
+        return None
+    return height, block_hash
+
+
+def _stands_for(header: bytes | None, block_hash: bytes) -> bool:
+    try:
+        return header is not None and stands_for_block(header) == block_hash
+    except ValueError:
+        return False
+
+
+def is_header_of(header: bytes, block_hash: bytes) -> bool:
+    """Tell whether a header is that of the block with a hash."""
+    try:
+        return block_hash_of(header) == block_hash
+    except ValueError:
+        return False
 
 
 def _fields_problem(header: bytes, head: Head) -> str | None:

@@ -17,6 +17,7 @@ from checkpoint.block_record import header_fields
 from checkpoint.errors import StoreDamaged, StoreError
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
+from checkpoint.head_checks import first_block
 from checkpoint.layout import disk_usage
 from checkpoint.manager import CheckpointManager, remove_checkpoints
 from checkpoint.manifest import list_checkpoints
@@ -110,7 +111,9 @@ def _prove(store: RocksStore, head: Head, progress: Progress) -> None:
 
 def _kept_roots(store: RocksStore, head: Head, blocks: int) -> list[bytes]:
     """Return the state roots of the last blocks and the genesis, as far as they are there."""
-    heights = [*range(head.height, max(head.height - blocks, 0), -1), 0]
+    first = first_block(store)
+    lowest = 0 if first is None else first[0]
+    heights = [*range(head.height, max(head.height - blocks, lowest), -1), lowest]
     roots = dict.fromkeys(_state_root(store, height) for height in heights)
     return [root for root in roots if root and store.get(Family.NODES, root) is not None]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evm_dex.client.open_dex import open_beside
     from evm_dex.client.open_dex import open_dex as open  # noqa: A004 - evm_dex.open reads like the built-in
     from evm_dex.errors import ChainError, TransactionRejected
+    from evm_dex.origin.fork import Fork
 
 # The default backend is nine times slower per hash; it is chosen at the first one.
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
@@ -27,6 +28,7 @@ __all__ = [
     "ChainError",
     "Contract",
     "Dex",
+    "Fork",
     "Reverted",
     "TransactionRejected",
     "open",
@@ -37,6 +39,7 @@ _HOMES = {
     "ChainError": ("evm_dex.errors", "ChainError"),
     "Contract": ("evm_dex.client.contract", "Contract"),
     "Dex": ("evm_dex.client.dex", "Dex"),
+    "Fork": ("evm_dex.origin.fork", "Fork"),
     "Reverted": ("evm_dex.client.contract", "Reverted"),
     "TransactionRejected": ("evm_dex.errors", "TransactionRejected"),
     "open": ("evm_dex.client.open_dex", "open_dex"),

@@ -39,6 +39,30 @@ class StateMissing(ChainError):
     """Part of the EVM state is not in the store: damage, or a state that was pruned."""
 
 
+class OriginError(ChainError):
+    """The chain that this one was forked from did not give what is needed; nothing changed here."""
+
+
+class NotCovered(ChainError):
+    """A state root of a forked chain does not cover what was asked for: it is as at the origin."""
+
+
+class OriginUnreachable(OriginError):
+    """The origin did not answer, or too late, or only that it is asked too often."""
+
+
+class OriginRefused(OriginError):
+    """The origin answered with an error: it is pruned, say, or does not serve a method."""
+
+
+class OriginMismatch(OriginError):
+    """The origin is another chain than the one that this chain was forked from."""
+
+
+class OriginLied(OriginError):
+    """What the origin gave is not what the state root of the fork block proves."""
+
+
 class UnknownSnapshot(ChainError):
     """No snapshot of that id or name: never taken, or 10,000 numbered ones ago."""
 

@@ -9,7 +9,7 @@ from checkpoint.archive.record_types import StateKind, StateRecord
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family
 from checkpoint.trie.account import Account, decode_word
-from checkpoint.trie.nodes import BLANK_ROOT, EMPTY_CODE
+from checkpoint.trie.nodes import BLANK_ROOT, EMPTY_CODE, HASH_BYTES
 from checkpoint.trie.stack_trie import StackTrie
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
@@ -33,6 +33,7 @@ class AccountVerifier:
         self._account: Account | None = None
         self._storage = StackTrie(self._put)
         self._slot = _NOTHING
+        self._origin = _NOTHING
         self.accounts = self.slots = 0
         self.ledger_word: bytes | None = None
         """RLP of what the ledger's account says of all rows; None where it says nothing."""
@@ -46,6 +47,8 @@ class AccountVerifier:
                 self._add_account(record.key, record.value)
             case StateKind.CODE:
                 self._add_code(record.key, record.value)
+            case StateKind.ORIGIN:
+                self._add_origin(record.key, record.value)
             case _:
                 raise ArchiveDamaged(f"a record of unknown kind {record.kind}", "section state")
 
@@ -58,6 +61,8 @@ class AccountVerifier:
     def _add_account(self, key: bytes, value: bytes) -> None:
         where = _account_name(key)
         self._end_account()
+        if self._origin:
+            raise ArchiveDamaged("it comes after what was fetched of the origin", where)
         _check_order(key, self._key, value, where)
         try:
             self._account = Account.decode(value)
@@ -97,6 +102,18 @@ class AccountVerifier:
         self._codes.add(code_hash)
         self._unclaimed = code_hash
         self._put(code_hash, code)
+
+    def _add_origin(self, key: bytes, value: bytes) -> None:
+        """Take in what was fetched of a forked chain's origin: nodes and code prove themselves."""
+        where = f"section state, origin {key.hex()}"
+        self._end_account()
+        self._check_claimed(None)
+        if key <= self._origin:
+            raise ArchiveDamaged("it comes out of order", where)
+        if len(key) == HASH_BYTES and keccak(value) != key:
+            raise ArchiveDamaged("it is another node, or other code: its hash differs", where)
+        self._origin = key
+        self._sink(Family.ORIGIN, key, value)
 
     def _check_claimed(self, code_hash: bytes | None) -> None:
         """Refuse code that the account after it does not have: nothing else proves it."""

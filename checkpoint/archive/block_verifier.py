@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from eth_hash.auto import keccak
-
 from checkpoint.archive.record_types import ChainRecord, kept_heights
-from checkpoint.block_record import BlockInspector, BlockRecord, HeaderFields, header_fields
+from checkpoint.block_record import (
+    BlockInspector,
+    BlockRecord,
+    HeaderFields,
+    block_hash_of,
+    header_fields,
+    stands_for_block,
+)
 from checkpoint.errors import ArchiveDamaged
 from checkpoint.families import Family, height_key
 
@@ -18,22 +23,27 @@ Sink = Callable[[Family, bytes, bytes], None]
 class BlockVerifier:
     """Takes the blocks by ascending height and turns them into entries of a store.
 
-    Each is the parent of the next by hash, up to the head; only block 0 is not, once there is a
-    gap above it. There it is the inspector's word that it is this chain's.
+    Each is the parent of the next by hash, up to the head; only the first is not, once there is a
+    gap above it. There it is the inspector's word that it is this chain's. The first is block 0, or
+    that of a forked chain, which stands for a block of another.
     """
 
     def __init__(self, chain: ChainRecord, inspect: BlockInspector, sink: Sink) -> None:
         self._chain, self._inspect, self._sink = chain, inspect, sink
-        self._expected = iter(kept_heights(chain.height))
+        self._expected = iter(kept_heights(0, chain.height))
         self._last_height, self._last_hash = -1, bytes(32)
         self.genesis: bytes | None = None
-        """Return the hash of block 0; None until it was added."""
+        """Hash of the first block; None until it was added."""
+        self.first_height = 0
         self.state_root: bytes | None = None
         """Of the head, once it was taken."""
 
     def add(self, block: BlockRecord) -> None:
         """Add the next block. Raises ArchiveDamaged."""
         where = f"section blocks, block {block.height}"
+        if self.genesis is None and 0 < block.height <= self._chain.height and _is_fork(block):
+            self.first_height = block.height
+            self._expected = iter(kept_heights(block.height, self._chain.height))
         expected = next(self._expected, None)
         if block.height != expected:
             raise ArchiveDamaged(f"block {expected} is due", where)
@@ -42,7 +52,9 @@ class BlockVerifier:
             raise ArchiveDamaged(f"its header is that of block {height}", where)
         if self._last_height == height - 1 and parent != self._last_hash:
             raise ArchiveDamaged(f"block {self._last_hash.hex()} is not its parent", where)
-        self._last_height, self._last_hash = height, keccak(block.header)
+        if self.genesis is not None and _is_fork(block):
+            raise ArchiveDamaged("it stands for a block of another chain", where)
+        self._last_height, self._last_hash = height, block_hash_of(block.header)
         self.genesis = self.genesis or self._last_hash
         if height == self._chain.height:
             if self._last_hash != self._chain.block_hash:
@@ -72,6 +84,13 @@ class BlockVerifier:
         self._sink(Family.HASHES, height, block_hash)
         for index, transaction in enumerate(transactions):
             self._sink(Family.TRANSACTIONS, transaction, height + index.to_bytes(4, "big"))
+
+
+def _is_fork(block: BlockRecord) -> bool:
+    try:
+        return stands_for_block(block.header) is not None
+    except ValueError:
+        return False
 
 
 def _header_fields(block: BlockRecord, where: str) -> HeaderFields:

@@ -86,12 +86,12 @@ def _build(
             if progress is not None:
                 progress(file.tell(), size)
         head, summary = assembly.finish()
-        commit = loader.finish(head, recent_start(head.height))
+        commit = loader.finish(head, recent_start(assembly.first_height, head.height))
     finally:
         loader.close()
     sync_directory(layout.database)
     write_commit_marker(layout.commit_marker, commit)
-    assert assembly.genesis is not None, "block 0 travels with every state"
+    assert assembly.genesis is not None, "the first block travels with every state"
     write_identity(layout.identity, ChainIdentity(head.chain_id, assembly.genesis))
     return summary
 

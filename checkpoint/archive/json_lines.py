@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-from eth_hash.auto import keccak
 
 from checkpoint.archive.exporter import new_file, write_state
 from checkpoint.archive.record_types import ChainRecord, Record, RowRecord, StateKind, StateRecord
 from checkpoint.archive.state_builder import Summary
-from checkpoint.block_record import BlockInspector, BlockRecord
+from checkpoint.block_record import BlockInspector, BlockRecord, block_hash_of
 from checkpoint.errors import StoreDamaged
 from checkpoint.snapshot_source import SnapshotSource, open_snapshot
 from checkpoint.store import Progress, StoreReader
@@ -34,8 +33,11 @@ HEADER_FIELDS = (
     *("bloom", "difficulty", "height", "gas_limit", "gas_used", "timestamp", "extra_data"),
     *("mix_hash", "nonce", "base_fee_per_gas", "withdrawals_root", "blob_gas_used"),
     *("excess_blob_gas", "parent_beacon_block_root", "requests_hash"),
+    "stands_for",
 )
-"""In the order of a header's RLP list (Yellow Paper, section 4.3, and EIPs 1559 to 7685)."""
+"""In the order of a header's RLP list (Yellow Paper, section 4.3, and EIPs 1559 to 7685); the last
+is that of a forked chain's first header alone.
+"""
 NUMBERS = frozenset(
     (
         *("difficulty", "height", "gas_limit", "gas_used", "timestamp"),
@@ -98,6 +100,8 @@ class JsonLinesWriter:
                 self._write("storage", names)
             case StateKind.CODE:
                 self._write("code", {"code_hash": record.key, "code": record.value})
+            case StateKind.ORIGIN:
+                self._write("origin", {"key": record.key, "value": record.value})
 
     def _row(self, row: RowRecord) -> dict[str, Any]:
         table = self._tables.get(row.table)
@@ -144,7 +148,7 @@ def _header(block: BlockRecord) -> dict[str, Any]:
         name: int.from_bytes(item, "big") if name in NUMBERS else item for name, item in items
     }
     return {
-        "hash": keccak(block.header),
+        "hash": block_hash_of(block.header),
         **fields,
         "body": block.body,
         "receipts": block.receipts,

@@ -72,6 +72,11 @@ class _Storage(_Line, tag="storage"):
     value: str
 
 
+class _Origin(_Line, tag="origin"):
+    key: str
+    value: str
+
+
 class _Row(_Line, tag="row"):
     table: str | int
     key: str | int
@@ -98,6 +103,7 @@ _LINES: dict[str, tuple[Section, Any]] = {
     "code": (Section.STATE, _Code),
     "account": (Section.STATE, _Account),
     "storage": (Section.STATE, _Storage),
+    "origin": (Section.STATE, _Origin),
     "row": (Section.ROWS, _Row),
 }
 
@@ -158,13 +164,8 @@ class _Reader:
                 counts = tuple(sorted((int(table), rows) for table, rows in shown.rows.items()))
                 names = _bytes(shown.block_hash), _bytes(shown.digest)
                 return ChainRecord(shown.chain_id, shown.height, *names, counts)
-            case _Code():
-                return StateRecord(StateKind.CODE, _bytes(shown.code_hash), _bytes(shown.code))
-            case _Account():
-                return _account(shown)
-            case _Storage():
-                word = rlp.encode(_bytes(shown.value).lstrip(b"\0"))
-                return StateRecord(StateKind.SLOT, _bytes(shown.slot_hash), word)
+            case _Account() | _Storage() | _Code() | _Origin():
+                return _state(shown)
             case _Row():
                 return self._row(shown)
         return _block(shown)
@@ -189,6 +190,19 @@ def _block(shown: Any) -> BlockRecord:
         items.append(rlp.int_bytes(_number(value)) if name in NUMBERS else _bytes(value))
     height = _number(shown.height)
     return BlockRecord(height, rlp.encode(items), _bytes(shown.body), _bytes(shown.receipts))
+
+
+def _state(shown: _Account | _Storage | _Code | _Origin) -> StateRecord:
+    match shown:
+        case _Account():
+            return _account(shown)
+        case _Storage():
+            word = rlp.encode(_bytes(shown.value).lstrip(b"\0"))
+            return StateRecord(StateKind.SLOT, _bytes(shown.slot_hash), word)
+        case _Code():
+            return StateRecord(StateKind.CODE, _bytes(shown.code_hash), _bytes(shown.code))
+        case _Origin():
+            return StateRecord(StateKind.ORIGIN, _bytes(shown.key), _bytes(shown.value))
 
 
 def _account(shown: _Account) -> StateRecord:

@@ -20,9 +20,13 @@ class Section(IntEnum):
     CHAIN = 1
     """One record: which block's state it is."""
     BLOCKS = 2
-    """Block 0 and the newest blocks, which a chain needs of the past, by ascending height."""
+    """The first block, which has the genesis, and the newest, which a chain needs of the past, by
+    ascending height.
+    """
     STATE = 3
-    """Accounts by ascending hash, each followed by its storage."""
+    """Accounts by ascending hash, each followed by its storage; of a forked chain, then what it
+    fetched of its origin.
+    """
     ROWS = 4
     """The ledger, by ascending table and key."""
     ACTIVE = 5
@@ -38,6 +42,8 @@ class StateKind(IntEnum):
     """Hash of the slot, RLP of the word: storage of the account before it."""
     CODE = 2
     """Hash of the code, code: right before the first account that has it."""
+    ORIGIN = 3
+    """Key and value of `Family.ORIGIN`, by ascending key, after all accounts."""
 
 
 class ChainRecord(NamedTuple):
@@ -83,15 +89,18 @@ RECENT_BLOCKS = 257
 """The head and the 256 blocks whose hashes a contract can ask for (opcode BLOCKHASH)."""
 
 
-def kept_heights(head: int) -> tuple[int, ...]:
-    """Return the heights of the blocks that travel with the state of the block at `head`."""
-    first = recent_start(head)
-    return tuple(range(first, head + 1)) if first == 0 else (0, *range(first, head + 1))
+def kept_heights(first: int, head: int) -> tuple[int, ...]:
+    """Return the heights of the blocks that travel with the state of the block at `head`.
+
+    `first` is that of the chain's first block.
+    """
+    start = recent_start(first, head)
+    return tuple(range(start, head + 1)) if start == first else (first, *range(start, head + 1))
 
 
-def recent_start(head: int) -> int:
+def recent_start(first: int, head: int) -> int:
     """Return the height from which on all blocks travel."""
-    return max(0, head - RECENT_BLOCKS + 1)
+    return max(first, head - RECENT_BLOCKS + 1)
 
 
 def decode_records(section: int, content: bytes) -> list[Any]:

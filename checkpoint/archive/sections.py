@@ -17,6 +17,7 @@ from checkpoint.block_record import BlockRecord
 from checkpoint.errors import StoreDamaged
 from checkpoint.families import Family, height_key
 from checkpoint.head import Head
+from checkpoint.head_checks import first_block
 from checkpoint.store import StoreReader
 from checkpoint.trie.account import Account
 from checkpoint.trie.nodes import EMPTY_CODE, read_code
@@ -48,7 +49,8 @@ def _chain(head: Head) -> ChainRecord:
 
 
 def _blocks(store: StoreReader, head: Head) -> Iterator[BlockRecord]:
-    for height in kept_heights(head.height):
+    first = first_block(store)
+    for height in kept_heights(0 if first is None else first[0], head.height):
         block_hash = _need(store, Family.HASHES, height_key(height), height)
         parts = (
             _need(store, family, block_hash, height)
@@ -71,6 +73,8 @@ def _state(store: StoreReader, root: bytes) -> Iterator[StateRecord]:
         yield StateRecord(StateKind.ACCOUNT, key, value)
         for slot, word in walk_trie(store, account.storage_root):
             yield StateRecord(StateKind.SLOT, slot, word)
+    for key, value in store.iterate(Family.ORIGIN):
+        yield StateRecord(StateKind.ORIGIN, key, value)
 
 
 def _need(store: StoreReader, family: Family, key: bytes, height: int) -> bytes:

@@ -80,8 +80,13 @@ class StateBuilder:
 
     @property
     def genesis(self) -> bytes | None:
-        """Return the hash of block 0; None until it was added."""
+        """Return the hash of the first block; None until it was added."""
         return self._blocks.genesis if self._blocks else None
+
+    @property
+    def first_height(self) -> int:
+        """Return the height of the first block."""
+        return self._blocks.first_height if self._blocks else 0
 
     def finish(self) -> tuple[Head, Summary]:
         """Return the head of the finished store. Raises ArchiveDamaged, naming what differs."""

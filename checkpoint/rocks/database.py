@@ -35,6 +35,8 @@ _HASHED = {
     *(Family.NODES, Family.HEADERS, Family.BODIES, Family.RECEIPTS, Family.TRANSACTIONS),
 }
 """Families whose keys are hashes, so that each new file overlaps all others."""
+_ADDED = {str(Family.ORIGIN)}
+"""Families that databases of earlier versions do not have."""
 _LARGE_VALUES = {Family.BODIES, Family.RECEIPTS}
 
 Changes = Mapping[str, Mapping[bytes, bytes | None]]
@@ -79,12 +81,21 @@ class Database:
         access = AccessType.read_only(False) if read_only else AccessType.read_write()
         cache = Cache(64 * _MEBIBYTE)
         families = {str(family): _family_options(family, cache) for family in Family}
+        options = _database_options(create, accept_loss)
+        options.set_max_open_files(most_open)
         try:
-            options = _database_options(create, accept_loss)
-            options.set_max_open_files(most_open)
-            self._rocks: Rdict | None = Rdict(self._by, options, families, access)
+            try:
+                rocks = Rdict(self._by, options, families, access)
+            except Exception:
+                if set(families) - set(Rdict.list_cf(self._by)) != _ADDED:
+                    raise
+                if read_only:
+                    families = {name: families[name] for name in families.keys() - _ADDED}
+                options.create_missing_column_families(not read_only)
+                rocks = Rdict(self._by, options, families, access)
         except Exception as error:
             raise self._translated(error, self._where) from error
+        self._rocks: Rdict | None = rocks
         self._readers = {
             name: self._rocks.get_column_family(name) for name in (*families, BOOKKEEPING)
         }
@@ -93,6 +104,8 @@ class Database:
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """Return one value. Raises StoreDamaged naming family and key."""
+        if self._lacks(family):
+            return None
         try:
             value: bytes | None = self._reader(family).get(key)
         except StoreError:
@@ -103,6 +116,8 @@ class Database:
 
     def iterate(self, family: str, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield pairs from `start` on while they have `prefix`. Raises StoreDamaged."""
+        if self._lacks(family):
+            return
         cursor = _Cursor(self._reader(family), family, start)
         self._cursors.add(cursor)
         count = 1
@@ -179,6 +194,10 @@ class Database:
 
     def _text(self, error: Exception) -> str:
         return str(error).replace(self._by, self._where)
+
+    def _lacks(self, family: str) -> bool:
+        """Tell whether the database was made before there was a family, and is only read."""
+        return family in _ADDED and family not in self._readers and self._rocks is not None
 
     def _reader(self, family: str) -> Rdict:
         try:

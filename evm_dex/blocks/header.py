@@ -55,6 +55,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     parent_beacon_block_root: bytes = ZERO_HASH32
     requests_hash: bytes | None = EMPTY_SHA256
     """Hash of the requests; None under rules without them, where the list is shorter."""
+    stands_for: bytes | None = None
+    """Hash of another chain's block that a forked chain's first header stands for: it has that
+    block's place and the state that the forked chain begins with.
+    """
 
     def __repr__(self) -> str:
         return f"<Header {self.block_number} 0x{self.hash.hex()}>"
@@ -63,6 +67,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def encoded(self) -> bytes:
         """The RLP list that is hashed."""
         values = msgspec.structs.astuple(self)
+        if self.stands_for is not None:
+            return rlp.encode([b"" if value is None else _bytes(value) for value in values])
         return rlp.encode([_bytes(value) for value in values if value is not None])
 
     @property
@@ -73,7 +79,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def hash(self) -> bytes:
         """The block hash."""
-        return keccak(self.encoded)
+        return keccak(self.encoded) if self.stands_for is None else self.stands_for
 
     def with_state_root(self, state_root: bytes) -> Header:
         """Return the same header over another state."""
@@ -134,14 +140,19 @@ def decode_header(encoded: bytes) -> Header:
     items = rlp.decode(encoded)
     names = Header.__struct_fields__
     # One without a requests hash is HyperEVM's, which has no randomness either.
-    is_hyperevm = len(items) == len(names) - 1 and items[_MIX_HASH] == ZERO_HASH32
-    if len(items) != len(names) and not is_hyperevm:
-        raise ValueError(f"a header must have {len(names)} fields, got {len(items)}")
+    is_hyperevm = len(items) == len(names) - 2 and items[_MIX_HASH] == ZERO_HASH32
+    if len(items) not in (len(names), len(names) - 1) and not is_hyperevm:
+        raise ValueError(f"a header must have {len(names) - 1} fields, got {len(items)}")
     values: dict[str, Any] = {
         name: int.from_bytes(item, "big") if name in _INTEGERS else item
         for name, item in zip(names, items, strict=False)
     }
-    return Header(**{"requests_hash": None, **values})
+    return Header(**{"requests_hash": None, **values, **_without_requests(values)})
+
+
+def _without_requests(values: dict[str, Any]) -> dict[str, None]:
+    """Return what a header that stands for another has in place of an empty requests hash."""
+    return {} if values.get("requests_hash", b"") else {"requests_hash": None}
 
 
 def decode_bloom(encoded: bytes) -> int:

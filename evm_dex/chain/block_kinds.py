@@ -72,7 +72,7 @@ class BlockKinds:
         for _ in range(_MOST_BACK):
             if self.is_big(header) == is_big:
                 return header
-            if header.block_number == 0:
+            if header.block_number == self._blocks.first_height:
                 break
             header = self._blocks.header(header.parent_hash, head.block_number)
         return None

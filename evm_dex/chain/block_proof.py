@@ -36,13 +36,18 @@ def inspect_block(chain_id: int, block: BlockRecord) -> tuple[bytes, ...]:
 
 
 def _check_genesis(chain_id: int, header: Header, body: Body) -> None:
-    if header.block_number > 0:
+    if header.block_number > 0 and header.stands_for is None:
         if body.genesis:
-            raise ValueError("it has a genesis definition, which only block 0 has")
+            raise ValueError("it has a genesis definition, which only the first block has")
         return
     if keccak(body.genesis) != header.extra_data:
         raise ValueError("its genesis definition is not that of its header")
-    defined = decode_genesis(body.genesis).chain_id
+    genesis = decode_genesis(body.genesis)
+    fork = genesis.fork
+    place = (None, 0) if fork is None else (fork.block_hash, fork.height)
+    if place != (header.stands_for, header.block_number):
+        raise ValueError("it stands for another block than its genesis names")
+    defined = genesis.chain_id
     if defined != chain_id:
         raise ValueError(f"its genesis is that of chain {defined}, not of chain {chain_id}")
 

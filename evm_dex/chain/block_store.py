@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
 
 import msgspec
 
 from checkpoint.families import Family, height_key, height_of
 from checkpoint.head import Head
+from checkpoint.head_checks import first_block
 from checkpoint.store import StoreReader
 from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.body import (
@@ -26,6 +29,7 @@ from evm_dex.blocks.transaction import Transaction, decode
 from evm_dex.chain.sealing import SealedBlock
 from evm_dex.errors import ChainStopped, UnknownBlock, UnknownTransaction
 from evm_dex.orderlog.outbox import Outbox
+from evm_dex.origin.origin import Origin
 from precompiles.types import Address
 
 BlockId = int | bytes | str
@@ -72,14 +76,22 @@ class _RecentBlock(msgspec.Struct, frozen=True):
 class BlockStore:
     """Blocks, transactions and logs of one store."""
 
-    def __init__(self, store: StoreReader) -> None:
+    def __init__(self, store: StoreReader, origin: Origin | None = None) -> None:
+        """`origin` is the chain that the blocks before those of a forked one are on."""
         self._store = store
+        self._origin = origin
         self._recent: dict[bytes, _RecentBlock] = {}
         """Blocks of the chain by hash, the newest last."""
         self._recent_transactions: dict[bytes, tuple[_RecentBlock, int]] = {}
         """Their transactions by hash: block and place."""
         self._pending: SealedBlock | None = None
         """The pending block, of which nothing is in the store."""
+
+    @cached_property
+    def first_height(self) -> int:
+        """Height of the first block: 0, or where the chain was forked."""
+        first = first_block(self._store)
+        return 0 if first is None else first[0]
 
     def remember(self, sealed: SealedBlock) -> None:
         """Spare decoding a block that was just stored."""
@@ -114,12 +126,15 @@ class BlockStore:
 
     def ancestors(self, header: Header) -> Iterator[bytes]:
         """Yield hashes of the blocks before a header, newest first, as far as BLOCKHASH does."""
-        block_hash = header.parent_hash
         height = header.block_number - 1
-        for below in range(height, max(height - _BLOCKHASH_DEPTH, -1), -1):
-            if below < height:
-                block_hash = self._need(Family.HASHES, height_key(below))
-            yield block_hash
+        lowest = max(height - _BLOCKHASH_DEPTH, -1)
+        if height > lowest:
+            yield header.parent_hash
+        for below in range(height - 1, lowest, -1):
+            if below < self.first_height and self._origin is not None:
+                yield from islice(self._origin.hashes_down_from(below), below - lowest)
+                return
+            yield self._need(Family.HASHES, height_key(below))
 
     def hash_at(self, height: int) -> bytes:
         """Return the hash of the chain's block at a height, which there must be."""
@@ -175,7 +190,14 @@ class BlockStore:
     def logs(
         self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
     ) -> Iterator[LogEntry]:
-        """Yield logs that match in a range of heights, oldest first; blooms skip blocks."""
+        """Yield logs that match in a range of heights, oldest first; blooms skip blocks.
+
+        Of blocks up to the one that a chain was forked at the origin is asked. Raises OriginError.
+        """
+        if self._origin is not None and first <= self.first_height:
+            until = min(last, self.first_height)
+            yield from _origin_logs(self._origin, first, until, addresses, topics)
+            first = self.first_height + 1
         wanted = [[bloom_bits(address) for address in addresses]] if addresses else []
         alternatives = [_alternatives(topic) for topic in topics]
         wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
@@ -190,12 +212,16 @@ class BlockStore:
                 )
 
     def heights(self, first: int, last: int) -> Sequence[int]:
-        """Return the heights of a range; from block 0 on without those that an import left out."""
-        above = None
-        if first == 0 < last:
-            above = next(self._store.iterate(Family.HASHES, start=height_key(1)), None)
-        next_height = height_of(above[0]) if above else 1
-        return range(first if next_height == 1 else next_height, last + 1)
+        """Return the heights of a range; those before a fork, or that an import left out, are not.
+
+        An import leaves out what is between the first block and the newest.
+        """
+        start, above = self.first_height, None
+        first = max(first, start)
+        if first == start < last:
+            above = next(self._store.iterate(Family.HASHES, start=height_key(start + 1)), None)
+        next_height = height_of(above[0]) if above else start + 1
+        return range(first if next_height == start + 1 else next_height, last + 1)
 
     def _block_logs(self, height: int, block_hash: bytes) -> Iterator[LogEntry]:
         place = 0
@@ -221,6 +247,11 @@ class BlockStore:
                 )
         if not 0 <= height <= head:
             raise UnknownBlock(f"there is no block {block}: the head is {head}")
+        if height < self.first_height:
+            raise UnknownBlock(
+                f"block {height} is before block {self.first_height}, where this chain was forked: "
+                "it is the origin's"
+            )
         return self._listed(height)
 
     def _listed(self, height: int) -> bytes:
@@ -274,6 +305,42 @@ def _matches(
         return False
     pairs = zip(log.topics, alternatives, strict=False)
     return all(not choice or topic in choice for topic, choice in pairs)
+
+
+def _origin_logs(
+    origin: Origin, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
+) -> Iterator[LogEntry]:
+    """Yield logs that match in blocks of the chain that this one was forked from."""
+    wanted = [[_hex(topic) for topic in choice] or None for choice in map(_alternatives, topics)]
+    asked = {
+        "fromBlock": hex(first),
+        "toBlock": hex(last),
+        "address": [_hex(address) for address in addresses],
+        "topics": wanted,
+    }
+    given = {name: value for name, value in asked.items() if value}
+    for found in origin.ask("eth_getLogs", given):
+        log = Log(
+            Address(_bytes(found["address"])),
+            tuple(map(_bytes, found["topics"])),
+            _bytes(found["data"]),
+        )
+        yield LogEntry(
+            log,
+            int(found["blockNumber"], 16),
+            _bytes(found["blockHash"]),
+            _bytes(found["transactionHash"]),
+            int(found["transactionIndex"], 16),
+            int(found["logIndex"], 16),
+        )
+
+
+def _hex(value: bytes) -> str:
+    return f"0x{value.hex()}"
+
+
+def _bytes(value: str) -> bytes:
+    return bytes.fromhex(value.removeprefix("0x"))
 
 
 def _stored(transactions: Iterable[Transaction]) -> tuple[StoredTransaction, ...]:

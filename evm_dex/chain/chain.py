@@ -38,6 +38,7 @@ from evm_dex.chain.sealing import SealedBlock, Sealer
 from evm_dex.chain.snapshots import Snapshot, SnapshotId, Snapshots
 from evm_dex.errors import SnapshotLost, StateMissing, TransactionRejected, UnknownBlock
 from evm_dex.evm.machine import State, missing_state_as
+from evm_dex.origin.origin import Origin
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import Address
@@ -55,9 +56,10 @@ class Chain(ChainReader, Watched, HasSettings):
         automine: bool = True,
         keep_limit: int = 0,
         recovery: RecoveryMetrics | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """With `automine` each transaction sent gets a block of its own at once."""
-        ChainReader.__init__(self, store, vm_type, ledger, recovery)
+        ChainReader.__init__(self, store, vm_type, ledger, recovery, origin)
         Watched.__init__(self)
         HasSettings.__init__(self, ChainSettings(automine=automine, keep_limit=keep_limit))
         self._kinds = BlockKinds(self._blocks, ledger)
@@ -216,11 +218,6 @@ class Chain(ChainReader, Watched, HasSettings):
     def record_orders(self, on: bool | None) -> None:
         """Record what happens to orders from here on, or not; None: as last time, at first on."""
         self._outbox.switch(on, self._head)
-
-    def close(self) -> None:
-        """Stop, and free the ledger's memory. The store stays open."""
-        self._halt.close()
-        self._ledger.close()
 
     # Going back, and other branches
 

@@ -25,6 +25,7 @@ from evm_dex.evm.ledger_view import LedgerView
 from evm_dex.evm.machine import Machine, State, missing_state_as
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.outbox import Outbox
+from evm_dex.origin.origin import Origin
 from precompiles.ledger.ledger import Ledger
 
 
@@ -68,6 +69,7 @@ class ChainReader(ABC):
         vm_type: type[PragueVM],
         ledger: Ledger,
         recovery: RecoveryMetrics | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """Start at the store's head; `evm_dex.chain.open_chain` makes sure there is one."""
         head = store.head()
@@ -76,7 +78,8 @@ class ChainReader(ABC):
         self._store = store
         self._ledger = ledger
         self._recovery = recovery or RecoveryMetrics()
-        self._blocks = BlockStore(store)
+        self._origin = origin
+        self._blocks = BlockStore(store, origin)
         self._outbox = Outbox(store, ledger)
         self._head = self._blocks.header(head.block_hash, head.height)
         self._halt = HaltSwitch(lambda: self._head.block_number)
@@ -111,6 +114,16 @@ class ChainReader(ABC):
     def blocks(self) -> BlockStore:
         """The blocks of the chain, their transactions and logs."""
         return self._blocks
+
+    @property
+    def origin(self) -> Origin | None:
+        """The chain that this one was forked from; None for one that was not."""
+        return self._origin
+
+    @property
+    def first(self) -> Header:
+        """The header of the first block: block 0, or the one that the chain was forked at."""
+        return self._blocks.header(self._blocks.first_height, self._head.block_number)
 
     @property
     def ledger(self) -> Ledger:
@@ -216,6 +229,13 @@ class ChainReader(ABC):
             encode_block(header, self._blocks.body(header.hash), written.get(header.block_number))
             for header in headers
         )
+
+    def close(self) -> None:
+        """Stop, and free the ledger's memory. The store stays open."""
+        self._halt.close()
+        self._ledger.close()
+        if self._origin is not None:
+            self._origin.close()
 
     @contextmanager
     def _looking(self, call: Call, header: Header) -> Iterator[Call]:

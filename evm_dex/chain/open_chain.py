@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import msgspec
 from eth_hash.auto import keccak
 
 from checkpoint.metrics import RecoveryMetrics, stopwatch
@@ -14,11 +15,14 @@ from checkpoint.store import Store
 from evm_dex.blocks.rules import HYPEREVM, Rules
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.chain import Chain
+from evm_dex.chain.genesis.forked_genesis import resolve_forked
 from evm_dex.chain.genesis.genesis_block import write_genesis
 from evm_dex.chain.genesis.genesis_file import (
+    OF_THE_FORK,
     GenesisSource,
     default_genesis_file,
     read_genesis_file,
+    told_fields,
 )
 from evm_dex.chain.genesis.resolved import (
     Genesis,
@@ -31,6 +35,10 @@ from evm_dex.errors import ChainStopped, GenesisMismatch, StateMissing
 from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.precompile_adapter import Precompile
 from evm_dex.evm.vm import build_vm
+from evm_dex.origin.fetched_values import FetchedStore
+from evm_dex.origin.fork import Fork
+from evm_dex.origin.origin import Origin, begin, resume
+from evm_dex.origin.origin_block import OriginBlock
 from precompiles.factory import get_precompiles_with_storage
 from precompiles.hyper.read_precompiles import read_precompiles
 from precompiles.hyper.step_precompile import StepPrecompile
@@ -85,30 +93,40 @@ def open_chain(
     keep_limit: int = 0,
     restore: Restore = get_precompiles_with_storage,
     kind: type[Chain] = Chain,
+    fork: Fork | None = None,
 ) -> Chain:
     """Open the chain in a store; an empty store begins with `genesis` or the default one.
 
-    A `keep_limit` of 0 is the one in its genesis; `kind` is the class that the chain is of.
+    A `keep_limit` of 0 is the one in its genesis; `kind` is the class that the chain is of. With
+    `fork` it goes on from a block of another chain; a store that was begun so needs it only for
+    values that were not fetched before.
 
-    Raises GenesisError, GenesisMismatch when the store was begun with another genesis,
+    Raises OriginError, GenesisError, GenesisMismatch when the store was begun with another genesis,
     UntrustedStorage when its rows are not what the head commits to, ChainStopped when the head's
     state does not commit to those rows, and StateMissing when it is not all there.
     """
-    wanted = None if genesis is None else resolve_genesis(read_genesis_file(genesis))
     staged = OverlayStore(store)
+    is_empty = store.head() is None
+    if is_empty:
+        begun, origin, block = _begun(genesis, fork, staged)
+    else:
+        begun = decode_genesis(_first_body(store)[1])
+        origin = _resumed(begun, fork, staged)
     with stopwatch() as watch:
         precompiles = restore(staged)
     ledger = precompiles.ledger
-    begun = wanted or resolve_genesis(default_genesis_file())
-    is_empty = store.head() is None
-    rules = begun.rules if is_empty else BlockStore(store).header(0, 0).rules
+    rules = begun.rules
     vm_class = build_vm(
-        {**precompiles.by_address, **_core_precompiles(ledger, rules)}, ledger, rules
+        {**precompiles.by_address, **_core_precompiles(ledger, rules)},
+        ledger,
+        rules,
+        None if origin is None else origin.state,
     )
     if is_empty:
-        write_genesis(store, begun, vm_class, ledger, precompiles.by_address)
-    elif wanted is not None:
-        _check_same_genesis(store, wanted)
+        forked = None if origin is None or block is None else (origin, block)
+        write_genesis(store, begun, vm_class, ledger, precompiles.by_address, forked)
+    elif genesis is not None:
+        _check_same_genesis(store, genesis, begun)
     if precompiles.report.repairs:
         store.set_active(precompiles.report.repairs)
     if precompiles.report.in_full and not is_empty:
@@ -121,18 +139,13 @@ def open_chain(
             vm_class,
             ledger,
             automine=automine,
-            keep_limit=keep_limit or _keep_limit(store),
+            keep_limit=keep_limit or begun.keep_limit,
             recovery=RecoveryMetrics(watch.seconds, rows, repairs, precompiles.report.in_full),
+            origin=origin,
         )
         _check_commitment(chain, ledger)
     _log(chain)
     return chain
-
-
-def _keep_limit(store: Store) -> int:
-    """Return what a chain's genesis says of its keeper."""
-    blocks = BlockStore(store)
-    return decode_genesis(blocks.body(blocks.hash_at(0)).genesis).keep_limit
 
 
 def _core_precompiles(ledger: Ledger, rules: Rules) -> dict[Address, Precompile]:
@@ -151,13 +164,47 @@ def _log(chain: Chain) -> None:
         _logger.warning("repaired: %s", repair)
 
 
-def _check_same_genesis(store: Store, wanted: Genesis) -> None:
+def _begun(
+    genesis: GenesisSource | None, fork: Fork | None, store: FetchedStore
+) -> tuple[Genesis, Origin | None, OriginBlock | None]:
+    """Return what an empty store begins with. Raises GenesisError, OriginError."""
+    if fork is None:
+        file = default_genesis_file() if genesis is None else read_genesis_file(genesis)
+        return resolve_genesis(file), None, None
+    origin, block = begin(fork, store)
+    return resolve_forked(genesis, origin.point, block), origin, block
+
+
+def _resumed(begun: Genesis, fork: Fork | None, store: FetchedStore) -> Origin | None:
+    """Return the origin of a chain that is there. Raises GenesisMismatch, OriginMismatch."""
+    if begun.fork is not None:
+        return resume(begun.fork, fork, store)
+    if fork is not None:
+        raise GenesisMismatch(
+            f"the chain in the store began from nothing, not from {fork.shown}: leave the fork "
+            "out to go on, or choose another path"
+        )
+    return None
+
+
+def _first_body(store: Store) -> tuple[bytes, bytes]:
+    """Return the hash of the first block's genesis, and the genesis."""
     blocks = BlockStore(store)
-    first = blocks.header(0, 0)
+    first = blocks.header(blocks.first_height, blocks.first_height)
+    return first.extra_data, blocks.body(first.hash).genesis
+
+
+def _check_same_genesis(store: Store, source: GenesisSource, begun: Genesis) -> None:
+    wanted = resolve_genesis(read_genesis_file(source))
+    if begun.fork is not None:
+        untold = OF_THE_FORK - told_fields(source) | {"timestamp", "fork"}
+        same = {name: getattr(begun, name) for name in untold}
+        wanted = msgspec.structs.replace(wanted, **same)
+    begun_hash, stored = _first_body(store)
     encoded = wanted.encode()
-    if keccak(encoded) == first.extra_data:
+    if keccak(encoded) == begun_hash:
         return
-    fields = ", ".join(differing_fields(blocks.body(first.hash).genesis, encoded))
+    fields = ", ".join(differing_fields(stored, encoded))
     raise GenesisMismatch(
         f"the store was begun with another genesis (they differ in: {fields}); "
         "open it without a genesis to go on, or choose another path"

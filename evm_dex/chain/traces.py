@@ -72,7 +72,7 @@ def trace_block(
     Raises like `trace_transaction`. Until it is closed the ledger is that of then.
     """
     header = chain.header(block)
-    if header.block_number == 0:
+    if header.block_number == chain.blocks.first_height:
         return
     tracers: list[Tracer] = []
 

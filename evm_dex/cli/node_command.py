@@ -15,6 +15,7 @@ from evm_dex.cli.shared import report_errors
 
 if TYPE_CHECKING:
     from checkpoint.rocks import SyncPolicy
+    from evm_dex.origin.fork import Fork
 
 _ETHER = 10**18
 
@@ -211,6 +212,51 @@ Market = Annotated[
         show_default="none",
     ),
 ]
+ForkUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--fork-url",
+        "-f",
+        metavar="URL",
+        help="Node of a chain to begin from, as it is after a block; http(s)://…, also with "
+        "@BLOCK at its end. A chain in a directory needs it once.",
+        show_default="none",
+    ),
+]
+ForkBlock = Annotated[
+    int | None,
+    typer.Option(
+        "--fork-block",
+        "--fork-block-number",
+        min=0,
+        metavar="N",
+        help="Height of the block to begin from.",
+        show_default="the newest",
+    ),
+]
+ForkHeader = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fork-header",
+        metavar="NAME:VALUE",
+        help="HTTP header of requests to --fork-url, for a key; can be repeated.",
+        show_default="none",
+    ),
+]
+ForkRate = Annotated[
+    float | None,
+    typer.Option(
+        "--fork-rate",
+        min=0.01,
+        metavar="N",
+        help="Most requests per second to --fork-url.",
+        show_default="as many as it takes",
+    ),
+]
+ForkUnproven = Annotated[
+    bool,
+    typer.Option("--fork-unproven", help="Take --fork-url at its word, where its proofs fail too."),
+]
 Silent = Annotated[bool, typer.Option("--silent", "-q", help="Print only errors.")]
 
 
@@ -240,6 +286,11 @@ def node(
     history_feed: HistoryFeed = None,
     hyperliquid: Hyperliquid = None,
     market: Market = None,
+    fork_url: ForkUrl = None,
+    fork_block: ForkBlock = None,
+    fork_header: ForkHeader = None,
+    fork_rate: ForkRate = None,
+    fork_unproven: ForkUnproven = False,
     silent: Silent = False,
 ) -> None:
     """Serve a chain over JSON-RPC, by HTTP and WebSocket.
@@ -248,6 +299,7 @@ def node(
       evm-dex node --chain my-chain --block-time 2 --port 9545
       evm-dex node --chain my-chain --keep-limit 100 --history-feed 8600
       evm-dex node --profile hyperevm --hyperliquid 3001 --market calm
+      evm-dex node --fork-url http://localhost:9545 --fork-block 120 --chain my-fork
 
     ethers, viem, web3.py, cast and forge connect to http://127.0.0.1:8545; in a browser that is a
     page with the order books. Options are named as in anvil where they mean the same. Stop it
@@ -291,11 +343,35 @@ def node(
                 origins=tuple(cors or ()),
                 names=tuple(allow_host or ()),
                 block_seconds=None if no_mining else block_time,
+                fork=_fork(fork_url, fork_block, fork_header, fork_rate, unproven=fork_unproven),
             )
             dex, server = opened.enter_context(config.open())
         opened.enter_context(order_feed(dex, history_feed))
         serving = Serving(port, hyperliquid, None if market is None else dex.market(market), silent)
         uvloop.run(serve(server, dex, config, serving))
+
+
+def _fork(
+    url: str | None,
+    block: int | None,
+    headers: list[str] | None,
+    rate: float | None,
+    *,
+    unproven: bool,
+) -> Fork | None:
+    """Return what to fork by the options. Raises ValueError."""
+    if url is None:
+        if block is not None or headers or rate is not None or unproven:
+            raise ValueError("--fork-block and the like need --fork-url")
+        return None
+    from evm_dex.origin.fork import Fork, read_fork  # noqa: PLC0415 - loads msgspec
+
+    pairs = [header.partition(":") for header in headers or ()]
+    if not all(colon for _, colon, _ in pairs):
+        raise ValueError("--fork-header must be NAME:VALUE")
+    named = {name.strip(): value.strip() for name, _, value in pairs}
+    proofs = False if unproven else None
+    return read_fork(Fork(url=url, headers=named, rate=rate, proofs=proofs), block)
 
 
 def _sync_policy(text: str) -> SyncPolicy:

@@ -108,6 +108,11 @@ def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:
     lines += [f"perpetual market {symbol} {address}" for symbol, address in markets]
     kept = f"kept in {escape(str(config.path))}" if config.path else "in memory"
     lines += ["", f"Chain {dex.chain.chain_id}, block {dex.chain.head.block_number}, {kept}"]
+    if (origin := dex.chain.origin) is not None:
+        point, where = origin.point, origin.shown or "what was fetched before"
+        is_proven = "proven by its state root" if point.is_proven else "on its node's word"
+        lines.append(f"Forked from chain {point.chain_id} after block {point.height}: {where}, "
+                     f"{is_proven}")  # fmt: skip
     shown = f"[{config.host}]" if ":" in config.host else config.host
     lines.append(f"Listening on http://{shown}:{port} and ws://{shown}:{port}")
     console().print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -69,7 +69,7 @@ class Dex:
         """The spot exchange; it takes markets and tokens by symbol too."""
         self.perp = exchange_contract(self, PERP_ADDRESS, lambda: self.tokens | self.perp_markets)
         """The perpetuals exchange; likewise."""
-        genesis = decode_genesis(chain.blocks.body(chain.header(0).hash).genesis)
+        genesis = decode_genesis(chain.blocks.body(chain.first.hash).genesis)
         self.tokens = {
             token.symbol: self.contract(token.address, "TestToken") for token in genesis.tokens
         }

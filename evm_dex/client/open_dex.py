@@ -12,6 +12,7 @@ from evm_dex.chain.genesis.genesis_file import GenesisSource, profile_genesis
 from evm_dex.chain.open_chain import open_chain
 from evm_dex.chain.replicated_chain import ReplicatedChain
 from evm_dex.client.dex import Dex
+from evm_dex.origin.fork import Fork, read_fork
 from precompiles.factory import get_precompiles_with_storage
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def open_dex(
     balance_log: bool | None = None,
     accept_loss: bool = False,
     prove: bool = False,
+    fork: str | Fork | None = None,
+    fork_block: int | None = None,
 ) -> Dex:
     """Open a chain in memory or at a path; a chain that is there goes on at its head.
 
@@ -52,18 +55,25 @@ def open_dex(
     - `balance_log`: log balances with a version (`chain.outbox.balances`). By default as last time,
       at first off.
     - `accept_loss`: open a store whose last blocks are lost with the end of its log.
+    - `fork`: go on from a block of another chain, by the URL of its node or with more options as a
+      `Fork` (docs/forks.md). At a path what was fetched stays, and is there without that node.
+    - `fork_block`: height of that block; by default the newest.
     - `prove`: read the rows of ended orders and positions too, where they are as the last run left
       them.
 
-    Raises GenesisError, StoreError, UntrustedStorage, ChainError; nothing is left open.
+    Raises GenesisError, OriginError, StoreError, UntrustedStorage, ChainError, and ValueError for
+    options that contradict each other; nothing is left open.
     """
     if profile is not None:
         if genesis is not None:
             raise ValueError("a profile is a genesis: give one of the two")
         genesis = profile_genesis(profile)
+    if fork is None and fork_block is not None:
+        raise ValueError("a fork_block is a block of a chain to fork: give its URL as fork too")
+    origin = None if fork is None else read_fork(fork, fork_block)
     if path is None:
         store: Store = MemoryStore()
-        dex = _opened(store, None, genesis, automine, keep_limit, prove)
+        dex = _opened(store, None, genesis, automine, keep_limit, prove, origin)
         return _recording(dex, history, balance_log)
     # Only a chain on disk pays for loading the database.
     from checkpoint.manager import CheckpointManager  # noqa: PLC0415 - see above
@@ -75,7 +85,7 @@ def open_dex(
     except BaseException:
         on_disk.close()
         raise
-    dex = _opened(on_disk, manager, genesis, automine, keep_limit, prove)
+    dex = _opened(on_disk, manager, genesis, automine, keep_limit, prove, origin)
     return _recording(dex, history, balance_log)
 
 
@@ -117,11 +127,12 @@ def _opened(
     automine: bool,
     keep_limit: int = 0,
     prove: bool = False,
+    fork: Fork | None = None,
 ) -> Dex:
     restore = partial(get_precompiles_with_storage, in_full=prove)
     try:
         chain = open_chain(
-            store, genesis, automine=automine, keep_limit=keep_limit, restore=restore
+            store, genesis, automine=automine, keep_limit=keep_limit, restore=restore, fork=fork
         )
     except BaseException:
         store.close()

@@ -14,6 +14,8 @@ Nobody here asks for block witnesses, so none are recorded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI
@@ -29,7 +31,8 @@ from checkpoint.trie.account import Account
 from checkpoint.trie.keccak import keccak
 from checkpoint.trie.trie import NodeCache, Trie
 from evm_dex.evm.account_storage import Storage
-from evm_dex.evm.config import AccessObserver
+from evm_dex.evm.origin_state import OriginState
+from evm_dex.evm.transaction_scope import TransactionScope
 
 _NOTHING_READ = MetaWitness(set(), {})
 _NOT_THERE: Any = object()
@@ -42,11 +45,11 @@ _MOST_CODES = 256
 _NO_ACCOUNT = Account()
 
 
-class AccountDatabase(AccountDatabaseAPI):
+class AccountDatabase(TransactionScope, AccountDatabaseAPI):
     """Accounts, code and storage over a database of trie nodes and code by hash."""
 
-    observer: AccessObserver | None = None
-    """Is told what becomes warm, also where that is taken back."""
+    origin: OriginState | None = None
+    """Of a forked chain, whose tries have what differs from there and nothing else."""
 
     def __init__(self, db: AtomicDatabaseAPI, state_root: Hash32 = BLANK_ROOT_HASH) -> None:
         self._db = db
@@ -177,14 +180,16 @@ class AccountDatabase(AccountDatabaseAPI):
 
     def account_has_storage(self, address: Address) -> bool:
         """Whether some word of an account may not be 0."""
-        storage = self._storages.get(address)
-        if storage is None:
-            return self.get_account(address).storage_root != BLANK_ROOT_HASH
-        return storage.has_words()
+        has_words = self._storage(address).has_words()
+        is_hidden = self.get_account(address).storage_root != BLANK_ROOT_HASH
+        if has_words or is_hidden or self.origin is None or address in self._changed_storages:
+            return has_words
+        return self.origin.has_storage(address)
 
     def account_exists(self, address: Address) -> bool:
-        """Whether the state has the account, be it empty."""
-        return self.found(address) is not None
+        """Whether the state has the account, be it empty; a forked chain's has no empty ones."""
+        account = self.found(address)
+        return account is not None and not (self.origin is not None and account.is_empty)
 
     def account_is_empty(self, address: Address) -> bool:
         """Whether an account has no wei, nonce and code, or is not there (EIP-161)."""
@@ -219,10 +224,14 @@ class AccountDatabase(AccountDatabaseAPI):
                 encoded = self._trie[keccak(address)]
             except MissingTrieNode as error:
                 raise MissingAccountTrieNode(*error.args) from error
-            account = Account.decode(encoded) if encoded else None
+            account = Account.decode(encoded) if encoded else self._original(address)
             self._accounts[address] = self._in_trie[address] = account
         found: Account | None = account
         return found
+
+    def _original(self, address: bytes) -> Account | None:
+        """Return the account that shows where the trie has none: the origin's, if there is one."""
+        return None if self.origin is None else self.origin.account(address)
 
     def _set(self, address: bytes, account: Account | None) -> None:
         self._put(self._accounts, address, account)
@@ -236,13 +245,17 @@ class AccountDatabase(AccountDatabaseAPI):
         if code_hash == EMPTY_SHA3:
             return b""
         code = self._codes.get(code_hash) or self._codes_read.get(code_hash)
-        if code is not None:
-            return code
-        try:
-            code = self._codes_read[code_hash] = self._nodes[code_hash]
-        except KeyError as error:
-            raise MissingBytecode(Hash32(code_hash)) from error
+        if code is None:
+            code = self._codes_read[code_hash] = self._stored_code(address, code_hash)
         return code
+
+    def _stored_code(self, address: bytes, code_hash: bytes) -> bytes:
+        try:
+            return self._nodes[code_hash]
+        except KeyError as error:
+            if self.origin is None:
+                raise MissingBytecode(Hash32(code_hash)) from error
+            return self.origin.code(address, code_hash)
 
     def set_code(self, address: Address, code: bytes) -> None:
         """Make an account a contract."""
@@ -280,6 +293,14 @@ class AccountDatabase(AccountDatabaseAPI):
         self._changed_storages.add(address)
         self._put(storage.words, slot, value)
 
+    def overwrite_storage(self, address: Address, slot: int, value: int) -> None:
+        """Set one word whatever it was, as part of no transaction: no origin is asked for it."""
+        validate_uint256(value, title="Storage Value")
+        storage = self._storage(address)
+        storage.write_blind(slot)
+        self._changed_storages.add(address)
+        self._put(storage.words, slot, value)
+
     def delete_storage(self, address: Address) -> None:
         """Set all words of an account to 0."""
         self._wipe_storage(address)
@@ -290,50 +311,23 @@ class AccountDatabase(AccountDatabaseAPI):
         if storage is None:
             self._make_room()
             root = self.get_account(address).storage_root
-            storage = self._storages[address] = Storage(self._nodes, root)
+            below = self._word_below(address)
+            storage = self._storages[address] = Storage(self._nodes, root, below)
         return storage
+
+    def _word_below(self, address: bytes) -> Callable[[int], int] | None:
+        """Return what gives the words of an account's that the trie has not."""
+        if self.origin is None or self.origin.account(address) is None:
+            return None
+        return partial(self.origin.word, address)
 
     def _wipe_storage(self, address: bytes) -> None:
         """Go on with empty storage; the old one is taken back whole."""
         self._storage(address)
-        self._put(self._storages, address, Storage(self._nodes))
-
-    # What lasts for one transaction: words that are not stored (EIP-1153), what is warm (EIP-2929)
-
-    def get_transient(self, address: bytes, slot: int) -> bytes:
-        """Return one word; empty where none was set in this transaction."""
-        return self._transient.get((address, slot), b"")
-
-    def set_transient(self, address: bytes, slot: int, value: bytes) -> None:
-        """Set one word until the transaction ends."""
-        self._put(self._transient, (address, slot), value)
-
-    def clear_transient(self) -> None:
-        """End the transaction for such words."""
-        if self._transient:
-            self._transient = {}
-
-    def is_storage_warm(self, address: Address, slot: int) -> bool:
-        """Whether a word was touched in this transaction."""
-        return (address, slot) in self._warm
-
-    def mark_storage_warm(self, address: Address, slot: int) -> None:
-        """Note that a word is touched."""
-        if self.observer is not None:
-            self.observer.storage_touched(address, slot)
-        if (address, slot) not in self._warm:
-            self._put(self._warm, (address, slot), True)
-
-    def is_address_warm(self, address: Address) -> bool:
-        """Whether an account was touched in this transaction."""
-        return address in self._warm
-
-    def mark_address_warm(self, address: Address) -> None:
-        """Note that an account is touched."""
-        if self.observer is not None:
-            self.observer.address_touched(address)
-        if address not in self._warm:
-            self._put(self._warm, address, True)
+        hides = self._original(address) is not None
+        if hides:
+            self._changed_storages.add(address)
+        self._put(self._storages, address, Storage(self._nodes, wiped=hides))
 
     # Roots
 
@@ -363,13 +357,17 @@ class AccountDatabase(AccountDatabaseAPI):
         account = self.found(address)
         if self._in_trie.get(address, _NOT_THERE) == account:
             return
+        original = self._original(address)  # what is as there leaves the trie again
+        encoded = b"" if account == original else (account or _NO_ACCOUNT).encode()
         try:
-            self._trie[keccak(address)] = account.encode() if account else b""
+            self._trie[keccak(address)] = encoded
         except MissingTrieNode as error:
             raise MissingAccountTrieNode(*error.args) from error
         self._in_trie[address] = account
         if account and account.code_hash in self._codes:
             self._nodes[account.code_hash] = self._codes[account.code_hash]
+        elif encoded and original and account and not account.has_no_code:
+            self._nodes[account.code_hash] = self.get_code(Address(address))
 
     def persist(self) -> MetaWitness:
         """Write the nodes of the state as it is now to the database below."""

@@ -177,6 +177,8 @@ class Machine:
         if is_own:
             state = state.under(msgspec.structs.replace(state.config, validates=False))
         evm: Any = state
+        if evm.origin is not None:
+            evm.origin.expect(transaction)
         evm.lock_changes()
         before = evm.snapshot()
         try:
@@ -195,6 +197,8 @@ class Machine:
         more than 256 bits of wei.
         """
         evm: Any = state
+        if evm.origin is not None:
+            evm.origin.expect(transaction)
         evm.lock_changes()
         executor = evm.get_transaction_executor()
         message = executor.build_evm_message(transaction)

@@ -14,6 +14,7 @@ from evm_dex.blocks.rules import Rules
 from evm_dex.evm.account_db import AccountDatabase
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.machine import State
+from evm_dex.evm.origin_state import OriginState
 from evm_dex.evm.transaction_executor import TransactionExecutor
 from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import digest
@@ -32,6 +33,8 @@ class DexState(PragueState):
     journal: Journal
     """The ledger's; `build_vm` names it, as it does the rules."""
     rules: Rules
+    origin: OriginState | None = None
+    """What a forked chain begins from; likewise."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class DexState(PragueState):
         self.config = config
         super().__init__(db, execution_context, state_root)
         self.accounts.observer = config.accesses
+        self.accounts.origin = self.origin
 
     def under(self, config: ExecutionConfig) -> DexState:
         """Return the same accounts and block, executed under another configuration."""

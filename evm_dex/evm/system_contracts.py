@@ -32,7 +32,7 @@ _GAS = 30_000_000
 _DEPOSIT, _WITHDRAWAL, _CONSOLIDATION = b"\x00", b"\x01", b"\x02"
 _RING = 8_191
 """Number of blocks that the contracts of EIP-4788 and EIP-2935 remember."""
-_QUEUE_SLOTS = range(4)
+QUEUE_SLOTS = range(4)
 """Excess, count, head and tail of the queues of EIP-7002 and EIP-7251."""
 _DEPOSIT_BYTES = 576
 _DEPOSIT_PARTS = ((192, 240), (288, 320), (352, 360), (416, 512), (544, 552))
@@ -105,23 +105,23 @@ def end_block(state: Any, logs: Iterable[Log]) -> list[bytes]:
 def _note_beacon_root(state: Any, header: Any) -> None:
     """Do what the contract of EIP-4788 does: two words, in rings by time."""
     place, root = header.timestamp % _RING, header.parent_beacon_block_root
-    state.lock_changes()
-    state.set_storage(BEACON_ROOTS_ADDRESS, place, header.timestamp)
-    state.set_storage(BEACON_ROOTS_ADDRESS, place + _RING, int.from_bytes(root, "big"))
+    write = state.accounts.overwrite_storage
+    write(BEACON_ROOTS_ADDRESS, place, header.timestamp)
+    write(BEACON_ROOTS_ADDRESS, place + _RING, int.from_bytes(root, "big"))
 
 
 def _note_parent(state: Any, header: Any) -> None:
     """Do what the contract of EIP-2935 does: one word, in a ring by height."""
     parent = int.from_bytes(header.parent_hash, "big")
-    state.lock_changes()
-    state.set_storage(HISTORY_STORAGE_ADDRESS, (header.block_number - 1) % _RING, parent)
+    place = (header.block_number - 1) % _RING
+    state.accounts.overwrite_storage(HISTORY_STORAGE_ADDRESS, place, parent)
 
 
 def _queued(state: Any, address: Any) -> bytes:
     """Return what a contract of requests has queued; without any, its call changes nothing."""
     code = state.get_code(address)
     is_known = code == SYSTEM_CONTRACTS[Address(address)]
-    if is_known and not any(state.get_storage(address, slot) for slot in _QUEUE_SLOTS):
+    if is_known and not any(state.get_storage(address, slot) for slot in QUEUE_SLOTS):
         return b""
     return _call(state, address)
 

@@ -21,6 +21,7 @@ from evm_dex.evm.computation import Computation
 from evm_dex.evm.config import MINING, ExecutionConfig
 from evm_dex.evm.ethereum_precompiles import ETHEREUM_PRECOMPILES, RESERVED_ADDRESSES
 from evm_dex.evm.machine import State
+from evm_dex.evm.origin_state import OriginState
 from evm_dex.evm.precompile_adapter import Precompile, as_py_evm
 from evm_dex.evm.state import DexState, SealedLedger, seal_ledger
 from evm_dex.evm.system_contracts import begin_block, end_block, requests_hash
@@ -108,9 +109,14 @@ class DexVM(PragueVM):
 
 
 def build_vm(
-    precompiles: Mapping[Address, Precompile], ledger: SealedLedger, rules: Rules = PRAGUE
+    precompiles: Mapping[Address, Precompile],
+    ledger: SealedLedger,
+    rules: Rules = PRAGUE,
+    origin: OriginState | None = None,
 ) -> type[DexVM]:
     """Return a VM class with these precompiles, and this ledger in every snapshot.
+
+    `origin` is what a forked chain begins from.
 
     Raises AddressTaken for an address that Ethereum reserves or that is not the precompile's own.
     """
@@ -127,6 +133,7 @@ def build_vm(
         journal = ledger.journal
 
     ChainState.rules = rules
+    ChainState.origin = origin
 
     class ChainVM(DexVM):
         _state_class = ChainState

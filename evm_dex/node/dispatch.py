@@ -15,6 +15,7 @@ import numpy as np
 from evm_dex.node.fast_path import use_of
 from evm_dex.node.forge_bridge import BRIDGE
 from evm_dex.node.node import Node, to_rpc_error
+from evm_dex.node.passing_on import LOCAL, foresee, passed_on
 from evm_dex.node.rpc_errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -83,6 +84,8 @@ def _answer_batch(node: Node, batch: list[Any], subscriptions: Subscriptions | N
                 INVALID_REQUEST, f"a batch must have at most {most} requests, got {len(batch)}"
             )
         )
+    with node.turns.taken(Use.READING):
+        foresee(node, batch)
     answers, size, seconds = [], 0, 0.0
     for request in batch:
         if size > node.limits.batch_answer_bytes:
@@ -140,6 +143,9 @@ def _result(node: Node, request: Any, subscriptions: Subscriptions | None) -> An
         with node.turns.taken(Use.ALONE):
             node.forge_bridge.leave()
     arguments = method.arguments(params)
+    found = passed_on(node, method, params, arguments)
+    if found is not LOCAL:
+        return found
     if not method.over_sockets:
         return method.result.write(method.function(node, *arguments))
     if subscriptions is None:

@@ -15,11 +15,14 @@ from evm_dex.node.rpc_json import Json, entry_object
 from evm_dex.node.rpc_types import (
     BlockId,
     ParamType,
+    data,
     plain_block,
+    quantity,
     read_address,
     read_block,
     read_hash,
 )
+from evm_dex.origin.origin import Origin
 from precompiles.types import Address
 
 _MOST_ADDRESSES = 1_000
@@ -56,13 +59,26 @@ def read_query(value: Any) -> LogQuery:
 
 def find_logs(chain: Chain, limits: Limits, query: LogQuery) -> list[Json]:
     """Return all logs that match, oldest first. Raises RpcError for too many."""
-    return logs_between(chain, limits, query, *_range(chain, query))
+    origin = chain.origin
+    if query.block_hash is None or origin is None:
+        return logs_between(chain, limits, query, *_range(chain, query))
+    if _is_made_here(chain, query.block_hash):
+        height = chain.header(query.block_hash).block_number
+        return logs_between(chain, limits, query, height, height)
+    return _logs_before(origin, query, {"blockHash": data(query.block_hash)})
 
 
 def logs_between(
     chain: Chain, limits: Limits, query: LogQuery, first: int, last: int
 ) -> list[Json]:
     """Return all logs that match in a range of heights, like `find_logs`."""
+    found: list[Json] = []
+    if chain.origin is not None and first <= chain.blocks.first_height:
+        until = min(last, chain.blocks.first_height)
+        found = _logs_before(
+            chain.origin, query, {"fromBlock": quantity(first), "toBlock": quantity(until)}
+        )
+        first = until + 1
     heights = chain.blocks.heights(first, last)
     if len(heights) > limits.log_blocks:
         first = heights[0]
@@ -70,7 +86,6 @@ def logs_between(
             f"a range of {len(heights)} blocks; at most {limits.log_blocks} at once: ask for "
             f"blocks {first:#x} to {first + limits.log_blocks - 1:#x} first"
         )
-    found: list[Json] = []
     header = None
     for entry in chain.blocks.logs(first, last, query.addresses, query.topics):
         if len(found) >= limits.log_results:
@@ -82,6 +97,22 @@ def logs_between(
             header = chain.header(entry.block_hash)
         found.append(entry_object(entry, header))
     return found
+
+
+def _is_made_here(chain: Chain, block_hash: bytes) -> bool:
+    return block_hash != chain.first.hash and chain.blocks.is_on_chain(block_hash)
+
+
+def _logs_before(origin: Origin, query: LogQuery, where: Json) -> list[Json]:
+    """Return logs of blocks up to the fork as the origin's node gives them. Raises OriginError."""
+    asked = dict(where)
+    if query.addresses:
+        asked["address"] = [data(address) for address in query.addresses]
+    if query.topics:
+        asked["topics"] = [topic and [data(each) for each in topic] for topic in query.topics]
+    found: list[Json] = origin.ask("eth_getLogs", asked)
+    height = origin.point.height
+    return [log for log in found if int(log["blockNumber"], 16) <= height]
 
 
 def _range(chain: Chain, query: LogQuery) -> tuple[int, int]:
@@ -98,6 +129,8 @@ def _height(chain: Chain, block: BlockId) -> int:
     """Return a block's height; the pending one has no logs before it is made."""
     if block == "pending":
         return chain.head.block_number
+    if chain.origin is not None and block in ("earliest", *range(chain.blocks.first_height)):
+        return 0 if block == "earliest" else int(str(block))
     try:
         return chain.header(plain_block(block)).block_number
     except UnknownBlock as error:

@@ -18,6 +18,7 @@ from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.node.node import CLIENT_NAMES, Node
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.server import Server
+from evm_dex.origin.fork import Fork
 
 if TYPE_CHECKING:
     from checkpoint.rocks import SyncPolicy
@@ -42,6 +43,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     accept_loss: bool = False
     balance_log: bool | None = None
     keep_limit: int = 0
+    fork: Fork | None = None
     cheats: bool = True
     client_name: str = "anvil"
     abis: tuple[Path, ...] = ()
@@ -73,6 +75,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             sync=self.sync,
             accept_loss=self.accept_loss,
             balance_log=self.balance_log,
+            fork=self.fork,
         )
         with dex:
             self._check_kept(dex)
@@ -115,7 +118,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def _check_kept(self, dex: Dex) -> None:
         """Refuse options for a new chain that contradict one that is there already."""
-        kept = {"chain-id": dex.chain.chain_id, "gas-limit": dex.chain.header(0).gas_limit}
+        kept = {"chain-id": dex.chain.chain_id, "gas-limit": dex.chain.first.gas_limit}
         for name, asked in (("chain-id", self.chain_id), ("gas-limit", self.gas_limit)):
             if asked is not None and asked != kept[name]:
                 raise ValueError(

@@ -117,6 +117,8 @@ class Server:
     def _at_once(self, content: Any, work: Callable[[], _Result]) -> tuple[_Result] | None:
         """Return what comes of short work, if it can have its turn now; None if it was not done."""
         turns = self.node.turns
+        if self.node.chain.origin is not None:
+            return None  # another node may have to be waited for
         if not self._short.is_short(content) or not turns.try_take():
             return None
         try:

@@ -62,12 +62,15 @@ class Backend(BaseChainBackend):
         accounts: int | Iterable[bytes] = 10,
         path: str | Path | None = None,
         dex: evm_dex.Dex | None = None,
+        fork: str | evm_dex.Fork | None = None,
+        fork_block: int | None = None,
     ) -> None:
         """Stand on the chain of `dex` as it is, on one that lasts at `path`, or on one in memory.
 
         `accounts` says for how many of eth-tester's keys there are funds, or is other private keys.
         Whoever brings a `dex` for web3.py begins it with `Backend().genesis`, for its chain id.
-        Raises what `evm_dex.open` raises.
+        `fork` is another chain to begin from, see `evm_dex.open`; its chain id is not taken over,
+        since web3.py's provider knows one only. Raises what `evm_dex.open` raises.
         """
         if isinstance(accounts, int):
             accounts = (number.to_bytes(32, "big") for number in range(1, accounts + 1))
@@ -78,8 +81,8 @@ class Backend(BaseChainBackend):
         )
         if genesis is None:
             _give_deposits(self.genesis, [account.address for account in self._keys])
-        self._is_passing = dex is None and path is None
-        self._use(dex or evm_dex.open(path, genesis=self.genesis))
+        self._is_passing = dex is None and path is None and fork is None
+        self._use(dex or evm_dex.open(path, genesis=self.genesis, fork=fork, fork_block=fork_block))
 
     @classmethod
     def from_mnemonic(
@@ -125,7 +128,7 @@ class Backend(BaseChainBackend):
             self.dex.close()
             self._use(evm_dex.open(genesis=self.genesis))
         else:
-            self.chain.rollback(0)
+            self.chain.rollback(self.chain.first.hash)
 
     # Blocks
 
@@ -167,7 +170,8 @@ class Backend(BaseChainBackend):
         if not 1 <= block_count <= _MOST_FEE_BLOCKS:
             raise ValidationError(f"block_count must be between 1 and {_MOST_FEE_BLOCKS}")
         newest = min(self.header(newest_block).block_number, self.chain.head.block_number)
-        heights = range(newest - 1, max(newest - 1 - block_count, -1), -1)
+        lowest = self.chain.blocks.first_height - 1
+        heights = range(newest - 1, max(newest - 1 - block_count, lowest), -1)
         headers = [self.chain.header(height) for height in heights]
         return {
             "oldest_block": 1,

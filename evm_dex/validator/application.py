@@ -84,7 +84,7 @@ class Application:
     async def _init_chain(self, request: Request) -> Response:
         begun: InitChain = request.init_chain
         await self._replica.begin(begun.chain_id)
-        return Response(init_chain=Begun(app_hash=self.chain.header(0).hash))
+        return Response(init_chain=Begun(app_hash=self.chain.first.hash))
 
     async def _query(self, _: Request) -> Response:
         said = "nothing is asked here: ask the JSON-RPC of this validator"

@@ -1,4 +1,4 @@
-"""Block 0: accounts, tokens, markets and deposits put into state and ledger."""
+"""The first block: accounts, tokens, markets and deposits put into state and ledger."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from eth.vm.forks.london.constants import INITIAL_BASE_FEE
 from eth.vm.forks.prague import PragueVM
 from eth_hash.auto import keccak
 
+from checkpoint.families import Family
 from checkpoint.store import Store
 from evm_dex.abi.artifact import Artifact, ArtifactError, code_of, load_artifact
 from evm_dex.blocks.header import Header
 from evm_dex.chain.block_store import block_batch
+from evm_dex.chain.genesis.forked_genesis import forked_header, hide_original, read_by_genesis
 from evm_dex.chain.genesis.genesis_core import GenesisCore, GenesisCoreToken, fill_core
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp
 from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS, known_code
@@ -25,6 +27,8 @@ from evm_dex.evm.machine import Machine, State
 from evm_dex.evm.state import write_commitment
 from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
 from evm_dex.evm.trie_db import NodeBuffer
+from evm_dex.origin.origin import Origin
+from evm_dex.origin.origin_block import OriginBlock
 from precompiles.execution import Execution
 from precompiles.hyper.system_addresses import (
     CORE_WRITER,
@@ -54,8 +58,12 @@ def write_genesis(
     vm_class: type[PragueVM],
     ledger: Ledger,
     precompiles: Iterable[Address],
+    forked: tuple[Origin, OriginBlock] | None = None,
 ) -> None:
-    """Make block 0 in an empty store, in one batch like any other block."""
+    """Make the first block in an empty store, in one batch like any other block.
+
+    Block 0, or the one in the place of the block that the chain is forked at. Raises OriginError.
+    """
     nodes = NodeBuffer(store)
     encoded = genesis.encode()
     header = Header(
@@ -72,6 +80,11 @@ def write_genesis(
         header = msgspec.structs.replace(
             header, base_fee_per_gas=genesis.rules.least_base_fee, requests_hash=None
         )
+    precompiles = tuple(precompiles)
+    if forked is not None:
+        origin, block = forked
+        header = forked_header(genesis, block, header)
+        origin.state.prefetch(read_by_genesis(genesis, precompiles))
     machine = Machine(vm_class, genesis.chain_id, lambda _: ())
     state = machine.state(nodes, header)
     fill_genesis(state, ledger, genesis, precompiles)
@@ -80,7 +93,10 @@ def write_genesis(
     state.persist()
     header = header.with_state_root(state.state_root)
     sealed = SealedBlock(header, (), (), changes, nodes.take())
-    store.write(block_batch(sealed, sealed.head(genesis.chain_id), genesis=encoded))
+    batch = block_batch(sealed, sealed.head(genesis.chain_id), genesis=encoded)
+    if forked is not None:
+        batch.put_all(Family.ORIGIN, forked[0].take_fetched())
+    store.write(batch)
     ledger.accept(changes)
 
 
@@ -130,11 +146,14 @@ def _fill_perp(ledger: Ledger, perp: GenesisPerp, owner: Execution) -> None:
 
 def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) -> None:
     for address in precompiles:
+        hide_original(state, address)
         state.set_nonce(address, 1)
         state.set_code(address, STUB_CODE)
     for address, balance in genesis.balances:
-        if balance:
+        if balance or genesis.fork is not None:
             state.set_balance(address, balance)
+        if state.get_code(address) not in (b"", STUB_CODE):
+            state.set_code(address, b"")
     if genesis.core is not None:
         _fill_hyperevm(state, genesis.core)
     backing = _deposited(genesis)
@@ -142,8 +161,9 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
     codes = SYSTEM_CONTRACTS if genesis.system_contracts else {}
     known = {KNOWN_CONTRACTS[name]: known_code(name) for name in genesis.contracts}
     for address, code in {**codes, **known}.items():
-        state.set_nonce(address, 1)
-        state.set_code(address, code)
+        if not state.get_code(address):
+            state.set_nonce(address, 1)
+            state.set_code(address, code)
     for token in genesis.tokens:
         held = {SPOT_ADDRESS: backing.get(token.address, 0)}
         if genesis.perp is not None and genesis.perp.collateral == token.address:
@@ -189,6 +209,7 @@ def _place_wallet(state: State, address: Address, usdc: Address) -> None:
 
 def _place(state: State, address: Address, artifact: Artifact) -> None:
     """Put a contract in place as if it had been deployed."""
+    hide_original(state, address)
     state.set_nonce(address, 1)
     state.set_code(address, code_of(artifact, "deployedBytecode"))
 
@@ -202,6 +223,9 @@ def _place_token(
     """
     artifact = load_artifact(artifact_name)
     layout = StorageLayout(artifact)
+    if state.get_code(token.address) == code_of(artifact, "deployedBytecode"):
+        _mint(state, token.address, layout, held)
+        return
     holders = dict(token.balances)
     for address, amount in held.items():
         holders[address] = holders.get(address, 0) + amount
@@ -215,6 +239,14 @@ def _place_token(
     _place(state, token.address, artifact)
     for slot, word in words:
         state.set_storage(token.address, slot, word)
+
+
+def _mint(state: State, token: Address, layout: StorageLayout, held: Mapping[Address, int]) -> None:
+    """Give out more of a token that is the origin's."""
+    added = [layout.integer("totalSupply", sum(held.values()))]
+    for slot, amount in (*added, *layout.mapping("balanceOf", tuple(held.items()))):
+        if amount:
+            state.set_storage(token, slot, state.get_storage(token, slot) + amount)
 
 
 def _deposited(genesis: Genesis) -> dict[Address, int]:

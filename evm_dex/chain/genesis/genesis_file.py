@@ -20,6 +20,8 @@ Amount = int | str
 DEFAULT_CHAIN_ID = 31337
 DEFAULT_GAS_LIMIT = 30_000_000
 DEFAULT_TIMESTAMP = 1_700_000_000
+OF_THE_FORK = frozenset(("chain_id", "timestamp", "gas_limit"))
+"""Fields that a forked chain has of the chain that it leaves, where they are not given."""
 _YEAR = 365 * 24 * 3600
 PROFILES = {
     name: Path(__file__).with_name(f"{name}.toml") for name in ("hyperevm", "hyperevm-testnet")
@@ -298,6 +300,11 @@ def default_genesis_file() -> GenesisFile:
     )
 
 
+def told_fields(source: GenesisSource | None) -> frozenset[str]:
+    """Return the names of the fields that a genesis gives itself. Raises GenesisError."""
+    return frozenset() if source is None else frozenset(_content(source))
+
+
 def profile_genesis(name: str) -> Path:
     """Return the genesis file of a profile. Raises GenesisError for an unknown profile."""
     if name not in PROFILES:
@@ -312,11 +319,8 @@ def read_genesis_file(source: GenesisSource) -> GenesisFile:
 
     Raises GenesisError that names the field and what was expected there.
     """
-    if isinstance(source, str):
-        source = PROFILES.get(source, source)
-    content = source if isinstance(source, Mapping) else _parse(Path(source))
     try:
-        return msgspec.convert(dict(content), GenesisFile)
+        return msgspec.convert(dict(_content(source)), GenesisFile)
     except msgspec.ValidationError as error:
         raise GenesisError(f"genesis: {error}") from error
 
@@ -335,10 +339,18 @@ def funded_genesis(
     """
     file = default_genesis_file() if source is None else read_genesis_file(source)
     content: dict[str, Any] = msgspec.to_builtins(file)
+    for name in OF_THE_FORK - told_fields(source):
+        del content[name]  # the default, or that of a chain which is forked
     funded = {f"0x{address.hex()}": str(wei) for address in accounts}
     content["accounts"] = {**funded, **content["accounts"]}
     chosen = {"chain_id": chain_id, "gas_limit": gas_limit}
     return content | {name: value for name, value in chosen.items() if value is not None}
+
+
+def _content(source: GenesisSource) -> Mapping[str, Any]:
+    if isinstance(source, str):
+        source = PROFILES.get(source, source)
+    return source if isinstance(source, Mapping) else _parse(Path(source))
 
 
 def _parse(path: Path) -> Any:

@@ -24,6 +24,7 @@ from evm_dex.chain.genesis.genesis_values import (
     token_of,
 )
 from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS
+from evm_dex.origin.fork_point import ForkPoint
 from precompiles.types import (
     MAX_AMOUNT,
     MAX_FEE_RATE,
@@ -77,7 +78,7 @@ class GenesisDeposit(msgspec.Struct, frozen=True):
 
 
 class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The contents of block 0. Genesis files that mean the same resolve to equal ones."""
+    """The contents of the first block. Genesis files that mean the same resolve to equal ones."""
 
     chain_id: int
     timestamp: int
@@ -96,6 +97,8 @@ class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
     """Names of contracts at the addresses they have on every chain."""
     keep_limit: int = 0
     """Most triggers and liquidations that the keeper fires per block by default."""
+    fork: ForkPoint | None = None
+    """The block of another chain that this one goes on from; None for one from block 0."""
 
     @property
     def rules(self) -> Rules:

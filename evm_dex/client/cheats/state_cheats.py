@@ -171,7 +171,7 @@ class StateCheats:
 
         Raises UndoExpired where that is too far back.
         """
-        first = self._chain.rollback(0)
+        first = self._chain.rollback(self._chain.first.hash)
         self._chain.settings.reset()
         return first
 

@@ -163,8 +163,9 @@ def carry_state(node: Node, state: Anything = None) -> Flag:  # noqa: ARG001 - r
 def _fork(node: Node, depth: int) -> Header:
     """Return the block that many before the head. Raises RpcError."""
     height = node.chain.head.block_number
-    if depth > height:
-        raise invalid_params(f"depth must be at most {height}, the height of the head, got {depth}")
+    most = height - node.chain.blocks.first_height
+    if depth > most:
+        raise invalid_params(f"depth must be at most {most}, the blocks made here, got {depth}")
     return node.chain.header(height - depth)
 
 

@@ -160,7 +160,7 @@ def debug_trace_block(
 
     try:
         header = node.header(block)
-        if header.block_number == 0:
+        if header.block_number == node.chain.blocks.first_height:
             raise failed("genesis is not traceable")
         with (
             bounded(node) as config,

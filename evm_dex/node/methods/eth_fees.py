@@ -79,7 +79,8 @@ def fee_history(
     if block_count == 0:
         return {"oldestBlock": "0x0", **{name: [] for name in _FEES}}
     newest = node.header(newest_block)
-    count = min(block_count, node.limits.fee_blocks, newest.block_number + 1)
+    most = newest.block_number - node.chain.blocks.first_height + 1
+    count = min(block_count, node.limits.fee_blocks, most)
     first = newest.block_number - count + 1
     headers = [node.header(height) for height in range(first, newest.block_number)] + [newest]
     after = _following(node, newest)

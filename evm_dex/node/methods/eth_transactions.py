@@ -205,8 +205,9 @@ def _by_sender(
 
 def _height_of(node: Node, sender: Address, nonce: int) -> int:
     """Find the first block after which a nonce was used. Raises StateMissing if pruned."""
-    heights = range(node.chain.head.block_number + 1)
-    return bisect_right(heights, nonce, key=lambda at: node.state(at).get_nonce(sender))
+    first = node.chain.blocks.first_height
+    heights = range(first, node.chain.head.block_number + 1)
+    return first + bisect_right(heights, nonce, key=lambda at: node.state(at).get_nonce(sender))
 
 
 def _placed(node: Node, block: BlockId, index: int) -> tuple[Header, StoredTransaction] | None:

@@ -145,7 +145,7 @@ def genesis_time(
     node: Node,
 ) -> Annotated[int, ParamType("Seconds", "a number of seconds", {"type": "integer"})]:
     """Return the time of block 0, in seconds."""
-    return node.chain.header(0).timestamp
+    return node.chain.first.timestamp
 
 
 @rpc("anvil_metadata", "hardhat_metadata")
@@ -157,7 +157,7 @@ def metadata(
     return {
         "clientVersion": f"evm-dex/v{version('evm-dex')}",
         "chainId": node.chain.chain_id,
-        "instanceId": data(node.chain.header(0).hash),
+        "instanceId": data(node.chain.first.hash),
         "latestBlockNumber": head.block_number,
         "latestBlockHash": data(head.hash),
         "forkedNetwork": None,
@@ -172,7 +172,7 @@ def config(node: Node) -> Annotated[Json, shaped("Config", "the current, next an
         "activationTime": 0,
         "blobSchedule": _BLOB_SCHEDULE if 3 in rules.transaction_types else _NO_BLOBS,
         "chainId": quantity(node.chain.chain_id),
-        "forkId": data(fork_id(node.chain.header(0).hash)),
+        "forkId": data(fork_id(node.chain.first.hash)),
         "precompiles": _precompiles(node),
         "systemContracts": _system_contracts(node),
     }

@@ -200,7 +200,7 @@ def more_gas_used(block: BlockRecord) -> BlockRecord:
             "version must be 01, got 02",
         ),
         (3, lambda block: block._replace(body=b"\x01\xc1"), "block 3: "),
-        (3, body_of(genesis=b"{}"), "which only block 0 has"),
+        (3, body_of(genesis=b"{}"), "which only the first block has"),
         (0, body_of(genesis=b"{}"), "genesis definition is not that of its header"),
         (0, body_of(genesis=b""), "genesis definition is not that of its header"),
     ],
