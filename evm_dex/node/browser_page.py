@@ -11,6 +11,7 @@ _CONTENT_TYPES = {
     ".css": "text/css",
     ".html": "text/html",
     ".js": "text/javascript",
+    ".mjs": "text/javascript",
     ".svg": "image/svg+xml",
 }
 _POLICY = "; ".join(
@@ -38,9 +39,8 @@ _HEADERS = {
 
 def page(path: str) -> web.Response | None:
     """Return the file at a path, `/` being the page itself; None where there is none."""
-    name = "index.html" if path == "/" else path.removeprefix("/")
-    found = next((file for file in _FILES.iterdir() if file.name == name), None)
-    if found is None or found.suffix not in _CONTENT_TYPES:
+    found = _served().get("/index.html" if path == "/" else path)
+    if found is None:
         return None
     return web.Response(
         body=found.read_bytes(),
@@ -48,3 +48,12 @@ def page(path: str) -> web.Response | None:
         charset="utf-8",
         headers=_HEADERS,
     )
+
+
+def _served() -> dict[str, Path]:
+    """Return the files that there are, by path."""
+    return {
+        f"/{file.relative_to(_FILES).as_posix()}": file
+        for file in _FILES.rglob("*")
+        if file.suffix in _CONTENT_TYPES
+    }

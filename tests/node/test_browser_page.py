@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
+import tomllib
 import urllib.error
 import urllib.request
 import zipfile
@@ -17,10 +19,16 @@ from evm_dex.node import browser_page
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
 from tests.node.trading import trade
 
-FILES = sorted(Path(browser_page.__file__).with_name("page").iterdir())
+PAGE = Path(browser_page.__file__).with_name("page")
+VENDORED = PAGE / "vendored"
 TYPES = {
-    ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml",
+    ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
 }  # fmt: skip
+FILES = sorted(file for file in PAGE.rglob("*") if file.suffix in TYPES)
+OWN = [file for file in FILES if VENDORED not in file.parents]
+CHARTS_LINK = "https://www.tradingview.com/"
+"""Its licence asks for it on the page; a browser goes there if somebody presses it."""
 
 
 def get(node: Served, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
@@ -35,7 +43,7 @@ def get(node: Served, path: str, method: str = "GET") -> tuple[int, dict[str, st
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_each_file_is_served_as_it_is_with_its_type(shared_node: Served, file: Path) -> None:
-    status, headers, body = get(shared_node, f"/{file.name}")
+    status, headers, body = get(shared_node, f"/{file.relative_to(PAGE)}")
     assert (status, body) == (200, file.read_bytes())
     assert headers["Content-Type"] == f"{TYPES[file.suffix]}; charset=utf-8"
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -44,7 +52,7 @@ def test_each_file_is_served_as_it_is_with_its_type(shared_node: Served, file: P
 
 def test_the_page_may_load_and_ask_only_this_node(shared_node: Served) -> None:
     status, headers, body = get(shared_node, "/")
-    assert (status, body) == (200, Path(FILES[0].parent / "index.html").read_bytes())
+    assert (status, body) == (200, (PAGE / "index.html").read_bytes())
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert set(policy.values()) == {"'none'", "'self'"}
@@ -58,6 +66,8 @@ def test_the_page_may_load_and_ask_only_this_node(shared_node: Served) -> None:
         "/%2e%2e/browser_page.py",
         "/page",
         "/nothing.js",
+        "/vendored/lightweight-charts/source.toml",
+        "/vendored/../page.js/..",
         "//",
     ],
 )
@@ -73,15 +83,16 @@ def test_methods_that_mean_nothing_here_are_refused(shared_node: Served, method:
 
 
 def test_no_file_names_another_host() -> None:
-    for file in FILES:
+    for file in OWN:
         addresses = re.findall(r"(?:https?:)?//[a-z0-9][^\s\"'`)]*", file.read_text())
-        assert set(addresses) <= {"http://www.w3.org/2000/svg"}, file.name
+        assert set(addresses) <= {"http://www.w3.org/2000/svg", CHARTS_LINK}, file.name
+    assert (PAGE / "index.html").read_text().count(CHARTS_LINK) == 1
 
 
 def test_no_script_makes_markup_of_text() -> None:
     """What contracts call themselves can't become elements where no text can."""
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b|Function\("
-    for file in FILES:
+    for file in OWN:
         assert not re.search(ways, file.read_text()), file.name
 
 
@@ -92,7 +103,26 @@ def test_the_wheel_has_the_page(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         shipped = set(archive.namelist())
-    assert {f"evm_dex/node/page/{file.name}" for file in FILES} <= shipped
+    needed = [*FILES, *(file for file in VENDORED.rglob("*") if file.is_file())]
+    assert {f"evm_dex/node/page/{file.relative_to(PAGE)}" for file in needed} <= shipped
+    licences = {name for name in shipped if ".dist-info/licenses/" in name}
+    assert len([name for name in licences if name.endswith(("LICENSE", "NOTICE"))]) == 3
+
+
+@pytest.mark.parametrize(
+    "source", sorted(VENDORED.glob("*/source.toml")), ids=lambda it: it.parent.name
+)
+def test_files_of_others_are_as_they_were_published(source: Path) -> None:
+    """Their licence and notice are with them."""
+    told = tomllib.loads(source.read_text())
+    listed = {"source.toml", "LICENSE", "NOTICE"}
+    for file in told["files"]:
+        content = (source.parent / file["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+        assert told["version"].encode() in content
+        listed.add(file["name"])
+    assert {file.name for file in source.parent.iterdir()} == listed
+    assert "Apache License" in (source.parent / "LICENSE").read_text()
 
 
 def test_blocks_come_newest_first_with_decoded_transactions(fresh_node: Served) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
@@ -17,10 +17,9 @@ import evm_dex
 from evm_dex.blocks.addresses import to_address
 from precompiles.hyper.encoding import SpotSend, encode_action
 from precompiles.hyper.system_addresses import CORE_WRITER
-from tests.cli.test_node_command import running
-from tests.node.browser import Page, browser
+from tests.node.browser import Page
 from tests.node.served import OTHER, OWNER, served
-from tests.node.trading import ask, trade
+from tests.node.trading import ask, place, trade, weth
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 ROOT = Path(__file__).parents[2]
@@ -42,48 +41,6 @@ lot = 1000000000000
 """
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with browser(tmp_path_factory.mktemp("profile")) as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def running_node() -> Iterator[str]:
-    with running() as (url, _):
-        yield url
-
-
-@pytest.fixture
-def node(running_node: str) -> Iterator[str]:
-    """A node with nothing in its books."""
-    snapshot = ask(running_node, "evm_snapshot")
-    yield running_node
-    ask(running_node, "evm_revert", snapshot)
-
-
-@pytest.fixture
-def page(shown: Page, node: str) -> Iterator[Page]:
-    """The page of that node; in the end it has complained of nothing and asked nobody else."""
-    shown.size(1440, 1000)
-    shown.prefer()
-    shown.console()
-    shown.hosts()
-    yield shown
-    assert shown.console() == []
-    assert shown.hosts() == {node.removeprefix("http://")}
-
-
-def weth(node: str) -> str:
-    return str(ask(node, "dex_markets")["spot"][0]["asset"])
-
-
-def place(
-    node: str, size: int, price: int, *, is_buy: bool, sender: str, where: str = "spot"
-) -> str:
-    return trade(node, where, "placeOrder", weth(node), size, price, is_buy, sender=sender)
-
-
 def test_book_picture_and_trades_follow_the_chain_without_a_reload(page: Page, node: str) -> None:
     place(node, 2 * WETH, 3_000 * USDC, is_buy=False, sender=OWNER)
     place(node, WETH, 3_010 * USDC, is_buy=False, sender=OWNER)
@@ -96,7 +53,10 @@ def test_book_picture_and_trades_follow_the_chain_without_a_reload(page: Page, n
         ["spread 5.00 USDC"],
         ["bid\n3,005.00", "0.5000", "0.5000", "1"],
     ]
-    assert page.rows("#trades table") == [["▲ buy", "3,000.00", "2.0000", "3"]]
+    ((*traded, time),) = page.rows("#trades table")
+    assert traded == ["▲ buy", "3,000.00", "2.0000"]
+    (told,) = ask(node, "dex_trades", "spot", "WETH")
+    assert time == datetime.fromtimestamp(told["timestamp"], UTC).strftime("%H:%M:%S")
     assert page.text('[data-figure="Last"]') == "3,000.00 USDC"
     picture = page.execute("return document.querySelector('#depth svg').ariaLabel")
     assert picture == (
@@ -125,7 +85,7 @@ def test_an_account_shows_what_it_has_to_the_last_unit(page: Page, node: str) ->
     page.type_into("#account-address", OTHER.upper().replace("0X", "0x"))
     page.until_text("#orders", "2,999.99")
     assert page.rows("#orders") == [
-        ["WETH / USDC", "▲ buy", "2,999.99", "1.2345", "0.0000", "GTC", "1"]
+        ["WETH / USDC", "▲ buy", "2,999.99", "1.2345", "0.0000", "GTC", "1", "Cancel"]
     ]
     (position,) = page.rows("#positions")
     assert position[:3] == ["WETH perpetual", "▲ long", "1.5000"]
@@ -267,11 +227,15 @@ def test_all_of_it_works_by_keyboard(page: Page, node: str) -> None:
     assert page.execute(focused) == "market"
     outline = "return getComputedStyle(document.activeElement).outlineStyle"
     assert page.execute(outline) != "none"
-    order = []
-    for _ in range(2):
+    order: list[str] = []
+    while "account-address" not in order:
         page.press(Keys.TAB)
-        order.append(page.execute(focused))
-    assert order == ["account-choice", "account-address"]
+        order.append(
+            page.execute("return document.activeElement.id || document.activeElement.value")
+        )
+    assert order[:3] == ["past", "1s", "5s"]
+    assert order[-5:-2] == ["", "buy", "sell"]
+    assert order[-2:] == ["account-choice", "account-address"]
     hashes = page.execute("return [...document.querySelectorAll('.transaction')]"
                           ".map((one) => one.dataset.hash)")  # fmt: skip
     while page.execute("return document.activeElement.dataset.hash") != hashes[0]:

@@ -33,6 +33,18 @@ def trade(url: str, where: str, name: str, *args: Any, sender: str, gas: int | N
     return str(ask(url, "eth_sendTransaction", request))
 
 
+def weth(node: str) -> str:
+    """The asset of a node's first spot market."""
+    return str(ask(node, "dex_markets")["spot"][0]["asset"])
+
+
+def place(
+    node: str, size: int, price: int, *, is_buy: bool, sender: str, where: str = "spot"
+) -> str:
+    """An order for it; the hash."""
+    return trade(node, where, "placeOrder", weth(node), size, price, is_buy, sender=sender)
+
+
 @cache
 def _interface(artifact: str) -> Interface:
     return Interface(load_artifact(artifact)["abi"])

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from evm_dex.abi.artifact import ArtifactError
-from evm_dex.blocks.receipt import Receipt
+from evm_dex.blocks.receipt import Log, Receipt
 from evm_dex.blocks.transaction import Transaction, is_system_transaction
 from evm_dex.node.node import Node
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import Json, to_json
 from evm_dex.node.rpc_types import Block, ParamType, counted, data, shaped
+from precompiles.hyper.receipts import ActionReceipt
 
 _MOST_BLOCKS = 50
 _MOST_TRANSACTIONS = 100
@@ -41,7 +42,8 @@ GivenArtifact = Annotated[
 def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Blocks:
     """Return blocks, newest first, each with its first 100 transactions in short.
 
-    Those that HyperEVM adds itself are not among them.
+    Those that HyperEVM adds itself are not among them; `coreActions` counts what HyperCore looked
+    at there.
     """
     last = node.header("latest" if newest == "pending" else newest).block_number
     return [_block(node, height) for height in range(last, max(-1, last - count), -1)]
@@ -49,11 +51,13 @@ def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Bloc
 
 def _block(node: Node, height: int) -> Json:
     header = node.chain.header(height)
-    included = [
-        item
-        for item in node.chain.blocks.transactions(header)
-        if not (header.rules.has_system_transactions and is_system_transaction(item.transaction))
-    ]
+    has_core = header.rules.has_system_transactions
+    included, core_actions = [], 0
+    for item in node.chain.blocks.transactions(header):
+        if has_core and is_system_transaction(item.transaction):
+            core_actions += sum(_is_receipt(log) for log in item.receipt.logs)
+        else:
+            included.append(item)
     return {
         "number": header.block_number,
         "hash": data(header.hash),
@@ -62,6 +66,7 @@ def _block(node: Node, height: int) -> Json:
         "gasUsed": header.gas_used,
         "gasLimit": header.gas_limit,
         "transactionCount": len(included),
+        "coreActions": core_actions,
         "transactions": [
             {
                 "hash": data(item.transaction.hash),
@@ -78,6 +83,10 @@ def _block(node: Node, height: int) -> Json:
             for item in included[:_MOST_TRANSACTIONS]
         ],
     }
+
+
+def _is_receipt(log: Log) -> bool:
+    return ActionReceipt.decode(log.topics, log.data) is not None
 
 
 def _decoded(node: Node, transaction: Transaction) -> Json | None:

@@ -1,45 +1,59 @@
 // One account: its balances, orders and positions, and the choice of it.
 
 import { byId, element, shortHex, showEmpty, showTable } from "./elements.js";
-import { sideText } from "./trades.js";
 import { symbolOf } from "./markets.js";
 import { amount } from "./numbers.js";
+import { showReceipts } from "./receipts.js";
+import { sideText } from "./trades.js";
 
 const NATIVE = { symbol: "ETH", decimals: 18 };
+const HYPE = `0x${"22".repeat(20)}`; // HyperCore's name for the native coin of its EVM
+const [ORDERS, ACTIONS] = [100, 30];
 const BALANCE_OF = "0x70a08231";
 const ADDRESS = /^0x[0-9a-f]{40}$/i;
 
 export const isAddress = (text) => ADDRESS.test(text);
 
 // What has to be asked for about an account; `showAccount` takes the answers in this order.
-export function accountRequests(user, tokens) {
+export function accountRequests(user, tokens, block) {
   const padded = user.slice(2).toLowerCase().padStart(64, "0");
   return [
-    ["dex_account", user],
-    ["dex_openOrders", "spot", user],
-    ["dex_openOrders", "perp", user],
-    ["dex_positions", user],
-    ["eth_getBalance", user, "latest"],
+    ["dex_account", user, block],
+    ["dex_openOrders", "spot", user, ORDERS, block],
+    ["dex_openOrders", "perp", user, ORDERS, block],
+    ["dex_positions", user, block],
+    ["dex_coreActionsOf", user, ACTIONS, "0x0", block],
+    ["eth_getBalance", user, block],
     ...Object.keys(tokens).map((token) => (
-      ["eth_call", { to: token, data: BALANCE_OF + padded }, "latest"])),
+      ["eth_call", { to: token, data: BALANCE_OF + padded }, block])),
   ];
 }
 
-export function showAccount(user, answers, tokens, markets) {
-  const failed = answers.slice(0, 5).find(({ error }) => error);
+// `act` makes the button of a row that can be cancelled or closed, null where nobody may trade.
+export function showAccount(answers, tokens, markets, act) {
+  const failed = answers.slice(0, 6).find(({ error }) => error);
   if (failed) throw new Error(failed.error.message);
-  const [account, spot, perp, positions, ether, ...held] = answers.map(({ result }) => result);
+  const [account, spot, perp, positions, actions, ether, ...held] = answers.map(
+    ({ result }) => result);
   showBalances(account, ether, held, tokens, markets);
-  showOrders([...spot, ...perp], markets);
-  showPositions(positions, markets);
+  showOrders([...spot, ...perp], markets, act);
+  showPositions(positions, markets, act);
+  showReceipts(actions);
+  return account;
 }
 
 function showBalances(account, ether, held, tokens, markets) {
-  const rows = [[NATIVE.symbol, amount(ether, NATIVE.decimals), "–", "–"]];
+  const named = {};
+  const coins = amount(ether, NATIVE.decimals);
+  const rows = HYPE in tokens ? [] : [[NATIVE.symbol, coins, "–", "–"]];
   for (const [place, [address, token]] of Object.entries(tokens).entries()) {
     const { available = "0", onHold = "0" } = account.spot[address] ?? {};
     const told = (units) => amount(units, token.decimals);
-    const inWallet = /^0x[0-9a-f]{64}$/.test(held[place]) ? told(held[place]) : "–";
+    const isToken = /^0x[0-9a-f]{64}$/.test(held[place]);
+    // Collateral and pairs of HyperCore have names too, and no balances of their own.
+    if (!isToken && !(address in account.spot) && token.symbol in named) continue;
+    named[token.symbol] = true;
+    const inWallet = address === HYPE ? coins : isToken ? told(held[place]) : "–";
     rows.push([symbolOf(token, address), inWallet, told(available), told(onHold)]);
   }
   const columns = [
@@ -63,10 +77,11 @@ function perpFigures(account, perp) {
   ];
 }
 
-function showOrders(orders, markets) {
+function showOrders(orders, markets, act) {
   const columns = [
     ["Market", ""], ["Side", "side"], ["Price", "number"], ["Left", "number"],
     ["Filled", "number"], ["Kind", "faint"], ["Id", "number faint"],
+    ...(act ? [["", "number"]] : []),
   ];
   const rows = orders.map((order) => {
     const market = markets.get(`${order.exchange}/${order.market}`);
@@ -76,6 +91,8 @@ function showOrders(orders, markets) {
       order.triggerPrice ? `${price} at ${market.price(order.triggerPrice)}` : price,
       market.size(order.remaining), market.size(order.filled), kindOf(order),
       String(order.orderId),
+      ...(act ? [act("Cancel", `Cancel order ${order.orderId}`, ["dex_cancelOrder", order.user,
+        order.exchange, order.market, order.orderId])] : []),
     ];
   });
   const place = byId("orders");
@@ -92,11 +109,12 @@ function kindOf(order) {
   return words.join(", ");
 }
 
-function showPositions(positions, markets) {
+function showPositions(positions, markets, act) {
   const columns = [
     ["Market", ""], ["Side", "side"], ["Size", "number"], ["Entry", "number"], ["Mark", "number"],
     ["Liquidated at", "number"], ["Profit", "number"], ["Funding", "number"],
     ["Margin", "number"], ["Leverage", "number faint"], ["Id", "number faint"],
+    ...(act ? [["", "number"]] : []),
   ];
   const rows = positions.map((position) => {
     const market = markets.get(`perp/${position.market}`);
@@ -107,6 +125,8 @@ function showPositions(positions, markets) {
       element("span", { class: tone(profit) }, market.money(profit)),
       market.money(position.funding), margin(position, market),
       `${position.leverage}× ${position.kind.toLowerCase()}`, String(position.positionId),
+      ...(act ? [act("Close", `Close position ${position.positionId}`, ["dex_closePosition",
+        position.user, position.positionId])] : []),
     ];
   });
   const place = byId("positions");
@@ -133,7 +153,8 @@ function liquidation({ liquidationPrice }, market) {
 
 // Its own collateral, or what it must keep of the account's that all cross positions share.
 function margin({ kind, margin: own, maintenanceMargin }, market) {
-  return kind === "CROSS" ? `${market.money(maintenanceMargin)} of the account's`
+  return kind === "CROSS"
+    ? element("span", { title: "What the account must keep for it" }, market.money(maintenanceMargin))
     : market.money(own);
 }
 

@@ -3,6 +3,7 @@
 import { byId, element, hexText, problem, showEmpty } from "./elements.js";
 import { callTree, inShort, nameOf } from "./calls.js";
 import { blockTime, grouped } from "./numbers.js";
+import { reasonOf } from "./receipts.js";
 
 const MOST_BLOCKS = 20;
 
@@ -39,13 +40,16 @@ export function showBlocks(ask, markets) {
     else list.insertBefore(item, after);
   }
   shown = kept;
-  const isQuiet = known.every(({ transactionCount }) => transactionCount === 0);
+  const isQuiet = known.every(({ transactionCount, coreActions }) => (
+    transactionCount === 0 && !coreActions));
   byId("quiet").hidden = !isQuiet;
   if (isQuiet) showEmpty(byId("quiet"), "No transactions yet. Every dex.spot.send(…) makes one.");
 }
 
 function blockItem(block, ask, markets) {
-  const { number, transactionCount, transactions, timestamp } = block;
+  const { number, transactionCount, transactions, timestamp, coreActions } = block;
+  const told = coreActions ? `${coreActions} action${coreActions > 1 ? "s" : ""} on HyperCore`
+    : "no transactions";
   const rest = transactionCount - transactions.length;
   return element("li", { "data-block": number },
     element("div", { class: "block" },
@@ -53,7 +57,7 @@ function blockItem(block, ask, markets) {
       timeOfDay(timestamp)),
     element("ul", {}, transactions.map((one) => transactionItem(one, ask, markets)),
       rest > 0 ? element("li", { class: "rest" }, `and ${rest} more`) : null,
-      transactionCount ? null : element("li", { class: "rest" }, "no transactions")));
+      transactionCount && !coreActions ? null : element("li", { class: "rest" }, told)));
 }
 
 function timeOfDay(timestamp) {
@@ -130,8 +134,7 @@ async function toggle(button, calls, hash, ask, markets) {
 // What HyperCore made of a transaction's actions, and why it dropped one.
 function actionList(actions) {
   return element("ol", { class: "actions" }, actions.map((one) => {
-    const numbers = Object.entries(one.reasonFields).map(([name, value]) => `${name} ${value}`);
-    const reason = one.reason ? `: ${one.reason}(${numbers.join(", ")})` : "";
+    const reason = one.reason ? `: ${reasonOf(one)}` : "";
     return element("li", {}, element("b", {}, one.name), " ",
       element("span", { class: one.reason ? "failure" : "faint" }, one.outcome + reason));
   }));

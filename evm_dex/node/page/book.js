@@ -6,7 +6,27 @@ import { share } from "./numbers.js";
 let before = new Map();
 let marketBefore = null;
 
-export function showBook(market, { bids, asks }) {
+const LEVELS = 15;
+const STEPS = [1n, 10n, 100n, 1_000n, 10_000n];
+
+// The step by which levels are put together, chosen for the market; `onChosen` hears of another.
+export function makeGrouping(onChosen) {
+  byId("grouping").addEventListener("change", onChosen);
+}
+
+export function stepOf(market) {
+  const select = byId("grouping");
+  if (select.dataset.market !== market.key) {
+    const tick = BigInt(market.row.tick);
+    select.replaceChildren(...STEPS.map((times) => element(
+      "option", { value: String(tick * times) }, market.price(tick * times))));
+    select.dataset.market = market.key;
+  }
+  return `0x${BigInt(select.value).toString(16)}`;
+}
+
+export function showBook(market, depth) {
+  const [bids, asks] = [depth.bids.slice(0, LEVELS), depth.asks.slice(0, LEVELS)];
   const body = byId("book").querySelector(".body");
   if (!bids.length && !asks.length) {
     showEmpty(body, "No orders rest in this book yet. Place one:", example(market));

@@ -3,7 +3,8 @@
 import { byId, element, showEmpty, showTable } from "./elements.js";
 import { age, bytes, grouped } from "./numbers.js";
 
-export function showCheckpoints(checkpoints) {
+// `onChosen` hears the height of one that is pressed.
+export function showCheckpoints(checkpoints, onChosen) {
   const body = byId("checkpoints").querySelector(".body");
   if (!checkpoints.length) {
     showEmpty(body,
@@ -14,15 +15,17 @@ export function showCheckpoints(checkpoints) {
   const columns = [
     ["Block", "number"], ["Made", ""], ["Own", "number"], ["Shared", "number"], ["Rows", "number"],
   ];
-  const rows = [...checkpoints].reverse().map(row);
+  const rows = [...checkpoints].reverse().map((one) => row(one, onChosen));
   showTable(body, "Checkpoints, newest first", columns, rows);
 }
 
-function row(one) {
+function row(one, onChosen) {
   const seconds = one.madeAt && Math.max(0, (Date.now() - Date.parse(one.madeAt)) / 1000);
   return [
-    element("span", { title: one.blockHash },
-      grouped(BigInt(one.height)) + (one.pinned ? " pinned" : "")),
+    element("button", {
+      type: "button", class: "act", title: `Look at this block: ${one.blockHash}`,
+      onclick: () => onChosen(one.height),
+    }, grouped(BigInt(one.height)) + (one.pinned ? " pinned" : "")),
     one.problem ? element("span", { class: "problem" }, one.problem)
       : element("time", { datetime: one.madeAt, title: one.madeAt }, age(seconds)),
     element("span", { title: `${one.ownBytes} bytes` }, bytes(one.ownBytes)),

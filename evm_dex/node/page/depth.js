@@ -2,10 +2,11 @@
 
 import { byId, drawn, element, showEmpty } from "./elements.js";
 import { totalled } from "./book.js";
-import { share } from "./numbers.js";
+import { absolute, share } from "./numbers.js";
 
 const [WIDTH, HEIGHT] = [600, 260];
 const FULL = 0.9; // of the height, at the most
+const FAR = 4n; // times the usual distance from the middle
 
 export function showDepth(market, { bids, asks }) {
   const body = byId("depth").querySelector(".body");
@@ -16,14 +17,13 @@ export function showDepth(market, { bids, asks }) {
   const sides = [totalled(bids), totalled(asks)];
   const prices = sides.flat().map(({ price }) => BigInt(price));
   const most = sides.flat().reduce((found, { total }) => (total > found ? total : found), 0n);
-  let [low, high] = [prices, prices].map((all, side) => all.reduce((best, price) => (
-    (side ? price > best : price < best) ? price : best)));
+  const middle = middleOf(bids[0], asks[0]);
+  let [low, high] = ends(prices, middle ?? BigInt((bids[0] ?? asks[0]).price));
   const margin = (high - low) / 12n + BigInt(market.row.tick);
   const onTick = (price) => price - (price % BigInt(market.row.tick));
   [low, high] = [onTick(low > margin ? low - margin : 0n), onTick(high + margin)];
   const across = (price) => share(BigInt(price) - low, high - low) * WIDTH;
   const up = (total) => HEIGHT * (1 - share(total, most) * FULL);
-  const middle = middleOf(bids[0], asks[0]);
   body.replaceChildren(
     drawn("svg", {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": inWords(market, sides),
@@ -44,6 +44,16 @@ export function showDepth(market, { bids, asks }) {
     labels(market, low, high, middle, across),
     element("p", { class: "most", "aria-hidden": "true" }, `${market.size(most)} ${market.base}`),
   );
+}
+
+// From where to where: a few orders that are far away must not press the others together.
+function ends(prices, center) {
+  const distances = prices.map((price) => absolute(price - center));
+  const usual = [...distances].sort((one, other) => (one < other ? -1 : 1))[prices.length >> 1];
+  const near = prices.filter((_, place) => distances[place] <= usual * FAR);
+  const [first, ...others] = near;
+  return others.reduce(([low, high], price) => (
+    [price < low ? price : low, price > high ? price : high]), [first, first]);
 }
 
 // Up at each level's price, from the best one outwards to the picture's edge.

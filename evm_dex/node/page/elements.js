@@ -56,7 +56,7 @@ export function problem(message) {
 }
 
 export function shortHex(hex, ends = 4) {
-  return hex.length > 2 + 2 * ends ? `${hex.slice(0, 2 + ends)}…${hex.slice(-ends)}` : hex;
+  return hex.startsWith("0x") && hex.length > 2 + 2 * ends ? `${hex.slice(0, 2 + ends)}…${hex.slice(-ends)}` : hex;
 }
 
 // An address or a hash, short; all of it as a title.

@@ -1,7 +1,7 @@
 // Markets of both exchanges in one form, their chooser, and their prices in the header.
 
 import { byId, element, shortHex } from "./elements.js";
-import { amount, placesOf, ratio } from "./numbers.js";
+import { amount, placesOf, ratio, toUnits } from "./numbers.js";
 
 const RATE_SCALE_AS_PERCENT = 10n ** 10n; // rates are in parts of 10^12
 const LONGEST_SYMBOL = 16;
@@ -70,6 +70,9 @@ function market(exchange, row, { address, base, quote, price, size, decimals }) 
     name: exchange === "spot" ? `${base} / ${quote}` : `${base} perpetual`,
     price: (units) => scaled(units, price, pricePlaces),
     size: (units) => scaled(units, size, sizePlaces),
+    priceUnits: (text) => toUnits(text, ...price, "price"),
+    sizeUnits: (text) => toUnits(text, ...size, "size"),
+    pricePlaces,
     money: (units) => amount(units, decimals),
   };
 }

@@ -24,6 +24,16 @@ export function amount(units, decimals, places = 0) {
   return ratio(BigInt(units), 10n ** BigInt(decimals), places);
 }
 
+// The units of which `numerator / denominator` each is one, in a decimal text; none may be left over.
+export function toUnits(text, numerator, denominator, what) {
+  const [, whole, fraction = ""] = /^(\d+)(?:\.(\d*))?$/.exec(text.trim().replaceAll(",", "")) ?? [];
+  if (whole === undefined) throw new Error(`The ${what} must be a number, such as 12.5.`);
+  const top = BigInt(whole + fraction) * denominator;
+  const bottom = 10n ** BigInt(fraction.length) * numerator;
+  if (top % bottom !== 0n) throw new Error(`The ${what} has more decimals than there are here.`);
+  return top / bottom;
+}
+
 // How many digits after the point the multiples of a step need.
 export function placesOf(numerator, denominator) {
   const [, fraction = ""] = ratio(numerator, denominator).split(".");

@@ -4,20 +4,28 @@ import { Connection } from "./connection.js";
 import { byId, problem } from "./elements.js";
 import { accountRequests, isAddress, makeChooser, showAccount, showChoice } from "./account.js";
 import { lookAtBlocks, makeAbiField, showBlocks } from "./blocks.js";
-import { showBook } from "./book.js";
+import { makeGrouping, showBook, stepOf } from "./book.js";
+import {
+  INTERVALS, finerInterval, forgetChart, knownUntil, makeIntervals, pressInterval, showChart,
+} from "./chart.js";
 import { showCheckpoints } from "./checkpoints.js";
 import { showDepth } from "./depth.js";
 import { findMarket, readMarkets, showChooser, showPrices } from "./markets.js";
+import { actButton, allowTrading, makeTicket, mayTrade, showFunds, showTicket } from "./ticket.js";
+import { makeTimeline, showMarks, showTimeline } from "./timeline.js";
 import { showTrades } from "./trades.js";
 import { grouped } from "./numbers.js";
 
-const [LEVELS, TRADES] = [15, 40];
+const [LEVELS, TRADES, CANDLES] = [60, 40, 1_000];
+const METHOD_NOT_FOUND = -32601;
 const PAUSE = 250; // milliseconds between two looks, which leave the node time for others
 const CHECKPOINTS_EVERY = 3_000;
 
 const look = {
   market: null, account: null, accounts: [], markets: new Map(), tokens: {}, head: null,
   trades: { market: null, height: 0, list: [] }, checkpointsAt: 0,
+  interval: "1m", isIntervalChosen: false,
+  at: null, // the height that is looked at, null for the newest
 };
 let [isLooking, isStale, countdown] = [false, false, null];
 
@@ -76,19 +84,27 @@ function showTrouble(error) {
 }
 
 async function lookOnce() {
-  const [block, listed] = (await connection.batch(
-    [["eth_getBlockByNumber", "latest", false], ["dex_markets"]],
+  const at = look.at === null ? "latest" : `0x${look.at.toString(16)}`;
+  const [newest, block, listed] = (await connection.batch(
+    [["eth_getBlockByNumber", "latest", false], ["eth_getBlockByNumber", at, false],
+      ["dex_markets", at]],
   )).map(resultOf);
-  Object.assign(look, { head: block.hash, markets: readMarkets(listed), tokens: listed.tokens });
+  look.head = newest.hash;
+  if (!block) { look.at = null; isStale = true; return; } // it was taken back meanwhile
+  showTimeline(Number(newest.number), look.at, Number(block.timestamp));
+  Object.assign(look, { markets: readMarkets(listed), tokens: listed.tokens });
   look.market = findMarket(look.markets, look.market);
   showChooser(look.markets, look.market);
   document.body.dataset.block = BigInt(block.number);
   const height = Number(block.number);
   const ask = (...request) => connection.ask(...request);
-  if (!await lookAtBlocks(ask, height)) look.trades.market = null;
+  if (!await lookAtBlocks(ask, height)) {
+    look.trades.market = null;
+    forgetChart();
+  }
   show("blocks", () => showBlocks(ask, look.markets));
-  await Promise.all([lookAtMarket(height), lookAtAccount(), lookAtCheckpoints()]);
-  byId("connection-text").textContent = `live, block ${grouped(BigInt(height))}`;
+  await Promise.all([lookAtMarket(height), lookAtAccount(block.number), lookAtCheckpoints()]);
+  byId("connection-text").textContent = `live, block ${grouped(BigInt(newest.number))}`;
   document.body.dataset.shown = block.hash;
 }
 
@@ -98,11 +114,27 @@ async function lookAtMarket(height) {
   const where = [market.exchange, market.address];
   const before = look.trades.market === market.key ? look.trades : { height: -1, list: [] };
   const from = `0x${(before.height + 1).toString(16)}`;
-  const [depth, trades] = await connection.batch(
-    [["dex_depth", ...where, LEVELS], ["dex_trades", ...where, TRADES, from]],
-  );
-  if (market.key !== look.market) return;
+  const [at, { interval }] = [`0x${height.toString(16)}`, look];
+  const candleKey = `${market.key} ${interval}`;
+  const since = [INTERVALS.get(interval), CANDLES, `0x${knownUntil(candleKey).toString(16)}`, at];
+  const isPerp = market.exchange === "perp";
+  const [depth, trades, candles, marks, funding] = await connection.batch([
+    ["dex_depth", ...where, LEVELS, at, stepOf(market)], ["dex_trades", ...where, TRADES, from, at],
+    ["dex_candles", ...where, ...since],
+    ...(isPerp ? [["dex_marks", market.address, ...since],
+      ["dex_funding", market.address, CANDLES, "0x0", at]] : []),
+  ]);
+  if (market.key !== look.market || interval !== look.interval) return;
+  show("chart", () => showChart(market, interval, candleKey, {
+    candles: resultOf(candles), marks: isPerp ? resultOf(marks) : [],
+    funding: isPerp ? resultOf(funding) : [],
+  }));
+  pressInterval(interval);
+  const finer = look.isIntervalChosen ? null : finerInterval(interval);
+  if (finer) { look.interval = finer; isStale = true; }
+  else look.isIntervalChosen = true;
   show("book", () => showBook(market, resultOf(depth)));
+  show("ticket", () => showTicket(market, look, resultOf(depth)));
   show("depth", () => showDepth(market, resultOf(depth)));
   show("trades", () => {
     // Those of blocks after the one that is looked at come again with the next look.
@@ -120,24 +152,45 @@ function resultOf({ result, error }) {
   return result;
 }
 
-async function lookAtAccount() {
+async function lookAtAccount(block) {
   if (!look.account) return;
   const { account, tokens, markets } = look;
-  const answers = await connection.batch(accountRequests(account, tokens));
-  if (account === look.account) {
-    show("balances", () => showAccount(account, answers, tokens, markets));
-  }
+  const answers = await connection.batch(accountRequests(account, tokens, block));
+  if (account !== look.account) return;
+  const act = mayTrade() && look.at === null
+    ? (name, label, request) => actButton(name, label, send, request, again) : null;
+  show("balances", () => {
+    const { spot, perp } = showAccount(answers, tokens, markets, act);
+    showFunds(spot, perp);
+  });
+}
+
+const send = (...request) => connection.ask(...request);
+
+function again() {
+  isStale = true;
+  if (!isLooking) refresh();
+}
+
+// Another block is looked at, null for the newest.
+function lookBack(height) {
+  look.at = height;
+  look.trades.market = null;
+  forgetChart();
+  again();
 }
 
 async function lookAtCheckpoints() {
   if (Date.now() - look.checkpointsAt < CHECKPOINTS_EVERY) return;
   look.checkpointsAt = Date.now();
   const checkpoints = await connection.ask("dex_checkpoints");
-  show("checkpoints", () => showCheckpoints(checkpoints));
+  show("checkpoints", () => showCheckpoints(checkpoints, lookBack));
+  showMarks(checkpoints);
 }
 
 function showNoMarkets() {
-  for (const id of ["book", "depth", "trades"]) {
+  byId("ticket").hidden = true;
+  for (const id of ["chart", "book", "depth", "trades"]) {
     byId(id).querySelector(".body").replaceChildren(problem(
       "This chain lists no markets: give it a genesis with [[markets]], or evm_dex.open()'s own.",
     ));
@@ -146,9 +199,11 @@ function showNoMarkets() {
 
 async function begin() {
   try {
-    const [client, chain, accounts] = await connection.batch(
-      [["web3_clientVersion"], ["eth_chainId"], ["eth_accounts"]],
+    const [client, chain, accounts, order] = await connection.batch(
+      [["web3_clientVersion"], ["eth_chainId"], ["eth_accounts"], ["dex_placeOrder"]],
     );
+    // Without parameters it is refused for them, unless it is not there at all.
+    allowTrading(order.error.code !== METHOD_NOT_FOUND && accounts.result.length > 0);
     await connection.ask("eth_subscribe", "newHeads");
     byId("client").textContent = client.result.replace(/^\w+\/(?=evm-dex)/, "");
     byId("chain").textContent = `· chain ${BigInt(chain.result)}`;
@@ -202,8 +257,7 @@ function decoded(text) {
 
 function chosen() {
   remember();
-  isStale = true;
-  if (!isLooking) refresh();
+  again();
 }
 
 recall();
@@ -211,15 +265,19 @@ window.addEventListener("hashchange", () => {
   recall();
   if (look.account) showChoice(look.accounts, look.account);
   look.trades.market = null;
-  isStale = true;
-  if (!isLooking) refresh();
+  again();
 });
-makeAbiField((...request) => connection.ask(...request), () => {
-  isStale = true;
-  if (!isLooking) refresh();
+makeAbiField(send, again);
+makeTimeline(lookBack);
+makeTicket(send, again);
+makeGrouping(again);
+makeIntervals((interval) => {
+  Object.assign(look, { interval, isIntervalChosen: true });
+  pressInterval(interval);
+  again();
 });
 byId("market").addEventListener("change", (event) => {
-  look.market = event.target.value;
+  Object.assign(look, { market: event.target.value, interval: "1m", isIntervalChosen: false });
   chosen();
 });
 byId("retry").addEventListener("click", () => connection.retry());

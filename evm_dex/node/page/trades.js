@@ -2,6 +2,7 @@
 
 import { byId, element, showEmpty, showTable } from "./elements.js";
 import { example } from "./book.js";
+import { blockTime } from "./numbers.js";
 
 export function showTrades(market, trades) {
   const body = byId("trades").querySelector(".body");
@@ -11,14 +12,21 @@ export function showTrades(market, trades) {
     return;
   }
   const columns = [
-    ["Side", ""], ["Price", "number"], ["Size", "number"], ["Block", "number faint"],
+    ["Side", ""], ["Price", "number"], ["Size", "number"], ["Time", "number faint"],
   ];
   showTable(body, "Trades, newest first", columns, trades.map((one) => [
     sideText(one.takerIsBuy ? "buy" : "sell"),
     market.price(one.price),
     market.size(one.amount ?? one.size),
-    String(one.blockNumber),
+    timeText(one),
   ]));
+}
+
+function timeText({ timestamp, blockNumber }) {
+  const [date, time] = blockTime(timestamp);
+  return element("time", {
+    datetime: `${date}T${time}Z`, title: `block ${blockNumber}, ${date} ${time} UTC`,
+  }, time);
 }
 
 // Not told by colour alone.
