@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evm_dex.blocks.receipt import Log
 from evm_dex.chain.chain import Chain
 from evm_dex.node.chain_events import ChainEvents, ChainUpdate
+from evm_dex.node.own_blocks import first_own_block
 from evm_dex.orderlog.block_undo import BlockUndo
 from evm_dex.orderlog.candles import Candles
 from evm_dex.orderlog.order_update import Exchange
@@ -28,7 +29,10 @@ class FundingPoint(NamedTuple):
 
 
 class PriceHistory:
-    """Read from the logs of the chain when it is first asked for, and followed from there."""
+    """Read from the logs of the chain when it is first asked for, and followed from there.
+
+    What a forked chain had before its fork is not in it.
+    """
 
     def __init__(self, chain: Chain, events: ChainEvents) -> None:
         self._chain = chain
@@ -59,7 +63,7 @@ class PriceHistory:
 
     def _read(self) -> None:
         if not self._is_followed:
-            self._add_blocks(0, self._chain.head.block_number)
+            self._add_blocks(first_own_block(self._chain), self._chain.head.block_number)
             self._is_followed = True
             self._events.on_update.append(self._follow)
 
@@ -67,7 +71,7 @@ class PriceHistory:
         first = update.went_back_to + 1
         if not self._undo.go_back(update.went_back_to):
             self._start_over()
-            first = 0
+            first = first_own_block(self._chain)
         self._add_blocks(first, self._chain.head.block_number)
 
     def _add_blocks(self, first: int, last: int) -> None:

@@ -9,6 +9,7 @@ from evm_dex.abi.artifact import ArtifactError
 from evm_dex.blocks.receipt import Log, Receipt
 from evm_dex.blocks.transaction import Transaction, is_system_transaction
 from evm_dex.node.node import Node
+from evm_dex.node.own_blocks import first_own_block
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import Json, to_json
@@ -46,7 +47,9 @@ def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Bloc
     at there.
     """
     last = node.header("latest" if newest == "pending" else newest).block_number
-    return [_block(node, height) for height in range(last, max(-1, last - count), -1)]
+    first, own = node.chain.blocks.first_height, first_own_block(node.chain)
+    lowest = max(last - count + 1, first if own == first + 1 else own)
+    return [_block(node, height) for height in range(last, lowest - 1, -1)]
 
 
 def _block(node: Node, height: int) -> Json:

@@ -19,6 +19,7 @@ from evm_dex.errors import CallFailed
 from evm_dex.evm.calls import Call
 from evm_dex.node import core_names, exchange_json
 from evm_dex.node.node import Node
+from evm_dex.node.own_blocks import first_own_block
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import failed, invalid_params
 from evm_dex.node.rpc_json import Json
@@ -183,7 +184,7 @@ def trades(
     topics = ((topic,), (bytes(12) + market_of(node, where, market),))
     found: list[Json] = []
     last = node.header("latest" if block == "pending" else block).block_number
-    lowest = max(from_block, last - _MOST_BLOCKS)
+    lowest = max(from_block, last - _MOST_BLOCKS, first_own_block(node.chain))
     while last >= lowest and len(found) < count:
         first = max(lowest, last - 255)
         entries = list(node.chain.blocks.logs(first, last, (address,), topics))

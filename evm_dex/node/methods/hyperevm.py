@@ -9,6 +9,7 @@ from evm_dex.client.core_actions import CoreAction, actions_in, actions_of, acti
 from evm_dex.node.call_objects import TransactionRequest
 from evm_dex.node.methods.eth_blocks import find_header
 from evm_dex.node.node import Node
+from evm_dex.node.own_blocks import first_own_block
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_calls import call_of
 from evm_dex.node.rpc_errors import failed
@@ -110,7 +111,7 @@ def core_actions_of(
 ) -> Actions:
     """Return an account's newest actions and deposits within the 5,000 blocks up to one."""
     last = node.header("latest" if block == "pending" else block).block_number
-    first = max(from_block, last - _MOST_BLOCKS, 0)
+    first = max(from_block, last - _MOST_BLOCKS, first_own_block(node.chain))
     found = actions_of_user(node.chain.blocks, user, first, last, count)
     return [_json(action) for action in found]
 

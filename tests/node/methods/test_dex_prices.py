@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import evm_dex
+from checkpoint.archive import export_archive, import_archive
+from evm_dex.chain.block_proof import inspect_block
+from evm_dex.errors import UnknownBlock
+from evm_dex.node.dispatch import respond
+from evm_dex.node.node import Node
 from tests.node.served import OTHER, OWNER, Served
 from tests.node.trading import trade
+from tests.origin.fake_origin import an_origin
 
 ETHER, USDC = 10**18, 10**6
 HOUR = 3_600
@@ -80,3 +89,47 @@ def test_levels_of_a_step_are_one_and_never_look_better_than_they_are(fresh_node
 @pytest.mark.parametrize("seconds", [0, 10**9, "1m"])
 def test_what_is_no_length_of_a_candle_is_refused(fresh_node: Served, seconds: Any) -> None:
     assert fresh_node.error("dex_candles", "spot", "WETH", seconds)["code"] == -32602
+
+
+def page_of(dex: evm_dex.Dex) -> list[Any]:
+    """What the page asks of a market and an account."""
+    node = Node(dex.chain, dex=dex)
+    weth, user = dex.tokens["WETH"].address, dex.accounts[0].address
+    asked: list[tuple[str, list[Any]]] = [
+        ("dex_candles", ["spot", weth, 60]),
+        ("dex_trades", ["spot", weth]),
+        ("dex_coreActionsOf", [user]),
+        ("dex_blocks", []),
+    ]
+    found = []
+    for method, params in asked:
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        found.append(json.loads(respond(node, request))["result"])
+    return found
+
+
+def test_a_forked_chain_is_not_asked_for_what_was_before_it() -> None:
+    with an_origin() as origin, evm_dex.open(fork=origin.url) as dex:
+        fork_block = dex.chain.head.block_number
+        page_of(dex)
+        origin.asked.clear()
+        _, _, _, blocks = page_of(dex)
+        assert [it["number"] for it in blocks] == [fork_block]
+        assert "eth_getLogs" not in str(origin.asked)
+
+
+def test_blocks_that_an_import_left_out_are_not_looked_for(tmp_path: Path) -> None:
+    with evm_dex.open(tmp_path / "chain") as dex:
+        weth = dex.tokens["WETH"].address
+        for _ in range(3):
+            dex.spot.send("placeOrder", weth, ETHER, 2_000 * USDC, False)
+    export_archive(tmp_path / "chain", tmp_path / "archive", inspect=inspect_block)
+    import_archive(tmp_path / "archive", tmp_path / "copy", inspect=inspect_block)
+    with evm_dex.open(tmp_path / "copy") as dex:
+        dex.spot.send("placeOrder", weth, ETHER, 2_000 * USDC, True, sender=dex.accounts[1])
+        candles, trades, _, blocks = page_of(dex)
+        assert [it["trades"] for it in candles] == [1]
+        assert len(trades) == 1
+        assert [it["number"] for it in blocks] == list(range(304, 284, -1))
+        with pytest.raises(UnknownBlock):
+            dex.chain.header(2)
