@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
     from evm_dex.client.open_dex import open_beside
     from evm_dex.client.open_dex import open_dex as open  # noqa: A004 - evm_dex.open reads like the built-in
+    from evm_dex.coverage.recording import Recorder
     from evm_dex.errors import ChainError, TransactionRejected
     from evm_dex.origin.fork import Fork
 
@@ -29,6 +30,7 @@ __all__ = [
     "Contract",
     "Dex",
     "Fork",
+    "Recorder",
     "Reverted",
     "TransactionRejected",
     "open",
@@ -40,6 +42,7 @@ _HOMES = {
     "Contract": ("evm_dex.client.contract", "Contract"),
     "Dex": ("evm_dex.client.dex", "Dex"),
     "Fork": ("evm_dex.origin.fork", "Fork"),
+    "Recorder": ("evm_dex.coverage.recording", "Recorder"),
     "Reverted": ("evm_dex.client.contract", "Reverted"),
     "TransactionRejected": ("evm_dex.errors", "TransactionRejected"),
     "open": ("evm_dex.client.open_dex", "open_dex"),

@@ -39,8 +39,37 @@ class DexMarkets(NamedTuple):
     """The perpetual market of WETH."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the reports."""
+    group = parser.getgroup("evm-dex", "contracts on evm-dex's chains")
+    group.addoption(
+        "--evm-gas",
+        nargs="?",
+        const="",
+        metavar="FILE.json",
+        help="print the gas of each contract's functions and deployment, and write it to a file",
+    )
+    group.addoption(
+        "--evm-gas-diff",
+        metavar="FILE.json",
+        help="print the gas, compared with that in a file of --evm-gas=FILE.json",
+    )
+    group.addoption(
+        "--evm-coverage",
+        nargs="?",
+        const="",
+        metavar="FILE.info",
+        help="print which lines, branches and functions of contracts ran, and write it for lcov",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and begin the reports that were asked for."""
+    options = ("evm_gas", "evm_gas_diff", "evm_coverage")
+    if any(config.getoption(name) is not None for name in options):
+        from evm_dex.pytest_reports import Reports  # noqa: PLC0415 - only who wants them pays
+
+        config.pluginmanager.register(Reports(config), "evm-dex-reports")
     config.addinivalue_line(
         "markers",
         "dex(genesis=None, keep_limit=0): the chain of `dex`, `dex_module` and `dex_on_disk`; "

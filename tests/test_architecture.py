@@ -45,6 +45,7 @@ CHECKPOINTS = (
 ROOMS = (
     "evm_dex.errors", "evm_dex.blocks", "evm_dex.abi", "evm_dex.evm", "evm_dex.sources",
     "evm_dex.origin", "evm_dex.orderlog", "evm_dex.chain", "evm_dex.market", "evm_dex.client",
+    "evm_dex.coverage",
     "evm_dex.campaign", "evm_dex.http", "evm_dex.history", "evm_dex.node", "evm_dex.hyperliquid",
     "evm_dex.validator", "evm_dex.tester", "evm_dex.terminal", "evm_dex.replay", "evm_dex.cli",
 )  # fmt: skip
@@ -66,6 +67,7 @@ MAY_IMPORT = {
     "checkpoint": (*STORE, *CHECKPOINTS, "checkpoint.rocks"),
     **BELOW,
     # A Python user's view of the node and the tester, which stand on the client.
+    "evm_dex.pytest_reports": ("evm_dex", "checkpoint", "precompiles"),
     "evm_dex.pytest_plugin": ("evm_dex", "checkpoint", "precompiles"),
     # Exchanges without a chain of ours, in titanoboa's EVM.
     "evm_dex.boa": ("evm_dex", "checkpoint", "precompiles"),

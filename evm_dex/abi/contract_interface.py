@@ -78,6 +78,7 @@ class Interface:
         self._by_name: dict[str, list[Entry]] = {}
         for entry in self.functions.values():
             self._by_name.setdefault(entry["name"], []).append(entry)
+        self._names: dict[bytes, str] | None = None
         self._constructor = next((e for e in entries if e["type"] == "constructor"), None)
         self._events = {
             keccak(signature(entry).encode()): entry
@@ -116,6 +117,19 @@ class Interface:
                 values = decode_values(entry["inputs"], calldata[_SELECTOR_BYTES:])
                 return entry, dict(zip(names_of(entry["inputs"]), values, strict=True))
         raise LookupError(f"no function with selector 0x{wanted.hex()}")
+
+    def function_name(self, calldata: bytes) -> str:
+        """Return the name of the function that calldata calls; empty for none of this interface's.
+
+        It is the signature where several share the name.
+        """
+        if self._names is None:
+            self._names = {
+                selector(entry): name if len(entries) == 1 else signature(entry)
+                for name, entries in self._by_name.items()
+                for entry in entries
+            }
+        return self._names.get(calldata[:_SELECTOR_BYTES], "")
 
     def topic(self, name: str) -> bytes:
         """Return the hash that stands for an event in its logs. Raises LookupError."""

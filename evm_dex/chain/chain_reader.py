@@ -16,10 +16,11 @@ from evm_dex.chain.block_import import encode_block
 from evm_dex.chain.block_store import BlockId, BlockStore
 from evm_dex.chain.chain_settings import WRITTEN_STATE
 from evm_dex.chain.halt import HaltSwitch
+from evm_dex.chain.observer import Observer, current_observer
 from evm_dex.chain.pending_block import PendingBlock, PendingBlocks
 from evm_dex.chain.sealing import Sealer
 from evm_dex.chain.written_state import written_states
-from evm_dex.errors import StateMissing, UnknownBlock
+from evm_dex.errors import CallFailed, StateMissing, UnknownBlock
 from evm_dex.evm.calls import Call, CallResult, CallRunner, Prepare
 from evm_dex.evm.ledger_view import LedgerView
 from evm_dex.evm.machine import Machine, State, missing_state_as
@@ -85,7 +86,9 @@ class ChainReader(ABC):
         self._halt = HaltSwitch(lambda: self._head.block_number)
         machine = Machine(vm_type, head.chain_id, self._blocks.ancestors)
         self._call_runner = CallRunner(machine, store)
-        self._sealer = Sealer(machine, NodeBuffer(store), ledger, self._outbox.record)
+        self._observer = current_observer()
+        nodes, record = NodeBuffer(store), self._outbox.record
+        self._sealer = Sealer(machine, nodes, ledger, record, self._observer)
         self._sealer.reset(self._head)
         self._pending_blocks = PendingBlocks(self._call_runner, self._blocks, ledger)
         self._exchanges: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -195,9 +198,24 @@ class ChainReader(ABC):
 
         Raise CallRefused if it can't begin, otherwise like `call`.
         """
-        header = self.header(block)
+        observer = self._observer if call.config.on_step is None else None
+        if observer is not None and not call.to and self._attempt(call, block, prepare).succeeded:
+            observer = None  # a creation that succeeds is tried out here, and sent later
+        return self._attempt(call, block, prepare, observer)
+
+    def _attempt(
+        self,
+        call: Call,
+        block: BlockId,
+        prepare: Prepare | None,
+        observer: Observer | None = None,
+    ) -> CallResult:
+        header, see = self.header(block), None
+        if observer is not None:
+            see, watching = observer.executed, observer.watching(call.config)
+            call = msgspec.structs.replace(call, config=watching)
         with missing_state_as(StateMissing), self._looking(call, header) as looking:
-            return self._call_runner.attempt(looking, header, prepare)
+            return self._call_runner.attempt(looking, header, prepare, see)
 
     def estimate_gas(
         self, call: Call, block: BlockId = "pending", prepare: Prepare | None = None
@@ -209,8 +227,13 @@ class ChainReader(ABC):
         Raise like `call`.
         """
         header = self.header(block)
-        with missing_state_as(StateMissing), self._looking(call, header) as looking:
-            return self._call_runner.estimate_gas(looking, header, prepare)
+        try:
+            with missing_state_as(StateMissing), self._looking(call, header) as looking:
+                return self._call_runner.estimate_gas(looking, header, prepare)
+        except CallFailed:
+            if self._observer is not None:
+                self._attempt(call, block, prepare, self._observer)
+            raise
 
     def export_blocks(
         self, first: BlockId, last: BlockId = "latest", *, as_made: bool = False

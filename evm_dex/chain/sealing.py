@@ -17,8 +17,9 @@ from evm_dex.blocks.gas import MAX_BLOB_GAS_PER_BLOCK
 from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Receipt, consensus_encoding, logs_bloom
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.observer import Observer
 from evm_dex.chain.written_state import WrittenState, committed_digest
-from evm_dex.evm.config import MINING, ExecutionConfig, Unhurried
+from evm_dex.evm.config import MINING, Unhurried
 from evm_dex.evm.machine import Machine, logs_of
 from evm_dex.evm.state import SealedLedger, seal_ledger
 from evm_dex.evm.system_contracts import end_block, requests_hash
@@ -63,19 +64,22 @@ class Sealer:
         nodes: NodeBuffer,
         ledger: SealedLedger,
         record: Recorder = _record_nothing,
+        observer: Observer | None = None,
     ) -> None:
         """`record` makes the outbox's updates of a block from what it leaves."""
+        self._observer = observer
         self._record = record
         self._machine = machine
         self._nodes = nodes
         self._ledger = ledger
-        self._config = MINING
+        self._config = MINING if observer is None else observer.watching(MINING)
         self.is_at_work = False
         """True while a block is being made; its state must not be read by others then."""
 
     def stand_still(self, give_way: Callable[[], float]) -> None:
         """Call `give_way` again and again while transactions run, from the next `reset` on."""
-        self._config = ExecutionConfig(deadline=Unhurried(give_way))
+        deadline = Unhurried(give_way)
+        self._config = msgspec.structs.replace(self._config, deadline=deadline)
 
     def reset(self, parent: Header) -> None:
         """Start from a parent with a fresh state; what was in work is gone."""
@@ -105,7 +109,10 @@ class Sealer:
 
     def apply(self, transaction: Transaction) -> None:
         """Execute one transaction. Raises py-evm's ValidationError, with nothing changed."""
-        self.include(transaction, *self._machine.apply(self.state, transaction))
+        computation, gas_used = self._machine.apply(self.state, transaction)
+        if self._observer is not None:
+            self._observer.executed(computation, gas_used)
+        self.include(transaction, computation, gas_used)
 
     def include(self, transaction: Transaction, computation: ComputationAPI, gas_used: int) -> None:
         """Take in one that was executed on the block's state."""

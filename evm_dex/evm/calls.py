@@ -63,6 +63,11 @@ class CallResult(msgspec.Struct, frozen=True):
     problem: str | None
     """The reason it failed, "reverted" where code chose to; None when it succeeded."""
 
+    @property
+    def succeeded(self) -> bool:
+        """True unless it failed."""
+        return self.problem is None
+
     def returned(self) -> bytes:
         """Return the output. Raises CallFailed when it did not succeed."""
         if self.problem is not None:
@@ -115,13 +120,17 @@ class CallRunner:
         call: Call,
         header: Header,
         prepare: Prepare | None = None,
+        see: Callable[[ComputationAPI, int], None] | None = None,
     ) -> CallResult:
         """Return what comes of a call. The caller reverts the ledger either way.
 
+        `see` is given the computation and its gas.
         Raises CallRefused for one that can't even begin.
         """
         state, most = self._begin(call, header, prepare)
         computation, gas_used = self._execute(state, call, most)
+        if see is not None:
+            see(computation, gas_used)
         problem = _problem(computation)
         output = computation.output if problem in (None, _REVERTED) else b""
         return CallResult(output, gas_used, problem)

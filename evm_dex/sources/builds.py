@@ -28,9 +28,9 @@ def build_of(artifact: Artifact) -> object:
 
 
 def read_contracts(artifact: Artifact) -> Iterator[CompiledContract]:
-    """Return an artifact's contract and all others of its compilation that have source maps.
+    """Return an artifact's contract, and all others of its compilation where that is found.
 
-    None where its sources are not known. Raises ValueError, LookupError or OSError for files that
+    Raises ValueError, LookupError or OSError for files that
     say something else than compilers write.
     """
     path = artifact.path if isinstance(artifact, ArtifactFile) else None
@@ -43,6 +43,8 @@ def read_contracts(artifact: Artifact) -> Iterator[CompiledContract]:
         yield from _hardhat(build)
     elif "sourceMaps" in artifact:
         yield _own(artifact)
+    else:
+        yield _alone(artifact)
 
 
 def _is_foundry(artifact: Artifact) -> bool:
@@ -109,6 +111,17 @@ def _hardhat(build: Path) -> Iterator[CompiledContract]:
         beside = build.with_suffix(".output.json")
         found |= json.loads(beside.read_text())
     yield from contracts_of_output(found["output"], found["input"], build)
+
+
+def _alone(artifact: Artifact) -> CompiledContract:
+    """Return a contract whose sources are not known."""
+    codes = artifact.get("evm") or {
+        field: found if isinstance(found, Mapping) else {**artifact, "object": found}
+        for field in ("bytecode", "deployedBytecode")
+        if (found := artifact.get(field))
+    }
+    name = artifact.get("contractName", "Contract")
+    return compiled_contract(name, artifact.get("abi") or (), {}, codes)
 
 
 def _own(artifact: Artifact) -> CompiledContract:

@@ -24,44 +24,55 @@ class KnownCode:
     """The compilations of all artifacts that were used, read when somebody asks."""
 
     def __init__(self) -> None:
-        self._builds: set[object] = set()
-        self._unread: list[Artifact] = []
-        self._contracts: list[CompiledContract] = []
+        self._builds: dict[object, list[CompiledContract]] = {}
+        """Contracts by compilation, the one that was used last at the end."""
+        self._unread: dict[object, Artifact] = {}
         self.problems: list[str] = []
         """Compilations that could not be read, in words."""
         self._found = lru_cache(_CODES_REMEMBERED)(self._search)
 
     def add(self, artifact: Artifact) -> None:
-        """Take in an artifact; its compilation is read later."""
+        """Take in an artifact; its compilation is read later.
+
+        Of several compilations that made the same code, the one that is used last is meant.
+        """
         build = build_of(artifact)
-        if build is not None and build not in self._builds:
-            self._builds.add(build)
-            self._unread.append(artifact)
+        if build is None or build == next(reversed(self._builds), None):
+            return
+        if build not in self._builds:
+            self._unread[build] = artifact
+        self._builds[build] = self._builds.pop(build, [])
+        self._found.cache_clear()
 
     def contracts(self) -> Iterator[CompiledContract]:
-        """Return all contracts that have source maps."""
+        """Return all contracts, those of the last compilation first."""
         self._read()
-        return iter(self._contracts)
+        return (it for contracts in reversed(self._builds.values()) for it in contracts)
 
     def find(self, code: bytes) -> CodeMatch | None:
         """Return whose code some code is, a contract's own or that which creates it."""
         self._read()
         return self._found(code) if code else None
 
+    def learn(self, code: bytes, contract: CompiledContract) -> None:
+        """Take in what was deployed for a contract, where that is not known from its artifact."""
+        if code and self.find(code) is None:
+            contract.runtime = CompiledCode(code, (), lambda _: {}, is_open=False)
+            self._found.cache_clear()
+
     def _read(self) -> None:
         while self._unread:
-            artifact = self._unread.pop()
+            build, artifact = self._unread.popitem()
             try:
-                self._contracts.extend(read_contracts(artifact))
-            except (ValueError, LookupError, TypeError, OSError) as error:
+                self._builds[build].extend(read_contracts(artifact))
+            except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
                 name = artifact.get("contractName", "an artifact")
-                self.problems.append(f"the sources of {name} can't be read: {error}")
-            self._found.cache_clear()
+                self.problems.append(f"the sources of {name} can't be read: {error!r}")
 
     def _search(self, code: bytes) -> CodeMatch | None:
         matches = (
             CodeMatch(contract, compiled)
-            for contract in self._contracts
+            for contract in self.contracts()
             for compiled in contract.codes
             if compiled.fits(code)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from evm_dex.sources.compiled import CompiledCode, CompiledContract
 from evm_dex.sources.source_file import SourceFile
 from evm_dex.sources.source_map import Piece, SourceMap, decode_source_map
 
+_LIBRARY = re.compile(r"__.{36}__")
+"""Where the address of a library will be."""
 _HIGHEST = 5
 """Directories above an artifact in which its sources are looked for."""
 
@@ -67,22 +70,23 @@ def compiled_contract(
 def _code(
     found: Mapping[str, Any] | None, files: Mapping[int, SourceFile], *, is_open: bool
 ) -> CompiledCode | None:
-    """Return one of a contract's codes; None for an interface, or without a source map."""
+    """Return one of a contract's codes; None for an interface."""
     given = found or {}
-    text, written = given.get("object") or "", given.get("sourceMap")
+    text, written = given.get("object") or "", given.get("sourceMap") or ""
     digits = text.removeprefix("0x")
-    if not digits or not written:
+    if not digits:
         return None
     holes = [
         (int(hole["start"]), int(hole["start"]) + int(hole["length"]))
         for places in _places(given)
         for hole in places
     ]
+    holes += [(at.start() // 2, at.end() // 2) for at in _LIBRARY.finditer(digits)]
     for start, end in holes:
         digits = f"{digits[: 2 * start]}{'00' * (end - start)}{digits[2 * end :]}"
     try:
         code = bytes.fromhex(digits)
-    except ValueError:  # a library by name alone: nothing like it was deployed
+    except ValueError:  # what no compiler writes: nothing like it was deployed
         return None
 
     def read(code: bytes) -> SourceMap:

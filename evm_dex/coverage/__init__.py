@@ -1,0 +1,1 @@
+"""Reports of what contracts ran: line coverage, and the gas that functions and deployments cost."""
