@@ -123,6 +123,8 @@ def test_blocks_that_an_import_left_out_are_not_looked_for(tmp_path: Path) -> No
         weth = dex.tokens["WETH"].address
         for _ in range(3):
             dex.spot.send("placeOrder", weth, ETHER, 2_000 * USDC, False)
+        for _ in range(300):
+            dex.chain.mine()
     export_archive(tmp_path / "chain", tmp_path / "archive", inspect=inspect_block)
     import_archive(tmp_path / "archive", tmp_path / "copy", inspect=inspect_block)
     with evm_dex.open(tmp_path / "copy") as dex:
