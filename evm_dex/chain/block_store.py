@@ -190,14 +190,7 @@ class BlockStore:
     def logs(
         self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
     ) -> Iterator[LogEntry]:
-        """Yield logs that match in a range of heights, oldest first; blooms skip blocks.
-
-        Of blocks up to the one that a chain was forked at the origin is asked. Raises OriginError.
-        """
-        if self._origin is not None and first <= self.first_height:
-            until = min(last, self.first_height)
-            yield from _origin_logs(self._origin, first, until, addresses, topics)
-            first = self.first_height + 1
+        """Yield logs that match in a range of heights, oldest first; blooms skip blocks."""
         wanted = [[bloom_bits(address) for address in addresses]] if addresses else []
         alternatives = [_alternatives(topic) for topic in topics]
         wanted += [[bloom_bits(topic) for topic in choice] for choice in alternatives if choice]
@@ -210,6 +203,16 @@ class BlockStore:
                     for entry in self._block_logs(height, block_hash)
                     if _matches(entry.log, addresses, alternatives)
                 )
+
+    def all_logs(
+        self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
+    ) -> Iterator[LogEntry]:
+        """Yield logs like `logs`, before a fork those that the origin gives. Raises OriginError."""
+        if self._origin is not None and first <= self.first_height:
+            until = min(last, self.first_height)
+            yield from _origin_logs(self._origin, first, until, addresses, topics)
+            first = self.first_height + 1
+        yield from self.logs(first, last, addresses, topics)
 
     def heights(self, first: int, last: int) -> Sequence[int]:
         """Return the heights of a range; those before a fork, or that an import left out, are not.

@@ -162,6 +162,17 @@ class ChainReader(ABC):
             return self.pending_block.header
         return self._blocks.header(block, self._head.block_number)
 
+    def made_height(self, block: BlockId) -> int:
+        """Return a block's height, also before a fork; the head's for the pending block.
+
+        Raises UnknownBlock.
+        """
+        if self._origin is not None:
+            asked = 0 if block == "earliest" else block
+            if isinstance(asked, int) and 0 <= asked < self._blocks.first_height:
+                return asked
+        return min(self.header(block).block_number, self._head.block_number)
+
     @property
     def state(self) -> StateReader:
         """The EVM state after the head."""

@@ -343,6 +343,7 @@ def node(
                 origins=tuple(cors or ()),
                 names=tuple(allow_host or ()),
                 block_seconds=None if no_mining else block_time,
+                resets=hyperliquid is None and market is None and history_feed is None,
                 fork=_fork(fork_url, fork_block, fork_header, fork_rate, unproven=fork_unproven),
             )
             dex, server = opened.enter_context(config.open())

@@ -58,7 +58,7 @@ async def serve(server: Server, dex: Dex, config: NodeConfig, serving: Serving) 
         await api.stop()
     await server.stop()
     if not silent:
-        height = dex.chain.head.block_number
+        height = server.node.chain.head.block_number
         where = f", kept in {escape(str(config.path))}" if config.path else ""
         errors().print(f"stopped at block {height}{where}", highlight=False)
 

@@ -318,14 +318,14 @@ class Dex:
         `address` is one or several, none for all; `topics` by position, each a topic, several
         that will do, or None.
         """
-        ends = (self.chain.header(block).block_number for block in (from_block, to_block))
-        first, last = (min(height, self.chain.head.block_number) for height in ends)
+        first, last = (self.chain.made_height(block) for block in (from_block, to_block))
         addresses = [to_address(item) for item in _several(address)]
         wanted = [
             None if choice is None else [to_hash(topic) for topic in _several(choice)]
             for choice in topics
         ]
-        return [make_log(entry) for entry in self.chain.blocks.logs(first, last, addresses, wanted)]
+        found = self.chain.blocks.all_logs(first, last, addresses, wanted)
+        return [make_log(entry) for entry in found]
 
     def balance(self, address: AddressLike, block: BlockId = "latest") -> int:
         """Return wei of an account."""

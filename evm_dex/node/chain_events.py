@@ -94,8 +94,13 @@ class ChainEvents:
     def __init__(self, chain: Chain, most_removed_logs: int) -> None:
         self.on_update: list[Callable[[ChainUpdate], object]] = []
         self.on_transaction: list[Callable[[Transaction], object]] = []
+        self._most_removed = most_removed_logs
+        self.follow(chain)
+
+    def follow(self, chain: Chain) -> None:
+        """Tell of this chain from now on."""
         self._chain = chain
-        self._removed_logs = RemovedLogs(chain, most_removed_logs)
+        self._removed_logs = RemovedLogs(chain, self._most_removed)
         self._announced: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED_BLOCKS)
         self._announced.append((chain.head.block_number, chain.head.hash))
         chain.add_listener(lambda _: self._announce())

@@ -129,10 +129,8 @@ def _height(chain: Chain, block: BlockId) -> int:
     """Return a block's height; the pending one has no logs before it is made."""
     if block == "pending":
         return chain.head.block_number
-    if chain.origin is not None and block in ("earliest", *range(chain.blocks.first_height)):
-        return 0 if block == "earliest" else int(str(block))
     try:
-        return chain.header(plain_block(block)).block_number
+        return chain.made_height(plain_block(block))
     except UnknownBlock as error:
         raise invalid_params(f"block range extends beyond current head block: {error}") from None
 

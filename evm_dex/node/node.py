@@ -28,7 +28,10 @@ from precompiles.types import Address
 
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
+    from evm_dex.origin.fork import Fork
 
+Reopen = Callable[["Fork | None"], "Dex"]
+"""Opens a chain, forked or not. Raises what opening raises."""
 _logger = logging.getLogger(__name__)
 CLIENT_NAMES = {"anvil": "anvil", "hardhat": "HardhatNetwork", "ganache": "Ganache", "evm-dex": ""}
 """Beginnings of a node's version: tools made for one of these look for its name."""
@@ -46,14 +49,14 @@ class Node:
         dex: Dex | None = None,
         cheats: bool = True,
         client_name: str = "anvil",
+        reopen: Reopen | None = None,
     ) -> None:
         """`dex` is the façade of the same chain, for the methods about its exchanges.
 
         Without `cheats` the methods that only a test chain has are not there. `client_name` is one
-        of CLIENT_NAMES.
+        of CLIENT_NAMES. `reopen` opens a chain like the one at first, forked or not; None where it
+        has to stay.
         """
-        self.chain = chain
-        self.dex = dex
         self.limits = limits or Limits()
         self.client_name = client_name
         self.methods = {
@@ -65,17 +68,47 @@ class Node:
         self.on_interval: list[Callable[[], object]] = []
         self.turns = Turns()
         """Whoever uses the node from one of several threads waits for a turn."""
-        chain.share(self.turns.give_way, self.turns.exchanges)
         self.events = ChainEvents(chain, self.limits.log_results)
-        self.filters = Filters(chain, self.limits)
-        self.events.on_update.append(self.filters.update)
-        self.prices = PriceHistory(chain, self.events)
-        self.events.on_transaction.append(self.filters.add_transaction)
+        self._serve(chain, dex)
         self._min_gas_price = 0
+        self.was_moved = False
+        """True if another chain took the place of the first."""
+        self.first_fork = None if chain.origin is None else chain.origin.fork
+        """What the first chain was forked from."""
+        self.reopen = reopen
         self.contracts = NamedContracts()
         """Contracts that calls are told by name of."""
+
+    def _serve(self, chain: Chain, dex: Dex | None) -> None:
+        self.chain = chain
+        self.dex = dex
+        chain.share(self.turns.give_way, self.turns.exchanges)
+        self.filters = Filters(chain, self.limits)
+        self.prices = PriceHistory(chain, self.events)
+        self.events.on_update.append(self.filters.update)
+        self.events.on_transaction.append(self.filters.add_transaction)
         self.forge_bridge = ForgeBridge(chain)
         """The way over which forge's tests call."""
+
+    def move_to(self, dex: Dex) -> None:
+        """Serve another chain from now on, and close the one before.
+
+        Subscriptions go on with its blocks; filters are gone.
+        """
+        self.events.on_update.remove(self.filters.update)
+        self.events.on_transaction.remove(self.filters.add_transaction)
+        self.prices.forget()
+        before = self.dex
+        self.was_moved = True
+        self.events.follow(dex.chain)
+        self._serve(dex.chain, dex)
+        if before is not None:
+            before.close()
+
+    def close(self) -> None:
+        """Close the chain that is served."""
+        if self.dex is not None:
+            self.dex.close()
 
     @property
     def cheats(self) -> StateCheats:

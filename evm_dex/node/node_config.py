@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     balance_log: bool | None = None
     keep_limit: int = 0
     fork: Fork | None = None
+    resets: bool = True
+    """False where others hold the chain too, so that no other may take its place."""
     cheats: bool = True
     client_name: str = "anvil"
     abis: tuple[Path, ...] = ()
@@ -66,6 +68,27 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise ValueError(
                 f"--client-name must be one of {', '.join(CLIENT_NAMES)}, got {self.client_name!r}"
             )
+        dex = self._open(self.fork)
+        with ExitStack() as opened:
+            opened.callback(dex.close)
+            self._check_kept(dex)
+            node = Node(
+                dex.chain,
+                self.keyed_accounts(),
+                dex=dex,
+                cheats=self.cheats,
+                limits=self.limits,
+                client_name=self.client_name,
+                reopen=self._open if self.path is None and self.resets else None,
+            )
+            opened.pop_all()  # the node closes the chain that it serves by then
+            opened.callback(node.close)
+            for artifact in _artifacts(self.abis):
+                node.contracts.add(artifact)
+            yield dex, Server(node, self.origin_policy, block_seconds=self.block_seconds)
+
+    def _open(self, fork: Fork | None) -> Dex:
+        """Open the chain, or another like it that is forked or is not."""
         dex = evm_dex.open(
             self.path,
             genesis=self.new_genesis() if self._is_new or self.genesis else None,
@@ -75,23 +98,11 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             sync=self.sync,
             accept_loss=self.accept_loss,
             balance_log=self.balance_log,
-            fork=self.fork,
+            fork=fork,
         )
-        with dex:
-            self._check_kept(dex)
-            if self.block_seconds is not None:
-                dex.chain.settings.set_interval(max(1, round(self.block_seconds)))
-            node = Node(
-                dex.chain,
-                self.keyed_accounts(),
-                dex=dex,
-                cheats=self.cheats,
-                limits=self.limits,
-                client_name=self.client_name,
-            )
-            for artifact in _artifacts(self.abis):
-                node.contracts.add(artifact)
-            yield dex, Server(node, self.origin_policy, block_seconds=self.block_seconds)
+        if self.block_seconds is not None:
+            dex.chain.settings.set_interval(max(1, round(self.block_seconds)))
+        return dex
 
     @property
     def origin_policy(self) -> OriginPolicy:

@@ -61,6 +61,11 @@ class PriceHistory:
         self._read()
         return self._funding.get(market, [])
 
+    def forget(self) -> None:
+        """End following the chain."""
+        if self._is_followed:
+            self._events.on_update.remove(self._follow)
+
     def _read(self) -> None:
         if not self._is_followed:
             self._add_blocks(first_own_block(self._chain), self._chain.head.block_number)

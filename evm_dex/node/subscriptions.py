@@ -41,11 +41,12 @@ class Subscriptions:
 
     def to_logs(self, query: LogQuery) -> str:
         """Subscribe to logs that match in new blocks, and to their removal; return the id."""
-        blocks = self._node.chain.blocks
 
         def tell_logs(header: Header, tell: _Tell) -> None:
             height = header.block_number
-            for entry in blocks.logs(height, height, query.addresses, query.topics):
+            for entry in self._node.chain.blocks.logs(
+                height, height, query.addresses, query.topics
+            ):
                 tell(entry_object(entry, header))
 
         identity = self._add(self._on_block, tell_logs)

@@ -50,9 +50,21 @@ class Origin:
         self.state = FetchedState(self._kept, point, self._connected, proves=point.is_proven)
 
     @property
+    def fork(self) -> Fork | None:
+        """The node that is asked, with all options; None where none was named."""
+        return None if self._client is None else self._client.fork
+
+    @property
     def shown(self) -> str:
         """The URL of the other node without secrets; empty where none was given."""
         return "" if self._client is None else self._client.shown
+
+    def use(self, fork: Fork) -> None:
+        """Ask another node of the same chain from now on. Raises OriginError where it is none."""
+        client = RpcClient(fork)
+        check_origin(client, self.point)
+        self.close()
+        self._client, self._is_checked = client, True
 
     def take_fetched(self) -> dict[bytes, bytes]:
         """Return what was fetched before the first block, to be written with it."""

@@ -57,7 +57,7 @@ class RpcClient:
 
     def __init__(self, fork: Fork, sleep: Callable[[float], object] = time.sleep) -> None:
         """Connect when something is asked for."""
-        self._fork = fork
+        self.fork = fork
         self._sleep = sleep
         self._pool: PoolManager | None = None
         self._next_at = 0.0
@@ -70,7 +70,7 @@ class RpcClient:
     @property
     def shown(self) -> str:
         """The node's URL without secrets."""
-        return self._fork.shown
+        return self.fork.shown
 
     def ask(self, method: str, *params: Any) -> Any:
         """Return a method's result. Raises OriginUnreachable, OriginRefused."""
@@ -135,7 +135,7 @@ class RpcClient:
 
     @property
     def _tries(self) -> int:
-        return 1 if time.monotonic() < self._down_until else self._fork.tries
+        return 1 if time.monotonic() < self._down_until else self.fork.tries
 
     def _post(self, content: Any, tries: int) -> Any:
         """Return a decoded answer. Raises OriginUnreachable, OriginRefused."""
@@ -166,16 +166,16 @@ class RpcClient:
 
         if self._pool is None:
             self._pool = PoolManager(maxsize=2)
-        headers = {"Content-Type": "application/json", **self._fork.headers}
+        headers = {"Content-Type": "application/json", **self.fork.headers}
         self.requests += 1
         try:
             response = self._pool.request(
                 "POST",
-                self._fork.url,
+                self.fork.url,
                 body=body,
                 headers=headers,
                 retries=False,
-                timeout=Timeout(total=self._fork.timeout),
+                timeout=Timeout(total=self.fork.timeout),
             )
         except HTTPError as error:
             return None, _in_words(error)
@@ -185,8 +185,8 @@ class RpcClient:
         wait = self._next_at - time.monotonic()
         if wait > 0:
             self._sleep(wait)
-        if self._fork.rate is not None:
-            self._next_at = max(self._next_at, time.monotonic()) + 1 / self._fork.rate
+        if self.fork.rate is not None:
+            self._next_at = max(self._next_at, time.monotonic()) + 1 / self.fork.rate
 
     def _decoded(self, data: bytes) -> Any:
         try:

@@ -36,7 +36,9 @@ class IndexedTester(EthereumTester):
         first, last, addresses, wanted = self.normalizer.normalize_inbound_filter_params(**asked)
         chain = self.backend.chain
         lowest = self._height(first) + (first == "pending")
-        found = chain.blocks.logs(lowest, self._height(last), _addresses(addresses), wanted or ())
+        found = chain.blocks.all_logs(
+            lowest, self._height(last), _addresses(addresses), wanted or ()
+        )
         entries = []
         for entry in found:
             place = ChainPosition(chain.header(entry.height), entry.transaction_index)

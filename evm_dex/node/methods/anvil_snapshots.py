@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from eth_hash.auto import keccak
@@ -130,22 +129,6 @@ def reorganise(node: Node, depth: Quantity, transactions: Placed = ()) -> None:
         raise failed(f"the chain ends at block {head.block_number} now: {error}") from None
 
 
-@rpc("anvil_reset", "hardhat_reset", "ganache_reset", cheat=True)
-def reset(node: Node, forking: Anything = None) -> Flag:
-    """Go back to block 0, with nobody impersonated and nothing chosen."""
-    if _names_a_chain(forking):
-        raise failed("this node does not fork other chains: call it without parameters")
-    node.cheats.reset()
-    node.set_min_gas_price(0)
-    return True
-
-
-@rpc("anvil_setRpcUrl", "hardhat_setRpcUrl", "ganache_setRpcUrl", cheat=True)
-def set_rpc_url(node: Node, url: Anything = None) -> Flag:  # noqa: ARG001 - refused whatever it is
-    """Refuse: there is no other chain behind this one."""
-    raise failed("this node does not fork other chains, so it has no URL of one to change")
-
-
 @rpc(
     "anvil_dumpState",
     "hardhat_dumpState",
@@ -193,10 +176,3 @@ def _sent(node: Node, sent: bytes | CallRequest) -> bytes:
 
 def _ready(node: Node, sent: bytes | CallRequest) -> Transaction:
     return decode_sent(sent) if isinstance(sent, bytes) else build_transaction(node, sent)
-
-
-def _names_a_chain(options: Any) -> bool:
-    """Return whether any option to fork is set; viem sends unset ones empty or null."""
-    if isinstance(options, Mapping):
-        return any(map(_names_a_chain, options.values()))
-    return options is not None
