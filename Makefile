@@ -99,7 +99,7 @@ clients-deps: $(addsuffix /node_modules/.package-lock.json,tests/clients tests/c
 # Not `npm ci`, which wants every platform's binaries in the lock; a registry may not have them all.
 # What is in the lock is as exact: its versions and no others, checked against its hashes.
 tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json | $(NODE)
-	@echo "fetching ethers, viem, Hardhat and forge with npm (130 MB) ..."
+	@echo "fetching ethers, viem, Hardhat, forge and anvil with npm (190 MB) ..."
 	@rm -rf $(@D)
 	@cd tests/clients && $(WITH_NODE) npm install --no-save $(NPM_QUIET) --ignore-scripts
 	@ls $(@D)/@foundry-rs/forge-*/bin/forge >/dev/null 2>&1 || \

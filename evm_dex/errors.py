@@ -11,6 +11,10 @@ class ChainError(Exception):
     """Base of all errors the chain raises on purpose."""
 
 
+class TraceTooLong(ChainError):
+    """An execution takes more steps, or more bytes, than are kept of it."""
+
+
 class TransactionRejected(ChainError):
     """The transaction can't be part of any next block; nothing changed."""
 

@@ -28,7 +28,14 @@ class Trace(msgspec.Struct, frozen=True):
     frame: Frame
     gas_limit: int
     gas_used: int
-    """Paid for, by a transaction; used, by a call."""
+    """Gas that is paid for."""
+    gone: tuple[bytes, ...] = ()
+    """Accounts that are destroyed at its end."""
+
+    @property
+    def whole(self) -> Frame:
+        """The outermost call with the gas of the transaction, which is paid before and after it."""
+        return msgspec.structs.replace(self.frame, gas=self.gas_limit, gas_used=self.gas_used)
 
 
 def trace_transaction(
@@ -42,7 +49,7 @@ def trace_transaction(
     configs = [*(config for _ in range(included.index)), tracer.watching(config)]
     with _replayed(chain, included.header, configs) as executions:
         *_, (transaction, computation, gas_used) = executions
-        return Trace(frame_of(computation), transaction.gas, gas_used)
+        return _trace(computation, transaction.gas, gas_used)
 
 
 def trace_call(
@@ -56,9 +63,7 @@ def trace_call(
     header = chain.header(block)
     with missing_state_as(StateMissing), chain.ledger_at(block):
         watched = msgspec.structs.replace(call, config=tracer.watching(call.config))
-        computation = chain.call_runner.run(watched, header, prepare)
-        frame = frame_of(computation)
-    return Trace(frame, frame.gas, frame.gas_used)
+        return _trace(*chain.call_runner.run(watched, header, prepare))
 
 
 def trace_block(
@@ -83,8 +88,13 @@ def trace_block(
 
     with _replayed(chain, header, configs()) as executions:
         for transaction, computation, gas_used in executions:
-            trace = Trace(frame_of(computation), transaction.gas, gas_used)
+            trace = _trace(computation, transaction.gas, gas_used)
             yield transaction, trace, tracers[-1]
+
+
+def _trace(computation: ComputationAPI, gas_limit: int, gas_used: int) -> Trace:
+    gone = tuple(computation.get_accounts_for_deletion())
+    return Trace(frame_of(computation), gas_limit, gas_used, gone)
 
 
 @contextmanager

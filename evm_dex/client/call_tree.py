@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from evm_dex.abi.abi_values import undecodable
 from evm_dex.abi.contract_interface import DecodedError, Interface, exchange_error
 from evm_dex.blocks.addresses import checksum
-from evm_dex.evm.tracer import Frame
+from evm_dex.evm.tracer import Frame, FrameLog
 from evm_dex.sources.failure_lines import failure_lines
 from evm_dex.sources.known_code import KNOWN_CODE
 from evm_dex.sources.source_file import SourceLine
@@ -83,7 +83,7 @@ class KnownContracts:
         value = f" with {frame.value:,} wei" if frame.value else ""
         kind = "" if frame.kind == "CALL" else f"{frame.kind.lower()} "
         yield f"{first}{kind}{self._call(frame)}{value}  [{frame.gas_used:,} gas]"
-        parts: list[Frame | str] = [*frame.calls, *map(self._event, frame.logs)]
+        parts = self._parts(frame)
         if frame.error:
             lines = (f"at {line}" for line in lines_of(frame))
             parts.append("\n".join((self._failure(frame), *lines)))
@@ -105,6 +105,17 @@ class KnownContracts:
             self._contracts[Address(frame.to)] = known
         return known
 
+    def _parts(self, frame: Frame) -> list[Frame | str]:
+        """Return calls and events in the order in which they happened."""
+        parts: list[Frame | str] = []
+        logs, told = frame.logs, 0
+        for place, call in enumerate(frame.calls):
+            while told < len(logs) and logs[told].position <= place:
+                parts.append(self._event(logs[told]))
+                told += 1
+            parts.append(call)
+        return [*parts, *map(self._event, logs[told:])]
+
     def _call(self, frame: Frame) -> str:
         known = self._of(frame)
         name = self.name(frame.to)
@@ -121,8 +132,8 @@ class KnownContracts:
             return f"{name}()"
         return f"{name}.0x{frame.input[:4].hex()}({_short('0x' + frame.input[4:].hex())})"
 
-    def _event(self, log: tuple[bytes, tuple[int, ...], bytes]) -> str:
-        address, topics, data = log
+    def _event(self, log: FrameLog) -> str:
+        address, topics, data = log.address, log.topics, log.data
         words = tuple(topic.to_bytes(32, "big") for topic in topics)
         known = self._contracts.get(Address(address))
         event = known.interface.decode_event(_Log(Address(address), words, data)) if known else None
@@ -133,7 +144,7 @@ class KnownContracts:
 
     def _failure(self, frame: Frame) -> str:
         if frame.error != "execution reverted":
-            return f"failed: {frame.error}"
+            return f"failed: {frame.problem}"
         error = self.error(frame.output, frame.to)
         if error is None:
             return f"reverted: {_short('0x' + frame.output.hex())}" if frame.output else "reverted"

@@ -205,7 +205,7 @@ def explain(chain: Chain, call: Call) -> list[CoreAction]:
         raise CheatRefused("this chain has no HyperCore")
     head = chain.head
     with chain.ledger_at(head.hash) as ledger:
-        computation = chain.call_runner.run(call, head, None)
+        computation, *_ = chain.call_runner.run(call, head, None)
         if not computation.is_success:
             raise CallFailed(str(computation.error), computation.output)
         settings = ledger.core.settings

@@ -9,7 +9,7 @@ Its journal is not the ledger's (`precompiles/engine/journal.py`): nothing in `p
 of an EVM, and a word that is written would pay for the ledger's kind of undo. Both are marked and
 taken back together, in `DexState.snapshot` and `revert`.
 
-Nobody here asks for block witnesses, so none are recorded.
+No block witnesses are recorded.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ _MOST_ACCOUNTS = 4_096
 _MOST_STORAGES = 256
 _MOST_CODES = 256
 """More of any are forgotten when nothing waits to be settled, and read again where needed."""
-
-
 _NO_ACCOUNT = Account()
 
 
@@ -121,6 +119,10 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
         self._before = {}
         self._warm = {}
         self._touched = {}
+
+    def keep_warm_in(self, places: dict[Any, bool]) -> None:
+        """Note in `places`, until the transaction ends, what is warm: accounts and words."""
+        self._warm = places
 
     def _put(self, changed: dict[Any, Any], key: Any, value: Any) -> None:
         self._journal.append((changed, key, changed.get(key, _NOT_THERE)))

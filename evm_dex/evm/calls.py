@@ -162,10 +162,16 @@ class CallRunner:
             return min(guess, most)
         return self._search(state, call, guess, most, logs)
 
-    def run(self, call: Call, header: Header, prepare: Prepare | None = None) -> ComputationAPI:
-        """Return the computation of a call, also of one that fails. Raises CallRefused."""
+    def run(
+        self, call: Call, header: Header, prepare: Prepare | None = None
+    ) -> tuple[ComputationAPI, int, int]:
+        """Return the computation of a call, also of one that fails, its gas limit and gas used.
+
+        Its state is left as a transaction leaves it. Raises CallRefused.
+        """
         state, most = self._begin(call, header, prepare)
-        return self._execute(state, call, most)[0]
+        computation, gas_used = self._execute(state, call, most, settles=True)
+        return computation, most, gas_used
 
     def replay(
         self,
@@ -230,7 +236,9 @@ class CallRunner:
             )
         return min(most, payable)
 
-    def _execute(self, state: State, call: Call, gas: int) -> tuple[ComputationAPI, int]:
+    def _execute(
+        self, state: State, call: Call, gas: int, *, settles: bool = False
+    ) -> tuple[ComputationAPI, int]:
         """Run a call the way a transaction runs, without the checks of one; and its gas used."""
         intrinsic = intrinsic_gas(
             call.data,
@@ -258,7 +266,7 @@ class CallRunner:
             authorization_list=call.authorization_list,
         )
         try:
-            return self.machine.run(state, tried)
+            return self.machine.run(state, tried, settles=settles)
         except InsufficientFunds as error:
             balance = state.get_balance(call.sender)
             raise CallRefused(

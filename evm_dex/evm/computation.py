@@ -35,18 +35,12 @@ from evm_dex.evm.compiler.program import program_of
 from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
 from evm_dex.evm.frame_parts import Code, GasLeft, Words
 from evm_dex.evm.frames import opcode_of, send
+from evm_dex.evm.trace_bounds import count_recorded
+from evm_dex.evm.unmade_calls import CALL_KINDS, UnmadeCall, recording_create
 from precompiles.types import NATIVE_COIN
 
 _COIN = Address(NATIVE_COIN)
 _TRANSFER = int.from_bytes(keccak(b"Transfer(address,address,uint256)"), "big")
-_CALL_KINDS = {
-    CALL: "CALL",
-    CALLCODE: "CALLCODE",
-    STATICCALL: "STATICCALL",
-    DELEGATECALL: "DELEGATECALL",
-    CREATE: "CREATE",
-    CREATE2: "CREATE2",
-}
 
 
 def _metered(opcode: Any) -> Any:
@@ -65,6 +59,7 @@ def _metered(opcode: Any) -> Any:
         logic(computation)
 
     run.mnemonic = mnemonic  # type: ignore[attr-defined] # functions take any attribute
+    run.gas_cost = cost  # type: ignore[attr-defined] # likewise
     return run
 
 
@@ -72,15 +67,17 @@ def _all_metered(opcodes: Mapping[int, Any]) -> dict[int, Any]:
     """All 256 opcodes; those that mean nothing end the frame."""
     invalid = {number: InvalidOpcode(number) for number in range(256) if number not in opcodes}
     known = {number: _metered(opcode) for number, opcode in opcodes.items()}
-    return {**known, **invalid, SELFDESTRUCT: _logging_transfer(opcodes[SELFDESTRUCT])}
+    creates = {number: recording_create(number, opcodes[number]) for number in (CREATE, CREATE2)}
+    return {**known, **invalid, **creates, SELFDESTRUCT: _told_of(opcodes[SELFDESTRUCT])}
 
 
-def _logging_transfer(self_destruct: Any) -> Any:
-    """SELFDESTRUCT with a log of the wei that it moves, where the configuration asks for logs."""
+def _told_of(self_destruct: Any) -> Any:
+    """SELFDESTRUCT that logs the wei that it moves, or is noted, as the configuration asks."""
 
     def run(computation: Any) -> None:
         stack = computation._stack.values
-        if not computation.state.config.logs_transfers or not stack:
+        config = computation.state.config
+        if not (config.logs_transfers or config.records_calls) or not stack:
             self_destruct(computation=computation)
             return
         to = stack[-1] if isinstance(stack[-1], int) else int.from_bytes(stack[-1], "big")
@@ -89,8 +86,11 @@ def _logging_transfer(self_destruct: Any) -> Any:
         try:
             self_destruct(computation=computation)
         except Halt:
-            if wei:
-                computation.log_transfer(sender, to.to_bytes(32, "big")[-20:], wei)
+            heir = Address(to.to_bytes(32, "big")[-20:])
+            if config.records_calls:
+                computation.left_to = heir, wei
+            if wei and config.logs_transfers:
+                computation.log_transfer(sender, heir, wei)
             raise
 
     run.mnemonic = mnemonics.SELFDESTRUCT  # type: ignore[attr-defined] # functions take any attribute
@@ -114,6 +114,12 @@ class Computation(PragueComputation):
     """The same by number, for where no one watches."""
     called_by = ""
     """The opcode that made it, where the configuration records calls; empty for the outermost."""
+    logs_before = 0
+    """Number of its caller's own logs before it; likewise."""
+    left_to: tuple[Address, int] | None = None
+    """To whom it left how many wei when it destroyed itself; likewise."""
+    unmade_calls: list[UnmadeCall] | None = None
+    """Its calls that have no computation; likewise."""
     levels_below = 0
     """Depth of the calls that it made."""
     send = send
@@ -188,8 +194,10 @@ class Computation(PragueComputation):
         """Take what a frame that ended leaves: all of it where calls are recorded."""
         self.levels_below = max(self.levels_below, child.levels_below + 1)
         if self.state.config.records_calls:
-            child.called_by = _CALL_KINDS[opcode]
+            child.called_by = CALL_KINDS[opcode]
+            child.logs_before = len(self._log_entries)
             self.children.append(child)
+            count_recorded(self.state, len(child.msg.data) + len(child._output))
         elif child._error is None:
             self._gas_meter.gas_refunded += child.get_gas_refund()
             self._log_entries += child.get_raw_log_entries()
@@ -230,7 +238,21 @@ class Computation(PragueComputation):
         child = cast(Computation, super().generate_child_computation(child_msg))
         if self.state.config.records_calls:
             child.called_by = self._call_kind()
+            child.logs_before = len(self._log_entries)
+            given = len(child_msg.code if child_msg.is_create else child_msg.data)
+            count_recorded(self.state, given + len(child.output))
         return child
+
+    def note_unmade(
+        self, kind: str, to: bytes, value: int, gas: int, gas_used: int, data: bytes, error: str
+    ) -> None:
+        """Note a call that has no computation; `gas` is what it was given."""
+        place, logs = len(self.children), len(self._log_entries)
+        if self.unmade_calls is None:
+            self.unmade_calls = []
+        call = UnmadeCall(place, logs, kind, to, value, gas, gas_used, data, error)
+        self.unmade_calls.append(call)
+        count_recorded(self.state, len(data))
 
     def log_transfer(self, sender: Address, to: Address, wei: int) -> None:
         """Log a transfer of the native coin; like other logs it is gone where the frame fails."""
@@ -280,5 +302,5 @@ class Computation(PragueComputation):
         position = self.code.program_counter - 1
         code = self.msg.code
         if 0 <= position < len(code):
-            return _CALL_KINDS.get(code[position], "CALL")
+            return CALL_KINDS.get(code[position], "CALL")
         return "CALL"  # by a precompile, which has no opcodes

@@ -79,6 +79,9 @@ class CodeWatch(Protocol):
 class AccessObserver(Protocol):
     """Notes accounts and storage words as they become warm (EIP-2929)."""
 
+    def begin(self, state: Any, transaction: Any) -> None:
+        """Look at the state before a transaction, or a call in the form of one."""
+
     def address_touched(self, address: bytes) -> None:
         """Note an account."""
 

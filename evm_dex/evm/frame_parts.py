@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from eth.exceptions import FullStack, InsufficientStack, OutOfGas
 from eth.vm.code_stream import CodeStream
+from eth.vm.opcode_values import STOP
 from eth.vm.stack import Stack
 
 from evm_dex.evm.compiler.path import STACK_LIMIT
@@ -20,6 +23,15 @@ class Code(CodeStream):
         self.program_counter = 0
         self._raw_code_bytes = code = program.code
         self._length_cache = len(code)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield opcodes from where it is; past the end there is a STOP, in its own place."""
+        code, end = self._raw_code_bytes, self._length_cache
+        while self.program_counter < end:
+            self.program_counter += 1
+            yield code[self.program_counter - 1]
+        self.program_counter += 1
+        yield STOP
 
     def is_valid_opcode(self, position: int) -> bool:
         """Return whether a JUMPDEST byte at this position is an instruction, not PUSH data."""
@@ -39,9 +51,9 @@ class GasLeft:
         """Take gas. Raises OutOfGas."""
         left = self.gas_remaining - amount
         if left < 0:
-            raise OutOfGas(
-                f"Out of gas: Needed {amount} - Remaining {self.gas_remaining} - Reason: {reason}"
-            )
+            error = OutOfGas(f"{reason} takes {amount} gas, {self.gas_remaining} is left")
+            error.needed = amount  # type: ignore[attr-defined] # exceptions take any attribute
+            raise error
         self.gas_remaining = left
 
     def return_gas(self, amount: int) -> None:
@@ -88,8 +100,8 @@ class CallMessage:
     """The message of a frame, under py-evm's names."""
 
     __slots__ = (
-        "code", "code_address", "data", "depth", "gas", "is_delegation", "is_static", "sender",
-        "should_transfer_value", "storage_address", "to", "value",
+        "called", "code", "code_address", "data", "depth", "gas", "is_delegation", "is_static",
+        "sender", "should_transfer_value", "storage_address", "to", "value",
     )  # fmt: skip
     is_create = False
     create_address = None
@@ -105,7 +117,7 @@ class CallMessage:
         self.data = data
         self.depth = depth
         self.code: bytes = b""
-        self.code_address = to
+        self.code_address = self.called = to
         self.should_transfer_value = True
         self.is_static = False
         self.is_delegation = False

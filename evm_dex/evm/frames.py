@@ -19,6 +19,7 @@ from evm_dex.evm.compiler.runtime import growth
 from evm_dex.evm.config import check_time
 from evm_dex.evm.ethereum_precompiles import EthereumPrecompile
 from evm_dex.evm.frame_parts import CallMessage
+from evm_dex.evm.unmade_calls import CALL_KINDS, TOO_DEEP, TOO_POOR
 
 CALL, CALLCODE, DELEGATECALL, STATICCALL = 0xF1, 0xF2, 0xF4, 0xFA
 _COLD, _WARM = 2_600, 100
@@ -104,6 +105,10 @@ def _deliver(
     if value:
         gas += _STIPEND
     if caller.depth >= _DEEPEST or (value and c.state.get_balance(own) < value):
+        if config.records_calls:
+            error = TOO_DEEP if caller.depth >= _DEEPEST else TOO_POOR
+            amount = caller.value if opcode == DELEGATECALL else value
+            c.note_unmade(CALL_KINDS[opcode], address, amount, gas, 0, data, error)
         return _skip(c, gas, succeeded=0)
     if is_simple and not code and precompile is None:
         c.state._account_db.touch(address)
@@ -117,7 +122,7 @@ def _deliver(
         message = CallMessage(gas, own, address if is_call else own, value, data, caller.depth + 1)
     message.should_transfer_value = opcode in (CALL, CALLCODE)
     message.is_static = caller.is_static or opcode == STATICCALL
-    message.code, message.code_address = code, runs_at
+    message.code, message.code_address, message.called = code, runs_at, address
     message.is_delegation = runs_at is not address
     return _run(c, opcode, message, precompile, out, room)
 

@@ -24,6 +24,7 @@ from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.rules import Rules
 from evm_dex.blocks.transaction import is_system_transaction
 from evm_dex.evm.config import MINING, ExecutionConfig
+from evm_dex.evm.ethereum_precompiles import EthereumPrecompile
 from evm_dex.evm.system_contracts import begin_block
 from precompiles.types import Address
 
@@ -139,6 +140,12 @@ class Machine:
         found: Mapping[bytes, Any] = self._vm.get_state_class().computation_class.get_precompiles()
         return found
 
+    @property
+    def ethereum_precompiles(self) -> frozenset[bytes]:
+        """Addresses of those that Ethereum has too."""
+        found = self.precompiles.items()
+        return frozenset(address for address, it in found if isinstance(it, EthereumPrecompile))
+
     def state(
         self, nodes: AtomicDatabaseAPI, header: BlockContext, config: ExecutionConfig = MINING
     ) -> State:
@@ -180,6 +187,7 @@ class Machine:
         if evm.origin is not None:
             evm.origin.expect(transaction)
         evm.lock_changes()
+        self._begin_watching(state, transaction)
         before = evm.snapshot()
         try:
             computation = evm.apply_transaction(transaction)
@@ -189,8 +197,10 @@ class Machine:
         gas_used = self._vm.finalize_gas_used(transaction, computation)
         return computation, 0 if is_own else gas_used
 
-    def run(self, state: State, transaction: Any) -> tuple[ComputationAPI, int]:
-        """Execute a transaction without validating it and without settling its gas.
+    def run(
+        self, state: State, transaction: Any, *, settles: bool = False
+    ) -> tuple[ComputationAPI, int]:
+        """Execute a transaction without validating it; its gas is settled if it `settles`.
 
         Its computation and the gas it would pay for. What was written to the state before counts
         as stored, not as written by it. Raises py-evm's ValidationError where an account would have
@@ -200,7 +210,15 @@ class Machine:
         if evm.origin is not None:
             evm.origin.expect(transaction)
         evm.lock_changes()
+        self._begin_watching(state, transaction)
         executor = evm.get_transaction_executor()
         message = executor.build_evm_message(transaction)
         computation: ComputationAPI = executor.build_computation(message, transaction)
+        if settles:
+            executor.finalize_computation(transaction, computation)
         return computation, self._vm.finalize_gas_used(transaction, computation)
+
+    def _begin_watching(self, state: State, transaction: Any) -> None:
+        observer = state.config.accesses
+        if observer is not None:
+            observer.begin(state, transaction)

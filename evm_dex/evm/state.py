@@ -35,6 +35,8 @@ class DexState(PragueState):
     rules: Rules
     origin: OriginState | None = None
     """What a forked chain begins from; likewise."""
+    recorded_bytes = 0
+    """Size of the calls that are recorded in the transaction, about."""
 
     def __init__(
         self,
@@ -52,6 +54,8 @@ class DexState(PragueState):
         """Return the same accounts and block, executed under another configuration."""
         other = copy.copy(self)
         other.config = config
+        other.recorded_bytes = 0
+        self.accounts.observer = config.accesses
         return other
 
     def set_system_contracts(self) -> None:

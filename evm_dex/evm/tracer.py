@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from eth.abc import ComputationAPI
-from eth.exceptions import VMError
+from eth.exceptions import FullStack, InsufficientStack, OutOfGas, VMError
 from eth.vm import mnemonics
 from eth.vm.opcode_values import SLOAD
 
-from evm_dex.evm.config import MINING, ExecutionConfig
+from evm_dex.errors import TraceTooLong
+from evm_dex.evm.config import MINING, AccessObserver, ExecutionConfig
+from evm_dex.evm.halts import halt_of, problem_of
+from evm_dex.evm.trace_bounds import MOST_BYTES
+from evm_dex.evm.unmade_calls import UnmadeCall
 
 
 class TracedStep(msgspec.Struct):
@@ -31,40 +35,55 @@ class TracedStep(msgspec.Struct):
     return_data: bytes
     """Data that the last call before it returned."""
     gas_cost: int = 0
-    """Gas used, by all calls it made too."""
+    """Gas it takes, what it hands to a call among it; not what it hands to a creation."""
+    refund: int = 0
+    """Gas that is to be refunded, before it."""
     loaded: int = 0
     """The word that SLOAD found."""
     error: str = ""
+    """Reason that it could not begin: gas, or the stack."""
 
 
-class TraceTooLong(Exception):  # noqa: N818 - named for what happened, like all errors here
-    """An execution takes more steps, or more bytes, than a tracer keeps."""
-
-
-_MOST_BYTES = 64 * 2**20
 _STEP_BYTES = 120
+_UNBEGUN = (OutOfGas, InsufficientStack, FullStack)
+_CALLS = ("CALL", "CALLCODE", "DELEGATECALL", "STATICCALL")
+_CREATES = ("CREATE", "CREATE2")
+_WITH_VALUE = ("CALL", "CALLCODE")
+_STIPEND = 2_300
+_KEPT_BACK = 64
+"""One in so many of the gas stays with the caller (EIP-150)."""
 _WORD_BYTES = 5
 """Quotes, comma and 0x around a word's digits."""
 
 
 class Tracer:
-    """Keeps steps, up to a limit on their number and on the size of their text."""
+    """Keeps steps, up to a limit on their number and on the size of their text.
+
+    What steps cost, and where their errors are, is go-ethereum's: eth/tracers/logger.
+    """
 
     def __init__(
         self,
         *,
         most_steps: int = 0,
+        limit: int = 0,
         before: Sequence[Tracer] = (),
         keep_stack: bool = True,
         keep_memory: bool = False,
         keep_return_data: bool = False,
+        accesses: AccessObserver | None = None,
     ) -> None:
         """With `most_steps` 0 only calls are watched, at next to no cost.
 
-        What tracers `before` this one keep counts towards its limits.
+        More than `most_steps` raise; after `limit`, unless that is 0, no more are kept. What
+        tracers `before` this one keep counts towards its bounds. `accesses` is told of what the
+        execution touches.
         """
         self.steps: list[TracedStep] = []
         self.most_steps = most_steps
+        self._limit = limit
+        self._accesses = accesses
+        self._refund = 0
         self._steps_before = sum(len(tracer.steps) for tracer in before)
         self._size_before: int = sum(tracer.size for tracer in before)
         self.size: int = 0
@@ -76,16 +95,23 @@ class Tracer:
     def watching(self, config: ExecutionConfig = MINING) -> ExecutionConfig:
         """Return the same configuration, with all that is executed under it seen."""
         on_step = self.run if self.most_steps else None
-        return msgspec.structs.replace(config, on_step=on_step, records_calls=True)
+        return msgspec.structs.replace(
+            config, on_step=on_step, records_calls=True, accesses=self._accesses
+        )
 
     def run(self, opcode: Any, computation: Any) -> None:
         """Run one opcode and keep what there is to see. Raises TraceTooLong."""
+        if self._limit and len(self.steps) >= self._limit:
+            opcode(computation=computation)
+            return
         if self._steps_before + len(self.steps) >= self.most_steps:
             raise TraceTooLong(f"more than {self.most_steps} steps")
         self.size += self._size_of(computation)
-        if self._size_before + self.size > _MOST_BYTES:
-            raise TraceTooLong(f"more than {_MOST_BYTES} bytes")
+        if self._size_before + self.size > MOST_BYTES:
+            raise TraceTooLong(f"more than {MOST_BYTES} bytes")
         gas = computation.get_gas_remaining()
+        if not self.steps:
+            self._refund = computation.msg.refund
         step = TracedStep(
             program_counter=computation.code.program_counter - 1,
             opcode=_mnemonic(opcode),
@@ -95,17 +121,35 @@ class Tracer:
             memory=self._memory(computation) if self._keep_memory else b"",
             address=computation.msg.storage_address,
             return_data=computation.return_data if self._keep_return_data else b"",
+            refund=self._refund,
         )
         self.steps.append(step)
+        words = computation._stack.values
+        requested = _number(words[-1]) if words and step.opcode in _CALLS else 0
+        has_value = step.opcode in _WITH_VALUE and len(words) > 2 and _number(words[-3]) > 0
+        refunded, made = computation._gas_meter.gas_refunded, len(computation.children)
         try:
             opcode(computation=computation)
-            if step.opcode == mnemonics.SLOAD:
-                step.loaded = _number(computation._stack.values[-1])
         except VMError as error:
-            step.error = f"{type(error).__name__}: {error}"
-            raise
-        finally:
             step.gas_cost = gas - computation.get_gas_remaining()
+            if isinstance(error, _UNBEGUN):
+                step.error = halt_of(error, len(step.stack))
+                lacking = getattr(error, "needed", 0) or getattr(opcode, "gas_cost", 0)
+                step.gas_cost += lacking
+            raise
+        except BaseException:
+            step.gas_cost = gas - computation.get_gas_remaining()
+            raise
+        step.gas_cost = gas - computation.get_gas_remaining()
+        self._refund += computation._gas_meter.gas_refunded - refunded
+        if step.opcode == mnemonics.SLOAD:
+            step.loaded = _number(computation._stack.values[-1])
+        elif step.opcode in _CALLS or step.opcode in _CREATES:
+            child = computation.children[-1] if len(computation.children) > made else None
+            if child is not None and child.is_error:
+                self._refund = step.refund
+            stipend = _STIPEND * has_value
+            step.gas_cost = _charged(step, gas, child, requested, stipend)
 
     def _size_of(self, computation: Any) -> int:
         size = _STEP_BYTES
@@ -125,10 +169,36 @@ class Tracer:
         return last if last == memory else bytes(memory)
 
 
+def _charged(step: TracedStep, gas: int, child: Any, requested: int, stipend: int) -> int:
+    """Return what a call took before it began, of the `gas` there was."""
+    is_create = step.opcode in _CREATES
+    if child is not None:
+        back = child.get_gas_remaining() if not child.is_error or not child.error.burns_gas else 0
+        return step.gas_cost + back - (child.msg.gas if is_create else 0)
+    if is_create:
+        return step.gas_cost
+    own = step.gas_cost + stipend  # the call was refused, and got back what it was given
+    left = gas - own
+    return own + min(requested, left - left // _KEPT_BACK)
+
+
+class FrameLog(NamedTuple):
+    """A log, and where it is."""
+
+    address: bytes
+    topics: tuple[int, ...]
+    data: bytes
+    position: int
+    """Number of calls that the frame made before it."""
+    number: int
+    """Place among all logs of the transaction, those of failed calls too."""
+
+
 class Frame(msgspec.Struct, frozen=True):
     """One call of an execution, with those it made."""
 
     kind: str
+    """The opcode that made it; SELFDESTRUCT for the wei that a contract leaves behind."""
     sender: bytes
     to: bytes
     value: int
@@ -138,10 +208,12 @@ class Frame(msgspec.Struct, frozen=True):
     output: bytes
     """Data it returned or reverted with; the code where it created a contract."""
     error: str
-    """Empty where it succeeded."""
-    calls: tuple[Frame, ...]
-    logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
-    """(address, topics, data) of what it logged itself."""
+    """The reason it failed, in go-ethereum's words; empty where it succeeded."""
+    calls: tuple[Frame, ...] = ()
+    logs: tuple[FrameLog, ...] = ()
+    """Everything it logged itself."""
+    problem: str = ""
+    """The reason it failed, as this machine explains it."""
     code: bytes = b""
     """The code that ran: a contract's, or what creates one."""
     trail: tuple[int, ...] = ()
@@ -154,21 +226,22 @@ def frame_of(computation: ComputationAPI) -> Frame:
     message = traced.msg
     error = traced.error if traced.is_error else None
     is_create = message.is_create
-    is_burnt = error is not None and error.erases_return_data
+    paid_before = _init_code_gas(message) if is_create and not message.depth else 0
+    keeps_output = error is None or not error.erases_return_data
+    kind = traced.called_by or ("CREATE" if is_create else "CALL")
     return Frame(
-        kind=traced.called_by or ("CREATE" if is_create else "CALL"),
-        sender=message.sender,
-        to=message.storage_address if is_create else message.code_address or message.to,
+        kind=kind,
+        sender=message.storage_address if kind == "DELEGATECALL" else message.sender,
+        to=message.storage_address if is_create else _called(message),
         value=message.value,
-        gas=message.gas,
-        gas_used=traced.get_gas_used(),
+        gas=message.gas - paid_before,
+        gas_used=traced.get_gas_used() - paid_before,
         input=bytes(message.code if is_create else message.data_as_bytes),
-        output=b"" if is_burnt else bytes(traced.output),
-        error="" if error is None else _named(error),
-        calls=tuple(frame_of(child) for child in traced.children),
-        logs=tuple(
-            (address, tuple(topics), data) for _, address, topics, data in traced._log_entries
-        ),
+        output=bytes(traced.output) if keeps_output else b"",
+        error="" if error is None else halt_of(error, len(traced._stack.values)),
+        calls=tuple(_calls(traced)),
+        logs=tuple(_logs(traced)),
+        problem="" if error is None else problem_of(error),
         code=bytes(message.code),
         trail=_trail(traced),
     )
@@ -179,9 +252,48 @@ def _trail(computation: Any) -> tuple[int, ...]:
     return (*trail, computation.code.program_counter - 1) if trail else ()
 
 
-def _named(error: VMError) -> str:
-    name = type(error).__name__
-    return "execution reverted" if name == "Revert" else f"{name}: {error}".rstrip(": ")
+def _called(message: Any) -> bytes:
+    """Return whose code a call asks for, which may be that of another (EIP-7702)."""
+    if message.is_delegation:
+        return bytes(getattr(message, "called", message.to))
+    return bytes(message.code_address or message.to)
+
+
+def _init_code_gas(message: Any) -> int:
+    """Return gas for a transaction's init code (EIP-3860), part of what it costs beforehand."""
+    return 2 * -(-len(message.code) // 32)
+
+
+def _calls(traced: Any) -> Iterator[Frame]:
+    unmade = traced.unmade_calls or ()
+    at = 0
+    for place, child in enumerate(traced.children):
+        while at < len(unmade) and unmade[at].place <= place:
+            yield _unmade(traced, unmade[at])
+            at += 1
+        yield frame_of(child)
+    yield from (_unmade(traced, call) for call in unmade[at:])
+    if traced.left_to is not None:
+        heir, wei = traced.left_to
+        own = traced.msg.storage_address
+        yield Frame("SELFDESTRUCT", own, heir, wei, 0, 0, b"", b"", "")
+
+
+def _unmade(traced: Any, call: UnmadeCall) -> Frame:
+    own = traced.msg.storage_address
+    given = (call.value, call.gas, call.gas_used, call.input, b"", call.error)
+    return Frame(call.kind, own, call.to, *given, problem=call.error)
+
+
+def _logs(traced: Any) -> Iterator[FrameLog]:
+    befores = [child.logs_before for child in traced.children]
+    befores += [call.logs_before for call in traced.unmade_calls or ()]
+    befores.sort()
+    position = 0
+    for place, (number, address, topics, data) in enumerate(traced._log_entries):
+        while position < len(befores) and befores[position] <= place:
+            position += 1
+        yield FrameLog(address, tuple(topics), data, position, number)
 
 
 def _mnemonic(opcode: Any) -> str:
@@ -203,6 +315,9 @@ class Accesses:
 
     def __init__(self) -> None:
         self._slots: dict[bytes, set[int]] = {}
+
+    def begin(self, state: object, transaction: object) -> None:
+        """Note nothing: what a transaction touches is told."""
 
     def address_touched(self, address: bytes) -> None:
         """Note an account."""

@@ -32,6 +32,7 @@ LOCAL: Any = object()
 _ABOUT_CONTENT = (
     *("eth_getBlock", "eth_getHeader", "eth_getUncle", "eth_getTransactionBy", "eth_getProof"),
     *("eth_getRawTransaction", "debug_getRaw", "debug_traceBlock", "eth_feeHistory"),
+    *("trace_block", "trace_replayBlock"),
 )
 """Beginnings of methods about what is in a block, or is proven by its header."""
 _PASSED = ("eth_", "debug_", "trace_")
