@@ -44,6 +44,10 @@ class Family(StrEnum):
     """
 
 
+HASHED = frozenset(
+    (Family.NODES, Family.HEADERS, Family.BODIES, Family.RECEIPTS, Family.TRANSACTIONS)
+)
+"""Families whose keys are hashes: what is written next to each other is never close."""
 HEAD_KEY = b"head"
 
 

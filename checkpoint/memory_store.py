@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 
 from sortedcontainers import SortedDict
 
 from checkpoint.errors import StoreClosed
-from checkpoint.families import Family, height_key, prefix_end
+from checkpoint.families import HASHED, Family, height_key, prefix_end
 from checkpoint.head import Head
 from checkpoint.store import DEFAULT_UNDO_WINDOW, Store
 from checkpoint.store_batch import BlockBatch
@@ -20,8 +20,9 @@ class MemoryStore(Store):
         """Make an empty store."""
         self.path = None
         self.undo_window = undo_window
-        self._families: dict[Family, SortedDict[bytes, bytes]] = {
-            family: SortedDict() for family in Family
+        # Hashes are looked up, rarely gone through: keeping them in order takes longer than a trie.
+        self._families: dict[Family, MutableMapping[bytes, bytes]] = {
+            family: {} if family in HASHED else SortedDict() for family in Family
         }
         self._head: Head | None = None
         self._oldest_undo = 0
@@ -37,7 +38,12 @@ class MemoryStore(Store):
         self, family: Family, *, prefix: bytes = b"", start: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
         pairs = self._family(family)
-        keys = pairs.irange(max(prefix, start or b""), prefix_end(prefix), (True, False))
+        first, end = max(prefix, start or b""), prefix_end(prefix)
+        keys: Iterable[bytes]
+        if isinstance(pairs, SortedDict):
+            keys = pairs.irange(first, end, (True, False))
+        else:
+            keys = sorted(key for key in pairs if first <= key and (end is None or key < end))
         # A copy, since a sorted dict may not change while it is iterated.
         yield from [(key, pairs[key]) for key in keys]
 
@@ -58,7 +64,7 @@ class MemoryStore(Store):
     def close(self) -> None:
         self._families = {}
 
-    def _family(self, family: Family) -> SortedDict[bytes, bytes]:
+    def _family(self, family: Family) -> MutableMapping[bytes, bytes]:
         try:
             return self._families[family]
         except KeyError:

@@ -119,7 +119,11 @@ def add_exchanges(
         tokens, markets = node.found()
         return ExchangeContracts(env, tokens, markets)
     file = default_genesis_file() if genesis is None else read_genesis_file(genesis)
-    file = msgspec.structs.replace(file, timestamp=max(file.timestamp, env.timestamp))
+    file = msgspec.structs.replace(
+        file,
+        timestamp=max(file.timestamp, env.timestamp),
+        system_contracts=False,  # no block of titanoboa's calls any
+    )
     begun = resolve_genesis(file)
     found = get_precompiles_with_storage(MemoryStore())
     fill_genesis(env.evm.vm.state, found.ledger, begun, found.by_address)

@@ -26,15 +26,11 @@ from rocksdict import (
 )
 
 from checkpoint.errors import OtherVersion, StoreClosed, StoreDamaged, StoreError, StoreFailed
-from checkpoint.families import Family
+from checkpoint.families import HASHED, Family
 
 BOOKKEEPING = "default"
 """The column family every RocksDB has; holds what is about the store, not the chain."""
 _MEBIBYTE = 1 << 20
-_HASHED = {
-    *(Family.NODES, Family.HEADERS, Family.BODIES, Family.RECEIPTS, Family.TRANSACTIONS),
-}
-"""Families whose keys are hashes, so that each new file overlaps all others."""
 _ADDED = {str(Family.ORIGIN)}
 """Families that databases of earlier versions do not have."""
 _LARGE_VALUES = {Family.BODIES, Family.RECEIPTS}
@@ -325,7 +321,7 @@ def _family_options(family: Family, cache: Cache) -> Options:
     options.set_level_zero_stop_writes_trigger(MOST_SMALL)
     options.set_max_bytes_for_level_base(32 * _MEBIBYTE)
     options.set_target_file_size_base(64 * _MEBIBYTE)
-    if family not in _HASHED:
+    if family not in HASHED:
         # By levels, files whose keys follow each other are moved down as they are, never merged:
         # one small file would stay for each checkpoint ever made.
         options.set_compaction_style(DBCompactionStyle.universal())

@@ -121,6 +121,8 @@ def unpack(packed: bytes) -> tuple[bytes, bool]:
 
 def common_length(one: bytes, other: bytes) -> int:
     """Return how many nibbles two paths share from the start."""
-    pairs = zip(one, other, strict=False)
     shorter = min(len(one), len(other))
-    return next((at for at, (left, right) in enumerate(pairs) if left != right), shorter)
+    for at in range(shorter):
+        if one[at] != other[at]:
+            return at
+    return shorter

@@ -8,6 +8,7 @@ start of another.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from eth_typing import Hash32
@@ -50,7 +51,10 @@ class NodeSource(Protocol):
 
 
 class NodeCache(dict[bytes, bytes]):
-    """Nodes to be written, over a database that has the others; those in use stay decoded."""
+    """Nodes to be written, over a database that has the others; those in use stay decoded.
+
+    A node that a trie changes leaves those decoded, so that they are of the tries as they are.
+    """
 
     def __init__(self, database: NodeSource) -> None:
         super().__init__()
@@ -117,6 +121,8 @@ class Trie:
             del self[key]
 
     def __delitem__(self, key: bytes) -> None:
+        if not self[key]:  # most words that are set to 0 are 0, and no node has to be made again
+            return
         self._root = self._delete(self._top(key, self._load), nibbles(key), key)
 
     def _top(self, key: bytes, get: Callable[[Node, bytes], Node]) -> Node:
@@ -125,9 +131,11 @@ class Trie:
         return b"" if self._root_hash == BLANK_ROOT else get(self._root_hash, key)
 
     def _load(self, reference: Node, key: bytes) -> Node:
-        """Return a node that may be changed."""
-        node = self._read(reference, key)
-        return node if node is reference else node.copy()
+        """Return a node that may be changed, as nobody else has it."""
+        if type(reference) is list or not reference:
+            return reference
+        node = self._decoded.pop(reference, None) if self._decoded is not None else None
+        return self._stored(reference, key) if node is None else node
 
     def _read(self, reference: Node, key: bytes) -> Node:
         """Return a node that others may read too."""
@@ -135,18 +143,22 @@ class Trie:
             return reference
         if self._decoded is not None and reference in self._decoded:
             return self._decoded[reference]
-        try:
-            node = rlp.decode(self._database[reference])
-        except KeyError:
-            raise MissingTrieNode(Hash32(reference), Hash32(self._root_hash), key, None) from None
+        node = self._stored(reference, key)
         self._keep(reference, node)
         return node
+
+    def _stored(self, reference: bytes, key: bytes) -> Node:
+        try:
+            return rlp.decode(self._database[reference])
+        except KeyError:
+            raise MissingTrieNode(Hash32(reference), Hash32(self._root_hash), key, None) from None
 
     def _keep(self, digest: bytes, node: Node) -> None:
         """Keep a node that is not changed any more, unless it holds others, which may be."""
         if self._decoded is not None and list not in map(type, node):
-            if len(self._decoded) > _MOST_DECODED:
-                self._decoded.clear()
+            if len(self._decoded) > _MOST_DECODED:  # those on the way to what changes are young
+                for oldest in tuple(islice(self._decoded, _MOST_DECODED // 2)):
+                    del self._decoded[oldest]
             self._decoded[digest] = node
 
     def _set(self, node: Node, path: bytes, value: bytes, key: bytes) -> Node:
@@ -200,9 +212,10 @@ class Trie:
 
     def _store(self, node: Node) -> Node:
         """Return what the parent holds of a node: its hash, or the node where that is shorter."""
-        for index, child in enumerate(node):
-            if type(child) is list:
-                node[index] = self._store(child)
+        if list in map(type, node):
+            for index, child in enumerate(node):
+                if type(child) is list:
+                    node[index] = self._store(child)
         encoded = rlp.encode(node)
         if len(encoded) < HASH_BYTES:
             return node

@@ -109,7 +109,7 @@ class BlockStore:
         self._recent.clear()
         self._recent_transactions.clear()
 
-    def show_pending(self, sealed: SealedBlock) -> None:
+    def show_pending(self, sealed: SealedBlock | None) -> None:
         """Give body and receipts of the pending block by its hash, until there is another."""
         self._pending = sealed
 

@@ -173,6 +173,13 @@ class ChainReader(ABC):
                 return asked
         return min(self.header(block).block_number, self._head.block_number)
 
+    def context_after(self, block: BlockId) -> Header:
+        """Return a block's header as executions after it see it. Raise UnknownBlock.
+
+        That of the pending block has no roots of lists, and so no hash, which cost time.
+        """
+        return self.pending_block.settled.header if block == "pending" else self.header(block)
+
     @property
     def state(self) -> StateReader:
         """The EVM state after the head."""
@@ -183,15 +190,15 @@ class ChainReader(ABC):
 
     def state_at(self, block: BlockId) -> StateReader:
         """Return the EVM state after a block. Raise UnknownBlock, StateMissing."""
-        header = self.header(block)
-        if header.hash == self._head.hash:
+        header = self.context_after(block)
+        if header == self._head:
             return self.state
         return StateReader(self._call_runner.state_at(header))
 
     @contextmanager
     def ledger_at(self, block: BlockId) -> Iterator[Ledger]:
         """Provide the ledger as it was after a block inside the context. Never change it."""
-        with self._ledger_after(self.header(block)):
+        with self._ledger_after(self.context_after(block)):
             yield self._ledger
 
     def call(self, call: Call, block: BlockId = "latest", prepare: Prepare | None = None) -> bytes:
@@ -221,7 +228,7 @@ class ChainReader(ABC):
         prepare: Prepare | None,
         observer: Observer | None = None,
     ) -> CallResult:
-        header, see = self.header(block), None
+        header, see = self.context_after(block), None
         if observer is not None:
             see, watching = observer.executed, observer.watching(call.config)
             call = msgspec.structs.replace(call, config=watching)
@@ -237,7 +244,7 @@ class ChainReader(ABC):
 
         Raise like `call`.
         """
-        header = self.header(block)
+        header = self.context_after(block)
         try:
             with missing_state_as(StateMissing), self._looking(call, header) as looking:
                 return self._call_runner.estimate_gas(looking, header, prepare)
@@ -297,7 +304,7 @@ class ChainReader(ABC):
     @contextmanager
     def _ledger_after(self, header: Header) -> Iterator[None]:
         if header.block_number > self._head.block_number:
-            with self._ledger.at((self.pending_block.forward,)):
+            with self._ledger.ahead(self.pending_block.settled.changes.rows):
                 yield
             return
         self._store.check_reach(header.block_number)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
-from eth_hash.auto import keccak
 
 from checkpoint.metrics import RecoveryMetrics, stopwatch
 from checkpoint.overlay_store import OverlayStore
@@ -110,7 +109,7 @@ def open_chain(
     if is_empty:
         begun, origin, block = _begun(genesis, fork, staged)
     else:
-        begun = decode_genesis(_first_body(store)[1])
+        begun = _first_genesis(store)
         origin = _resumed(begun, fork, staged)
     with stopwatch() as watch:
         precompiles = restore(staged)
@@ -126,7 +125,7 @@ def open_chain(
         forked = None if origin is None or block is None else (origin, block)
         write_genesis(store, begun, vm_class, ledger, precompiles.by_address, forked)
     elif genesis is not None:
-        _check_same_genesis(store, genesis, begun)
+        _check_same_genesis(genesis, begun)
     if precompiles.report.repairs:
         store.set_active(precompiles.report.repairs)
     if precompiles.report.in_full and not is_empty:
@@ -187,24 +186,25 @@ def _resumed(begun: Genesis, fork: Fork | None, store: FetchedStore) -> Origin |
     return None
 
 
-def _first_body(store: Store) -> tuple[bytes, bytes]:
-    """Return the hash of the first block's genesis, and the genesis."""
+def _first_genesis(store: Store) -> Genesis:
     blocks = BlockStore(store)
     first = blocks.header(blocks.first_height, blocks.first_height)
-    return first.extra_data, blocks.body(first.hash).genesis
+    return decode_genesis(blocks.body(first.hash).genesis)
 
 
-def _check_same_genesis(store: Store, source: GenesisSource, begun: Genesis) -> None:
-    wanted = resolve_genesis(read_genesis_file(source))
+def _check_same_genesis(source: GenesisSource, begun: Genesis) -> None:
+    """Compare a genesis with the one of a store, which settles what it leaves open."""
+    file = read_genesis_file(source)
+    wanted = resolve_genesis(file)
+    if file.system_contracts is None:
+        wanted = msgspec.structs.replace(wanted, system_contracts=begun.system_contracts)
     if begun.fork is not None:
         untold = OF_THE_FORK - told_fields(source) | {"timestamp", "fork"}
         same = {name: getattr(begun, name) for name in untold}
         wanted = msgspec.structs.replace(wanted, **same)
-    begun_hash, stored = _first_body(store)
-    encoded = wanted.encode()
-    if keccak(encoded) == begun_hash:
+    if wanted == begun:
         return
-    fields = ", ".join(differing_fields(stored, encoded))
+    fields = ", ".join(differing_fields(begun, wanted))
     raise GenesisMismatch(
         f"the store was begun with another genesis (they differ in: {fields}); "
         "open it without a genesis to go on, or choose another path"

@@ -1,13 +1,15 @@
 """The pending block: the next one as it would be now, executed once for all who ask.
 
-It is made on a state of its own and sealed like any other, so that its state is read by its root:
-a call after it runs like one after a block of the chain. The ledger goes back at once, and is
-brought forward by the block's rows for as long as somebody looks.
+It is made on a state of its own, up to the state root, by which a call after it finds its state as
+it finds that of a block of the chain. What its header says of its lists is worked out for those
+who ask for the block itself. The ledger goes back at once, and is brought forward by the block's
+rows for as long as somebody looks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cached_property
 
 import msgspec
 
@@ -16,20 +18,27 @@ from evm_dex.chain.block_builder import include_added
 from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.block_store import BlockStore
 from evm_dex.chain.mempool import Mempool
-from evm_dex.chain.sealing import SealedBlock, Sealer
+from evm_dex.chain.sealing import SealedBlock, Sealer, SettledBlock
 from evm_dex.evm.calls import CallRunner
 from evm_dex.evm.system_contracts import takes_requests
 from evm_dex.evm.trie_db import NodeBuffer
 from precompiles.ledger.ledger import Ledger
-from precompiles.ledger.storage import RowChange
+from precompiles.ledger.storage import EarlierChanges
 
 
-class PendingBlock(msgspec.Struct, frozen=True):
+class PendingBlock(msgspec.Struct, frozen=True, dict=True):
     """A block that may follow the head, and what it does to the ledger."""
 
-    sealed: SealedBlock
-    forward: tuple[RowChange, ...]
-    """Changes of rows from those of the head to those of this block, for `Ledger.at`."""
+    settled: SettledBlock
+    show: Callable[[SealedBlock], None]
+    """Is told of the whole block once somebody asks for it."""
+
+    @cached_property
+    def sealed(self) -> SealedBlock:
+        """The whole block, which executions after it do without."""
+        sealed = self.settled.sealed()
+        self.show(sealed)
+        return sealed
 
     @property
     def header(self) -> Header:
@@ -79,36 +88,33 @@ class PendingBlocks:
             return made
         assert self._ledger.journal.mark() == 0, "the ledger is not that of the head"
         self._made = None
-        sealed = None if made is None else self._more(made, mempool)
-        if sealed is None:
-            sealed = self._anew(parent, header, fill)
-        self._nodes.hold(sealed.nodes)
-        self._call_runner.nodes.hold(sealed.nodes)
-        self._blocks.show_pending(sealed)
-        self._made = PendingBlock(sealed, tuple(_swapped(sealed.changes.rows)))
+        settled = None if made is None else self._more(made, mempool)
+        if settled is None:
+            settled = self._anew(parent, header, fill)
+        self._nodes.hold(settled.nodes)
+        self._call_runner.nodes.hold(settled.nodes)
+        self._blocks.show_pending(None)
+        self._made = PendingBlock(settled, self._blocks.show_pending)
         self._depends_on, self._version = depends_on, version
         return self._made
 
     def _anew(
         self, parent: Header, header: Header, fill: Callable[[Sealer], object]
-    ) -> SealedBlock:
+    ) -> SettledBlock:
         self._sealer.reset(parent)
         try:
             self._sealer.begin(header)
             fill(self._sealer)
-            return self._sealer.seal()
+            return self._sealer.settle()
         finally:
             self._ledger.journal.revert(0)
 
-    def _more(self, made: PendingBlock, mempool: Mempool) -> SealedBlock | None:
+    def _more(self, made: PendingBlock, mempool: Mempool) -> SettledBlock | None:
         """Go on with a block; None where it has to be made anew."""
         added = mempool.added_since(self._version)
         if added is None or self._ledger.core.settings or takes_requests(self._sealer.state):
             return None  # or its end is part of it
-        with self._ledger.at((made.forward,)):
+        with self._ledger.ahead(made.settled.changes.rows):
+            earlier = EarlierChanges(made.settled.changes, self._ledger.journal.mark())
             is_whole = include_added(self._sealer, mempool, self._kinds, added)
-            return self._sealer.seal() if is_whole else None
-
-
-def _swapped(rows: Iterable[RowChange]) -> Iterable[RowChange]:
-    return (RowChange(row.table, row.key, row.new, row.old) for row in rows)
+            return self._sealer.settle(earlier) if is_whole else None

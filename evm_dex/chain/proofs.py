@@ -43,7 +43,7 @@ def prove(chain: Chain, address: bytes, slots: Sequence[int], block: BlockId) ->
     partly so, can't be proven by it. Raises UnknownBlock, StateMissing for a state that was pruned,
     and NotCovered.
     """
-    header = chain.header(block)
+    header = chain.context_after(block)
 
     def read(node_hash: bytes) -> bytes:
         try:

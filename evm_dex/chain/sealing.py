@@ -26,7 +26,35 @@ from evm_dex.evm.system_contracts import end_block, requests_hash
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.order_update import OrderUpdate
 from precompiles.ledger.commitment import digest
-from precompiles.ledger.storage import LedgerChanges
+from precompiles.ledger.storage import EarlierChanges, LedgerChanges
+
+
+class SettledBlock(msgspec.Struct, frozen=True):
+    """A block that was executed, with the state it leaves; its lists have no roots yet."""
+
+    header: Header
+    """What executions after it see; roots of lists, bloom and hash are to come."""
+    transactions: tuple[Transaction, ...]
+    receipts: tuple[Receipt, ...]
+    changes: LedgerChanges
+    nodes: dict[bytes, bytes]
+
+    def sealed(self) -> SealedBlock:
+        """Complete the header by what it says of the lists."""
+        blooms = [logs_bloom(receipt.logs) for receipt in self.receipts]
+        encoded = [
+            consensus_encoding(receipt, transaction.type_id, bloom)
+            for receipt, transaction, bloom in zip(
+                self.receipts, self.transactions, blooms, strict=True
+            )
+        ]
+        header = msgspec.structs.replace(
+            self.header,
+            transaction_root=ordered_trie_root([item.raw for item in self.transactions]),
+            receipt_root=ordered_trie_root(encoded),
+            bloom=_union(blooms).to_bytes(256, "big"),
+        )
+        return SealedBlock(header, self.transactions, self.receipts, self.changes, self.nodes)
 
 
 class SealedBlock(msgspec.Struct, frozen=True):
@@ -122,26 +150,29 @@ class Sealer:
         self.receipts.append(_receipt(computation, self.gas_used))
 
     def seal(self) -> SealedBlock:
-        """Close the block: requests, ledger digest, roots of state and lists, header."""
+        """Close the block, and record its updates of orders."""
+        sealed = self.settle().sealed()
+        updates = self._record(sealed.header, sealed.transactions, sealed.receipts, sealed.changes)
+        return msgspec.structs.replace(sealed, updates=updates)
+
+    def settle(self, earlier: EarlierChanges | None = None) -> SettledBlock:
+        """Close the block as far as its state goes: requests, ledger digest, state root.
+
+        `earlier` as for `Ledger.seal`.
+        """
         requests = end_block(self.state, (log for each in self.receipts for log in each.logs))
-        changes = seal_ledger(self.state, self._ledger)
+        changes = seal_ledger(self.state, self._ledger, earlier)
         self.state.persist()
-        blooms = [logs_bloom(receipt.logs) for receipt in self.receipts]
         header = msgspec.structs.replace(
             self.header,
             state_root=self.state.state_root,
-            transaction_root=ordered_trie_root([item.raw for item in self.transactions]),
-            receipt_root=ordered_trie_root(self._encoded_receipts(blooms)),
-            bloom=_union(blooms).to_bytes(256, "big"),
             gas_used=self.gas_used,
             blob_gas_used=self.blob_gas_used,
             requests_hash=requests_hash(requests) if self.header.rules.has_requests else None,
         )
-        nodes = self._nodes.take()
         self.is_at_work = False
         transactions, receipts = tuple(self.transactions), tuple(self.receipts)
-        updates = self._record(header, transactions, receipts, changes)
-        return SealedBlock(header, transactions, receipts, changes, nodes, updates)
+        return SettledBlock(header, transactions, receipts, changes, self._nodes.take())
 
     def adopt(self, header: Header, state_root: bytes, written: WrittenState) -> SealedBlock:
         """Close a block that takes over state written elsewhere; `reset` has to follow it.
@@ -172,14 +203,6 @@ class Sealer:
         )
         updates = self._record(sealed, (), (), changes)
         return SealedBlock(sealed, (), (), changes, self._nodes.take(), updates)
-
-    def _encoded_receipts(self, blooms: list[int]) -> list[bytes]:
-        return [
-            consensus_encoding(receipt, transaction.type_id, bloom)
-            for receipt, transaction, bloom in zip(
-                self.receipts, self.transactions, blooms, strict=True
-            )
-        ]
 
 
 def _receipt(computation: ComputationAPI, cumulative_gas_used: int) -> Receipt:

@@ -60,7 +60,7 @@ def trace_call(
     prepare: Prepare | None = None,
 ) -> Trace:
     """Trace a call after a block. Raises like `Chain.call`, but a failure is a trace."""
-    header = chain.header(block)
+    header = chain.context_after(block)
     with missing_state_as(StateMissing), chain.ledger_at(block):
         watched = msgspec.structs.replace(call, config=tracer.watching(call.config))
         return _trace(*chain.call_runner.run(watched, header, prepare))

@@ -26,7 +26,7 @@ _MOST_WORDS = 1_024
 class Storage:
     """Words over a storage trie. Slots and words are ints below 2**256; words never set are 0."""
 
-    __slots__ = ("_blind", "_nodes", "_origin", "_root", "_wiped", "words", "written")
+    __slots__ = ("_blind", "_in_trie", "_nodes", "_origin", "_root", "_wiped", "words", "written")
 
     def __init__(
         self,
@@ -47,18 +47,20 @@ class Storage:
         """Words read or written; only the account database changes them, and takes them back."""
         self.written: set[int] = set()
         """Slots that may differ from the trie."""
+        self._in_trie: dict[int, int] = {}
+        """Words as the trie has them, of those that were read or settled."""
 
     def get(self, slot: int) -> int:
         """Return one word. Raises MissingTrieNode, and what the origin raises."""
         word = self.words.get(slot)
         if word is None:
-            if len(self.words) > _MOST_WORDS and not self.written:
-                self.words.clear()
-            word = self.words[slot] = self._stored(slot)
+            self._make_room()
+            word = self.words[slot] = self._in_trie[slot] = self._stored(slot)
         return word
 
     def write_blind(self, slot: int) -> None:
         """Note that a word is written whatever it was: nobody has to ask the origin for it."""
+        self._make_room()
         self.written.add(slot)
         if self._origin is not None:
             self._blind.add(slot)
@@ -76,14 +78,21 @@ class Storage:
                 trie[WIPED] = _MARK
             for slot in sorted(self.written):
                 word = self.words.get(slot)
-                if word is not None:
+                is_there = self._origin is None and self._in_trie.get(slot) == word
+                if word is not None and not is_there:
                     is_kept = slot in self._blind or word != self._below(slot)
                     trie[_key(slot)] = rlp.encode(rlp.int_bytes(word)) if is_kept else b""
+                    self._in_trie[slot] = word
             self._root = trie.root_hash
             self.written.clear()
             self._blind.clear()
             self._wiped = False
         return self._root
+
+    def _make_room(self) -> None:
+        if len(self.words) > _MOST_WORDS and not self.written:
+            self.words.clear()
+            self._in_trie.clear()
 
     def _stored(self, slot: int) -> int:
         if self._root != BLANK_ROOT_HASH:

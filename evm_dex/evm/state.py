@@ -18,7 +18,7 @@ from evm_dex.evm.origin_state import OriginState
 from evm_dex.evm.transaction_executor import TransactionExecutor
 from precompiles.engine.journal import Journal
 from precompiles.ledger.commitment import digest
-from precompiles.ledger.storage import Commitment, LedgerChanges
+from precompiles.ledger.storage import Commitment, EarlierChanges, LedgerChanges
 from precompiles.types import COMMITMENT_SLOT, LEDGER_ADDRESS
 
 _logger: Any = get_extended_debug_logger("eth.vm.state")
@@ -128,8 +128,11 @@ class SealedLedger(Protocol):
     def journal(self) -> Journal:
         """The undo journal that py-evm's snapshots are carried over to."""
 
-    def seal(self) -> LedgerChanges:
-        """Return what changed since the last `accept`; asking changes nothing."""
+    def seal(self, earlier: EarlierChanges | None = None) -> LedgerChanges:
+        """Return what changed since the last `accept`; asking changes nothing.
+
+        `earlier` spares looking again at what was sealed before.
+        """
 
     def restore_row(self, table_number: int, key: bytes, value: bytes | None) -> None:
         """Set one row to a stored value, or delete it with None. Raises UntrustedStorage."""
@@ -147,13 +150,15 @@ def write_commitment(state: State, commitment: Commitment) -> None:
     state.set_storage(LEDGER_ADDRESS, COMMITMENT_SLOT, value)
 
 
-def seal_ledger(state: State, ledger: SealedLedger) -> LedgerChanges:
+def seal_ledger(
+    state: State, ledger: SealedLedger, earlier: EarlierChanges | None = None
+) -> LedgerChanges:
     """End a block for the ledger, before the state root is computed.
 
     Our own sealing and py-evm's import of a block both go through here. A block that changed no
-    row leaves the slot untouched.
+    row leaves the slot untouched. `earlier` as for `seal`.
     """
-    changes = ledger.seal()
-    if changes.rows:
+    changes = ledger.seal(earlier)
+    if changes.rows or earlier is not None:  # whose digest is in the slot
         write_commitment(state, changes.commitment)
     return changes

@@ -119,17 +119,18 @@ def _note_parent(state: Any, header: Any) -> None:
 
 def _queued(state: Any, address: Any) -> bytes:
     """Return what a contract of requests has queued; without any, its call changes nothing."""
-    code = state.get_code(address)
-    is_known = code == SYSTEM_CONTRACTS[Address(address)]
-    if is_known and not any(state.get_storage(address, slot) for slot in QUEUE_SLOTS):
-        return b""
-    return _call(state, address)
+    return b"" if _has_none(state, address) else _call(state, address)
+
+
+def _has_none(state: Any, address: Any) -> bool:
+    is_known = state.get_code(address) == SYSTEM_CONTRACTS[Address(address)]
+    return is_known and not any(state.get_storage(address, slot) for slot in QUEUE_SLOTS)
 
 
 def takes_requests(state: Any) -> bool:
     """Tell whether the end of a block may change its state, so that it can't be gone on with."""
     places = (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS)
-    return any(state.get_code(address) for address in places)
+    return any(state.get_code(place) and not _has_none(state, place) for place in places)
 
 
 def requests_hash(requests: Sequence[bytes]) -> bytes:

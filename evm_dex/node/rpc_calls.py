@@ -113,7 +113,12 @@ def _warm_anyway(node: Node, call: Call, block: BlockId) -> set[bytes]:
     precompiles = node.chain.call_runner.machine.precompiles
     nonce = node.state(block).get_nonce(call.sender)
     target = call.to or created_address(call.sender, nonce)
-    return {call.sender, target, node.header(block).coinbase, *precompiles}
+    return {
+        call.sender,
+        target,
+        node.chain.context_after(plain_block(block)).coinbase,
+        *precompiles,
+    }
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from precompiles.engine.journal import Journal
+from precompiles.engine.journal import Entry
 from precompiles.ledger.commitment import SetHash, expand
 from precompiles.ledger.storage import Commitment, LedgerChanges, RowChange
 from precompiles.ledger.table import Table, active_key
@@ -14,16 +14,16 @@ Tables = Mapping[int, Table[Any, Any]]
 
 
 def collect_changes(
-    journal: Journal, tables: Tables, commitment: Commitment, ended: Commitment
+    entries: Sequence[Entry], tables: Tables, commitment: Commitment, ended: Commitment
 ) -> LedgerChanges:
-    """Reduce a journal to one change per row, and the commitments after the changes.
+    """Reduce entries of a journal to one change per row, and the commitments after the changes.
 
     The first entry of a row has its value before the block, the table its value now.
     Rows that are back at their earlier value are left out.
     """
     rows: list[RowChange] = []
     ends = _Ends()
-    for (number, key), before in _first_entries(journal).items():
+    for (number, key), before in _first_entries(entries).items():
         table = tables[number]
         after = table.get(key)
         if before == after:
@@ -54,6 +54,25 @@ def changes_from_rows(
             )
             ends.add(row, was_live, lives)
     return _changes(rows, ends, commitment, ended)
+
+
+def joined(first: LedgerChanges, then: LedgerChanges) -> LedgerChanges:
+    """Return the changes that two steps come to; the commitments are those after the second."""
+    rows = {(row.table, row.key): row for row in first.rows}
+    activations = dict(first.activations)
+    for row in then.rows:
+        name = row.table, row.key
+        old = rows[name].old if name in rows else row.old
+        if old == row.new:
+            del rows[name]
+        else:
+            rows[name] = RowChange(row.table, row.key, old, row.new)
+    for key, lives in then.activations.items():
+        if key in activations:
+            del activations[key]  # it is what it was
+        else:
+            activations[key] = lives
+    return LedgerChanges(tuple(rows.values()), activations, then.commitment, then.ended)
 
 
 def is_live(table: Table[Any, Any], record: Any) -> bool:
@@ -98,10 +117,10 @@ def _changes(
     )
 
 
-def _first_entries(journal: Journal) -> dict[tuple[int, Any], Any]:
+def _first_entries(entries: Sequence[Entry]) -> dict[tuple[int, Any], Any]:
     """Return each changed row's value at the start, in the order of first change."""
     first: dict[tuple[int, Any], Any] = {}
-    for structure, subject, before in journal.entries:
+    for structure, subject, before in entries:
         if isinstance(structure, Table):
             first.setdefault((structure.number, subject), before)
     return first

@@ -12,14 +12,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from precompiles.engine.journal import Journal
-from precompiles.ledger.block_changes import collect_changes
+from precompiles.ledger.block_changes import collect_changes, joined
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.hyper.tables import CoreTables
 from precompiles.ledger.perp.records import PerpOrder, Position
 from precompiles.ledger.perp.tables import PerpTables
 from precompiles.ledger.record import Counter, RecordT, Settings
 from precompiles.ledger.spot import Order, SpotTables
-from precompiles.ledger.storage import LedgerChanges, RowChange, RowStorage, UntrustedStorage
+from precompiles.ledger.storage import (
+    EarlierChanges,
+    LedgerChanges,
+    RowChange,
+    RowStorage,
+    UntrustedStorage,
+)
 from precompiles.ledger.table import BytesKey, Table, TableNumber, always
 from precompiles.types import MAX_ID, Address
 
@@ -107,9 +113,17 @@ class Ledger:
 
     # Blocks
 
-    def seal(self) -> LedgerChanges:
-        """Return what changed since the last `accept`; changes nothing."""
-        return collect_changes(self.journal, self.tables, self.commitment, self.ended)
+    def seal(self, earlier: EarlierChanges | None = None) -> LedgerChanges:
+        """Return what changed since the last `accept`; changes nothing.
+
+        With `earlier`, only what the journal has beyond that is looked at.
+        """
+        journal, tables = self.journal, self.tables
+        if earlier is None:
+            return collect_changes(journal.entries, tables, self.commitment, self.ended)
+        before, later = earlier.changes, journal.entries[earlier.entries :]
+        assert before.ended is not None, "a ledger counts its ended rows"
+        return joined(before, collect_changes(later, tables, before.commitment, before.ended))
 
     def accept(self, changes: LedgerChanges) -> None:
         """Adopt what `seal` returned as the new starting point, once it is durable."""
@@ -133,6 +147,17 @@ class Ledger:
         mark = self.journal.mark()
         try:
             self.go_back(undo)
+            yield
+        finally:
+            self.journal.revert(mark)
+
+    @contextmanager
+    def ahead(self, changes: Iterable[RowChange]) -> Iterator[None]:
+        """Show the rows as they are after changes that have not been made; then as they were."""
+        mark = self.journal.mark()
+        try:
+            for change in changes:
+                self.restore_row(change.table, change.key, change.new)
             yield
         finally:
             self.journal.revert(mark)

@@ -51,6 +51,15 @@ class LedgerChanges:
     """To the rows of ended orders and positions after the block; None where nobody counted them."""
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierChanges:
+    """The changes that a journal began with, which were sealed before."""
+
+    changes: LedgerChanges
+    entries: int
+    """Number of the journal's first entries that are theirs."""
+
+
 class RowStorage(Protocol):
     """A place where rows are kept between runs. Reading never changes it."""
 

@@ -233,9 +233,10 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     """Balances on the exchange: by account, then by token symbol or `ETH`."""
     perp: PerpTable | None = None
     """Default: none listed; the owner may do it later."""
-    system_contracts: bool = False
-    """Whether contracts keep past block hashes (EIP-2935) and beacon roots (EIP-4788), and take
-    requests of validators (EIP-7002, EIP-7251). Each block writes to the first two."""
+    system_contracts: bool | None = None
+    """True for contracts that keep past block hashes (EIP-2935) and beacon roots (EIP-4788), and
+    take requests of validators (EIP-7002, EIP-7251). Each block writes to the first two. Default:
+    true, but for a chain with `hypercore`, which has none. A chain that was begun keeps its own."""
     contracts: tuple[str, ...] = ()
     """Contracts at the addresses they have on every chain: `create2_deployer`, `multicall3`."""
     keep_limit: int = 0

@@ -115,10 +115,10 @@ def decode_genesis(encoded: bytes) -> Genesis:
     return msgspec.json.decode(encoded, type=Genesis)
 
 
-def differing_fields(one: bytes, other: bytes) -> list[str]:
-    """Return names of the fields in which two encoded genesis differ."""
-    left, right = msgspec.json.decode(one), msgspec.json.decode(other)
-    return [name for name in {**left, **right} if left.get(name) != right.get(name)]
+def differing_fields(one: Genesis, other: Genesis) -> list[str]:
+    """Return names of the fields in which two genesis differ."""
+    names = Genesis.__struct_fields__
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 def resolve_genesis(file: GenesisFile) -> Genesis:
@@ -145,7 +145,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
         markets=_markets(file.markets, symbols, owner),
         deposits=_deposits(file.deposits, symbols),
         perp=None if file.perp is None else resolve_perp(file.perp, symbols, owner),
-        system_contracts=file.system_contracts,
+        system_contracts=core is None if file.system_contracts is None else file.system_contracts,
         core=core,
         contracts=_contracts(file.contracts),
         keep_limit=file.keep_limit,

@@ -78,9 +78,9 @@ CheckResult = Annotated[Json, shaped("SelfCheck", "violations, and rows by table
 @contextmanager
 def _looking(node: Node, block: Block) -> Iterator[tuple[Ledger, int]]:
     """Provide the ledger after a block, and that block's time."""
-    header = node.header(block)
+    time = node.chain.context_after(plain_block(block)).timestamp
     with node.chain.ledger_at(plain_block(block)) as ledger:
-        yield ledger, header.timestamp
+        yield ledger, time
 
 
 @rpc("dex_markets")

@@ -398,6 +398,10 @@ class Perpetuals(Storms):
 
     # Frames
 
+    @rule()
+    def seal_half_way(self) -> None:
+        self.world.half_way.note(self.world.ledger)
+
     @precondition(lambda self: len(self.frames) < 4)
     @rule()
     def enter_frame(self) -> None:
@@ -409,6 +413,7 @@ class Perpetuals(Storms):
     def revert_frame(self) -> None:
         mark, saved, self.world.held = self.frames.pop()
         self.world.ledger.journal.revert(mark)
+        self.world.half_way.went_back(mark)
         self.model.restore(saved)
 
     @precondition(lambda self: self.frames)

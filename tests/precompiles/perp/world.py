@@ -7,6 +7,7 @@ from typing import Any
 from precompiles.types import PERP_ADDRESS, ZERO_ADDRESS, Address
 from tests.precompiles.client import PERP, Reply, send
 from tests.precompiles.dict_storage import DictStorage, open_both_ways
+from tests.precompiles.steps import SealedHalfWay
 
 OWNER, FEEDER, KEEPER, RECIPIENT, VAULT, BACKSTOP = (Address(bytes([n]) * 20) for n in range(1, 7))
 ALICE, BOB, CAROL, DAVE = (Address(bytes([n]) * 20) for n in range(0xA, 0xE))
@@ -30,6 +31,7 @@ class PerpWorld:
         self.now = START
         self.held = 0
         """Of the collateral, by the exchange."""
+        self.half_way = SealedHalfWay()
         self.open()
         self.ledger.set_owner(OWNER)
 
@@ -68,6 +70,7 @@ class PerpWorld:
         """Put everything into storage; the next block is some seconds later."""
         changes = self.ledger.seal()
         assert changes == self.ledger.seal(), "asking changes nothing"
+        self.half_way.check(self.ledger)
         self.storage.apply(changes)
         self.ledger.accept(changes)
         assert self.ledger.seal().rows == ()

@@ -37,6 +37,7 @@ from tests.precompiles.spot.naive_exchange import (
     NaiveOrder,
     Refused,
 )
+from tests.precompiles.steps import SealedHalfWay
 
 OWNER, ALICE, BOB, CAROL, RECIPIENT = (Address(bytes([n]) * 20) for n in range(1, 6))
 GOLD, SILVER, COIN = Address(b"\xa1" * 20), Address(b"\xa2" * 20), NATIVE_COIN
@@ -86,6 +87,7 @@ class Trading(RuleBasedStateMachine):
         self.model = NaiveExchange()
         self.reserves: dict[bytes, int] = {}
         self.frames: list[Frame] = []
+        self.half_way = SealedHalfWay()
         self.past: list[tuple[NaiveExchange, tuple[RowChange, ...]]] = []
         self.open()
 
@@ -396,6 +398,10 @@ class Trading(RuleBasedStateMachine):
 
     # Frames and blocks
 
+    @rule()
+    def seal_half_way(self) -> None:
+        self.half_way.note(self.ledger)
+
     @precondition(lambda self: len(self.frames) < 4)
     @rule()
     def enter_frame(self) -> None:
@@ -408,6 +414,7 @@ class Trading(RuleBasedStateMachine):
     def revert_frame(self) -> None:
         frame = self.frames.pop()
         self.ledger.journal.revert(frame.mark)
+        self.half_way.went_back(frame.mark)
         self.model, self.reserves = frame.model, frame.reserves
 
     @precondition(lambda self: self.frames)
@@ -420,6 +427,7 @@ class Trading(RuleBasedStateMachine):
         self.frames.clear()
         changes = self.ledger.seal()
         assert changes == self.ledger.seal(), "asking changes nothing"
+        self.half_way.check(self.ledger)
         self.storage.apply(changes)
         self.ledger.accept(changes)
         assert self.ledger.seal().rows == ()
