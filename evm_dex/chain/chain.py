@@ -92,7 +92,7 @@ class Chain(ChainReader, Watched, HasSettings):
             state, header = self.state, self.next_header_for(transaction.sender)
             nonce = state.get_nonce(transaction.sender)
             self._validate(transaction, header, nonce, header.rules.nonces_ahead, state)
-            ready = self._mempool.add(transaction)
+            ready = self._mempool.add(transaction, self.next_header().base_fee_per_gas)
         for each in ready:
             self._tell_transaction(each)
         if self.automine:

@@ -2,8 +2,8 @@
 
 A block takes what pays its coinbase most per gas, among equals what arrived first, and each
 sender's in order of nonce. One whose nonce is ahead of its sender's next waits until the gap is
-closed ("queued", as geth calls it; the others are "pending"). The order follows from the operations
-alone.
+closed ("queued", as geth calls it; the others are "pending"). In a full pool the cheapest gives way
+to one that pays more (`pool_room.py`). The order follows from the operations alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import msgspec
 
 from evm_dex.blocks.transaction import Transaction
+from evm_dex.chain.pool_room import Cheapest, Waiting, price
 from evm_dex.errors import TransactionRejected, UnknownTransaction
 from precompiles.types import Address
 
@@ -40,18 +41,13 @@ class PoolLimits(msgspec.Struct, frozen=True):
     of_one_sender: int = 5_000
 
 
-class _Waiting(msgspec.Struct, frozen=True):
-    transaction: Transaction
-    arrival: int
-
-
 class _SenderQueue:
     """One sender's transactions by nonce, and how far they follow on from its next."""
 
     __slots__ = ("_end", "_start", "by_nonce")
 
     def __init__(self) -> None:
-        self.by_nonce: dict[int, _Waiting] = {}
+        self.by_nonce: dict[int, Waiting] = {}
         self._start = self._end = 0
 
     def run(self, start: int) -> range:
@@ -80,6 +76,7 @@ class Mempool:
         """Iterate in order of arrival."""
         self._senders: dict[Address, _SenderQueue] = {}
         self._arrivals = itertools.count()
+        self._cheapest = Cheapest(self._waits)
         self._version = 0
         self._additions: list[Transaction] = []
         """The last changes, as far as they added transactions and did nothing else."""
@@ -168,12 +165,13 @@ class Mempool:
 
     # Changing
 
-    def add(self, transaction: Transaction) -> tuple[Transaction, ...]:
+    def add(self, transaction: Transaction, base_fee: int) -> tuple[Transaction, ...]:
         """Let an admitted transaction wait, in place of one with its nonce.
 
+        Where as many wait as may, the cheapest at the next block's base fee gives way to it.
         Returns those whose turn can come by that: it, and those that waited for it; none where it
         waits for earlier ones itself. Raises TransactionRejected where a replacement pays too
-        little, and where too many wait.
+        little, and where there is no room.
         """
         sender, nonce = transaction.sender, transaction.nonce
         start, queue = self._nonce_of(sender), self._senders.get(sender)
@@ -183,7 +181,8 @@ class Mempool:
             del self._by_hash[old.transaction.hash]
             self._changed()
         else:
-            self._check_room(0 if queue is None else len(queue.by_nonce))
+            self._make_room(transaction, base_fee, 0 if queue is None else len(queue.by_nonce))
+            queue = self._senders.get(sender)
         if queue is None:
             queue = self._senders[sender] = _SenderQueue()
         before = queue.run(start).stop
@@ -234,6 +233,7 @@ class Mempool:
         self._changed()
         self._by_hash.clear()
         self._senders.clear()
+        self._cheapest.forget()
         for transaction in transactions:
             self._put(self._senders.setdefault(transaction.sender, _SenderQueue()), transaction)
 
@@ -252,23 +252,58 @@ class Mempool:
         self._version += 1
         self._additions.append(transaction)
         self._by_hash[transaction.hash] = transaction
-        queue.by_nonce[transaction.nonce] = _Waiting(transaction, next(self._arrivals))
+        waiting = queue.by_nonce[transaction.nonce] = Waiting(transaction, next(self._arrivals))
+        self._cheapest.add(waiting, len(self))
 
     def _changed(self) -> None:
         """Note a change other than an addition."""
         self._version += 1
         self._additions.clear()
 
-    def _check_room(self, of_sender: int) -> None:
+    def _waits(self, waiting: Waiting) -> bool:
+        transaction = waiting.transaction
+        queue = self._senders.get(transaction.sender)
+        return queue is not None and queue.by_nonce.get(transaction.nonce) is waiting
+
+    def _make_room(self, transaction: Transaction, base_fee: int, of_sender: int) -> None:
+        """Have room for one more of a sender that has so many. Raises TransactionRejected."""
         limits = self._limits
-        if len(self) >= limits.transactions:
-            raise TransactionRejected(
-                f"txpool is full: {limits.transactions} transactions wait; mine, or drop some"
-            )
         if of_sender >= limits.of_one_sender:
             raise TransactionRejected(
                 f"account limit exceeded: {limits.of_one_sender} transactions of the sender wait; "
                 "mine, or drop some"
+            )
+        if len(self) < limits.transactions:
+            return
+        everyone = (it for queue in self._senders.values() for it in queue.by_nonce.values())
+        found = self._cheapest.find(base_fee, everyone)
+        if found is None:
+            raise TransactionRejected("txpool is full: none may wait; mine at once")
+        self._check_gives_way(found.transaction, transaction, base_fee)
+        self.remove(found.transaction.hash)
+
+    def _check_gives_way(
+        self, cheapest: Transaction, transaction: Transaction, base_fee: int
+    ) -> None:
+        """Raise TransactionRejected where the cheapest of a full pool does not give way."""
+        full = f"{len(self)} transactions wait"
+        offered, paid = price(transaction, base_fee), price(cheapest, base_fee)
+        if offered <= paid:
+            raise TransactionRejected(
+                f"transaction underpriced: {full}, and the cheapest pays {paid[0]} wei per gas "
+                f"beside the base fee, got {offered[0]}: pay more, mine, or drop some"
+            )
+        sender, nonce = transaction.sender, transaction.nonce
+        if cheapest.sender == sender and cheapest.nonce < nonce:
+            raise TransactionRejected(
+                f"txpool is full: {full}, and the cheapest comes before this one: "
+                "replace it by one that pays more, mine, or drop some"
+            )
+        following = self.next_nonce(sender)
+        if nonce > following and cheapest.nonce < self.next_nonce(cheapest.sender):
+            raise TransactionRejected(
+                f"future transaction tries to replace pending transaction: {full}; "
+                f"send the one with nonce {following} first, mine, or drop some"
             )
 
 

@@ -128,7 +128,7 @@ class ReplicatedChain(Chain):
                 transaction = self._read(raw)
                 nonce = state.get_nonce(transaction.sender)
                 self._validate(transaction, header, nonce, header.rules.nonces_ahead, state)
-                pool.add(transaction)
+                pool.add(transaction, header.base_fee_per_gas)
         while True:
             try:
                 return self._make(header, self._best(pool, most_bytes))

@@ -189,44 +189,114 @@ def test_an_authorization_in_the_same_block_may_use_a_nonce(world: World) -> Non
     assert mined(world) == [after.hash]
 
 
-def test_too_many_are_refused_but_not_as_replacements() -> None:
-    world = World(automine=False)
-    pool = Mempool(lambda _: 0, PoolLimits(transactions=3, of_one_sender=2))
-    one, two, three, more = (
-        world.signed(bytes(20), account=who, nonce=nonce)
-        for who, nonce in ((ALICE, 0), (ALICE, 5), (ALICE, 6), (BOB, 0))
-    )
-    pool.add(one)
-    pool.add(two)
-    with pytest.raises(TransactionRejected, match=r"^account limit exceeded: 2 transactions"):
-        pool.add(three)
-    pool.add(more)
-    with pytest.raises(TransactionRejected, match=r"^txpool is full: 3 "):
-        pool.add(world.signed(bytes(20), account=CAROL))
-    pool.add(world.signed(bytes(20), nonce=5, max_fee_per_gas=9 * GWEI,
-                          max_priority_fee_per_gas=GWEI))  # fmt: skip
-    assert len(pool) == 3
+def small_pool(world: World, transactions: int, of_one_sender: int = 9) -> None:
+    world.chain._mempool._limits = PoolLimits(transactions, of_one_sender)
+
+
+def refused(words: str) -> Any:
+    return pytest.raises(TransactionRejected, match=f"^{words}: ")
+
+
+def test_a_sender_may_have_so_many_and_replace_them(world: World) -> None:
+    small_pool(world, 3, of_one_sender=2)
+    send(world, ALICE, 0)
+    send(world, ALICE, 5)
+    with refused("account limit exceeded"):
+        send(world, ALICE, 6, tip=50)
+    bob = send(world, BOB, 0)
+    risen = send(world, ALICE, 5, tip=2, most=110)
+    assert set(world.chain.mempool) >= {bob, risen}
+    assert len(world.chain.mempool) == 3
+
+
+def test_the_cheapest_of_a_full_pool_gives_way_to_one_that_pays_more(world: World) -> None:
+    small_pool(world, 3)
+    dear, late, cheap = send(world, ALICE, 0, tip=5), send(world, ALICE, 1), send(world, BOB, 0)
+    with refused("transaction underpriced"):
+        send(world, CAROL, 0)
+    assert list(world.chain.mempool) == [dear, late, cheap]
+    better = send(world, CAROL, 0, tip=2)
+    assert list(world.chain.mempool) == [dear, cheap, better]  # of equals the highest nonce goes
+    best = send(world, CAROL, 1, tip=3)
+    assert list(world.chain.mempool) == [dear, better, best]
+    assert mined(world) == hashes(dear, better, best)
+
+
+def test_what_can_not_pay_the_next_base_fee_goes_first(world: World) -> None:
+    small_pool(world, 2)
+    poor = send(world, ALICE, 0, tip=2, most=2)
+    kept = send(world, BOB, 0, tip=1)
+    world.chain.settings.choose_next(base_fee_per_gas=90 * GWEI)
+    newcomer = send(world, CAROL, 0, tip=2)
+    assert poor not in set(world.chain.mempool)
+    assert list(world.chain.mempool) == [kept, newcomer]
+
+
+def test_one_that_has_to_wait_does_not_take_the_place_of_one_that_has_not(world: World) -> None:
+    small_pool(world, 2)
+    send(world, ALICE, 0)
+    queued = send(world, BOB, 3)
+    ahead = send(world, CAROL, 2, tip=2)  # takes the place of another that waits for a gap
+    assert queued not in set(world.chain.mempool)
+    with refused("future transaction tries to replace pending transaction"):
+        send(world, BOB, 3, tip=3)
+    first = send(world, BOB, 0, tip=3)
+    assert set(world.chain.mempool) == {ahead, first}
+
+
+def test_one_does_not_take_the_place_of_one_that_it_follows(world: World) -> None:
+    small_pool(world, 2)
+    first = send(world, ALICE, 0)
+    send(world, BOB, 0, tip=2)
+    with refused("txpool is full"):
+        send(world, ALICE, 1, tip=5)
+    raised = send(world, ALICE, 0, tip=2, most=110)
+    assert first not in set(world.chain.mempool)
+    assert raised in set(world.chain.mempool)
+
+
+def test_a_pool_for_nobody_is_full(world: World) -> None:
+    small_pool(world, 0)
+    with refused("txpool is full"):
+        send(world, ALICE, 0)
+
+
+def waiting(signed: Transaction, sender: int, nonce: int, tip: int = 0) -> Transaction:
+    fields = {name: getattr(signed, name) for name in Transaction.__struct_fields__}
+    address = Address(sender.to_bytes(20, "big"))
+    name = next(_numbers).to_bytes(32, "big")
+    fees = {"max_fee_per_gas": 100 * GWEI, "max_priority_fee_per_gas": tip}
+    return Transaction(**{**fields, **fees, "sender": address, "nonce": nonce, "hash": name})
+
+
+def seconds_to_add(pool: Mempool, items: list[Transaction]) -> float:
+    started = time.process_time()
+    for item in items:
+        pool.add(item, GWEI)
+    return (time.process_time() - started) / len(items)
 
 
 def test_adding_to_a_pool_of_ten_thousand_takes_no_longer_than_to_an_empty_one() -> None:
     signed = World().signed(bytes(20))
-
-    def waiting(sender: int, nonce: int) -> Transaction:
-        fields = {name: getattr(signed, name) for name in Transaction.__struct_fields__}
-        address = Address(sender.to_bytes(20, "big"))
-        name = next(_numbers).to_bytes(32, "big")
-        return Transaction(**{**fields, "sender": address, "nonce": nonce, "hash": name})
-
-    def seconds(pool: Mempool, sender: int) -> float:
-        items = [waiting(sender, nonce) for nonce in range(1_000)]
-        started = time.process_time()
-        for item in items:
-            pool.add(item)
-        return (time.process_time() - started) / len(items)
-
     pool = Mempool(lambda _: 0)
     for number in range(10_000):
-        pool.add(waiting(number % 2_000, number // 2_000))
-    full, empty = seconds(pool, 5_000), seconds(Mempool(lambda _: 0), 5_000)
+        pool.add(waiting(signed, number % 2_000, number // 2_000), GWEI)
+    items = [waiting(signed, 5_000, nonce) for nonce in range(1_000)]
+    full, empty = seconds_to_add(pool, items), seconds_to_add(Mempool(lambda _: 0), items)
     assert full < 10 * empty
     assert full < 50e-6
+
+
+def test_adding_to_a_full_pool_takes_little_longer() -> None:
+    """Of those that give way, and of those that left before their turn to give way came."""
+    signed, pool = World().signed(bytes(20)), Mempool(lambda _: 0)
+    for number in range(20_000):
+        pool.add(waiting(signed, number, 0, tip=number), GWEI)
+    items = [waiting(signed, 30_000 + number, 0, tip=GWEI + number) for number in range(6_000)]
+    pool.add(items.pop(), GWEI)  # with which the pool begins to look for the cheapest
+    slow = seconds_to_add(pool, items[:2_000])
+    pool.drop(lambda item: item.max_priority_fee_per_gas in range(2_000, 4_000))
+    slow += seconds_to_add(pool, items[2_000:])
+    assert len(pool) == 20_000
+    assert min(it.max_priority_fee_per_gas for it in pool) == 6_000
+    assert slow < 200e-6

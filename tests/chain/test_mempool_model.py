@@ -21,7 +21,7 @@ from tests.conftest import PROFILE
 OPERATIONS = 100_000 if PROFILE == "nightly" else 700
 SEEDS = range(1 if PROFILE == "nightly" else 3)
 SENDERS = default_accounts()[:6]
-LIMITS = PoolLimits(transactions=24, of_one_sender=7)
+LIMITS = PoolLimits(transactions=11, of_one_sender=5)
 GWEI, TRANSFER_GAS = 10**9, 21_000
 TALL = 40
 """Blocks after which the chain goes back, since a branch is executed from its beginning."""
@@ -50,7 +50,7 @@ class Model(msgspec.Struct):
     def is_queued(self, item: Transaction) -> bool:
         return item.nonce > self.following(item.sender)
 
-    def refusal(self, item: Transaction) -> str | None:
+    def refusal(self, item: Transaction, base_fee: int) -> str | None:
         """The first words with which a transaction is refused; None where it is taken."""
         if item.hash in {waiting.hash for waiting in self.waiting}:
             return "already known"
@@ -64,11 +64,34 @@ class Model(msgspec.Struct):
                 10 * new >= 11 * fee and new > fee for fee, new in zip(before, now, strict=True)
             )
             return None if pays else "replacement transaction underpriced"
-        if len(self.waiting) >= LIMITS.transactions:
+        if len(mine) >= LIMITS.of_one_sender:
+            return "account limit exceeded"
+        gives_way = self.gives_way(item, base_fee)
+        if gives_way is None:
+            return None
+        if price(item, base_fee) <= price(gives_way, base_fee):
+            return "transaction underpriced"
+        if gives_way.sender == item.sender and gives_way.nonce < item.nonce:
             return "txpool is full"
-        return "account limit exceeded" if len(mine) >= LIMITS.of_one_sender else None
+        if self.is_queued(item) and not self.is_queued(gives_way):
+            return "future transaction tries to replace pending transaction"
+        return None
 
-    def send(self, item: Transaction) -> None:
+    def gives_way(self, item: Transaction, base_fee: int) -> Transaction | None:
+        """The cheapest of a full pool for one that replaces nothing; of equals the last there."""
+        if len(self.waiting) < LIMITS.transactions:
+            return None
+        if any((it.sender, it.nonce) == (item.sender, item.nonce) for it in self.waiting):
+            return None
+        least = min(price(it, base_fee) for it in self.waiting)
+        cheapest = [it for it in self.waiting if price(it, base_fee) == least]
+        highest = max(it.nonce for it in cheapest)
+        return [it for it in cheapest if it.nonce == highest][-1]
+
+    def send(self, item: Transaction, base_fee: int) -> None:
+        gives_way = self.gives_way(item, base_fee)
+        if gives_way is not None:
+            self.waiting.remove(gives_way)
         place = (item.sender, item.nonce)
         self.waiting = [it for it in self.waiting if (it.sender, it.nonce) != place]
         self.waiting.append(item)
@@ -100,6 +123,10 @@ class Model(msgspec.Struct):
 
 def fees(item: Transaction) -> tuple[int, int]:
     return item.max_fee_per_gas, item.max_priority_fee_per_gas
+
+
+def price(item: Transaction, base_fee: int) -> tuple[int, int, int]:
+    return item.effective_gas_price(base_fee) - base_fee, *fees(item)
 
 
 class Trial:
@@ -148,16 +175,23 @@ class Trial:
             item = self.rival(self.random.choice(self.model.waiting))
         else:
             item = self.transaction(self.world, self.model.following)
-        expected, found = self.model.refusal(item), None
+        base_fee = self.world.chain.next_header().base_fee_per_gas
+        expected, found = self.model.refusal(item, base_fee), None
         try:
             self.world.chain.send(item)
         except TransactionRejected as error:
             found = str(error)
         if expected is None:
             assert found is None
-            self.model.send(item)
+            self.model.send(item, base_fee)
         else:
             assert (found or "").startswith(expected)
+
+    def crowd(self) -> None:
+        """Send more than have room."""
+        for _ in range(2 * LIMITS.transactions):
+            self.send()
+            self.compare()
 
     def drop(self) -> None:
         if self.model.waiting:
@@ -243,7 +277,10 @@ class Trial:
 def test_a_pool_is_as_a_plain_list_of_what_waits(seed: int) -> None:
     trial = Trial(seed)
     often = (trial.send,) * 60 + (trial.mine,) * 20 + (trial.drop,) * 6 + (trial.look,) * 25
-    rarely = (trial.snapshot, trial.snapshot, trial.revert, trial.reorganise, trial.rollback)
+    rarely = (
+        *(trial.snapshot, trial.snapshot, trial.revert),
+        *(trial.reorganise, trial.rollback, trial.crowd),
+    )
     seldom = (trial.restart,)
     for _ in range(OPERATIONS):
         trial.random.choice((*often, *rarely * 2, *seldom))()

@@ -132,12 +132,13 @@ def test_a_change_that_fails_leaves_state_and_ledger_as_they_were(dex: evm_dex.D
     assert dex.self_check() == []
 
 
-def test_an_account_that_is_emptied_leaves_no_trace(dex: evm_dex.Dex) -> None:
-    root = dex.head.state_root
-    dex.cheats.set_balance(STRANGER, 1)
-    assert dex.head.state_root != root
-    dex.cheats.set_balance(STRANGER, 0)
-    assert dex.head.state_root == root
+def test_an_account_that_is_emptied_leaves_no_trace() -> None:
+    with evm_dex.open(genesis={"system_contracts": False}) as dex:  # which leave one of each block
+        root = dex.head.state_root
+        dex.cheats.set_balance(STRANGER, 1)
+        assert dex.head.state_root != root
+        dex.cheats.set_balance(STRANGER, 0)
+        assert dex.head.state_root == root
 
 
 @pytest.mark.parametrize("change", ["balance", "nonce", "code", "storage"])
