@@ -105,9 +105,9 @@ def served(origin: FakeOrigin, port: int = 0) -> Iterator[FakeOrigin]:
 
 
 @contextmanager
-def an_origin() -> Iterator[FakeOrigin]:
+def an_origin(**changes: Any) -> Iterator[FakeOrigin]:
     """Serve a chain of ten blocks with a contract that has a thousand slots."""
-    with evm_dex.open(genesis=NodeConfig(chain_id=4242).new_genesis()) as dex:
+    with evm_dex.open(genesis={**NodeConfig(chain_id=4242).new_genesis(), **changes}) as dex:
         fill(dex)
         with served(FakeOrigin(dex)) as origin:
             yield origin
