@@ -13,7 +13,7 @@ from evm_dex.hyperliquid.candle_intervals import INTERVALS, candle_json
 from evm_dex.hyperliquid.info import accounts, markets, orders
 from evm_dex.hyperliquid.info.info_type import Coin, Info, User
 from evm_dex.hyperliquid.ledger_updates import LedgerUpdate
-from evm_dex.hyperliquid.order_view import OrderView, find_order, status_of
+from evm_dex.hyperliquid.order_view import AnyOrder, OrderView, find_order, status_of
 from evm_dex.hyperliquid.tape_records import FundingPayment, Json, OrderChange, TapeFill, TapeTrade
 from precompiles.types import Address
 
@@ -179,17 +179,38 @@ def _first_candle(info: Info, subscription: Subscription) -> Json | None:
     return _message("candle", candle_json(candle, listing, subscription.interval))
 
 
-def _order_updates(info: Info, subscription: Subscription, happened: Happened) -> Json | None:
-    view = OrderView(info.chain, info.listings)
+def _changed_orders(
+    info: Info, subscription: Subscription, happened: Happened, show: Callable[[AnyOrder], Json]
+) -> list[Json]:
+    """Return an account's orders that changed, each time with its status of then."""
     shown = []
     for change in happened:
         if isinstance(change, OrderChange) and change.user == subscription.address:
             order = find_order(info.ledger, change.order_id)
             if order is not None:
                 status = "open" if change.status == "open" else status_of(order)
-                brief = view.brief(order)
-                shown.append({"order": brief, "status": status, "statusTimestamp": change.time})
+                row = {"order": show(order), "status": status, "statusTimestamp": change.time}
+                shown.append(row)
+    return shown
+
+
+def _order_updates(info: Info, subscription: Subscription, happened: Happened) -> Json | None:
+    view = OrderView(info.chain, info.listings)
+    shown = _changed_orders(info, subscription, happened, view.brief)
     return _message("orderUpdates", shown) if shown else None
+
+
+def _order_history(info: Info, subscription: Subscription, happened: Happened) -> Json | None:
+    view = OrderView(info.chain, info.listings)
+    shown = _changed_orders(info, subscription, happened, view.full)
+    data = {"user": subscription.user.lower(), "orderHistory": shown}
+    return _message("userHistoricalOrders", data) if shown else None
+
+
+def _first_order_history(info: Info, subscription: Subscription) -> Json:
+    shown = orders.historical_orders(info, User(subscription.user))
+    data = {"isSnapshot": True, "user": subscription.user.lower(), "orderHistory": shown}
+    return _message("userHistoricalOrders", data)
 
 
 def _user_events(_info: Info, subscription: Subscription, happened: Happened) -> Json | None:
@@ -270,16 +291,5 @@ _CHANNELS: dict[str, _Channel] = {
         lambda info, user: list(info.tape.ledger_updates.get(user, ())),
         lambda update: update.json(),
     ),
-    "userHistoricalOrders": _Channel(
-        ("user",),
-        lambda info, subscription: _message(
-            "userHistoricalOrders",
-            {
-                "isSnapshot": True,
-                "user": subscription.user.lower(),
-                "orderHistory": orders.historical_orders(info, User(subscription.user)),
-            },
-        ),
-        lambda _info, _subscription, _happened: None,
-    ),
+    "userHistoricalOrders": _Channel(("user",), _first_order_history, _order_history),
 }

@@ -14,6 +14,7 @@ from evm_dex.blocks.header import Header
 from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import decode
 from evm_dex.chain.chain_reader import ChainReader
+from evm_dex.hyperliquid.earnings import Earnings
 from evm_dex.hyperliquid.ledger_updates import LedgerUpdate, updates_of
 from evm_dex.hyperliquid.listings import Listing, Listings
 from evm_dex.hyperliquid.tape_records import (
@@ -39,6 +40,7 @@ MOST_TRADES = 2_000
 """Kept of each coin."""
 _POSITION = perp_events.PositionChanged
 _SETTLED = perp_events.FundingSettled
+_PRICED = perp_events.OraclePriceSet
 _NOTHING = Exposure(0, 0)
 
 
@@ -65,6 +67,9 @@ class Tape:
             lambda: deque(maxlen=MOST_FILLS)
         )
         self.candles: Candles[str] = Candles()
+        self.marks: Candles[str] = Candles()
+        """Mark prices as oracle prices came in."""
+        self.earnings = Earnings()
         self._exposures: dict[tuple[Address, Address], Exposure] = {}
         self._client_ids: dict[int, int] = {}
         self._undo = BlockUndo()
@@ -192,6 +197,7 @@ class Tape:
             fee,
         )
         self._append(self.fills[user], filled)
+        self._undo.add(self._earn(filled))
         yield filled
         remaining = event.taker_remaining if is_taker else event.maker_remaining
         if not remaining and oid:
@@ -199,6 +205,19 @@ class Tape:
             change = OrderChange(oid, user, listing, "filled", traded.time)
             self._append(self.orders[user], change)
             yield change
+
+    def _earn(self, fill: TapeFill) -> Callable[[], object]:
+        trade, is_spot = fill.trade, fill.trade.listing.is_spot
+        quote, size = (-trade.quote, trade.amount) if fill.is_buy else (trade.quote, -trade.amount)
+        in_base = is_spot and fill.is_buy
+        return self.earnings.change(
+            fill.user,
+            trade.listing.coin,
+            trade.time // 1_000,
+            volume=trade.quote,
+            cash=(quote if is_spot else 0) - (0 if in_base else fill.fee),
+            size=(size if is_spot else 0) - (fill.fee if in_base else 0),
+        )
 
     def _forget_client_id(self, order_id: int) -> None:
         """Drop what is not needed for fills any more."""
@@ -241,6 +260,12 @@ class Tape:
             if listing is not None:
                 rate = FundingRate(listing, settled.rate, time)
                 self._append(self.rates[listing.coin], rate)
+        elif topic == _PRICED.topic:
+            priced = _PRICED.decode(log.topics, log.data)
+            listing = self._listings.by_address.get(priced.market)
+            if listing is not None:
+                price = priced.mark_price
+                self._undo.add(self.marks.add(listing.coin, time // 1_000, price))
         return ()
 
     def _position_changed(
@@ -252,6 +277,16 @@ class Tape:
         is_open = event.status == PositionStatus.OPEN
         exposure = Exposure(event.size, event.entry_notional) if is_open else _NOTHING
         self._expose((event.user, event.market), exposure)
+        entry = exposure.entry_notional if exposure.size >= 0 else -exposure.entry_notional
+        self._undo.add(
+            self.earnings.change(
+                self._owner(event.user),
+                listing.coin,
+                time // 1_000,
+                cash=event.realized_pnl + event.funding,
+                position=(exposure.size, entry),
+            )
+        )
         if not event.funding:
             return ()
         rates = self.rates.get(listing.coin)

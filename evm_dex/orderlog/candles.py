@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from copy import copy
@@ -89,6 +89,22 @@ class Candles(Generic[_Market]):
             return None
         start = minutes[-1].start
         return self.of(market, length, start, start + max(length, MINUTE), 1)[-1]
+
+    def at(self, market: _Market, time: int) -> int:
+        """Return the last price by a time, or the first one where all are later; 0 for none.
+
+        To the second where seconds are kept as far back, else that of the minute before.
+        """
+        if self._whole_from.get(market, 0) <= time:
+            seconds = self._seconds[market]
+            place = bisect_right(seconds, time, key=_start)
+            if place:
+                return seconds[place - 1].close
+        minutes = self._minutes[market]
+        place = bisect_right(minutes, time - MINUTE, key=_start)
+        if place:
+            return minutes[place - 1].close
+        return minutes[0].open if minutes else 0
 
     def before(self, market: _Market, time: int) -> int:
         """Return the last price before a time; 0 for none."""

@@ -61,6 +61,8 @@ def test_candles_are_those_of_the_trades_also_after_some_were_taken_back(
     last = slowly(trades, length, 0, 10**9, 1)
     assert candles.last("ETH", length) == (last[0] if last else None)
     assert candles.of("BTC", length, start, end, most) == []
+    by_then = [price for time, price, _ in trades if time <= end] or [it[1] for it in trades[:1]]
+    assert candles.at("ETH", end) == (by_then[-1] if by_then else 0)
 
 
 def test_minutes_stay_where_seconds_were_dropped(monkeypatch: Any) -> None:

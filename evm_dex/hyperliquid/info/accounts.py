@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evm_dex.hyperliquid.info.account_facts import leading_vaults, user_rate_limit
+from evm_dex.hyperliquid.info.account_facts import leading_vaults
 from evm_dex.hyperliquid.info.info_type import Info, User, UserSpan, info_type
 from evm_dex.hyperliquid.info.markets import (
     DexRequest,
@@ -32,7 +32,6 @@ from precompiles.perp.markets import tiers_of
 from precompiles.types import Address
 
 _HYPE_PLACES = 8
-_PERIODS = ("day", "week", "month", "allTime", "perpDay", "perpWeek", "perpMonth", "perpAllTime")
 
 
 class CoinOfUser(User):
@@ -156,20 +155,6 @@ def sub_accounts(info: Info, request: User) -> list[Json] | None:
             }
         )
     return found or None
-
-
-@info_type("portfolio", User)
-def portfolio(info: Info, request: User) -> list[object]:
-    """Return what an account is worth now, and what it traded, for every period alike."""
-    state = clearinghouse_state(info, UserDex(request.user))
-    value = state["marginSummary"]["accountValue"]
-    volume = user_rate_limit(info, request)["cumVlm"]
-    shown = {
-        "accountValueHistory": [[info.now_ms, value]],
-        "pnlHistory": [[info.now_ms, "0.0"]],
-        "vlm": volume,
-    }
-    return [[period, shown] for period in _PERIODS]
 
 
 @info_type("webData2", User)
