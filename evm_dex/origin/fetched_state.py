@@ -26,6 +26,9 @@ _MOST_DECODED = 20_000
 _MOST_LISTED = 5_000
 """Slots of an access list that are fetched ahead."""
 
+_NO_ROW = range(-2, -2)
+_LONGEST_ROW = 256
+
 Connect = Callable[[], RpcClient]
 """Returns the client of the other node. Raises OriginError."""
 
@@ -49,6 +52,8 @@ class FetchedState:
         self._expected: ExpectedCall | None = None
         """What is executed, as long as nothing was fetched for it."""
         self._lists_access = True
+        self._last_row: dict[bytes, range] = {}
+        """The slots that were fetched last, of one account."""
 
     def account(self, address: bytes) -> Account | None:
         found = self._account(address)
@@ -67,7 +72,7 @@ class FetchedState:
         found = self._known_word(address, slot)
         if found is None:
             place = f"slot {slot:#x} of account 0x{address.hex()}"
-            self._fetch({address: (slot,)}, what=place)
+            self._fetch({address: self._in_a_row(address, slot)}, what=place)
             found = self._known_word(address, slot)
             assert found is not None, "what was fetched is there"
         return found
@@ -82,6 +87,19 @@ class FetchedState:
     def prefetch(self, wanted: Mapping[bytes, Iterable[int]]) -> None:
         """Fetch what is not known of some accounts and their slots, all at once."""
         self._fetch(wanted, what=f"{len(wanted)} accounts")
+
+    def _in_a_row(self, address: bytes, slot: int) -> range:
+        """Return slots to fetch with one: more each time that it goes on from what came last."""
+        last = self._last_row.get(address, _NO_ROW)
+        length = min(2 * len(last), _LONGEST_ROW)
+        if slot == last.stop:
+            row = range(slot, min(slot + length, 2**256))
+        elif slot == last.start - 1:
+            row = range(max(slot - length + 1, 0), slot + 1)
+        else:
+            row = range(slot, slot + 1)
+        self._last_row = {address: row}
+        return row
 
     # What is known
 
@@ -110,7 +128,7 @@ class FetchedState:
         claimed = None if self._proves else self._kept.claimed_word(address, slot)
         if claimed is not None:
             return claimed
-        account = self._known_account(address)
+        account = self._accounts.get(address) or self._known_account(address)
         if account is None:
             return None
         if account.storage_root == BLANK_ROOT:

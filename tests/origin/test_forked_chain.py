@@ -257,3 +257,11 @@ def test_warm_reads_take_next_to_no_time(origin: FakeOrigin, tmp_path: Path) -> 
         for slot in range(1, 1_001):
             assert dex.storage(CONTRACT, slot) == 7 * slot
         assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("slots", [range(1, 1_001), range(1_000, 0, -1)], ids=["up", "down"])
+def test_slots_in_a_row_are_fetched_ahead(origin: FakeOrigin, slots: range) -> None:
+    with evm_dex.open(fork=origin.url) as dex:
+        before = origin.posts
+        assert [dex.storage(CONTRACT, slot) for slot in slots] == [7 * slot for slot in slots]
+        assert origin.posts - before < 16
