@@ -10,6 +10,7 @@ from eth.vm.forks.prague.state import PragueState
 from eth_typing import Hash32
 from eth_utils.logging import get_extended_debug_logger
 
+from evm_dex.blocks.gas import blob_base_fee
 from evm_dex.blocks.rules import Rules
 from evm_dex.evm.account_db import AccountDatabase
 from evm_dex.evm.config import MINING, ExecutionConfig
@@ -94,7 +95,9 @@ class DexState(PragueState):
     def blob_base_fee(self) -> int:
         """Wei per blob gas."""
         chosen = self.config.blob_base_fee
-        return super().blob_base_fee if chosen is None else chosen
+        if chosen is None:
+            return blob_base_fee(self.execution_context.excess_blob_gas)
+        return chosen
 
     def increment_nonce(self, address: Any) -> None:
         """Add 1 to an account's nonce; where nothing is validated, the highest is followed by 0."""

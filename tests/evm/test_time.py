@@ -1,22 +1,31 @@
 """Whatever a transaction does, 30 M gas of it take no more than 5 s of processor time.
 
-Measured with a tenth of the gas against twice its share, since other work slows the processor.
+That holds for a machine that does `fixed_work` in `WORK_SECONDS`. Each case is measured beside that
+work, so that a slow or busy machine is given as much more time as it needs for that.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from evm_dex.evm.calls import CallTransaction
+from evm_dex.evm.compiler.block_steps import STEPS
 from precompiles.types import Address
 from tests.bytecode import assemble
 from tests.chain.support import World
 
+FULL_GAS = 30_000_000
+MOST_SECONDS = 4.5
+"""Below 5, so that what grows is seen before it is too long."""
+WORK_SECONDS = 0.03
 GAS = 3_000_000
-MOST_SECONDS = 1.0
+"""Enough to see what takes several times too long."""
+ATTEMPTS = 3
 CONTRACT, SENDER, NOBODY = (Address(bytes((number,)) * 20) for number in (0xC0, 0xAA, 0xE0))
 FILLERS = tuple(Address(bytes((number,)) * 20) for number in range(1, 11))
 
@@ -63,7 +72,40 @@ BODIES = {
 }
 
 
-def seconds_of(codes: dict[Address, bytes]) -> float:
+SLOWEST = {
+    "MLOAD": BODIES["MLOAD"],
+    "SAR": assemble("0x" + 32 * "ff") + assemble("DUP1 SAR") * 11_500,
+}
+"""Bodies that came closest to the bound."""
+DUP_AND_SWAP = (0x80, 0x8F, 0x90, 0x9F)
+OPCODES = [opcode for opcode in STEPS if opcode < 0x80 or opcode in DUP_AND_SWAP]
+"""Of DUP and SWAP the first and the last."""
+
+
+def body_of(opcode: int, size: int) -> bytes:
+    """Code that does an opcode again and again, on its own results or on the smallest words."""
+    step = STEPS[opcode]
+    if step.takes == step.gives == 1:
+        return assemble("PUSH0") + bytes((opcode,)) * size
+    start = assemble("PUSH0 PUSH0 POP" if step.takes else "") + assemble("PUSH0") * 16
+    unit = assemble("DUP1") * step.takes + bytes((opcode,)) + assemble("POP") * step.gives
+    return start + unit * (size // len(unit))
+
+
+def fixed_work() -> float:
+    """Processor time of what the interpreter does most: calls of functions on words and bytes."""
+    words, memory = [0], bytearray(64)
+
+    def step() -> None:
+        words.append(int.from_bytes(memory[words.pop() : 32]))
+
+    began = time.process_time()
+    for _ in range(100_000):
+        step()
+    return time.process_time() - began
+
+
+def seconds_of(codes: dict[Address, bytes], gas: int) -> float:
     """Processor time of a transaction that calls the contract."""
     chain = World().chain
     state: Any = chain.call_runner.state_at(chain.head)
@@ -71,27 +113,54 @@ def seconds_of(codes: dict[Address, bytes]) -> float:
         state.set_code(address, code)
         state.set_nonce(address, 1)
     tried = CallTransaction(
-        sender=SENDER, to=CONTRACT, data=b"", value=0, gas=GAS, access_list=(), intrinsic_gas=0,
+        sender=SENDER, to=CONTRACT, data=b"", value=0, gas=gas, access_list=(), intrinsic_gas=0,
         type_id=2, max_fee_per_gas=0, max_priority_fee_per_gas=0, blob_versioned_hashes=(),
         authorization_list=(),
     )  # fmt: skip
     began = time.process_time()
     _, used = chain.call_runner.machine.run(state, tried)
-    assert used > GAS * 0.9
+    assert used > gas * 0.9
     return time.process_time() - began
+
+
+def called_in_turn(body: bytes, attempt: int) -> dict[Address, bytes]:
+    """Ten contracts, so that each runs too seldom to be compiled, and new ones in each attempt."""
+    codes = {address: body + b"\0" + address + bytes((attempt,)) for address in FILLERS}
+    calls = "".join(
+        f"PUSH0 PUSH0 PUSH0 PUSH0 PUSH0 0x{address.hex()} GAS CALL POP " for address in FILLERS
+    )
+    codes[CONTRACT] = assemble(f"JUMPDEST {calls} PUSH0 JUMP")
+    return codes
+
+
+def assert_bounded(codes_of: Callable[[int], dict[Address, bytes]], gas: int) -> None:
+    """Hold what it takes, at its best, against the bound: other work only ever adds to it."""
+    found = []
+    for attempt in range(ATTEMPTS):
+        before = fixed_work()
+        seconds = seconds_of(codes_of(attempt), gas) * FULL_GAS / gas
+        found.append(seconds * WORK_SECONDS / min(before, fixed_work()))
+        if found[-1] < MOST_SECONDS:
+            return
+    raise AssertionError(f"30 M gas take {min(found):.1f} s")
 
 
 @pytest.mark.parametrize("code", CASES.values(), ids=CASES)
 def test_calls_take_bounded_time(code: bytes) -> None:
-    assert seconds_of({CONTRACT: code}) < MOST_SECONDS
+    assert_bounded(lambda _: {CONTRACT: code}, GAS)
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_code_that_is_not_hot_takes_bounded_time(body: bytes) -> None:
-    """Ten contracts, so that each runs too seldom to be compiled."""
-    contracts = {address: body + b"\0" + address for address in FILLERS}
-    calls = "".join(
-        f"PUSH0 PUSH0 PUSH0 PUSH0 PUSH0 0x{address.hex()} GAS CALL POP " for address in FILLERS
-    )
-    contracts[CONTRACT] = assemble(f"JUMPDEST {calls} PUSH0 JUMP")
-    assert seconds_of(contracts) < MOST_SECONDS
+    assert_bounded(partial(called_in_turn, body), GAS)
+
+
+@pytest.mark.parametrize("opcode", OPCODES, ids=hex)
+def test_every_opcode_takes_bounded_time(opcode: int) -> None:
+    assert_bounded(partial(called_in_turn, body_of(opcode, 2_400)), GAS // 4)
+
+
+@pytest.mark.parametrize("body", SLOWEST.values(), ids=SLOWEST)
+def test_all_the_gas_of_a_block_takes_bounded_time(body: bytes) -> None:
+    """Compiling begins in the course of it, and its time counts too."""
+    assert_bounded(partial(called_in_turn, body), FULL_GAS)

@@ -61,10 +61,10 @@ def _run_blocks(c: Any, program: Program, position: int) -> int | None:
             program.came_by(c, position)
             _fail(c, position)
         meter.gas_remaining = left
-        rest = iter(steps)
+        rest, memory = iter(steps), c._memory._bytes
         try:
             for step in rest:
-                step(c, words)
+                step(c, words, memory)
         except FrameFails:
             done = len(steps) - 1 - _length(rest) - program.notes
             place, before = step_at(program.padded, position, done)

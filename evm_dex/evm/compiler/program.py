@@ -59,7 +59,7 @@ class Allowance:
         self._left -= seconds
 
 
-allowance = Allowance(share=0.25, most_seconds=1.0)
+allowance = Allowance(share=0.1, most_seconds=0.5)
 _opcodes_in_all = _steps_in_all = 0
 
 

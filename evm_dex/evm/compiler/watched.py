@@ -97,7 +97,7 @@ class CountedProgram(Program):
 
 
 def _counted(heads: defaultdict[int, int], position: int) -> Run:
-    def run(_: Any, __: list[int]) -> None:
+    def run(_: Any, __: list[int], ___: bytearray) -> None:
         heads[position] += 1
 
     return run
@@ -142,7 +142,7 @@ class _TrailProgram(Program):
 
 @lru_cache(2**16)
 def _noted(position: int) -> Run:
-    def run(computation: Any, _: list[int]) -> None:
+    def run(computation: Any, _: list[int], __: bytearray) -> None:
         computation.trail.append(position)
 
     return run
