@@ -113,13 +113,19 @@ tests/clients/hardhat2/node_modules/.package-lock.json: tests/clients/hardhat2/p
 contracts: contracts-deps ## Compile the Solidity sources into contracts/artifacts
 	@$(WITH_NODE) node contracts/build.mjs
 
+# Wanted for manuals, notebooks and a database of ape's, which no test needs: 160 MB.
+UNUSED_BY_TOOLS := mkdocs mkdocs-material mkdocs-material-extensions mkdocs-get-deps babel ghp-import \
+	paginate pymdown-extensions pyyaml-env-tag mergedeep markdown debugpy jedi parso ipykernel sqlalchemy \
+	matplotlib-inline comm jupyter-client jupyter-core pyzmq nest-asyncio2 tornado
+
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --group dev --extra cql --extra campaign --extra validator pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --group node -o .ci/node.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --group tools pyproject.toml -o .ci/tools.lock
+		--no-header --no-annotate --group tools pyproject.toml \
+		$(addprefix --no-emit-package ,$(UNUSED_BY_TOOLS)) -o .ci/tools.lock
 
 abci: $(STAMP) ## Generate the messages of ABCI from abci.proto (fetches grpcio-tools)
 	@made=$$(mktemp -d) && $(BIN)/python -m venv $$made && \
