@@ -10,8 +10,8 @@ is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from evm_dex.hyperliquid.served import LocalHyperliquid
     from precompiles.types import Address
 
+_CONSOLE = pytest.StashKey[list[str]]()
+_MOST_LINES = 1_000
 _OPTIONS = ("genesis", "keep_limit")
 
 
@@ -148,7 +150,10 @@ def dex_on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dex]
     """Provide a chain of the test's own, in `tmp_path / "chain"`."""
     import evm_dex  # noqa: PLC0415 - only tests that use it pay for it
 
-    with evm_dex.open(tmp_path / "chain", **_options(request)) as opened:
+    with (
+        evm_dex.open(tmp_path / "chain", **_options(request)) as opened,
+        _printed(request.node, opened),
+    ):
         yield opened
 
 
@@ -210,9 +215,40 @@ def _isolated(request: pytest.FixtureRequest, chains: Chains) -> Iterator[Dex]:
     """Provide a chain, and take back afterwards what was done to it."""
     chain = chains.get(_options(request))
     before = _Before(chain)
-    yield chain
+    with _printed(request.node, chain):
+        yield chain
     if not before.restore():
         chains.forget(chain)
+
+
+@contextmanager
+def _printed(item: pytest.Item, dex: Dex) -> Iterator[None]:
+    """Keep the lines that code prints by `console.log` for the report of a test that fails."""
+    from evm_dex.abi.console_log import console_lines  # noqa: PLC0415 - loaded with the chain
+
+    lines = item.stash.setdefault(_CONSOLE, [])
+
+    def listen(_: bytes | None, calls: tuple[bytes, ...]) -> None:
+        if len(lines) < _MOST_LINES:
+            lines.extend(console_lines(calls))
+
+    dex.chain.console.add(listen)
+    try:
+        yield
+    finally:
+        dex.chain.console.remove(listen)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what code printed where a test fails."""
+    report = yield
+    lines = item.stash.get(_CONSOLE, None)
+    if report.failed and lines:
+        report.sections.append(("console.log", "\n".join(lines)))
+    return report
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:

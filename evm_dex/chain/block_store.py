@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -71,6 +71,7 @@ class _RecentBlock(msgspec.Struct, frozen=True):
     header: Header
     transactions: tuple[Transaction, ...]
     receipts: tuple[Receipt, ...]
+    console: Mapping[bytes, tuple[bytes, ...]]
 
 
 class BlockStore:
@@ -95,7 +96,7 @@ class BlockStore:
 
     def remember(self, sealed: SealedBlock) -> None:
         """Spare decoding a block that was just stored."""
-        block = _RecentBlock(sealed.header, sealed.transactions, sealed.receipts)
+        block = _RecentBlock(sealed.header, sealed.transactions, sealed.receipts, sealed.console)
         self._recent[block.header.hash] = block
         for index, transaction in enumerate(block.transactions):
             self._recent_transactions[transaction.hash] = block, index
@@ -103,6 +104,11 @@ class BlockStore:
             oldest = self._recent.pop(next(iter(self._recent)))
             for transaction in oldest.transactions:
                 self._recent_transactions.pop(transaction.hash, None)
+
+    def recent_console(self, transaction_hash: bytes) -> tuple[bytes, ...] | None:
+        """Return a transaction's calls of `console.log`; None where it is not one of late."""
+        found = self._recent_transactions.get(transaction_hash)
+        return None if found is None else found[0].console.get(transaction_hash, ())
 
     def forget_recent(self) -> None:
         """Ask the store again, after blocks have left the chain."""

@@ -162,6 +162,8 @@ class Chain(ChainReader, Watched, HasSettings):
         for transaction_hash in (*hashes, *(gone.transaction_hash for gone in dropped)):
             self._mempool.remove(transaction_hash)
         dropped += self._mempool.drop_used()
+        for transaction_hash, calls in sealed.console.items():
+            self.console.tell(transaction_hash, calls)
         self._tell_listeners()
         return MinedBlock(sealed.header, hashes, dropped)
 

@@ -16,6 +16,7 @@ from evm_dex.chain.block_import import encode_block
 from evm_dex.chain.block_store import BlockId, BlockStore
 from evm_dex.chain.chain_settings import WRITTEN_STATE
 from evm_dex.chain.halt import HaltSwitch
+from evm_dex.chain.listeners import ConsoleListeners
 from evm_dex.chain.observer import Observer, current_observer
 from evm_dex.chain.pending_block import PendingBlock, PendingBlocks
 from evm_dex.chain.sealing import Sealer
@@ -92,6 +93,8 @@ class ChainReader(ABC):
         self._sealer.reset(self._head)
         self._pending_blocks = PendingBlocks(self._call_runner, self._blocks, ledger)
         self._exchanges: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.console = ConsoleListeners()
+        """Listeners to `console.log`."""
 
     def share(
         self,
@@ -219,7 +222,8 @@ class ChainReader(ABC):
         observer = self._observer if call.config.on_step is None else None
         if observer is not None and not call.to and self._attempt(call, block, prepare).succeeded:
             observer = None  # a creation that succeeds is tried out here, and sent later
-        return self._attempt(call, block, prepare, observer)
+        with self.console.listening(call) as noted:
+            return self._attempt(noted, block, prepare, observer)
 
     def _attempt(
         self,

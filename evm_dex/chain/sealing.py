@@ -5,7 +5,7 @@ The result must be what py-evm's own import accepts with full validation; a test
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from eth.abc import ComputationAPI
@@ -20,6 +20,7 @@ from evm_dex.blocks.transaction import Transaction
 from evm_dex.chain.observer import Observer
 from evm_dex.chain.written_state import WrittenState, committed_digest
 from evm_dex.evm.config import MINING, Unhurried
+from evm_dex.evm.console_calls import ConsoleCalls
 from evm_dex.evm.machine import Machine, logs_of
 from evm_dex.evm.state import SealedLedger, seal_ledger
 from evm_dex.evm.system_contracts import end_block, requests_hash
@@ -67,6 +68,8 @@ class SealedBlock(msgspec.Struct, frozen=True):
     nodes: dict[bytes, bytes]
     updates: Sequence[OrderUpdate] = ()
     """Updates of orders, for the outbox."""
+    console: Mapping[bytes, tuple[bytes, ...]] = {}
+    """Calls of `console.log` by the hash of their transaction, of those that made any."""
 
     def head(self, chain_id: int) -> Head:
         """Return the store's head record once this block is written."""
@@ -100,7 +103,9 @@ class Sealer:
         self._machine = machine
         self._nodes = nodes
         self._ledger = ledger
-        self._config = MINING if observer is None else observer.watching(MINING)
+        self._console_calls = ConsoleCalls()
+        watched = MINING if observer is None else observer.watching(MINING)
+        self._config = msgspec.structs.replace(watched, on_console=self._console_calls.note)
         self.is_at_work = False
         """True while a block is being made; its state must not be read by others then."""
 
@@ -127,6 +132,7 @@ class Sealer:
         self.blob_gas_used = 0
         self.transactions: list[Transaction] = []
         self.receipts: list[Receipt] = []
+        self._console: dict[bytes, tuple[bytes, ...]] = {}
         self._machine.begin(self.state, header, ancestors)
 
     def fits(self, transaction: Transaction) -> bool:
@@ -138,6 +144,9 @@ class Sealer:
     def apply(self, transaction: Transaction) -> None:
         """Execute one transaction. Raises py-evm's ValidationError, with nothing changed."""
         computation, gas_used = self._machine.apply(self.state, transaction)
+        printed = self._console_calls.take()
+        if printed:
+            self._console[transaction.hash] = printed
         if self._observer is not None:
             self._observer.executed(computation, gas_used)
         self.include(transaction, computation, gas_used)
@@ -153,7 +162,7 @@ class Sealer:
         """Close the block, and record its updates of orders."""
         sealed = self.settle().sealed()
         updates = self._record(sealed.header, sealed.transactions, sealed.receipts, sealed.changes)
-        return msgspec.structs.replace(sealed, updates=updates)
+        return msgspec.structs.replace(sealed, updates=updates, console=self._console)
 
     def settle(self, earlier: EarlierChanges | None = None) -> SettledBlock:
         """Close the block as far as its state goes: requests, ledger digest, state root.

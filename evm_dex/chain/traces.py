@@ -15,6 +15,7 @@ from evm_dex.chain.block_store import BlockId
 from evm_dex.errors import StateMissing
 from evm_dex.evm.calls import Call, Prepare
 from evm_dex.evm.config import MINING, ExecutionConfig
+from evm_dex.evm.console_calls import ConsoleCalls
 from evm_dex.evm.machine import missing_state_as
 from evm_dex.evm.tracer import Frame, Tracer, frame_of
 
@@ -50,6 +51,23 @@ def trace_transaction(
     with _replayed(chain, included.header, configs) as executions:
         *_, (transaction, computation, gas_used) = executions
         return _trace(computation, transaction.gas, gas_used)
+
+
+def console_calls(chain: Chain, transaction_hash: bytes) -> tuple[bytes, ...]:
+    """Return the inputs of a mined transaction's calls of `console.log`, in order.
+
+    Raises like `trace_transaction`.
+    """
+    recent = chain.blocks.recent_console(transaction_hash)
+    if recent is not None:
+        return recent
+    included, calls = chain.blocks.included(transaction_hash), ConsoleCalls()
+    noting = msgspec.structs.replace(MINING, on_console=calls.note)
+    configs = [*(MINING for _ in range(included.index)), noting]
+    with _replayed(chain, included.header, configs) as executions:
+        for _ in executions:
+            pass
+    return calls.take()
 
 
 def trace_call(

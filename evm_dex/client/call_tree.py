@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from evm_dex.abi.abi_values import undecodable
+from evm_dex.abi.console_log import console_line
 from evm_dex.abi.contract_interface import DecodedError, Interface, exchange_error
 from evm_dex.blocks.addresses import checksum
+from evm_dex.evm.console_calls import CONSOLE
 from evm_dex.evm.tracer import Frame, FrameLog
 from evm_dex.sources.failure_lines import failure_lines
 from evm_dex.sources.known_code import KNOWN_CODE
@@ -80,6 +82,11 @@ class KnownContracts:
         return "\n".join(lines)
 
     def _frame(self, frame: Frame, first: str, rest: str) -> Iterator[str]:
+        if frame.to == CONSOLE and (line := console_line(frame.input)) is not None:
+            start, *others = line.split("\n")
+            yield f"{first}console.log: {start}"
+            yield from (rest + other for other in others)
+            return
         value = f" with {frame.value:,} wei" if frame.value else ""
         kind = "" if frame.kind == "CALL" else f"{frame.kind.lower()} "
         yield f"{first}{kind}{self._call(frame)}{value}  [{frame.gas_used:,} gas]"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from evm_dex.abi.console_log import console_lines
 from evm_dex.blocks.addresses import Account, AddressLike, HashLike, to_address, to_hash
 from evm_dex.chain.block_store import BlockId
 from evm_dex.chain.chain import Chain
-from evm_dex.chain.traces import trace_call, trace_transaction
+from evm_dex.chain.traces import console_calls, trace_call, trace_transaction
 from evm_dex.client.call_tree import KnownContracts
 from evm_dex.evm.calls import Call
 from evm_dex.evm.compiler.watched import Trails
@@ -36,6 +37,10 @@ class CallTrees:
         name = to_hash(transaction_hash)
         trace = trace_transaction(self._chain, name, Tracer(), _trailing())
         return self.known.tree(trace.frame)
+
+    def console(self, transaction_hash: HashLike) -> tuple[str, ...]:
+        """Return the lines that a mined transaction printed. Raises like `of_transaction`."""
+        return console_lines(console_calls(self._chain, to_hash(transaction_hash)))
 
     def of_call(
         self,

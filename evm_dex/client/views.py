@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evm_dex.blocks.addresses import checksum
@@ -53,7 +52,7 @@ class Receipt:
     """The output of a failed transaction; empty unless it reverted."""
     error: str
     """Name of what stopped a failed transaction; empty on success."""
-    _tree: Callable[[bytes], str] = field(repr=False, compare=False)
+    _trees: CallTrees = field(repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Return a short form, which failing tests show."""
@@ -73,7 +72,15 @@ class Receipt:
 
         Raises UndoExpired for a block too far back, StateMissing.
         """
-        return self._tree(self.transaction_hash)
+        return self._trees.of_transaction(self.transaction_hash)
+
+    @property
+    def console(self) -> tuple[str, ...]:
+        """The lines that code printed by `console.log`, also in calls that failed.
+
+        Raises like `trace`, where the transaction is not one of late.
+        """
+        return self._trees.console(self.transaction_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +134,7 @@ def make_receipt(included: IncludedTransaction, trees: CallTrees) -> Receipt:
         raw_logs=included.receipt.logs,
         revert_data=included.receipt.output,
         error=included.receipt.error,
-        _tree=trees.of_transaction,
+        _trees=trees,
     )
 
 

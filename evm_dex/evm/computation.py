@@ -33,6 +33,7 @@ from eth_typing import Address
 from evm_dex.evm.compiler.execute import execute
 from evm_dex.evm.compiler.program import program_of
 from evm_dex.evm.config import OPCODES_PER_LOOK, Deadline, StepHook
+from evm_dex.evm.console_calls import CONSOLE
 from evm_dex.evm.frame_parts import Code, GasLeft, Words
 from evm_dex.evm.frames import opcode_of, send
 from evm_dex.evm.trace_bounds import count_recorded
@@ -272,9 +273,11 @@ class Computation(PragueComputation):
 
     def _execute(self) -> None:
         """Run the code; an account without any takes no step."""
-        if not self.msg.code:
-            return
         config = self.state.config
+        if not self.msg.code:
+            if self.msg.code_address == CONSOLE and config.on_console is not None:
+                config.on_console(bytes(self.msg.data))
+            return
         try:
             if not config.needs_interpreter:
                 execute(self)

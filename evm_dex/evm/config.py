@@ -100,6 +100,8 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Told which code runs; what comes of it is the same."""
     deadline: Deadline | None = None
     accesses: AccessObserver | None = None
+    on_console: Callable[[bytes], None] | None = None
+    """Is told the input of each call of `console.log`, which costs and does what it did before."""
     logs_transfers: bool = False
     """Whether transfers of the native coin are logged, as a token's would be (ERC-7528)."""
     validates: bool = True

@@ -17,6 +17,7 @@ from eth.exceptions import Halt, OutOfGas, VMError
 from evm_dex.evm.compiler.execute import execute
 from evm_dex.evm.compiler.runtime import growth
 from evm_dex.evm.config import check_time
+from evm_dex.evm.console_calls import CONSOLE
 from evm_dex.evm.ethereum_precompiles import EthereumPrecompile
 from evm_dex.evm.frame_parts import CallMessage
 from evm_dex.evm.unmade_calls import CALL_KINDS, TOO_DEEP, TOO_POOR
@@ -102,6 +103,8 @@ def _deliver(
     moved = config.precompiles
     precompile = (c._precompiles if moved is None else moved).get(runs_at)
     is_simple = not value and not config.records_calls
+    if address == CONSOLE and config.on_console is not None:
+        config.on_console(data)
     if value:
         gas += _STIPEND
     if caller.depth >= _DEEPEST or (value and c.state.get_balance(own) < value):
