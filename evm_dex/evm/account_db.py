@@ -227,7 +227,9 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
             except MissingTrieNode as error:
                 raise MissingAccountTrieNode(*error.args) from error
             account = Account.decode(encoded) if encoded else self._original(address)
-            self._accounts[address] = self._in_trie[address] = account
+            if address not in self._accounts:  # likewise: others may have been here meanwhile
+                self._accounts[address] = self._in_trie[address] = account
+            account = self._accounts[address]
         found: Account | None = account
         return found
 

@@ -55,7 +55,10 @@ class Storage:
         word = self.words.get(slot)
         if word is None:
             self._make_room()
-            word = self.words[slot] = self._in_trie[slot] = self._stored(slot)
+            stored = self._stored(slot)
+            if slot not in self.words:  # where an origin was waited for, others may have been here
+                self.words[slot] = self._in_trie[slot] = stored
+            word = self.words[slot]
         return word
 
     def write_blind(self, slot: int) -> None:

@@ -83,6 +83,8 @@ class Node:
         self.chain = chain
         self.dex = dex
         chain.share(self.turns.give_way, self.turns.exchanges)
+        if chain.origin is not None:
+            chain.origin.share(self.turns.while_waiting)
         self.filters = Filters(chain, self.limits)
         self.prices = PriceHistory(chain, self.events)
         self.events.on_update.append(self.filters.update)

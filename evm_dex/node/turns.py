@@ -183,6 +183,22 @@ class Turns:
         self._begin(is_back=True)
         return time.monotonic() - now
 
+    @contextmanager
+    def while_waiting(self) -> Iterator[None]:
+        """Let others have turns inside the context, where something outside is waited for.
+
+        What then runs sees the chain as where an execution gives way. A thread that has no turn, or
+        may not give way, goes on with what it has.
+        """
+        if self._at_chain != get_ident() or not self._gives_way:
+            yield
+            return
+        self._end()
+        try:
+            yield
+        finally:
+            self._begin(is_back=True)
+
     def during_call(self) -> float:
         """Give way. Raises TookTooLong where others have waited too long for the exchanges."""
         waited = self.give_way()

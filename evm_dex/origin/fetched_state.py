@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock
 from typing import Any
 
 from trie.exceptions import MissingTrieNode
@@ -29,6 +31,7 @@ _MOST_LISTED = 5_000
 _NO_ROW = range(-2, -2)
 _LONGEST_ROW = 256
 
+Waiting = Callable[[], AbstractContextManager[None]]
 Connect = Callable[[], RpcClient]
 """Returns the client of the other node. Raises OriginError."""
 
@@ -52,6 +55,8 @@ class FetchedState:
         self._expected: ExpectedCall | None = None
         """What is executed, as long as nothing was fetched for it."""
         self._lists_access = True
+        self._fetch_lock = Lock()
+        self._waiting: Waiting = nullcontext
         self._last_row: dict[bytes, range] = {}
         """The slots that were fetched last, of one account."""
 
@@ -83,6 +88,10 @@ class FetchedState:
 
     def expect(self, call: ExpectedCall) -> None:
         self._expected = call
+
+    def share(self, waiting: Waiting) -> None:
+        """Open a context of `waiting` where the other node is waited for."""
+        self._waiting = waiting
 
     def prefetch(self, wanted: Mapping[bytes, Iterable[int]]) -> None:
         """Fetch what is not known of some accounts and their slots, all at once."""
@@ -148,16 +157,28 @@ class FetchedState:
     # What has to be asked for
 
     def _fetch(self, asked: Mapping[bytes, Iterable[int]], what: str) -> None:
-        wanted = list(self._missing(asked))
-        if not wanted:
+        if not any(self._missing(asked)):
             return
+        with self._fetching():
+            wanted = list(self._missing(asked))
+            if not wanted:
+                return  # somebody else has fetched it meanwhile
+            try:
+                client = self._connect()
+                ahead = list(self._missing(_merged(asked, self._foreseen(client))))
+                self._ask(client, ahead or wanted, required={item.address for item in wanted})
+            except OriginError as error:
+                raise type(error)(f"{what} is not known here: {error}") from error
+
+    @contextmanager
+    def _fetching(self) -> Iterator[None]:
+        """Fetch alone inside the context; others go on with what is known."""
+        with self._waiting():
+            self._fetch_lock.acquire()
         try:
-            client = self._connect()
-            ahead = list(self._missing(_merged(asked, self._foreseen(client))))
-            self._ask(client, ahead or wanted, required={item.address for item in wanted})
-        except OriginError as error:
-            error.add_note(f"it was asked for {what} after block {self._point.height}")
-            raise type(error)(f"{what} is not known here: {error}") from error
+            yield
+        finally:
+            self._fetch_lock.release()
 
     def _missing(self, asked: Mapping[bytes, Iterable[int]]) -> Iterator[Wanted]:
         for address, slots in asked.items():
@@ -176,7 +197,9 @@ class FetchedState:
         )
         answered = Answered()
         for part in _together(requests.calls(wanted)):
-            answers = iter(client.ask_all([call for _, calls in part for call in calls]))
+            with self._waiting():
+                found = client.ask_all([call for _, calls in part for call in calls])
+            answers = iter(found)
             for item, calls in part:
                 one = Answered(answered.entries)
                 requests.read(item, [next(answers) for _ in calls], one)
@@ -199,7 +222,8 @@ class FetchedState:
             found.setdefault(call.to, [])
         if not (call.to and call.data and self._lists_access):
             return found
-        listed = client.ask_all([access_list_call(call, self._point.height)])[0]
+        with self._waiting():
+            listed = client.ask_all([access_list_call(call, self._point.height)])[0]
         if isinstance(listed, Refusal):
             self._lists_access = not listed.is_unknown_method
             return found

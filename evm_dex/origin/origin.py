@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from evm_dex.errors import (
     OriginRefused,
     OriginUnreachable,
 )
-from evm_dex.origin.fetched_state import FetchedState
+from evm_dex.origin.fetched_state import FetchedState, Waiting
 from evm_dex.origin.fetched_values import FetchedStore, FetchedValues, block_key, hash_key
 from evm_dex.origin.fork import Fork
 from evm_dex.origin.fork_point import ForkPoint
@@ -47,6 +48,7 @@ class Origin:
         self._client = client
         self._is_checked = known
         self._kept = kept
+        self._waiting: Waiting = nullcontext
         self.state = FetchedState(self._kept, point, self._connected, proves=point.is_proven)
 
     @property
@@ -75,19 +77,28 @@ class Origin:
         """HTTP requests sent so far."""
         return 0 if self._client is None else self._client.requests
 
+    def share(self, waiting: Waiting) -> None:
+        """Open a context of `waiting` where the other node is waited for."""
+        self._waiting = waiting
+        self.state.share(waiting)
+
     def ask(self, method: str, *params: Any) -> Any:
         """Return what the other node answers.
 
         Raises OriginUnreachable, OriginRefused with its error, OriginMismatch.
         """
-        return self._connected().ask(method, *params)
+        client = self._connected()
+        with self._waiting():
+            return client.ask(method, *params)
 
     def ask_all(self, calls: list[tuple[str, list[Any]]]) -> list[Any]:
         """Return what the other node answers to several requests, Refusals for its errors.
 
         Raises OriginUnreachable, OriginMismatch.
         """
-        return self._connected().ask_all(calls)
+        client = self._connected()
+        with self._waiting():
+            return client.ask_all(calls)
 
     def kept_block(self, named: Any) -> Any:
         """Return the block at the fork as the node told it, by number or hash; None for others."""
@@ -176,7 +187,11 @@ def begin(fork: Fork, store: FetchedStore) -> tuple[Origin, OriginBlock]:
         block = read_origin_block(int(chain_id, 16), found)
     except (KeyError, TypeError, ValueError) as error:
         raise OriginRefused(f"{fork.shown} gives a block in another form: {error!r}") from error
-    is_proven = _serves_proofs(client, fork, block)
+    if fork.block not in (None, block.number):
+        raise OriginRefused(f"{fork.shown} gives block {block.number} for {fork.block}")
+    kept = FetchedValues(store, held=True)
+    kept.keep({block_key(block.number): msgspec.json.encode(found)})
+    is_proven = _serves_proofs(client, fork, block, kept)
     point = ForkPoint(
         chain_id=block.chain_id,
         height=block.number,
@@ -185,8 +200,6 @@ def begin(fork: Fork, store: FetchedStore) -> tuple[Origin, OriginBlock]:
         state_root=block.state_root,
         is_proven=is_proven,
     )
-    kept = FetchedValues(store, held=True)
-    kept.keep({block_key(block.number): msgspec.json.encode(found)})
     if block.rules_note:
         _logger.warning("block %d of %s: %s", block.number, fork.shown, block.rules_note)
     return Origin(point, client, kept, known=True), block
@@ -235,14 +248,13 @@ def check_origin(client: RpcClient, point: ForkPoint) -> None:
         )
 
 
-def _serves_proofs(client: RpcClient, fork: Fork, block: OriginBlock) -> bool:
+def _serves_proofs(client: RpcClient, fork: Fork, block: OriginBlock, kept: FetchedValues) -> bool:
     """Tell whether values are proven; says so where they are not. Raises OriginError."""
     if fork.proofs is False:
         return False
     answered = Answered()
     item = Wanted(_PROBED, (), account=True)
-    nothing = FetchedValues(_NoStore())
-    requests = StateRequests(nothing, client.shown, block.number, block.state_root, proves=True)
+    requests = StateRequests(kept, client.shown, block.number, block.state_root, proves=True)
     ((_, calls),) = requests.calls([item])
     answers = client.ask_all(calls)
     if isinstance(answers[0], Refusal):
@@ -256,6 +268,7 @@ def _serves_proofs(client: RpcClient, fork: Fork, block: OriginBlock) -> bool:
     if answered.problem is not None:
         answered.problem.add_note("proofs=False (--fork-unproven) takes the node at its word")
         raise answered.problem
+    kept.keep(answered.entries)
     if not block.is_proven:
         _logger.warning(
             "%s: the hash of block %d can't be made of its fields, so its state root is taken on "
@@ -269,16 +282,6 @@ def _note_unproven(fork: Fork, problem: OriginError) -> None:
     if fork.proofs:
         raise problem
     _logger.warning("%s; accounts and slots are taken on its word", problem)
-
-
-class _NoStore:
-    """A store that has nothing, for a look at a node."""
-
-    def get(self, *_: Any) -> bytes | None:
-        return None
-
-    def write(self, *_: Any) -> None:
-        raise AssertionError("nothing is kept of a look")
 
 
 def _hash(value: str) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -228,3 +230,33 @@ def test_subscribers_and_filters_follow_to_the_new_chain(origin: FakeOrigin) -> 
         identity = fork.result("eth_newBlockFilter")
         fork.result("evm_mine")
         assert len(fork.result("eth_getFilterChanges", identity)) == 1
+
+
+def test_others_are_answered_while_the_origin_is_waited_for() -> None:
+    may_answer = threading.Event()
+    is_asked = threading.Event()
+
+    def alter(request: dict[str, Any], _answer: dict[str, Any]) -> None:
+        if request["method"] == "eth_getProof":
+            is_asked.set()
+            assert may_answer.wait(60)
+
+    with an_origin() as origin, NodeConfig(fork=Fork(url=origin.url)).open() as (_, server):
+        fork = Asked(server.node)
+        assert int(fork.result("eth_getStorageAt", ADDRESS, "0x2", "latest"), 16) == 14
+        origin.alter = alter
+        with ThreadPoolExecutor(4) as threads:
+            slots = ("0x64", "0x12c", "0x64")
+            waiting = [
+                threads.submit(fork.result, "eth_getStorageAt", ADDRESS, slot, "latest")
+                for slot in slots
+            ]
+            assert is_asked.wait(60)
+            assert int(fork.result("eth_getStorageAt", ADDRESS, "0x2", "latest"), 16) == 14
+            fork.result("anvil_setStorageAt", ADDRESS, "0x2", f"{5:#066x}")
+            assert fork.result("eth_blockNumber") == "0xb"
+            may_answer.set()
+            assert [int(each.result(60), 16) for each in waiting] == [700, 2100, 700]
+        assert int(fork.result("eth_getStorageAt", ADDRESS, "0x2", "latest"), 16) == 5
+        origin.alter = lambda *_: None
+        assert max(origin.asked.values()) == 1

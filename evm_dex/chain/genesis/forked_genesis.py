@@ -31,6 +31,9 @@ from evm_dex.origin.fork_point import ForkPoint
 from evm_dex.origin.origin_block import OriginBlock
 from precompiles.types import ZERO_ADDRESS, Address
 
+_TOKEN_SLOTS = tuple(range(8))
+"""Name, symbol, decimals and supply of a token, which may be the origin's."""
+
 
 def resolve_forked(source: GenesisSource | None, point: ForkPoint, block: OriginBlock) -> Genesis:
     """Return the genesis of a chain that goes on from a block of another.
@@ -70,11 +73,11 @@ def read_by_genesis(
     accounts = (
         *precompiles,
         *(address for address, _ in genesis.balances),
-        *(token.address for token in genesis.tokens),
         *KNOWN_CONTRACTS.values(),
         ZERO_ADDRESS,
     )
     found: dict[bytes, tuple[int, ...]] = dict.fromkeys(accounts, ())
+    found |= dict.fromkeys((token.address for token in genesis.tokens), _TOKEN_SLOTS)
     return found | dict.fromkeys(SYSTEM_CONTRACTS, tuple(QUEUE_SLOTS))
 
 
