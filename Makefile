@@ -60,7 +60,7 @@ bench: $(STAMP) ## Run the benchmarks, against their floors
 
 torture: $(STAMP) cassandra ## Run a thousand kills and damaged files, at low priority
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage \
-		tests/history/kills
+		tests/history/kills tests/follower/test_kills.py
 
 nightly: $(STAMP) contracts-deps clients-deps cassandra chromium cometbft web3 bots tools ## Run the long property and crash tests
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \

@@ -45,8 +45,8 @@ CHECKPOINTS = (
 ROOMS = (
     "evm_dex.errors", "evm_dex.blocks", "evm_dex.abi", "evm_dex.evm", "evm_dex.sources",
     "evm_dex.origin", "evm_dex.orderlog", "evm_dex.chain", "evm_dex.market", "evm_dex.client",
-    "evm_dex.coverage",
-    "evm_dex.campaign", "evm_dex.http", "evm_dex.history", "evm_dex.node", "evm_dex.hyperliquid",
+    "evm_dex.coverage", "evm_dex.campaign", "evm_dex.http", "evm_dex.history", "evm_dex.node",
+    "evm_dex.follower", "evm_dex.hyperliquid",
     "evm_dex.validator", "evm_dex.tester", "evm_dex.terminal", "evm_dex.replay", "evm_dex.cli",
 )  # fmt: skip
 BELOW = {room: (*ROOMS[: at + 1], "checkpoint", "precompiles") for at, room in enumerate(ROOMS)}

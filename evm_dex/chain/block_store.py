@@ -146,6 +146,10 @@ class BlockStore:
         """Return the hash of the chain's block at a height, which there must be."""
         return self._need(Family.HASHES, height_key(height))
 
+    def listed(self, height: int) -> bytes | None:
+        """Return the hash of the chain's block at a height; None where the store has none."""
+        return self._store.get(Family.HASHES, height_key(height))
+
     def is_on_chain(self, block_hash: bytes) -> bool:
         """Return whether the chain has a block; those it left are gone from the store."""
         return self._store.get(Family.HEADERS, block_hash) is not None

@@ -11,6 +11,7 @@ from evm_dex.cli import campaign_command as campaign
 from evm_dex.cli import chain_commands as chain
 from evm_dex.cli import checkpoint_commands as checkpoint
 from evm_dex.cli import contract_commands as contract
+from evm_dex.cli import follow_command as following
 from evm_dex.cli import history_commands as history
 from evm_dex.cli import history_queries as queries
 from evm_dex.cli import node_command as node
@@ -32,6 +33,10 @@ Run the demo, then look at the chain that it leaves:
 Serve a chain to ethers, viem, web3.py, cast and forge:
 
   evm-dex node --chain my-chain
+
+Answer reads in its place, on another machine:
+
+  evm-dex follow http://10.0.0.5:8545 --chain follower
 
 Replay recorded order flow:
 
@@ -64,6 +69,7 @@ validators = _group(validator.HELP)
 
 add_command(app, chain.demo)
 add_command(app, node.node)
+add_command(app, following.follow)
 add_command(app, chain.replay)
 add_command(app, campaign.campaign)
 add_command(app, chain.check)

@@ -332,7 +332,7 @@ def node(
                 gas_limit=gas_limit,
                 automine=block_time is None and not no_mining,
                 checkpoint_interval=checkpoint_interval,
-                sync=_sync_policy(sync),
+                sync=sync_policy(sync),
                 accept_loss=accept_loss,
                 balance_log=balance_log,
                 keep_limit=keep_limit,
@@ -375,7 +375,7 @@ def _fork(
     return read_fork(Fork(url=url, headers=named, rate=rate, proofs=proofs), block)
 
 
-def _sync_policy(text: str) -> SyncPolicy:
+def sync_policy(text: str) -> SyncPolicy:
     """Return the policy of an option. Raises ValueError."""
     if text in ("never", "block"):
         return "never" if text == "never" else "block"

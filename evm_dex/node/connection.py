@@ -43,6 +43,8 @@ class Connection(SocketConnection):
         content = read(body)
         if isinstance(content, bytes):
             self.send(content)
+        elif (upstream := self._node.upstream) is not None and upstream.takes(content):
+            self.send(await upstream.answer(content))
         else:
             await self._on_request(content, lambda: self._respond(content))
 

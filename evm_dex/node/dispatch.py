@@ -69,9 +69,9 @@ def respond(node: Node, content: Any, subscriptions: Subscriptions | None = None
     return _answer_one(node, content, subscriptions)
 
 
-def refusal(error: RpcError) -> bytes:
-    """Return an answer to what was never read as a request."""
-    return _encode(_failure(None, error))
+def refusal(error: RpcError, identity: Any = None) -> bytes:
+    """Return an answer to what was not looked into, or to a request of some id."""
+    return _encode(_failure(_sound_id(identity), error))
 
 
 def _answer_batch(node: Node, batch: list[Any], subscriptions: Subscriptions | None) -> bytes:

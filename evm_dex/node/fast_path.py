@@ -66,7 +66,7 @@ def use_of(content: Any) -> Use:
     if not isinstance(content, dict):
         return Use.ALONE
     method = content.get("method")
-    if not isinstance(method, str) or _is_pending(content):
+    if not isinstance(method, str) or is_pending(content):
         return Use.ALONE
     if method in _READING or method.startswith(_READING_FAMILIES):
         return Use.READING
@@ -95,7 +95,7 @@ class ShortWork:
             return False
         method = content.get("method")
         if method != _SEND:
-            return isinstance(method, str) and method in _SHORT and not _is_pending(content)
+            return isinstance(method, str) and method in _SHORT and not is_pending(content)
         sent = _sent(content)
         if sent is None:
             return False
@@ -114,7 +114,7 @@ class ShortWork:
                 self._seconds[sent[1]] = seconds
 
 
-def _is_pending(content: dict[str, Any]) -> bool:
+def is_pending(content: dict[str, Any]) -> bool:
     """Return whether what waits may have to be executed for an answer: a nonce needs it not."""
     if content.get("method") == "eth_getTransactionCount":
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from checkpoint.errors import StoreError
@@ -14,6 +15,7 @@ from evm_dex.chain.chain import Chain
 from evm_dex.chain.chain_reader import StateReader
 from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
+from evm_dex.node.archive_shelf import ArchiveShelf
 from evm_dex.node.chain_events import ChainEvents
 from evm_dex.node.filters import Filters
 from evm_dex.node.forge_bridge import ForgeBridge
@@ -23,7 +25,8 @@ from evm_dex.node.registry import all_methods
 from evm_dex.node.request_limits import Limits
 from evm_dex.node.rpc_errors import INTERNAL_ERROR, RpcError, call_error, failed
 from evm_dex.node.rpc_types import BlockId, plain_block
-from evm_dex.node.turns import Turns
+from evm_dex.node.turns import Turns, Use
+from evm_dex.node.upstream import Upstream
 from precompiles.types import Address
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ class Node:
         self.reopen = reopen
         self.contracts = NamedContracts()
         """Contracts that calls are told by name of."""
+        self._upstream: Upstream | None = None
 
     def _serve(self, chain: Chain, dex: Dex | None) -> None:
         self.chain = chain
@@ -87,6 +91,9 @@ class Node:
             chain.origin.share(self.turns.while_waiting)
         self.filters = Filters(chain, self.limits)
         self.prices = PriceHistory(chain, self.events)
+        alone = partial(self.turns.taken, Use.ALONE)
+        self.archives = None if dex is None else ArchiveShelf(dex, alone)
+        """The archive for followers that begin; None without the façade."""
         self.events.on_update.append(self.filters.update)
         self.events.on_transaction.append(self.filters.add_transaction)
         self.forge_bridge = ForgeBridge(chain)
@@ -100,7 +107,9 @@ class Node:
         self.events.on_update.remove(self.filters.update)
         self.events.on_transaction.remove(self.filters.add_transaction)
         self.prices.forget()
-        before = self.dex
+        before, archives = self.dex, self.archives
+        if archives is not None:
+            archives.close()
         self.was_moved = True
         self.events.follow(dex.chain)
         self._serve(dex.chain, dex)
@@ -147,6 +156,15 @@ class Node:
     def set_min_gas_price(self, wei: int) -> None:
         """Take only transactions that pay at least so much per gas, base fee included."""
         self._min_gas_price = wei
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """The node that this one follows; None for one of its own."""
+        return self._upstream
+
+    def set_upstream(self, upstream: Upstream | None) -> None:
+        """Follow a node, or none any more."""
+        self._upstream = upstream
 
     @property
     def block_seconds(self) -> float | None:

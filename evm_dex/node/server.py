@@ -91,6 +91,9 @@ class Server:
         await self._sockets.close()
         await self._runner.cleanup()
         self._workers.close()
+        making = self.node.archives.close() if self.node.archives else None
+        if making is not None:
+            await asyncio.to_thread(making.join)
 
     async def on_chain(self, work: Callable[[], _Result], use: Use = Use.ALONE) -> _Result:
         """Run what may take long, and by default changes the chain, on a thread."""
@@ -179,7 +182,18 @@ class Server:
         if headers.get("Upgrade", "").lower() == "websocket":
             with self._idle.at_work(request.protocol):
                 return await self._sockets.serve(request, self._connection)
-        return _looked_at(request)
+        return self._health() if request.path == "/health" else _looked_at(request)
+
+    def _health(self) -> web.Response:
+        """Say where the chain is, and with status 503 where that is too far behind its node."""
+        chain, upstream = self.node.chain, self.node.upstream
+        told = {
+            "chainId": chain.chain_id,
+            "block": chain.head.block_number,
+            "following": None if upstream is None else upstream.status(),
+        }
+        status = 200 if upstream is None or upstream.is_healthy() else 503
+        return web.json_response(told, status=status, headers={"Cache-Control": "no-store"})
 
     async def _post(self, request: web.BaseRequest, origin: str | None) -> web.StreamResponse:
         if request.headers.get("Content-Encoding", "identity") != "identity":
@@ -207,6 +221,9 @@ class Server:
         content = read(body)
         if isinstance(content, bytes):
             return content
+        upstream = self.node.upstream
+        if upstream is not None and upstream.takes(content):
+            return upstream.answer(content)
         work = partial(respond, self.node, content)
         found = self._at_once(content, work)
         if found is not None:

@@ -17,7 +17,7 @@ import pytest
 
 import evm_dex
 from checkpoint.errors import CommitsLost
-from evm_dex.cli.node_command import _sync_policy
+from evm_dex.cli.node_command import sync_policy
 from evm_dex.node.node_config import NodeConfig
 from tests.node.served import OTHER, OWNER, served
 from tests.waiting import until
@@ -132,13 +132,13 @@ def test_blocks_come_by_the_clock_or_when_asked() -> None:
 
 @pytest.mark.parametrize(("text", "policy"), [("never", "never"), ("block", "block"), ("7", 7)])
 def test_sync_is_a_word_or_a_number_of_blocks(text: str, policy: object) -> None:
-    assert _sync_policy(text) == policy
+    assert sync_policy(text) == policy
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "often", "1.5"])
-def test_what_is_no_sync_policy_is_named(text: str) -> None:
+def test_what_is_nosync_policy_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="--sync must be never, block or a number of blocks"):
-        _sync_policy(text)
+        sync_policy(text)
 
 
 def test_a_loss_is_accepted_where_that_is_asked_for(

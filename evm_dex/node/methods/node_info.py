@@ -51,6 +51,11 @@ _SYSTEM_CONTRACTS = {
 }
 
 
+_SYNCING = ParamType(
+    "Syncing", "heights, or false", {"oneOf": [{"type": "object"}, {"type": "boolean"}]}
+)
+
+
 @cache
 def _client_version(client_name: str) -> str:
     release = f"v{version('evm-dex')}/py-evm-{version('py-evm')}"
@@ -95,9 +100,20 @@ def chain_id(node: Node) -> Quantity:
 
 
 @rpc("eth_syncing")
-def syncing(node: Node) -> Flag:  # noqa: ARG001 - as above
-    """Return false: this node has nobody to catch up with."""
-    return False
+def syncing(
+    node: Node,
+) -> Annotated[Json | bool, _SYNCING]:
+    """Return false, or where a follower is that has been behind its node for long."""
+    if node.upstream is None or node.upstream.is_healthy():
+        return False
+    told, here = node.upstream.status(), node.chain.head.block_number
+    there = told["nodeBlock"]
+    highest = here if there is None else max(here, there)
+    return {
+        "startingBlock": quantity(0),
+        "currentBlock": quantity(here),
+        "highestBlock": quantity(highest),
+    }
 
 
 @rpc("eth_accounts", "eth_requestAccounts")

@@ -1,0 +1,1 @@
+"""Followers: chains that execute the blocks of another node, and answer for it."""

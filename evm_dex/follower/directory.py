@@ -1,0 +1,88 @@
+"""A follower's directory: a chain, whom it follows, and how another chain takes its place."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from checkpoint.archive import import_archive
+from checkpoint.store import Progress
+from evm_dex.chain.block_proof import inspect_block
+from evm_dex.errors import ChainError
+
+_RECORD = "follows.json"
+_INCOMING, _OUTGOING = ".incoming", ".outgoing"
+
+
+class FollowerDirectory:
+    """The directory of one follower. Every step may be killed: `recover` finishes or forgets it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._incoming = path.with_name(path.name + _INCOMING)
+        self._outgoing = path.with_name(path.name + _OUTGOING)
+        self._record = path / _RECORD
+
+    @property
+    def archive(self) -> Path:
+        """Where an archive is kept while it is fetched."""
+        return self._incoming / "archive"
+
+    @property
+    def has_chain(self) -> bool:
+        """True if there is a chain."""
+        return (self.path / "db").is_dir()
+
+    @property
+    def is_a_followers(self) -> bool:
+        """True if all of its chain came from a node, so that it may be taken back."""
+        return self._record.is_file()
+
+    def recover(self) -> None:
+        """Finish or forget what a kill has interrupted. Raises ChainError for one promoted."""
+        if self._outgoing.exists() and not self.path.exists():
+            self._outgoing.rename(self.path)
+        for left in (self._incoming, self._outgoing):
+            shutil.rmtree(left, ignore_errors=True)
+        if self.path.is_dir() and not self.has_chain and any(self.path.iterdir()):
+            raise ChainError(f"{self.path} has other files: choose another --chain, or remove them")
+        if self.is_a_followers and json.loads(self._record.read_text())["promoted"]:
+            raise ChainError(
+                f"the chain at {self.path} was promoted, and may have blocks of its own: serve it "
+                f"by `evm-dex node --chain {self.path}`, or follow with another --chain"
+            )
+
+    def note(self, url: str, *, promoted: bool = False) -> None:
+        """Write down whom it follows, or that it follows no more."""
+        written = self._record.with_suffix(".new")
+        written.write_text(json.dumps({"node": url, "promoted": promoted}))
+        written.replace(self._record)
+
+    def begin_fetching(self) -> None:
+        """Make room for an archive."""
+        shutil.rmtree(self._incoming, ignore_errors=True)
+        self._incoming.mkdir(parents=True)
+
+    def forget_fetched(self) -> None:
+        """Remove what was fetched in part."""
+        shutil.rmtree(self._incoming, ignore_errors=True)
+
+    def prove(self, block_hash: bytes, url: str, progress: Progress | None = None) -> None:
+        """Make a chain of the archive that was fetched, to be swapped in.
+
+        Raises what importing an archive raises: one that is not of the block is not taken.
+        """
+        chain = self._incoming / "chain"
+        import_archive(
+            self.archive, chain, inspect=inspect_block, block_hash=block_hash, progress=progress
+        )
+        FollowerDirectory(chain).note(url)
+
+    def swap(self) -> None:
+        """Put the fetched chain in place of the one that is here, which nobody has open."""
+        if self.path.exists():
+            self.path.rename(self._outgoing)
+        (self._incoming / "chain").rename(self.path)
+        shutil.rmtree(self._outgoing, ignore_errors=True)
+        shutil.rmtree(self._incoming, ignore_errors=True)

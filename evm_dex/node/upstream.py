@@ -1,0 +1,32 @@
+"""The node that another one follows, as its server needs it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Protocol
+
+from evm_dex.node.rpc_json import Json
+
+
+class Upstream(Protocol):
+    """Takes the requests that a follower does not answer itself."""
+
+    @abstractmethod
+    def takes(self, content: Any) -> bool:
+        """Return whether a decoded request, or a batch, is for the node that is followed."""
+
+    @abstractmethod
+    async def answer(self, content: Any) -> bytes:
+        """Answer such a request."""
+
+    @abstractmethod
+    def status(self) -> Json:
+        """Return how far behind it is, and whether the node answers."""
+
+    @abstractmethod
+    def is_healthy(self) -> bool:
+        """Return whether what is read here is nearly what the node would say."""
+
+    @abstractmethod
+    def promote(self) -> None:
+        """Follow no more: from here on it is a node of its own."""
