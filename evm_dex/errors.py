@@ -107,6 +107,10 @@ class EngineUnreachable(ChainError):
     """A consensus engine does not answer, or not as one."""
 
 
+class UntrustedPeer(ChainError):
+    """Somebody's blocks are not those that are trusted."""
+
+
 class ValidatorStopped(ChainError):
     """A validator's processes ended, and starting them again does not help."""
 

@@ -94,6 +94,7 @@ add_command(checkpoints, archive.export)
 add_command(checkpoints, archive.import_, "import", cls=SecondWordCommand)
 
 add_command(validators, validator.init)
+add_command(validators, validator.join)
 add_command(validators, validator.start)
 add_command(validators, validator.status)
 

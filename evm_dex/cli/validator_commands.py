@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,6 +103,24 @@ _Interval = Annotated[
     ),
 ]
 
+_Trust = Annotated[
+    str,
+    typer.Option(
+        metavar="HEIGHT:HASH",
+        help="A block that you know is on the chain, as `evm-dex validator status` tells it.",
+        show_default=False,
+    ),
+]
+_Servers = Annotated[
+    list[str],
+    typer.Option(
+        "--from",
+        metavar="URL",
+        help="RPC of a validator's engine, to fetch from; can be repeated.",
+        show_default=False,
+    ),
+]
+
 
 def init(
     directory: _NewNetwork,
@@ -148,6 +167,56 @@ def init(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def join(
+    directory: _NewNetwork,
+    trust: _Trust,
+    server: _Servers,
+    port: _Port = 8545,
+    peer_port: _PeerPort = 26650,
+    checkpoint_interval: _Interval = 1_000,
+) -> None:
+    """Make the directory of one more, who follows the others.
+
+      evm-dex validator status my-network
+      evm-dex validator join fifth --trust 1200:D784…2B --from http://127.0.0.1:26651 --port 8549
+      evm-dex validator start fifth
+
+    It fetches the state of a checkpoint from its peers and proves it by the block that you trust,
+    then the blocks since. It has no vote: those are of the validators in the genesis. Where no
+    checkpoint is offered yet, it fetches and executes all blocks.
+    """
+    from evm_dex.validator.joining import Joining, make_joining  # noqa: PLC0415 - loads the whole chain
+
+    height, block_hash = _trusted(trust)
+    joining = Joining(
+        height=height,
+        block_hash=block_hash,
+        servers=tuple(each.rstrip("/") for each in server),
+        port=port,
+        peer_port=peer_port,
+        checkpoint_interval=checkpoint_interval,
+    )
+    with report_errors():
+        _, snapshot = make_joining(directory, joining)
+    where = escape(str(directory))
+    begins = "with block 1" if snapshot is None else f"with the state of block {snapshot} or later"
+    console().print(
+        f"[green]✓[/] {where} begins {begins}\n  next: evm-dex validator start {where}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _trusted(text: str) -> tuple[int, str]:
+    height, _, block_hash = text.partition(":")
+    if not re.fullmatch("[0-9]{1,18}:[0-9A-Fa-f]{64}", text):
+        raise typer.BadParameter(
+            f"--trust must be HEIGHT:HASH with 64 hex digits, as `evm-dex validator status` tells "
+            f"it, got {text!r}"
+        )
+    return int(height), block_hash
 
 
 def start(directories: _Homes) -> None:

@@ -7,8 +7,12 @@ them; transactions are checked meanwhile, and never wait for a decision.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from evm_dex.chain.replicated_chain import ExecutedBlock, ReplicatedChain
 from evm_dex.errors import ChainError, TransactionRejected, WrongHeight
@@ -31,10 +35,14 @@ from evm_dex.validator.abci.abci_pb2 import (
 )
 from evm_dex.validator.genesis_document import APP_VERSION
 from evm_dex.validator.replica import Replica
+from evm_dex.validator.snapshot_answers import SnapshotAnswers
+from evm_dex.validator.state_archives import Shelf
 
 _logger = logging.getLogger(__name__)
 INCLUDED, NOT_ADMITTED = 0, 1
 """Codes of transactions."""
+SNAPSHOTS = "snapshots"
+"""The path of a query for the heights of the snapshots that are offered, as a JSON array."""
 _ACCEPT, _REJECT = 1, 2
 _RECHECK = 1
 _Result = TypeVar("_Result")
@@ -43,8 +51,12 @@ _Result = TypeVar("_Result")
 class Application:
     """Answers an engine, for one chain."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, shelf: Shelf, directory: Path) -> None:
+        """`shelf` is what it offers; a state that comes in is put together in `directory`."""
         self._replica = replica
+        self._shelf = shelf
+        self._proposed_at: float | None = None
+        """The monotonic time at which the next block was first proposed."""
         self._handlers: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
             "echo": self._echo,
             "info": self._info,
@@ -57,6 +69,7 @@ class Application:
             "commit": self._commit,
             "extend_vote": self._extend_vote,
             "verify_vote_extension": self._verify_vote_extension,
+            **SnapshotAnswers(replica, shelf, directory).handlers,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -86,7 +99,11 @@ class Application:
         await self._replica.begin(begun.chain_id)
         return Response(init_chain=Begun(app_hash=self.chain.first.hash))
 
-    async def _query(self, _: Request) -> Response:
+    async def _query(self, request: Request) -> Response:
+        """Answer which snapshots there are, for those who join; all else is asked by JSON-RPC."""
+        if request.query.path == SNAPSHOTS:
+            heights = msgspec.json.encode([each.height for each in self._shelf.offered()])
+            return Response(query=Answer(value=heights))
         said = "nothing is asked here: ask the JSON-RPC of this validator"
         return Response(query=Answer(code=NOT_ADMITTED, log=said))
 
@@ -109,7 +126,7 @@ class Application:
 
     async def _prepare_proposal(self, request: Request) -> Response:
         asked: Prepare = request.prepare_proposal
-        self._check_height(asked.height)
+        self._begin(asked.height)
         raws, seconds = tuple(asked.txs), asked.time.seconds
         chosen = await self._alone(
             lambda: self.chain.propose(raws, seconds, asked.max_tx_bytes).given
@@ -119,7 +136,7 @@ class Application:
     async def _process_proposal(self, request: Request) -> Response:
         """Accept what can be executed: else a block would be decided at which every chain stops."""
         proposal: Proposal = request.process_proposal
-        self._check_height(proposal.height)
+        self._begin(proposal.height)
         self._replica.clock.look_at(proposal.time.seconds)
         try:
             await self._execute(proposal)
@@ -132,7 +149,7 @@ class Application:
 
     async def _finalize_block(self, request: Request) -> Response:
         decided: Proposal = request.finalize_block
-        self._check_height(decided.height)
+        self._begin(decided.height)
         block = await self._execute(decided)
         results = [
             TxResult(code=INCLUDED, gas_used=outcome.gas_used)
@@ -143,7 +160,15 @@ class Application:
         return Response(finalize_block=Finalized(tx_results=results, app_hash=block.header.hash))
 
     async def _commit(self, _: Request) -> Response:
-        await self._alone(self.chain.commit_executed)
+        header = await self._alone(self.chain.commit_executed)
+        assert self._proposed_at is not None, "it was executed"
+        seconds, self._proposed_at = time.monotonic() - self._proposed_at, None
+        _logger.info(
+            "block %d: %d gas, %.3f s from the first proposal",
+            header.block_number,
+            header.gas_used,
+            seconds,
+        )
         self._replica.committed()
         return Response(commit=Committed())
 
@@ -160,7 +185,9 @@ class Application:
     async def _alone(self, work: Callable[[], _Result]) -> _Result:
         return await self._replica.server.on_chain(work, Use.ALONE)
 
-    def _check_height(self, height: int) -> None:
+    def _begin(self, height: int) -> None:
+        """Take note of a proposal. Raises WrongHeight for one that is not for the next block."""
+        self._proposed_at = self._proposed_at or time.monotonic()
         following = self.chain.head.block_number + 1
         if height != following:
             raise WrongHeight(

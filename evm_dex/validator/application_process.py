@@ -23,6 +23,7 @@ from evm_dex.validator.home import Home
 from evm_dex.validator.pair import NO_USE_AGAIN, READY
 from evm_dex.validator.relay import Relay
 from evm_dex.validator.replica import Replica
+from evm_dex.validator.state_archives import Archivist, Shelf
 from precompiles.ledger.storage import UntrustedStorage
 
 _FOR_GOOD = (ChainError, StoreError, UntrustedStorage)
@@ -65,15 +66,21 @@ async def _serve(home: Home) -> None:
     clock.check_begun(genesis.seconds)
     relay = Relay(f"http://{_reached(settings.peer_host)}:{settings.engine_port}")
     replica = Replica(genesis, home.served(), relay, clock)
-    server = AbciServer(Application(replica), stop)
+    shelf = Shelf(home.snapshots)
+    archivist = Archivist(home.chain, shelf)
+    replica.on_commit.extend((home.joined, archivist.committed))
+    server = AbciServer(Application(replica, shelf, home.snapshots), stop)
     try:
         await replica.open_kept()
+        archivist.committed()
         await server.start(home.socket)
-        tasks = [asyncio.create_task(relay.run()), asyncio.create_task(_watch_parent(stop))]
+        work = (relay.run(), archivist.run(), _watch_parent(stop))
+        tasks = [asyncio.create_task(each) for each in work]
         _say(READY)
         await stopping
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await server.stop()
     except OSError as error:
         raise AlreadyInUse(

@@ -18,6 +18,8 @@ from evm_dex.validator.genesis_document import ValidatorKey
 
 VERSION = "0.38.26"
 """The release that the tests run with; any of `_SERIES` speaks the same protocol."""
+MOST_REQUESTS = 100
+"""Requests that its RPC takes at once."""
 _SERIES = "0.38."
 _CHECKOUT = Path(__file__).parents[2] / ".cometbft" / "cometbft"
 _INSTALL = f"`go install github.com/cometbft/cometbft/cmd/cometbft@v{VERSION}`"
@@ -119,6 +121,7 @@ def engine_config(settings: EngineSettings) -> str:
         'log_level = "error"',
         "\n[rpc]",
         f"laddr = {text(f'tcp://{settings.rpc_host}:{settings.rpc_port}')}",
+        f"max_request_batch_size = {MOST_REQUESTS}",
         "\n[p2p]",
         f"laddr = {text(f'tcp://{settings.peer_host}:{settings.peer_port}')}",
         f"external_address = {text(settings.external_address)}",

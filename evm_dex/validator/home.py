@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ class Home:
         self.genesis_file = self.config / "genesis.json"
         self.chain = self.path / "chain"
         self.snapshots = self.path / "snapshots"
+        self._joining = self.path / "joining"
         self._mark = self.path / "data" / "chain-id"
         self.socket = self.path / "abci.sock"
         self.engine_log = self.path / "engine.log"
@@ -119,7 +121,7 @@ class Home:
         )
 
     def engine_settings(self) -> EngineSettings:
-        """Return what the engine is told: it syncs by state only where there is no chain yet."""
+        """Return what the engine is told: it syncs by state for as long as it joins."""
         settings = self.settings()
         return EngineSettings(
             name=settings.name,
@@ -130,8 +132,28 @@ class Home:
             peer_port=settings.peer_port,
             external_address=settings.external_address,
             peers=settings.peers,
-            state_sync=None if self.has_chain else settings.state_sync,
+            state_sync=settings.state_sync if self._joining.exists() else None,
         )
+
+    def begin_to_join(self) -> None:
+        """Let it begin from nothing at each start, until a block follows the state it fetched."""
+        self._joining.touch()
+
+    def joined(self) -> None:
+        """Note that it has joined, from where it goes on by itself."""
+        self._joining.unlink(missing_ok=True)
+
+    def forget_half_joined(self) -> None:
+        """Remove what a start left that was ended before the validator had joined.
+
+        The engine's keys and what it signed stay.
+        """
+        if not self._joining.exists():
+            return
+        shutil.rmtree(self.chain, ignore_errors=True)
+        for directory in (self.path / "data").glob("*"):
+            if directory.is_dir():
+                shutil.rmtree(directory)
 
     def write(self, settings: ValidatorSettings, genesis: dict[str, Any]) -> None:
         """Write settings and genesis of a new validator, whose keys are there."""

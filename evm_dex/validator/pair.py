@@ -78,6 +78,7 @@ class Pair:
     async def _once(self) -> str:
         """Start both and wait until one has ended; what ended. Raises ValidatorStopped."""
         home = self.home
+        home.forget_half_joined()
         (home.config / "config.toml").write_text(
             "# Written from validator.toml each time the validator starts.\n"
             + engine_config(home.engine_settings())

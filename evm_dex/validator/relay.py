@@ -6,17 +6,18 @@ import asyncio
 import base64
 import logging
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from evm_dex.errors import TransactionRejected
+from evm_dex.validator.engine import MOST_REQUESTS
 
 _logger = logging.getLogger(__name__)
 _MOST_WAITING = 20_000
-_AT_ONCE = 100
 _SECONDS_BETWEEN_TRIES = 0.5
+_JSON = {"Content-Type": "application/json"}
 _TIMEOUT = ClientTimeout(total=10)
 
 
@@ -53,25 +54,39 @@ class Relay:
                 await self._came.wait()
                 self._came.clear()
                 while self._waiting:
-                    batch = [self._waiting[at] for at in range(min(_AT_ONCE, len(self._waiting)))]
-                    if await self._send(session, batch):
-                        for _ in batch:
-                            self._waiting.popleft()
-                    else:
+                    batch = [
+                        self._waiting[at] for at in range(min(MOST_REQUESTS, len(self._waiting)))
+                    ]
+                    left = await self._send(session, batch)
+                    for _ in batch:
+                        self._waiting.popleft()
+                    self._waiting.extendleft(reversed(left))
+                    if left:
                         await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
 
-    async def _send(self, session: ClientSession, batch: list[bytes]) -> bool:
-        """Hand on some at once; whether the engine took them, or has them already."""
+    async def _send(self, session: ClientSession, batch: list[bytes]) -> list[bytes]:
+        """Hand on some at once; those that the engine did not take and may take later."""
         body = msgspec.json.encode([_request(at, raw) for at, raw in enumerate(batch)])
-        headers = {"Content-Type": "application/json"}
         try:
-            async with session.post(self._url, data=body, headers=headers) as reply:
-                answers = msgspec.json.decode(await reply.read())
+            async with session.post(self._url, data=body, headers=_JSON) as reply:
+                answers = msgspec.json.decode(await reply.read(), type=list[_Answer])
         except (ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
             _logger.info("the engine takes no transactions now: %s", error)
-            return False
-        found = answers if isinstance(answers, list) else [answers]
-        return not any("full" in str(answer.get("error", "")) for answer in found)
+            return batch
+        refused = {answer.id: str(answer.error) for answer in answers if answer.error is not None}
+        return [raw for at, raw in enumerate(batch) if not _is_settled(refused.get(at, ""))]
+
+
+class _Answer(msgspec.Struct):
+    """The engine's answer to one request."""
+
+    id: int
+    error: Any = None
+
+
+def _is_settled(refusal: str) -> bool:
+    """Tell whether trying again is of no use: it was taken, is there, or is too large for ever."""
+    return not refusal or "already exists in cache" in refusal or "too large" in refusal
 
 
 def _request(number: int, raw: bytes) -> dict[str, object]:

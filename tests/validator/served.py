@@ -25,6 +25,7 @@ from evm_dex.validator.genesis_document import (
 )
 from evm_dex.validator.replica import Replica
 from evm_dex.validator.serving_options import ServingOptions
+from evm_dex.validator.state_archives import Shelf
 from tests.validator.fake_engine import FakeEngine
 
 BEGAN = 1_800_000_000
@@ -85,7 +86,7 @@ def served(
     failures: list[Exception] = []
     clock = Clock(failures.append, now=lambda: genesis.seconds)
     replica = Replica(genesis, ServingOptions(path=path / "chain", **options), gossip, clock)
-    server = AbciServer(Application(replica), failures.append)
+    server = AbciServer(Application(replica, Shelf(path / "shelf"), path), failures.append)
 
     async def start() -> None:
         await replica.open_kept()
