@@ -12,6 +12,7 @@ from evm_dex.hyperliquid.book_view import best_levels
 from evm_dex.hyperliquid.candle_intervals import INTERVALS, candle_json
 from evm_dex.hyperliquid.info import accounts, markets, orders
 from evm_dex.hyperliquid.info.info_type import Coin, Info, User
+from evm_dex.hyperliquid.info.universes import DexRequest
 from evm_dex.hyperliquid.ledger_updates import LedgerUpdate
 from evm_dex.hyperliquid.order_view import AnyOrder, OrderView, find_order, status_of
 from evm_dex.hyperliquid.tape_records import FundingPayment, Json, OrderChange, TapeFill, TapeTrade
@@ -98,7 +99,7 @@ def _of_coin(make: Callable[[Info, Subscription], Json]) -> _Channel:
 
 
 def _all_mids(info: Info, subscription: Subscription) -> Json:
-    mids = markets.all_mids(info, markets.DexRequest(subscription.dex))
+    mids = markets.all_mids(info, DexRequest(subscription.dex))
     return _message("allMids", {"mids": mids})
 
 

@@ -44,6 +44,17 @@ def test_a_bot_of_ccxt_trades(client: Any) -> None:
     assert len(client.fetch_open_orders()) == 3
 
 
+def test_coins_whose_indexes_are_far_apart_are_themselves(client: Any) -> None:
+    markets = client.load_markets()
+    for symbol, price in (("SOL/USDC:USDC", 149), ("HYPE/USDC:USDC", 39)):
+        order = client.create_order(symbol, "limit", "buy", 1, price)
+        assert client.fetch_order(order["id"], symbol)["price"] == price
+        (shown,) = client.fetch_open_orders(symbol)
+        assert shown["symbol"] == symbol
+    active = {it["base"] for it in markets.values() if it["swap"] and it["active"]}
+    assert active == {"BTC", "ETH", "SOL", "HYPE"}
+
+
 def test_what_a_bot_reads(client: Any) -> None:
     client.load_markets()
     assert client.fetch_tickers([ETH])[ETH]["info"]["markPx"] == "3000.0"

@@ -115,7 +115,7 @@ def test_what_it_was_worth_is_what_it_was_worth_then() -> None:
                 for time, worths in then.items():
                     if user in worths:
                         off = account.at(time).perp - worths[user]
-                        assert abs(off) <= 10_000_000 + abs(worths[user]) // 200
+                        assert abs(off) <= 10
             answered = portfolio(seen, User(f"0x{users[0].hex()}"))
             assert msgspec.json.encode(answered)
 

@@ -82,7 +82,8 @@ def test_every_call_of_the_sdk_is_answered(local: LocalHyperliquid) -> None:
     assert set(info.all_mids()) >= {"BTC", "ETH", "SOL", "HYPE", "PURR/USDC", "@107"}
     assert len(info.user_fills(user)) == len(info.user_fills_by_time(user, 0)) >= 1
     assert info.meta()["universe"][1]["name"] == "ETH"
-    assert len(info.meta_and_asset_ctxs()[1]) == 4
+    meta, contexts = info.meta_and_asset_ctxs()
+    assert len(meta["universe"]) == len(contexts) == 160, "each is at its index"
     assert len(info.spot_meta_and_asset_ctxs()[1]) >= 2
     assert isinstance(info.funding_history("ETH", 0), list)
     assert info.user_funding_history(user, 0) == []

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from evm_dex.hyperliquid.info.account_facts import leading_vaults
 from evm_dex.hyperliquid.info.info_type import Info, User, UserSpan, info_type
-from evm_dex.hyperliquid.info.markets import (
-    DexRequest,
-    dex_of,
-    mark_of,
-    meta_and_contexts,
-    spot_context,
-)
+from evm_dex.hyperliquid.info.markets import mark_of, meta_and_contexts, spot_context
 from evm_dex.hyperliquid.info.orders import UserDex, frontend_open_orders, twap_states
+from evm_dex.hyperliquid.info.universes import DexRequest, dex_of
 from evm_dex.hyperliquid.listings import Listing, number, ratio, usd
 from evm_dex.hyperliquid.tape import between
 from evm_dex.hyperliquid.tape_records import Json

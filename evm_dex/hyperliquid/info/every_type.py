@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from evm_dex.hyperliquid.info import account_facts, accounts, markets, orders, portfolio
+from evm_dex.hyperliquid.info import account_facts, accounts, markets, orders, portfolio, universes
 from evm_dex.hyperliquid.info.info_type import answer, served_types
 
-__all__ = ["account_facts", "accounts", "answer", "markets", "orders", "portfolio", "served_types"]
+__all__ = [
+    "account_facts",
+    "accounts",
+    "answer",
+    "markets",
+    "orders",
+    "portfolio",
+    "served_types",
+    "universes",
+]

@@ -14,16 +14,14 @@ from evm_dex.hyperliquid.info.info_type import (
     Span,
     info_type,
 )
+from evm_dex.hyperliquid.info.universes import DexRequest, dex_of, meta
 from evm_dex.hyperliquid.listings import Listing, number, token_json, unused_token_json
 from evm_dex.hyperliquid.tape import between
 from evm_dex.hyperliquid.tape_records import Json
 from precompiles.engine.amounts import floor_divide
 from precompiles.engine.funding import RATE_SCALE, premium
-from precompiles.hyper.system_addresses import USDC
 from precompiles.hyper.token_ids import token_id
-from precompiles.hyper.units import COLLATERAL_DECIMALS
 from precompiles.perp.accrual import impact_prices, prices_at
-from precompiles.perp.markets import tiers_of
 
 _DAY = 24 * 3_600
 _MOST_CANDLES = 5_000
@@ -32,10 +30,18 @@ _HOUR = 3_600
 _RATE_PLACES = len(str(RATE_SCALE)) - 1
 
 
-class DexRequest(msgspec.Struct):
-    """A request about a perpetuals dex; "" is the first."""
-
-    dex: str = ""
+_NO_CONTEXT = {
+    "prevDayPx": "0.0",
+    "dayNtlVlm": "0.0",
+    "markPx": "0.0",
+    "midPx": None,
+    "funding": "0.0",
+    "openInterest": "0.0",
+    "premium": None,
+    "oraclePx": "0.0",
+    "impactPxs": None,
+    "dayBaseVlm": "0.0",
+}
 
 
 class Book(msgspec.Struct, rename="camel"):
@@ -67,73 +73,16 @@ class TokenRequest(msgspec.Struct, rename="camel"):
     token_id: str
 
 
-class TableRequest(msgspec.Struct):
-    """A request about a margin table."""
-
-    id: int
-
-
-@info_type("meta", DexRequest)
-def meta(info: Info, request: DexRequest) -> Json:
-    """Return the perpetuals of a dex."""
-    dex = dex_of(info, request.dex)
-    universe = []
-    tables: dict[int, Json] = {}
-    for perp in (each for each in info.ledger.core.perps if each.dex == dex):
-        market = info.ledger.perp.markets.rows[info.listings.by_coin[perp.coin].address]
-        shown: Json = {
-            "szDecimals": perp.size_decimals,
-            "name": perp.coin,
-            "maxLeverage": market.max_leverage,
-            "marginTableId": perp.margin_table,
-        }
-        if perp.only_isolated:
-            shown |= {"onlyIsolated": True, "marginMode": "noCross"}
-        if perp.is_halted:
-            shown["isDelisted"] = True
-        universe.append(shown)
-        tiers = [
-            {
-                "lowerBound": number(lower, COLLATERAL_DECIMALS),
-                "maxLeverage": leverage,
-            }
-            for lower, leverage in tiers_of(market)
-        ]
-        tables[perp.margin_table] = {
-            "description": f"tiered {market.max_leverage}x" if len(tiers) > 1 else "",
-            "marginTiers": tiers,
-        }
-    return {
-        "universe": universe,
-        "marginTables": [[number_, table] for number_, table in sorted(tables.items())],
-        "collateralToken": found.collateral if (found := info.ledger.core.dex(dex)) else USDC,
-    }
-
-
-@info_type("allPerpMetas")
-def all_perp_metas(info: Info, _: Nothing) -> list[Json]:
-    """Return the perpetuals of every dex."""
-    names = ["", *(dex.name for dex in info.ledger.core.dexs)]
-    return [meta(info, DexRequest(name)) for name in names]
-
-
-@info_type("marginTable", TableRequest)
-def margin_table(info: Info, request: TableRequest) -> Json:
-    """Return a margin table."""
-    for table_id, table in meta(info, DexRequest())["marginTables"]:
-        if table_id == request.id:
-            found: Json = table
-            return found
-    raise BadRequest(f"no margin table {request.id}")
-
-
 @info_type("metaAndAssetCtxs", DexRequest)
 def meta_and_contexts(info: Info, request: DexRequest) -> list[object]:
     """Return the perpetuals of a dex and how they trade."""
-    return [
-        meta(info, request),
-        [perp_context(info, it) for it in info.listings.perps(dex_of(info, request.dex))],
+    shown = meta(info, request)
+    listings = {it.coin: it for it in info.listings.perps(dex_of(info, request.dex))}
+    contexts = [
+        perp_context(info, listings[it["name"]]) if it["name"] in listings else dict(_NO_CONTEXT)
+        for it in shown["universe"]
     ]
+    return [shown, contexts]
 
 
 @info_type("spotMeta")
@@ -218,28 +167,6 @@ def predicted_fundings(info: Info, _: Nothing) -> list[object]:
     ]
 
 
-@info_type("perpDexs")
-def perp_dexs(info: Info, _: Nothing) -> list[Json | None]:
-    """Return the perpetuals dexes; the first one is null."""
-    builders: list[Json | None] = [
-        {
-            "name": dex.name,
-            "fullName": dex.name,
-            "deployer": "0x" + "0" * 40,
-            "oracleUpdater": None,
-            "feeRecipient": None,
-            "assetToStreamingOiCap": [],
-            "subDeployers": [],
-            "deployerFeeScale": "0.0",
-            "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
-            "assetToFundingMultiplier": [],
-            "assetToFundingInterestRate": [],
-        }
-        for dex in info.ledger.core.dexs
-    ]
-    return [None, *builders]
-
-
 @info_type("perpsAtOpenInterestCap", DexRequest)
 def perps_at_cap(info: Info, request: DexRequest) -> list[str]:
     """Return the perpetuals that no position can grow in."""
@@ -304,14 +231,6 @@ def _with_gaps(tokens: list[Json]) -> list[Json]:
     """Return tokens at the places of their indexes, as ccxt looks for them, unused ones between."""
     found = {token["index"]: token for token in tokens}
     return [found.get(index) or unused_token_json(index) for index in range(max(found) + 1)]
-
-
-def dex_of(info: Info, name: str) -> int:
-    """Return the index of a perpetuals dex; "" is the first. Raises BadRequest."""
-    found = info.listings.dex(name)
-    if found is None:
-        raise BadRequest(f"unknown dex {name!r}: take one of perpDexs")
-    return found
 
 
 def mid_or_mark(info: Info, listing: Listing) -> int:

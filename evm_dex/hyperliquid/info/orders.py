@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from evm_dex.hyperliquid.info.info_type import Info, User, UserSpan, info_type
-from evm_dex.hyperliquid.info.markets import dex_of
+from evm_dex.hyperliquid.info.universes import dex_of
 from evm_dex.hyperliquid.listings import number
 from evm_dex.hyperliquid.order_view import (
     OrderView,
