@@ -28,13 +28,14 @@ from evm_dex.evm.machine import Machine, State, missing_state_as
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.outbox import Outbox
 from evm_dex.origin.origin import Origin
+from evm_dex.origin.past_state import PastState
 from precompiles.ledger.ledger import Ledger
 
 
 class StateReader:
     """EVM accounts, code and storage after a block; wei, slots and words are ints."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State | PastState) -> None:
         self._state = state
 
     @property
@@ -192,7 +193,12 @@ class ChainReader(ABC):
         return StateReader(self._sealer.state)
 
     def state_at(self, block: BlockId) -> StateReader:
-        """Return the EVM state after a block. Raise UnknownBlock, StateMissing."""
+        """Return the EVM state after a block; before a fork the origin's node gives it.
+
+        Raise UnknownBlock, StateMissing.
+        """
+        if self._origin is not None and self.made_height(block) < self._blocks.first_height:
+            return StateReader(PastState(self._origin, self.made_height(block)))
         header = self.context_after(block)
         if header == self._head:
             return self.state

@@ -156,8 +156,8 @@ class RpcClient:
                 self._next_at = max(self._next_at, time.monotonic() + wait)
         self._down_until = time.monotonic() + _DOWN_SECONDS
         raise OriginUnreachable(
-            f"the chain's origin {self.shown} can't be asked: {problem} ({tries} tries); what was "
-            "fetched of it before is there still"
+            f"the node {self.shown} can't be asked: {problem} ({tries} tries); start it, or give "
+            "the URL of another node of that chain"
         )
 
     def _post_once(self, body: bytes) -> tuple[BaseHTTPResponse | None, str]:

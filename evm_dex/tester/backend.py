@@ -232,7 +232,10 @@ class Backend(BaseChainBackend):
         return self.header(block_number).base_fee_per_gas
 
     def _state(self, block: BlockNumber) -> StateReader:
-        return self.chain.state_at(self.known(block))
+        try:
+            return self.chain.state_at(block)
+        except UnknownBlock:
+            raise BlockNotFound(f"No block found for block number: {block!r}") from None
 
     # Transactions
 
