@@ -231,6 +231,25 @@ class Storms(BothExchanges):
             self.liquidate_one(position)
         self.kept(100)
 
+    def stand_apart(self, rng: random.Random) -> None:
+        """One market crashes; in the other, which does not, the other side gained before."""
+        self.feed()
+        user, first, winner, loser = rng.sample(TRADERS, 4)
+        crashing, calm = (self.model.market(asset) for asset in rng.sample((GOLD, SILVER), 2))
+        falls, is_buy = rng.random() < 0.6, rng.random() < 0.5
+        for market, *sides in ((crashing, user, first), (calm, user, winner), (calm, loser)):
+            for each in sides:
+                self.make_daring(market, each, is_cross=True)
+        self.trade_alone(rng, calm, winner, 45, is_buy=not is_buy, other=loser)
+        self.move(calm, 1_000 + (-8 if is_buy else 8))
+        self.trade_alone(rng, crashing, user, 45, is_buy=falls, other=first)
+        self.trade_alone(rng, calm, user, 45, is_buy=is_buy, other=VAULT)
+        self.move(calm, 1_000 + rng.choice((0, 2)) * (1 if is_buy else -1))
+        self.move(crashing, rng.choice((300, 800, 900)) if falls else rng.choice((1_200, 1_500)))
+        for position in self.model.open_positions(user=user):
+            self.liquidate_one(position)
+        self.kept(100)
+
     def ruin(self, rng: random.Random) -> None:
         """Somebody risks all there is, the price goes far, and it is done with at once."""
         market, is_buy = self.model.market(rng.choice((GOLD, SILVER))), rng.random() < 0.7

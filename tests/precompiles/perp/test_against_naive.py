@@ -379,6 +379,7 @@ class Perpetuals(Storms):
             (
                 *(self.bend, self.bend, self.starve, self.starve, self.ruin, self.linger),
                 *(self.linger, self.linger, self.linger, self.drain, self.drain, self.split),
+                *(self.stand_apart, self.stand_apart),
             )
         )(rng)
 
