@@ -40,9 +40,9 @@ class BranchItem(NamedTuple):
     """A place where code goes one way or another."""
 
     span: SourceSpan
-    """The whole condition; of `require` and `assert` the call."""
+    """The whole condition; of `require` the call."""
     paths: tuple[SourceSpan, ...]
-    """The code of each way; none of `require` and `assert`, which fail (0) or pass (1)."""
+    """The code of each way; none of `require`, which fails (0) or passes (1)."""
     places: tuple[int, ...]
     """The place in the source that each way is reported at."""
 
@@ -177,7 +177,7 @@ class _Reader:
             yield from self._expression(node["rightExpression"])
         elif kind == "FunctionCall" and node.get("kind") == "functionCall":
             yield StatementItem(_span(node))
-            if node["expression"].get("name") in ("require", "assert"):
+            if node["expression"].get("name") == "require":
                 yield BranchItem(_span(node), (), (_span(node).start,) * 2)
 
 
