@@ -120,11 +120,14 @@ def coverage_report(hits: Mapping[bytes, CodeHits], known: KnownCode, root: Path
     for file, compiled in _by_file(known):
         name = _name(file, root)
         if name is not None:
-            for _, code in compiled:
-                if code not in counts:
-                    counts[code] = CodeCounts(code, {})
-            found = [(number, counts[code]) for number, code in compiled]
-            covered = _covered(file, found) if file.tree is not None else _lines(file, found)
+            if file.tree is not None:
+                covered = _covered(
+                    file, [(it, counts[code]) for it, code in compiled if code in counts]
+                )
+            else:
+                covered = _lines(
+                    file, [(it, counts.get(code) or CodeCounts(code, {})) for it, code in compiled]
+                )
             report.files.setdefault(name, CoveredFile()).add(covered)
     report.files = {name: file for name, file in report.files.items() if file.lines}
     return report

@@ -18,6 +18,7 @@ from evm_dex import Recorder
 from evm_dex.coverage.lcov import lcov
 from tests.clients.running import HERE, ROOT, foundry, run, skip_without
 
+pytestmark = pytest.mark.slow
 OFFLINE = {"FOUNDRY_OFFLINE": "true", "FOUNDRY_SOLC": str(HERE / "solc")}
 SETTINGS = '[profile.default]\nevm_version = "prague"\noptimizer = false\nast = true\n'
 GAS = 29_000_000
@@ -94,7 +95,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def forges(project: Path) -> str:
     """The report of forge; it leaves no artifacts."""
-    command = [foundry("forge"), "coverage", "--report", "lcov"]
+    command: list[str | Path] = [foundry("forge"), "coverage", "--report", "lcov"]
     run(command, cwd=project, env=OFFLINE)
     return (project / "lcov.info").read_text()
 

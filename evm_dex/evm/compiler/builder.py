@@ -8,7 +8,7 @@ interpreter runs into it and says what is wrong. No error is made here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from evm_dex.evm.compiler.path import Moment, Path, Segment
 from evm_dex.evm.compiler.values import Value
@@ -27,8 +27,8 @@ class CodeFacts(Protocol):
     code: bytes
     loops: set[int]
     """Starts of traces that are loops."""
-    heads: dict[int, int] | None
-    """Counts of the starts of straight code; None where nobody counts."""
+    hits: Any
+    """Counts of the starts of straight code, `CodeHits`; None where nobody counts."""
 
     def is_destination(self, position: int | None) -> bool:
         """Whether one may jump to a position."""
@@ -136,7 +136,7 @@ class Builder:
     def give_up(self, moment: Moment) -> None:
         """Leave to the interpreter, which has to do the opcode at that moment, and counts it."""
         if moment.position == self._counted:
-            self.writer.write(f"H[{moment.position}] -= 1")
+            self._count(moment.position, "-")
         self._leave(moment, str(~moment.position))
 
     def give_up_if(self, condition: str, moment: Moment) -> None:
@@ -209,21 +209,25 @@ class Builder:
             self.leave_to(path, str(position))
             return False
         self.opcodes += 1
-        is_counted = self.program.heads is not None and self._is_head(position)
+        is_counted = self.program.hits is not None and self._is_head(position)
         is_destination = self.program.is_destination(position)
         self._counted = -1
         if is_counted and not is_destination:
-            self.writer.write(f"H[{position}] += 1")
+            self._count(position, "+")
             self._counted = position
         goes_on = handler(self, path)
         if is_counted and is_destination and goes_on:  # where it leaves, it is counted there
-            self.writer.write(f"H[{position}] += 1")
+            self._count(position, "+")
         if goes_on and path.stack and path.stack[-1].size > _MOST_PENDING:
             self.writer.atom(path.stack[-1])
         self.growth = max(self.growth, path.growth)
         if path.position == position:
             path.position += 1
         return goes_on
+
+    def _count(self, position: int, sign: str) -> None:
+        """Write that straight code was begun, or was not after all."""
+        self.writer.write(f"H[{self.program.hits.slot(position)}] {sign}= 1")
 
     def _is_head(self, position: int) -> bool:
         """Tell whether straight code begins somewhere: a jump leads there, or goes by before."""

@@ -72,7 +72,7 @@ class Program:
         "code",
         "counts",
         "destinations",
-        "heads",
+        "hits",
         "hot_after",
         "loops",
         "padded",
@@ -86,8 +86,8 @@ class Program:
 
     def __init__(self, code: bytes) -> None:
         self.code = code
-        self.heads: dict[int, int] | None = None
-        """Counts of starts of straight code, which traces keep too; None where nobody counts."""
+        self.hits: Any = None
+        """`CodeHits`, which traces add to as well; None where nobody counts."""
         self.padded = code + _BEYOND
         """The code with the zeros that follow it, which are STOP."""
         self.destinations = jump_destinations(self.padded)
@@ -152,7 +152,7 @@ class Program:
         builder = Builder(self, position, HANDLERS)
         text = builder.build()
         names: dict[str, Any] = {**NAMES, "CODE": self.code, "DESTINATIONS": self.destinations}
-        names["H"] = self.heads
+        names["H"] = self.hits and self.hits.counts
         exec(compile(text, f"<evm {position}>", "exec"), names)  # noqa: S102 - text made of opcodes
         trace: Trace = names["trace"]
         self.traces[position] = trace

@@ -19,6 +19,8 @@ _PROGRAMS_REMEMBERED = 256
 _LONGEST_TRAIL = 2**14
 _NEVER = 255
 _JUMPI, _JUMPDEST, _PUSH0, _PUSH32 = 0x57, 0x5B, 0x5F, 0x7F
+_SIZES = [1 + opcode - _PUSH0 if _PUSH0 < opcode <= _PUSH32 else 1 for opcode in range(256)]
+"""Bytes of each opcode, with what it pushes."""
 _ENDS = frozenset((0x00, 0x56, 0xF3, 0xFD, 0xFE, 0xFF))
 """Opcodes behind which code goes on at a jump destination only."""
 
@@ -26,21 +28,34 @@ _ENDS = frozenset((0x00, 0x56, 0xF3, 0xFD, 0xFE, 0xFF))
 class CodeHits:
     """Counts of what ran of some code."""
 
-    __slots__ = ("heads", "stops")
+    __slots__ = ("counts", "slots", "stops")
 
     def __init__(self) -> None:
-        self.heads: defaultdict[int, int] = defaultdict(int)
-        """How often straight code was begun, by its position; others than heads mean nothing."""
+        self.slots: dict[int, int] = {}
+        """Places in `counts` by position; others than of heads mean nothing."""
+        self.counts: list[int] = []
+        """How often straight code was begun: a list, which is quick to add to."""
         self.stops: defaultdict[int, int] = defaultdict(int)
         """How often a frame failed at a position, but for REVERT and bad jumps."""
+
+    def slot(self, position: int) -> int:
+        """Return the place in `counts` for a position."""
+        slot = self.slots.setdefault(position, len(self.counts))
+        if slot == len(self.counts):
+            self.counts.append(0)
+        return slot
+
+    def _begun(self, position: int) -> int:
+        slot = self.slots.get(position)
+        return 0 if slot is None else self.counts[slot]
 
     def by_position(self, code: bytes) -> dict[int, int]:
         """Return how often each opcode of the code was begun, by its position."""
         counts: dict[int, int] = {}
-        left, is_behind_jumpi = self.heads.get(0, 0), False
+        left, is_behind_jumpi = self._begun(0), False
         for position, opcode in opcodes_of(code):
             if opcode == _JUMPDEST or is_behind_jumpi:
-                left = self.heads.get(position, 0)
+                left = self._begun(position)
             counts[position] = left
             left = 0 if opcode in _ENDS else left - self.stops.get(position, 0)
             is_behind_jumpi = opcode == _JUMPI
@@ -53,7 +68,7 @@ def opcodes_of(code: bytes) -> Iterator[tuple[int, int]]:
     while position < len(code):
         opcode = code[position]
         yield position, opcode
-        position += 1 + max(0, opcode - _PUSH0) * (opcode <= _PUSH32)
+        position += _SIZES[opcode]
 
 
 class HitCounts:
@@ -81,24 +96,25 @@ class CountedProgram(Program):
 
     def __init__(self, code: bytes, counts: CodeHits) -> None:
         super().__init__(code)
-        self._counts = counts
-        self.heads = counts.heads  # traces keep it too
+        self._counts = self.hits = counts  # traces add to them too
 
     def came_by(self, _: Any, position: int) -> None:
         """Count a position."""
-        self._counts.heads[position] += 1
+        self._counts.counts[self._counts.slot(position)] += 1
 
     def failed(self, position: int) -> None:
         """Count where a frame failed."""
         self._counts.stops[position] += 1
 
     def _block(self, position: int) -> Block:
-        return block_at(self.padded, position, _counted(self._counts.heads, position))
+        return block_at(self.padded, position, _counted(self._counts, position))
 
 
-def _counted(heads: defaultdict[int, int], position: int) -> Run:
+def _counted(hits: CodeHits, position: int) -> Run:
+    counts, slot = hits.counts, hits.slot(position)
+
     def run(_: Any, __: list[int], ___: bytearray) -> None:
-        heads[position] += 1
+        counts[slot] += 1
 
     return run
 
