@@ -99,11 +99,12 @@ def origin() -> Iterator[FakeOrigin]:
 
 
 @pytest.mark.parametrize(
-    ("seed", "proofs"), [(0, None), (1, False), *fuller((2, None), (3, False), (4, None))]
+    "case", [(0, None), (1, False), *fuller((2, None), (3, False), (4, None))], ids=str
 )
 def test_transactions_have_the_outcome_that_they_have_there(
-    origin: FakeOrigin, seed: int, proofs: bool | None
+    origin: FakeOrigin, case: tuple[int, bool | None]
 ) -> None:
+    seed, proofs = case
     transactions = _random_transactions(seed)
     with evm_dex.open(fork=evm_dex.Fork(url=origin.url, proofs=proofs)) as fork:
         here = _outcomes(fork, transactions)
