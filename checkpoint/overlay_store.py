@@ -71,6 +71,11 @@ class OverlayStore(StoreReader):
         """See `Store.undo`; of the store below."""
         return self._base.undo(height)
 
+    @property
+    def reach(self) -> int:
+        """See `Store.reach`; of the store below."""
+        return self._base.reach
+
     def check_reach(self, height: int) -> None:
         """See `Store.check_reach`; of the store below."""
         self._base.check_reach(height)

@@ -155,6 +155,11 @@ class Store(StoreReader, Protocol):
         if height < self._oldest_undo - 1:
             raise self._undo_expired(height)
 
+    @property
+    def reach(self) -> int:
+        """Height of the earliest block whose rows can be worked out from those of the head."""
+        return max(0, self._oldest_undo - 1)
+
     def _undo_expired(self, height: int) -> UndoExpired:
         below = [at for at in self._checkpoint_heights() if at <= height]
         return UndoExpired(height, self._oldest_undo, max(below, default=None))

@@ -40,6 +40,8 @@ TopicFilter = Sequence[bytes | Sequence[bytes] | None]
 
 _BLOCKHASH_DEPTH = 256
 _RECENT = 64
+_FIRST_LOOK, _LONGEST_LOOK = 8, 256
+"""Blocks that are looked through at a time, going backwards."""
 """Blocks whose contents stay decoded: who sent a transaction soon asks what became of it."""
 
 
@@ -235,6 +237,19 @@ class BlockStore:
             above = next(self._store.iterate(Family.HASHES, start=height_key(start + 1)), None)
         next_height = height_of(above[0]) if above else start + 1
         return range(first if next_height == start + 1 else next_height, last + 1)
+
+    def backwards(
+        self, first: int, last: int, addresses: Sequence[Address], topics: TopicFilter
+    ) -> Iterator[LogEntry]:
+        """Yield logs that match in a range of heights, newest first, reading no more than needed.
+
+        The range must have no gap, nor reach to blocks of another chain.
+        """
+        length = _FIRST_LOOK
+        while last >= first:
+            lowest = max(first, last - length + 1)
+            yield from reversed(list(self.logs(lowest, last, addresses, topics)))
+            last, length = lowest - 1, min(2 * length, _LONGEST_LOOK)
 
     def _block_logs(self, height: int, block_hash: bytes) -> Iterator[LogEntry]:
         place = 0

@@ -288,6 +288,11 @@ class ChainReader(ABC):
         if self._origin is not None:
             self._origin.close()
 
+    @property
+    def reach(self) -> int:
+        """Height of the earliest block that `ledger_at` goes back to."""
+        return self._store.reach
+
     @contextmanager
     def _looking(self, call: Call, header: Header) -> Iterator[Call]:
         """Provide a call that has the ledger as of a block from when it first looks at it.

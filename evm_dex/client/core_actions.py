@@ -38,8 +38,6 @@ _OUTCOMES = {
     Outcome.PARTLY_DONE: "partly done",
 }
 _WORD = Layout(["uint256"])
-_AT_ONCE = 256
-"""Blocks that are searched before what was found is looked at."""
 _SOURCE = bytes(32)
 """The transaction hash that stands for a call, which has none."""
 
@@ -118,13 +116,13 @@ def actions_of_user(
     """
     wanted = [None, [bytes(12) + user]]
     found: dict[int, CoreAction] = {}
-    while last >= first and len(found) < most:
-        lowest = max(first, last - _AT_ONCE + 1)
-        entries = blocks.logs(lowest, last, [CORE_ADDRESS], wanted)
-        for action in reversed(_looked_at(blocks, entries)):
-            found.setdefault(action.sequence, action)
-        last = lowest - 1
-    return list(found.values())[:most]
+    for entry in blocks.backwards(first, last, [CORE_ADDRESS], wanted):
+        receipt = ActionReceipt.decode(entry.log.topics, entry.log.data)
+        if receipt is not None and receipt.sequence not in found:
+            found[receipt.sequence] = _explained_entry(blocks, entry, receipt)
+            if len(found) == most:
+                break
+    return list(found.values())
 
 
 def _looked_at(blocks: BlockStore, entries: Iterable[LogEntry]) -> list[CoreAction]:

@@ -19,6 +19,9 @@ from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
 
 _EXCHANGES = {Exchange.SPOT: "spot", Exchange.PERP: "perp"}
 
+MOST_BLOCKS = 20_000
+"""Blocks that are read at once, so that nobody waits long for that."""
+
 
 class FundingPoint(NamedTuple):
     """The funding rate of the hours that ended at a time."""
@@ -31,7 +34,8 @@ class FundingPoint(NamedTuple):
 class PriceHistory:
     """Read from the logs of the chain when it is first asked for, and followed from there.
 
-    What a forked chain had before its fork is not in it.
+    It begins with the last `MOST_BLOCKS` blocks then. What a forked chain had before its fork is
+    not in it.
     """
 
     def __init__(self, chain: Chain, events: ChainEvents) -> None:
@@ -68,7 +72,7 @@ class PriceHistory:
 
     def _read(self) -> None:
         if not self._is_followed:
-            self._add_blocks(first_own_block(self._chain), self._chain.head.block_number)
+            self._add_blocks(self._first_block(), self._chain.head.block_number)
             self._is_followed = True
             self._events.on_update.append(self._follow)
 
@@ -76,8 +80,11 @@ class PriceHistory:
         first = update.went_back_to + 1
         if not self._undo.go_back(update.went_back_to):
             self._start_over()
-            first = first_own_block(self._chain)
+            first = self._first_block()
         self._add_blocks(first, self._chain.head.block_number)
+
+    def _first_block(self) -> int:
+        return max(first_own_block(self._chain), self._chain.head.block_number - MOST_BLOCKS)
 
     def _add_blocks(self, first: int, last: int) -> None:
         height, time = -1, 0

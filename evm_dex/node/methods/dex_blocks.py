@@ -13,7 +13,7 @@ from evm_dex.node.own_blocks import first_own_block
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_errors import invalid_params
 from evm_dex.node.rpc_json import Json, to_json
-from evm_dex.node.rpc_types import Block, ParamType, counted, data, shaped
+from evm_dex.node.rpc_types import Block, ParamType, Quantity, counted, data, shaped
 from precompiles.hyper.receipts import ActionReceipt
 
 _MOST_BLOCKS = 50
@@ -50,6 +50,12 @@ def blocks(node: Node, count: BlockCount = 20, newest: Block = "latest") -> Bloc
     first, own = node.chain.blocks.first_height, first_own_block(node.chain)
     lowest = max(last - count + 1, first if own == first + 1 else own)
     return [_block(node, height) for height in range(last, lowest - 1, -1)]
+
+
+@rpc("dex_earliestBlock")
+def earliest_block(node: Node) -> Quantity:
+    """Return the height of the earliest block that the exchanges can still be asked about."""
+    return node.chain.reach
 
 
 def _block(node: Node, height: int) -> Json:

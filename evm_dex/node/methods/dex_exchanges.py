@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Annotated, Any
 
 from evm_dex.abi.abi_values import undecodable
@@ -185,17 +186,13 @@ def trades(
     found: list[Json] = []
     last = node.header("latest" if block == "pending" else block).block_number
     lowest = max(from_block, last - _MOST_BLOCKS, first_own_block(node.chain))
-    while last >= lowest and len(found) < count:
-        first = max(lowest, last - 255)
-        entries = list(node.chain.blocks.logs(first, last, (address,), topics))
-        for entry in reversed(entries):
-            event = interface.decode_event(entry.log)
-            assert event is not None, "its topic is that of an event"
-            place = {"blockNumber": entry.height, "logIndex": entry.log_index}
-            time = node.chain.header(entry.block_hash).timestamp
-            found.append({**_shown(event), **place, "timestamp": time})
-        last = first - 1
-    return found[:count]
+    for entry in islice(node.chain.blocks.backwards(lowest, last, (address,), topics), count):
+        event = interface.decode_event(entry.log)
+        assert event is not None, "its topic is that of an event"
+        place = {"blockNumber": entry.height, "logIndex": entry.log_index}
+        time = node.chain.header(entry.block_hash).timestamp
+        found.append({**_shown(event), **place, "timestamp": time})
+    return found
 
 
 @rpc("dex_position")

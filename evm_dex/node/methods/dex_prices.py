@@ -32,8 +32,8 @@ def candles(
 ) -> CandleList:
     """Return the newest candles of a market as of a block, each of so many seconds.
 
-    Times without trades have none. Those shorter than a minute are kept of the last 20,000 seconds
-    with trades.
+    Times without trades have none. Of a long chain they begin 20,000 blocks before they were first
+    asked for; those shorter than a minute are kept of the last 20,000 seconds with trades.
     """
     address, end = market_of(node, where, market), _time(node, block)
     found = node.prices.trades().of((where, address), seconds, from_time, end, count)

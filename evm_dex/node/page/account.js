@@ -3,26 +3,26 @@
 import { byId, element, shortHex, showEmpty, showTable } from "./elements.js";
 import { symbolOf } from "./markets.js";
 import { amount } from "./numbers.js";
-import { showReceipts } from "./receipts.js";
 import { sideText } from "./trades.js";
 
 const NATIVE = { symbol: "ETH", decimals: 18 };
 const HYPE = `0x${"22".repeat(20)}`; // HyperCore's name for the native coin of its EVM
-const [ORDERS, ACTIONS] = [100, 30];
+const ORDERS = 100;
+export const ACTIONS = 30;
 const BALANCE_OF = "0x70a08231";
 const ADDRESS = /^0x[0-9a-f]{40}$/i;
 
 export const isAddress = (text) => ADDRESS.test(text);
 
 // What has to be asked for about an account; `showAccount` takes the answers in this order.
-export function accountRequests(user, tokens, block) {
+export function accountRequests(user, tokens, block, from) {
   const padded = user.slice(2).toLowerCase().padStart(64, "0");
   return [
     ["dex_account", user, block],
     ["dex_openOrders", "spot", user, ORDERS, block],
     ["dex_openOrders", "perp", user, ORDERS, block],
     ["dex_positions", user, block],
-    ["dex_coreActionsOf", user, ACTIONS, "0x0", block],
+    ["dex_coreActionsOf", user, ACTIONS, from, block],
     ["eth_getBalance", user, block],
     ...Object.keys(tokens).map((token) => (
       ["eth_call", { to: token, data: BALANCE_OF + padded }, block])),
@@ -38,8 +38,7 @@ export function showAccount(answers, tokens, markets, act) {
   showBalances(account, ether, held, tokens, markets);
   showOrders([...spot, ...perp], markets, act);
   showPositions(positions, markets, act);
-  showReceipts(actions);
-  return account;
+  return { ...account, actions };
 }
 
 function showBalances(account, ether, held, tokens, markets) {
@@ -154,7 +153,7 @@ function liquidation({ liquidationPrice }, market) {
 // Its own collateral, or what it must keep of the account's that all cross positions share.
 function margin({ kind, margin: own, maintenanceMargin }, market) {
   return kind === "CROSS"
-    ? element("span", { title: "What the account must keep for it" }, market.money(maintenanceMargin))
+    ? element("span", { title: "What the account must keep" }, market.money(maintenanceMargin))
     : market.money(own);
 }
 

@@ -33,7 +33,8 @@ export function finerInterval(interval) {
   const names = [...INTERVALS.keys()];
   const count = shown.candles.length;
   const trades = shown.candles.reduce((sum, one) => sum + one.trades, 0);
-  return count < ENOUGH && trades >= count * CROWDED && count > 0 ? names[names.indexOf(interval) - 1] ?? null : null;
+  const isCrowded = count > 0 && count < ENOUGH && trades >= count * CROWDED;
+  return isCrowded ? names[names.indexOf(interval) - 1] ?? null : null;
 }
 
 // All that is shown is forgotten, as the chain went back or another past is looked at.
@@ -99,7 +100,8 @@ function makeChart(place) {
     ...quiet, priceScaleId: "volume", priceFormat: { type: "volume" },
   });
   volume.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
-  const mark = chart.addSeries(LineSeries, { ...quiet, lineWidth: 1, crosshairMarkerVisible: false });
+  const thin = { ...quiet, lineWidth: 1, crosshairMarkerVisible: false };
+  const mark = chart.addSeries(LineSeries, thin);
   const all = { chart, bars, volume, mark, funding: null };
   chart.subscribeCrosshairMove(({ time }) => showLegend(time ?? null));
   dark.addEventListener("change", () => { paint(all); fill(all, null); });

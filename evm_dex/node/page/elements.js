@@ -56,7 +56,8 @@ export function problem(message) {
 }
 
 export function shortHex(hex, ends = 4) {
-  return hex.startsWith("0x") && hex.length > 2 + 2 * ends ? `${hex.slice(0, 2 + ends)}…${hex.slice(-ends)}` : hex;
+  const isLong = hex.startsWith("0x") && hex.length > 2 + 2 * ends;
+  return isLong ? `${hex.slice(0, 2 + ends)}…${hex.slice(-ends)}` : hex;
 }
 
 // An address or a hash, short; all of it as a title.

@@ -24,9 +24,10 @@ export function amount(units, decimals, places = 0) {
   return ratio(BigInt(units), 10n ** BigInt(decimals), places);
 }
 
-// The units of which `numerator / denominator` each is one, in a decimal text; none may be left over.
+// How many units of `numerator / denominator` each a decimal text is, without a rest.
 export function toUnits(text, numerator, denominator, what) {
-  const [, whole, fraction = ""] = /^(\d+)(?:\.(\d*))?$/.exec(text.trim().replaceAll(",", "")) ?? [];
+  const found = /^(\d+)(?:\.(\d*))?$/.exec(text.trim().replaceAll(",", ""));
+  const [, whole, fraction = ""] = found ?? [];
   if (whole === undefined) throw new Error(`The ${what} must be a number, such as 12.5.`);
   const top = BigInt(whole + fraction) * denominator;
   const bottom = 10n ** BigInt(fraction.length) * numerator;

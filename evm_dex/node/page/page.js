@@ -2,7 +2,9 @@
 
 import { Connection } from "./connection.js";
 import { byId, problem } from "./elements.js";
-import { accountRequests, isAddress, makeChooser, showAccount, showChoice } from "./account.js";
+import {
+  ACTIONS, accountRequests, isAddress, makeChooser, showAccount, showChoice,
+} from "./account.js";
 import { lookAtBlocks, makeAbiField, showBlocks } from "./blocks.js";
 import { makeGrouping, showBook, stepOf } from "./book.js";
 import {
@@ -13,6 +15,7 @@ import { showDepth } from "./depth.js";
 import { findMarket, readMarkets, showChooser, showPrices } from "./markets.js";
 import { actButton, allowTrading, makeTicket, mayTrade, showFunds, showTicket } from "./ticket.js";
 import { makeTimeline, showMarks, showTimeline } from "./timeline.js";
+import { showReceipts } from "./receipts.js";
 import { showTrades } from "./trades.js";
 import { grouped } from "./numbers.js";
 
@@ -24,6 +27,7 @@ const CHECKPOINTS_EVERY = 3_000;
 const look = {
   market: null, account: null, accounts: [], markets: new Map(), tokens: {}, head: null,
   trades: { market: null, height: 0, list: [] }, checkpointsAt: 0,
+  actions: { account: null, height: -1, list: [] },
   interval: "1m", isIntervalChosen: false,
   at: null, // the height that is looked at, null for the newest
 };
@@ -85,13 +89,13 @@ function showTrouble(error) {
 
 async function lookOnce() {
   const at = look.at === null ? "latest" : `0x${look.at.toString(16)}`;
-  const [newest, block, listed] = (await connection.batch(
+  const [newest, block, listed, earliest] = (await connection.batch(
     [["eth_getBlockByNumber", "latest", false], ["eth_getBlockByNumber", at, false],
-      ["dex_markets", at]],
+      ["dex_markets", at], ["dex_earliestBlock"]],
   )).map(resultOf);
   look.head = newest.hash;
   if (!block) { look.at = null; isStale = true; return; } // it was taken back meanwhile
-  showTimeline(Number(newest.number), look.at, Number(block.timestamp));
+  showTimeline(Number(earliest), Number(newest.number), look.at, Number(block.timestamp));
   Object.assign(look, { markets: readMarkets(listed), tokens: listed.tokens });
   look.market = findMarket(look.markets, look.market);
   showChooser(look.markets, look.market);
@@ -99,8 +103,7 @@ async function lookOnce() {
   const height = Number(block.number);
   const ask = (...request) => connection.ask(...request);
   if (!await lookAtBlocks(ask, height)) {
-    look.trades.market = null;
-    forgetChart();
+    forgetPast();
   }
   show("blocks", () => showBlocks(ask, look.markets));
   await Promise.all([lookAtMarket(height), lookAtAccount(block.number), lookAtCheckpoints()]);
@@ -155,13 +158,20 @@ function resultOf({ result, error }) {
 async function lookAtAccount(block) {
   if (!look.account) return;
   const { account, tokens, markets } = look;
-  const answers = await connection.batch(accountRequests(account, tokens, block));
+  const before = look.actions.account === account ? look.actions : { height: -1, list: [] };
+  const from = `0x${(before.height + 1).toString(16)}`;
+  const answers = await connection.batch(accountRequests(account, tokens, block, from));
   if (account !== look.account) return;
   const act = mayTrade() && look.at === null
     ? (name, label, request) => actButton(name, label, send, request, again) : null;
   show("balances", () => {
-    const { spot, perp } = showAccount(answers, tokens, markets, act);
+    const { spot, perp, actions } = showAccount(answers, tokens, markets, act);
     showFunds(spot, perp);
+    // An action that waited for its time is told again.
+    const told = new Set(actions.map(({ sequence }) => sequence));
+    const list = [...actions, ...before.list.filter(({ sequence }) => !told.has(sequence))];
+    look.actions = { account, height: Number(block), list: list.slice(0, ACTIONS) };
+    showReceipts(look.actions.list);
   });
 }
 
@@ -175,9 +185,15 @@ function again() {
 // Another block is looked at, null for the newest.
 function lookBack(height) {
   look.at = height;
-  look.trades.market = null;
-  forgetChart();
+  forgetPast();
   again();
+}
+
+// What was added up from block to block begins anew.
+function forgetPast() {
+  look.trades.market = null;
+  look.actions.account = null;
+  forgetChart();
 }
 
 async function lookAtCheckpoints() {

@@ -9,7 +9,9 @@ const ENVELOPE = ["type", "signatureChainId", "hyperliquidChain", "nonce", "time
 export function showReceipts(actions) {
   byId("receipts").hidden = !actions.length;
   if (!actions.length) return;
-  const columns = [["Block", "number faint"], ["Action", ""], ["Outcome", ""], ["Reason", "why-column"]];
+  const columns = [
+    ["Block", "number faint"], ["Action", ""], ["Outcome", ""], ["Reason", "why-column"],
+  ];
   showTable(byId("receipts").querySelector(".body"), "Actions, newest first", columns,
     actions.map((action) => [
       grouped(BigInt(action.blockNumber)),

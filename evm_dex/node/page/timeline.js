@@ -19,12 +19,14 @@ export function makeTimeline(onChosen) {
   });
 }
 
-// `at` is the height that is looked at, null for the newest; `time` that block's time.
-export function showTimeline(head, at, time) {
+// `earliest` is the first block that can be looked at, `at` the one that is, null for the newest;
+// `time` is that block's time.
+export function showTimeline(earliest, head, at, time) {
   const slider = byId("past");
+  slider.min = String(earliest);
   slider.max = String(head);
   slider.value = String(at ?? head);
-  slider.disabled = head === 0;
+  slider.disabled = head === earliest;
   told(at, time);
 }
 
@@ -40,5 +42,6 @@ function told(at, time) {
   document.body.dataset.past = at === null ? "" : String(at);
   byId("live").disabled = at === null;
   const when = time === null ? "" : ` · ${blockTime(time).join(" ")} UTC`;
-  byId("past-told").textContent = at === null ? `Live${when}` : `Block ${grouped(BigInt(at))}${when}`;
+  const what = at === null ? "Live" : `Block ${grouped(BigInt(at))}`;
+  byId("past-told").textContent = what + when;
 }

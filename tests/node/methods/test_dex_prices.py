@@ -135,3 +135,27 @@ def test_blocks_that_an_import_left_out_are_not_looked_for(tmp_path: Path) -> No
         assert [it["number"] for it in blocks] == list(range(304, 284, -1))
         with pytest.raises(UnknownBlock):
             dex.chain.header(2)
+
+
+def test_logs_are_found_backwards_as_they_are_forwards(fresh_node: Served) -> None:
+    for _ in range(12):
+        swap(fresh_node, 2_000 * USDC, ETHER)
+    blocks = fresh_node.dex.chain.blocks
+    for first, last in ((1, 24), (3, 24), (7, 13), (5, 4)):
+        forwards = list(blocks.logs(first, last, (), ()))
+        assert list(blocks.backwards(first, last, (), ())) == forwards[::-1]
+        assert len(forwards) > 0 or first > last
+    assert fresh_node.result("dex_trades", "spot", "WETH", 5)[4]["blockNumber"] == 16
+
+
+def test_the_earliest_block_can_be_asked_about_and_none_before() -> None:
+    with evm_dex.open() as dex:
+        node = Node(dex.chain, dex=dex)
+        for _ in range(dex.chain.reach + 1_100):
+            dex.chain.mine()
+        ask = {"jsonrpc": "2.0", "id": 1, "method": "dex_earliestBlock", "params": []}
+        earliest = int(json.loads(respond(node, ask))["result"], 16)
+        for height, word in ((earliest, "result"), (earliest - 1, "error")):
+            asked = {"jsonrpc": "2.0", "id": 1, "method": "dex_markets", "params": [hex(height)]}
+            assert earliest > 0
+            assert word in json.loads(respond(node, asked))
