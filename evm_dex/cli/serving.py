@@ -35,6 +35,8 @@ async def serve(server: Server, dex: Dex, config: NodeConfig, serving: Serving) 
     """Serve until a signal."""
     import asyncio  # noqa: PLC0415 - commands that only answer need none
 
+    from evm_dex.terminal.node_news import NewsPrinter  # noqa: PLC0415 - loads the chain's types
+
     port, api_port, market, silent = serving
     api = None if api_port is None else _api_server(server, dex, config)
     stop = asyncio.Event()
@@ -51,13 +53,17 @@ async def serve(server: Server, dex: Dex, config: NodeConfig, serving: Serving) 
         if api is not None:
             console().print(f"Hyperliquid's API on http://{config.host}:{api.port}")
     living = None if market is None else asyncio.create_task(_live(server, market))
+    printer = None if silent else NewsPrinter()
+    if printer is not None:
+        server.node.activity.listen(printer.tell)
     await stop.wait()
     if living is not None:
         living.cancel()
     if api is not None:
         await api.stop()
     await server.stop()
-    if not silent:
+    if printer is not None:
+        printer.close()
         height = server.node.chain.head.block_number
         where = f", kept in {escape(str(config.path))}" if config.path else ""
         errors().print(f"stopped at block {height}{where}", highlight=False)

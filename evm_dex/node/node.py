@@ -15,6 +15,7 @@ from evm_dex.chain.chain import Chain
 from evm_dex.chain.chain_reader import StateReader
 from evm_dex.client.cheats.state_cheats import StateCheats
 from evm_dex.errors import CallFailed, ChainError, ChainStopped, UnknownBlock
+from evm_dex.node.activity import Activity
 from evm_dex.node.archive_shelf import ArchiveShelf
 from evm_dex.node.chain_events import ChainEvents
 from evm_dex.node.filters import Filters
@@ -72,6 +73,10 @@ class Node:
         self.turns = Turns()
         """Whoever uses the node from one of several threads waits for a turn."""
         self.events = ChainEvents(chain, self.limits.log_results)
+        self.contracts = NamedContracts()
+        """Contracts that calls are told by name of."""
+        self.activity = Activity(chain, self.events, self.contracts)
+        """Tells what comes of callers' transactions and calls."""
         self._serve(chain, dex)
         self._min_gas_price = 0
         self.was_moved = False
@@ -79,8 +84,6 @@ class Node:
         self.first_fork = None if chain.origin is None else chain.origin.fork
         """What the first chain was forked from."""
         self.reopen = reopen
-        self.contracts = NamedContracts()
-        """Contracts that calls are told by name of."""
         self._upstream: Upstream | None = None
 
     def _serve(self, chain: Chain, dex: Dex | None) -> None:
@@ -113,6 +116,7 @@ class Node:
         self.was_moved = True
         self.events.follow(dex.chain)
         self._serve(dex.chain, dex)
+        self.activity.follow(dex.chain)
         if before is not None:
             before.close()
 
@@ -138,6 +142,7 @@ class Node:
         """Hand a transaction to the chain; its hash. Raises TransactionRejected, RpcError."""
         if self._min_gas_price:
             self._check_price(transaction)
+        self.activity.sent(transaction.hash)
         return self.chain.send(transaction).hash
 
     def _check_price(self, transaction: Transaction) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from evm_dex.blocks.transaction import AccessList, created_address
 from evm_dex.chain.traces import Trace, trace_call
+from evm_dex.errors import CallFailed
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.evm.calls import Call, CallResult
 from evm_dex.evm.config import Deadline, ExecutionConfig, TookTooLong
@@ -79,9 +80,13 @@ def trace(
 def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None = None) -> int:
     """Return a gas limit with which a call succeeds. Raises like `attempt`."""
     with bounded(node, overrides) as config:
-        return node.chain.estimate_gas(
-            replace(call, config=config), plain_block(block), prepared(overrides)
-        )
+        try:
+            return node.chain.estimate_gas(
+                replace(call, config=config), plain_block(block), prepared(overrides)
+            )
+        except CallFailed as error:
+            node.activity.call_failed("eth_estimateGas", error)
+            raise
 
 
 def list_accesses(

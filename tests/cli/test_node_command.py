@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -156,3 +157,37 @@ def test_a_loss_is_accepted_where_that_is_asked_for(
         assert dex.head.number == 5
         dex.mine()
     assert "going on from block 5, though block 7 was committed" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_transactions_are_told_unless_it_is_to_be_quiet(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    url, printed = f"http://127.0.0.1:{port}", tmp_path / "printed"
+    with printed.open("w") as output:
+        process = subprocess.Popen([*NODE, "--port", port, *options], stdout=output)
+        try:
+            until(lambda: answers(url))
+            sent = ask(url, "eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x5"})
+            hash_of_block = ask(url, "eth_getBlockByNumber", "latest", False)["hash"]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+    told = printed.read_text()
+    if options:
+        assert told == ""
+    else:
+        _, news = told.split(f"Listening on {url}")
+        expected = rf"Transaction: {sent}\nGas used: 21000\nBlock: 1 {hash_of_block}, .* UTC\n"
+        assert re.search(expected, news)
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(ask(url, "eth_chainId"))
+    except OSError:
+        return False

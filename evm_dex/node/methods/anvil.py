@@ -44,8 +44,9 @@ Mining = Annotated[
 @rpc(
     "anvil_setLoggingEnabled", "hardhat_setLoggingEnabled", "ganache_setLoggingEnabled", cheat=True
 )
-def set_logging(node: Node, on: Flag) -> Flag:  # noqa: ARG001 - see below
-    """Accept and ignore: the options of `evm-dex node` say what is logged."""
+def set_logging(node: Node, on: Flag) -> Flag:
+    """Choose whether the node tells what comes of transactions and calls, where it is not quiet."""
+    node.activity.enable(on=on)
     return True
 
 

@@ -171,6 +171,7 @@ def _sent(node: Node, sent: bytes | CallRequest) -> bytes:
         raise ChainError(
             f"nonce too high: it is {transaction.nonce}, the sender's next is {following}"
         )
+    node.activity.sent(transaction.hash)
     return node.chain.send(transaction).hash
 
 

@@ -16,7 +16,7 @@ from evm_dex.chain.simulated_blocks import (
     SimulatedCall,
     simulate_blocks,
 )
-from evm_dex.errors import InvalidBlock, TransactionRejected
+from evm_dex.errors import CallFailed, InvalidBlock, TransactionRejected
 from evm_dex.evm.block_override import BlockOverride
 from evm_dex.node import rpc_calls
 from evm_dex.node.call_objects import CallRequest, TransactionRequest, read_request
@@ -92,7 +92,11 @@ def call(
     what it pretends: other accounts, or another block it is in.
     """
     call = rpc_calls.call_of(node, request, block_overrides)
-    return rpc_calls.attempt(node, call, block, state_overrides).returned()
+    try:
+        return rpc_calls.attempt(node, call, block, state_overrides).returned()
+    except CallFailed as error:
+        node.activity.call_failed("eth_call", error)
+        raise
 
 
 @rpc("eth_estimateGas")

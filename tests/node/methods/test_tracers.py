@@ -274,7 +274,7 @@ def test_wrong_options_are_told_in_words(node: Served, options: Any, words: str)
 
 
 def test_many_calls_are_bounded_by_bytes(node: Served) -> None:
-    forever = assemble(f"JUMPDEST PUSH0 PUSH0 PUSH0 PUSH0 {HEIR} GAS STATICCALL POP PUSH0 JUMP")
+    forever = assemble(f"JUMPDEST PUSH0 PUSH0 0xffff PUSH0 {HEIR} GAS STATICCALL POP PUSH0 JUMP")
     node.result("anvil_setCode", CALLER, f"0x{forever.hex()}")
     call = {"from": OWNER, "to": CALLER, "gas": hex(30_000_000)}
     refused = node.error("debug_traceCall", call, "latest", {"tracer": "callTracer"})
