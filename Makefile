@@ -10,7 +10,7 @@ WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
+.PHONY: help demo validators check test lint bench torture nightly contracts contracts-deps clients-deps cassandra \
 	chromium cometbft web3 bots tools history-cassandra lock abci clean
 
 help: ## List the targets
@@ -44,6 +44,9 @@ $(NODE): $(LOCKED) .ci/node.lock
 demo: $(STAMP) ## Trade on disk, checkpoint, kill, reopen, restore, and prove it
 	@$(BIN)/evm-dex demo
 
+validators: $(STAMP) cometbft ## Run four validators: trade, kill one, let a fifth join, and compare hashes
+	@$(BIN)/python -m tests.validator.show
+
 test: $(STAMP) contracts-deps clients-deps cassandra chromium cometbft web3 bots tools ## Run all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
@@ -60,7 +63,7 @@ bench: $(STAMP) ## Run the benchmarks, against their floors
 
 torture: $(STAMP) cassandra ## Run a thousand kills and damaged files, at low priority
 	@EVM_DEX_PROFILE=torture nice $(BIN)/python -m pytest -q -s tests/torture tests/damage \
-		tests/history/kills tests/follower/test_kills.py
+		tests/history/kills tests/follower/test_kills.py tests/validator/test_kills.py
 
 nightly: $(STAMP) contracts-deps clients-deps cassandra chromium cometbft web3 bots tools ## Run the long property and crash tests
 	@EVM_DEX_PROFILE=nightly $(BIN)/python -m pytest -q -n 2 --dist loadgroup \

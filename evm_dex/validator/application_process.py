@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from checkpoint.errors import StoreError
-from evm_dex.errors import AlreadyInUse, ChainError
+from evm_dex.errors import ChainError
 from evm_dex.validator.abci.abci_server import AbciServer
 from evm_dex.validator.application import Application
 from evm_dex.validator.clock import Clock
@@ -82,11 +82,6 @@ async def _serve(home: Home) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.stop()
-    except OSError as error:
-        raise AlreadyInUse(
-            f"can't listen at {settings.host}:{settings.port}: {error}; change `port` in "
-            f"{home.settings_file}"
-        ) from error
     finally:
         await replica.close()
 

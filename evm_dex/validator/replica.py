@@ -9,7 +9,7 @@ from typing import TypeVar
 from evm_dex.chain.replicated_chain import ReplicatedChain
 from evm_dex.client.dex import Dex
 from evm_dex.client.open_dex import open_replicated
-from evm_dex.errors import ChainError, GenesisMismatch
+from evm_dex.errors import AlreadyInUse, ChainError, GenesisMismatch
 from evm_dex.http.origin_policy import OriginPolicy
 from evm_dex.node.server import Server
 from evm_dex.node.turns import Use
@@ -95,6 +95,12 @@ class Replica:
             policy = OriginPolicy(served.host, names=served.names)
             server = Server(ValidatorNode(dex, self._gossip), policy)
             await server.start(served.host, served.port)
+        except OSError as error:
+            dex.close()
+            raise AlreadyInUse(
+                f"can't listen at {served.host}:{served.port}: {error.strerror}; change `port` in "
+                "config/validator.toml"
+            ) from error
         except BaseException:
             dex.close()
             raise
