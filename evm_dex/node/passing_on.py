@@ -31,11 +31,12 @@ LOCAL: Any = object()
 """What is returned for a request that is not the origin's to answer."""
 _ABOUT_CONTENT = (
     *("eth_getBlock", "eth_getHeader", "eth_getUncle", "eth_getTransactionBy", "eth_getProof"),
-    *("eth_getRawTransaction", "debug_getRaw", "debug_traceBlock", "eth_feeHistory"),
+    *("eth_getRawTransaction", "debug_getRaw", "debug_traceBlock"),
     *("trace_block", "trace_replayBlock"),
 )
 """Beginnings of methods about what is in a block, or is proven by its header."""
 _PASSED = ("eth_", "debug_", "trace_")
+_HASH_LETTERS = 66
 _TAGS = ("latest", "safe", "finalized")
 _KEPT = ("eth_getBlockByNumber", "eth_getBlockByHash")
 
@@ -54,7 +55,7 @@ def passed_on(node: Node, method: RpcMethod, params: Any, arguments: Sequence[An
             return _about_transaction(node.chain, origin, method.name, value, params)
         else:
             continue
-        if named is not None:
+        if named is not None and _is_from_before(origin, method.name, named):
             return _answer(origin, method.name, _with(method, params, place, named))
     return LOCAL
 
@@ -74,13 +75,25 @@ def _origins_block(chain: Chain, method: str, block: BlockId) -> str | None:
     return quantity(height) if height < first or (is_content and height == first) else None
 
 
+def _is_from_before(origin: Origin, method: str, block: str) -> bool:
+    """Tell whether a block of the origin's may be seen: not where it made it after the fork."""
+    if len(block) < _HASH_LETTERS or method in _KEPT:
+        return True  # by number it is, and what is found by hash is looked at
+    if origin.kept_block(block) is not None:
+        return True
+    if origin.fork is None:
+        return False
+    found = _asked(origin, "eth_getBlockByHash", [block, False])
+    return found is not None and not _is_later(found, origin.point.height)
+
+
 def _with(method: RpcMethod, params: Any, place: int, block: str) -> list[Any]:
     """Return parameters in order, with the block by number or hash and nothing that is relative."""
     if isinstance(params, Mapping):
         params = [params.get(parameter.name) for parameter in method.parameters]
     found = list(params or ())
     found += [None] * (place + 1 - len(found))
-    is_hash = method.parameters[place].kind is BLOCK and len(block) == 66
+    is_hash = method.parameters[place].kind is BLOCK and len(block) == _HASH_LETTERS
     found[place] = {"blockHash": block} if is_hash else block
     while found and found[-1] is None:
         found.pop()
@@ -90,8 +103,12 @@ def _with(method: RpcMethod, params: Any, place: int, block: str) -> list[Any]:
 def _answer(origin: Origin, method: str, params: list[Any]) -> Any:
     """Return what the origin answers; null where it made that after the fork."""
     is_full = len(params) > 1 and params[1] is True
-    kept = origin.kept_block(params[0]) if method in _KEPT and not is_full else None
-    found = kept or _asked(origin, method, params)
+    kept = origin.kept_block(params[0]) if method in _KEPT else None
+    if kept is not None and not (is_full and kept["transactions"]):
+        return kept
+    if method == "eth_getBlockByHash" and origin.fork is None:
+        return None
+    found = _asked(origin, method, params)
     return None if _is_later(found, origin.point.height) else found
 
 
@@ -115,7 +132,8 @@ def _is_later(found: Any, height: int) -> bool:
 def _about_transaction(
     chain: Chain, origin: Origin, method: str, transaction_hash: bytes, params: Any
 ) -> Any:
-    if transaction_hash in chain.mempool or _is_included(chain, transaction_hash):
+    is_here = transaction_hash in chain.mempool or _is_included(chain, transaction_hash)
+    if is_here or origin.fork is None:
         return LOCAL
     named = data(transaction_hash)
     receipt = _asked(origin, "eth_getTransactionReceipt", [named])

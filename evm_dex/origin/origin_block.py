@@ -26,6 +26,7 @@ _INTEGERS = frozenset(
 _NOT_IN_HEADERS = frozenset(
     ("hash", "size", "totalDifficulty", "transactions", "uncles", "withdrawals", "l1BlockNumber")
 )
+_OURS = "here code runs by the rules of this chain, Prague's or HyperEVM's"
 _LONDON, _SHANGHAI, _CANCUN, _PRAGUE = 16, 17, 20, 21
 """Fields of a header from each fork on."""
 
@@ -84,13 +85,13 @@ def _rules_note(fields: int, unknown: list[str]) -> str:
     if unknown:
         return (
             f"its header has fields that Prague's do not have ({', '.join(unknown)}): it was made "
-            "under other rules, here all code runs by Prague's"
+            f"under other rules, {_OURS}"
         )
     if fields >= _PRAGUE:
         return ""
     names = ((_CANCUN, "Cancun"), (_SHANGHAI, "Shanghai"), (_LONDON, "London"))
     fork = next((name for least, name in names if fields >= least), "a fork before London")
-    return f"its header is one of {fork}, before Prague: here all code runs by Prague's rules"
+    return f"its header is one of {fork}, before Prague: {_OURS}"
 
 
 def _field(name: str, value: str) -> bytes:

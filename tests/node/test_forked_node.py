@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,8 @@ def test_what_the_origin_makes_after_the_fork_is_not_there() -> None:
             fork.result("eth_getTransactionReceipt", f"0x{receipt.transaction_hash.hex()}") is None
         )
         assert fork.result("eth_getBlockByHash", f"0x{header.hash.hex()}", False) is None
+        named = {"blockHash": f"0x{header.hash.hex()}"}
+        assert "header not found" in fork.error("eth_getBalance", ADDRESS, named)
         query = {"fromBlock": "0x0", "toBlock": "latest"}
         assert all(int(log["blockNumber"], 16) <= 10 for log in fork.result("eth_getLogs", query))
 
@@ -156,6 +159,24 @@ def test_fees_go_back_to_the_fork_only(fork: Asked) -> None:
     found = fork.result("eth_feeHistory", "0x20", "latest", [50])
     assert found["oldestBlock"] == "0xa"
     assert len(found["gasUsedRatio"]) == 2
+
+
+def test_without_a_node_named_what_is_not_here_is_not_there(tmp_path: Path) -> None:
+    with an_origin() as origin:
+        config = NodeConfig(path=tmp_path / "fork", fork=Fork(url=origin.url, block=1))
+        with config.open() as (_, server):
+            head = Asked(server.node).result("eth_getBlockByNumber", "latest", True)
+            assert head["transactions"] == []
+    with NodeConfig(path=tmp_path / "fork").open() as (_, server):
+        fork = Asked(server.node)
+        assert fork.result("eth_getBlockByNumber", "latest", True) == head
+        unknown = "0x" + "17" * 32
+        assert fork.result("eth_getTransactionReceipt", unknown) is None
+        assert fork.result("eth_getBlockByHash", unknown, False) is None
+        assert fork.result("eth_feeHistory", "0x5", "latest", [])["oldestBlock"] == "0x1"
+        assert "--fork-url" in fork.error("eth_getBlockByNumber", "0x0", False)
+        assert "--fork-url" in fork.error("eth_getLogs", {"fromBlock": "0x0"})
+        fork.result("evm_mine")
 
 
 def test_a_batch_is_fetched_at_once(origin: FakeOrigin) -> None:
