@@ -58,6 +58,11 @@ class CodeCounts:
                 return [max(self._count(it.position) for it in whole)]
         return [self._begun(found)]
 
+    def first(self, file: int, span: SourceSpan) -> int:
+        """Return how often the first opcode of a piece of source ran; 0 where it has no code."""
+        found = self._inside(file, span)
+        return self._count(found[0].position) if found else 0
+
     def reached(self, file: int, span: SourceSpan) -> int:
         """Return how often a piece of source was begun; 0 where it has no code."""
         found = self._inside(file, span)

@@ -204,8 +204,11 @@ def _lines(file: SourceFile, codes: Sequence[tuple[int, CodeCounts]]) -> Covered
     scopes = file.outline.scopes
     for scope, name in zip(scopes, unique(scope.name for scope in scopes), strict=True):
         item = FunctionItem(SourceSpan(scope.start, scope.end), name, not scope.is_plain)
-        hits = [code.hits(number, item) or [0] for number, code in codes]
-        line, count = file.line(scope.start), sum(count for (count,) in hits)
+        if file.is_vyper:  # which writes no function twice
+            count = sum(code.first(number, item.span) for number, code in codes)
+        else:
+            count = sum(sum(code.hits(number, item) or ()) for number, code in codes)
+        line = file.line(scope.start)
         found.functions[name] = (line, count)
         found.lines[line] = found.lines.get(line, 0) + count
     for number, code in codes:

@@ -14,6 +14,8 @@ from evm_dex.sources.source_map import Piece, SourceMap
 
 _JUMP, _JUMPI, _JUMPDEST = 0x56, 0x57, 0x5B
 _MOST_LINES = 32
+_SHARED_END = bytes.fromhex("5b5f80fd")
+"""JUMPDEST, PUSH0, DUP1, REVERT."""
 
 
 def failure_lines(
@@ -25,6 +27,8 @@ def failure_lines(
     added (checks of arithmetic, decoding) counts as the statement before it.
     """
     found: list[SourceLine] = []
+    if len(trail) > 2 and code.code.startswith(_SHARED_END, trail[-2]):
+        trail = (*trail[:-2], -1)  # Vyper's one end for all that fails without a reason
     for piece in _pieces(contract, code.source_map, _path(code.code, trail)):
         line = contract.line(piece)
         if line is not None and (not found or line != found[-1]):
@@ -39,14 +43,16 @@ def _pieces(
 ) -> Iterator[Piece]:
     """Return the failing piece, then those of the jumps into the functions that it is in."""
     mapped = (source_map.get(position) for position in path)
-    pieces = (it for it in mapped if it is not None and contract.line(it) is not None)
-    failing = next((it for it in pieces if not _is_contract(contract, it)), None)
+    pieces = (it for it in mapped if it is not None)
+    failing = next((it for it in pieces if _says_something(contract, it)), None)
     if failing is None:
         return
     scope = _scope(contract, failing)
     before: Piece | None = None
     if failing.jump != "i":
-        others = (it for it in pieces if it.jump != "-" or _scope(contract, it) != scope)
+        others = (
+            it for it in pieces if it.jump != "-" or _scope(contract, it) not in (None, scope)
+        )
         before = next(others, None)
     if before is None:
         yield failing
@@ -75,15 +81,17 @@ def _is_inside(contract: CompiledContract, piece: Piece) -> bool:
 
 
 def _scope(contract: CompiledContract, piece: Piece) -> Scope | None:
-    return contract.files[piece.file].outline.at(piece.start)
+    file = contract.files.get(piece.file)
+    return file.outline.at(piece.start) if file is not None else None
 
 
-def _is_contract(contract: CompiledContract, piece: Piece) -> bool:
-    """Tell whether a piece is a contract as a whole, whose line says nothing."""
-    return (
-        _scope(contract, piece) is None
-        and b"{" in contract.files[piece.file].text[piece.start : piece.end]
-    )
+def _says_something(contract: CompiledContract, piece: Piece) -> bool:
+    """Tell whether a piece is of a source, and not a contract as a whole."""
+    file = contract.files.get(piece.file)
+    if file is None or not piece.length:
+        return False
+    is_whole = file.is_vyper or b"{" in file.text[piece.start : piece.end]
+    return not is_whole or _scope(contract, piece) is not None
 
 
 def _ends(contract: CompiledContract, failing: Piece, before: Piece) -> tuple[Piece, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from evm_dex.evm.compiler.watched import opcodes_of
 from evm_dex.sources.compiled import CompiledCode, CompiledContract
 from evm_dex.sources.source_file import SourceFile
 from evm_dex.sources.source_map import Piece, SourceMap, decode_source_map
@@ -23,7 +24,7 @@ def contracts_of_output(
     """Return the contracts of a compiler's output; `given` is its input, `beside` a file of it."""
     sources = given.get("sources") or {}
     files = {
-        int(entry["id"]): source_file(name, sources.get(name), beside, entry.get("ast"))
+        int(entry["id"]): source_file(name, sources.get(name), beside, _tree(entry))
         for name, entry in (output.get("sources") or {}).items()
         if "id" in entry
     }
@@ -31,6 +32,12 @@ def contracts_of_output(
         for name, contract in contracts.items():
             evm = contract.get("evm") or {}
             yield compiled_contract(name, contract.get("abi") or (), files, evm)
+
+
+def _tree(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return solc's syntax tree; those of other compilers are different, and are not read."""
+    found: Mapping[str, Any] | None = entry.get("ast")
+    return found if found and "nodeType" in found else None
 
 
 def source_file(
@@ -104,13 +111,33 @@ def _places(given: Mapping[str, Any]) -> Iterator[Any]:
 def _source_map(written: Any, code: bytes, files: Mapping[int, SourceFile]) -> SourceMap:
     if isinstance(written, str):
         return decode_source_map(written, code)
-    # Vyper's own: lines and columns by position, of the module that the contract is.
-    number, file = next(iter(files.items()))
+    return _vypers_map(written, code, files)
+
+
+def _vypers_map(
+    written: Mapping[str, Any], code: bytes, files: Mapping[int, SourceFile]
+) -> SourceMap:
+    """Return what Vyper writes by position: lines and columns, the module, jumps into functions.
+
+    A jump to what is on the stack is one out of a function.
+    """
+    modules, jumps = written.get("pc_ast_map") or {}, written.get("pc_jump_map") or {}
+    places = written.get("pc_pos_map") or {}
     found: dict[int, Piece] = {}
-    for position, place in (written.get("pc_pos_map") or {}).items():
-        if place and None not in place[:4]:
+    before = 0
+    for position, opcode in opcodes_of(code):
+        is_return = opcode == _JUMP and before not in _PUSHES
+        jump, before = "o" if is_return else jumps.get(str(position), "-"), opcode
+        place = places.get(str(position))
+        number = modules.get(str(position), (0,))[0]
+        file = files.get(number)
+        if file is not None and place and None not in place[:4]:
             line, column, last_line, last_column = place[:4]
-            start = file.place(line, column)
-            end = file.place(last_line, last_column)
-            found[int(position)] = Piece(start, max(end - start, 1), number, "-")
+            start, end = file.place(line, column), file.place(last_line, last_column)
+            found[position] = Piece(start, max(end - start, 1), number, jump)
+        else:
+            found[position] = Piece(0, 0, -1, jump)
     return found
+
+
+_JUMP, _PUSHES = 0x56, range(0x5F, 0x80)

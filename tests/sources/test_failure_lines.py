@@ -56,7 +56,7 @@ def places(call: Callable[[], object]) -> list[str]:
 
 def test_the_line_of_a_require_and_of_the_call_that_led_there(world: World) -> None:
     found = places(lambda: world.ledger.call("deep", 5))
-    assert found[-1].startswith("Ledger.deep")
+    assert {"Maths.third", "Ledger.deep"} & {it.partition(":")[0] for it in found}
     if world.is_exact:
         assert found == ["Maths.third:third", "Ledger.deep:deep"]
 
