@@ -191,6 +191,8 @@ def test_hypercore_is_traded_from_the_page(page: Page, node: str, width: int) ->
         page.size(width, 900)
         page.open(other.url, f"#perp/ETH/{OTHER}")
         assert page.text("#market option:checked") == "ETH perpetual"
+        shown = " ".join(page.text("#positions pre").split())
+        assert shown == 'exchange.order( "BTC", True, 1, 80000, {"limit": {"tif": "Gtc"}}, )'
         page.until_text("#book", "3,000.00")
         fill(page, kind="MARKET", size="0.5")
         page.click("#ticket .buy")

@@ -1,12 +1,12 @@
 // One account: its balances, orders and positions, and the choice of it.
 
 import { byId, element, shortHex, showEmpty, showTable } from "./elements.js";
-import { symbolOf } from "./markets.js";
+import { example } from "./book.js";
+import { HYPE, symbolOf } from "./markets.js";
 import { amount } from "./numbers.js";
 import { sideText } from "./trades.js";
 
 const NATIVE = { symbol: "ETH", decimals: 18 };
-const HYPE = `0x${"22".repeat(20)}`; // HyperCore's name for the native coin of its EVM
 const ORDERS = 100;
 export const ACTIONS = 30;
 const BALANCE_OF = "0x70a08231";
@@ -98,7 +98,7 @@ function showOrders(orders, markets, act) {
   if (rows.length) showTable(place, "Open orders", columns, rows);
   else {
     showEmpty(place,
-      "No open orders. What dex.spot.send(\"placeOrder\", …) does not fill at once rests here.");
+      "No open orders. What an order does not fill at once rests here.");
   }
 }
 
@@ -135,7 +135,9 @@ function showPositions(positions, markets, act) {
   else showEmpty(place, "No open positions: this chain lists no perpetual markets.");
 }
 
-function positionExample({ address, row }) {
+function positionExample(market) {
+  if (market.isCore) return example(market);
+  const { address, row } = market;
   return `dex.perp.send(\n    "openPosition",\n    "${address}",\n`
     + `    ${row.baseUnit}, 10, True,\n    sender=dex.accounts[1],\n)`;
 }

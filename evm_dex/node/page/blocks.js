@@ -43,7 +43,7 @@ export function showBlocks(ask, markets) {
   const isQuiet = known.every(({ transactionCount, coreActions }) => (
     transactionCount === 0 && !coreActions));
   byId("quiet").hidden = !isQuiet;
-  if (isQuiet) showEmpty(byId("quiet"), "No transactions yet. Every dex.spot.send(…) makes one.");
+  if (isQuiet) showEmpty(byId("quiet"), "No transactions yet. Every order and every call makes one.");
 }
 
 function blockItem(block, ask, markets) {

@@ -81,11 +81,21 @@ function spread(market, bid, ask) {
   return `spread ${market.price(BigInt(ask.price) - BigInt(bid.price))} ${market.quote}`;
 }
 
+// The same by the SDK of Hyperliquid.
+function coreExample(market, price) {
+  const name = market.exchange === "perp" ? market.base : `${market.base}/${market.quote}`;
+  const text = market.price(price - (price % BigInt(market.row.tick))).replaceAll(",", "");
+  const worth = text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  return `exchange.order(\n    "${name}", True, 1, ${worth},\n`
+    + "    {\"limit\": {\"tif\": \"Gtc\"}},\n)";
+}
+
 // A call that places an order here, as Python.
 export function example(market) {
   const { baseUnit, mark = "0", lastTrade = "0", tick } = market.row;
   const known = [mark, lastTrade].find((units) => units !== "0");
   const price = known ?? String(BigInt(tick) * 100_000n);
+  if (market.isCore) return coreExample(market, BigInt(price));
   return `dex.${market.exchange}.send(\n    "placeOrder",\n    "${market.address}",\n`
     + `    ${baseUnit}, ${price}, True,\n    sender=dex.accounts[1],\n)`;
 }

@@ -5,6 +5,7 @@ import { amount, placesOf, ratio, toUnits } from "./numbers.js";
 
 const RATE_SCALE_AS_PERCENT = 10n ** 10n; // rates are in parts of 10^12
 const LONGEST_SYMBOL = 16;
+export const HYPE = `0x${"22".repeat(20)}`; // HyperCore's name for the native coin of its EVM
 
 // What contracts call themselves, without what would hide or reorder the text around it.
 export function symbolOf(token, address) {
@@ -46,6 +47,7 @@ function spotMarket(row, tokens) {
     price: [whole, BigInt(row.baseUnit) * 10n ** BigInt(quote.decimals)],
     size: [1n, whole],
     decimals: quote.decimals,
+    isCore: HYPE in tokens,
   });
 }
 
@@ -58,15 +60,16 @@ function perpMarket(row, tokens) {
     price: [1n, 10n ** BigInt(collateral.decimals)],
     size: [1n, BigInt(row.baseUnit)],
     decimals: collateral.decimals,
+    isCore: HYPE in tokens,
   });
 }
 
-function market(exchange, row, { address, base, quote, price, size, decimals }) {
+function market(exchange, row, { address, base, quote, price, size, decimals, isCore }) {
   const scaled = (units, [times, per], places) => ratio(BigInt(units) * times, per, places);
   const pricePlaces = placesOf(BigInt(row.tick) * price[0], price[1]);
   const sizePlaces = placesOf(BigInt(row.lot) * size[0], size[1]);
   return {
-    key: `${exchange}/${address}`, exchange, address, base, quote, row,
+    key: `${exchange}/${address}`, exchange, address, base, quote, row, isCore,
     name: exchange === "spot" ? `${base} / ${quote}` : `${base} perpetual`,
     price: (units) => scaled(units, price, pricePlaces),
     size: (units) => scaled(units, size, sizePlaces),

@@ -135,7 +135,6 @@ async function lookAtMarket(height) {
   pressInterval(interval);
   const finer = look.isIntervalChosen ? null : finerInterval(interval);
   if (finer) { look.interval = finer; isStale = true; }
-  else look.isIntervalChosen = true;
   show("book", () => showBook(market, resultOf(depth)));
   show("ticket", () => showTicket(market, look, resultOf(depth)));
   show("depth", () => showDepth(market, resultOf(depth)));
