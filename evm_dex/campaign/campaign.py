@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,15 +19,18 @@ from evm_dex.campaign.seed_run import SeedResult, run_seed
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_AT_LEAST_IN_WORK = 32
+_AT_LEAST_IN_WORK = 8
 _PER_THREAD = 4
-"""Seeds that a worker's thread has waiting, so that it never waits for one."""
+"""Tasks that a worker's thread has waiting, so that it never waits for one."""
 _SECONDS_TO_CONNECT = 5
 _SECONDS_PER_COUNT = 2.0
+_SECONDS_PER_TASK = 0.25
+"""A task is as many seeds as take so long: each task costs the scheduler some milliseconds."""
+_MOST_PER_TASK = 64
 _MOST_AHEAD = 100_000
 """Results that are kept while an earlier seed is still running."""
 _MOST_WORKERS_LOST = 10
-"""Workers that one seed may take along before it is given up."""
+"""Workers that one task may take along before it is given up."""
 
 
 class CampaignOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,15 +57,20 @@ def connected(options: CampaignOptions) -> Iterator[Client]:
         raise ScenarioError("campaigns need Dask: pip install 'evm-dex[campaign]'") from None
     with ExitStack() as stack:
         stack.enter_context(
-            dask.config.set({"distributed.scheduler.allowed-failures": _MOST_WORKERS_LOST})
+            dask.config.set(
+                {
+                    "distributed.scheduler.allowed-failures": _MOST_WORKERS_LOST,
+                    "distributed.worker.profile.enabled": False,
+                }
+            )
         )
         if options.scheduler is None:
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=options.workers,
                     threads_per_worker=1,
-                    # Dask shows its dashboard where the library for it is there.
-                    dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
+                    # Its dashboard is there where bokeh is; by default on a port that may be taken.
+                    dashboard_address="127.0.0.1:0",
                     silence_logs="CRITICAL",
                 )
             )
@@ -103,8 +110,12 @@ class _Run:
         self._stops = stops
         self._name = uuid.uuid4().hex
         self._waiting = iter(seeds)
+        self._alone: list[int] = []
+        """Seeds to run again, each in a task of its own."""
+        self._seconds = _SECONDS_PER_TASK
+        """What a seed takes, of late."""
         self._end = seeds.stop
-        self._in_work: dict[Future, int] = {}
+        self._in_work: dict[Future, tuple[int, ...]] = {}
         self._done: list[tuple[int, SeedResult]] = []
         """Those that can't be told yet, a heap."""
         self._completed = as_completed()
@@ -118,24 +129,25 @@ class _Run:
                 if seed >= self._end:
                     break
                 while not self._done or self._done[0][0] != seed:
-                    self._submit(seed)
+                    self._submit()
                     future = next(self._completed)
-                    done = self._in_work.pop(future, None)
-                    if done is not None:
-                        self._take(done, future)
+                    seeds = self._in_work.pop(future, None)
+                    if seeds is not None:
+                        self._take(seeds, future)
                 yield heapq.heappop(self._done)[1]
         finally:
             self._client.cancel(list(self._in_work))
 
-    def _take(self, seed: int, future: Future) -> None:
-        result = self._result(seed, future)
+    def _take(self, seeds: tuple[int, ...], future: Future) -> None:
+        for result in self._results(seeds, future):
+            heapq.heappush(self._done, (result.seed, result))
+            if self._stops and not result.passed:
+                self._end = min(self._end, result.seed + 1)
         future.release()
-        heapq.heappush(self._done, (seed, result))
-        if self._stops and not result.passed and seed < self._end:
-            self._end = seed + 1
-            unwanted = [each for each, at in self._in_work.items() if at > seed]
-            for each in unwanted:
-                del self._in_work[each]
+        unwanted = [each for each, at in self._in_work.items() if at[0] >= self._end]
+        for each in unwanted:
+            del self._in_work[each]
+        if unwanted:
             self._client.cancel(unwanted)
 
     def _threads(self) -> int:
@@ -146,43 +158,70 @@ class _Run:
             self._counted = sum(self._client.nthreads().values())
         return self._counted
 
-    def _submit(self, told: int) -> None:
+    def _submit(self) -> None:
         room = max(_AT_LEAST_IN_WORK, _PER_THREAD * self._threads()) - len(self._in_work)
         if len(self._done) >= _MOST_AHEAD:
             room = 0 if self._in_work else 1
-        for seed in itertools.islice(self._waiting, max(0, room)):
-            if seed >= self._end:
+        for _ in range(room):
+            seeds = self._next_seeds()
+            if not seeds or seeds[0] >= self._end:
                 break
             future = self._client.submit(
                 _run_on_worker,
                 self._target,
-                seed,
+                seeds,
                 version("evm-dex"),
-                key=f"{self._target}-{seed}-{self._name}",
+                stops=self._stops,
+                # Dask keeps statistics for each first part of a key.
+                key=(f"{self._target}-{self._name}", *seeds[:1], len(seeds)),
                 pure=False,
             )
-            self._in_work[future] = seed
+            self._in_work[future] = seeds
             self._completed.add(future)
-        assert self._in_work, f"seed {told} is in work or done"
+        assert self._in_work, "a seed that is asked for is in work or done"
 
-    def _result(self, seed: int, future: Future) -> SeedResult:
+    def _next_seeds(self) -> tuple[int, ...]:
+        if self._alone:
+            return (self._alone.pop(),)
+        count = min(_MOST_PER_TASK, max(1, int(_SECONDS_PER_TASK / self._seconds)))
+        return tuple(itertools.islice(self._waiting, count))
+
+    def _results(self, seeds: tuple[int, ...], future: Future) -> list[SeedResult]:
         from distributed import KilledWorker  # noqa: PLC0415 - of an extra
 
         try:
-            result: SeedResult = future.result()
+            found, seconds = future.result()
         except KilledWorker:
-            error = f"WorkerLost: {_MOST_WORKERS_LOST} workers ended while they ran it"
-            return SeedResult(
-                seed=seed, passed=False, error=error, height=0, block_hash="", values={}
-            )
-        return result
+            if len(seeds) > 1:
+                self._alone += seeds
+                return []
+            error = f"WorkerLost: {_MOST_WORKERS_LOST} workers and more ended while they ran it"
+            return [
+                SeedResult(
+                    seed=seeds[0], passed=False, error=error, height=0, block_hash="", values={}
+                )
+            ]
+        self._seconds = (3 * self._seconds + seconds / len(found)) / 4
+        results: list[SeedResult] = found
+        return results
 
 
-def _run_on_worker(target: str, seed: int, wanted: str) -> SeedResult:
-    """Run a seed where Dask sends it; `wanted` is the version of evm-dex."""
+def _run_on_worker(
+    target: str, seeds: tuple[int, ...], wanted: str, *, stops: bool
+) -> tuple[list[SeedResult], float]:
+    """Run seeds where Dask sends them; what came of each, and the seconds that they took.
+
+    `wanted` is the version of evm-dex. With `stops` the first that fails is the last.
+    """
     here = version("evm-dex")
     if here != wanted:
         raise ScenarioError(
             f"a worker has evm-dex {here}, the campaign {wanted}: install the same on both"
         )
-    return run_seed(load_scenario(target), seed)
+    began, scenario = time.monotonic(), load_scenario(target)
+    results: list[SeedResult] = []
+    for seed in seeds:
+        results.append(run_seed(scenario, seed))
+        if stops and not results[-1].passed:
+            break
+    return results, time.monotonic() - began

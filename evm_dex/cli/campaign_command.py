@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -204,7 +205,7 @@ def _shown(
     """Yield the results, behind a bar that says how many are there and how many failed."""
     from evm_dex.campaign.campaign import run_campaign  # noqa: PLC0415 - loads msgspec
 
-    if client.dashboard_link and errors().is_terminal:
+    if client.dashboard_link and find_spec("bokeh") and errors().is_terminal:
         errors().print(f"Dask's dashboard: {client.dashboard_link}", highlight=False)
     failed = 0
     with progress_bars() as bar:
