@@ -141,7 +141,15 @@ def verify(
 
 
 def balances(
-    chain: ChainDirectory,
+    chain: _Chain = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STORE",
+            help="Database to read instead, of which --user's balances are printed.",
+            show_default=False,
+        ),
+    ] = None,
     user: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Print only this account.", show_default=False),
@@ -150,23 +158,39 @@ def balances(
         int, typer.Option(min=0, metavar="EVENT", help="Id of the update to start after.")
     ] = 0,
 ) -> None:
-    """Print the chain's log of balances, one JSON document a line.
+    """Print a chain's log of balances, or a user's, as lines of JSON.
 
       evm-dex history balances --chain my-chain
       evm-dex history balances --chain my-chain --user 0xf39F…2266 --after 1000
+      evm-dex history balances --store sqlite:history.db --user 0xf39F…2266
 
     Each update has an account's balance of a token after a block, and a version that goes up by one
     each time. `evm-dex node --balance-log` switches the log on. Works while the chain is running.
     """
+    if store is not None:
+        _print_balances(store, user)
+        return
+    if chain is None:
+        raise typer.BadParameter("give --chain DIR, or --store STORE and --user ADDRESS")
     from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
     from evm_dex.blocks.addresses import to_address  # noqa: PLC0415 - as above
     from evm_dex.orderlog.balance_log import read_balances  # noqa: PLC0415 - as above
 
-    with report_errors(ValueError), closing(ReadOnlyStore(require(chain))) as store:
+    with report_errors(ValueError), closing(ReadOnlyStore(require(chain))) as log:
         wanted = None if user is None else to_address(user)
-        for update in read_balances(store, after):
+        for update in read_balances(log, after):
             if wanted in (None, update.user):
                 typer.echo(json.dumps(update.as_json()))
+
+
+def _print_balances(store: str, user: str | None) -> None:
+    from evm_dex.history import queries as answers  # noqa: PLC0415 - loads what a store needs
+
+    if user is None:
+        raise typer.BadParameter("--store needs --user ADDRESS")
+    with open_history(store) as kept, report_errors(answers.BadQuery):
+        for update in kept.balances(answers.address(user)):
+            typer.echo(json.dumps(update.as_json()))
 
 
 def rebuild(

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from checkpoint.errors import StoreError
 from evm_dex.history.feed import MOST, Feed, FeedRefused, FeedUnavailable
 from evm_dex.history.stores.history_store import (
     START,
@@ -77,12 +78,12 @@ class Consumer:
         self._on_applied = listener
 
     def step(self) -> int:
-        """Copy one batch; return the number of updates, 0 at the end of the feed.
+        """Copy one batch of each log; return the number of updates, 0 at the end of the feed.
 
         Raises FeedUnavailable, FeedRefused, StoreUnavailable, StoreBroken, UnknownUpdate.
         """
         try:
-            return self._step()
+            return self._step() + self._copy_balances()
         except (StoreUnavailable, MissedEvents) as error:
             self._note("waiting for the store", error)
             self._look_ahead()
@@ -93,6 +94,16 @@ class Consumer:
         except (FeedRefused, StoreBroken, UnknownUpdate) as error:
             self._note("failed", error)
             raise
+
+    def _copy_balances(self) -> int:
+        found = self.feed.read_balances(self.store.balance_cursor(), min(BATCH, MOST))
+        try:
+            updates = found.updates()
+        except StoreError as error:
+            raise UnknownUpdate(str(error)) from error
+        if updates:
+            self.store.apply_balances(updates, found.cursor)
+        return len(updates)
 
     def _step(self) -> int:
         cursor = self._cursor = self.store.cursor()

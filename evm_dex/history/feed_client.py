@@ -11,8 +11,23 @@ import zmq
 
 from checkpoint.errors import StoreError
 from checkpoint.store import Store
-from evm_dex.history.feed import MOST, Feed, FeedUnavailable, Updates, read_outbox
-from evm_dex.history.feed_wire import PLAIN, decode_answer, encode_request
+from evm_dex.history.feed import (
+    MOST,
+    BalanceUpdates,
+    Feed,
+    FeedRefused,
+    FeedUnavailable,
+    Updates,
+    read_balance_log,
+    read_outbox,
+)
+from evm_dex.history.feed_wire import (
+    BALANCES,
+    PLAIN,
+    decode_answer,
+    decode_balances,
+    encode_request,
+)
 from evm_dex.history.stores.history_store import Cursor
 from evm_dex.orderlog.cursors import set_cursor
 
@@ -37,6 +52,9 @@ class StoreFeed(Feed):
             set_cursor(self._store, consumer, cursor.event_id)
             self._known[consumer] = cursor.event_id
         return updates
+
+    def read_balances(self, cursor: Cursor, limit: int = MOST) -> BalanceUpdates:
+        return read_balance_log(self._store, cursor, limit)
 
     def wake(self, _head: object = None) -> None:
         """Let `wait` return."""
@@ -67,12 +85,23 @@ class RemoteFeed(Feed):
         self._socket: zmq.Socket[bytes] | None = None
 
     def read(self, cursor: Cursor, limit: int = MOST, *, consumer: str = "") -> Updates:
-        socket, query = self._connected(), encode_request(cursor, limit, consumer)
+        return decode_answer(self._answer(encode_request(cursor, limit, consumer)))
+
+    def read_balances(self, cursor: Cursor, limit: int = MOST) -> BalanceUpdates:
+        try:
+            return decode_balances(self._answer(encode_request(cursor, limit, "", log=BALANCES)))
+        except FeedRefused as error:
+            if type(error) is not FeedRefused:
+                raise
+            return BalanceUpdates(cursor.event_id, cursor, ())  # a chain of an earlier version
+
+    def _answer(self, query: bytes) -> bytes:
+        socket = self._connected()
         deadline = time.monotonic() + _PATIENCE
         while (left := deadline - time.monotonic()) > 0:
             socket.send(query)
             if socket.poll(int(min(left, _ASK_AGAIN) * 1_000)):
-                return decode_answer(socket.recv())
+                return socket.recv()
         self._drop()
         raise FeedUnavailable(f"no answer from the feed at {self._address}")
 
@@ -115,6 +144,15 @@ class ChainFeed(Feed):
         try:
             with closing(ReadOnlyStore(self._path)) as store:
                 return read_outbox(store, cursor, limit)
+        except StoreError as error:
+            raise FeedUnavailable(str(error)) from error
+
+    def read_balances(self, cursor: Cursor, limit: int = MOST) -> BalanceUpdates:
+        from checkpoint.rocks.read_only_store import ReadOnlyStore  # noqa: PLC0415 - loads the database
+
+        try:
+            with closing(ReadOnlyStore(self._path)) as store:
+                return read_balance_log(store, cursor, limit)
         except StoreError as error:
             raise FeedUnavailable(str(error)) from error
 

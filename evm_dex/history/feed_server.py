@@ -18,7 +18,16 @@ from checkpoint.store import Store
 from evm_dex.chain.chain import Chain
 from evm_dex.history.feed import read_outbox
 from evm_dex.history.feed_client import StoreFeed
-from evm_dex.history.feed_wire import JSON, PLAIN, decode_request, encode_failure, encode_updates
+from evm_dex.history.feed_wire import (
+    BALANCES,
+    JSON,
+    PLAIN,
+    Request,
+    decode_request,
+    encode_balances,
+    encode_failure,
+    encode_updates,
+)
 from evm_dex.history.stores.history_store import Cursor
 from evm_dex.orderlog.cursors import STATE_KEY
 from evm_dex.orderlog.order_update import as_json
@@ -82,12 +91,17 @@ class FeedServer:
             client, *envelope, message = self._answers.recv_multipart()
             try:
                 request = decode_request(message)
-                updates = self._feed.read(request.cursor, request.limit, consumer=request.consumer)
-                answer = encode_updates(updates)
+                answer = self._answer(request)
             except Exception as error:
                 _logger.warning("feed request refused: %s", error)
                 answer = encode_failure(error)
             self._answers.send_multipart([client, *envelope, answer])
+
+    def _answer(self, request: Request) -> bytes:
+        if request.log == BALANCES:
+            return encode_balances(self._feed.read_balances(request.cursor, request.limit))
+        updates = self._feed.read(request.cursor, request.limit, consumer=request.consumer)
+        return encode_updates(updates)
 
     def _tell(self, _head: Head) -> None:
         """Publish a block's new updates; called in the chain's thread after each block."""

@@ -1,14 +1,20 @@
 """The feed's wire format: msgpack arrays that begin with a version.
 
-A request: version, consumer, event id, fingerprint, limit. An answer: version, then the last
-event id and (id, payload) pairs, or the name of a failure and its message.
+A request: version, consumer, event id, fingerprint, limit, log. An answer: version, then the last
+event id and (id, payload) pairs, or the name of a failure and its message. That to a request for
+balances has the cursor after it at its end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import msgspec
 
 from evm_dex.history.feed import (
+    BalanceUpdates,
     EventsPruned,
     FeedRefused,
     FeedUnavailable,
@@ -18,6 +24,10 @@ from evm_dex.history.feed import (
 from evm_dex.history.stores.history_store import Cursor
 
 VERSION = 1
+_WITH_LOG = 2
+"""Version of requests for another log than that of orders, which earlier versions refuse."""
+ORDERS, BALANCES = "orders", "balances"
+"""Logs that may be asked for."""
 PLAIN, JSON = b"update", b"json"
 """Topics of the wake-up socket: a payload for machines (id, then bytes), a document for people."""
 
@@ -35,6 +45,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
     event_id: int
     fingerprint: bytes
     limit: int
+    log: str = ORDERS
 
     @property
     def cursor(self) -> Cursor:
@@ -46,9 +57,10 @@ _request = msgspec.msgpack.Decoder(Request)
 _answer: msgspec.msgpack.Decoder[list[object]] = msgspec.msgpack.Decoder(list)
 
 
-def encode_request(cursor: Cursor, limit: int, consumer: str) -> bytes:
+def encode_request(cursor: Cursor, limit: int, consumer: str, *, log: str = ORDERS) -> bytes:
     """Encode a request."""
-    return _encode(Request(VERSION, consumer, cursor.event_id, cursor.fingerprint, limit))
+    version = VERSION if log == ORDERS else _WITH_LOG
+    return _encode(Request(version, consumer, cursor.event_id, cursor.fingerprint, limit, log))
 
 
 def decode_request(message: bytes) -> Request:
@@ -57,14 +69,24 @@ def decode_request(message: bytes) -> Request:
         request = _request.decode(message)
     except msgspec.MsgspecError as error:
         raise FeedRefused(f"malformed request: {error}") from error
-    if request.version != VERSION:
-        raise FeedRefused(f"a request must have version {VERSION}, got {request.version}")
+    if request.version not in (VERSION, _WITH_LOG):
+        raise FeedRefused(
+            f"a request must have version {VERSION} or {_WITH_LOG}, got {request.version}"
+        )
+    if request.log not in (ORDERS, BALANCES):
+        raise FeedRefused(f"a request must be for {ORDERS} or {BALANCES}, got {request.log!r}")
     return request
 
 
 def encode_updates(updates: Updates) -> bytes:
     """Encode an answer."""
     return _encode((VERSION, updates.last, updates.payloads))
+
+
+def encode_balances(updates: BalanceUpdates) -> bytes:
+    """Encode an answer to a request for balances."""
+    cursor = (updates.cursor.event_id, updates.cursor.fingerprint)
+    return _encode((VERSION, updates.last, updates.payloads, cursor))
 
 
 def encode_failure(error: Exception) -> bytes:
@@ -75,12 +97,32 @@ def encode_failure(error: Exception) -> bytes:
 
 def decode_answer(message: bytes) -> Updates:
     """Decode an answer. Raises the failure in it; FeedRefused if it is no answer."""
+    with _well_formed():
+        last, payloads = _content(message)
+        return msgspec.convert({"last": last, "payloads": payloads}, Updates)
+
+
+def decode_balances(message: bytes) -> BalanceUpdates:
+    """Decode an answer to a request for balances. Raises like `decode_answer`."""
+    with _well_formed():
+        last, payloads, (event_id, fingerprint) = _content(message)
+        cursor = {"event_id": event_id, "fingerprint": fingerprint}
+        found = {"last": last, "cursor": cursor, "payloads": payloads}
+        return msgspec.convert(found, BalanceUpdates)
+
+
+def _content(message: bytes) -> list[Any]:
+    version, *content = _answer.decode(message)
+    if version != VERSION:
+        raise FeedRefused(f"an answer must have version {VERSION}, got {version}")
+    if isinstance(content[0], str):
+        raise _REFUSALS.get(content[0], FeedUnavailable)(str(content[1]))
+    return content
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
     try:
-        version, head, rest = _answer.decode(message)
-        if version != VERSION:
-            raise FeedRefused(f"an answer must have version {VERSION}, got {version}")
-        if isinstance(head, str):
-            raise _REFUSALS.get(head, FeedUnavailable)(str(rest))
-        return msgspec.convert({"last": head, "payloads": rest}, Updates)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        yield
+    except (msgspec.MsgspecError, ValueError, TypeError, IndexError) as error:
         raise FeedRefused(f"malformed answer of a feed: {error}") from error

@@ -16,6 +16,8 @@ from evm_dex.history.stores.history_store import (
     Query,
     Statistics,
 )
+from evm_dex.orderlog.balance_update import VERSION as BALANCE_VERSION
+from evm_dex.orderlog.balance_update import BalanceUpdate
 from evm_dex.orderlog.order_update import VERSION, Exchange, OrderUpdate, as_json
 from precompiles.types import OrderStatus
 
@@ -135,6 +137,28 @@ def statistics(rows: list[Statistics]) -> Page:
             for row in rows
         ],
     }
+
+
+def balances(updates: list[BalanceUpdate]) -> Page:
+    """Format balances by their last updates."""
+    return {"version": BALANCE_VERSION, "balances": [update.as_json() for update in updates]}
+
+
+def balance_changes(store: HistoryStore, fields: Mapping[str, str]) -> Page:
+    """Format updates of one balance, newest first; `next` is the version before which they go on.
+
+    Raises BadQuery.
+    """
+    before = number(fields["before"], "before") if "before" in fields else None
+    limit = number(fields.get("limit", str(PAGE)), "limit")
+    owner = (address(fields["user"]), exchange(fields["exchange"]), address(fields["token"]))
+    try:
+        updates = store.balance_changes(*owner, before=before, limit=limit)
+    except ValueError as error:
+        raise BadQuery(str(error)) from error
+    more = str(updates[-1].version) if len(updates) == limit else None
+    found = [update.as_json() for update in updates]
+    return {"version": BALANCE_VERSION, "updates": found, "next": more}
 
 
 def stream(updates: list[OrderUpdate], after: int) -> Page:

@@ -38,6 +38,8 @@ def rebuild(
 ) -> int:
     """Empty `target` and fill it; return the id of its last update.
 
+    Balances come from the feed alone: what older ones the chain has removed stands in its last.
+
     Updates come from the feed. Those it has pruned come first, from the stream of `older`, which
     must be another place than `target`; without a feed all of them do. Nothing is emptied before
     there is something to begin with. Raises EventsPruned, HistoryDiffers, FeedUnavailable,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 from checkpoint.families import Family
 from checkpoint.store import StoreReader
 from evm_dex.history.stores.history_store import MAX_PAGE, START, Cursor, HistoryStore
+from evm_dex.orderlog import balance_log
 from evm_dex.orderlog.cursors import STATE_KEY, event_key
 from evm_dex.orderlog.order_rows import all_orders, as_row
 from evm_dex.orderlog.order_update import (
@@ -34,8 +36,8 @@ def verify(
     """Compare a chain with its history; yield each difference.
 
     Checks the tables by themselves, every update of the stream, every order's last update, its
-    fills, the open orders and the totals of every user. Fees and the number of fills, of which the
-    chain keeps no row, are recounted from the fills.
+    fills, and of every user the open orders, totals and balances. Fees and the number of fills, of
+    which the chain keeps no row, are recounted from the fills.
     """
     last = read_state(chain.get(Family.OUTBOX, STATE_KEY)).last
     if store.cursor().event_id != last:
@@ -57,6 +59,27 @@ def verify(
             ids = [order.order_id for order in known], [order.order_id for order in expected]
             yield f"user {user.hex()}: open orders {ids[0]}, the chain has {ids[1]}"
         yield from _total_differences(store, user, totals[user])
+    yield from _balance_differences(chain, store)
+
+
+def _balance_differences(chain: StoreReader, store: HistoryStore) -> Iterator[str]:
+    """Check the last update of each balance against what the chain's log knows of it."""
+    state = balance_log.read_state(chain)
+    if store.balance_cursor().event_id != state.last:
+        last = store.balance_cursor().event_id
+        yield f"the history is at balance update {last}, the chain at {state.last}"
+        return
+    known = balance_log.present_balances(chain, state)
+    for user, balances in groupby(known, key=lambda balance: balance.user):
+        mine = {(it.exchange, it.token): it for it in store.balances(user)}
+        for balance in balances:
+            found = mine.get((balance.exchange, balance.token))
+            wanted = balance.version, balance.total, balance.hold
+            if found is None or (found.version, found.total, found.hold) != wanted:
+                yield (
+                    f"user {user.hex()}, token {balance.token.hex()} "
+                    f"({balance.exchange.name.lower()}): the balance is not that of the chain's log"
+                )
 
 
 def _stream_differences(chain: StoreReader, store: HistoryStore) -> Iterator[str]:

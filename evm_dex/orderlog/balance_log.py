@@ -18,10 +18,10 @@ from checkpoint.overlay_store import OverlayStore
 from checkpoint.record_codec import pack, unpack
 from checkpoint.store import StoreReader
 from checkpoint.store_batch import BlockBatch
-from evm_dex.blocks.addresses import to_address
 from evm_dex.blocks.header import Header
+from evm_dex.orderlog.balance_update import BalanceUpdate, decode_balance, encode_balance
 from evm_dex.orderlog.cursors import KEEP, PRUNE_AT_ONCE, RESERVED
-from evm_dex.orderlog.order_update import Exchange, UnknownUpdate
+from evm_dex.orderlog.order_update import Exchange, fingerprint_of
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpAccount
 from precompiles.ledger.record import grow, grow_signed, shrink, shrink_signed
@@ -31,44 +31,11 @@ from precompiles.ledger.table import TableNumber
 from precompiles.types import Address
 
 VERSION = 1
-"""Of the stored form and of the JSON form of an update."""
+"""Version of the log's records."""
 _EVENT = b"b"
 """First byte of an update's key in the family EVENTS; those of orders begin with zeros."""
 _PRUNE_EVERY = 1_000
 _ADDRESS = 20
-
-
-class BalanceUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """One account's balance of one token after a block, in the token's smallest units."""
-
-    event_id: int
-    """Place in the log: strictly +1 from update to update, from 1."""
-    version: int
-    """Strictly +1 from update to update of this account and token on this exchange, from 1."""
-    exchange: Exchange
-    user: Address
-    token: Address
-    """On the perpetuals exchange the collateral."""
-    total: int
-    """On the perpetuals exchange collateral that no position has of its own; may be negative."""
-    hold: int
-    """The part of it that live orders lock; 0 on the perpetuals exchange."""
-    block_number: int
-    """After a rollback the block that was gone back to."""
-    timestamp: int
-    """Of the block, in seconds."""
-
-    def as_json(self) -> dict[str, object]:
-        """Return the JSON form: names for enums, 0x for bytes, amounts as decimal strings."""
-        return {
-            "format": VERSION,
-            **msgspec.structs.asdict(self),
-            "exchange": self.exchange.name.lower(),
-            "user": f"0x{self.user.hex()}",
-            "token": f"0x{self.token.hex()}",
-            "total": str(self.total),
-            "hold": str(self.hold),
-        }
 
 
 class BalanceState(msgspec.Struct, frozen=True, array_like=True):
@@ -79,11 +46,12 @@ class BalanceState(msgspec.Struct, frozen=True, array_like=True):
     """The id given out last."""
     first: int = 1
     """The lowest id that was not pruned."""
+    fingerprint: bytes = b""
+    """Fingerprint of the last update; empty before the first that has one."""
 
 
 _STATE = msgspec.msgpack.Decoder(BalanceState)
 _KNOWN = msgspec.msgpack.Decoder(tuple[int, bytes, bytes])
-_UPDATE = msgspec.msgpack.Decoder(tuple[int, Exchange, Address, Address, bytes, bytes, int, int])
 _Amounts = tuple[int, int]
 """Total and hold."""
 _NOTHING = (0, 0)
@@ -135,22 +103,34 @@ class BalanceLog:
         self, batch: BlockBatch, state: BalanceState, block: Header, found: Mapping[bytes, _Amounts]
     ) -> None:
         """Add updates, by key of the balance, and the record of the log."""
-        last = state.last
+        last, previous = state.last, state.fingerprint
         for key, (total, hold) in found.items():
             last += 1
             version = self._known(key)[0] + 1
-            amounts = shrink_signed(total), shrink(hold)
             exchange, user, token = _of_key(key)
-            fields = (version, exchange, user, token, *amounts)
-            where = (block.block_number, block.timestamp)
-            batch.put(Family.EVENTS, _event_key(last), pack(VERSION, (*fields, *where)))
-            batch.put(Family.OUTBOX, key, pack(VERSION, (version, *amounts)))
+            update = BalanceUpdate(
+                event_id=last,
+                version=version,
+                exchange=exchange,
+                user=user,
+                token=token,
+                total=total,
+                hold=hold,
+                block_number=block.block_number,
+                timestamp=block.timestamp,
+                previous=previous,
+            )
+            payload = encode_balance(update)
+            previous = fingerprint_of(payload)
+            batch.put(Family.EVENTS, _event_key(last), payload)
+            known = (version, shrink_signed(total), shrink(hold))
+            batch.put(Family.OUTBOX, key, pack(VERSION, known))
         first = state.first
         if last // _PRUNE_EVERY != state.last // _PRUNE_EVERY:
             first = max(first, min(last - KEEP + 1, first + PRUNE_AT_ONCE))
             for event_id in range(state.first, first):
                 batch.delete(Family.EVENTS, _event_key(event_id))
-        state = msgspec.structs.replace(state, last=last, first=first)
+        state = msgspec.structs.replace(state, last=last, first=first, fingerprint=previous)
         batch.put(Family.OUTBOX, RESERVED, pack(VERSION, state))
 
     def _unlike_the_log(self) -> dict[bytes, _Amounts]:
@@ -172,10 +152,7 @@ class BalanceLog:
     def _known(self, key: bytes) -> tuple[int, int, int]:
         """Return version, total and hold of a balance's last update."""
         stored = self._store.get(Family.OUTBOX, key)
-        if stored is None:
-            return 0, 0, 0
-        version, total, hold = unpack(VERSION, _KNOWN, stored, "a balance (family outbox)")
-        return version, grow_signed(total), grow(hold, "big")
+        return (0, 0, 0) if stored is None else _known(stored)
 
     def _key(self, table: int, key: bytes) -> bytes | None:
         """Return the key of the balance that a row is of; None for other rows."""
@@ -201,27 +178,40 @@ def read_balances(store: StoreReader, after: int = 0) -> Iterator[BalanceUpdate]
     """
     state = read_state(store)
     for event_id in range(max(after + 1, state.first), state.last + 1):
-        payload = store.get(Family.EVENTS, _event_key(event_id))
+        payload = read_payload(store, event_id)
         if payload is not None:
-            yield _decode(event_id, payload)
+            yield decode_balance(event_id, payload)
 
 
-def from_json(document: Mapping[str, Any]) -> BalanceUpdate:
-    """Read what `BalanceUpdate.as_json` returned. Raises UnknownUpdate."""
-    try:
-        fields = dict(document)
-        if fields.pop("format") != VERSION:
-            raise UnknownUpdate(f"format must be {VERSION}, got {document['format']!r}")
-        for name in ("user", "token"):
-            fields[name] = to_address(fields[name])
-        for name in ("total", "hold"):
-            fields[name] = int(fields[name])
-        fields["exchange"] = Exchange[fields["exchange"].upper()]
-        return msgspec.convert(fields, BalanceUpdate)
-    except UnknownUpdate:
-        raise
-    except (KeyError, ValueError, TypeError, AttributeError, msgspec.MsgspecError) as error:
-        raise UnknownUpdate(f"the document is no balance update: {error}") from error
+def read_payload(store: StoreReader, event_id: int) -> bytes | None:
+    """Return an update as it is stored; None where it is not kept, or was never made."""
+    return store.get(Family.EVENTS, _event_key(event_id))
+
+
+def present_balances(store: StoreReader, state: BalanceState) -> list[BalanceUpdate]:
+    """Return every balance as its last update left it, in place of updates that were pruned.
+
+    Each has the id, block and time of the log's last update, as of which it is. Raises WrongFormat,
+    StoreDamaged.
+    """
+    payload = read_payload(store, state.last)
+    if payload is None:
+        return []
+    last = decode_balance(state.last, payload)
+    found = []
+    for key, stored in store.iterate(Family.OUTBOX, prefix=RESERVED):
+        if key != RESERVED:
+            version, total, hold = _known(stored)
+            exchange, user, token = _of_key(key)
+            balance = {"version": version, "total": total, "hold": hold, "previous": b""}
+            owner = {"exchange": exchange, "user": user, "token": token}
+            found.append(msgspec.structs.replace(last, **owner, **balance))
+    return found
+
+
+def _known(stored: bytes) -> tuple[int, int, int]:
+    version, total, hold = unpack(VERSION, _KNOWN, stored, "a balance (family outbox)")
+    return version, grow_signed(total), grow(hold, "big")
 
 
 def _amounts(key: bytes, value: bytes | None) -> _Amounts:
@@ -246,21 +236,3 @@ def _of_key(key: bytes) -> tuple[Exchange, Address, Address]:
     start = len(RESERVED) + 1
     middle = start + _ADDRESS
     return Exchange(key[start - 1]), Address(key[start:middle]), Address(key[middle:])
-
-
-def _decode(event_id: int, payload: bytes) -> BalanceUpdate:
-    """Decode a stored update. Raises WrongFormat, StoreDamaged."""
-    version, exchange, user, token, total, hold, block, time = unpack(
-        VERSION, _UPDATE, payload, f"balance update {event_id} (family events)"
-    )
-    return BalanceUpdate(
-        event_id=event_id,
-        version=version,
-        exchange=exchange,
-        user=user,
-        token=token,
-        total=grow_signed(total),
-        hold=grow(hold, "big"),
-        block_number=block,
-        timestamp=time,
-    )

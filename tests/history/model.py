@@ -15,6 +15,7 @@ from evm_dex.history.stores.history_store import (
     check_limit,
     new_updates,
 )
+from evm_dex.orderlog.balance_update import BalanceUpdate
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, Totals, fingerprint
 from evm_dex.orderlog.statistics import stats_delta
 from precompiles.types import Address, OrderStatus
@@ -25,6 +26,8 @@ class ModelStore(HistoryStore):
 
     def __init__(self) -> None:
         self.events: list[OrderUpdate] = []
+        self.balance_events: list[BalanceUpdate] = []
+        self.read_balances_to = START
 
     def cursor(self) -> Cursor:
         if not self.events:
@@ -35,6 +38,36 @@ class ModelStore(HistoryStore):
         fresh = new_updates(self.cursor(), updates)
         self.events.extend(fresh)
         return len(fresh)
+
+    def balance_cursor(self) -> Cursor:
+        return self.read_balances_to
+
+    def apply_balances(self, updates: Sequence[BalanceUpdate], cursor: Cursor) -> None:
+        self.balance_events.extend(updates)
+        self.read_balances_to = cursor
+
+    def balances(self, user: Address) -> list[BalanceUpdate]:
+        mine = [it for it in self.balance_events if it.user == user]
+        owned = sorted({(it.exchange, it.token) for it in mine})
+        return [self.balance_changes(user, *key)[0] for key in owned]
+
+    def balance_changes(
+        self,
+        user: Address,
+        exchange: Exchange,
+        token: Address,
+        *,
+        before: int | None = None,
+        limit: int = PAGE,
+    ) -> list[BalanceUpdate]:
+        check_limit(limit)
+        owner = (user, exchange, token)
+        found = {
+            it.version: it
+            for it in reversed(self.balance_events)  # so that the first of a version stays
+            if (it.user, it.exchange, it.token) == owner and (before is None or it.version < before)
+        }
+        return [found[version] for version in sorted(found, reverse=True)][:limit]
 
     def stream(self, after: int, limit: int = PAGE) -> list[OrderUpdate]:
         check_limit(limit)
@@ -97,6 +130,8 @@ class ModelStore(HistoryStore):
 
     def clear(self) -> None:
         self.events = []
+        self.balance_events = []
+        self.read_balances_to = START
 
     def close(self) -> None:
         pass

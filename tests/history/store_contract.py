@@ -6,6 +6,8 @@ are closed and the place is removed when the test is over.
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise, product
 
@@ -21,7 +23,14 @@ from evm_dex.history.stores.history_store import (
     Query,
     replay,
 )
-from evm_dex.orderlog.order_update import Kind, OrderUpdate, fingerprint
+from evm_dex.orderlog.balance_update import BalanceUpdate, encode_balance
+from evm_dex.orderlog.order_update import (
+    Exchange,
+    Kind,
+    OrderUpdate,
+    fingerprint,
+    fingerprint_of,
+)
 from tests.history.flow import GENESIS_TIME, MARKETS, USERS, batches
 from tests.history.model import ModelStore
 
@@ -66,8 +75,88 @@ def queries() -> Iterator[Query]:
         yield replace(query, exchange=exchange)
 
 
+def balance_updates(seed: int, count: int) -> list[BalanceUpdate]:
+    """A log of balances of a few users and tokens, as the chain writes it."""
+    chance, versions, found = random.Random(seed), Counter[tuple[object, ...]](), []
+    previous = b""
+    for event_id in range(1, count + 1):
+        exchange = chance.choice((Exchange.SPOT, Exchange.PERP))
+        user, token = chance.choice(USERS), chance.choice(MARKETS)[1]
+        versions[exchange, user, token] += 1
+        update = BalanceUpdate(
+            event_id=event_id,
+            version=versions[exchange, user, token],
+            exchange=exchange,
+            user=user,
+            token=token,
+            total=chance.choice((0, 5, 2**127, -(2**100) * (exchange == Exchange.PERP))),
+            hold=chance.choice((0, 3)),
+            block_number=event_id // 3,
+            timestamp=GENESIS_TIME + event_id,
+            previous=previous,
+        )
+        previous = fingerprint_of(encode_balance(update))
+        found.append(update)
+    return found
+
+
+def place_after(update: BalanceUpdate) -> Cursor:
+    return Cursor(update.event_id, fingerprint_of(encode_balance(update)))
+
+
+def assert_same_balances(store: HistoryStore, model: HistoryStore) -> None:
+    """Every query about balances gets the model's answer."""
+    assert store.balance_cursor() == model.balance_cursor()
+    for user in USERS:
+        assert store.balances(user) == model.balances(user)
+        for exchange, (_, token) in product((Exchange.SPOT, Exchange.PERP), MARKETS):
+            asked = (user, exchange, token)
+            assert store.balance_changes(*asked) == model.balance_changes(*asked)
+            for before in (1, 2, 5, 1_000):
+                wanted = model.balance_changes(*asked, before=before, limit=3)
+                assert store.balance_changes(*asked, before=before, limit=3) == wanted
+
+
 class StoreContract:
     """The tests; each store's module makes a subclass of it."""
+
+    def test_balances_are_those_of_a_plain_list(self, open_store: OpenStore) -> None:
+        """Taken in piece by piece, some pieces twice, and by a store that is opened again."""
+        store, model = open_store(), ModelStore()
+        assert_same_balances(store, model)
+        updates = balance_updates(7, 300)
+        for at in range(0, 300, 60):
+            piece = updates[max(at - 20, 0) : at + 60]
+            for each in (store, model):
+                each.apply_balances(piece, place_after(piece[-1]))
+            assert_same_balances(store, model)
+            if at == 120:
+                store = open_store()
+        assert list(store.damage()) == []
+
+    def test_balances_in_place_of_pruned_updates_are_taken_as_they_are(
+        self, open_store: OpenStore
+    ) -> None:
+        """All have the id of the last update; one that the store knows already stays."""
+        store, model = open_store(), ModelStore()
+        updates = balance_updates(8, 90)
+        last = {(it.exchange, it.user, it.token): it for it in updates}
+        standing = [replace(it, event_id=90, previous=b"") for it in last.values()]
+        for each in (store, model):
+            each.apply_balances(updates[:50], place_after(updates[49]))
+            each.apply_balances(standing, place_after(updates[-1]))
+        assert_same_balances(store, model)
+        assert list(store.damage()) == []
+
+    def test_what_is_cleared_has_no_balances(self, open_store: OpenStore) -> None:
+        store = open_store()
+        updates = balance_updates(9, 40)
+        store.apply_balances(updates, place_after(updates[-1]))
+        store.clear()
+        assert_same_balances(store, ModelStore())
+        first = updates[:5]
+        store.apply_balances(first, place_after(first[-1]))
+        assert store.balances(first[0].user)[0].version <= 5
 
     def test_new_store_has_nothing(self, open_store: OpenStore) -> None:
         store = open_store()

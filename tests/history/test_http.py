@@ -29,6 +29,7 @@ from evm_dex.orderlog.order_update import OrderUpdate, as_json
 from tests.history.flow import MARKETS, USERS
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
+from tests.history.store_contract import balance_updates, place_after
 from tests.history.test_service import ListFeed
 from tests.history.traffic import Traffic, chain
 
@@ -118,10 +119,16 @@ def test_every_route_answers_in_the_form_the_description_says(events: list[Order
     described = document()
     schemas = described["components"]["schemas"]
     rolled_back = next(event for event in events if event.undone)
-    values = {"user": USER, "market": MARKET, "client_order_id": "7"}
+    balances = balance_updates(3, 60)
+    owner = balances[-1]
+    token, exchange = "0x" + owner.token.hex(), owner.exchange.name.lower()
+    values = {"user": "0x" + owner.user.hex(), "market": MARKET, "client_order_id": "7"}
+    values |= {"token": token, "exchange": exchange}
 
     async def run() -> None:
-        async with serving(store_of(events)) as (server, ask):
+        store = store_of(events)
+        store.apply_balances(balances, place_after(owner))
+        async with serving(store) as (server, ask):
             assert sorted(described["paths"]) == server.routes
             for route in ROUTES:
                 path = route.path.format(**values, order_id=rolled_back.order_id)
@@ -132,6 +139,12 @@ def test_every_route_answers_in_the_form_the_description_says(events: list[Order
                 inside = [parameter["name"] for parameter in operation(route.path)["parameters"]]
                 assert set(route.query) <= set(inside) <= set(PARAMETERS)
             assert await ask("/openapi.json") == (200, described)
+            path = f"/v1/users/{values['user']}/balances/{exchange}/{token}"
+            status, page = await ask(f"{path}?limit=1")
+            assert (status, page["updates"]) == (200, [owner.as_json()])
+            assert page["next"] == str(owner.version)
+            status, page = await ask(f"{path}?before={page['next']}")
+            assert [it["version"] for it in page["updates"]] == [*range(owner.version - 1, 0, -1)]
 
     def operation(path: str) -> dict[str, Any]:
         found: dict[str, Any] = described["paths"][path]["get"]

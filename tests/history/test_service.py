@@ -20,6 +20,7 @@ from checkpoint.families import Family
 from checkpoint.record_codec import pack
 from checkpoint.restore import restore
 from checkpoint.store_batch import BlockBatch
+from evm_dex.blocks.addresses import to_address
 from evm_dex.cli.app import app
 from evm_dex.client.dex import Dex
 from evm_dex.history.consumer import Consumer
@@ -41,7 +42,7 @@ from evm_dex.history.stores.history_store import START, Cursor, StoreUnavailable
 from evm_dex.history.stores.sqlite import IN_MEMORY, SqliteStore
 from evm_dex.history.verify_history import verify
 from evm_dex.orderlog.cursors import STATE_KEY, cursors
-from evm_dex.orderlog.order_update import Kind, OrderUpdate, decode, encode, fingerprint
+from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode, encode, fingerprint
 from evm_dex.orderlog.outbox import OutboxState
 from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
@@ -171,6 +172,81 @@ def test_a_store_that_hangs_is_seen_to_lag(events: list[OrderUpdate]) -> None:
     consumer = Consumer(ListFeed(events[:150]), Hanging())
     consumer.catch_up()
     assert seen == [150, 50]
+
+
+def test_balances_are_carried_over_beside_orders(tmp_path: Path) -> None:
+    """In process, over sockets and from files; after rollbacks; and what was pruned is made up."""
+    path, kept = tmp_path / "chain", SqliteStore(tmp_path / "kept.db")
+    with chain(path) as dex, History(dex, kept) as history:
+        dex.chain.outbox.balances.switch(True, dex.chain.head)
+        traffic = Traffic(dex, 9)
+        for number in range(20):
+            traffic.block()
+            if number == 10:
+                dex.chain.rollback(8)
+                traffic.again()
+            assert history.store.balance_cursor().event_id == last_balance(dex)
+        assert list(verify(dex.store, kept)) == []
+        user = to_address(dex.accounts[0].address)
+        known = kept.balances(user)
+        assert [it for it in known if it.exchange == Exchange.SPOT]
+        port = free_port()
+        with (
+            closing(FeedServer(dex.chain, dex.store, port)),
+            closing(SqliteStore(IN_MEMORY)) as remote,
+        ):
+            consumer = Consumer(RemoteFeed(f"tcp://127.0.0.1:{port}"), remote)
+            consumer.catch_up()
+            consumer.feed.close()
+            assert list(verify(dex.store, remote)) == []
+            assert remote.balances(user) == known
+    feed = ChainFeed(path)
+    with closing(SqliteStore(IN_MEMORY)) as read, evm_dex.open_beside(path) as dex:
+        Consumer(feed, read).catch_up()
+        assert read.balances(user) == known
+    pruned = tmp_path / "pruned.db"
+    with evm_dex.open(path) as dex, closing(SqliteStore(pruned)) as late:
+        batch = BlockBatch()
+        for event_id in range(1, 30):
+            batch.delete(Family.EVENTS, b"b" + event_id.to_bytes(8, "big"))
+        dex.store.write(batch)
+        Consumer(StoreFeed(dex.store), late).catch_up()
+        assert list(verify(dex.store, late)) == []
+        assert {it.event_id for it in late.balances(user)} == {last_balance(dex)}
+        assert [it.version for it in late.balances(user)] == [it.version for it in known]
+    told = CliRunner().invoke(
+        app, ["history", "balances", "--store", f"sqlite:{pruned}", "--user", f"0x{user.hex()}"]
+    )
+    assert [json.loads(line)["version"] for line in told.stdout.splitlines()] == [
+        it.version for it in known
+    ]
+
+
+def last_balance(dex: Dex) -> int:
+    return max((update.event_id for update in dex.chain.outbox.balances.read()), default=0)
+
+
+def test_another_future_of_balances_is_noticed_though_its_last_is_the_same(tmp_path: Path) -> None:
+    """Deposits of two accounts: the first one's differs, the last one's is the same bytes."""
+    path, store = tmp_path / "chain", SqliteStore(IN_MEMORY)
+
+    def deposit(dex: Dex, first: int) -> None:
+        for number, amount in enumerate((first, 7)):
+            dex.cheats.deal_on_spot("USDC", dex.accounts[number + 3], amount)
+
+    with evm_dex.open(path, checkpoint_interval=1, balance_log=True) as dex:
+        start = dex.create_checkpoint().height
+        deposit(dex, 5)
+        Consumer(StoreFeed(dex.store), store).catch_up()
+        count = last_balance(dex)
+    restore(path, start)
+    with evm_dex.open(path) as dex:
+        deposit(dex, 6)
+        assert last_balance(dex) == count
+        with pytest.raises(HistoryDiffers, match="history rebuild"):
+            Consumer(StoreFeed(dex.store), store).catch_up()
+        rebuild(store, StoreFeed(dex.store))
+        assert list(verify(dex.store, store)) == []
 
 
 def test_another_future_is_noticed_though_its_last_event_is_the_same(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from checkpoint.store_batch import BlockBatch
 from evm_dex.blocks.addresses import to_address
 from evm_dex.cli.app import app
 from evm_dex.client.dex import Dex
-from evm_dex.orderlog.balance_log import BalanceUpdate, from_json
+from evm_dex.orderlog.balance_update import BalanceUpdate, from_json
 from evm_dex.orderlog.cursors import cursors, set_cursor
 from evm_dex.orderlog.order_update import Exchange, UnknownUpdate
 from precompiles.types import Address

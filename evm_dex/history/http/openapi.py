@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from evm_dex.history.http.routes import PARAMETERS, ROUTES, UPDATES, Route
+from evm_dex.orderlog.balance_update import BalanceUpdate
 from evm_dex.orderlog.order_update import AMOUNTS, VERSION, OrderUpdate, Totals
 
 Schema = dict[str, Any]
@@ -89,6 +90,7 @@ def _reference(name: str) -> Schema:
 def _schemas() -> Schema:
     updates = {"type": "array", "items": _reference("Update")}
     rows = {"type": "array", "items": _reference("MarketTotals")}
+    balances = {"type": "array", "items": _reference("BalanceUpdate")}
     update = _reference("Update")
     text: Schema = {"type": "string"}
     return {
@@ -111,6 +113,11 @@ def _schemas() -> Schema:
                 "fills": updates,
             }
         ),
+        "BalanceUpdate": _object(_balance_fields()),
+        "Balances": _object({"version": _NUMBER, "balances": balances}),
+        "BalancePage": _object(
+            {"version": _NUMBER, "updates": balances, "next": {"type": ["string", "null"]}}
+        ),
         "Health": {"type": "object"},
         "Error": _object({"error": text}),
     }
@@ -130,6 +137,13 @@ def _update_fields() -> Schema:
     hints = get_type_hints(OrderUpdate)
     shown = {name: _field(name, hints[name]) for name in OrderUpdate.__struct_fields__}
     return {"version": _NUMBER, **shown, "leaves": _AMOUNT, "fee_in_base": {"type": "boolean"}}
+
+
+def _balance_fields() -> Schema:
+    hints = get_type_hints(BalanceUpdate)
+    amounts = {"total": {"type": "string", "pattern": "^-?[0-9]+$"}, "hold": _AMOUNT}
+    shown = {name: _field(name, hints[name]) for name in BalanceUpdate.__struct_fields__}
+    return {"format": _NUMBER, **shown, **amounts}
 
 
 def _field(name: str, hint: Any) -> Schema:

@@ -17,6 +17,7 @@ Answer = Callable[[HistoryStore, Values], Page | None]
 PARAMETERS = {
     "user": "Address of an account: 0x and 40 hexadecimal digits.",
     "market": "Address of what is traded.",
+    "token": "Address of a token.",
     "exchange": "spot or perp.",
     "status": "Only updates that left the order in it: new, partially_filled, filled, cancelled, "
     "rejected, expired, untriggered or gone.",
@@ -67,6 +68,10 @@ def _statistics(store: HistoryStore, values: Values) -> Page:
     return answers.statistics(store.statistics(answers.address(values["user"])))
 
 
+def _balances(store: HistoryStore, values: Values) -> Page:
+    return answers.balances(store.balances(answers.address(values["user"])))
+
+
 def _by_client_id(store: HistoryStore, values: Values) -> Page:
     client_order_id = answers.client_id(values["client_order_id"])
     return answers.orders(store.by_client_id(answers.address(values["user"]), client_order_id))
@@ -104,6 +109,20 @@ ROUTES = (
     ),
     Route("/v1/users/{user}/fills", "A user's fills", ("market", *_PAGED), _fills, "Page"),
     Route("/v1/users/{user}/statistics", "A user's totals", (), _statistics, "Totals"),
+    Route(
+        "/v1/users/{user}/balances",
+        "A user's balances, where the chain logs them",
+        (),
+        _balances,
+        "Balances",
+    ),
+    Route(
+        "/v1/users/{user}/balances/{exchange}/{token}",
+        "Every change of a balance, newest first",
+        ("before", "limit"),
+        answers.balance_changes,
+        "BalancePage",
+    ),
     Route(
         "/v1/users/{user}/client-orders/{client_order_id}",
         "Orders that a user gave an id",

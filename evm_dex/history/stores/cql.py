@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from evm_dex.history.stores.cql_balances import CqlBalances
 from evm_dex.history.stores.cql_partitions import ROWS_PER_PARTITION, Partitions
 from evm_dex.history.stores.cql_reading import CqlReader
-from evm_dex.history.stores.cql_schema import STATE, TIME_SERIES, CqlSettings
+from evm_dex.history.stores.cql_schema import (
+    BALANCE_SERIES,
+    BALANCES,
+    STATE,
+    TIME_SERIES,
+    CqlSettings,
+)
 from evm_dex.history.stores.cql_session import CqlSession
 from evm_dex.history.stores.cql_stream import Stream
 from evm_dex.history.stores.cql_writer import CqlWriter, RunningTotals, group_of, rows_to_place
@@ -21,10 +28,12 @@ from evm_dex.history.stores.history_store import (
     HistoryStore,
     Query,
     Statistics,
+    check_address,
     check_limit,
     new_updates,
 )
 from evm_dex.history.stores.projection import project
+from evm_dex.orderlog.balance_update import BalanceUpdate
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode, encode, fingerprint
 from evm_dex.orderlog.statistics import split_at_gaps
 from precompiles.types import Address
@@ -51,6 +60,7 @@ class CqlStore(HistoryStore):
         self._stream = Stream(self._session)
         self._totals = RunningTotals(self._session)
         self._reader = CqlReader(self._session)
+        self._balances = CqlBalances(self._session)
         self._applied: Cursor | None = None
 
     def cursor(self) -> Cursor:
@@ -113,9 +123,33 @@ class CqlStore(HistoryStore):
     def statistics(self, user: Address) -> list[Statistics]:
         return self._totals.read(user)
 
+    def balance_cursor(self) -> Cursor:
+        return self._balances.cursor()
+
+    def apply_balances(self, updates: Sequence[BalanceUpdate], cursor: Cursor) -> None:
+        self._balances.apply(updates, cursor)
+
+    def balances(self, user: Address) -> list[BalanceUpdate]:
+        check_address(user)
+        return self._balances.of_user(user)
+
+    def balance_changes(
+        self,
+        user: Address,
+        exchange: Exchange,
+        token: Address,
+        *,
+        before: int | None = None,
+        limit: int = PAGE,
+    ) -> list[BalanceUpdate]:
+        check_address(user)
+        check_address(token)
+        check_limit(limit)
+        return self._balances.changes(user, exchange, token, before, limit)
+
     def clear(self) -> None:
         self._forget()
-        tables = [*TIME_SERIES, *STATE]
+        tables = [*TIME_SERIES, *STATE, *BALANCES, *BALANCE_SERIES]
         # The cursor last: as long as it is there, it names what is to be forgotten.
         self._session.truncate(table for table in tables if table != "cursor")
         self._session.truncate(["cursor"])

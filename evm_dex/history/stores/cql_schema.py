@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -96,7 +97,26 @@ STATE = {
 }
 """Rows that later updates overwrite, and where partitions begin."""
 
+BALANCES = {
+    "balances": (
+        f"user blob, exchange tinyint, token_address blob, version bigint, {_PAYLOAD}, "
+        "PRIMARY KEY (user, exchange, token_address)",
+        "",
+    ),
+}
+"""Rows that later updates of balances overwrite."""
+BALANCE_SERIES = {
+    "balance_changes": (
+        "user blob, exchange tinyint, token_address blob, part bigint, "
+        f"version bigint, {_PAYLOAD}, "
+        "PRIMARY KEY ((user, exchange, token_address, part), version)",
+        "CLUSTERING ORDER BY (version DESC)",
+    ),
+}
+"""Columns and order of the table of balances that is only inserted into."""
+
 Step = tuple[str, tuple[str, ...]]
+Tables = Mapping[str, tuple[str, str]]
 
 
 class CqlSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,15 +194,20 @@ def parse_address(text: str) -> CqlSettings:
 
 def steps(settings: CqlSettings) -> tuple[Step, ...]:
     """Return the steps that create the present schema, in order. New steps go at the end."""
-    series = tuple(
-        _create(name, columns, order, f"{_COMPACT} AND {_windows(settings)}")
-        for name, (columns, order) in TIME_SERIES.items()
+
+    def series(tables: Tables) -> tuple[str, ...]:
+        options = f"{_COMPACT} AND {_windows(settings)}"
+        return tuple(_create(name, *table, options) for name, table in tables.items())
+
+    def state(tables: Tables) -> tuple[str, ...]:
+        return tuple(
+            _create(name, *table, _state_options(name, settings)) for name, table in tables.items()
+        )
+
+    return (
+        ("tables", series(TIME_SERIES) + state(STATE)),
+        ("balances", series(BALANCE_SERIES) + state(BALANCES)),
     )
-    state = tuple(
-        _create(name, columns, order, _state_options(name, settings))
-        for name, (columns, order) in STATE.items()
-    )
-    return (("tables", series + state),)
 
 
 def migrate(session: Any, settings: CqlSettings, wanted: tuple[Step, ...] | None = None) -> None:
@@ -222,7 +247,7 @@ def _follow_time_to_live(session: Any, settings: CqlSettings) -> None:
         (settings.keyspace,),
     ).one()
     if row.compaction["compaction_window_size"] != str(settings.window_hours):
-        for name in TIME_SERIES:
+        for name in (*TIME_SERIES, *BALANCE_SERIES):
             session.execute(f"ALTER TABLE {name} WITH {_windows(settings)}", timeout=_SLOW)
 
 

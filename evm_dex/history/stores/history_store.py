@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from evm_dex.orderlog.balance_update import BalanceUpdate
 from evm_dex.orderlog.order_update import Exchange, OrderUpdate, Totals
 from precompiles.types import Address, OrderStatus
 
@@ -162,6 +163,34 @@ class HistoryStore(Protocol):
     @abstractmethod
     def statistics(self, user: Address) -> list[Statistics]:
         """Return a user's totals by ascending (exchange, market); rows of zeros are left out."""
+
+    @abstractmethod
+    def balance_cursor(self) -> Cursor:
+        """Return the last update of balances that was applied, durably."""
+
+    @abstractmethod
+    def apply_balances(self, updates: Sequence[BalanceUpdate], cursor: Cursor) -> None:
+        """Apply updates of balances, and note the place after them in the log.
+
+        One whose version is known already changes nothing. Effects and cursor are durable on
+        return; after a kill at any point they may be applied again.
+        """
+
+    @abstractmethod
+    def balances(self, user: Address) -> list[BalanceUpdate]:
+        """Return the last update of each of a user's balances, by ascending (exchange, token)."""
+
+    @abstractmethod
+    def balance_changes(
+        self,
+        user: Address,
+        exchange: Exchange,
+        token: Address,
+        *,
+        before: int | None = None,
+        limit: int = PAGE,
+    ) -> list[BalanceUpdate]:
+        """Return updates of one balance with a version below `before`, by descending version."""
 
     @abstractmethod
     def clear(self) -> None:

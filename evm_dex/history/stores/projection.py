@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from evm_dex.orderlog.balance_update import BalanceUpdate
 from evm_dex.orderlog.order_update import ZERO, Exchange, Kind, OrderUpdate, Totals
 from evm_dex.orderlog.statistics import stats_delta
 from precompiles.types import Address
@@ -57,6 +58,14 @@ def project(updates: Sequence[OrderUpdate]) -> Projection:
             account = (update.user, update.exchange, update.market)
             found.added.setdefault(account, []).append((update.event_id, delta))
     return found
+
+
+def last_balances(updates: Sequence[BalanceUpdate]) -> list[BalanceUpdate]:
+    """Return the update with the highest version of each balance, by (exchange, user, token)."""
+    found: dict[tuple[Exchange, Address, Address], BalanceUpdate] = {}
+    for update in sorted(updates, key=lambda update: update.version):
+        found[update.exchange, update.user, update.token] = update
+    return [found[key] for key in sorted(found)]
 
 
 def added_after(event_id: int, added: Added) -> Totals:

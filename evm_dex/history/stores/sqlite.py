@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from checkpoint.errors import StoreDamaged, WrongFormat
+from evm_dex.history.stores import sqlite_balances
 from evm_dex.history.stores.history_store import (
     PAGE,
     START,
@@ -31,6 +33,7 @@ from evm_dex.history.stores.sqlite_writer import (
     client_key,
     totals_of,
 )
+from evm_dex.orderlog.balance_update import BalanceUpdate
 from evm_dex.orderlog.order_update import (
     ZERO,
     Exchange,
@@ -43,7 +46,7 @@ from precompiles.types import Address
 
 IN_MEMORY = ":memory:"
 """The path of a store that ends with its process."""
-_CURSOR = "cursor"
+_CURSOR, _BALANCE_CURSOR = "cursor", "balance cursor"
 _PATIENCE = 5.0
 """Seconds to wait for another process's transaction."""
 _PASSING = {
@@ -52,7 +55,7 @@ _PASSING = {
     *(sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL),
 }
 """Errors that say nothing of the file's content."""
-_SENSELESS = (ValueError, TypeError, OverflowError)
+_SENSELESS = (ValueError, TypeError, OverflowError, StoreDamaged, WrongFormat)
 """Errors that reading a damaged row raises."""
 _UPDATE = "SELECT h.event_id, h.payload FROM order_history h"
 
@@ -91,10 +94,7 @@ class SqliteStore(HistoryStore):
             if fresh:
                 payload = self._writer.write(fresh)
                 fingerprint = fingerprint_of(payload)
-                stored = fresh[-1].event_id.to_bytes(8, "big") + fingerprint
-                self._database.execute(
-                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_CURSOR, stored)
-                )
+                self._set_cursor(Cursor(fresh[-1].event_id, fingerprint))
         return len(fresh)
 
     def stream(self, after: int, limit: int = PAGE) -> list[OrderUpdate]:
@@ -167,16 +167,50 @@ class SqliteStore(HistoryStore):
                 if totals_of(row) != ZERO
             ]
 
+    def balance_cursor(self) -> Cursor:
+        with self._translate_errors():
+            return self._cursor(_BALANCE_CURSOR)
+
+    def apply_balances(self, updates: Sequence[BalanceUpdate], cursor: Cursor) -> None:
+        with self._writing():
+            sqlite_balances.write_balances(self._database, self._ids, updates)
+            self._set_cursor(cursor, _BALANCE_CURSOR)
+
+    def balances(self, user: Address) -> list[BalanceUpdate]:
+        check_address(user)
+        with self._translate_errors():
+            return sqlite_balances.balances_of(self._database, user) if self._has_balances else []
+
+    def balance_changes(
+        self,
+        user: Address,
+        exchange: Exchange,
+        token: Address,
+        *,
+        before: int | None = None,
+        limit: int = PAGE,
+    ) -> list[BalanceUpdate]:
+        check_address(user)
+        check_address(token)
+        check_limit(limit)
+        if not self._has_balances:
+            return []
+        asked = (user, exchange, token, before, limit)
+        with self._translate_errors():
+            return sqlite_balances.changes_of(self._database, *asked)
+
     def clear(self) -> None:
         with self._writing():
-            for table in EMPTIED:
+            for table in (*EMPTIED, *sqlite_balances.TABLES):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
-            self._database.execute("DELETE FROM meta WHERE key = ?", (_CURSOR,))
+            self._database.execute("DELETE FROM meta")
             self._ids.forget()
 
     def damage(self) -> Iterator[str]:
         with self._translate_errors():
             yield from damage(self._database)
+            if self._has_balances:
+                yield from sqlite_balances.balance_damage(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -229,9 +263,17 @@ class SqliteStore(HistoryStore):
                 f"{self.path} has format {found}, this program reads "
                 f"format {FORMAT}: give another file, and rebuild it from the chain"
             )
+        if not read_only:
+            self._database.executescript(f"BEGIN; {sqlite_balances.SCHEMA} COMMIT;")
+        named = execute("SELECT count(*) FROM sqlite_master WHERE name = 'balances'")
+        self._has_balances = bool(named.fetchone()[0])
 
-    def _cursor(self) -> Cursor:
-        found = self._database.execute("SELECT value FROM meta WHERE key = ?", (_CURSOR,))
+    def _set_cursor(self, cursor: Cursor, key: str = _CURSOR) -> None:
+        stored = cursor.event_id.to_bytes(8, "big") + cursor.fingerprint
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, stored))
+
+    def _cursor(self, key: str = _CURSOR) -> Cursor:
+        found = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,))
         row = found.fetchone()
         return START if row is None else Cursor(int.from_bytes(row[0][:8], "big"), row[0][8:])
 

@@ -63,7 +63,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(
     assert_same(newer, model)
     monkeypatch.undo()
     stores.append(too_old := CqlStore(bare_settings))
-    with pytest.raises(StoreBroken, match="schema version 2, this program knows up to 1"):
+    with pytest.raises(StoreBroken, match="schema version 3, this program knows up to 2"):
         too_old.cursor()
 
 
