@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 from collections import deque
+from itertools import islice
 from typing import Any, Protocol
 
 import msgspec
@@ -54,9 +55,7 @@ class Relay:
                 await self._came.wait()
                 self._came.clear()
                 while self._waiting:
-                    batch = [
-                        self._waiting[at] for at in range(min(MOST_REQUESTS, len(self._waiting)))
-                    ]
+                    batch = list(islice(self._waiting, MOST_REQUESTS))
                     left = await self._send(session, batch)
                     for _ in batch:
                         self._waiting.popleft()

@@ -18,8 +18,11 @@ class ValidatorNode(Node):
     def submit(self, transaction: Transaction) -> bytes:
         """Let a transaction wait here and on all validators; its hash.
 
+        One that waits already is handed on again: the engine may have had no room for it.
         Raises TransactionRejected, RpcError.
         """
+        if transaction.hash in self.chain.mempool:
+            self._gossip.hand_on(transaction.raw)
         transaction_hash = super().submit(transaction)
         try:
             self._gossip.hand_on(transaction.raw)

@@ -231,6 +231,9 @@ def test_transactions_come_by_json_rpc_and_no_cheats_do(tmp_path: Path) -> None:
         raw = order(0, 0)
         told = ask(app.url, "eth_sendRawTransaction", f"0x{raw.hex()}")
         assert app.gossip.handed_on == [raw]
+        with pytest.raises(AssertionError, match="already known"):
+            ask(app.url, "eth_sendRawTransaction", f"0x{raw.hex()}")
+        assert app.gossip.handed_on == [raw, raw], "the engine may have had no room for it"
         assert ask(app.url, "eth_getTransactionReceipt", told) is None
         assert ask(app.url, "eth_getTransactionByHash", told)["blockHash"] is None
         assert app.engine.check(raw).code == 0, "it waits already, which is as good"
