@@ -7,8 +7,9 @@ no one watches step by step are in `frames.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
+from types import FunctionType
 from typing import Any, cast
 
 from eth.abc import ComputationAPI
@@ -45,9 +46,9 @@ _TRANSFER = int.from_bytes(keccak(b"Transfer(address,address,uint256)"), "big")
 
 
 def _metered(opcode: Any) -> Any:
-    """Return an opcode of fixed cost that takes its gas itself. Others are left as they are."""
+    """Return an opcode of fixed cost that takes its gas itself. Others do what they did."""
     if type(opcode) is not _FastOpcode:
-        return opcode
+        return _function_of(opcode)
     logic: Callable[[Any], Any] = opcode.logic_fn
     cost, mnemonic = opcode.gas_cost, opcode.mnemonic
 
@@ -64,11 +65,29 @@ def _metered(opcode: Any) -> Any:
     return run
 
 
+def _function_of(opcode: Any) -> Any:
+    """Return an opcode as a function.
+
+    Python calls an object through C, and from 3.12 on it allows fewer levels of C (1,500) than
+    the EVM has frames with two each.
+    """
+    if isinstance(opcode, FunctionType):
+        return opcode
+    call: Callable[[Any], Any] = opcode.__call__
+
+    def run(computation: Any) -> None:
+        call(computation)
+
+    run.mnemonic = opcode.mnemonic  # type: ignore[attr-defined] # functions take any attribute
+    run.gas_cost = opcode.gas_cost  # type: ignore[attr-defined] # likewise
+    return run
+
+
 def _all_metered(opcodes: Mapping[int, Any]) -> dict[int, Any]:
     """All 256 opcodes; those that mean nothing end the frame."""
     invalid = {number: InvalidOpcode(number) for number in range(256) if number not in opcodes}
     known = {number: _metered(opcode) for number, opcode in opcodes.items()}
-    creates = {number: recording_create(number, opcodes[number]) for number in (CREATE, CREATE2)}
+    creates = {number: recording_create(number, known[number]) for number in (CREATE, CREATE2)}
     return {**known, **invalid, **creates, SELFDESTRUCT: _told_of(opcodes[SELFDESTRUCT])}
 
 
@@ -205,6 +224,34 @@ class Computation(PragueComputation):
             if child.beneficiaries or child.children:
                 self.accounts_to_delete += child.get_accounts_for_deletion()
                 self.beneficiaries += child.get_self_destruct_beneficiaries()
+
+    # As py-evm's, which recurse through C.
+
+    def _effective(self) -> Iterator[Computation]:
+        """Give the message and those below it whose effects stay, none that failed."""
+        waiting = [self]
+        while waiting:
+            computation = waiting.pop()
+            if computation._error is None:
+                yield computation
+                waiting += computation.children
+
+    def get_gas_refund(self) -> int:
+        """Return the gas to be paid back."""
+        refund: int = sum(it._gas_meter.gas_refunded for it in self._effective())
+        return refund + self.msg.refund
+
+    def get_accounts_for_deletion(self) -> list[Address]:
+        """Return the contracts that destroyed themselves, each once."""
+        return list(dict.fromkeys(a for it in self._effective() for a in it.accounts_to_delete))
+
+    def get_self_destruct_beneficiaries(self) -> list[Address]:
+        """Return who was left the wei of such contracts, each once."""
+        return list(dict.fromkeys(a for it in self._effective() for a in it.beneficiaries))
+
+    def get_raw_log_entries(self) -> tuple[Any, ...]:
+        """Return all logs in the order in which they were made."""
+        return tuple(sorted(entry for it in self._effective() for entry in it._log_entries))
 
     def fail(self, error: VMError) -> None:
         """End with an error."""

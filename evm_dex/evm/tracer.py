@@ -264,19 +264,21 @@ def _init_code_gas(message: Any) -> int:
     return 2 * -(-len(message.code) // 32)
 
 
-def _calls(traced: Any) -> Iterator[Frame]:
+def _calls(traced: Any) -> list[Frame]:
+    # No generator: each level of one is a level of C, of which Python 3.12 allows few.
     unmade = traced.unmade_calls or ()
-    at = 0
+    found, at = [], 0
     for place, child in enumerate(traced.children):
         while at < len(unmade) and unmade[at].place <= place:
-            yield _unmade(traced, unmade[at])
+            found.append(_unmade(traced, unmade[at]))
             at += 1
-        yield frame_of(child)
-    yield from (_unmade(traced, call) for call in unmade[at:])
+        found.append(frame_of(child))
+    found += [_unmade(traced, call) for call in unmade[at:]]
     if traced.left_to is not None:
         heir, wei = traced.left_to
         own = traced.msg.storage_address
-        yield Frame("SELFDESTRUCT", own, heir, wei, 0, 0, b"", b"", "")
+        found.append(Frame("SELFDESTRUCT", own, heir, wei, 0, 0, b"", b"", ""))
+    return found
 
 
 def _unmade(traced: Any, call: UnmadeCall) -> Frame:

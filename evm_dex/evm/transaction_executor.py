@@ -13,7 +13,6 @@ from eth._utils.state import code_is_delegation_designation
 from eth.abc import SignedTransactionAPI
 from eth.vm.forks.cancun.state import get_total_blob_gas
 from eth.vm.forks.prague.state import PragueTransactionExecutor
-from eth.vm.forks.spurious_dragon._utils import collect_touched_accounts
 from eth.vm.message import Message
 from eth_utils.exceptions import ValidationError
 
@@ -214,8 +213,14 @@ class TransactionExecutor(PragueTransactionExecutor):
         return super().calc_data_floor_gas(transaction, gas_used, gas_refund)
 
 
-def _touched(computation: Any) -> Any:
-    if computation.children or computation.beneficiaries:
-        return collect_touched_accounts(computation)
-    to, coinbase = computation.msg.to, computation.state.coinbase
-    return (coinbase, to) if to and (computation.is_success or to == _RIPEMD) else (coinbase,)
+def _touched(computation: Any) -> set[bytes]:
+    """Return who may have to be cleared (EIP-161); RIPEMD even where what touched it failed."""
+    found = {computation.state.coinbase}
+    waiting = [(computation, True)]
+    while waiting:
+        message, stays = waiting.pop()
+        stays = stays and message.is_success
+        heirs = message.beneficiaries if message.is_success else ()
+        found |= {it for it in (message.msg.to, *heirs) if it and (stays or it == _RIPEMD)}
+        waiting += [(child, stays) for child in message.children]
+    return found

@@ -33,7 +33,7 @@ class Frame(msgspec.Struct, frozen=True):
     refund: int
     logs: tuple[Any, ...]
     deleted: tuple[bytes, ...]
-    children: tuple[Frame, ...]
+    depth: int
 
 
 class Total(msgspec.Struct, frozen=True):
@@ -52,8 +52,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What came of a call, and what it left behind."""
 
     total: Total
-    frame: Frame | None
-    """None where calls were not recorded."""
+    frames: tuple[Frame, ...] | None
+    """Each before those that it called; None where calls were not recorded."""
     warm: frozenset[Any]
     words: tuple[int, ...]
     transient: tuple[bytes, ...]
@@ -123,7 +123,7 @@ class Machines:
         state, places = self.state, (CONTRACT, *OTHERS)
         return Outcome(
             total=_total(computation),
-            frame=_frame(computation) if records_calls else None,
+            frames=tuple(_frames(computation)) if records_calls else None,
             warm=frozenset(state._account_db._warm),
             words=tuple(state.get_storage(it, slot) for it in places for slot in _WORDS),
             transient=tuple(
@@ -143,7 +143,7 @@ class Machines:
         for _ in range(2):
             compiled = self.call(data, is_compiled=True, **options)
             assert compiled == interpreted
-        without = msgspec.structs.replace(interpreted, frame=None)
+        without = msgspec.structs.replace(interpreted, frames=None)
         unrecorded = self.call(data, is_compiled=True, records_calls=False, **options)
         assert unrecorded == without
         options |= {"records_calls": False, "records_accesses": False}
@@ -169,17 +169,21 @@ def _total(computation: Any) -> Total:
     )
 
 
-def _frame(computation: Any) -> Frame:
-    return Frame(
-        kind=computation.called_by,
-        error=_error(computation),
-        output=bytes(computation.output),
-        gas_left=computation.get_gas_remaining(),
-        refund=computation._gas_meter.gas_refunded,
-        logs=tuple(computation._log_entries),
-        deleted=tuple(computation.accounts_to_delete),
-        children=tuple(map(_frame, computation.children)),
-    )
+def _frames(computation: Any) -> Iterator[Frame]:
+    waiting = [computation]
+    while waiting:
+        computation = waiting.pop()
+        waiting += reversed(computation.children)
+        yield Frame(
+            kind=computation.called_by,
+            error=_error(computation),
+            output=bytes(computation.output),
+            gas_left=computation.get_gas_remaining(),
+            refund=computation._gas_meter.gas_refunded,
+            logs=tuple(computation._log_entries),
+            deleted=tuple(computation.accounts_to_delete),
+            depth=computation.msg.depth,
+        )
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def test_a_trail_leads_to_where_a_frame_ends(seed: int) -> None:
         expected, rest = list(trail), iter(steps)
         assert all(position in rest for position in expected), "in order, of the opcodes that ran"
         assert expected[:1] == steps[:1]
-        assert outcome.frame is not None
+        assert outcome.frames is not None
 
 
 def test_pushed_data_is_no_opcode() -> None:
