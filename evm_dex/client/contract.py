@@ -73,6 +73,8 @@ class Reverted(CallFailed):
         """Take the error as decoded, and what makes the tree once somebody looks."""
         super().__init__(str(error) if error else failure.reason, b"" if error else failure.output)
         self._tree = tree
+        self._shown: str | None = None
+        """The tree, once somebody has looked."""
         self._notes = list(getattr(failure, "__notes__", ()))
         self.output = failure.output
         self.error = error
@@ -83,10 +85,12 @@ class Reverted(CallFailed):
     @property
     def tree(self) -> str:
         """The calls, events and errors that led here; empty where they can't be seen any more."""
-        try:
-            return self._tree() if self._tree else ""
-        except (ChainError, StoreError):
-            return ""
+        if self._shown is None:
+            try:
+                self._shown = self._tree() if self._tree else ""
+            except (ChainError, StoreError):
+                self._shown = ""
+        return self._shown
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override]  # made when somebody looks

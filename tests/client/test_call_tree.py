@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 
 import pytest
@@ -10,8 +11,11 @@ from evm_dex import Reverted
 from evm_dex.abi.contract_interface import DecodedError
 from evm_dex.client.call_tree import explained
 from evm_dex.client.dex import Dex
+from tests.bytecode import assemble
+from tests.printing import calling
 
 pytest_plugins = ["pytester"]
+RUN = [{"type": "function", "name": "run", "inputs": [], "outputs": [], "stateMutability": "view"}]
 PRICE = 3_000 * 10**6
 
 
@@ -75,6 +79,23 @@ def test_panics_and_strings_are_told_in_words() -> None:
         "Panic(0x11): an arithmetic overflow or underflow"
     )
     assert explained(DecodedError("Error", {"message": "too late"})) == "too late"
+
+
+def test_a_tree_of_a_hundred_calls_takes_less_than_50_ms(dex: Dex) -> None:
+    token = dex.tokens["WETH"]
+    look = calling(token.raw_address, token.encode("balanceOf", dex.accounts[1]))
+    dex.cheats.set_code(b"\xc0" * 20, look * 100 + assemble("PUSH0 PUSH0 REVERT"))
+    outer = dex.contract(b"\xc0" * 20, {"abi": RUN, "contractName": "Outer"})
+    took = []
+    for _ in range(3):
+        with pytest.raises(Reverted) as refused:
+            outer.call("run")
+        began = time.process_time()
+        lines = refused.value.tree.splitlines()
+        took.append(time.process_time() - began)
+        assert sum("TestToken.balanceOf(account=0x" in line for line in lines) == 100
+        assert lines[-1] == "└─ reverted"
+    assert min(took) < 0.05
 
 
 def test_pytest_shows_the_tree(pytester: pytest.Pytester) -> None:
