@@ -87,6 +87,11 @@ class Activity:
             if len(self._sent) > _MOST_WAITING:
                 del self._sent[next(iter(self._sent))]
 
+    @property
+    def is_watched(self) -> bool:
+        """True if anybody listens."""
+        return self._is_enabled and bool(self._listeners)
+
     def call_failed(self, method: str, error: CallFailed) -> None:
         """Tell of a call that failed."""
         if self._listeners:

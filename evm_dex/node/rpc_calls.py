@@ -85,7 +85,9 @@ def estimate(node: Node, call: Call, block: BlockId, overrides: Overrides | None
                 replace(call, config=config), plain_block(block), prepared(overrides)
             )
         except CallFailed as error:
-            node.activity.call_failed("eth_estimateGas", error)
+            if node.activity.is_watched:  # once more, for what it prints
+                attempt(node, call, block, overrides)
+                node.activity.call_failed("eth_estimateGas", error)
             raise
 
 

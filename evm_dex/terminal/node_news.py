@@ -42,7 +42,7 @@ class NewsPrinter:
 
     def _run(self) -> None:
         while (news := self._waiting.get()) is not None:
-            text = "".join(f"{line}\n" for line in (*lines_of(news), ""))
+            text = "".join(f"{line}\n" for line in lines_of(news))
             left_out, self._left_out = self._left_out, 0
             if left_out:
                 text += f"{left_out} more were not printed, as nobody read them\n\n"
@@ -61,8 +61,10 @@ def lines_of(news: News) -> Iterator[str]:
     yield from console
     if isinstance(news, MinedNews):
         yield from _mined(news)
+        yield ""
     elif news.failure:
         yield f"{news.method} failed: {news.failure}"
+        yield ""
 
 
 def _mined(news: MinedNews) -> Iterator[str]:

@@ -66,7 +66,7 @@ def test_failures_have_the_names_of_their_errors(fresh_node: Served, heard: list
     assert isinstance(mined, MinedNews)
     assert mined.failure == words
     assert f"Error: {words}" in lines_of(mined)
-    assert list(lines_of(called)) == [f"eth_call failed: {words}"]
+    assert list(lines_of(called)) == [f"eth_call failed: {words}", ""]
 
 
 def test_what_calls_print_is_told_before_why_they_fail(
@@ -74,11 +74,13 @@ def test_what_calls_print_is_told_before_why_they_fail(
 ) -> None:
     fails = prints("%d left", 3) + assemble("PUSH0 PUSH0 REVERT")
     fresh_node.result("anvil_setCode", PRINTER, f"0x{fails.hex()}")
-    fresh_node.error("eth_call", {"from": OWNER, "to": PRINTER})
-    assert heard == [
-        CallNews("eth_call", console=("3 left",)),
-        CallNews("eth_call", "reverted"),
-    ]
+    for method in ("eth_call", "eth_estimateGas"):
+        heard.clear()
+        fresh_node.error(method, {"from": OWNER, "to": PRINTER})
+        assert heard == [
+            CallNews("eth_call", console=("3 left",)),
+            CallNews(method, "reverted"),
+        ]
 
 
 def test_it_is_told_when_a_block_has_it_and_not_while_switched_off(
@@ -124,4 +126,4 @@ def test_a_printer_prints_what_waits_at_the_end() -> None:
     printer.close()
     os.close(writing)
     with os.fdopen(reading) as told:
-        assert told.read() == "eth_call failed: first\n\na\nb\n\n"
+        assert told.read() == "eth_call failed: first\n\na\nb\n"
