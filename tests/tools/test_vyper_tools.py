@@ -86,9 +86,7 @@ def test_apes_plugin_for_anvil_takes_the_node_for_one(project: Path) -> None:
     compile_for_ape(project)
     with started_node() as url:
         (project / "ape-config.yaml").write_text(f"foundry:\n  host: {url}\n")
-        # It asks for traces of another form to tell why a transaction fails.
-        told = started(project, tool("ape"), *TEST, "ethereum:local:foundry", "-k", "not refusal")
-        assert passed(told) == 4
+        assert passed(started(project, tool("ape"), *TEST, "ethereum:local:foundry")) == 5
 
 
 @pytest.mark.nightly
