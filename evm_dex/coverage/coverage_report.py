@@ -145,9 +145,10 @@ def _by_file(known: KnownCode) -> Iterator[tuple[SourceFile, list[tuple[int, Com
 
 def _name(file: SourceFile, root: Path) -> str | None:
     """Return a source's path below a directory; None for one that is not to be covered."""
-    if file.path is None or not file.path.is_relative_to(root) or file.name.endswith(_TESTS):
+    path = file.path or root / file.name
+    if not (path.is_file() and path.is_relative_to(root)) or file.name.endswith(_TESTS):
         return None
-    name = file.path.relative_to(root)
+    name = path.relative_to(root)
     is_hidden = any(part in _OTHERS or part.startswith(".") for part in name.parts)
     return None if is_hidden or name.parts[0] in _LIBRARIES else name.as_posix()
 

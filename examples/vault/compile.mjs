@@ -1,4 +1,5 @@
-// node compile.mjs OUT: compiles Vault.sol to one JSON file with `abi` and `bytecode`.
+// node compile.mjs OUT: compiles Vault.sol to the compiler's standard JSON, input and output, from which
+// `dex.deploy("OUT:Vault")` takes the vault, and failing tests and coverage the lines of its source.
 // In a project of your own, Foundry or Hardhat does this; `dex.deploy` takes their files as well.
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,8 +13,8 @@ const input = {
   sources: { "Vault.sol": { content: read(new URL("Vault.sol", import.meta.url)) } },
   settings: {
     evmVersion: "prague",
-    optimizer: { enabled: true },
-    outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } },
+    optimizer: { enabled: !process.argv.includes("--for-coverage") },
+    outputSelection: { "*": { "": ["ast"], "*": ["abi", "evm.bytecode", "evm.deployedBytecode"] } },
   },
 };
 
@@ -28,6 +29,4 @@ function imported(path) {
 const output = JSON.parse(solc.compile(JSON.stringify(input), { import: imported }));
 for (const { formattedMessage } of output.errors ?? []) console.error(formattedMessage);
 if (output.errors?.some((error) => error.severity === "error")) process.exit(1);
-const { abi, evm } = output.contracts["Vault.sol"].Vault;
-const artifact = { contractName: "Vault", abi, bytecode: evm.bytecode.object };
-writeFileSync(process.argv[2], JSON.stringify(artifact));
+writeFileSync(process.argv[2], JSON.stringify({ input, output }));

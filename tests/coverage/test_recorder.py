@@ -114,6 +114,22 @@ def test_a_library_and_a_call_to_oneself_count(build: Path) -> None:
     assert found == {**MADE, "Counter.never": 1, "Counter.classify": 1, "Maths.half": 1}
 
 
+def test_what_a_proxy_hands_on_is_of_the_contract_behind_it(build: Path) -> None:
+    """A minimal proxy (EIP-1167), called with the ABI of what it stands for."""
+    with Recorder() as recorder, evm_dex.open() as dex:
+        made = counter(dex, build)
+        runtime = f"363d3d373d3d3d363d73{made.raw_address.hex()}5af43d82803e903d91602b57fd5bf3"
+        code = bytes.fromhex(f"602d8060093d393df3{runtime}")
+        address = dex.send(data=code).contract_address
+        assert address is not None
+        proxy = dex.contract(address, f"{build}:Counter")
+        proxy.send("set", 5)
+        assert proxy.call("classify", 6) == 6
+    (file,) = recorder.coverage(build.parent).files.values()
+    assert file.functions["Counter.set"][1] == file.functions["Counter.classify"][1] == 1
+    assert recorder.gas().contracts["Counter"].functions.keys() == {"set", "classify"}
+
+
 def test_loops_are_counted_whether_compiled_or_not(build: Path) -> None:
     def many(made: Any) -> None:
         for _ in range(100):
