@@ -111,6 +111,8 @@ class Turns:
         self._since = 0.0
         """When that thread's turn began."""
         self._gives_way = True
+        self._outside: dict[int, float] = {}
+        """Seconds that a thread waited for something outside, until it looks at the clock."""
 
     def taken(self, use: Use) -> AbstractContextManager[None]:
         """Wait for a turn, which lasts for the context; inside one, go on with it."""
@@ -129,6 +131,8 @@ class Turns:
         try:
             yield
         finally:
+            if self._outside:
+                self._outside.pop(get_ident(), None)
             self._end()
             if use is Use.ALONE:
                 self._leave_exchanges()
@@ -173,15 +177,19 @@ class Turns:
         self._leave_exchanges()
 
     def give_way(self) -> float:
-        """Let others have their turns, if this one has been long; return the seconds waited."""
+        """Let others have their turns, if this one has been long; return the seconds waited.
+
+        Those that it waited for something outside since the last look are among them.
+        """
+        outside = self._outside.pop(get_ident(), 0.0) if self._outside else 0.0
         if self._at_chain != get_ident() or not (self._gives_way and self._chain.is_wanted):
-            return 0.0
+            return outside
         now = time.monotonic()
         if now - self._since < _SECONDS_AT_ONCE:
-            return 0.0
+            return outside
         self._end()
         self._begin(is_back=True)
-        return time.monotonic() - now
+        return outside + time.monotonic() - now
 
     @contextmanager
     def while_waiting(self) -> Iterator[None]:
@@ -193,11 +201,13 @@ class Turns:
         if self._at_chain != get_ident() or not self._gives_way:
             yield
             return
+        me, began = get_ident(), time.monotonic()
         self._end()
         try:
             yield
         finally:
             self._begin(is_back=True)
+            self._outside[me] = self._outside.get(me, 0.0) + time.monotonic() - began
 
     def during_call(self) -> float:
         """Give way. Raises TookTooLong where others have waited too long for the exchanges."""

@@ -12,7 +12,7 @@ import pytest
 from eth_hash.auto import keccak
 
 from evm_dex.node.request_limits import Limits
-from evm_dex.node.turns import Baton
+from evm_dex.node.turns import Baton, Turns, Use
 from tests.bytecode import COPY_CALLDATA, COPY_RETURNDATA, assemble
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
 
@@ -153,3 +153,18 @@ def test_a_baton_goes_to_those_that_come_anew_in_order_then_to_those_back() -> N
     assert order == ["first", "second", "back"]
     assert not baton.is_wanted
     assert baton.try_take()
+
+
+def test_seconds_that_something_outside_took_are_those_of_the_next_look() -> None:
+    turns = Turns()
+    with turns.taken(Use.CALLING):
+        with turns.while_waiting():
+            assert turns.try_take(), "others have their turns meanwhile"
+            turns.give()
+            time.sleep(0.02)
+        assert turns.give_way() >= 0.02
+        assert turns.give_way() == 0
+        with turns.while_waiting():
+            time.sleep(0.01)
+    with turns.taken(Use.CALLING):
+        assert turns.give_way() == 0, "that was another request's"

@@ -24,9 +24,15 @@ from evm_dex.origin.rpc_client import RpcClient
 from tests.origin.fake_origin import CONTRACT, FakeOrigin, an_origin, served
 
 
-@pytest.fixture
-def origin() -> Iterator[FakeOrigin]:
+@pytest.fixture(scope="module")
+def chain() -> Iterator[evm_dex.Dex]:
     with an_origin() as found:
+        yield found.dex
+
+
+@pytest.fixture
+def origin(chain: evm_dex.Dex) -> Iterator[FakeOrigin]:
+    with served(FakeOrigin(chain)) as found:
         yield found
 
 
