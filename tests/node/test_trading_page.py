@@ -70,6 +70,22 @@ def test_a_perpetual_shows_its_mark_and_funding_over_time(page: Page, node: str)
     assert page.execute("return document.querySelectorAll('#chart table tr').length") >= 3
 
 
+def test_a_mark_that_nobody_traded_at_is_drawn_as_it_moves(page: Page, node: str) -> None:
+    market = weth(node)
+    ask(node, "dex_setOraclePrice", market, 2_000 * USDC)
+    page.open(node, "#perp/WETH")
+    for place_in_time, price in enumerate((2_100, 2_050, 2_070), 2):
+        ask(node, "evm_increaseTime", 70)
+        ask(node, "dex_setOraclePrice", market, price * USDC)
+        page.until_text("#prices", f"{price:,}.00")
+        told = f"0 candles of 1m of WETH perpetual, {place_in_time} mark prices"
+        page.until(f"{CHART} === arguments[0]", told)
+    assert page.execute("return document.querySelector('#chart .plot').checkVisibility()")
+    place(node, WETH, 2_070 * USDC, is_buy=True, sender=OTHER, where="perp")
+    place(node, WETH, 2_070 * USDC, is_buy=False, sender=OWNER, where="perp")
+    page.until_text("#legend", "Close 2,070.00")
+
+
 def test_levels_are_put_together_by_the_chosen_step(page: Page, node: str) -> None:
     for price in (2_995, 2_998, 2_981):
         place(node, WETH, price * USDC, is_buy=True, sender=OTHER)

@@ -46,9 +46,8 @@ export function forgetChart() {
 export function showChart(market, interval, key, { candles, marks, funding }) {
   const isSame = shown.key === key;
   const seconds = INTERVALS.get(interval);
-  const from = (list) => candles[0]?.time ?? list.at(-1)?.time ?? 0;
-  const joined = (before, found) => (
-    isSame ? [...before.filter(({ time }) => time < from(before)), ...found] : found);
+  const joined = (before, found) => (isSame
+    ? [...before.filter(({ time }) => !(time >= found[0]?.time)), ...found] : found);
   const withNow = nowMarked(market, joined(shown.marks, marks), seconds, candles);
   shown = {
     key, market, seconds, candles: joined(shown.candles, candles), marks: withNow, funding,
@@ -222,11 +221,12 @@ function showLegend(time) {
 }
 
 function inWords(interval) {
-  const { market, candles } = shown;
+  const { market, candles, marks } = shown;
   const last = candles.at(-1);
+  const marked = marks.length ? `, ${marks.length} mark prices` : "";
   const told = last ? `; the last one opened at ${market.price(last.open)}, closed at `
     + `${market.price(last.close)}` : "";
-  return `${candles.length} candles of ${interval} of ${market.name}${told}`;
+  return `${candles.length} candles of ${interval} of ${market.name}${marked}${told}`;
 }
 
 // A button for each interval; `onChosen` hears the one that is pressed.
