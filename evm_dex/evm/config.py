@@ -134,7 +134,8 @@ class ExecutionConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_interpreter(self) -> bool:
         """Whether opcodes must run one by one, in the order and place they have in the code."""
-        return self.on_step is not None or not self.is_compiled
+        is_watched = self.watch is not None  # which the interpreter by opcodes tells nothing
+        return self.on_step is not None or not (self.is_compiled or is_watched)
 
 
 _PRECOMPILE_GAS_PER_SECOND = 8_000_000

@@ -110,6 +110,15 @@ def test_a_trail_leads_to_where_a_frame_ends(seed: int) -> None:
         assert outcome.frames is not None
 
 
+def test_a_watch_is_told_where_nothing_is_to_be_compiled() -> None:
+    machines, hits = Machines(), HitCounts()
+    machines.put(CONTRACT, bytes.fromhex("5f5f00"))
+    machines.call(is_compiled=False, watch=hits)
+    assert hits.by_code[bytes.fromhex("5f5f00")].by_position(bytes.fromhex("5f5f00")) == {
+        0: 1, 1: 1, 2: 1,
+    }  # fmt: skip
+
+
 def test_pushed_data_is_no_opcode() -> None:
     assert list(opcodes_of(bytes.fromhex("615b5b5b60"))) == [(0, 0x61), (3, 0x5B), (4, 0x60)]
     assert list(opcodes_of(b"\x5f\x80\xff")) == [(0, 0x5F), (1, 0x80), (2, 0xFF)]
