@@ -148,7 +148,7 @@ class Program:
 
     def _compile(self, position: int) -> Trace:
         global _opcodes_in_all  # noqa: PLW0603 - what all programs of the process hold
-        began = time.perf_counter()
+        began = time.thread_time()
         builder = Builder(self, position, HANDLERS)
         text = builder.build()
         names: dict[str, Any] = {**NAMES, "CODE": self.code, "DESTINATIONS": self.destinations}
@@ -163,7 +163,7 @@ class Program:
         if _opcodes_in_all > _MOST_OPCODES:
             program_of.cache_clear()
             _opcodes_in_all = builder.opcodes
-        allowance.spend(time.perf_counter() - began)
+        allowance.spend(time.thread_time() - began)
         return trace
 
 
