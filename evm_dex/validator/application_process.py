@@ -20,7 +20,7 @@ from evm_dex.validator.abci.abci_server import AbciServer
 from evm_dex.validator.application import Application
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.home import Home
-from evm_dex.validator.pair import NO_USE_AGAIN, READY
+from evm_dex.validator.pair import MADE_A_BLOCK, NO_USE_AGAIN, READY
 from evm_dex.validator.relay import Relay
 from evm_dex.validator.replica import Replica
 from evm_dex.validator.state_archives import Archivist, Shelf
@@ -68,7 +68,7 @@ async def _serve(home: Home) -> None:
     replica = Replica(genesis, home.served(), relay, clock)
     shelf = Shelf(home.snapshots)
     archivist = Archivist(home.chain, shelf)
-    replica.on_commit.extend((home.joined, archivist.committed))
+    replica.on_commit.extend((home.joined, archivist.committed, _Once(MADE_A_BLOCK).say))
     server = AbciServer(Application(replica, shelf, home.snapshots), stop)
     try:
         await replica.open_kept()
@@ -94,6 +94,18 @@ def _say(line: bytes) -> None:
     with suppress(BrokenPipeError):  # whoever would read it is gone
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
+
+
+class _Once:
+    """Says a line the first time it is told to."""
+
+    def __init__(self, line: bytes) -> None:
+        self._line = line
+
+    def say(self) -> None:
+        if self._line:
+            _say(self._line)
+        self._line = b""
 
 
 async def _watch_parent(stop: Callable[[], object]) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,10 +24,10 @@ NO_USE_AGAIN = 3
 """The application's exit status where it would fail again: its last line says why."""
 _APPLICATION = "evm_dex.validator.application_process"
 _SECONDS_TO_STOP = 10.0
-_SECONDS_WELL = 30.0
-"""After which a pair counts as started well."""
+MADE_A_BLOCK = b"made a block\n"
+"""Its next line, once."""
 _MOST_FAILURES = 5
-"""Starts in a row that may end before that."""
+"""Starts in a row that may end before a block."""
 _LONGEST_PAUSE = 5.0
 _MOST_LOG_BYTES = 20_000_000
 _TAIL_BYTES = 20_000
@@ -45,6 +44,8 @@ class Pair:
         self.application: Process | None = None
         self.engine: Process | None = None
         self._tell = tell
+        self._said = b""
+        """The application's lines after READY, once it has ended."""
         self._program = find_engine()
         self._check()
 
@@ -58,12 +59,11 @@ class Pair:
         """Keep both going until this is cancelled. Raises ValidatorStopped."""
         failures, pause = 0, 0.1
         while True:
-            began = time.monotonic()
             try:
                 what = await self._once()
             finally:
                 await self._stop()
-            if time.monotonic() - began > _SECONDS_WELL:
+            if MADE_A_BLOCK in self._said:
                 failures, pause = 0, 0.1
             failures += 1
             if failures > _MOST_FAILURES:
@@ -94,9 +94,9 @@ class Pair:
                 start_new_session=True,
             )
         assert application.stdout is not None, "it is a pipe"
-        said = await application.stdout.readline()
-        if said != READY:
-            return await self._application_ended(application, said)
+        self._said = await application.stdout.readline()
+        if self._said != READY:
+            return await self._application_ended(application)
         home.mark_engine_data(home.genesis().chain_id)
         with home.engine_log.open("ab") as log:
             self.engine = engine = await asyncio.create_subprocess_exec(
@@ -119,14 +119,20 @@ class Pair:
             async with asyncio.timeout(0.5):
                 await application.wait()
         if application.returncode is not None:
-            return await self._application_ended(application, await application.stdout.read())
+            return await self._application_ended(application)
         return f"the engine ended ({_ending(engine.returncode)})"
 
-    async def _application_ended(self, application: Process, said: bytes) -> str:
+    async def _application_ended(self, application: Process) -> str:
         status = await application.wait()
+        await self._hear(application)
         if status == NO_USE_AGAIN:
-            raise ValidatorStopped(said.decode(errors="replace").strip())
+            raise ValidatorStopped(self._said.decode(errors="replace").splitlines()[-1])
         return f"the application ended ({_ending(status)})"
+
+    async def _hear(self, application: Process) -> None:
+        """Take in what an application that has ended said."""
+        assert application.stdout is not None, "it is a pipe"
+        self._said += await application.stdout.read()
 
     async def _stop(self) -> None:
         """End what of the two is running: the engine first, so that it is not told of an error."""
@@ -141,6 +147,8 @@ class Pair:
                     with suppress(ProcessLookupError):
                         process.kill()
                     await process.wait()
+        if self.application is not None:
+            await self._hear(self.application)
         self.engine = self.application = None
 
     def _last_words(self) -> str:

@@ -51,7 +51,7 @@ def free_ports() -> int:
             return first
 
 
-def wait_for(found: Callable[[], _Result | None], what: str, seconds: float = 90) -> _Result:
+def wait_for(found: Callable[[], _Result | None], what: str, seconds: float = 180) -> _Result:
     """Wait until something is there, whatever goes wrong on the way."""
     deadline = time.monotonic() + seconds
     while True:
@@ -149,7 +149,7 @@ class Network:
     def send(self, home: Home, raws: Sequence[bytes]) -> list[str]:
         return [str(self.ask(home, "eth_sendRawTransaction", f"0x{raw.hex()}")) for raw in raws]
 
-    def wait_for_receipts(self, home: Home, hashes: Sequence[str], seconds: float = 90) -> None:
+    def wait_for_receipts(self, home: Home, hashes: Sequence[str], seconds: float = 180) -> None:
         for each in hashes:
             asked = partial(self.ask, home, "eth_getTransactionReceipt", each)
             wait_for(asked, f"the receipt of {each}", seconds)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
 import pytest
 
-from evm_dex.errors import ClockOff, EngineMissing, GenesisError
+from evm_dex.errors import ClockOff, EngineMissing, GenesisError, ValidatorStopped
+from evm_dex.validator import pair
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.engine import find_engine
 from evm_dex.validator.genesis_document import read_document
@@ -136,3 +138,22 @@ def test_a_clock_that_goes_wrong_later_is_logged(caplog: pytest.LogCaptureFixtur
     with pytest.raises(ClockOff, match="before the chain's beginning"):
         clock.check_begun(BEGAN + HOUR)
     clock.check_begun(BEGAN + 5)
+
+
+def test_an_engine_that_ends_at_once_is_given_up_with_its_last_words(
+    networks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Validators that make blocks between may be killed as often as one likes."""
+    engine = networks / "engine"
+    says = '[ "$1" = version ] && echo 0.38.26 && exit\necho "panic: boom"\nexit 2\n'
+    engine.write_text(f"#!/bin/sh\n{says}")
+    engine.chmod(0o755)
+    monkeypatch.setenv("EVM_DEX_COMETBFT", str(engine))
+    monkeypatch.setattr(pair, "_MOST_FAILURES", 1)
+    (home,) = homes_in([networks / "one"])
+    told: list[str] = []
+    with pytest.raises(ValidatorStopped, match=r"with status 2.*2 times in a row.*panic: boom"):
+        asyncio.run(pair.Pair(home, told.append).run())
+    assert [line for line in told if "again" in line] == [
+        "the engine ended (with status 2): starting both again"
+    ]
