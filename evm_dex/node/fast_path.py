@@ -44,6 +44,12 @@ _SHORT = frozenset(
     )
 )
 _READING = _SHORT | {
+    "dex_archive",
+    "dex_archivePart",
+    "dex_blockHashes",
+    "dex_exportBlocks",
+    "dex_following",
+    "dex_head",
     "eth_baseFee",
     "eth_blobBaseFee",
     "eth_config",
