@@ -142,9 +142,7 @@ class Run:
     def write(self) -> None:
         """Write state by hand."""
         change = self._change()
-        header = self.ours.chain.next_header()
-        self.ours.chain.write_state(change)
-        self.theirs.begin(header)
+        self.theirs.begin(self.ours.chain.write_state(change))
         change(self.theirs.state)
         self.theirs.end()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -66,6 +67,13 @@ class TheirState(PragueState):
     computation_class = TheirComputation
 
 
+class TheirVM(PragueVM):
+    """Py-evm's, of which only what comes before a block's transactions is wanted."""
+
+    def __init__(self, state: TheirState) -> None:
+        self._state = state
+
+
 class Ours:
     """A chain of this project, block by block."""
 
@@ -120,6 +128,8 @@ class Theirs:
         ancestors: Any = self._ancestors(header)
         context = PragueVM.create_execution_context(block, ancestors, self._context)
         self.state = TheirState(self._database, context, Hash32(self.root))
+        opened: Any = SimpleNamespace(header=header, number=header.block_number)
+        TheirVM(self.state).block_preprocessing(opened)
 
     def apply(self, transaction: Transaction) -> tuple[Any, int]:
         """Execute a transaction; its computation and the gas its sender paid for."""
