@@ -302,8 +302,8 @@ def node(
       evm-dex node --fork-url http://localhost:9545 --fork-block 120 --chain my-fork
 
     ethers, viem, web3.py, cast and forge connect to http://127.0.0.1:8545; in a browser that is a
-    page with the order books. It prints what comes of each transaction. Options are named as in
-    anvil where they mean the same. Stop it with Ctrl-C: every block is on disk.
+    page with charts and order books. It prints what comes of each transaction. Options are named as
+    in anvil where they mean the same. Stop it with Ctrl-C: every block is on disk.
     """
     import uvloop  # noqa: PLC0415 - no other command serves
 
