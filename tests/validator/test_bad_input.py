@@ -18,6 +18,7 @@ from tests.validator.network import evm_dex, need_engine
 from tests.validator.orders import order
 from tests.validator.served import BEGAN, served
 
+pytestmark = pytest.mark.slow
 HOUR = 3_600
 
 
