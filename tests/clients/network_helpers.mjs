@@ -150,7 +150,7 @@ export async function tryHelpers(helpers, provider) {
     },
     clearSnapshots: () => helpers.clearSnapshots(),
     async reset() {
-      assert.match(await refusal(helpers.reset("http://127.0.0.1:1")), /does not fork/);
+      assert.match(await refusal(helpers.reset("http://127.0.0.1:1")), /there is no connection/);
       await helpers.reset();
       assert.equal(await height(), 0);
     },
