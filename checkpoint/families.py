@@ -38,7 +38,7 @@ class Family(StrEnum):
     OUTBOX = "outbox"
     """Name -> how far the outbox is, and each of its consumers; opaque here."""
     ORIGIN = "origin"
-    """What a forked chain fetched of the chain that it began from. Hash -> trie node or code there,
+    """Values that a forked chain fetched of its origin. Hash -> trie node or code there,
     which its own hash and the root above prove; keys of other lengths -> what was taken on the
     origin's word, opaque here.
     """

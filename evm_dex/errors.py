@@ -64,7 +64,7 @@ class OriginMismatch(OriginError):
 
 
 class OriginLied(OriginError):
-    """What the origin gave is not what the state root of the fork block proves."""
+    """The origin gave a value that the state root of the fork block does not prove."""
 
 
 class UnknownSnapshot(ChainError):

@@ -34,12 +34,12 @@ _MOST_WORKERS_LOST = 10
 
 
 class CampaignOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a campaign runs."""
+    """Options of a campaign."""
 
     scheduler: str | None = None
     """Address of a Dask scheduler; None for workers of its own on this machine."""
     workers: int | None = None
-    """How many of its own; None for one per processor."""
+    """Number of its own workers; None for one per processor."""
     stops: bool = False
     """True ends it at the smallest seed that fails, False runs all."""
 
@@ -113,7 +113,7 @@ class _Run:
         self._alone: list[int] = []
         """Seeds to run again, each in a task of its own."""
         self._seconds = _SECONDS_PER_TASK
-        """What a seed takes, of late."""
+        """Seconds that recent seeds took, on average."""
         self._end = seeds.stop
         self._in_work: dict[Future, tuple[int, ...]] = {}
         self._done: list[tuple[int, SeedResult]] = []

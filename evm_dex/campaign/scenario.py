@@ -29,7 +29,7 @@ class Report:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What was recorded, by name."""
+        """Recorded values by name."""
         return self._values
 
     def record(self, **values: Any) -> None:

@@ -27,7 +27,7 @@ _ONE_AT_A_TIME = Lock()
 
 
 class SeedResult(Struct, frozen=True, kw_only=True):
-    """What came of one seed: the same wherever it ran."""
+    """The outcome of one seed: the same wherever it ran."""
 
     seed: int
     passed: bool
@@ -38,9 +38,9 @@ class SeedResult(Struct, frozen=True, kw_only=True):
     block_hash: str
     """Of the same, in hex: two runs with equal ones have done the same to the chain."""
     values: dict[str, Any]
-    """What the scenario has reported."""
+    """Values that the scenario has reported."""
     traceback: str = ""
-    """Where it was raised, for people."""
+    """The traceback of the error, for people."""
 
     def row(self) -> dict[str, Any]:
         """Return what is stored of it."""

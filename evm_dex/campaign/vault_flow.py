@@ -73,7 +73,7 @@ class VaultFlow:
 
     @property
     def left(self) -> int:
-        """What is in the vault, in collateral: after the end, dust that rounding left."""
+        """Collateral in the vault; after the end, dust that rounding left."""
         return self._chain.ledger.perp.cash(self.vault)
 
     def run(self, days: int) -> None:

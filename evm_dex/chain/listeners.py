@@ -40,7 +40,7 @@ def tell(
 
 
 class ConsoleListeners:
-    """Who is told what code prints by `console.log`."""
+    """Listeners to the lines that code prints by `console.log`."""
 
     def __init__(self) -> None:
         self._listeners: list[ConsoleListener] = []

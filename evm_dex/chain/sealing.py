@@ -34,7 +34,7 @@ class SettledBlock(msgspec.Struct, frozen=True):
     """A block that was executed, with the state it leaves; its lists have no roots yet."""
 
     header: Header
-    """What executions after it see; roots of lists, bloom and hash are to come."""
+    """The header that later executions see; roots of lists, bloom and hash are to come."""
     transactions: tuple[Transaction, ...]
     receipts: tuple[Receipt, ...]
     changes: LedgerChanges

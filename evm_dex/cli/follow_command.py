@@ -138,7 +138,7 @@ class Following:
         self._silent = silent
         self._beginnings: list[float] = []
         self.port = 0
-        """Where it is served; 0 before."""
+        """The port that it is served at; 0 before."""
 
     async def run(self, stop: asyncio.Event, port: int, history_feed: int | None) -> None:
         """Follow and serve until it is told to stop. Raises ChainError for what can't go on."""

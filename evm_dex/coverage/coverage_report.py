@@ -34,11 +34,11 @@ class CoveredBranch(msgspec.Struct):
     lines: list[int]
     paths: list[int]
     came_by: int
-    """How often it was come to, about: 0 tells apart what was never reached."""
+    """Number of times it was reached, about; 0 if it never was."""
 
 
 class CoveredFile(msgspec.Struct):
-    """What ran of one source; all numbers are counts of how often."""
+    """Coverage of one source; all numbers are counts of runs."""
 
     functions: dict[str, tuple[int, int]] = {}
     """Line and count by name."""
@@ -65,7 +65,7 @@ class CoveredFile(msgspec.Struct):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """How many of some things ran."""
+    """A number of things, and how many of them ran."""
 
     covered: int
     all: int
@@ -80,7 +80,7 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class CoverageReport(msgspec.Struct):
-    """What ran, by the source's path from the directory that the report is made for."""
+    """Coverage by the source's path from the directory that the report is made for."""
 
     files: dict[str, CoveredFile] = {}
 

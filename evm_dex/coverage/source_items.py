@@ -1,4 +1,4 @@
-"""What a source has to be covered: functions, statements, and the ways that branches may go.
+"""Items of a source that can be covered: functions, statements, and the ways of branches.
 
 They are those of `forge coverage`, so that reports agree.
 """
@@ -210,4 +210,4 @@ _STATEMENTS = {
         _Reader._simple,
     ),
 }  # fmt: skip
-"""How each kind of statement is read; the placeholder of a modifier is none."""
+"""Readers by kind of statement; the placeholder of a modifier is none."""

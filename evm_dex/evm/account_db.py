@@ -189,7 +189,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
         return self.origin.has_storage(address)
 
     def account_exists(self, address: Address) -> bool:
-        """Whether the state has the account, be it empty; a forked chain's has no empty ones."""
+        """Return True if there is such an account, maybe an empty one; a fork has no empty ones."""
         account = self.found(address)
         return account is not None and not (self.origin is not None and account.is_empty)
 

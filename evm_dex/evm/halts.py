@@ -1,4 +1,4 @@
-"""What stopped a frame, in the words of go-ethereum, which tools look for.
+"""Reasons that stopped a frame, in the words of go-ethereum, which tools look for.
 
 Source: go-ethereum, core/vm/errors.go.
 """
@@ -45,7 +45,7 @@ _SHORTAGES = (
     ("Write contract code", "contract creation code storage out of gas"),
     ("Net-metered SSTORE", f"{OUT_OF_GAS}: not enough gas for reentrancy sentry"),
 )
-"""What py-evm says where it raises OutOfGas for something else, and what that is."""
+"""Py-evm's words where it raises OutOfGas for another reason, and that reason."""
 _INVALID = 0xFE
 _PRECOMPILE_FAILED = "precompiled failed"
 

@@ -34,7 +34,7 @@ class AccountState(msgspec.Struct):
 
 
 class _NotedPlaces(dict[Any, bool]):
-    """What is warm, which tells of whoever asks."""
+    """Warm places, which note each time they are asked."""
 
     def __init__(self, note: Callable[[Any], None]) -> None:
         self._note = note
@@ -55,7 +55,7 @@ class Prestate:
         """Count what others `before` this one keep towards its bound."""
         self._before: dict[bytes, AccountState] = {}
         self._listed: Counter[_Place] = Counter()
-        """How often the access list names a place, less how often it was made warm by that."""
+        """Number of times the access list names a place, less those by which it was made warm."""
         self._unused: set[_Place] = set()
         """Places of the access list that nobody has looked at."""
         self.size: int = sum(other.size for other in before)

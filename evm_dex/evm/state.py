@@ -35,7 +35,7 @@ class DexState(PragueState):
     """The ledger's; `build_vm` names it, as it does the rules."""
     rules: Rules
     origin: OriginState | None = None
-    """What a forked chain begins from; likewise."""
+    """The state that a forked chain begins from; likewise."""
     recorded_bytes = 0
     """Size of the calls that are recorded in the transaction, about."""
 

@@ -1,4 +1,4 @@
-"""How much of an execution is kept for whoever looks at it: bounded, whatever code does."""
+"""Bounds on what is kept of an execution for those who trace it, whatever code does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from evm_dex.errors import TraceTooLong
 
 MOST_BYTES = 64 * 2**20
 _CALL_BYTES = 1_000
-"""What a call counts for beside its input and output; in memory it takes more."""
+"""Bytes that a call counts for beside its input and output; in memory it takes more."""
 
 
 def count_recorded(state: Any, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What lasts for one transaction: words that are not stored (EIP-1153), what is warm (EIP-2929)."""
+"""State of one transaction: transient words (EIP-1153) and warm places (EIP-2929)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TransactionScope:
             self._transient = {}
 
     def is_storage_warm(self, address: Address, slot: int) -> bool:
-        """Whether a word was touched in this transaction."""
+        """Return True if a word was touched in this transaction."""
         return (address, slot) in self._warm
 
     def mark_storage_warm(self, address: Address, slot: int) -> None:
@@ -46,7 +46,7 @@ class TransactionScope:
             self._put(self._warm, (address, slot), True)
 
     def is_address_warm(self, address: Address) -> bool:
-        """Whether an account was touched in this transaction."""
+        """Return True if an account was touched in this transaction."""
         return address in self._warm
 
     def mark_address_warm(self, address: Address) -> None:

@@ -26,7 +26,7 @@ class FollowerDirectory:
 
     @property
     def archive(self) -> Path:
-        """Where an archive is kept while it is fetched."""
+        """The file in which an archive is kept while it is fetched."""
         return self._incoming / "archive"
 
     @property

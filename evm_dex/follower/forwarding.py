@@ -1,4 +1,4 @@
-"""Which requests a follower does not answer itself."""
+"""Requests that a follower does not answer itself."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class NodeAway(Exception):  # noqa: N818 - says what it is
 
 
 class NotThisNode(Exception):  # noqa: N818 - says what it is
-    """What answers is no node that can be followed: another chain's, or of an older version."""
+    """The node can't be followed: it is another chain's, or of an older version."""
 
 
 class RequestRefused(Exception):  # noqa: N818 - says what happened

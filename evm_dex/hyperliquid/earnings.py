@@ -1,4 +1,4 @@
-"""What accounts traded and earned in each coin, minute by minute."""
+"""Trades and earnings of accounts in each coin, minute by minute."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Earned(msgspec.Struct, frozen=True):
     size: int = 0
     """Base received less given; on a perpetual the position."""
     entry: int = 0
-    """What that position was entered for, negative for a short one."""
+    """Quote that the position was entered for, negative for a short one."""
 
 
 _NOTHING = Earned()

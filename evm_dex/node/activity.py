@@ -1,4 +1,4 @@
-"""What comes of callers' transactions and calls, told to whoever watches a node.
+"""Outcomes of callers' transactions and calls, told to those who watch a node.
 
 Nothing is gathered while nobody listens.
 """

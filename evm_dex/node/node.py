@@ -82,7 +82,7 @@ class Node:
         self.was_moved = False
         """True if another chain took the place of the first."""
         self.first_fork = None if chain.origin is None else chain.origin.fork
-        """What the first chain was forked from."""
+        """The fork that the first chain was; None if it was none."""
         self.reopen = reopen
         self._upstream: Upstream | None = None
 

@@ -28,7 +28,7 @@ from evm_dex.origin.origin import Origin
 from evm_dex.origin.rpc_client import Refusal
 
 LOCAL: Any = object()
-"""What is returned for a request that is not the origin's to answer."""
+"""The answer for a request that the origin has not to answer."""
 _ABOUT_CONTENT = (
     *("eth_getBlock", "eth_getHeader", "eth_getUncle", "eth_getTransactionBy", "eth_getProof"),
     *("eth_getRawTransaction", "debug_getRaw", "debug_traceBlock"),

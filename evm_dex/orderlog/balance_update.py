@@ -1,4 +1,4 @@
-"""What happened to a balance: the update that the log of balances has of each, and its forms."""
+"""One change of a balance as the log of balances has it, and its forms."""
 
 from __future__ import annotations
 

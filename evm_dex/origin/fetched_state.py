@@ -53,7 +53,7 @@ class FetchedState:
         self._accounts: dict[bytes, Account | None] = {}
         """With the storage roots there; blank ones where nothing is proven."""
         self._expected: ExpectedCall | None = None
-        """What is executed, as long as nothing was fetched for it."""
+        """The call that is executed, until something is fetched for it."""
         self._lists_access = True
         self._fetch_lock = Lock()
         self._waiting: Waiting = nullcontext

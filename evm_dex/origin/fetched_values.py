@@ -1,4 +1,4 @@
-"""What was fetched of the origin, in the store.
+"""Values fetched of the origin, in the store.
 
 Trie nodes and code are kept under their hashes, so what is reached from the fork block's state root
 is proven each time it is read. What had to be taken on the origin's word has keys of other lengths,

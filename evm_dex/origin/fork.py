@@ -1,4 +1,4 @@
-"""How to fork: the other node, the block, and how patiently it is asked."""
+"""Settings of a fork: the other node, the block, and how patiently it is asked."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ class Fork(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     """HTTP headers of each request, an API key's say."""
     proofs: bool | None = None
-    """Whether values must be proven: None where the node serves proofs, True always, False never.
-    """
+    """True if values must be proven, False if not; None: if the node serves proofs."""
     rate: float | None = None
     """Most HTTP requests per second; None for as many as the node takes."""
     timeout: float = 10.0
     """Seconds that an answer may take."""
     tries: int = 6
-    """How often a request is sent before it fails."""
+    """Number of times a request is sent before it fails."""
 
     def __post_init__(self) -> None:
         """Check the fields. Raises ValueError."""

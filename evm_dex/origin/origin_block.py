@@ -32,7 +32,7 @@ _LONDON, _SHANGHAI, _CANCUN, _PRAGUE = 16, 17, 20, 21
 
 
 class OriginBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """What a forked chain takes over of the block that it begins from. Fees in wei."""
+    """Fields that a forked chain takes over of the block that it begins from. Fees in wei."""
 
     chain_id: int
     number: int
@@ -49,7 +49,7 @@ class OriginBlock(msgspec.Struct, frozen=True, kw_only=True):
     is_proven: bool
     """True if the fields hash to the hash, so that it proves the state root."""
     rules_note: str
-    """What is to be said of other rules than Prague's; empty where the header is one of Prague."""
+    """A note about other rules than Prague's; empty if the header is one of Prague."""
 
 
 def read_origin_block(chain_id: int, block: Mapping[str, Any]) -> OriginBlock:

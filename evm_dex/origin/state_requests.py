@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct):
-    """What answers came to: entries to keep, and the first thing that is wrong."""
+    """Result of answers: entries to keep, and the first thing that is wrong."""
 
     entries: dict[bytes, bytes] = msgspec.field(default_factory=dict)
     problem: OriginError | None = None

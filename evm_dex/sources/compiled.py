@@ -11,7 +11,7 @@ from evm_dex.sources.source_file import SourceFile, SourceLine
 from evm_dex.sources.source_map import Piece, SourceMap
 
 _OWN_ADDRESS = slice(1, 21)
-"""Where the code of a library has its own address, which is 0 before it is deployed."""
+"""Bytes of a library's code with its own address, which is 0 before it is deployed."""
 
 
 class CompiledCode:

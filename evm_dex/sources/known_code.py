@@ -80,4 +80,4 @@ class KnownCode:
 
 
 KNOWN_CODE = KnownCode()
-"""That of the process: what code is does not depend on the chain that it is on."""
+"""Known code of the process: it does not depend on the chain that has it."""

@@ -1,4 +1,4 @@
-"""Where functions are in a source, found by reading it: no compiler is asked.
+"""Positions of functions in a source, found by reading it: no compiler is asked.
 
 It takes Solidity and Vyper as they pass their compilers. All places are bytes.
 """

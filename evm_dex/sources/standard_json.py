@@ -13,7 +13,7 @@ from evm_dex.sources.source_file import SourceFile
 from evm_dex.sources.source_map import Piece, SourceMap, decode_source_map
 
 _LIBRARY = re.compile(r"__.{36}__")
-"""Where the address of a library will be."""
+"""Placeholder for the address of a library."""
 _HIGHEST = 5
 """Directories above an artifact in which its sources are looked for."""
 

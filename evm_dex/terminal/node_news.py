@@ -1,4 +1,4 @@
-"""What a node does, printed as it happens, on a thread of its own: nobody waits for a terminal."""
+"""News of a node, printed as it happens, on a thread of its own: nobody waits for a terminal."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def read_keys(home: Path, name: str) -> EngineKeys:
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between engines. Hosts are addresses that it listens at."""
+    """Settings that differ between engines. Hosts are addresses that an engine listens at."""
 
     name: str
     application: Path

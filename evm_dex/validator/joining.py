@@ -24,7 +24,7 @@ _PORTS_EACH = 10
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody who joins knows."""
+    """Facts that a joining validator starts from."""
 
     height: int
     block_hash: str

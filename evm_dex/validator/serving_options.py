@@ -1,4 +1,4 @@
-"""Where a validator's chain is kept and served."""
+"""Options of keeping and serving a validator's chain."""
 
 from __future__ import annotations
 

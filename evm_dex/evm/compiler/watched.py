@@ -34,9 +34,9 @@ class CodeHits:
         self.slots: dict[int, int] = {}
         """Places in `counts` by position; others than of heads mean nothing."""
         self.counts: list[int] = []
-        """How often straight code was begun: a list, which is quick to add to."""
+        """Numbers of times that straight code was begun: a list, which is quick to add to."""
         self.stops: defaultdict[int, int] = defaultdict(int)
-        """How often a frame failed at a position, but for REVERT and bad jumps."""
+        """Numbers of frames that failed at a position, but for REVERT and bad jumps."""
 
     def slot(self, position: int) -> int:
         """Return the place in `counts` for a position."""

@@ -1,4 +1,4 @@
-"""What an account was worth over time: its present worth, less what it earned and was sent since.
+"""An account's worth over time: its present worth, less what it earned and was sent since.
 
 Worth is the equity on all perpetuals dexs, and the tokens of the spot wallet at the prices of their
 pairs with USDC; tokens without such a pair count nothing, nor do stakes and shares of vaults.

@@ -1,4 +1,4 @@
-"""What followers ask of a node, and what a follower says of itself."""
+"""Methods for followers: those they ask of a node, and those that tell their own state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all tracers have in common: what was seen of an execution, and how options are read."""
+"""Parts that all tracers share: their watch over an execution, and reading of options."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def place_of(included: IncludedTransaction) -> Location:
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """What looks on while something is executed."""
+    """A tracer that watches an execution, and the prestate that it notes, if any."""
 
     tracer: Tracer
     prestate: Prestate | None = None

@@ -1,4 +1,4 @@
-"""What an execution changes of accounts, in OpenEthereum's form.
+"""Changes of accounts by an execution, in OpenEthereum's form.
 
 A value is "=" where it stays, {"+": new} where it was not there before, {"-": old} where it is
 gone, and {"*": {"from", "to"}} where it changed.
