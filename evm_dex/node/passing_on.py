@@ -53,10 +53,15 @@ def passed_on(node: Node, method: RpcMethod, params: Any, arguments: Sequence[An
             named = _origins_block(node.chain, method.name, BlockHash(value))
         elif parameter.name == "transactionHash":
             return _about_transaction(node.chain, origin, method.name, value, params)
+        elif (parameter.name, place) == ("nonce", 1):
+            return _by_nonce(origin, method.name, *arguments)
         else:
             continue
         if named is not None and _is_from_before(origin, method.name, named):
-            return _answer(origin, method.name, _with(method, params, place, named))
+            given = _with(method, params, place, named)
+            if method.name == "eth_getProof":  # some nodes take keys in full length alone
+                given[1] = [f"{slot:#066x}" for slot in arguments[1]]
+            return _answer(origin, method.name, given)
     return LOCAL
 
 
@@ -143,6 +148,15 @@ def _about_transaction(
         return receipt
     given = list(params.values()) if isinstance(params, Mapping) else list(params)
     return _asked(origin, method, given)
+
+
+def _by_nonce(origin: Origin, method: str, sender: bytes, nonce: int) -> Any:
+    """Return a sender's transaction from before the fork, or LOCAL for a later one."""
+    account = origin.state.account(sender)
+    if account is None or nonce >= account.nonce or origin.fork is None:
+        return LOCAL
+    found = _asked(origin, method, [data(sender), quantity(nonce)])
+    return None if _is_later(found, origin.point.height) else found
 
 
 def _is_included(chain: Chain, transaction_hash: bytes) -> bool:

@@ -143,6 +143,50 @@ def test_logs_of_both_are_found(fork: Asked, there: Asked) -> None:
     assert fork.result("eth_getLogs", first) == there.result("eth_getLogs", first)
 
 
+def test_calls_of_both_are_found(fork: Asked, there: Asked) -> None:
+    token = fork.node.dex.tokens["WETH"] if fork.node.dex else None
+    assert token is not None
+    token.send("transfer", token.address, 1)
+    old = there.result("trace_filter", {"fromBlock": "0x0"})
+    found = fork.result("trace_filter", {"fromBlock": "0x0", "toBlock": "latest"})
+    assert found[: len(old)] == old
+    made = found[len(old) :]
+    assert made
+    assert {call["blockNumber"] for call in made} == {11}
+    assert fork.result("trace_filter", {}) == made
+    early = {"fromBlock": "earliest", "toBlock": "0x4"}
+    assert fork.result("trace_filter", early) == there.result("trace_filter", early)
+    to_contract = {"fromBlock": "0x0", "toAddress": [ADDRESS], "after": "0x1", "count": "0x2"}
+    assert fork.result("trace_filter", to_contract) == there.result("trace_filter", to_contract)
+    assert "is after 0x1" in fork.error("trace_filter", {"fromBlock": "0x5", "toBlock": "0x1"})
+    assert "is after 0x1" in there.error("trace_filter", {"fromBlock": "0x5", "toBlock": "0x1"})
+
+
+def test_a_senders_transactions_of_both_are_found(fork: Asked, there: Asked) -> None:
+    (sent,) = there.result("eth_getBlockByNumber", "0x5", True)["transactions"]
+    named = (sent["from"], sent["nonce"])
+    assert fork.result("eth_getTransactionBySenderAndNonce", *named) == sent
+    following = fork.result("eth_getTransactionCount", sent["from"], "latest")
+    assert fork.result("eth_getTransactionBySenderAndNonce", sent["from"], following) is None
+    fork.result("anvil_impersonateAccount", sent["from"])
+    made = fork.result("eth_sendTransaction", {"from": sent["from"], "to": ADDRESS})
+    found = fork.result("eth_getTransactionBySenderAndNonce", sent["from"], following)
+    assert found["hash"] == made
+    assert fork.result("eth_getTransactionBySenderAndNonce", *named) == sent
+
+
+def test_it_tells_what_it_was_forked_from(fork: Asked, there: Asked, origin: FakeOrigin) -> None:
+    info = fork.result("anvil_nodeInfo")["forkConfig"]
+    assert (info["forkUrl"], info["forkBlockNumber"]) == (origin.url, 10)
+    assert fork.result("anvil_metadata")["forkedNetwork"] == {
+        "chainId": 4242,
+        "forkBlockNumber": 10,
+        "forkBlockHash": there.result("eth_getBlockByNumber", "0xa", False)["hash"],
+    }
+    assert there.result("anvil_nodeInfo")["forkConfig"]["forkBlockNumber"] is None
+    assert there.result("hardhat_metadata")["forkedNetwork"] is None
+
+
 def test_proofs_up_to_the_fork_are_the_origins_and_later_ones_refused(
     fork: Asked, there: Asked
 ) -> None:
@@ -224,6 +268,21 @@ def test_a_reset_forks_another_chain_and_comes_back(origin: FakeOrigin) -> None:
             "anvil_reset", {"forking": {"jsonRpcUrl": "http://127.0.0.1:9"}}
         )
         assert fork.result("eth_blockNumber") == "0x0"
+
+
+def test_a_reset_sends_headers_of_its_own(origin: FakeOrigin) -> None:
+    with NodeConfig().open() as (_, server):
+        asked = Asked(server.node)
+        options = {"jsonRpcUrl": origin.url, "httpHeaders": {"Authorization": "Bearer 1"}}
+        assert asked.result("hardhat_reset", {"forking": options})
+        here = server.node.chain.origin
+        assert here is not None
+        assert here.fork is not None
+        assert here.fork.headers == {"Authorization": "Bearer 1"}
+        for wrong in ("x", {"X": 5}, {"X": "a\nb"}, {"X Y": "1"}):
+            told = asked.error("hardhat_reset", {"forking": {**options, "httpHeaders": wrong}})
+            assert "must be" in told
+            assert "eaders" in told
 
 
 def test_a_reset_without_a_word_goes_back_to_the_fork(fork: Asked) -> None:

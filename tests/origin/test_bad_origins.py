@@ -239,7 +239,13 @@ def test_what_is_no_node_is_told(tmp_path: Path) -> None:
         evm_dex.open(tmp_path / "fork", fork=silly.url)
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:1", "127.0.0.1:8545", "file:///x", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ws://127.0.0.1:1", "127.0.0.1:8545", "file:///x", "", "http://"),
+        *("http://127.0.0.1:99999", "http://[::1", "http://a node:80"),
+    ],
+)
 def test_only_http_is_taken(url: str) -> None:
     with pytest.raises(ValueError, match="http:// or https://"):
         evm_dex.open(fork=url)
@@ -251,3 +257,34 @@ def test_a_url_may_name_the_block_and_keeps_its_secrets() -> None:
     assert fork.shown == "https://node.example/v2/…"
     with pytest.raises(ValueError, match="given twice"):
         read_fork("http://127.0.0.1:1@5", 6)
+
+
+@pytest.mark.parametrize("ending", ["", "-1", "0x1", "latest", "safe"])
+def test_a_block_in_a_url_is_a_height(ending: str) -> None:
+    with pytest.raises(ValueError, match="must be a height"):
+        read_fork(f"http://127.0.0.1:1@{ending}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"block": wrong} for wrong in (-1, "0x5", True, 2.5, 2**63)]
+    + [{"timeout": wrong} for wrong in (0, "5", float("nan"), float("inf"))]
+    + [{"rate": wrong} for wrong in (0, -1.0, float("nan"), "1")]
+    + [{"tries": wrong} for wrong in (0, 1.5, True)]
+    + [
+        {"headers": wrong}
+        for wrong in ("x", {"X": 5}, {"X": "a\nb"}, {"X": "\u65e5"}, {"X Y": "1"})
+    ]
+    + [{"proofs": "no"}, {"url": b"http://127.0.0.1:1"}],
+    ids=str,
+)
+def test_other_options_are_refused_at_the_door(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(ValueError, match=f"a fork's {name} must be"):
+        Fork(**{"url": "http://127.0.0.1:1", **options})
+
+
+@pytest.mark.parametrize("wrong", [5, b"http://127.0.0.1:1", {}])
+def test_only_a_url_or_a_fork_is_taken(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="a URL or a Fork"):
+        evm_dex.open(fork=wrong)

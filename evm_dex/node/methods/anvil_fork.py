@@ -19,6 +19,7 @@ class Forking(msgspec.Struct, frozen=True):
 
     url: str | None = None
     block: int | None = None
+    headers: Mapping[str, str] = {}
 
 
 def _read_forking(value: Any) -> Forking:
@@ -33,15 +34,23 @@ def _read_forking(value: Any) -> Forking:
         raise ValueError
     url, block = given.get("jsonRpcUrl"), given.get("blockNumber")
     return Forking(
-        None if url is None else read_text(url), None if block is None else read_quantity(block)
+        None if url is None else read_text(url),
+        None if block is None else read_quantity(block),
+        _read_headers(given.get("httpHeaders", {})),
     )
+
+
+def _read_headers(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError
+    return {read_text(name): read_text(text) for name, text in value.items()}
 
 
 _OPTIONS = Annotated[
     Forking,
     ParamType(
         "Forking",
-        "an object {forking: {jsonRpcUrl, blockNumber}}",
+        "an object {forking: {jsonRpcUrl, blockNumber, httpHeaders}}",
         {"type": "object"},
         _read_forking,
     ),
@@ -77,7 +86,7 @@ def _move(node: Node, options: Forking) -> None:
     if options.url is None and here is None:
         raise invalid_params("a block to fork needs the chain's jsonRpcUrl, since none is forked")
     try:
-        asked = here if options.url is None else Fork(url=options.url)
+        asked = here if options.url is None else Fork(url=options.url, headers=options.headers)
         assert asked is not None, "one of them names a chain"
         fork = read_fork(msgspec.structs.replace(asked, block=None), options.block)
     except ValueError as error:

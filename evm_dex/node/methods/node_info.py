@@ -139,7 +139,7 @@ def node_info(
     node: Node,
 ) -> Annotated[Json, shaped("NodeInfo", "the head, and what the next block begins with")]:
     """Return the head and the rules, in anvil's form."""
-    head, following = node.chain.head, node.chain.next_header()
+    head, following, origin = node.chain.head, node.chain.next_header(), node.chain.origin
     return {
         "currentBlockNumber": quantity(head.block_number),
         "currentBlockTimestamp": head.timestamp,
@@ -152,7 +152,11 @@ def node_info(
             "gasLimit": quantity(following.gas_limit),
             "gasPrice": quantity(following.base_fee_per_gas),
         },
-        "forkConfig": {"forkUrl": None, "forkBlockNumber": None, "forkRetryBackoff": None},
+        "forkConfig": {
+            "forkUrl": None if origin is None else origin.shown or None,
+            "forkBlockNumber": None if origin is None else origin.point.height,
+            "forkRetryBackoff": None,
+        },
     }
 
 
@@ -169,14 +173,23 @@ def metadata(
     node: Node,
 ) -> Annotated[Json, shaped("Metadata", "what this node is, and its head")]:
     """Return name, version and head, in Hardhat's form; the genesis names this chain."""
-    head = node.chain.head
+    head, origin = node.chain.head, node.chain.origin
+    forked = (
+        None
+        if origin is None
+        else {
+            "chainId": origin.point.chain_id,
+            "forkBlockNumber": origin.point.height,
+            "forkBlockHash": data(origin.point.block_hash),
+        }
+    )
     return {
         "clientVersion": f"evm-dex/v{version('evm-dex')}",
         "chainId": node.chain.chain_id,
         "instanceId": data(node.chain.first.hash),
         "latestBlockNumber": head.block_number,
         "latestBlockHash": data(head.hash),
-        "forkedNetwork": None,
+        "forkedNetwork": forked,
     }
 
 

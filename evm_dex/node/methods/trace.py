@@ -27,6 +27,8 @@ from evm_dex.node.rpc_types import (
     data,
     listed,
     or_null,
+    plain_block,
+    quantity,
     read_fields,
     shaped,
 )
@@ -36,6 +38,7 @@ from evm_dex.node.tracers.prestate_tracer import PrestateTracer
 from evm_dex.node.tracers.state_diff import state_diff
 from evm_dex.node.tracers.trace_options import Options
 from evm_dex.node.tracers.traced_blocks import traced_block
+from evm_dex.origin.origin import Origin
 
 _PARTS = ("trace", "stateDiff", "vmTrace")
 _CALLS = Options(tracer=FlatCallTracer())
@@ -65,7 +68,7 @@ class WantedCalls(msgspec.Struct, frozen=True, kw_only=True):
     """The calls that are asked for."""
 
     first: BlockId | None = None
-    """None for the first block of the chain."""
+    """None for the first block of the chain, in a forked one the first that was made here."""
     last: BlockId = "latest"
     senders: frozenset[bytes] = frozenset()
     receivers: frozenset[bytes] = frozenset()
@@ -152,13 +155,16 @@ def trace_filter(node: Node, wanted: TraceFilter) -> Calls:
 
     A page of them, where after and count are given. It takes no longer than a call may.
     """
-    beginning = node.chain.blocks.first_height
-    first = beginning if wanted.first is None else node.header(wanted.first).block_number
-    last = node.header(wanted.last).block_number
+    first, last = _range(node, wanted)
+    found: list[Json] = []
+    origin = node.chain.origin
+    if origin is not None and first <= origin.point.height:
+        until = min(last, origin.point.height)
+        found = _calls_before(origin, wanted, first, until)
+        first = until + 1
     if last - first >= node.limits.log_blocks:
         raise limit_exceeded(f"at most {node.limits.log_blocks} blocks: ask for fewer")
     with bounded(node) as config:
-        found: list[Json] = []
         end = None if wanted.count is None else wanted.after + wanted.count
         for height in range(first, last + 1):
             if end is not None and len(found) >= end:
@@ -172,6 +178,31 @@ def trace_filter(node: Node, wanted: TraceFilter) -> Calls:
                     "addresses"
                 )
         return found[wanted.after : end]
+
+
+def _range(node: Node, wanted: WantedCalls) -> tuple[int, int]:
+    """Return the heights that are asked for. Raises RpcError where the last is before the first."""
+    chain = node.chain
+    last = chain.made_height(plain_block(wanted.last))
+    if wanted.first is None:
+        return chain.blocks.first_height + (chain.origin is not None), last
+    first = chain.made_height(plain_block(wanted.first))
+    if first > last:
+        raise invalid_params(f"invalid block range: {first:#x} is after {last:#x}")
+    return first, last
+
+
+def _calls_before(origin: Origin, wanted: WantedCalls, first: int, last: int) -> list[Json]:
+    """Return calls of blocks up to the fork as the origin's node gives them. Raises OriginError."""
+    asked: Json = {"fromBlock": quantity(first), "toBlock": quantity(last)}
+    if wanted.senders:
+        asked["fromAddress"] = sorted(map(data, wanted.senders))
+    if wanted.receivers:
+        asked["toAddress"] = sorted(map(data, wanted.receivers))
+    if wanted.needs_both:
+        asked["mode"] = "intersection"
+    found: list[Json] = origin.ask("trace_filter", asked)
+    return [call for call in found if call["blockNumber"] <= last and wanted.matches(call)]
 
 
 @rpc("trace_replayTransaction")
