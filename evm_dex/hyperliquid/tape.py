@@ -30,6 +30,7 @@ from evm_dex.orderlog.recorder import order_event
 from precompiles.engine.position import Exposure, apply_fill
 from precompiles.hyper.system_addresses import SYSTEM_SENDER
 from precompiles.orders import events as shared
+from precompiles.orders.builder_fees import BuilderFeePaid
 from precompiles.perp import events as perp_events
 from precompiles.types import PERP_ADDRESS, ZERO_ADDRESS, Address, PositionStatus
 
@@ -72,6 +73,8 @@ class Tape:
         self.earnings = Earnings()
         self._exposures: dict[tuple[Address, Address], Exposure] = {}
         self._client_ids: dict[int, int] = {}
+        self._builder_fees: dict[int, BuilderFeePaid] = {}
+        """By order, of the trade whose log comes next."""
         self._undo = BlockUndo()
 
     def read_all(self, told: Callable[[int, int], object] = lambda _done, _all: None) -> None:
@@ -124,6 +127,10 @@ class Tape:
             if isinstance(event, shared.Trade):
                 return self._trade(event, transaction_hash, time, header.block_number)
             return self._order_changed(event, time)
+        if log.topics and log.topics[0] == BuilderFeePaid.topic:
+            paid = BuilderFeePaid.decode(log.topics, log.data)
+            self._builder_fees[paid.order_id] = paid
+            return ()
         if log.address == PERP_ADDRESS and log.topics:
             return self._perp_event(log, transaction_hash, time)
         return ()
@@ -185,6 +192,7 @@ class Tape:
         is_buy = event.taker_is_buy == is_taker
         start, closed = self._move(listing, account, event, is_buy=is_buy)
         user = self._owner(account)
+        paid = self._builder_fees.pop(oid, None)
         filled = TapeFill(
             traded,
             user,
@@ -195,9 +203,13 @@ class Tape:
             start,
             closed,
             fee,
+            paid.amount if paid else 0,
         )
         self._append(self.fills[user], filled)
         self._undo.add(self._earn(filled))
+        if paid:
+            builder, time = self._owner(paid.builder), traded.time // 1_000
+            self._undo.add(self.earnings.change(builder, listing.coin, time, cash=paid.amount))
         yield filled
         remaining = event.taker_remaining if is_taker else event.maker_remaining
         if not remaining and oid:

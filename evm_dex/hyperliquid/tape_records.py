@@ -57,6 +57,8 @@ class TapeFill(Struct, frozen=True):
     """The position before it."""
     closed_pnl: int
     fee: int
+    builder_fee: int
+    """Part of `fee`; in the quote."""
 
     @property
     def time(self) -> int:
@@ -87,6 +89,8 @@ class TapeFill(Struct, frozen=True):
         }
         if self.client_id:
             shown["cloid"] = f"0x{self.client_id:032x}"
+        if self.builder_fee:
+            shown["builderFee"] = listing.quote(self.builder_fee)
         return shown
 
     def _direction(self) -> str:

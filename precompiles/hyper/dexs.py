@@ -16,6 +16,7 @@ from precompiles.hyper.core import Core
 from precompiles.hyper.errors import UnknownDex
 from precompiles.hyper.system_addresses import USDC
 from precompiles.ledger.hyper.records import CoreToken, DexAccount
+from precompiles.ledger.hyper.signed_records import OrderBuilder
 from precompiles.ledger.hyper.tables import index_key
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral
@@ -47,6 +48,21 @@ def acting_on(core: Core, dex: int) -> Execution:
     account = dex_account(dex, core.user)
     _note_account(core.ledger, account, dex, core.user)
     return core.perp.acting_for(account)
+
+
+def paid_on(core: Core, dex: int, builder: OrderBuilder | None) -> OrderBuilder | None:
+    """Return an order's builder, a user of HyperCore, with the account that it has on a dex."""
+    if builder is None or dex == FIRST_DEX:
+        return builder
+    account = dex_account(dex, builder.account)
+    _note_account(core.ledger, account, dex, builder.account)
+    return replace(builder, account=account)
+
+
+def builder_of(ledger: Ledger, order_id: int) -> OrderBuilder | None:
+    """Return an order's builder as a user of HyperCore; None for an order that pays nobody."""
+    found = ledger.core.order_builder(order_id)
+    return found and replace(found, account=ledger.core.owner_of(found.account))
 
 
 def credit(execution: Execution, dex: int, receiver: Address, usd: int) -> None:

@@ -14,6 +14,7 @@ from precompiles.ledger.hyper.records import ApiWallet, BuilderFee
 MOST_NAMED = 3
 HIGHEST_BUILDER_FEE = 1_000
 """One percent, of spot orders; in tenths of a basis point."""
+HIGHEST_PERP_BUILDER_FEE = 100
 
 
 def add_api_wallet(core: Core, action: AddApiWallet) -> None:

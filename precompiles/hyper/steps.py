@@ -37,6 +37,7 @@ from precompiles.hyper.units import CORE_GAS_DECIMALS, core_amount
 from precompiles.ledger.hyper.records import CoreToken, DelayedAction
 from precompiles.ledger.hyper.tables import due_key
 from precompiles.ledger.ledger import Ledger
+from precompiles.orders.builder_fees import forget_builders
 from precompiles.perp import keeper
 from precompiles.perp.oracle import set_price
 from precompiles.perp.orders import perp_orders
@@ -233,6 +234,7 @@ class Step(Struct):
 
     def _note(self, address: Address, events: list[Event]) -> None:
         self.logs.extend(CoreLog(address, event) for event in events)
+        forget_builders(self.ledger, events)
 
 
 def has_work(ledger: Ledger, now: int) -> bool:
@@ -273,5 +275,5 @@ def _take_in(core: Core, token: CoreToken, amount: int) -> None:
         raise InsufficientBalance(address, available, wei)
     core.ledger.spot.change_balance(address, address, total=-wei)
     core.ledger.spot.change_balance(core.user, address, total=wei)
-    users.welcome(core, core.user)
+    users.welcome(core.ledger, core.user)
     note_received(core.ledger, core.user, token, wei)

@@ -15,8 +15,10 @@ from precompiles.engine.amounts import floor_divide
 from precompiles.hyper.prices import pair_of_market, pair_price
 from precompiles.hyper.system_addresses import USDC, token_address
 from precompiles.hyper.units import COLLATERAL_DECIMALS, power_of_ten
+from precompiles.hyper.users import welcome
 from precompiles.ledger.hyper.records import CoreToken, EntryNotional
 from precompiles.ledger.ledger import Ledger
+from precompiles.orders.builder_fees import BuilderFeePaid
 from precompiles.orders.core_fees import DAY
 from precompiles.orders.events import Trade
 from precompiles.types import Address
@@ -36,15 +38,20 @@ class _Change(NamedTuple):
 
 def note_spot_trades(ledger: Ledger, events: Iterable[Event], now: int) -> None:
     """Take what happened on the spot exchange into account, after it is in the balances."""
-    trades = [event for event in events if isinstance(event, Trade)]
     changes: list[_Change] = []
-    for trade in trades:
-        pair = pair_of_market(ledger, trade.market)
-        ledger.core.put_last_price(pair.index, trade.price)
-        quote = _token(ledger, pair.quote)
-        usd = _dollars(quote, trade.quote_amount)
-        _count(ledger, trade, _SPOT_WEIGHT * usd, now)
-        changes += _changes(_token(ledger, pair.base), quote, trade, usd)
+    for event in events:
+        if isinstance(event, BuilderFeePaid):
+            quote = _token(ledger, pair_of_market(ledger, event.market).quote)
+            usd = _dollars(quote, event.amount)
+            _reward(ledger, event.builder, usd)
+            changes.append(_Change(event.builder, quote, event.amount, usd))
+        elif isinstance(event, Trade):
+            pair = pair_of_market(ledger, event.market)
+            ledger.core.put_last_price(pair.index, event.price)
+            quote = _token(ledger, pair.quote)
+            usd = _dollars(quote, event.quote_amount)
+            _count(ledger, event, _SPOT_WEIGHT * usd, now)
+            changes += _changes(_token(ledger, pair.base), quote, event, usd)
     _note_entries(ledger, changes)
 
 
@@ -53,6 +60,8 @@ def note_perp_trades(ledger: Ledger, events: Iterable[Event], now: int) -> None:
     for event in events:
         if isinstance(event, Trade):
             _count(ledger, event, event.quote_amount, now)
+        elif isinstance(event, BuilderFeePaid):
+            _reward(ledger, ledger.core.owner_of(event.builder), event.amount)
 
 
 def note_received(ledger: Ledger, user: Address, token: CoreToken, wei: int) -> None:
@@ -78,6 +87,12 @@ def note_sent(ledger: Ledger, user: Address, token: CoreToken, wei: int) -> None
 def _count(ledger: Ledger, trade: Trade, usd: int, now: int) -> None:
     for user in (trade.maker, trade.taker):
         ledger.core.add_volume(ledger.core.owner_of(user), now // DAY, usd)
+
+
+def _reward(ledger: Ledger, builder: Address, usd: int) -> None:
+    """Count a builder's fee, and make the builder an account of HyperCore's."""
+    welcome(ledger, builder)
+    ledger.core.add_builder_rewards(builder, usd)
 
 
 def _changes(base: CoreToken, quote: CoreToken, trade: Trade, usd: int) -> Iterable[_Change]:

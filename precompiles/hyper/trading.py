@@ -21,7 +21,7 @@ from precompiles.errors import (
 from precompiles.execution import Execution
 from precompiles.hyper.asset_ids import AssetId, AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.core import Core
-from precompiles.hyper.dexs import acting_on, collateral_of, dex_account
+from precompiles.hyper.dexs import acting_on, collateral_of, dex_account, paid_on
 from precompiles.hyper.encoding import CancelByClientId, CancelOrder, LimitOrder
 from precompiles.hyper.errors import (
     FundsInOtherWallet,
@@ -42,6 +42,7 @@ from precompiles.hyper.units import (
     spot_price,
 )
 from precompiles.ledger.hyper.records import CorePair, CorePerp
+from precompiles.ledger.hyper.signed_records import OrderBuilder
 from precompiles.ledger.hyper.tables import index_key
 from precompiles.ledger.perp.records import Leverage, PerpOrder, Trigger
 from precompiles.ledger.spot import Market, Order
@@ -67,8 +68,8 @@ class Placed(NamedTuple):
     """Whether it may not rest, and less was traded than was asked for."""
 
 
-def place(core: Core, action: LimitOrder) -> Placed:
-    """Place an order. Raises the typed error of the rule it breaks."""
+def place(core: Core, action: LimitOrder, builder: OrderBuilder | None = None) -> Placed:
+    """Place an order whose fills pay a builder. Raises the typed error of the rule it breaks."""
     if action.time_in_force not in _TIMES_IN_FORCE:
         raise InvalidTimeInForce(action.time_in_force)
     market = _market(core, action.asset)
@@ -77,9 +78,9 @@ def place(core: Core, action: LimitOrder) -> Placed:
     if market.is_halted:
         raise MarketHalted(action.asset)
     placed = (
-        _place_perp(core, market, action)
+        _place_perp(core, market, action, builder)
         if isinstance(market, CorePerp)
-        else _place_spot(core, market, action)
+        else _place_spot(core, market, action, builder)
     )
     if placed.order.status == OrderStatus.EXPIRED and not placed.order.filled:
         raise NothingToMatch(action.price, _best_opposite(core, market, is_buy=action.is_buy))
@@ -151,7 +152,9 @@ def _address(core: Core, market: CorePair | CorePerp) -> Address:
     return core.market_of(market)
 
 
-def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
+def _place_perp(
+    core: Core, perp: CorePerp, action: LimitOrder, builder: OrderBuilder | None
+) -> Placed:
     check_order(action.price, action.size, perp.size_decimals, is_spot=False)
     ledger, asset = core.ledger, perp_address(perp.perp_id)
     market = ledger.perp.markets.rows[asset]
@@ -175,7 +178,7 @@ def _place_perp(core: Core, perp: CorePerp, action: LimitOrder) -> Placed:
         action.client_order_id,
     )
     try:
-        order = perp_placing.place(acting, request)
+        order = perp_placing.place(acting, request, builder=paid_on(core, perp.dex, builder))
     except PriceOutOfBand as error:
         low, high = error.values[1:]
         if low <= price * SPOT_WEI_PER_USD <= high:
@@ -203,7 +206,9 @@ def choose_leverage(core: Core, perp: CorePerp) -> None:
         leverages.put(key, Leverage(usual, is_cross=not perp.only_isolated))
 
 
-def _place_spot(core: Core, pair: CorePair, action: LimitOrder) -> Placed:
+def _place_spot(
+    core: Core, pair: CorePair, action: LimitOrder, builder: OrderBuilder | None
+) -> Placed:
     base, quote = core.token(pair.base), core.token(pair.quote)
     check_order(action.price, action.size, base.size_decimals, is_spot=True)
     market = core.ledger.spot.markets.rows[core.market_of(pair)]
@@ -230,7 +235,7 @@ def _place_spot(core: Core, pair: CorePair, action: LimitOrder) -> Placed:
         action.client_order_id,
     )
     try:
-        order = spot_placing.place(core.spot, request)
+        order = spot_placing.place(core.spot, request, builder=builder)
     except InsufficientBalance as error:
         token, available, needed = error.values
         if action.is_buy and token == core.address_of(core.token(USDC)):

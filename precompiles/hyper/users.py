@@ -21,10 +21,10 @@ def exists(core: Core, user: Address) -> bool:
     return core.tables.user(user) is not None
 
 
-def welcome(core: Core, user: Address) -> None:
-    """Make an account exist that was paid from the EVM; its fee is still to be paid."""
-    if not exists(core, user):
-        core.tables.put_user(user, CoreUser(is_activated=False, uses_big_blocks=False))
+def welcome(ledger: Ledger, user: Address) -> None:
+    """Make an account exist that was paid by no user's transfer; its fee is still to be paid."""
+    if ledger.core.user(user) is None:
+        ledger.core.put_user(user, CoreUser(is_activated=False, uses_big_blocks=False))
 
 
 def activate(core: Core, receiver: Address, sent: CoreToken, amount: int) -> None:

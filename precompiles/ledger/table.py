@@ -63,6 +63,8 @@ class TableNumber(IntEnum):
     CORE_BRACKETS = 67
     CORE_TRIGGER_GROUPS = 68
     CORE_TWAPS = 69
+    CORE_ORDER_BUILDERS = 70
+    CORE_BUILDER_REWARDS = 71
 
 
 KeyT = TypeVar("KeyT", int, bytes)

@@ -13,6 +13,7 @@ from precompiles.errors import InsufficientCollateral, NoOraclePrice, PositionBa
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder
+from precompiles.orders.builder_fees import BuilderFeePaid, builder_fee
 from precompiles.orders.core_fees import core_fee
 from precompiles.orders.events import Trade
 from precompiles.orders.lifecycle import after_fill
@@ -131,14 +132,15 @@ def execute_fill(
     start = execution.savepoint()
     notional = quote_amount(amount=quote.amount, price=quote.price, base_unit=market.base_unit)
     bought = -quote.amount if taker.is_buy else quote.amount
-    maker_fee = _change_maker(execution, market, quote.maker, bought, notional)
-    if maker_fee is None or not is_acceptable():
+    maker_fees = _change_maker(execution, market, quote, bought, notional)
+    if maker_fees is None or not is_acceptable():
         execution.rollback(start)
         return None
     has_grown = change_taker(-bought, notional)
     wanted = _fee(execution, taker.owner, notional, taker_fee, is_maker=False)
-    paid = _charge_fee(execution, market, taker.owner, wanted, has_grown=has_grown)
-    event = Trade(
+    order = taker.owner, taker.id, notional
+    taker_fees = _charge_fees(execution, market, order, wanted, has_grown=has_grown)
+    trade = Trade(
         market=market.asset,
         maker=quote.maker,
         taker=taker.owner,
@@ -148,48 +150,66 @@ def execute_fill(
         price=quote.price,
         amount=quote.amount,
         quote_amount=notional,
-        maker_fee=maker_fee,
-        taker_fee=paid,
+        maker_fee=maker_fees.total,
+        taker_fee=taker_fees.total,
         taker_is_buy=taker.is_buy,
         maker_remaining=quote.remaining,
         taker_remaining=taker.remaining - quote.amount,
     )
-    execution.events.insert(start.events, event)
+    here = start.events
+    execution.events[here:here] = [*maker_fees.to_builder, *taker_fees.to_builder, trade]
     sweep_funding_dust(execution, market)
     return FillResult(notional, has_grown)
 
 
-def _charge_fee(
+class _Fees(NamedTuple):
+    """Fees of one side of a fill, as they were taken."""
+
+    total: int
+    to_builder: tuple[BuilderFeePaid, ...]
+    """At most one, whose amount is in `total`."""
+
+
+def _charge_fees(
     execution: Execution,
     market: PerpMarket,
-    user: Address,
+    order: tuple[Address, int, int],
     amount: int,
     *,
     has_grown: bool,
-) -> int:
-    """Take a fee from an account's cash, and return what was taken.
+) -> _Fees:
+    """Take the exchange's fee, then the builder's, from the cash of an order's owner.
 
-    A fill that only reduces pays no more than the account is worth, so a fee makes no debt.
+    `order` is its owner, its id and the fill's notional. A fill that only reduces pays no more than
+    the account is worth, so a fee makes no debt.
     """
-    ledger = execution.ledger
-    if amount and not has_grown:
-        amount = min(amount, max(0, charged_health(execution, user).equity))
-    ledger.perp.change_cash(user, -amount)
+    ledger, (user, order_id, notional) = execution.ledger, order
+    builder, asked = builder_fee(ledger, order_id, notional)
+    if amount + asked and not has_grown:
+        most = max(0, charged_health(execution, user).equity)
+        amount = min(amount, most)
+        asked = min(asked, most - amount)
+    ledger.perp.change_cash(user, -amount - asked)
     ledger.perp.change_cash(market.fee_recipient, amount)
-    return amount
+    if not asked:
+        return _Fees(amount, ())
+    ledger.perp.change_cash(builder, asked)
+    paid = BuilderFeePaid(builder, order_id, market.asset, asked)
+    return _Fees(amount + asked, (paid,))
 
 
 def _change_maker(
     execution: Execution,
     market: PerpMarket,
-    maker: Address,
+    quote: Quote,
     bought: int,
     notional: int,
-) -> int | None:
-    """Change a maker's netting position and take its fee, which is returned.
+) -> _Fees | None:
+    """Change a maker's netting position and take its fees, which are returned.
 
     None where the maker cannot afford it; the caller then rolls back.
     """
+    maker = quote.maker
     before = margin_before(execution, market, maker)
     try:
         has_grown = apply_to_netting_position(execution, market, maker, bought, notional)
@@ -198,7 +218,8 @@ def _change_maker(
     except (PositionBankrupt, NoOraclePrice, StalePrice):
         return None
     wanted = _fee(execution, maker, notional, market.maker_fee, is_maker=True)
-    paid = _charge_fee(execution, market, maker, wanted, has_grown=has_grown)
+    order = maker, quote.order_id, notional
+    paid = _charge_fees(execution, market, order, wanted, has_grown=has_grown)
     missing = margin_excess(execution, market, maker, before, has_grown=has_grown)
     try:
         require_backing(execution.ledger, before)

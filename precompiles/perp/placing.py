@@ -21,8 +21,10 @@ from precompiles.errors import (
     WouldNotReduce,
 )
 from precompiles.execution import Execution
+from precompiles.ledger.hyper.signed_records import OrderBuilder
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpMarket, PerpOrder, PerpPrices
+from precompiles.orders.builder_fees import note_builder
 from precompiles.orders.events import OrderClosed
 from precompiles.orders.shared_rules import check_adds_liquidity, check_time_in_force
 from precompiles.perp.accrual import accrue
@@ -70,18 +72,20 @@ def place(
     order_id: int | None = None,
     kind: OrderKind = OrderKind.LIMIT,
     most_makers: int | None = None,
+    builder: OrderBuilder | None = None,
 ) -> PerpOrder:
     """Match an order of the caller's against the book and rest or end the remainder.
 
     Returns the order as it stands. A fired trigger brings its `order_id`, and meets only so many
-    makers; what would go on after them expires. Raises the typed error of whichever rule it
-    breaks.
+    makers; what would go on after them expires. Fills of the order pay the builder. Raises the
+    typed error of whichever rule it breaks.
     """
     market = require_market(execution.ledger, request.asset)
     _check_form(execution, market, request)
     prices = accrue(execution, market)
     _check_rules(execution, market, prices, request)
     order = new_order(execution, request, order_id=order_id, kind=kind)
+    note_builder(execution, order.id, builder)
     execution.emit(OrderPlaced.of(order))
     before = margin_before(execution, market, order.owner)
     taken = match_order(

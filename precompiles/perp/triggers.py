@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from precompiles.errors import ContractError, InvalidTrigger
 from precompiles.execution import Execution
+from precompiles.ledger.hyper.signed_records import OrderBuilder
 from precompiles.ledger.perp.records import PerpMarket, Trigger
+from precompiles.orders.builder_fees import note_builder
 from precompiles.perp.accrual import accrue
 from precompiles.perp.danger import judged_price
 from precompiles.perp.events import TriggerFired, TriggerPlaced
@@ -34,13 +36,15 @@ class TriggerRequest(NamedTuple):
     client_order_id: int
 
 
-def place_trigger(execution: Execution, request: TriggerRequest) -> Trigger:
+def place_trigger(
+    execution: Execution, request: TriggerRequest, *, builder: OrderBuilder | None = None
+) -> Trigger:
     """Keep an order back until both mark and oracle price have reached its trigger price.
 
     A stop buys at a price at or above it and sells at or below; a take-profit the other way
-    round. A book moves the mark, so the mark alone fires nothing. Raises UnknownMarket,
-    NoOraclePrice, InvalidTrigger for one that would fire at once, ClientOrderIdInUse, or what is
-    wrong with size and prices.
+    round. A book moves the mark, so the mark alone fires nothing. Its fills
+    pay the builder. Raises UnknownMarket, NoOraclePrice, InvalidTrigger for one that would fire at
+    once, ClientOrderIdInUse, or what is wrong with size and prices.
     """
     ledger = execution.ledger
     market = require_market(ledger, request.asset)
@@ -67,6 +71,7 @@ def place_trigger(execution: Execution, request: TriggerRequest) -> Trigger:
     if trigger.is_due(prices.mark) and trigger.is_due(judged_price(ledger, prices)):
         raise InvalidTrigger(request.trigger_price, prices.mark)
     ledger.perp.triggers.put(trigger.id, trigger)
+    note_builder(execution, trigger.id, builder)
     execution.emit(TriggerPlaced.of(trigger))
     return trigger
 

@@ -17,6 +17,7 @@ from precompiles.errors import InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.spot import Market, Order, SpotTables
+from precompiles.orders.builder_fees import BuilderFeePaid, builder_fee
 from precompiles.orders.core_fees import core_fee
 from precompiles.orders.lifecycle import OrderLifecycle
 from precompiles.types import Address
@@ -78,13 +79,13 @@ def change_hold(ledger: Ledger, order: Order, before: int, after: int) -> None:
 
 
 def settle(
-    execution: Execution, market: Market, maker: Order, taker: Address, amount: int
+    execution: Execution, market: Market, maker: Order, taker: Order, amount: int
 ) -> Settlement:
     """Exchange `amount` base for quote at the maker's price.
 
     The maker pays from its lock, the taker from what is available. Each side's fee is taken
     from what it receives, rounded up, and credited to the market's fee recipient; on HyperCore
-    it is worked out in quote first, and rounded down.
+    it is worked out in quote first, and rounded down, and the seller's has its builder's in it.
     """
     ledger = execution.ledger
     change, base = ledger.spot.change_balance, ledger.spot.base_of(market)
@@ -100,15 +101,33 @@ def settle(
         maker_fee, taker_fee = fee(taker_pays, market.maker_fee), fee(maker_pays, market.taker_fee)
     else:
         maker_fee = core_fee(execution, maker.owner, quote, is_spot=True, is_maker=True)
-        taker_fee = core_fee(execution, taker, quote, is_spot=True, is_maker=False)
+        taker_fee = core_fee(execution, taker.owner, quote, is_spot=True, is_maker=False)
         if maker.is_buy:
             maker_fee = fee_in_base(maker_fee, price=maker.price, base_unit=market.base_unit)
         else:
             taker_fee = fee_in_base(taker_fee, price=maker.price, base_unit=market.base_unit)
     change(maker.owner, maker_token, total=-maker_pays, hold=-released)
-    change(taker, taker_token, total=-taker_pays)
+    change(taker.owner, taker_token, total=-taker_pays)
     change(maker.owner, taker_token, total=taker_pays - maker_fee)
-    change(taker, maker_token, total=maker_pays - taker_fee)
+    change(taker.owner, maker_token, total=maker_pays - taker_fee)
     change(market.fee_recipient, taker_token, total=maker_fee)
     change(market.fee_recipient, maker_token, total=taker_fee)
-    return Settlement(quote, maker_fee, taker_fee)
+    seller = taker if maker.is_buy else maker
+    for_builder = _pay_builder(execution, market, seller, quote)
+    if maker.is_buy:
+        return Settlement(quote, maker_fee, taker_fee + for_builder)
+    return Settlement(quote, maker_fee + for_builder, taker_fee)
+
+
+def _pay_builder(execution: Execution, market: Market, seller: Order, quote: int) -> int:
+    """Pay the builder of the order that sells out of what its owner received; return the fee.
+
+    With the exchange's it is at most 1.07 % of the quote, so the seller has it.
+    """
+    builder, amount = builder_fee(execution.ledger, seller.id, quote)
+    if amount:
+        change = execution.ledger.spot.change_balance
+        change(seller.owner, market.quote, total=-amount)
+        change(builder, market.quote, total=amount)
+        execution.emit(BuilderFeePaid(builder, seller.id, market.asset, amount))
+    return amount

@@ -18,7 +18,9 @@ from precompiles.errors import (
     CannotFillCompletely,
 )
 from precompiles.execution import Execution
+from precompiles.ledger.hyper.signed_records import OrderBuilder
 from precompiles.ledger.spot import Market, Order
+from precompiles.orders.builder_fees import note_builder
 from precompiles.orders.events import OrderClosed, Trade
 from precompiles.orders.lifecycle import after_fill
 from precompiles.orders.shared_rules import check_adds_liquidity, check_time_in_force
@@ -51,11 +53,13 @@ class OrderRequest(NamedTuple):
     """0 for none; otherwise unique among the owner's live orders."""
 
 
-def place(execution: Execution, request: OrderRequest) -> Order:
+def place(
+    execution: Execution, request: OrderRequest, *, builder: OrderBuilder | None = None
+) -> Order:
     """Match an order of the caller against the book and, by its time in force, rest or end it.
 
-    Returns the order as it stands. Raises the typed error of whichever rule it breaks; then
-    nothing has changed.
+    Returns the order as it stands. Its fills pay the builder. Raises the typed error of whichever
+    rule it breaks; then nothing has changed.
     """
     market = require_market(execution.ledger, request.asset)
     _check(execution, market, request)
@@ -75,6 +79,7 @@ def place(execution: Execution, request: OrderRequest) -> Order:
         client_order_id=request.client_order_id,
         block_number=execution.block_number,
     )
+    note_builder(execution, order.id, builder)
     execution.emit(OrderPlaced.of(order))
     for meeting in met:
         if isinstance(meeting, Fill):
@@ -153,7 +158,7 @@ def _trade(execution: Execution, market: Market, taker: Order, fill: Fill[Order]
     """Carry out one fill, and return the taker after it."""
     maker, amount = fill.maker, fill.amount
     ledger = execution.ledger
-    settlement = settle(execution, market, maker, taker.owner, amount)
+    settlement = settle(execution, market, maker, taker, amount)
     left = after_fill(maker, amount, settlement.quote_amount)
     ledger.spot.orders.put(maker.id, left)
     taker = after_fill(taker, amount, settlement.quote_amount)

@@ -9,6 +9,7 @@ loss orders".
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
@@ -16,7 +17,7 @@ from msgspec import UNSET
 from precompiles.hyper.actions import Result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.core import Core
-from precompiles.hyper.dexs import dex_account
+from precompiles.hyper.dexs import builder_of, dex_account
 from precompiles.hyper.receipts import Outcome
 from precompiles.hyper.signed.decimals import format_decimal, parse_decimal
 from precompiles.hyper.signed.errors import NotBracket, TriggerNotSupported
@@ -30,7 +31,8 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.perp.orders import end_trigger
 from precompiles.types import Address, CloseReason, OrderStatus
 
-PlaceOne = Callable[[Core, OrderWire], Result]
+PlaceOne = Callable[..., Result]
+"""Takes a Core, an OrderWire, and `builder`, whom the order's fills pay."""
 Attempt = Callable[[Core, PlaceOne, OrderWire], Result]
 _decode = msgspec.msgpack.Decoder(tuple[OrderWire, ...]).decode
 
@@ -57,14 +59,17 @@ def settle_brackets(core: Core, attempt: Attempt, place_one: PlaceOne) -> None:
     """Place what belongs to orders that were filled; forget what belongs to those that ended."""
     tables = core.tables
     for key, waiting in sorted(tables.brackets.rows.items()):
-        parent = core.ledger.perp_order(int.from_bytes(key, "big"))
+        order_id = int.from_bytes(key, "big")
+        parent = core.ledger.perp_order(order_id)
         if parent is not None and parent.is_active:
             continue
+        place = partial(place_one, builder=builder_of(core.ledger, order_id))
         tables.brackets.put(key, None)
+        tables.put_order_builder(order_id, None)
         if parent is not None and parent.status == OrderStatus.FILLED:
             acting = core.acting_for(waiting.user)
             children = _decode(waiting.children)
-            placed = [attempt(acting, place_one, child) for child in children]
+            placed = [attempt(acting, place, child) for child in children]
             _group(acting, [it.order_id for it in placed if it.outcome is Outcome.DONE], None)
     for key, group in sorted(tables.trigger_groups.rows.items()):
         if _is_over(core.ledger, group):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from msgspec import UNSET
@@ -12,8 +13,9 @@ from precompiles.hyper import encoding, trading
 from precompiles.hyper.actions import Result, order_result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id
 from precompiles.hyper.core import Core
-from precompiles.hyper.dexs import acting_on
-from precompiles.hyper.errors import InvalidPrice, InvalidSize, UnknownAsset
+from precompiles.hyper.dexs import acting_on, builder_of, paid_on
+from precompiles.hyper.errors import BuilderFeeTooHigh, InvalidPrice, InvalidSize, UnknownAsset
+from precompiles.hyper.permissions import HIGHEST_PERP_BUILDER_FEE
 from precompiles.hyper.receipts import Outcome
 from precompiles.hyper.signed.brackets import place_bracket
 from precompiles.hyper.signed.decimals import parse_decimal
@@ -35,6 +37,7 @@ from precompiles.hyper.signed.wire import (
 from precompiles.hyper.system_addresses import perp_address
 from precompiles.hyper.units import ORDER_DECIMALS, check_order, perp_amount, perp_price
 from precompiles.ledger.hyper.records import CorePerp
+from precompiles.ledger.hyper.signed_records import OrderBuilder
 from precompiles.perp.triggers import TriggerRequest, place_trigger
 
 _TIMES_IN_FORCE = {"Alo": 1, "Gtc": 2, "Ioc": 3, "FrontendMarket": 3, "LiquidationMarket": 3}
@@ -58,20 +61,23 @@ def place_orders(core: Core, action: OrderAction) -> list[Result]:
     the whole action, all else is told order by order.
     """
     try:
-        _check_builder(core, action)
+        place = partial(place_one, builder=_builder(core, action))
         for wire in action.orders:
             _check_form(core, wire)
     except ContractError as error:
         return [Result(Outcome.DROPPED, 0, error)]
     if action.grouping in ("normalTpsl", "positionTpsl"):
-        return place_bracket(core, action, attempt, place_one)
-    return [attempt(core, place_one, wire) for wire in action.orders]
+        return place_bracket(core, action, attempt, place)
+    return [attempt(core, place, wire) for wire in action.orders]
 
 
-def place_one(core: Core, wire: OrderWire) -> Result:
-    """Place an order or a trigger. Raises the typed error of the rule it breaks."""
+def place_one(core: Core, wire: OrderWire, builder: OrderBuilder | None = None) -> Result:
+    """Place an order or a trigger whose fills pay a builder.
+
+    Raises the typed error of the rule it breaks.
+    """
     if wire.t.trigger is not UNSET:
-        return _place_trigger(core, wire, wire.t.trigger)
+        return _place_trigger(core, wire, wire.t.trigger, builder)
     assert wire.t.limit is not UNSET, "an order's type is one of the two"
     price, size = _numbers(wire)
     order = encoding.LimitOrder(
@@ -83,7 +89,7 @@ def place_one(core: Core, wire: OrderWire) -> Result:
         _TIMES_IN_FORCE[wire.t.limit.tif],
         client_id_of(wire.c),
     )
-    return order_result(trading.place(core, order))
+    return order_result(trading.place(core, order, builder))
 
 
 def cancel_orders(core: Core, action: CancelAction) -> list[Result]:
@@ -120,26 +126,36 @@ def _cancel(core: Core, wanted: encoding.CancelOrder | encoding.CancelByClientId
 
 
 def _modify(core: Core, change: ModifyAction | ModifyWire) -> Result:
+    """Cancel an order and place one for it, which has the same builder."""
     _check_form(core, change.order)
     asset = change.order.a
     if isinstance(change.oid, int):
         if change.oid >> 63:
             raise OrderNotFound(change.oid)
-        _cancel(core, encoding.CancelOrder(asset, change.oid))
+        cancelled = _cancel(core, encoding.CancelOrder(asset, change.oid))
     else:
-        _cancel(core, encoding.CancelByClientId(asset, client_id_of(change.oid)))
-    return place_one(core, change.order)
+        cancelled = _cancel(core, encoding.CancelByClientId(asset, client_id_of(change.oid)))
+    return place_one(core, change.order, builder_of(core.ledger, cancelled.order_id))
 
 
-def _check_builder(core: Core, action: OrderAction) -> None:
-    """Check that the user lets the order's builder charge so much. Raises BuilderNotApproved."""
+def _builder(core: Core, action: OrderAction) -> OrderBuilder | None:
+    """Return the builder that an action's orders pay; None for nobody.
+
+    Raises BuilderNotApproved for more than the user lets it charge, BuilderFeeTooHigh for more than
+    anybody may charge on one of the markets.
+    """
     if action.builder is UNSET or not action.builder.f:
-        return
-    builder = address_of(action.builder.b)
+        return None
+    builder, asked = address_of(action.builder.b), action.builder.f
     approved = core.tables.builder_fees.get(core.user + builder)
     rate = approved.max_rate if approved else 0
-    if rate < action.builder.f:
+    if rate < asked:
         raise BuilderNotApproved(builder, rate)
+    assets = (parse_asset_id(wire.a) for wire in action.orders)
+    has_perp = any(asset is not None and asset.kind is AssetKind.PERP for asset in assets)
+    if has_perp and asked > HIGHEST_PERP_BUILDER_FEE:
+        raise BuilderFeeTooHigh(asked, HIGHEST_PERP_BUILDER_FEE)
+    return OrderBuilder(builder, asked)
 
 
 def _numbers(wire: OrderWire) -> tuple[int, int]:
@@ -169,7 +185,9 @@ def _check_form(core: Core, wire: OrderWire) -> None:
         check_order(price, size, core.token(market.base).size_decimals, is_spot=True)
 
 
-def _place_trigger(core: Core, wire: OrderWire, trigger: TriggerType) -> Result:
+def _place_trigger(
+    core: Core, wire: OrderWire, trigger: TriggerType, builder: OrderBuilder | None
+) -> Result:
     asset = parse_asset_id(wire.a)
     market = trading.find_market(core, asset) if asset else None
     if not isinstance(market, CorePerp):
@@ -190,4 +208,6 @@ def _place_trigger(core: Core, wire: OrderWire, trigger: TriggerType) -> Result:
         wire.r,
         client_id_of(wire.c),
     )
-    return Result(Outcome.DONE, place_trigger(acting_on(core, market.dex), request).id)
+    payee = paid_on(core, market.dex, builder)
+    placed = place_trigger(acting_on(core, market.dex), request, builder=payee)
+    return Result(Outcome.DONE, placed.id)

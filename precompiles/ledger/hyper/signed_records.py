@@ -26,6 +26,22 @@ class ScheduledCancel(Record, frozen=True):
     """Block time in seconds."""
 
 
+class OrderBuilder(Record, frozen=True):
+    """The builder that each fill of an order or trigger pays; its key is the order's id."""
+
+    account: Address
+    """Of the builder, on the exchange that the order is on."""
+    rate: int
+    """In tenths of a basis point of the quote."""
+
+
+class BuilderRewards(Record, frozen=True):
+    """Fees that a builder was ever paid, on all markets together."""
+
+    usd: Amount
+    """In six decimals."""
+
+
 class Bracket(Record, frozen=True):
     """Triggers that are placed once an order is filled; its key is the order's id."""
 

@@ -33,6 +33,8 @@ from precompiles.ledger.hyper.records import (
 )
 from precompiles.ledger.hyper.signed_records import (
     Bracket,
+    BuilderRewards,
+    OrderBuilder,
     ScheduledCancel,
     SignerNonces,
     SubAccount,
@@ -108,6 +110,10 @@ class CoreTables:
         self.brackets = Table(TableNumber.CORE_BRACKETS, _INDEX, Bracket, journal)
         self.trigger_groups = Table(TableNumber.CORE_TRIGGER_GROUPS, _INDEX, TriggerGroup, journal)
         self.twaps = Table(TableNumber.CORE_TWAPS, _INDEX, Twap, journal)
+        self.order_builders = Table(TableNumber.CORE_ORDER_BUILDERS, _INDEX, OrderBuilder, journal)
+        self.builder_rewards = Table(
+            TableNumber.CORE_BUILDER_REWARDS, BytesKey(20), BuilderRewards, journal
+        )
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,
@@ -139,6 +145,8 @@ class CoreTables:
             self.brackets,
             self.trigger_groups,
             self.twaps,
+            self.order_builders,
+            self.builder_rewards,
         )
 
     @property
@@ -183,6 +191,27 @@ class CoreTables:
         days[day] = days.get(day, 0) + usd
         kept = sorted(at for at in days if at >= day - VOLUME_DAYS)
         self.volumes.put(user, TradingVolume(tuple((shrink(days[at]), at) for at in kept)))
+
+    def order_builder(self, order_id: int) -> OrderBuilder | None:
+        """Return the builder whom an order pays; None for nobody."""
+        rows = self.order_builders.rows
+        return rows.get(index_key(order_id)) if rows else None
+
+    def put_order_builder(self, order_id: int, builder: OrderBuilder | None) -> None:
+        """Set the builder whom an order pays, or forget it."""
+        if builder is not None or index_key(order_id) in self.order_builders.rows:
+            self.order_builders.put(index_key(order_id), builder)
+
+    def has_bracket(self, order_id: int) -> bool:
+        """Return whether triggers wait for an order to be filled."""
+        return index_key(order_id) in self.brackets.rows
+
+    def add_builder_rewards(self, builder: Address, usd: int) -> None:
+        """Count a fee that a builder was paid, in six decimals."""
+        before = self.builder_rewards.get(builder)
+        total = (before.usd if before else 0) + usd
+        if total:
+            self.builder_rewards.put(builder, BuilderRewards(total))
 
     def user(self, user: Address) -> CoreUser | None:
         """Return an account of HyperCore; None for one that never received anything."""

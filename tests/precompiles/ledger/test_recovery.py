@@ -41,6 +41,8 @@ from precompiles.ledger.hyper.records import (
 )
 from precompiles.ledger.hyper.signed_records import (
     Bracket,
+    BuilderRewards,
+    OrderBuilder,
     ScheduledCancel,
     SignerNonces,
     SubAccount,
@@ -145,6 +147,8 @@ def core_stored() -> DictStorage:
         core.brackets.put(index_key(number), Bracket(user, b"\x90"))
         core.trigger_groups.put(index_key(number), TriggerGroup((1, 2), user, CAROL))
         core.twaps.put(index_key(number), Twap(user, 0, True, False, 5, 30, 9, 0, 0, 0))
+        core.put_order_builder(number, OrderBuilder(user, 3))
+        core.add_builder_rewards(user, 3)
         core.delegated.put(user, DelegatedTotal(3))
         core.put_dex(CoreDex(1 + number, "xyz", 0, 0))
         core.dex_accounts.put(user, DexAccount(1, CAROL))
@@ -219,6 +223,8 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_BRACKETS: alter(Bracket, children=lambda _: b"\x91\x01"),
     TableNumber.CORE_TRIGGER_GROUPS: alter(TriggerGroup, triggers=lambda _: (1, 3)),
     TableNumber.CORE_TWAPS: alter(Twap, minutes=one_more),
+    TableNumber.CORE_ORDER_BUILDERS: alter(OrderBuilder, rate=one_more),
+    TableNumber.CORE_BUILDER_REWARDS: alter(BuilderRewards, usd=one_more),
     TableNumber.MARKET_BASES: alter(MarketBase, token=lambda _: BOB),
 }
 
