@@ -24,7 +24,7 @@ MOST_SECONDS = 4.5
 """Below 5, so that what grows is seen before it is too long."""
 WORK_SECONDS = 0.03
 GAS = 3_000_000
-"""Enough to see what takes several times too long."""
+"""Enough that what a code costs at its first run is little of it."""
 ATTEMPTS = 3
 CONTRACT, SENDER, NOBODY = (Address(bytes((number,)) * 20) for number in (0xC0, 0xAA, 0xE0))
 FILLERS = tuple(Address(bytes((number,)) * 20) for number in range(1, 11))
@@ -157,7 +157,7 @@ def test_code_that_is_not_hot_takes_bounded_time(body: bytes) -> None:
 
 @pytest.mark.parametrize("opcode", OPCODES, ids=hex)
 def test_every_opcode_takes_bounded_time(opcode: int) -> None:
-    assert_bounded(partial(called_in_turn, body_of(opcode, 2_400)), GAS // 4)
+    assert_bounded(partial(called_in_turn, body_of(opcode, 2_400)), GAS)
 
 
 @pytest.mark.parametrize("body", SLOWEST.values(), ids=SLOWEST)
