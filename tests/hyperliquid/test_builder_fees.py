@@ -8,6 +8,7 @@ from typing import Any
 
 import evm_dex
 from evm_dex.chain.genesis.genesis_file import profile_genesis
+from precompiles.ledger.hyper.signed_records import OrderBuilder
 from tests.hyperliquid import test_dexs
 from tests.hyperliquid.trader import KEYS, Trader, limit, trigger
 
@@ -168,10 +169,17 @@ def test_cancels_and_refusals_leave_nothing(traders: Traders) -> None:
     )  # fmt: skip
     open_orders = alice.ask("frontendOpenOrders")
     assert len(alice.dex.chain.ledger.core.order_builders.rows) == len(open_orders)
+    assert alice.dex.self_check() == []
     cancels = [{"a": ETH, "o": it["oid"]} for it in open_orders]
     alice.do({"type": "cancel", "cancels": cancels})
     assert earned(bob) == 0
     assert is_clean(alice)
+
+
+def test_a_builder_of_no_order_is_found(traders: Traders) -> None:
+    ledger = traders[0].dex.chain.ledger
+    ledger.core.put_order_builder(7, OrderBuilder(KEYS[2].address, 1))
+    assert traders[0].dex.self_check() == ["order 7: it has a builder, and is not live"]
 
 
 def test_a_builder_that_was_never_there_has_an_account_then(traders: Traders) -> None:

@@ -31,4 +31,18 @@ def delegated_totals_are_sums(ledger: Ledger) -> Iterator[str]:
             yield f"account {user.hex()}: delegated {totals.get(user, 0)}, sum {sums[user]}"
 
 
-CORE_INVARIANTS = (shares_are_those_of_vaults, delegated_totals_are_sums)
+def builders_are_those_of_live_orders(ledger: Ledger) -> Iterator[str]:
+    """Check that who builders are is kept for live orders, and those whose triggers wait."""
+    for key in sorted(ledger.core.order_builders.rows):
+        order_id = int.from_bytes(key, "big")
+        order = ledger.spot.orders.get(order_id) or ledger.perp.orders.get(order_id)
+        is_live = order_id in ledger.perp.triggers.rows or (order is not None and order.is_active)
+        if not is_live and not ledger.core.has_bracket(order_id):
+            yield f"order {order_id}: it has a builder, and is not live"
+
+
+CORE_INVARIANTS = (
+    shares_are_those_of_vaults,
+    delegated_totals_are_sums,
+    builders_are_those_of_live_orders,
+)
