@@ -83,6 +83,17 @@ def decode_values(fields: Sequence[Entry], data: bytes) -> tuple[Any, ...]:
     return tuple(_shown(field, value) for field, value in zip(fields, values, strict=True))
 
 
+def value_text(value: Any, longest: int | None = None) -> str:
+    """Return a decoded value as people read it, bytes in hex, each part cut to some letters."""
+    if isinstance(value, bytes):
+        text = f"0x{value.hex()}"
+    elif isinstance(value, tuple | list):
+        text = "[" + ", ".join(value_text(part, longest) for part in value) + "]"
+    else:
+        text = str(value)
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 @lru_cache(maxsize=1000)
 def record(name: str, names: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
     """Make tuples of values with names, or plain ones where there are no names for all."""

@@ -16,6 +16,7 @@ from evm_dex.abi.abi_values import (
     record,
     type_of,
     undecodable,
+    value_text,
 )
 from precompiles.errors import ContractError
 
@@ -62,7 +63,7 @@ class DecodedError(NamedTuple):
     args: dict[str, Any]
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{name}={value}" for name, value in self.args.items())
+        shown = ", ".join(f"{name}={value_text(value)}" for name, value in self.args.items())
         return f"{self.name}({shown})"
 
 

@@ -1,4 +1,4 @@
-"""Addresses and hashes as people hold them: bytes or hex; an account, a contract."""
+"""Addresses, hashes and slots as people hold them: bytes or hex; an account, a contract."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ def to_address(value: AddressLike) -> Address:
 def to_hash(value: HashLike) -> bytes:
     """Thirty-two bytes: a hash, or a topic. Raises ValueError that says what was found."""
     return _sized(value, 32, "a hash")
+
+
+def to_slot(value: Any) -> int:
+    """Return the place of a storage word. Raises ValueError that says what was found."""
+    if not isinstance(value, int) or not 0 <= value < 2**256:
+        raise ValueError(f"a slot must be an integer from 0 to 2**256 - 1, got {value!r}")
+    return value
 
 
 def _sized(value: Any, size: int, what: str) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from evm_dex.abi.abi_values import undecodable
+from evm_dex.abi.abi_values import undecodable, value_text
 from evm_dex.abi.console_log import console_line
 from evm_dex.abi.contract_interface import DecodedError, Interface, exchange_error
 from evm_dex.blocks.addresses import checksum
@@ -183,16 +183,8 @@ class _Log(NamedTuple):
 
 
 def _shown(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bytes):
-        return _short(f"0x{value.hex()}")
-    if isinstance(value, tuple | list):
-        return _short("[" + ", ".join(map(_value, value)) + "]")
-    return _short(str(value))
+    return ", ".join(f"{name}={value_text(value, LONGEST_VALUE)}" for name, value in values.items())
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+    return value_text(text, LONGEST_VALUE)

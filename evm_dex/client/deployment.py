@@ -13,7 +13,7 @@ from evm_dex.abi.contract_interface import Interface
 from evm_dex.blocks.addresses import AddressLike, checksum, to_address
 from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS
 from evm_dex.client.contract import Client, Contract
-from evm_dex.errors import ChainError
+from evm_dex.errors import ChainError, TransactionFailed
 from evm_dex.sources.known_code import KNOWN_CODE
 from precompiles.types import ZERO_ADDRESS, Address
 
@@ -40,13 +40,14 @@ def deploy(
     if salt is not None:
         return _deploy_salted(client, code, artifact["abi"], salt, options)
     constructor = Contract(client, ZERO_ADDRESS, artifact["abi"])
-    receipt = constructor.explaining(
-        lambda: client.send(data=code, **options), to=None, data=code, **_told(options)
-    )
-    if receipt.contract_address is None:
-        error = constructor.error(receipt)
-        raise ChainError(f"the constructor failed: {error or receipt.error}")
-    return receipt.contract_address
+
+    def send() -> AddressLike:
+        receipt = client.send(data=code, **options)
+        if receipt.contract_address is None:  # one that is sent with `gas` may fail in its block
+            raise TransactionFailed(receipt)
+        return receipt.contract_address
+
+    return constructor.explaining(send, to=None, data=code, **_told(options))
 
 
 def _told(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from evm_dex.blocks.addresses import (
     checksum,
     to_address,
     to_hash,
+    to_slot,
 )
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.transaction import AccessList, Transaction
@@ -123,11 +124,10 @@ class Dex:
         """Sign a transaction, put it into a block, and tell what became of it.
 
         `to` None creates a contract. `sender` defaults to account 0; `gas` is estimated when not
-        given, in the next block as it would be now, and a transaction that would fail there raises
-        CallFailed instead of being sent. One that fails in its block all the same raises
-        TransactionFailed, which has the receipt. A transaction sent with `gas` may fail: look at
-        `succeeded`. `fees` as in `submit`. Raises TransactionRejected, also when automine is off
-        or a nonce is ahead: then use `submit` and `mine`.
+        given, in the next block as it would be now, and what would fail there raises CallFailed
+        instead of being sent. One that fails in its block all the same raises TransactionFailed,
+        which has the receipt. One sent with `gas` may fail: see `succeeded`. `fees` as in `submit`.
+        Raises TransactionRejected, also with automine off or a nonce ahead: `submit` and `mine`.
         """
         if not self.chain.automine:
             raise TransactionRejected("automine is off: use submit(), then mine() and receipt()")
@@ -341,16 +341,16 @@ class Dex:
 
     def storage(self, address: AddressLike, slot: int, block: BlockId = "latest") -> int:
         """Return one storage word of a contract."""
-        return self.chain.state_at(block).get_storage(to_address(address), slot)
+        return self.chain.state_at(block).get_storage(to_address(address), to_slot(slot))
 
     # Going back
 
     def rollback(self, block: BlockId) -> Block:
         """Make an earlier block the head again, book and balances with it; that block.
 
-        The blocks after it are gone for good and so is what waits. Durable and in one step.
-        Raises UnknownBlock, UndoExpired for one too far back, which names the nearest
-        checkpoint to restore, and StateMissing for one whose state was pruned.
+        Later blocks and what waits are gone for good. Durable and in one step. Raises UnknownBlock,
+        UndoExpired for one too far back, which names the nearest checkpoint to restore, and
+        StateMissing for one whose state was pruned.
         """
         return self.block(self.chain.rollback(block).hash)
 

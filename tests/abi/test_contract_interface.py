@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 import evm_dex
 from evm_dex.abi.artifact import load_artifact
-from evm_dex.abi.contract_interface import ERROR_STRING, PANIC, Interface, decode_outputs
+from evm_dex.abi.contract_interface import (
+    ERROR_STRING,
+    PANIC,
+    DecodedError,
+    Interface,
+    decode_outputs,
+)
 from evm_dex.blocks.addresses import checksum
 from evm_dex.blocks.receipt import Log
 from precompiles.types import Address
@@ -131,3 +137,9 @@ def test_an_answer_that_the_abi_does_not_expect_is_told(dex: evm_dex.Dex) -> Non
         token.call("symbol")
     with pytest.raises(ValueError, match=r"no contract is at 0x7777.*: symbol gave nothing"):
         dex.contract(b"\x77" * 20, "TestToken").call("symbol")
+
+
+def test_bytes_in_errors_are_written_in_hex() -> None:
+    """At every depth, as in calldata and explorers."""
+    told = DecodedError("Wrong", {"selector": b"\x01\xff", "parts": ((b"\x02", 3), [b""])})
+    assert str(told) == "Wrong(selector=0x01ff, parts=[[0x02, 3], [0x]])"

@@ -20,7 +20,6 @@ from evm_dex.blocks.addresses import to_address
 from evm_dex.client.dex import Dex
 from evm_dex.errors import (
     CallFailed,
-    ChainError,
     GenesisMismatch,
     TransactionRejected,
     UnknownTransaction,
@@ -246,8 +245,10 @@ def test_an_interface_can_not_be_deployed_and_a_constructor_can_fail(dex: Dex) -
     broken = {"contractName": "Broken", "abi": [], "bytecode": "0x60006000fd"}
     with pytest.raises(CallFailed, match="reverted"):
         dex.deploy(broken)
-    with pytest.raises(ChainError, match="the constructor failed: Revert"):
+    with pytest.raises(evm_dex.Reverted, match="reverted") as failed:
         dex.deploy(broken, gas=100_000)
+    assert failed.value.receipt is not None
+    assert "create Broken.constructor" in failed.value.tree
 
 
 @pytest.mark.parametrize("address", ["0x12", "zz", b"\x01" * 19])
@@ -457,3 +458,9 @@ def test_no_number_of_blocks_is_below_zero(dex: Dex) -> None:
     with pytest.raises(ValueError, match="count must be at least 0, got -1"):
         dex.mine(-1)
     assert dex.head.hash == head
+
+
+@pytest.mark.parametrize("slot", [-1, 2**256, "0x0", 1.5])
+def test_only_words_are_slots(dex: Dex, slot: Any) -> None:
+    with pytest.raises(ValueError, match="a slot must be an integer"):
+        dex.storage(dex.spot, slot)
