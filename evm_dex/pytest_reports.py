@@ -141,6 +141,10 @@ def _print(reporter: pytest.TerminalReporter, table: Table) -> None:
 
 def _write(reporter: pytest.TerminalReporter, file: Path | None, text: str) -> None:
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        reporter.write_line(f"written to {file}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        except OSError as error:  # what comes after it in the summary is told all the same
+            reporter.write_line(f"{file} can't be written: {error}", red=True)
+        else:
+            reporter.write_line(f"written to {file}")

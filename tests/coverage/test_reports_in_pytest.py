@@ -152,3 +152,18 @@ def test_without_contracts_it_says_so(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("-p", "no:asyncio", "--evm-gas", "--evm-coverage")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["no contract of an artifact was*", "no source below the root*"])
+
+
+def test_a_file_that_can_not_be_written_is_told_and_the_rest_goes_on(
+    pytester: pytest.Pytester,
+) -> None:
+    (pytester.path / "taken").write_text("")
+    pytester.makepyfile("def test_it() -> None:\n    assert False")
+    result = pytester.runpytest_inprocess(
+        "-p", "no:asyncio", "--evm-gas=taken/gas.json", "--evm-coverage=taken/lcov.info"
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    told = result.stdout.str()
+    assert "gas.json can't be written" in told
+    assert "lcov.info can't be written" in told
+    assert "1 failed" in told

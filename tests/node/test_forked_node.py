@@ -187,6 +187,10 @@ def test_it_tells_what_it_was_forked_from(fork: Asked, there: Asked, origin: Fak
     assert there.result("hardhat_metadata")["forkedNetwork"] is None
 
 
+def test_a_forked_chain_has_no_followers(fork: Asked) -> None:
+    assert "evm-dex node --fork-url" in fork.error("dex_head")
+
+
 def test_proofs_up_to_the_fork_are_the_origins_and_later_ones_refused(
     fork: Asked, there: Asked
 ) -> None:

@@ -37,7 +37,12 @@ HashCount = Annotated[int, counted("HashCount", _MOST_HASHES)]
 
 @rpc("dex_head")
 def head(node: Node) -> Annotated[Json, shaped("Head", "the chain and its head, for followers")]:
-    """Return version, chain id, genesis and head."""
+    """Return version, chain id, genesis and head; a forked chain has no followers."""
+    if node.chain.origin is not None:
+        raise failed(
+            "a forked chain can't be followed, since its blocks build on another's: begin from it "
+            "by `evm-dex node --fork-url`"
+        )
     return {
         "version": version("evm-dex"),
         "chainId": node.chain.chain_id,
