@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +24,7 @@ _AT_LEAST_IN_WORK = 8
 _PER_THREAD = 4
 """Tasks that a worker's thread has waiting, so that it never waits for one."""
 _SECONDS_TO_CONNECT = 5
+_SECONDS_FOR_A_WORKER = 10
 _SECONDS_PER_COUNT = 2.0
 _SECONDS_PER_TASK = 0.25
 """A task is as many seeds as take so long: each task costs the scheduler some milliseconds."""
@@ -48,7 +50,8 @@ class CampaignOptions(msgspec.Struct, frozen=True, kw_only=True):
 def connected(options: CampaignOptions) -> Iterator[Client]:
     """Connect to the workers of a campaign, which end with it if they are its own.
 
-    Raises ScenarioError where Dask is not installed or its scheduler does not answer.
+    Raises ScenarioError where Dask is not installed, or its scheduler does not answer or has no
+    workers.
     """
     try:
         import dask  # noqa: PLC0415 - of an extra
@@ -72,6 +75,7 @@ def connected(options: CampaignOptions) -> Iterator[Client]:
                     # Its dashboard is there where bokeh is; by default on a port that may be taken.
                     dashboard_address="127.0.0.1:0",
                     silence_logs="CRITICAL",
+                    preload=["evm_dex.campaign.own_worker"],
                 )
             )
             yield stack.enter_context(Client(cluster))
@@ -82,6 +86,13 @@ def connected(options: CampaignOptions) -> Iterator[Client]:
             raise ScenarioError(
                 f"the Dask scheduler {options.scheduler} does not answer: {error}"
             ) from error
+        try:
+            client.wait_for_workers(1, timeout=_SECONDS_FOR_A_WORKER)
+        except TimeoutError:
+            raise ScenarioError(
+                f"the Dask scheduler {options.scheduler} has no workers: start some by "
+                f"`dask worker {options.scheduler}`"
+            ) from None
         yield client
 
 
@@ -95,8 +106,19 @@ def run_campaign(
     load_scenario(target)  # fails here rather than on a worker
     file = module_file(target)
     if file is not None and client.cluster is None:
-        client.upload_file(str(file))
+        _upload(client, file)
     yield from _Run(client, target, seeds, stops=stops).results()
+
+
+def _upload(client: Client, file: Path) -> None:
+    """Bring a module to the scheduler and its workers, which load it. Raises ScenarioError."""
+    try:
+        client.upload_file(str(file))
+    except Exception as error:  # whatever it raises there
+        raise ScenarioError(
+            f"{file.name} can't be loaded by the scheduler {client.scheduler.address} and its "
+            f"workers: {type(error).__name__}: {error}; what it imports must be installed there"
+        ) from None
 
 
 class _Run:

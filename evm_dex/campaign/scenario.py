@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import os
 import sys
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _OPTIONS = ("genesis", "profile", "keep_limit", "automine")
 _LIBRARY = "evm_dex.campaign.library"
+_DEEPEST = 64
+"""Lists and objects in one another that a value may have: the same wherever a seed runs."""
 
 
 class ScenarioError(ValueError):
@@ -39,7 +42,14 @@ class Report:
         Raises ScenarioError for anything else.
         """
         for name, value in values.items():
-            self._values[name] = _storable(value, name)
+            try:
+                stored = _storable(value, name)
+                json.dumps({name: stored}, ensure_ascii=False).encode()
+            except ScenarioError:
+                raise
+            except ValueError as error:  # integers of thousands of digits, half a character
+                raise ScenarioError(f"{name!a} can't be stored: {error}") from None
+            self._values[name] = stored
 
 
 Function = Callable[[int, "Dex", Report], Mapping[str, Any] | None]
@@ -58,7 +68,7 @@ class Scenario:
             )
         self.function = function
         self.options = dict(options)
-        self.__name__ = function.__name__
+        self.__name__: str = getattr(function, "__name__", type(function).__name__)
         self.__doc__ = function.__doc__
 
     @property
@@ -101,7 +111,7 @@ def load_scenario(target: str) -> Scenario:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name or _LIBRARY)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ScenarioError(
             f"the scenario {target} can't be imported: {type(error).__name__}: {error}; give "
             f"module:function of a module in {here} or in an installed package"
@@ -135,17 +145,19 @@ def module_file(target: str) -> Path | None:
     return file if name and os.sep not in name and file.is_file() else None
 
 
-def _storable(value: Any, name: str) -> Any:
+def _storable(value: Any, name: str, level: int = 0) -> Any:
     """Return a value as JSON has it. Raises ScenarioError."""
+    if level > _DEEPEST:
+        raise ScenarioError(f"{name!a} can't be stored: it has more than {_DEEPEST} levels")
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, list | tuple):
-        return [_storable(each, name) for each in value]
+        return [_storable(each, name, level + 1) for each in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _storable(each, name) for key, each in value.items()}
+        return {key: _storable(each, name, level + 1) for key, each in value.items()}
     raise ScenarioError(
-        f"{name!r} can't be stored: it must be a text, a finite number, a flag, None, or lists and "
-        f"objects of these, got {type(value).__name__} {value!r:.80}"
+        f"{name!a} can't be stored: it must be a text, a finite number, a flag, None, or lists and "
+        f"objects of these, got {type(value).__name__} {value!a:.80}"
     )

@@ -86,8 +86,8 @@ def _run(scenario: Scenario, seed: int, dex: Dex) -> SeedResult:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as raised:  # pytest's failures are no Exception
-        error = f"{type(raised).__name__}: {raised}".rstrip(": ")
-        trace = traceback.format_exc()
+        error = _printable(f"{type(raised).__name__}: {_said(raised)}".rstrip(": "))
+        trace = _printable(traceback.format_exc())
     head = dex.chain.head
     return SeedResult(
         seed=seed,
@@ -98,6 +98,18 @@ def _run(scenario: Scenario, seed: int, dex: Dex) -> SeedResult:
         values=dict(report.values),
         traceback=trace,
     )
+
+
+def _said(raised: BaseException) -> str:
+    try:
+        return str(raised)
+    except Exception as error:  # an exception's own, of whoever wrote it
+        return f"its text can't be told ({type(error).__name__})"
+
+
+def _printable(text: str) -> str:
+    """Return a text with half characters, which no file or terminal takes, spelled out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _play(scenario: Scenario, seed: int, dex: Dex, report: Report) -> None:

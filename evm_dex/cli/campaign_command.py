@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.shared import AsJson, print_json, report_errors
+from evm_dex.cli.shared import AsJson, ended_alike, print_json, report_errors
 from evm_dex.terminal.console import console, errors, escape, progress_bars
 
 if TYPE_CHECKING:
@@ -104,34 +104,36 @@ def campaign(
         from evm_dex.campaign.campaign import CampaignOptions  # noqa: PLC0415 - loads msgspec
         from evm_dex.campaign.scenario import load_scenario  # noqa: PLC0415 - as above
 
-        found = load_scenario(target)
+        found, name = load_scenario(target), target.rpartition(":")[2]
         if len(asked) == 1:
-            _run_one(found, asked[0], archive, as_json)
+            _run_one(found, name, asked[0], archive, as_json)
             return
         if archive is not None:
             raise typer.BadParameter("--archive is for a single seed: give --seeds SEED")
         options = CampaignOptions(scheduler=scheduler, workers=workers, stops=stop)
-        _run_many(found, target, asked, options, out, as_json)
+        _run_many(target, asked, options, out or Path(f"{name}.jsonl"), as_json)
 
 
 def _range(text: str) -> range:
-    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    found = re.fullmatch(r"(\d{1,18})(?:\.\.(\d{1,18}))?", text, re.ASCII)
     first = int(found[1]) if found else 0
     seeds = range(first, int(found[2]) if found and found[2] else first + 1)
     if not found or not seeds:
-        raise typer.BadParameter(f"--seeds must be FROM..TO or one seed, got {text!r}")
+        raise typer.BadParameter(
+            f"--seeds must be FROM..TO or one seed, of at most 18 digits, got {text!r}"
+        )
     return seeds
 
 
-def _run_one(found: Scenario, seed: int, archive: Path | None, as_json: bool) -> None:
+def _run_one(found: Scenario, name: str, seed: int, archive: Path | None, as_json: bool) -> None:
     from evm_dex.campaign.seed_run import run_seed  # noqa: PLC0415 - loads msgspec
 
-    file = archive or Path(f"{found.__name__}-{seed}.evmdex")
+    file = archive or Path(f"{name}-{seed}.evmdex")
     if file.exists():
         # The chain of an earlier run; exports replace nothing.
         raise ValueError(f"{file} exists: remove it, or choose another --archive")
     with progress_bars() as bar:
-        bar.add_task(f"{found.__name__}, seed {seed}", total=None)
+        bar.add_task(f"{name}, seed {seed}", total=None)
         result = run_seed(found, seed, file)
     if as_json:
         print_json({**result.row(), "archive": str(file)})
@@ -144,8 +146,8 @@ def _run_one(found: Scenario, seed: int, archive: Path | None, as_json: bool) ->
             highlight=False,
             soft_wrap=True,
         )
-        for name, value in result.values.items():
-            console().print(f"  {escape(name)} = {escape(str(value))}", highlight=False)
+        for key, value in result.values.items():
+            console().print(f"  {escape(key)} = {escape(str(value))}", highlight=False)
         shown = escape(str(file))
         console().print(
             f"its chain is in {shown}; to look into it:\n"
@@ -159,26 +161,29 @@ def _run_one(found: Scenario, seed: int, archive: Path | None, as_json: bool) ->
 
 
 def _run_many(
-    found: Scenario,
     target: str,
     seeds: range,
     options: CampaignOptions,
-    out: Path | None,
+    path: Path,
     as_json: bool,
 ) -> None:
     from evm_dex.campaign.campaign import connected  # noqa: PLC0415 - loads msgspec
     from evm_dex.campaign.results_file import results_file  # noqa: PLC0415 - as above
 
-    path = out or Path(f"{found.__name__}.jsonl")
     counts: Counter[bool] = Counter()
     failed: list[SeedResult] = []
     started = time.monotonic()
-    with results_file(path) as file, connected(options) as client:
-        for result in _shown(client, target, seeds, options):
-            file.add(result)
-            counts[result.passed] += 1
-            if not result.passed and len(failed) < _MOST_SHOWN:
-                failed.append(result)
+    try:
+        with ended_alike(), results_file(path) as file, connected(options) as client:
+            for result in _shown(client, target, seeds, options):
+                file.add(result)
+                counts[result.passed] += 1
+                if not result.passed and len(failed) < _MOST_SHOWN:
+                    failed.append(result)
+    except KeyboardInterrupt:
+        said = f"ended after {counts.total():,} seeds, {counts[False]:,} failed"
+        errors().print(f"{said}; results in {escape(str(path))}", highlight=False, soft_wrap=True)
+        raise
     seconds = time.monotonic() - started
     if as_json:
         print_json(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
@@ -118,6 +119,16 @@ def listening(host: str, port: int, option: str) -> Iterator[None]:
             why = os.strerror(error.errno)
         said = f"can't listen at {host}:{port}: {why.lower()}; choose another {option} or --host"
         raise ChainError(said) from None
+
+
+@contextmanager
+def ended_alike() -> Iterator[None]:
+    """Let SIGTERM end what is inside as Ctrl-C does: by a KeyboardInterrupt."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

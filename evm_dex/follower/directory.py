@@ -40,7 +40,12 @@ class FollowerDirectory:
         return self._record.is_file()
 
     def recover(self) -> None:
-        """Finish or forget what a kill has interrupted. Raises ChainError for one promoted."""
+        """Finish or forget what a kill has interrupted.
+
+        Raises ChainError for a chain that was promoted, and where something else is at the path.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise ChainError(f"{self.path} must be a directory, got a file: choose another --chain")
         if self._outgoing.exists() and not self.path.exists():
             self._outgoing.rename(self.path)
         for left in (self._incoming, self._outgoing):

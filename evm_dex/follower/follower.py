@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from evm_dex.node.dispatch import refusal
 from evm_dex.node.rpc_errors import failed
 from evm_dex.node.rpc_json import Json
 from evm_dex.node.server import Server
-from evm_dex.node.upstream import Upstream
+from evm_dex.node.upstream import Here, Upstream
 
 _logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN = 0.1
@@ -79,7 +80,24 @@ class Follower(Upstream):
             return True
         return self._is_connected and is_of_the_pool(content)
 
-    async def answer(self, content: Any) -> bytes:
+    async def answer(self, content: Any, here: Here) -> bytes:
+        if isinstance(content, list):
+            if len(content) > self._server.node.limits.batch_requests:
+                return await here(content)  # which refuses it
+            return await self._answer_batch(content, here)
+        return await self._pass_on(content)
+
+    async def _answer_batch(self, batch: list[Any], here: Here) -> bytes:
+        """Answer in order, each where it belongs: the node knows no filters of this server."""
+        answers = []
+        for is_passed_on, requests in itertools.groupby(batch, self.takes):
+            run = list(requests)
+            found = await (self._pass_on(run) if is_passed_on else here(run))
+            answers.append(found.strip().removeprefix(b"[").removesuffix(b"]"))
+        joined = b",".join(answer for answer in answers if answer)
+        return b"[" + joined + b"]" if joined else b""
+
+    async def _pass_on(self, content: Any) -> bytes:
         writes = is_write(content)
         if writes and not self._forwards:
             said = f"this node follows {self._client.url} and takes no writes: send them there"
@@ -213,7 +231,7 @@ class Follower(Upstream):
             await self._server.on_chain(lambda: self._chain.rollback(height))
         except (UndoExpired, StateMissing) as error:
             raise BeginAgain(f"going back to block {height}: {error}") from error
-        self._told(f"the node left block {height}, and so did this follower")
+        self._told(f"the node went back to block {height}, and so did this follower")
 
     async def _see_own_write(self) -> None:
         """Wait until what was just written is here, or for as long as anybody may wait."""

@@ -44,9 +44,18 @@ class Connection(SocketConnection):
         if isinstance(content, bytes):
             self.send(content)
         elif (upstream := self._node.upstream) is not None and upstream.takes(content):
-            self.send(await upstream.answer(content))
+            self.send(await upstream.answer(content, self._here))
         else:
             await self._on_request(content, lambda: self._respond(content))
+
+    async def _here(self, content: Any) -> bytes:
+        found: list[bytes] = []
+
+        def work() -> None:
+            found.append(respond(self._node, content, self.subscriptions))
+
+        await self._on_request(content, work)
+        return found[0]
 
     async def closed(self) -> None:
         """End the subscriptions."""

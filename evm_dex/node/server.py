@@ -223,12 +223,15 @@ class Server:
             return content
         upstream = self.node.upstream
         if upstream is not None and upstream.takes(content):
-            return upstream.answer(content)
+            return upstream.answer(content, self._here)
         work = partial(respond, self.node, content)
         found = self._at_once(content, work)
         if found is not None:
             return found[0]
         return self._on_thread(lambda: self._noted(content, work))
+
+    async def _here(self, content: Any) -> bytes:
+        return await self.on_request(content, partial(respond, self.node, content))
 
     def _connection(self, socket: web.WebSocketResponse) -> Connection:
         return Connection(self.node, socket, self.on_chain, self.on_request)

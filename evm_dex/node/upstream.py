@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from evm_dex.node.rpc_json import Json
+
+Here = Callable[[Any], Awaitable[bytes]]
+"""Answers a decoded request, or a batch, from the chain that is here."""
 
 
 class Upstream(Protocol):
@@ -16,8 +20,8 @@ class Upstream(Protocol):
         """Return whether a decoded request, or a batch, is for the node that is followed."""
 
     @abstractmethod
-    async def answer(self, content: Any) -> bytes:
-        """Answer such a request."""
+    async def answer(self, content: Any, here: Here) -> bytes:
+        """Answer such a request; what of a batch is not for the node is answered by `here`."""
 
     @abstractmethod
     def status(self) -> Json:

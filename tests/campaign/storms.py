@@ -44,6 +44,29 @@ def unstorable(seed: int, dex: Dex, report: Report) -> None:
     report.record(account=dex.accounts[seed % 10])
 
 
+def raises_half_a_character(_seed: int, _dex: Dex, _report: Report) -> None:
+    raise ValueError("half \ud800")
+
+
+class Silent(Exception):  # noqa: N818 - as it is told
+    """An exception without a text."""
+
+    def __str__(self) -> str:
+        raise TypeError
+
+
+def raises_what_can_not_be_told(_seed: int, _dex: Dex, _report: Report) -> None:
+    raise Silent
+
+
+class _Callable:
+    def __call__(self, seed: int, _dex: Dex, _report: Report) -> dict[str, Any]:
+        return {"seed": seed}
+
+
+CALLABLE = _Callable()
+
+
 def returns_a_number(seed: int, _dex: Dex, _report: Report) -> int:
     return seed
 

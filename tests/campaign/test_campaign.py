@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
-from evm_dex.campaign import ScenarioError
+from evm_dex.campaign import ScenarioError, campaign
 from evm_dex.campaign.campaign import CampaignOptions, connected, run_campaign
 from evm_dex.campaign.results_file import results_file
 from evm_dex.campaign.scenario import load_scenario
@@ -82,6 +86,96 @@ def test_what_can_not_run_is_said_once(client: Client) -> None:
         connected(CampaignOptions(scheduler="tcp://127.0.0.1:1")),
     ):
         pass
+
+
+def test_a_module_is_brought_to_the_workers_of_a_scheduler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers run elsewhere, and have what the file says now; what can't be there is told."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with schedulers(tmp_path) as (address, start_worker):
+        options = CampaignOptions(scheduler=address)
+        monkeypatch.setattr(campaign, "_SECONDS_FOR_A_WORKER", 0.2)
+        with pytest.raises(ScenarioError, match="has no workers: start some"), connected(options):
+            pass
+        monkeypatch.setattr(campaign, "_SECONDS_FOR_A_WORKER", 60)
+        start_worker()
+        brought = tmp_path / "brought_storms.py"
+        for value in (11, 222):  # of other lengths: Python tells files apart by time and size
+            brought.write_text(f"def storm(seed, dex, report): return {{'value': {value} + seed}}")
+            sys.modules.pop("brought_storms", None)
+            with connected(options) as there:
+                found = list(run_campaign(there, "brought_storms:storm", range(5)))
+            assert [it.values for it in found] == [{"value": value + seed} for seed in range(5)]
+        (tmp_path / "only_here.py").write_text("")
+        (tmp_path / "needs_it.py").write_text("import only_here\ndef storm(*_): pass")
+        said = r"needs_it.py can't be loaded.*'only_here'"
+        with connected(options) as there, pytest.raises(ScenarioError, match=said):
+            list(run_campaign(there, "needs_it:storm", range(5)))
+    sys.modules.pop("brought_storms", None)
+    sys.modules.pop("needs_it", None)
+    sys.modules.pop("only_here", None)
+
+
+@contextmanager
+def schedulers(path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A scheduler as a process of its own, its address, and what starts a worker of it."""
+    told = path / "scheduler.json"
+    elsewhere = path / "elsewhere"
+    elsewhere.mkdir()
+    with ExitStack() as processes:
+
+        def start(kind: str, *words: str) -> None:
+            command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words]
+            process = subprocess.Popen(
+                [*command, "--host", "127.0.0.1", "--no-dashboard"],
+                cwd=elsewhere,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            processes.callback(process.wait)
+            processes.callback(process.terminate)
+
+        start("scheduler", "--port", "0", "--scheduler-file", str(told))
+        while not told.exists() or not told.read_text():
+            time.sleep(0.1)  # the test's own limit ends it
+        address = json.loads(told.read_text())["address"]
+        yield address, lambda: start("worker", address, "--nthreads", "1")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_campaign_that_is_ended_leaves_its_results(tmp_path: Path, number: int) -> None:
+    """A terminal tells the workers of Ctrl-C too, which they leave to the campaign."""
+    (tmp_path / "endless.py").write_text(
+        "import time\ndef storm(seed, dex, report): time.sleep(0.05)"
+    )
+    program = "from evm_dex.cli import main; main()"
+    words = ["campaign", "endless:storm", "--seeds", "0..100000", "-n", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    part = tmp_path / "storm.jsonl.part"
+    while not part.exists() or not part.read_text():
+        assert process.poll() is None
+        time.sleep(0.1)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    rows = [json.loads(line) for line in (tmp_path / "storm.jsonl").read_text().splitlines()]
+    assert [row["seed"] for row in rows] == list(range(len(rows)))
+    assert rows
+    assert not part.exists()
+    assert said.strip() == f"ended after {len(rows)} seeds, 0 failed; results in storm.jsonl"
 
 
 def result(seed: int, **values: object) -> SeedResult:

@@ -36,12 +36,42 @@ def test_a_report_keeps_what_json_has() -> None:
             report.record(bad=value)
 
 
+def test_values_are_refused_that_only_some_places_can_keep() -> None:
+    report = Report()
+    without_end: list[Any] = []
+    without_end.append(without_end)
+    for value, said in (
+        (10**5_000, "4300 digits"),
+        ("\ud800", "surrogates not allowed"),
+        ({"\ud800": 1}, "surrogates not allowed"),
+        (without_end, "more than 64 levels"),
+    ):
+        with pytest.raises(ScenarioError, match=f"'bad' can't be stored: .*{said}"):
+            report.record(bad=value)
+    assert report.values == {}
+
+
+def test_what_is_raised_is_told_whatever_it_says() -> None:
+    half = run_seed(as_scenario(storms.raises_half_a_character), 1)
+    assert half.error == "ValueError: half \\ud800"
+    assert "half \\ud800" in half.traceback
+    silent = run_seed(as_scenario(storms.raises_what_can_not_be_told), 1)
+    assert silent.error == "Silent: its text can't be told (TypeError)"
+
+
+def test_an_object_that_can_be_called_is_a_scenario() -> None:
+    found = run_seed(load_scenario(f"{HERE}:CALLABLE"), 3)
+    assert (found.passed, found.values) == (True, {"seed": 3})
+
+
 def test_what_is_no_scenario_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "half_written.py").write_text("def storm(:\n")
+    (tmp_path / "ends_python.py").write_text("raise SystemExit(4)")
     for target, said in (
         ("no_such_module:storm", "can't be imported: ModuleNotFoundError"),
         ("half_written:storm", "can't be imported: SyntaxError"),
+        ("ends_python:storm", "can't be imported: SystemExit: 4"),
         (f"{HERE}:no_such_function", "has no function 'no_such_function'"),
         (f"{HERE}:NO_SCENARIO", "has no function 'NO_SCENARIO'"),
         ("crash", "one of price_crash, liquidation_cascade"),

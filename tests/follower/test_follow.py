@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 
 import evm_dex
+from evm_dex.origin.fork import Fork
 from tests.follower.running import Network, ask, following, refused
 from tests.node.served import Served, served
 
@@ -107,6 +109,64 @@ def waiting_is_the_nodes(node: Served, url: str) -> None:
     assert pending == latest + 1
 
 
+def batch(url: str, *requests: tuple[Any, ...]) -> list[Any]:
+    body = json.dumps(
+        [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, *params) in enumerate(requests)
+        ]
+    )
+    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=60) as answer:
+        found: list[Any] = json.load(answer)
+    assert [each["id"] for each in found] == list(range(len(requests)))
+    return found
+
+
+def test_of_a_batch_each_request_goes_where_it_belongs(node: Served, tmp_path: Path) -> None:
+    with following(node.url, tmp_path / "chain") as follower:
+        made, sent, height, told, waiting, odd = batch(
+            follower.url,
+            ("eth_newBlockFilter",),
+            ("eth_sendTransaction", {"from": OWNER, "to": OTHER, "value": "0x1"}),
+            ("eth_blockNumber",),
+            ("dex_following",),
+            ("eth_getTransactionCount", OWNER, "pending"),
+            ("no_method",),
+        )
+        assert follower.ask("eth_getTransactionReceipt", sent["result"])["status"] == "0x1"
+        assert height["result"] == node.result("eth_blockNumber")
+        assert told["result"]["node"] == node.url
+        assert waiting["result"] == node.result("eth_getTransactionCount", OWNER, "pending")
+        assert odd["error"]["code"] == -32601
+        # The filter is this server's: the node has none of its id.
+        head = node.result("dex_head")["hash"]
+        assert follower.ask("eth_getFilterChanges", made["result"]) == [head]
+        with pytest.raises(AssertionError):
+            ask(node.url, "eth_getFilterChanges", made["result"])
+
+        async def over_a_web_socket() -> list[Any]:
+            requests = [
+                {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]},
+                {"jsonrpc": "2.0", "id": 2, "method": "evm_mine", "params": []},
+                {"jsonrpc": "2.0", "method": "evm_mine", "params": []},
+            ]
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(follower.url) as socket,
+            ):
+                await socket.send_json(requests)
+                return [json.loads((await socket.receive(timeout=60)).data) for _ in range(3)]
+
+        found = asyncio.run(over_a_web_socket())
+        (answers,) = (each for each in found if isinstance(each, list))
+        assert [each["id"] for each in answers] == [1, 2]
+        heads = [each["params"]["result"]["number"] for each in found if isinstance(each, dict)]
+        first = int(height["result"], 16) + 1
+        assert heads == [hex(first), hex(first + 1)]
+
+
 def test_heads_are_told_over_a_web_socket_which_takes_writes_too(
     node: Served, tmp_path: Path
 ) -> None:
@@ -186,6 +246,8 @@ def test_what_can_not_be_followed_is_refused_with_nothing_begun(
         for name in [name for name in older.node.methods if name.startswith("dex_head")]:
             del older.node.methods[name]
         assert "does not know dex_head: it must be evm-dex of this" in refused(older.url, target)
+    with served(fork=Fork(url=node.url)) as fork:
+        assert "is a fork, of whose state only a part is here" in refused(fork.url, target)
     assert list(tmp_path.iterdir()) == []
     # A store of another genesis, and one with blocks of its own.
     with evm_dex.open(target, genesis={"chain_id": 77}):
@@ -203,4 +265,6 @@ def test_what_can_not_be_followed_is_refused_with_nothing_begun(
     files.mkdir()
     (files / "notes.txt").write_text("mine")
     assert "has other files" in refused(node.url, files)
+    assert "must be a directory, got a file" in refused(node.url, files / "notes.txt")
     assert (files / "notes.txt").read_text() == "mine"
+    assert list(files.iterdir()) == [files / "notes.txt"]

@@ -87,10 +87,8 @@ def served(
         problems: list[BaseException] = []
 
         async def run() -> None:
-            try:
-                await server.start("127.0.0.1", port, owns_process=owns_process)
-            finally:
-                started.set()
+            await server.start("127.0.0.1", port, owns_process=owns_process)
+            started.set()
             await stop.wait()
             await server.stop()
 
@@ -101,10 +99,13 @@ def served(
                 problems.append(error)
             finally:
                 loop.close()
+                started.set()
 
         thread = threading.Thread(target=work)
         thread.start()
-        started.wait(20)
+        started.wait()  # a machine that is busy may take its time
+        if problems:
+            raise problems[0]
         try:
             yield Served(dex, server.node, server)
         finally:
