@@ -247,7 +247,7 @@ def test_what_can_not_be_followed_is_refused_with_nothing_begun(
             del older.node.methods[name]
         assert "does not know dex_head: it must be evm-dex of this" in refused(older.url, target)
     with served(fork=Fork(url=node.url)) as fork:
-        assert "is a fork, of whose state only a part is here" in refused(fork.url, target)
+        assert "a forked chain can't be followed" in refused(fork.url, target)
     assert list(tmp_path.iterdir()) == []
     # A store of another genesis, and one with blocks of its own.
     with evm_dex.open(target, genesis={"chain_id": 77}):
