@@ -42,10 +42,17 @@ class FollowerDirectory:
     def recover(self) -> None:
         """Finish or forget what a kill has interrupted.
 
-        Raises ChainError for a chain that was promoted, and where something else is at the path.
+        Raises ChainError for a chain that was promoted, and where something else is at the path, or
+        where the chains that take each other's place would be.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ChainError(f"{self.path} must be a directory, got a file: choose another --chain")
+        for left, is_ours in (
+            (self._incoming, all(map(_is_fetched, _entries(self._incoming)))),
+            (self._outgoing, _RECORD in _entries(self._outgoing) or not _entries(self._outgoing)),
+        ):
+            if not is_ours:
+                raise ChainError(f"{left} has other files: choose another --chain, or move them")
         if self._outgoing.exists() and not self.path.exists():
             self._outgoing.rename(self.path)
         for left in (self._incoming, self._outgoing):
@@ -91,3 +98,12 @@ class FollowerDirectory:
         (self._incoming / "chain").rename(self.path)
         shutil.rmtree(self._outgoing, ignore_errors=True)
         shutil.rmtree(self._incoming, ignore_errors=True)
+
+
+def _entries(directory: Path) -> list[str]:
+    return [entry.name for entry in directory.iterdir()] if directory.is_dir() else []
+
+
+def _is_fetched(name: str) -> bool:
+    """Return True for an archive, and for the chain that is made of it, be it unfinished."""
+    return name == "archive" or "chain" in name

@@ -268,3 +268,8 @@ def test_what_can_not_be_followed_is_refused_with_nothing_begun(
     assert "must be a directory, got a file" in refused(node.url, files / "notes.txt")
     assert (files / "notes.txt").read_text() == "mine"
     assert list(files.iterdir()) == [files / "notes.txt"]
+    for beside in ("new.incoming", "new.outgoing"):
+        files.rename(tmp_path / beside)
+        assert f"{beside} has other files" in refused(node.url, tmp_path / "new")
+        files = tmp_path / beside
+        assert (files / "notes.txt").read_text() == "mine"
