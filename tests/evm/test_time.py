@@ -6,8 +6,9 @@ work, so that a slow or busy machine is given as much more time as it needs for 
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -80,6 +81,15 @@ SLOWEST = {
 DUP_AND_SWAP = (0x80, 0x8F, 0x90, 0x9F)
 OPCODES = [opcode for opcode in STEPS if opcode < 0x80 or opcode in DUP_AND_SWAP]
 """Of DUP and SWAP the first and the last."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _only_new_objects_are_collected() -> Iterator[None]:
+    """As in a node, and so that what other tests left in the process is not looked through."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def body_of(opcode: int, size: int) -> bytes:
