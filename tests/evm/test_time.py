@@ -26,7 +26,7 @@ MOST_SECONDS = 4.5
 WORK_SECONDS = 0.03
 GAS = 3_000_000
 """Enough that what a code costs at its first run is little of it."""
-ATTEMPTS = 3
+ATTEMPTS = 6
 CONTRACT, SENDER, NOBODY = (Address(bytes((number,)) * 20) for number in (0xC0, 0xAA, 0xE0))
 FILLERS = tuple(Address(bytes((number,)) * 20) for number in range(1, 11))
 
