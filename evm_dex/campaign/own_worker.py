@@ -1,4 +1,4 @@
-"""What a campaign's own workers load as they start."""
+"""Preparation of a campaign's own workers, loaded as they start."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class Following:
         """The port that it is served at; 0 before."""
 
     async def run(self, stop: asyncio.Event, port: int, history_feed: int | None) -> None:
-        """Follow and serve until it is told to stop. Raises ChainError for what can't go on."""
+        """Follow and serve until `stop` is set. Raises ChainError if it can't go on."""
         from evm_dex.errors import ChainError  # noqa: PLC0415 - loads the chain
         from evm_dex.follower.node_client import (  # noqa: PLC0415 - as above
             NodeAway,

@@ -17,7 +17,7 @@ from checkpoint.trie.keccak import keccak
 from checkpoint.trie.trie import NodeCache, Trie
 
 WIPED = bytes(32)
-"""Key of the mark that nothing of the origin's is to be seen."""
+"""Key of the mark that hides all of the origin's words."""
 _MARK = b"\x01"
 _MOST_WORDS = 1_024
 """More are forgotten when none waits to be settled, and read again where needed."""

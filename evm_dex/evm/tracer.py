@@ -37,7 +37,7 @@ class TracedStep(msgspec.Struct):
     gas_cost: int = 0
     """Gas it takes, what it hands to a call among it; not what it hands to a creation."""
     refund: int = 0
-    """Gas that is to be refunded, before it."""
+    """Gas to refund, before this step."""
     loaded: int = 0
     """The word that SLOAD found."""
     error: str = ""

@@ -55,7 +55,7 @@ class BalanceUpdates(Struct, frozen=True):
     last: int
     """The last update there is; that of the answer may be lower."""
     cursor: Cursor
-    """The place after which the next ones are to be asked for."""
+    """Cursor after which to ask for the next ones."""
     payloads: tuple[tuple[int, bytes], ...]
     """Ids and payloads; several of one id where each stands for updates that were pruned."""
 

@@ -13,7 +13,7 @@ from msgspec import Meta
 _LONG_PART = 20
 """Letters from which on a part of a URL's path is taken for a key, and not shown."""
 _NO_HEIGHT = re.compile(r"[-+]?\d*|0x[0-9a-fA-F]*|latest|earliest|pending|safe|finalized")
-"""What follows the @ of a URL where a block is meant that is not named by its height."""
+"""Text after the @ of a URL that names a block otherwise than by its height."""
 
 _Height = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Rate = Annotated[float, Meta(gt=0, le=1e9)]

@@ -152,7 +152,7 @@ def following(url: str, path: Path, *, forwards: bool = True) -> Iterator[Runnin
 
 
 def refused(url: str, path: Path) -> str:
-    """What a follower says that can't begin."""
+    """Return the error of a follower that can't begin."""
     done = CliRunner().invoke(app, ["follow", url, "--chain", str(path), "--port", "0"])
     assert done.exit_code == 1, done.output
     return " ".join(done.output.split())

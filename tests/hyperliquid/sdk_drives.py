@@ -20,7 +20,7 @@ LOW = 1_100
 
 
 class Stage(NamedTuple):
-    """Who an example runs as, and where."""
+    """The account of an example, and its node."""
 
     url: str
     address: str

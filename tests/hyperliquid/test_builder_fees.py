@@ -48,7 +48,7 @@ def earned(trader: Trader, user: str = BUILDER) -> Decimal:
 
 
 def is_clean(trader: Trader) -> bool:
-    """Whether the ledger is sound, and no builder of an order that ended is kept."""
+    """Return True if the ledger is sound and keeps no builder of an order that ended."""
     core = trader.dex.chain.ledger.core
     return trader.dex.self_check() == [] and core.order_builders.rows == {}
 

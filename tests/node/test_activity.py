@@ -1,4 +1,4 @@
-"""What a node tells of its callers' transactions and calls."""
+"""A node's lines about its callers' transactions and calls."""
 
 from __future__ import annotations
 

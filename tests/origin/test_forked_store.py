@@ -1,4 +1,4 @@
-"""What lasts of a forked chain: beside its writer, pruned, restored, exported, in the history."""
+"""A forked chain's store: read beside its writer, pruned, restored, exported, in the history."""
 
 from __future__ import annotations
 

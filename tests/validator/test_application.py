@@ -187,7 +187,7 @@ def test_a_proposal_is_within_gas_and_bytes_and_in_the_order_of_nonces(tmp_path:
 
 
 def test_the_keeper_goes_first_and_a_proposal_leaves_it_room(tmp_path: Path) -> None:
-    """What it may do is in the genesis, and so the same on all."""
+    """All that changes results is in the genesis, and so the same on all."""
     genesis = document(keep_limit=7, gas_limit=4_000_000)
     with served(tmp_path / "a", genesis) as app, served(tmp_path / "b", genesis) as follower:
         opening = [

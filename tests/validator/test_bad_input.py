@@ -67,7 +67,7 @@ def test_a_changed_genesis_ends_the_start_before_anything_is_begun(networks: Pat
 
 
 def test_a_home_of_another_chain_is_refused(networks: Path) -> None:
-    """Whether its engine or its chain is of the other."""
+    """Its engine may be of the other chain, or its store."""
     one, two = homes_in([networks / "one", networks / "two"])
     with served(one.path, one.genesis()) as app:
         app.engine.block([])

@@ -1,4 +1,4 @@
-"""What is told of code that ran is what an interpreter sees that looks at every opcode."""
+"""Counts of code that ran are those of an interpreter that looks at every opcode."""
 
 from __future__ import annotations
 

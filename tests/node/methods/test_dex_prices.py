@@ -92,7 +92,7 @@ def test_what_is_no_length_of_a_candle_is_refused(fresh_node: Served, seconds: A
 
 
 def page_of(dex: evm_dex.Dex) -> list[Any]:
-    """What the page asks of a market and an account."""
+    """Methods that the page asks about a market and an account."""
     node = Node(dex.chain, dex=dex)
     weth, user = dex.tokens["WETH"].address, dex.accounts[0].address
     asked: list[tuple[str, list[Any]]] = [
