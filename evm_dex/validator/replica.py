@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from checkpoint.layout import write_file
 from evm_dex.chain.replicated_chain import ReplicatedChain
 from evm_dex.client.dex import Dex
 from evm_dex.client.open_dex import open_replicated
@@ -36,6 +37,7 @@ class Replica:
         self._gossip = gossip
         self._dex: Dex | None = None
         self._server: Server | None = None
+        self._mark = served.path / "validators-chain-id"
 
     @property
     def is_open(self) -> bool:
@@ -84,27 +86,49 @@ class Replica:
             )
 
     async def open(self) -> None:
-        """Open the chain, begun with the genesis where there is none, and serve it."""
+        """Open the chain, begun with the genesis where there is none, and serve it.
+
+        Raises GenesisMismatch for that of other validators, and what opening a chain raises.
+        """
+        self._check_mark()
         dex = open_replicated(
             self.path,
             genesis=self.genesis.chain,
             checkpoint_interval=self._served.checkpoint_interval,
         )
-        served = self._served
         try:
-            policy = OriginPolicy(served.host, names=served.names)
-            server = Server(ValidatorNode(dex, self._gossip), policy)
-            await server.start(served.host, served.port)
-        except OSError as error:
-            dex.close()
-            raise AlreadyInUse(
-                f"can't listen at {served.host}:{served.port}: {error.strerror}; change `port` in "
-                "config/validator.toml"
-            ) from error
+            write_file(self._mark, f"{self.genesis.chain_id}\n".encode())
+            server = await self._serve(dex)
         except BaseException:
             dex.close()
             raise
         self._dex, self._server = dex, server
+
+    async def _serve(self, dex: Dex) -> Server:
+        served = self._served
+        server = Server(
+            ValidatorNode(dex, self._gossip), OriginPolicy(served.host, names=served.names)
+        )
+        try:
+            await server.start(served.host, served.port)
+        except OSError as error:
+            raise AlreadyInUse(
+                f"can't listen at {served.host}:{served.port}: {error.strerror}; change `port` in "
+                "config/validator.toml"
+            ) from error
+        return server
+
+    def _check_mark(self) -> None:
+        """Tell chains apart that begin alike: networks made in one second have the same block 0."""
+        if not self._mark.exists():
+            return
+        found = self._mark.read_text(errors="replace").strip()
+        if found != self.genesis.chain_id:
+            raise GenesisMismatch(
+                f"{self.path} was begun with another genesis, that of {found}, and this validator "
+                f"is of {self.genesis.chain_id}: put back the genesis, or the chain, that belongs "
+                "there"
+            )
 
     async def shortly(self, work: Callable[[], _Result]) -> _Result:
         """Do what takes next to no time and looks at no exchange; at once where nobody is at work.

@@ -6,13 +6,26 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from evm_dex.errors import ClockOff, EngineMissing, GenesisError, ValidatorStopped
+from evm_dex.chain.genesis.genesis_file import default_genesis_file
+from evm_dex.errors import (
+    ClockOff,
+    EngineMissing,
+    GenesisError,
+    GenesisMismatch,
+    ValidatorStopped,
+)
 from evm_dex.validator import pair
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.engine import find_engine
-from evm_dex.validator.genesis_document import read_document
+from evm_dex.validator.genesis_document import (
+    ValidatorKey,
+    checked,
+    new_document,
+    read_document,
+)
 from evm_dex.validator.home import homes_in
 from tests.validator.network import evm_dex, need_engine
 from tests.validator.orders import order
@@ -85,6 +98,25 @@ def test_a_home_of_another_chain_is_refused(networks: Path) -> None:
     done = evm_dex("validator", "start", two.path)
     assert done.returncode == 1
     assert "is of chain evm-dex-1-0" in done.stderr
+
+
+def test_networks_made_in_one_second_are_told_apart(tmp_path: Path) -> None:
+    """Their chains begin with the same block; only their validators differ."""
+    source = msgspec.to_builtins(default_genesis_file())
+    one, two = (
+        checked(new_document(source, [ValidatorKey(name, "00" * 20, "a2V5")], BEGAN, 0), name)
+        for name in ("one", "two")
+    )
+    assert one.chain == two.chain
+    with served(tmp_path, one) as app:
+        app.engine.block([])
+    with (
+        pytest.raises(GenesisMismatch, match="was begun with another genesis"),
+        served(tmp_path, two),
+    ):
+        pass
+    with served(tmp_path, one) as app:
+        assert app.engine.height == 1
 
 
 def test_what_is_no_validator_or_there_already_is_named(networks: Path, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class AbciServer:
         self._application = application
         self._on_failure = on_failure
         self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
     async def start(self, path: Path) -> None:
         """Start to listen; a socket that an earlier process left there goes. Raises ChainError."""
@@ -51,7 +52,8 @@ class AbciServer:
 
     async def stop(self) -> None:
         """Stop to listen, and end the connections."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for task in tuple(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
