@@ -15,11 +15,13 @@ from precompiles.hyper.signed.account_actions import LEAST_VAULT, vault_address
 from precompiles.hyper.signed.decimals import format_decimal
 from precompiles.hyper.signed.digest import Envelope
 from precompiles.hyper.signed.order_wires import LimitType, OrderType, OrderWire
+from precompiles.hyper.signed.typed_actions import (
+    UsdSendAction,
+)
 from precompiles.hyper.signed.wire import (
     Action,
     CreateVaultAction,
     OrderAction,
-    UsdSendAction,
     VaultTransferAction,
 )
 from precompiles.hyper.system_addresses import perp_address

@@ -21,7 +21,7 @@ from evm_dex.hyperliquid.listings import Listings
 from evm_dex.hyperliquid.tape_records import Json
 from precompiles.errors import ContractError
 from precompiles.hyper.errors import UnknownUser
-from precompiles.hyper.signed import order_wires, wire
+from precompiles.hyper.signed import order_wires, typed_actions, wire
 from precompiles.hyper.signed.authority import acting_account
 from precompiles.hyper.signed.digest import Envelope
 from precompiles.hyper.signed.nonces import check_nonce
@@ -181,12 +181,12 @@ class ExchangeEndpoint:
         if not now - OLDEST_NONCE < envelope.nonce < now + NEWEST_NONCE:
             return f"Invalid nonce: {envelope.nonce} is too far from the current time {now}."
         if envelope.expires_after is not None:
-            if isinstance(envelope.action, wire.UserSigned):
+            if isinstance(envelope.action, typed_actions.UserSigned):
                 return "expiresAfter is not supported for user-signed actions."
             if envelope.expires_after < now:
                 return f"Action expired: {envelope.expires_after} is before {now}."
         own = getattr(envelope.action, "nonce", None) or getattr(envelope.action, "time", None)
-        if isinstance(envelope.action, wire.UserSigned) and own != envelope.nonce:
+        if isinstance(envelope.action, typed_actions.UserSigned) and own != envelope.nonce:
             return f"Invalid nonce: the action's is {own}, the request's {envelope.nonce}."
         return None
 

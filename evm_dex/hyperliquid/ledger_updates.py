@@ -9,7 +9,7 @@ from msgspec import Struct
 from evm_dex.blocks.receipt import Log
 from evm_dex.hyperliquid.tape_records import Json
 from precompiles.hyper.receipts import ActionReceipt, Outcome
-from precompiles.hyper.signed import order_wires, wire
+from precompiles.hyper.signed import order_wires, typed_actions, wire
 from precompiles.hyper.signed.decimals import format_decimal
 from precompiles.hyper.step_precompile import signed_step
 from precompiles.hyper.units import COLLATERAL_DECIMALS
@@ -53,10 +53,10 @@ def _delta(  # noqa: PLR0911 - a case per action
 ) -> Json | None:
     who = f"0x{user.hex()}"
     match action:
-        case wire.UsdClassTransferAction():
+        case typed_actions.UsdClassTransferAction():
             amount = action.amount.partition(" ")[0]
             return {"type": "accountClassTransfer", "usdc": amount, "toPerp": action.to_perp}
-        case wire.UsdSendAction():
+        case typed_actions.UsdSendAction():
             return {
                 "type": "internalTransfer",
                 "usdc": action.amount,
@@ -64,7 +64,7 @@ def _delta(  # noqa: PLR0911 - a case per action
                 "destination": action.destination.lower(),
                 "fee": "0.0",
             }
-        case wire.SpotSendAction():
+        case typed_actions.SpotSendAction():
             return {
                 "type": "spotTransfer",
                 "token": action.token.partition(":")[0],
@@ -77,7 +77,7 @@ def _delta(  # noqa: PLR0911 - a case per action
                 "nonce": action.time,
                 "feeToken": "",
             }
-        case wire.SendAssetAction():
+        case typed_actions.SendAssetAction():
             return {
                 "type": "send",
                 "user": who,
@@ -92,7 +92,7 @@ def _delta(  # noqa: PLR0911 - a case per action
                 "nonce": action.nonce,
                 "feeToken": "",
             }
-        case wire.WithdrawAction():
+        case typed_actions.WithdrawAction():
             return {"type": "withdraw", "usdc": action.amount, "nonce": action.time, "fee": "1.0"}
         case wire.SubAccountTransferAction():
             pair = (who, action.sub_account_user.lower())
@@ -114,12 +114,12 @@ def _delta(  # noqa: PLR0911 - a case per action
                 "basis": "0.0",
                 "netWithdrawnUsd": usdc,
             }
-        case wire.StakingDepositAction() | wire.StakingWithdrawAction():
+        case typed_actions.StakingDepositAction() | typed_actions.StakingWithdrawAction():
             return {
                 "type": "cStakingTransfer",
                 "token": "HYPE",
                 "amount": format_decimal(action.wei, 8),
-                "isDeposit": isinstance(action, wire.StakingDepositAction),
+                "isDeposit": isinstance(action, typed_actions.StakingDepositAction),
             }
         case _:
             return None

@@ -28,7 +28,7 @@ from evm_dex.market.scenarios import MarketSpec
 from precompiles.hyper.asset_ids import asset_id, parse_perp_id
 from precompiles.hyper.signed.decimals import format_decimal
 from precompiles.hyper.signed.digest import Envelope
-from precompiles.hyper.signed.wire import UsdSendAction
+from precompiles.hyper.signed.typed_actions import UsdSendAction
 from precompiles.hyper.system_addresses import perp_address
 from precompiles.hyper.units import COLLATERAL_DECIMALS
 from precompiles.ledger.hyper.records import CorePerp

@@ -14,7 +14,7 @@ from precompiles.hyper.core import Core
 from precompiles.hyper.dexs import FIRST_DEX, acting_on
 from precompiles.hyper.errors import UnknownAsset, VaultDepositTooSmall
 from precompiles.hyper.receipts import Outcome
-from precompiles.hyper.signed import order_wires, wire
+from precompiles.hyper.signed import order_wires, typed_actions, wire
 from precompiles.hyper.signed.decimals import parse_decimal
 from precompiles.hyper.signed.errors import (
     InvalidAmount,
@@ -48,12 +48,12 @@ _SPOT = "spot"
 # Transfers
 
 
-def usd_send(core: Core, action: wire.UsdSendAction) -> None:
+def usd_send(core: Core, action: typed_actions.UsdSendAction) -> None:
     """Send collateral of the first dex to another account's."""
     _between(core, action.destination, 0, 0, _usd(action.amount))
 
 
-def spot_send(core: Core, action: wire.SpotSendAction) -> None:
+def spot_send(core: Core, action: typed_actions.SpotSendAction) -> None:
     """Send a token to another account, or to the EVM."""
     token = _token(core, action.token)
     wei = _amount(action.amount, token.wei_decimals)
@@ -61,7 +61,7 @@ def spot_send(core: Core, action: wire.SpotSendAction) -> None:
     transfers.spot_send(core, encoding.SpotSend(to, token.index, wei))
 
 
-def class_transfer(core: Core, action: wire.UsdClassTransferAction) -> None:
+def class_transfer(core: Core, action: typed_actions.UsdClassTransferAction) -> None:
     """Move USDC between the spot wallet and the first dex, of the signer or of its sub-account."""
     text, _, sub_account = action.amount.partition(" subaccount:")
     acting = core
@@ -72,7 +72,7 @@ def class_transfer(core: Core, action: wire.UsdClassTransferAction) -> None:
     transfers.class_transfer(acting, encoding.UsdClassTransfer(_usd(text), action.to_perp))
 
 
-def send_asset(core: Core, action: wire.SendAssetAction) -> None:
+def send_asset(core: Core, action: typed_actions.SendAssetAction) -> None:
     """Move a token between wallets, of whomever."""
     token = _token(core, action.token)
     acting = core
@@ -91,7 +91,7 @@ def send_asset(core: Core, action: wire.SendAssetAction) -> None:
     transfers.send_asset(acting, sent)
 
 
-def withdraw(core: Core, action: wire.WithdrawAction) -> None:
+def withdraw(core: Core, action: typed_actions.WithdrawAction) -> None:
     """Send collateral to an account on the EVM, less the fee, which pays for its gas."""
     usd = _usd(action.amount)
     if usd <= WITHDRAWAL_FEE:
@@ -146,14 +146,14 @@ def schedule_cancel(core: Core, action: wire.ScheduleCancelAction) -> None:
 # Who may act
 
 
-def approve_agent(core: Core, action: wire.ApproveAgentAction) -> None:
+def approve_agent(core: Core, action: typed_actions.ApproveAgentAction) -> None:
     """Let a wallet sign for the signer."""
     wallet = order_wires.address_of(action.agent_address)
     name = (action.agent_name or "").partition(" valid_until")[0].encode()
     permissions.add_api_wallet(core, encoding.AddApiWallet(wallet, name))
 
 
-def approve_builder_fee(core: Core, action: wire.ApproveBuilderFeeAction) -> None:
+def approve_builder_fee(core: Core, action: typed_actions.ApproveBuilderFeeAction) -> None:
     """Let a builder charge the signer up to a rate."""
     try:
         percent = Decimal(action.max_fee_rate.removesuffix("%"))
@@ -234,18 +234,18 @@ def evm_user_modify(core: Core, action: wire.EvmUserModifyAction) -> None:
 # Staking
 
 
-def token_delegate(core: Core, action: wire.TokenDelegateAction) -> None:
+def token_delegate(core: Core, action: typed_actions.TokenDelegateAction) -> None:
     """Stake with a validator, or take back."""
     validator = order_wires.address_of(action.validator)
     staking.delegate(core, encoding.TokenDelegate(validator, action.wei, action.is_undelegate))
 
 
-def staking_deposit(core: Core, action: wire.StakingDepositAction) -> None:
+def staking_deposit(core: Core, action: typed_actions.StakingDepositAction) -> None:
     """Move HYPE into staking."""
     staking.deposit(core, encoding.StakingDeposit(action.wei))
 
 
-def staking_withdraw(core: Core, action: wire.StakingWithdrawAction) -> None:
+def staking_withdraw(core: Core, action: typed_actions.StakingWithdrawAction) -> None:
     """Begin to move HYPE out of staking."""
     staking.withdraw(core, encoding.StakingWithdraw(action.wei))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from precompiles.hyper.errors import UnknownUser
 from precompiles.hyper.signed.digest import Envelope
 from precompiles.hyper.signed.errors import NotActingFor
-from precompiles.hyper.signed.wire import UserSigned
+from precompiles.hyper.signed.typed_actions import UserSigned
 from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 

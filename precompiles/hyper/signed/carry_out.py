@@ -7,7 +7,7 @@ from typing import Any
 
 from precompiles.hyper.actions import Result
 from precompiles.hyper.core import Core
-from precompiles.hyper.signed import account_actions, orders, twaps, wire
+from precompiles.hyper.signed import account_actions, orders, twaps, typed_actions, wire
 from precompiles.hyper.signed.orders import attempt
 
 _MANY: dict[type[Any], Callable[..., list[Result]]] = {
@@ -42,16 +42,16 @@ _ONE: dict[type[Any], Callable[..., Result | None]] = {
     wire.NoopAction: lambda _core, _action: None,
     wire.TwapOrder: twaps.begin_twap,
     wire.TwapCancel: twaps.cancel_twap,
-    wire.UsdSendAction: account_actions.usd_send,
-    wire.SpotSendAction: account_actions.spot_send,
-    wire.WithdrawAction: account_actions.withdraw,
-    wire.UsdClassTransferAction: account_actions.class_transfer,
-    wire.SendAssetAction: account_actions.send_asset,
-    wire.ApproveAgentAction: account_actions.approve_agent,
-    wire.ApproveBuilderFeeAction: account_actions.approve_builder_fee,
-    wire.TokenDelegateAction: account_actions.token_delegate,
-    wire.StakingDepositAction: account_actions.staking_deposit,
-    wire.StakingWithdrawAction: account_actions.staking_withdraw,
+    typed_actions.UsdSendAction: account_actions.usd_send,
+    typed_actions.SpotSendAction: account_actions.spot_send,
+    typed_actions.WithdrawAction: account_actions.withdraw,
+    typed_actions.UsdClassTransferAction: account_actions.class_transfer,
+    typed_actions.SendAssetAction: account_actions.send_asset,
+    typed_actions.ApproveAgentAction: account_actions.approve_agent,
+    typed_actions.ApproveBuilderFeeAction: account_actions.approve_builder_fee,
+    typed_actions.TokenDelegateAction: account_actions.token_delegate,
+    typed_actions.StakingDepositAction: account_actions.staking_deposit,
+    typed_actions.StakingWithdrawAction: account_actions.staking_withdraw,
 }
 
 

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from eth_hash.auto import keccak
 
-from precompiles.hyper.signed.wire import (
-    Action,
+from precompiles.hyper.signed.typed_actions import (
     ApproveAgentAction,
     ApproveBuilderFeeAction,
     SendAssetAction,
@@ -24,6 +23,9 @@ from precompiles.hyper.signed.wire import (
     UsdSendAction,
     UserSigned,
     WithdrawAction,
+)
+from precompiles.hyper.signed.wire import (
+    Action,
     encode,
 )
 from precompiles.types import Address
