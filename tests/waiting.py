@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-_LONGEST_SECONDS = 20
+_LONGEST_SECONDS = 120
 
 
 def until(holds: Callable[[], object]) -> None:

@@ -77,6 +77,8 @@ class Node:
         """Contracts that calls are told by name of."""
         self.activity = Activity(chain, self.events, self.contracts)
         """Tells what comes of callers' transactions and calls."""
+        self.archives = ArchiveShelf(partial(self.turns.taken, Use.ALONE))
+        """The archive for followers that begin; none without the façade."""
         self._serve(chain, dex)
         self._min_gas_price = 0
         self.was_moved = False
@@ -94,9 +96,7 @@ class Node:
             chain.origin.share(self.turns.while_waiting)
         self.filters = Filters(chain, self.limits)
         self.prices = PriceHistory(chain, self.events)
-        alone = partial(self.turns.taken, Use.ALONE)
-        self.archives = None if dex is None else ArchiveShelf(dex, alone)
-        """The archive for followers that begin; None without the façade."""
+        self.archives.follow(dex)
         self.events.on_update.append(self.filters.update)
         self.events.on_transaction.append(self.filters.add_transaction)
         self.forge_bridge = ForgeBridge(chain)
@@ -110,9 +110,7 @@ class Node:
         self.events.on_update.remove(self.filters.update)
         self.events.on_transaction.remove(self.filters.add_transaction)
         self.prices.forget()
-        before, archives = self.dex, self.archives
-        if archives is not None:
-            archives.close()
+        before = self.dex
         self.was_moved = True
         self.events.follow(dex.chain)
         self._serve(dex.chain, dex)
@@ -121,7 +119,8 @@ class Node:
             before.close()
 
     def close(self) -> None:
-        """Close the chain that is served."""
+        """Close the chain that is served, and what is kept of it for followers."""
+        self.archives.close()
         if self.dex is not None:
             self.dex.close()
 

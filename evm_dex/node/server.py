@@ -91,9 +91,7 @@ class Server:
         await self._sockets.close()
         await self._runner.cleanup()
         self._workers.close()
-        making = self.node.archives.close() if self.node.archives else None
-        if making is not None:
-            await asyncio.to_thread(making.join)
+        await asyncio.to_thread(self.node.archives.close)
 
     async def on_chain(self, work: Callable[[], _Result], use: Use = Use.ALONE) -> _Result:
         """Run what may take long, and by default changes the chain, on a thread."""

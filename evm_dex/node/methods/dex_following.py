@@ -115,7 +115,7 @@ def archive(
     """
     if node.chain.origin is not None:
         raise failed("this chain is a fork, of whose state only a part is here: follow another")
-    made = node.archives.get() if node.archives else None
+    made = node.archives.get()
     if made is None:
         return None
     return {
@@ -130,7 +130,7 @@ def archive(
 def archive_part(node: Node, archive_id: Quantity, offset: Quantity) -> Data:
     """Return up to 1 MiB of an archive from an offset."""
     try:
-        return node.archives.part(archive_id, offset) if node.archives else b""
+        return node.archives.part(archive_id, offset)
     except ValueError as error:
         raise failed(str(error)) from None
 
