@@ -176,10 +176,11 @@ def difference_table(old: str, new: str, counts: Mapping[int, Counts]) -> Table:
 
 
 def counts_table(dex: Dex) -> Table:
-    """Return a table of the ledger's row counts."""
+    """Return a table of the ledger's row counts, of the tables that have rows."""
     table = plain_table(f"Rows at block {dex.head.number}", ("table", "rows"), right=("rows",))
     for name, count in dex.counts().items():
-        table.add_row(name, str(count))
+        if count:
+            table.add_row(name, f"{count:,}")
     return table
 
 

@@ -53,7 +53,10 @@ def test_the_demo_leaves_what_is_not_its_own_alone(tmp_path: Path) -> None:
 def test_a_chain_on_disk_is_checked_and_shown(demo: tuple[Path, str]) -> None:
     chain = demo[0] / "chain"
     assert json.loads(run("check", "--chain", chain, "--json"))["wrong"] == []
-    assert "invariants" in run("check", "--chain", chain)
+    checked = run("check", "--chain", chain)
+    assert "invariants" in checked
+    assert "orders" in checked
+    assert "core_" not in checked, "tables without rows are left out"
     assert "ask" in run("book", "--chain", chain, "WETH")
     assert "no market DOGE here; there are WETH" in run("book", "--chain", chain, "DOGE", code=1)
     assert "Perpetual book WETH" in run("book", "--chain", chain, "WETH", "--perp")
