@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -21,6 +20,7 @@ from checkpoint.errors import CommitsLost
 from evm_dex.cli.node_command import sync_policy
 from evm_dex.node.node_config import NodeConfig
 from tests.node.served import OTHER, OWNER, served
+from tests.ports import free_port
 from tests.waiting import until
 
 NODE = (sys.executable, "-c", "from evm_dex.cli import main; main()", "node")
@@ -43,13 +43,13 @@ def running(*options: str, stop: int = signal.SIGTERM) -> Iterator[tuple[str, st
         yield found.group(), banner
     finally:
         process.send_signal(stop)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=120)
     assert (process.returncode, "Traceback" in told) == (0, False), told
 
 
 def ask(url: str, method: str, *params: Any) -> Any:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
-    with urllib.request.urlopen(url, body.encode(), timeout=20) as response:
+    with urllib.request.urlopen(url, body.encode(), timeout=120) as response:
         return json.load(response)["result"]
 
 
@@ -98,7 +98,7 @@ def test_a_mistyped_mnemonic_is_refused(words: str) -> None:
 
 def test_blocks_by_the_clock_and_none_at_all_contradict_each_other() -> None:
     command = [*NODE, "--port", "0", "--no-mining", "--block-time", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "--no-mining and --block-time contradict" in done.stderr
 
@@ -116,7 +116,7 @@ def test_what_contradicts_a_chain_that_is_there_is_refused(tmp_path: Path) -> No
 def test_a_port_in_use_is_told_in_one_line() -> None:
     with served() as node:
         command = [*NODE, "--port", str(node.port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr
@@ -164,9 +164,7 @@ def test_a_loss_is_accepted_where_that_is_asked_for(
 def test_transactions_are_told_unless_it_is_to_be_quiet(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     url, printed = f"http://127.0.0.1:{port}", tmp_path / "printed"
     with printed.open("w") as output:
         process = subprocess.Popen([*NODE, "--port", port, *options], stdout=output)
@@ -176,7 +174,7 @@ def test_transactions_are_told_unless_it_is_to_be_quiet(
             hash_of_block = ask(url, "eth_getBlockByNumber", "latest", False)["hash"]
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(120)
     told = printed.read_text()
     if options:
         assert told == ""

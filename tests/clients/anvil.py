@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 import urllib.request
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.clients.running import foundry
+from tests.ports import free_port
 
 
 class Rpc:
@@ -40,9 +40,7 @@ class Rpc:
 @contextmanager
 def anvil(*options: str) -> Iterator[Rpc]:
     """Anvil with Prague's rules and our gas limit, on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     rules = ("--hardfork", "prague", "--gas-limit", "30000000", "--steps-tracing", "--silent")
     command: list[str | Path] = [foundry("anvil"), "--port", port, *rules, *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -56,7 +54,7 @@ def anvil(*options: str) -> Iterator[Rpc]:
 
 
 def _wait_for(node: Rpc) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             node.result("eth_chainId")

@@ -98,11 +98,11 @@ def started_node(*options: str) -> Iterator[str]:
     try:
         listening = (re.search(r"Listening on (\S+)", line) for line in node.stdout)
         url = next((found[1] for found in listening if found), None)
-        assert url is not None, f"the node ended with {node.wait(20)}"
+        assert url is not None, f"the node ended with {node.wait(120)}"
         yield url
         node.send_signal(signal.SIGINT)
         node.stdout.read()
-        assert node.wait(20) == 0
+        assert node.wait(120) == 0
     finally:
         node.kill()
         node.wait()

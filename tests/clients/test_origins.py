@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -20,15 +19,10 @@ import evm_dex
 from evm_dex.evm.calls import Call
 from tests.clients.running import PACKAGES, foundry, javascript, package
 from tests.origin.fake_origin import CONTRACT, SUM, expected_sum
+from tests.ports import free_port
 
 ADDRESS = f"0x{CONTRACT.hex()}"
-WAIT = 60
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+WAIT = 120
 
 
 class Other:
@@ -43,7 +37,7 @@ class Other:
         request = Request(
             self.url, json.dumps(content).encode(), {"Content-Type": "application/json"}
         )
-        with urlopen(request, timeout=20) as response:
+        with urlopen(request, timeout=60) as response:
             answer = json.load(response)
         assert "error" not in answer, answer
         return answer["result"]

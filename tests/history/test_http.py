@@ -27,11 +27,11 @@ from evm_dex.history.stores.history_store import Query, StoreUnavailable
 from evm_dex.history.stores.sqlite import SqliteStore
 from evm_dex.orderlog.order_update import OrderUpdate, as_json
 from tests.history.flow import MARKETS, USERS
-from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
 from tests.history.store_contract import balance_updates, place_after
 from tests.history.test_service import ListFeed
 from tests.history.traffic import Traffic, chain
+from tests.ports import free_ports
 
 USER, MARKET = "0x" + USERS[0].hex(), "0x" + MARKETS[0][1].hex()
 HUGE = 2**63
@@ -303,7 +303,7 @@ def test_service_runs_until_it_is_told_to_stop(tmp_path: Path, events: list[Orde
         ):
             assert (await response.json())["last_event_id"] == len(events)
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        await asyncio.wait_for(work, 10)
+        await asyncio.wait_for(work, 120)
 
     asyncio.run(run())
     assert reader.cursor().event_id == len(events)
@@ -313,7 +313,7 @@ def test_service_runs_until_it_is_told_to_stop(tmp_path: Path, events: list[Orde
 
 def test_service_on_a_running_chain_ends_cleanly(tmp_path: Path) -> None:
     """Its sockets belong to the consumer's thread until that has ended."""
-    port, store = free_port(), SqliteStore(tmp_path / "h")
+    port, store = free_ports(2), SqliteStore(tmp_path / "h")
 
     async def run() -> None:
         service = Service(RemoteFeed(f"tcp://127.0.0.1:{port}"), store)
@@ -322,7 +322,7 @@ def test_service_on_a_running_chain_ends_cleanly(tmp_path: Path) -> None:
             await asyncio.sleep(0.01)
             assert not work.done()
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        await asyncio.wait_for(work, 10)
+        await asyncio.wait_for(work, 120)
 
     with chain(tmp_path / "chain") as dex, closing(FeedServer(dex.chain, dex.store, port)):
         Traffic(dex, 3).block()

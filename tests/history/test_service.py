@@ -44,10 +44,10 @@ from evm_dex.history.verify_history import verify
 from evm_dex.orderlog.cursors import STATE_KEY, cursors
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, decode, encode, fingerprint
 from evm_dex.orderlog.outbox import OutboxState
-from tests.history.kills.processes import free_port
 from tests.history.model import ModelStore
 from tests.history.store_contract import assert_same
 from tests.history.traffic import Traffic, chain
+from tests.ports import free_ports
 from tests.waiting import until
 
 
@@ -190,7 +190,7 @@ def test_balances_are_carried_over_beside_orders(tmp_path: Path) -> None:
         user = to_address(dex.accounts[0].address)
         known = kept.balances(user)
         assert [it for it in known if it.exchange == Exchange.SPOT]
-        port = free_port()
+        port = free_ports(2)
         with (
             closing(FeedServer(dex.chain, dex.store, port)),
             closing(SqliteStore(IN_MEMORY)) as remote,
@@ -349,7 +349,7 @@ def test_verify_names_what_differs() -> None:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Traffic, str]]:
     """A chain on disk that serves its feed."""
-    port = free_port()
+    port = free_ports(2)
     with chain(tmp_path / "chain") as dex:
         server = FeedServer(dex.chain, dex.store, port)
         yield Traffic(dex, 3), f"tcp://127.0.0.1:{port}"
@@ -427,7 +427,7 @@ def test_feed_refuses_what_it_does_not_understand(served: tuple[Traffic, str]) -
 
 def test_nobody_at_the_other_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evm_dex.history.feed_client._PATIENCE", 0.05)
-    feed = RemoteFeed(f"tcp://127.0.0.1:{free_port()}")
+    feed = RemoteFeed(f"tcp://127.0.0.1:{free_ports(2)}")
     for _ in range(2):
         with pytest.raises(FeedUnavailable, match="no answer"):
             feed.read(START)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,11 +19,11 @@ from evm_dex.errors import EngineMissing
 from evm_dex.validator.engine import find_engine
 from evm_dex.validator.home import Home, homes_in
 from tests.node.trading import ask
+from tests.ports import free_ports
 
 EVM_DEX = (sys.executable, "-c", "from evm_dex.cli import main; main()")
-_EPHEMERAL = 32_768
-"""Linux gives ports from here on to whoever connects, which must not take those of a network."""
 _PORTS = 100
+"""Of a network, for its validators and those that join."""
 _Result = TypeVar("_Result")
 
 
@@ -37,18 +35,6 @@ def need_engine() -> None:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-
-
-def free_ports() -> int:
-    """The first of a hundred ports that nobody listens at."""
-    chance = random.SystemRandom()
-    while True:
-        first = chance.randrange(10_000, _EPHEMERAL - _PORTS, _PORTS)
-        with suppress(OSError):
-            for port in range(first, first + _PORTS):
-                with socket.socket() as tried:
-                    tried.bind(("127.0.0.1", port))
-            return first
 
 
 def wait_for(found: Callable[[], _Result | None], what: str, seconds: float = 180) -> _Result:
@@ -97,7 +83,7 @@ class Network:
         """Stop what was started with a validator."""
         starter = self._starters.pop(home.path.name)
         starter.send_signal(signal.SIGTERM)
-        assert starter.wait(60) == 0
+        assert starter.wait(120) == 0
 
     def said(self) -> str:
         return (self.path / "start.log").read_text()
@@ -168,7 +154,7 @@ class Network:
             starter.send_signal(signal.SIGTERM)
         for starter in self._starters.values():
             try:
-                starter.wait(60)
+                starter.wait(120)
             except subprocess.TimeoutExpired:
                 starter.kill()
                 starter.wait()
@@ -181,7 +167,7 @@ def network(
 ) -> Iterator[Network]:
     """Run new validators until the end of the context."""
     need_engine()
-    first = free_ports()
+    first = free_ports(_PORTS)
     where = ("--port", first, "--peer-port", first + 10, "--validators", validators)
     made = evm_dex("validator", "init", path, *where, *options)
     assert made.returncode == 0, made.stderr

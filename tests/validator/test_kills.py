@@ -18,9 +18,10 @@ from evm_dex.chain.genesis.genesis_file import default_genesis_file
 from evm_dex.validator.genesis_document import new_document
 from evm_dex.validator.home import Home, ValidatorSettings
 from tests.conftest import LONG
+from tests.ports import free_ports
 from tests.validator import show
 from tests.validator.fake_engine import FakeEngine, Refused
-from tests.validator.network import free_ports, network
+from tests.validator.network import network
 from tests.validator.orders import order
 from tests.validator.served import BEGAN, KEY, served
 
@@ -50,7 +51,7 @@ def application(home: Home) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def made_home(path: Path) -> Home:
-    home, port = Home(path), free_ports()
+    home, port = Home(path), free_ports(3)
     home.config.mkdir(parents=True)
     content = msgspec.to_builtins(default_genesis_file())
     settings = ValidatorSettings(

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from tests.history.cassandra.settings import LOGGING, MAIN, configuration, jvm_options
+from tests.ports import free_ports
 
 MADE = Path(__file__).parents[3] / ".cassandra"
 """Where .ci/cassandra puts the jars and a link to a Java that runs them."""
@@ -27,7 +28,8 @@ class Server:
 
     def __init__(self, home: Path, *, with_jmx: bool = False) -> None:
         self.home = home
-        self.port, self.jmx_port, storage_port = _free_ports(3)
+        self.port = free_ports(3)
+        self.jmx_port, storage_port = self.port + 1, self.port + 2
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
         (home / "cassandra.yaml").write_text(configuration(home, self.port, storage_port))
@@ -113,14 +115,3 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -74,16 +73,3 @@ class Asked:
 def _answer(connection: Connection[Any, Any], answer: Callable[[str], Any]) -> None:
     while True:
         connection.send(answer(connection.recv()))
-
-
-def free_port() -> int:
-    """The first of two ports in a row that nobody uses now."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port

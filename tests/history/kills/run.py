@@ -17,10 +17,11 @@ from evm_dex.history.stores.history_store import HistoryStore
 from evm_dex.history.verify_history import verify
 from tests.history.kills.bulk import chain, warm_up
 from tests.history.kills.places import Place
-from tests.history.kills.processes import Asked, ended, finished, forked, free_port, kill
+from tests.history.kills.processes import Asked, ended, finished, forked, kill
 from tests.history.kills.recount import Recount
 from tests.history.kills.shared import Shared
 from tests.history.kills.victims import serve, trade
+from tests.ports import free_ports
 
 _EARLY = 0.1
 """Part of the kills that do not wait for processes to be up and at work."""
@@ -41,7 +42,7 @@ class Run:
     def __init__(self, directory: Path, place: Place, rounds: int, events: int, seed: int) -> None:
         self._chain, self._place = directory / "chain", place
         self._rounds, self._events, self._seed = rounds, events, seed
-        self._random, self._shared, self._port = Random(seed), Shared(), free_port()
+        self._random, self._shared, self._port = Random(seed), Shared(), free_ports(2)
         self._kills: Counter[str] = Counter()
         warm_up()
         self._began = self._told = time.monotonic()
