@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +20,8 @@ from evm_dex.campaign.campaign import CampaignOptions, connected, run_campaign
 from evm_dex.campaign.results_file import results_file
 from evm_dex.campaign.scenario import load_scenario
 from evm_dex.campaign.seed_run import SeedResult, run_seed
+from tests.checkpoint.processes import Python
+from tests.waiting import until
 
 HERE = "tests.campaign.storms"
 pytestmark = [
@@ -34,6 +36,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     os.environ["DEADLY_MARK"] = str(tmp_path_factory.mktemp("deadly") / "mark")
     with connected(CampaignOptions(workers=2)) as opened:
         yield opened
+    gc.collect()  # else other tests would be told of what Dask left open
 
 
 def test_seeds_come_in_order_as_they_do_here(client: Client) -> None:
@@ -97,6 +100,7 @@ def test_a_module_is_brought_to_the_workers_of_a_scheduler(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     with schedulers(tmp_path) as (address, start_worker):
         options = CampaignOptions(scheduler=address)
+        monkeypatch.setattr(campaign, "_SECONDS_TO_CONNECT", 60)
         monkeypatch.setattr(campaign, "_SECONDS_FOR_A_WORKER", 0.2)
         with pytest.raises(ScenarioError, match="has no workers: start some"), connected(options):
             pass
@@ -139,8 +143,7 @@ def schedulers(path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
             processes.callback(process.terminate)
 
         start("scheduler", "--port", "0", "--scheduler-file", str(told))
-        while not told.exists() or not told.read_text():
-            time.sleep(0.1)  # the test's own limit ends it
+        until(lambda: told.exists() and told.read_text())
         address = json.loads(told.read_text())["address"]
         yield address, lambda: start("worker", address, "--nthreads", "1")
 
@@ -153,23 +156,21 @@ def test_a_campaign_that_is_ended_leaves_its_results(tmp_path: Path, number: int
     )
     program = "from evm_dex.cli import main; main()"
     words = ["campaign", "endless:storm", "--seeds", "0..100000", "-n", "1"]
-    process = subprocess.Popen(
+    part = tmp_path / "storm.jsonl.part"
+    with Python(
         [sys.executable, "-c", program, *words],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    part = tmp_path / "storm.jsonl.part"
-    while not part.exists() or not part.read_text():
-        assert process.poll() is None
-        time.sleep(0.1)
-    if number == signal.SIGINT:
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
-    _, said = process.communicate()
+    ) as process:
+        until(lambda: process.poll() is not None or (part.exists() and part.read_text()))
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, said = process.communicate()
     assert process.returncode == 130
     rows = [json.loads(line) for line in (tmp_path / "storm.jsonl").read_text().splitlines()]
     assert [row["seed"] for row in rows] == list(range(len(rows)))

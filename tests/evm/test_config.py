@@ -24,10 +24,10 @@ TWICE = assemble(
 def test_short_frames_without_end_are_ended() -> None:
     world = World()
     contract = world.deploy(deployment(TWICE))
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(TookTooLong):
         world.chain.attempt(Call(to=contract, config=ExecutionConfig(deadline=Deadline(0.2))))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_step_hook_runs_every_opcode_of_all_frames_once() -> None:

@@ -75,7 +75,7 @@ def test_any_action_is_answered(
 
 
 def post(local: LocalHyperliquid, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
-    client = http.client.HTTPConnection(local.url.removeprefix("http://"), timeout=20)
+    client = http.client.HTTPConnection(local.url.removeprefix("http://"), timeout=60)
     try:
         client.request("POST", path, body, {"Content-Type": "application/json", **headers})
         response = client.getresponse()

@@ -39,7 +39,7 @@ class Served:
         self, body: bytes | str, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], Any]:
         """Status, headers and JSON of an answer."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             client.request(
                 "POST", "/", body, {"Content-Type": "application/json", **(headers or {})}
@@ -110,6 +110,6 @@ def served(
             yield Served(dex, server.node, server)
         finally:
             loop.call_soon_threadsafe(stop.set)
-            thread.join(20)
+            thread.join(120)
         assert not thread.is_alive()
         assert problems == []

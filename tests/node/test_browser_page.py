@@ -34,7 +34,7 @@ CHARTS_LINK = "https://www.tradingview.com/"
 def get(node: Served, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     request = urllib.request.Request(node.url + path, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, dict(response.headers), response.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -192,7 +192,7 @@ def test_a_socket_that_would_miss_logs_is_closed() -> None:
             token.send("transfer", OTHER, 1, sender=OWNER)
             assert not (await client.next())["result"]["removed"]
             node.dex.rollback(0)
-            assert (await client.socket.receive(timeout=10)).type is WSMsgType.CLOSE
+            assert (await client.socket.receive(timeout=60)).type is WSMsgType.CLOSE
 
         with_client(node, work)
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import time
+from types import SimpleNamespace
 
+import pytest
+
+from evm_dex.node import filters
 from evm_dex.node.request_limits import Limits
 from tests.node.served import OTHER, OWNER, Served, served
 
 
-def test_a_filter_that_nobody_asks_is_gone_and_one_that_is_asked_lives() -> None:
-    with served(Limits(filter_seconds=0.4)) as node:
+def test_a_filter_that_nobody_asks_is_gone_and_one_that_is_asked_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(filters, "time", SimpleNamespace(monotonic=lambda: now))
+    with served(Limits(filter_seconds=4)) as node:
         asked, forgotten = node.result("eth_newBlockFilter"), node.result("eth_newBlockFilter")
         for _ in range(6):
-            time.sleep(0.1)
+            now += 1
             assert node.result("eth_getFilterChanges", asked) == []
         assert "filter not found" in node.error("eth_getFilterChanges", forgotten)["message"]
 

@@ -62,7 +62,7 @@ class Latencies:
 
 async def ping(socket: ClientWebSocketResponse) -> None:
     await socket.ping()
-    assert (await socket.receive(timeout=10)).type is WSMsgType.PONG
+    assert (await socket.receive(timeout=60)).type is WSMsgType.PONG
 
 
 async def measured(port: int, idle: int, code: bytes) -> Latencies:
@@ -96,13 +96,13 @@ async def measured(port: int, idle: int, code: bytes) -> Latencies:
             await ask("eth_sendRawTransaction", signed.pop())
 
         async def listen(socket: ClientWebSocketResponse) -> None:
-            while "params" in await socket.receive_json(timeout=10):
+            while "params" in await socket.receive_json(timeout=60):
                 told.append(time.monotonic() - sent["at"])
 
         pinged = await session.ws_connect(url, autoping=False)
         following = await session.ws_connect(url)
         await following.send_json(request("eth_subscribe", "newHeads"))
-        await following.receive_json(timeout=10)
+        await following.receive_json(timeout=60)
         listening = asyncio.create_task(listen(following))
         await asyncio.gather(
             found.repeat("the call", 0, lambda: post(busy)),

@@ -15,6 +15,7 @@ from evm_dex.node.request_limits import Limits
 from evm_dex.node.turns import Baton, Turns, Use
 from tests.bytecode import COPY_CALLDATA, COPY_RETURNDATA, assemble
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
+from tests.waiting import until
 
 USER = "0x00000000000000000000000000000000deadbeef"
 CALLER = "0x00000000000000000000000000000000000c0de5"
@@ -53,15 +54,21 @@ def called(node: Served, program: str, block: str = "latest") -> Any:
 
 
 def beside(
-    work: Callable[[], Any], meanwhile: Callable[[], Any], *, is_within: bool = True
+    node: Served, work: Callable[[], Any], meanwhile: Callable[[], Any], *, is_within: bool = True
 ) -> tuple[Any, Any]:
     """What comes of two things of which the second begins while the first is at work.
 
-    Where `is_within` the second must be over before the first.
+    Where `is_within` the second must be over before the first; else the first has the exchanges
+    when the second begins.
     """
+    turns = node.node.turns
+
+    def has_begun() -> bool:
+        return (turns._at_chain if is_within else turns._at_exchanges) is not None
+
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(work)
-        time.sleep(0.3)
+        until(lambda: first.done() or has_begun())
         assert not first.done(), "it is too quick to be interrupted"
         found = meanwhile()
         assert not (is_within and first.done()), "it has waited for the other"
@@ -82,7 +89,7 @@ def test_a_call_that_comes_to_look_at_the_exchanges_sees_them_as_of_its_block(
 ) -> None:
     deal(node, 5)
     program = f"{counting(10_000_000)} {COPY_CALLDATA} {LOOKS} {RETURNS}"
-    answer, _ = beside(lambda: called(node, program), lambda: deal(node, 7))
+    answer, _ = beside(node, lambda: called(node, program), lambda: deal(node, 7))
     assert first_word(answer) == 5
     assert first_word(called(node, f"{COPY_CALLDATA} {LOOKS} {RETURNS}")) == 12
 
@@ -95,7 +102,7 @@ def test_a_look_that_was_taken_back_is_made_again(node: Served) -> None:
     skip = start + len(assemble(fails % 0))
     again = f"JUMPDEST {COPY_CALLDATA} {reverting_look()} {LOOKS} {RETURNS}"
     program = f"{counting(10_000_000)} {fails % skip} {again}"
-    answer, _ = beside(lambda: called(node, program), lambda: deal(node, 7))
+    answer, _ = beside(node, lambda: called(node, program), lambda: deal(node, 7))
     assert "result" in answer, answer
     assert first_word(answer) == 5
     assert first_word(called(node, f"{COPY_CALLDATA} {LOOKS} {RETURNS}")) == 12
@@ -105,7 +112,7 @@ def test_a_call_that_has_the_exchanges_keeps_them_from_others_for_less_than_a_se
     node: Served,
 ) -> None:
     program = f"JUMPDEST {COPY_CALLDATA} {LOOKS} GAS POP PUSH0 JUMP"
-    answer, _ = beside(lambda: called(node, program), lambda: deal(node, 7), is_within=False)
+    answer, _ = beside(node, lambda: called(node, program), lambda: deal(node, 7), is_within=False)
     assert "kept others from the exchanges" in answer["error"]["message"]
 
 
@@ -123,7 +130,7 @@ def test_while_a_block_is_made_others_see_the_one_before(node: Served) -> None:
             node.result("eth_call", {"to": OTHER}, "latest"),
         ]
 
-    _, found = beside(lambda: node.result("eth_sendTransaction", sent), look)
+    _, found = beside(node, lambda: node.result("eth_sendTransaction", sent), look)
     assert found == [height, "0x0", "0x" + "00" * 32, "0x"]
     assert node.result("eth_getStorageAt", CALLER, "0x0", "latest")[-1] == "1"
     assert node.result("eth_getBalance", CALLER, "latest") == "0x5"
@@ -144,8 +151,12 @@ def test_a_baton_goes_to_those_that_come_anew_in_order_then_to_those_back() -> N
         thread = threading.Thread(target=take, args=(name,), kwargs={"is_back": is_back})
         thread.start()
         threads.append(thread)
-        time.sleep(0.05)
-    assert baton.wanted_for() > 0.04
+        until(lambda: len(baton._new) + len(baton._back) == len(threads))
+        if name == "first":
+            waits = time.monotonic()
+    time.sleep(0.01)
+    since = time.monotonic()
+    assert baton.wanted_for() >= since - waits > 0
     baton.give()
     for thread in threads:
         thread.join()

@@ -16,7 +16,7 @@ EXCHANGES = {"spot": ("ISpot", f"0x{0xD01:040x}"), "perp": ("IPerp", f"0x{0xD02:
 def ask(url: str, method: str, *params: Any) -> Any:
     """The result of one request, which must have one."""
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-    with urllib.request.urlopen(url, body.encode(), timeout=20) as response:
+    with urllib.request.urlopen(url, body.encode(), timeout=60) as response:
         answer = json.load(response)
     assert "result" in answer, answer
     return answer["result"]

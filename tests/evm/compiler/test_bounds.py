@@ -110,11 +110,11 @@ def test_a_compiled_loop_ends_when_its_time_is_up() -> None:
     machines.put(CONTRACT, assemble("JUMPDEST PUSH0 JUMP"))
     with hot_after(0):
         machines.call(is_compiled=True, gas=100_000)
-        began = time.monotonic()
+        began = time.process_time()
         for is_compiled in (True, False):
             with pytest.raises(TookTooLong):
                 machines.call(is_compiled=is_compiled, gas=10**15, deadline=Deadline(0.05))
-        assert time.monotonic() - began < 10
+        assert time.process_time() - began < 10
 
 
 CALL_ITSELF = assemble("PUSH0 PUSH0 PUSH0 PUSH0 PUSH0 ADDRESS GAS CALL")

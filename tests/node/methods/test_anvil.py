@@ -8,6 +8,7 @@ import pytest
 from eth_hash.auto import keccak
 
 from tests.node.served import OTHER, OWNER, SPOT, Served, served
+from tests.waiting import until
 
 STRANGER = "0x" + "57" * 20
 CONTRACT = "0x" + "c0" * 20
@@ -151,10 +152,10 @@ def test_the_clock_makes_blocks_from_when_it_is_told_to_until_it_is_stopped() ->
     with served() as node:
         node.result("evm_setIntervalMining", 1)
         assert node.result("anvil_getIntervalMining") == "0x1"
-        deadline = time.monotonic() + 20
-        while number(node) < 1 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: number(node) >= 1)
         node.result("evm_setIntervalMining", 0)
+        number(node)  # by when the last block by the clock is at work, if it is not there
+        until(lambda: not node.server._at_work)
         stopped = number(node)
         assert stopped >= 1
         time.sleep(1.2)
