@@ -32,7 +32,15 @@ def added_nodes(store: NodeStore, before: bytes, after: bytes, most_bytes: int) 
     TooManyNodes, and StoreDamaged where a node of either is missing.
     """
     found: dict[bytes, bytes] = {}
-    size = 0
+    left = most_bytes
+
+    def add(key: bytes, content: bytes) -> None:
+        nonlocal left
+        found[key] = content
+        left -= len(content)
+        if left < 0:
+            raise TooManyNodes(f"they differ by more than {most_bytes} bytes")
+
     waiting: list[tuple[Node, list[Node], bool]] = [(after, [before], True)]
     while waiting:
         reference, others, is_account_trie = waiting.pop()
@@ -40,10 +48,7 @@ def added_nodes(store: NodeStore, before: bytes, after: bytes, most_bytes: int) 
             continue
         node = reference
         if isinstance(reference, bytes):
-            found[reference] = read_node(store, reference)
-            size += len(found[reference])
-            if size > most_bytes:
-                raise TooManyNodes(f"they differ by more than {most_bytes} bytes")
+            add(reference, read_node(store, reference))
             node = decode_node(found[reference])
         olds = [_read(store, other) for other in others]
         ways = children(node)
@@ -55,8 +60,7 @@ def added_nodes(store: NodeStore, before: bytes, after: bytes, most_bytes: int) 
             accounts = [Account.decode(leaf_value(old)) for old in olds if _is_leaf(old)]
             waiting.append((account.storage_root, [it.storage_root for it in accounts], False))
             if account.code_hash not in (EMPTY_CODE, *(it.code_hash for it in accounts)):
-                found[account.code_hash] = read_code(store, account.code_hash)
-                size += len(found[account.code_hash])
+                add(account.code_hash, read_code(store, account.code_hash))
     return list(found.values())
 
 

@@ -140,6 +140,16 @@ def test_only_what_changed_travels(made: Dex) -> None:
         added_nodes(store, before.state_root, after.state_root, 100)
 
 
+def test_code_counts_to_what_may_travel(made: Dex) -> None:
+    made.cheats.set_code(f"0x{7:040x}", b"\x5b" * 5_000)
+    before, after = (made.chain.header(number).state_root for number in (-2, -1))
+    size = sum(map(len, added_nodes(made.store, before, after, 1 << 20)))
+    assert size > 5_000
+    assert added_nodes(made.store, before, after, size)
+    with pytest.raises(TooManyNodes):
+        added_nodes(made.store, before, after, size - 1)
+
+
 def test_what_is_too_much_is_said(made: Dex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evm_dex.chain.written_state.MOST_BYTES", 500)
     with pytest.raises(StateMissing, match="can't be told: they differ by more than"):
