@@ -87,6 +87,10 @@ class InvalidSignature(ChainError):
     """The signature of an action belongs to no key, or the action in it is none."""
 
 
+class InvalidInnerSignature(InvalidSignature):
+    """A signature inside an action of several signers belongs to no key."""
+
+
 class DecidedElsewhere(ChainError):
     """A chain whose blocks validators agree on was asked to make or take back one by itself."""
 

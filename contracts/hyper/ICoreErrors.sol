@@ -123,6 +123,27 @@ interface ICoreErrors {
     error NonceUsed(uint256 nonce);
     /// The nonce is below all that are remembered.
     error NonceTooLow(uint256 nonce, uint256 lowest);
+    /// Others sign for the account, which its own key and contracts can't act for.
+    error MultiSigRequired(address account);
+    /// Nobody else signs for the account.
+    error InvalidMultiSigUser(address account);
+    /// Who is to sign is not named in a known form.
+    error InvalidSigners();
+    /// There are fewer signers than must sign, or none must.
+    error InvalidMultiSigThreshold(uint256 max);
+    error TooManyMultiSigSigners(uint256 max);
+    /// An account can't sign for itself with others.
+    error MultiSigSignerIsSelf();
+    /// Who is to sign for an account has none.
+    error MultiSigSignerUnknown(address signer);
+    /// Who sends the action does not sign for the account, or is another than it says.
+    error NotOuterSigner(address signer);
+    /// The agent that sends the action has no account of its own.
+    error OuterSignerNotUser(address signer);
+    /// A signature inside is of nobody who signs for the account, or of something else.
+    error NotInnerSigner(address signer);
+    /// Fewer have signed than must.
+    error ThresholdNotMet(uint256 signers, uint256 threshold);
     /// The signer does not act for that account.
     error NotActingFor(address account);
     /// An order over time is worth less than the least for its minutes. In USD of six decimals.

@@ -11,22 +11,24 @@ from msgspec import Struct
 
 from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.blocks.signing import recover
-from evm_dex.errors import InvalidSignature
-from precompiles.hyper.signed.digest import Envelope, digest
+from evm_dex.errors import InvalidInnerSignature, InvalidSignature
+from precompiles.hyper.signed.digest import Envelope, digest, inner_digest
 from precompiles.hyper.signed.order_wires import OrderWire
 from precompiles.hyper.signed.wire import (
     BatchModifyAction,
     CancelAction,
     CancelByCloidAction,
     ModifyAction,
+    MultiSigAction,
     OrderAction,
     TwapCancel,
     encode,
 )
-from precompiles.hyper.step_precompile import SignedStep
+from precompiles.hyper.step_precompile import MultiSignedStep, SignedStep
 from precompiles.types import Address
 
 _HALF = 32
+_LEAST_V = 27
 
 
 class SignedAction(Struct, frozen=True):
@@ -38,6 +40,8 @@ class SignedAction(Struct, frozen=True):
     """The network that its signer named."""
     signature: bytes
     """r, s and y parity: 65 bytes."""
+    inner_signers: tuple[Address, ...] = ()
+    """Those who signed inside an action of several signers, in the order of signatures."""
 
     @classmethod
     def by(cls, pair: KeyPair, envelope: Envelope) -> SignedAction:
@@ -57,7 +61,10 @@ class SignedAction(Struct, frozen=True):
 
     @classmethod
     def recovered(cls, envelope: Envelope, signature: bytes, *, is_mainnet: bool) -> SignedAction:
-        """Return an action with the signer of its signature. Raises InvalidSignature."""
+        """Return an action with the signers of its signatures.
+
+        Raises InvalidSignature, and InvalidInnerSignature for one inside.
+        """
         r, s = signature[:_HALF], signature[_HALF : 2 * _HALF]
         try:
             signer = recover(
@@ -68,12 +75,13 @@ class SignedAction(Struct, frozen=True):
             )
         except (ValueError, IndexError) as error:
             raise InvalidSignature(str(error)) from error
-        return cls(envelope, signer, is_mainnet, signature)
+        inner = _inner_signers(envelope, is_mainnet=is_mainnet)
+        return cls(envelope, signer, is_mainnet, signature, inner)
 
     def calldata(self, base_fee: int) -> bytes:
         """Return what HyperCore is handed; `base_fee` is that of the next small block."""
         envelope = self.envelope
-        step = SignedStep(
+        fields = (
             base_fee,
             self.signer,
             encode(envelope.action),
@@ -83,7 +91,9 @@ class SignedAction(Struct, frozen=True):
             self.is_mainnet,
             self.signature,
         )
-        return msgspec.msgpack.encode(step)
+        if isinstance(envelope.action, MultiSigAction):
+            return msgspec.msgpack.encode(MultiSignedStep(*fields, self.inner_signers))
+        return msgspec.msgpack.encode(SignedStep(*fields))
 
     @property
     def category(self) -> int:
@@ -91,7 +101,7 @@ class SignedAction(Struct, frozen=True):
 
         Source: Hyperliquid documentation, "OrderAction book", on the order of actions in a block.
         """
-        match self.envelope.action:
+        match self.envelope.carried:
             case CancelAction() | CancelByCloidAction() | TwapCancel():
                 return 1
             case OrderAction(orders=orders):
@@ -102,6 +112,20 @@ class SignedAction(Struct, frozen=True):
                 return 2 if any(_may_take(it.order) for it in modifies) else 0
             case _:
                 return 0
+
+
+def _inner_signers(envelope: Envelope, *, is_mainnet: bool) -> tuple[Address, ...]:
+    action = envelope.action
+    if not isinstance(action, MultiSigAction):
+        return ()
+    hashed = inner_digest(envelope, is_mainnet=is_mainnet)
+    try:
+        return tuple(
+            recover(hashed, it.v - _LEAST_V, int(it.r, 16), int(it.s, 16))
+            for it in action.signatures
+        )
+    except ValueError as error:
+        raise InvalidInnerSignature(str(error)) from error
 
 
 def _may_take(order: OrderWire) -> bool:

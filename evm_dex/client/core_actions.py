@@ -145,7 +145,7 @@ def _explained_entry(blocks: BlockStore, entry: LogEntry, receipt: ActionReceipt
     named = explained_action(receipt, entry.height, None)
     if step is None:
         return named
-    action = step.envelope.action
+    action = step.envelope.carried
     receipts = (ActionReceipt.decode(it.topics, it.data) for it in carried.receipt.logs)
     sequences = [it.sequence for it in receipts if it is not None]
     fields = msgspec.to_builtins(action)

@@ -24,7 +24,7 @@ _PLACED = (SpotOrderPlaced, PerpOrderPlaced, TriggerPlaced)
 
 
 def answer_of(  # noqa: PLR0911 - a case per kind of answer
-    action: wire.Action, logs: tuple[Log, ...], listings: Listings
+    action: wire.SingleAction, logs: tuple[Log, ...], listings: Listings
 ) -> Json:
     """Return the answer to an action."""
     receipts = [
@@ -127,7 +127,7 @@ def _error(receipt: ActionReceipt, listing: Listing | None) -> dict[str, str] | 
     return {"error": error_text(kind(*kind.layout.decode(receipt.reason, base=4)), listing)}
 
 
-def _listing(action: wire.Action, place: int, listings: Listings) -> Listing | None:
+def _listing(action: wire.SingleAction, place: int, listings: Listings) -> Listing | None:
     """Return the market of a part of an action."""
     asset: int | None = None
     match action:

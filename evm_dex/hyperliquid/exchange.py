@@ -14,7 +14,7 @@ from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import decode
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.signed_action import SignedAction
-from evm_dex.errors import InvalidSignature
+from evm_dex.errors import InvalidInnerSignature, InvalidSignature
 from evm_dex.hyperliquid.action_answer import answer_of
 from evm_dex.hyperliquid.error_texts import error_text
 from evm_dex.hyperliquid.listings import Listings
@@ -24,11 +24,12 @@ from precompiles.hyper.errors import UnknownUser
 from precompiles.hyper.signed import order_wires, typed_actions, wire
 from precompiles.hyper.signed.authority import acting_account
 from precompiles.hyper.signed.digest import Envelope
+from precompiles.hyper.signed.errors import NotInnerSigner, NotOuterSigner
 from precompiles.hyper.signed.nonces import check_nonce
 from precompiles.hyper.step_precompile import signed_step
 from precompiles.hyper.system_addresses import SYSTEM_SENDER
 from precompiles.ledger.ledger import Ledger
-from precompiles.types import Address
+from precompiles.types import ZERO_ADDRESS, Address
 
 _DAY = 24 * 3_600 * 1_000
 MOST_WAITING = 1_000
@@ -40,8 +41,6 @@ _V = 27
 
 NOT_SERVED = frozenset(
     (
-        "multiSig",
-        "convertToMultiSigUser",
         "spotDeploy",
         "perpDeploy",
         "CSignerAction",
@@ -119,9 +118,9 @@ class ExchangeEndpoint:
 
         Raises MalformedRequest.
         """
-        kind = content["action"].get("type") if _is_request(content) else None
-        if isinstance(kind, str) and kind in NOT_SERVED:
-            return _answered(refused(f"{kind} is not supported here: see docs/hyperliquid.md."))
+        for kind in _types(content):
+            if kind in NOT_SERVED:
+                return _answered(refused(f"{kind} is not supported here: see docs/hyperliquid.md."))
         try:
             request = msgspec.convert(content, ExchangeRequest)
             action = wire.read(request.action)
@@ -163,7 +162,7 @@ class ExchangeEndpoint:
             return
         waiting = self._waiting.pop((step.signer, step.nonce), None)
         if waiting is not None:
-            waiting.set_result(answer_of(step.envelope.action, logs, self._listings))
+            waiting.set_result(answer_of(step.envelope.carried, logs, self._listings))
 
     def _send(self, signed: SignedAction) -> None:
         key = signed.signer, signed.envelope.nonce
@@ -185,9 +184,10 @@ class ExchangeEndpoint:
                 return "expiresAfter is not supported for user-signed actions."
             if envelope.expires_after < now:
                 return f"Action expired: {envelope.expires_after} is before {now}."
-        own = getattr(envelope.action, "nonce", None) or getattr(envelope.action, "time", None)
-        if isinstance(envelope.action, typed_actions.UserSigned) and own != envelope.nonce:
-            return f"Invalid nonce: the action's is {own}, the request's {envelope.nonce}."
+        carried = envelope.carried
+        own = getattr(carried, "nonce", None) or getattr(carried, "time", None)
+        if isinstance(carried, typed_actions.UserSigned) and own != envelope.nonce:
+            return "Nonce mismatch."
         return None
 
     def _signed(
@@ -202,11 +202,13 @@ class ExchangeEndpoint:
         for is_mainnet in (False, True):
             try:
                 signed = SignedAction.recovered(envelope, signature, is_mainnet=is_mainnet)
-                acting_account(self._ledger, signed.signer, envelope)
+                acting_account(self._ledger, signed.signer, envelope, signed.inner_signers)
                 check_nonce(self._ledger, signed.signer, envelope.nonce)
+            except InvalidInnerSignature:
+                problem = problem or error_text(NotInnerSigner(ZERO_ADDRESS))
             except InvalidSignature as error:
                 problem = problem or f"Invalid signature: {error}"
-            except UnknownUser as error:
+            except (UnknownUser, NotOuterSigner) as error:
                 problem = problem or error_text(error)
             except ContractError as error:
                 return None, error_text(error)
@@ -215,8 +217,15 @@ class ExchangeEndpoint:
         return None, problem
 
 
-def _is_request(content: Any) -> bool:
-    return isinstance(content, dict) and isinstance(content.get("action"), dict)
+def _types(content: Any) -> list[str]:
+    """Return the types of a request's action, and of what several have signed in it."""
+    found = []
+    action = content.get("action") if isinstance(content, dict) else None
+    payload = action.get("payload") if isinstance(action, dict) else None
+    for each in (action, payload.get("action") if isinstance(payload, dict) else None):
+        if isinstance(each, dict) and isinstance(each.get("type"), str):
+            found.append(each["type"])
+    return found
 
 
 def _answered(answer: Json) -> Future[Json]:

@@ -40,7 +40,7 @@ def updates_of(
     done = next((it for it in receipts if it is not None and it.outcome is Outcome.DONE), None)
     if done is None:
         return
-    delta = _delta(step.envelope.action, done.user)
+    delta = _delta(step.envelope.carried, done.user)
     if delta is not None:
         yield LedgerUpdate(done.user, time, transaction_hash, delta)
         other = delta.get("destination")
@@ -49,7 +49,7 @@ def updates_of(
 
 
 def _delta(  # noqa: PLR0911 - a case per action
-    action: wire.Action, user: Address
+    action: wire.SingleAction, user: Address
 ) -> Json | None:
     who = f"0x{user.hex()}"
     match action:

@@ -65,6 +65,22 @@ class SignedStep(Struct, frozen=True, tag=True, array_like=True):
         """The action and what was signed beside it. Raises msgspec.ValidationError."""
         return Envelope(decode(self.action), self.nonce, self.vault, self.expires_after)
 
+    @property
+    def inner_signers(self) -> tuple[Address, ...]:
+        """Those who signed inside an action of several signers, in the order of signatures."""
+        return ()
+
+
+class MultiSignedStep(SignedStep, frozen=True, tag=True, array_like=True):
+    """Calldata of an action that several have signed; all signatures were checked."""
+
+    inner: tuple[Address, ...]
+
+    @property
+    def inner_signers(self) -> tuple[Address, ...]:
+        """Those who signed inside it, in the order of signatures."""
+        return self.inner
+
 
 class OracleStep(Struct, frozen=True, tag=True, array_like=True):
     """Calldata of prices that the maker of a block publishes."""
@@ -74,7 +90,9 @@ class OracleStep(Struct, frozen=True, tag=True, array_like=True):
     """(Number as reads take it, oracle price, price on other exchanges or 0)."""
 
 
-_decode = msgspec.msgpack.Decoder(BeginBlock | EndBlock | SignedStep | OracleStep).decode
+_decode = msgspec.msgpack.Decoder(
+    BeginBlock | EndBlock | SignedStep | MultiSignedStep | OracleStep
+).decode
 
 
 def input_step(calldata: bytes) -> SignedStep | OracleStep | None:
@@ -133,7 +151,9 @@ class StepPrecompile:
         elif isinstance(asked, OracleStep):
             step.set_prices(asked.prices)
         elif isinstance(asked, SignedStep):
-            step.carry_out_signed(asked.signer, asked.envelope, keccak(calldata))
+            step.carry_out_signed(
+                asked.signer, asked.envelope, keccak(calldata), asked.inner_signers
+            )
         else:
             deposits = [
                 Credit(user, token, int(amount), source)

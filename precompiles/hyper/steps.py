@@ -27,6 +27,7 @@ from precompiles.hyper.signed.authority import acting_account
 from precompiles.hyper.signed.brackets import settle_brackets
 from precompiles.hyper.signed.carry_out import carry_out_signed
 from precompiles.hyper.signed.digest import Envelope
+from precompiles.hyper.signed.errors import MultiSigRequired
 from precompiles.hyper.signed.nonces import use_nonce
 from precompiles.hyper.signed.orders import attempt, place_one
 from precompiles.hyper.signed.twaps import begin_parts, is_due
@@ -106,7 +107,7 @@ class Step(Struct):
     def end_block(self, deposits: Iterable[Credit], actions: Iterable[Sent]) -> None:
         """Credit what came from the EVM, then carry out or queue the actions of its users.
 
-        Who did not exist before can't act yet.
+        Who did not exist before can't act yet, and an account that others sign for not from there.
         """
         sent = list(actions)
         existing = {it.user for it in sent if self.ledger.core.user(it.user) is not None}
@@ -114,8 +115,13 @@ class Step(Struct):
             self._credit(credit)
         for action in sent:
             sequence = self.ledger.next_action_sequence()
+            refused: ContractError | None = None
             if action.user not in existing:
-                result = Result(Outcome.DROPPED, 0, UnknownUser(action.user))
+                refused = UnknownUser(action.user)
+            elif self.ledger.core.multi_sigs.get(action.user) is not None:
+                refused = MultiSigRequired(action.user)
+            if refused is not None:
+                result = Result(Outcome.DROPPED, 0, refused)
                 self._receipt(action, sequence, action_id(action.data), result)
             elif self._is_delayed(action.data):
                 self._queue(action, sequence)
@@ -131,22 +137,28 @@ class Step(Struct):
                     set_price(execution, perp_address(perp_id), price, external)
         self._note(PERP_ADDRESS, execution.events)
 
-    def carry_out_signed(self, signer: Address, envelope: Envelope, source: bytes) -> None:
+    def carry_out_signed(
+        self,
+        signer: Address,
+        envelope: Envelope,
+        source: bytes,
+        inner_signers: tuple[Address, ...] = (),
+    ) -> None:
         """Carry out what a user has signed; its nonce is used up whatever comes of it.
 
         A user whose action is refused as a whole has one receipt, of the signer.
         """
-        number = NUMBERS[type(envelope.action)]
+        number = NUMBERS[type(envelope.carried)]
         try:
             use_nonce(self.ledger, signer, envelope.nonce)
-            user = acting_account(self.ledger, signer, envelope)
+            user = acting_account(self.ledger, signer, envelope, inner_signers)
         except ContractError as error:
             refused = Sent(signer, b"", source)
             sequence = self.ledger.next_action_sequence()
             self._receipt(refused, sequence, number, Result(Outcome.DROPPED, 0, error))
             return
         core = Core(self.ledger, user, self.moment)
-        results = carry_out_signed(core, envelope.action)
+        results = carry_out_signed(core, envelope.carried)
         note_trades(core)
         self._note_core(core)
         for result in results:

@@ -65,6 +65,7 @@ class TableNumber(IntEnum):
     CORE_TWAPS = 69
     CORE_ORDER_BUILDERS = 70
     CORE_BUILDER_REWARDS = 71
+    CORE_MULTI_SIGS = 72
 
 
 KeyT = TypeVar("KeyT", int, bytes)

@@ -89,7 +89,9 @@ def basic_builder_fee(stage: Stage) -> Answers:
 
 
 def basic_convert_to_multi_sig_user(stage: Stage) -> Answers:
-    return [stage.exchange.convert_to_multi_sig_user([ZERO, NOBODY], 1)]
+    """Those who are to sign must be there, as there."""
+    paid = [stage.exchange.usd_transfer(1, user) for user in (ZERO, NOBODY)]
+    return [*paid, stage.exchange.convert_to_multi_sig_user([ZERO, NOBODY], 1)]
 
 
 def basic_evm_use_big_blocks(stage: Stage) -> Answers:
@@ -316,35 +318,92 @@ def evm_erc20(stage: Stage) -> Answers:
     return []
 
 
-def _multi_sig(stage: Stage, action: dict[str, Any]) -> Answers:
+class _Joint(NamedTuple):
+    """An account that the example's and another sign for together."""
+
+    address: str
+    wallets: list[Any]
+
+
+def _joint_account(stage: Stage) -> _Joint:
+    from eth_account import Account  # noqa: PLC0415 - with the SDK
+
+    owner, other = (Account.from_key("0x" + digits * 32) for digits in ("51", "52"))
+    hype = next(it for it in stage.info.spot_meta()["tokens"] if it["name"] == "HYPE")
+    for wallet in (owner, other):
+        assert stage.exchange.usd_transfer(1_000, wallet.address)["status"] == "ok"
+    token = f"HYPE:{hype['tokenId']}"
+    assert stage.exchange.spot_transfer(600, owner.address, token)["status"] == "ok"
+    signers = [stage.address, other.address]
+    converted = stage.as_agent(owner.key.hex()).convert_to_multi_sig_user(signers, 2)
+    assert converted["status"] == "ok"
+    return _Joint(owner.address, [stage.exchange.wallet, other])
+
+
+def _multi_sig_l1(stage: Stage, action: dict[str, Any]) -> Answers:
     from hyperliquid.utils import signing  # noqa: PLC0415 - fetched by .ci/bots
 
-    nonce = signing.get_timestamp_ms()
-    signature = signing.sign_multi_sig_l1_action_payload(
-        stage.exchange.wallet, action, False, None, nonce, None, NOBODY, stage.address
-    )
-    return [stage.exchange.multi_sig(NOBODY, action, [signature], nonce)]
+    joint, nonce = _joint_account(stage), signing.get_timestamp_ms()
+    signatures = [
+        signing.sign_multi_sig_l1_action_payload(
+            wallet, action, False, None, nonce, None, joint.address, stage.address
+        )
+        for wallet in joint.wallets
+    ]
+    return [stage.exchange.multi_sig(joint.address, action, signatures, nonce)]
+
+
+def _multi_sig_typed(stage: Stage, name: str, types: Any, time: str, **fields: Any) -> Answers:
+    from hyperliquid.utils import signing  # noqa: PLC0415 - fetched by .ci/bots
+
+    joint, nonce = _joint_account(stage), signing.get_timestamp_ms()
+    kind = fields.pop("type")
+    action = {"type": kind, "signatureChainId": "0x66eee", "hyperliquidChain": "Testnet",
+              **fields, time: nonce}  # fmt: skip
+    signatures = [
+        signing.sign_multi_sig_user_signed_action_payload(
+            wallet, action, False, types, f"HyperliquidTransaction:{name}",
+            joint.address, stage.address,
+        )
+        for wallet in joint.wallets
+    ]  # fmt: skip
+    return [stage.exchange.multi_sig(joint.address, action, signatures, nonce)]
 
 
 def multi_sig_cdeposit(stage: Stage) -> Answers:
-    return _multi_sig(stage, {"type": "cDeposit", "wei": 100})
+    fields = (("string", "hyperliquidChain"), ("uint64", "wei"), ("uint64", "nonce"))
+    types = [{"name": name, "type": kind} for kind, name in fields]
+    return _multi_sig_typed(stage, "CDeposit", types, "nonce", type="cDeposit", wei=100_000_000)
 
 
 def multi_sig_convert_to_normal_user(stage: Stage) -> Answers:
-    return _multi_sig(stage, {"type": "convertToMultiSigUser", "signers": "null"})
+    from hyperliquid.utils import signing  # noqa: PLC0415 - fetched by .ci/bots
+
+    types, kind = signing.CONVERT_TO_MULTI_SIG_USER_SIGN_TYPES, "convertToMultiSigUser"
+    name = "ConvertToMultiSigUser"
+    return _multi_sig_typed(stage, name, types, "nonce", type=kind, signers="null")
 
 
 def multi_sig_order(stage: Stage) -> Answers:
-    order = {"a": 4, "b": True, "p": "1100", "s": "0.2", "r": False, "t": GTC}
-    return _multi_sig(stage, {"type": "order", "orders": [order], "grouping": "na"})
+    """In margin that the account has; ETH goes by another number there."""
+    order = {"a": stage.info.name_to_asset("ETH"), "b": True, "p": "1100", "s": "0.2",
+             "r": False, "t": GTC}  # fmt: skip
+    return _multi_sig_l1(stage, {"type": "order", "orders": [order], "grouping": "na"})
 
 
 def multi_sig_register_token(stage: Stage) -> Answers:
-    return _multi_sig(stage, {"type": "spotDeploy", "registerToken2": {"maxGas": 1_000_000}})
+    token = {"name": "TESTH", "szDecimals": 2, "weiDecimals": 8}
+    registered = {"spec": token, "maxGas": 1_000_000_000_000, "fullName": "Example"}
+    return _multi_sig_l1(stage, {"type": "spotDeploy", "registerToken2": registered})
 
 
 def multi_sig_usd_send(stage: Stage) -> Answers:
-    return _multi_sig(stage, {"type": "usdSend", "amount": "100.0", "destination": ZERO})
+    from hyperliquid.utils import signing  # noqa: PLC0415 - fetched by .ci/bots
+
+    assert stage.exchange.usd_transfer(1, ZERO)["status"] == "ok", "it is there, as there"
+    types = signing.USD_SEND_SIGN_TYPES
+    sent = {"type": "usdSend", "destination": ZERO, "amount": "100.0"}
+    return _multi_sig_typed(stage, "UsdSend", types, "time", **sent)
 
 
 def perp_deploy(stage: Stage) -> Answers:
@@ -388,19 +447,20 @@ def user_abstraction(stage: Stage) -> Answers:
 
 
 DONE = (
-    basic_adding, basic_agent, basic_builder_fee, basic_evm_use_big_blocks,
+    basic_adding, basic_agent, basic_builder_fee, basic_convert_to_multi_sig_user,
+    basic_evm_use_big_blocks,
     basic_leverage_adjustment, basic_market_order, basic_order, basic_order_modify,
     basic_order_with_builder_deployed_dex, basic_order_with_cloid, basic_recover_user,
     basic_schedule_cancel, basic_send_asset, basic_set_referrer, basic_spot_order,
     basic_spot_to_perp, basic_spot_transfer, basic_staking, basic_sub_account, basic_tpsl,
     basic_transfer, basic_vault, basic_vault_transfer, basic_withdraw, basic_ws,
-    cancel_open_orders, evm_erc20, rounding,
+    cancel_open_orders, evm_erc20, multi_sig_cdeposit, multi_sig_convert_to_normal_user,
+    multi_sig_order, multi_sig_usd_send, rounding,
 )  # fmt: skip
 """Those that do what they show."""
 REFUSED = (
-    basic_convert_to_multi_sig_user, c_signer, c_validator, dex_abstraction, multi_sig_cdeposit,
-    multi_sig_convert_to_normal_user, multi_sig_order, multi_sig_register_token,
-    multi_sig_usd_send, perp_deploy, priority_fees, spot_deploy, user_abstraction,
+    c_signer, c_validator, dex_abstraction, multi_sig_register_token, perp_deploy,
+    priority_fees, spot_deploy, user_abstraction,
 )  # fmt: skip
 """Those that end with the answer that an action is not supported here."""
 NOT_DRIVEN = ("evm_block_indexer", "parse_token_delegate_from_replica_cmds")

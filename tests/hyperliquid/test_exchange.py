@@ -363,7 +363,7 @@ def order_action(*wires: dict[str, Any]) -> dict[str, Any]:
 
 def test_what_is_not_served_is_told_in_an_answer(traders: Traders) -> None:
     alice, _ = traders
-    for kind in ("multiSig", "spotDeploy", "userSetAbstraction"):
+    for kind in ("borrowLend", "userOutcome"):
         answer = alice.send({"action": {"type": kind}, "nonce": 1, "signature": {}})
         assert answer == {
             "status": "err",

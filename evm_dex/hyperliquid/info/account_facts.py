@@ -203,6 +203,15 @@ def nothing_of_stakes(_info: Info, _request: User) -> list[Json]:
 
 
 @info_type("userToMultiSigSigners", User)
+def multi_sig_signers(info: Info, request: User) -> Json | None:
+    """Return those who sign for an account, and how many must; None where its own key does."""
+    signers = info.ledger.core.multi_sigs.get(request.address)
+    if signers is None:
+        return None
+    users = [f"0x{user.hex()}" for user in signers.users]
+    return {"authorizedUsers": users, "threshold": signers.threshold}
+
+
 @info_type("userDexAbstraction", User)
 @info_type("spotDeployState", User)
 def nothing_set(_info: Info, _request: User) -> None:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from precompiles.hyper.errors import UnknownUser
+from precompiles.hyper.signed import multi_sig
 from precompiles.hyper.signed.digest import Envelope
-from precompiles.hyper.signed.errors import NotActingFor
+from precompiles.hyper.signed.errors import MultiSigRequired, NotActingFor
 from precompiles.hyper.signed.typed_actions import UserSigned
+from precompiles.hyper.signed.wire import MultiSigAction
 from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
 
-def acting_account(ledger: Ledger, signer: Address, envelope: Envelope) -> Address:
+def acting_account(
+    ledger: Ledger, signer: Address, envelope: Envelope, inner_signers: tuple[Address, ...] = ()
+) -> Address:
     """Return the account that an action is for.
 
     An agent signs for the account that approved it, but not what moves its money: typed actions
-    are the account's own. Raises UnknownUser for a signer that is neither, and NotActingFor.
+    are the account's own. Raises UnknownUser for a signer that is neither, MultiSigRequired for
+    one whose account others sign for, NotActingFor, and what `multi_sig.account_of` does.
     """
-    master = signer if isinstance(envelope.action, UserSigned) else master_of(ledger, signer)
-    if ledger.core.user(master) is None:
-        raise UnknownUser(signer)
+    action = envelope.action
+    if isinstance(action, MultiSigAction):
+        master = multi_sig.account_of(ledger, signer, action, inner_signers)
+    else:
+        master = signer if isinstance(action, UserSigned) else master_of(ledger, signer)
+        if ledger.core.user(master) is None:
+            raise UnknownUser(signer)
+        if signer == master and ledger.core.multi_sigs.get(master) is not None:
+            raise MultiSigRequired(master)
     if envelope.vault is None:
         return master
     vault = ledger.core.vaults.get(envelope.vault)

@@ -7,7 +7,7 @@ from typing import Any
 
 from precompiles.hyper.actions import Result
 from precompiles.hyper.core import Core
-from precompiles.hyper.signed import account_actions, orders, twaps, typed_actions, wire
+from precompiles.hyper.signed import account_actions, multi_sig, orders, twaps, typed_actions, wire
 from precompiles.hyper.signed.orders import attempt
 
 _MANY: dict[type[Any], Callable[..., list[Result]]] = {
@@ -52,10 +52,11 @@ _ONE: dict[type[Any], Callable[..., Result | None]] = {
     typed_actions.TokenDelegateAction: account_actions.token_delegate,
     typed_actions.StakingDepositAction: account_actions.staking_deposit,
     typed_actions.StakingWithdrawAction: account_actions.staking_withdraw,
+    typed_actions.ConvertToMultiSigUserAction: multi_sig.convert,
 }
 
 
-def carry_out_signed(core: Core, action: wire.Action) -> list[Result]:
+def carry_out_signed(core: Core, action: wire.SingleAction) -> list[Result]:
     """Do what a signed action says, part by part; a part that can't be done has changed nothing."""
     many = _MANY.get(type(action))
     if many is not None:

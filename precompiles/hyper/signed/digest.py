@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import msgspec
 from eth_hash.auto import keccak
 
 from precompiles.hyper.signed.typed_actions import (
     ApproveAgentAction,
     ApproveBuilderFeeAction,
+    ConvertToMultiSigUserAction,
     SendAssetAction,
     SpotSendAction,
     StakingDepositAction,
@@ -26,7 +28,10 @@ from precompiles.hyper.signed.typed_actions import (
 )
 from precompiles.hyper.signed.wire import (
     Action,
+    MultiSigAction,
+    SingleAction,
     encode,
+    untagged,
 )
 from precompiles.types import Address
 
@@ -73,7 +78,11 @@ _TYPES: dict[type[UserSigned], _TypedData] = {
     ),
     StakingDepositAction: _typed("CDeposit", "uint64 wei,uint64 nonce"),
     StakingWithdrawAction: _typed("CWithdraw", "uint64 wei,uint64 nonce"),
+    ConvertToMultiSigUserAction: _typed("ConvertToMultiSigUser", "string signers,uint64 nonce"),
 }
+_SEND_MULTI_SIG = _typed("SendMultiSig", "bytes32 multiSigActionHash,uint64 nonce")
+_PAYLOAD = (("address", "payloadMultiSigUser"), ("address", "outerSigner"))
+"""Fields that several signers' typed data has after the name of the network."""
 
 
 class Envelope(NamedTuple):
@@ -87,38 +96,86 @@ class Envelope(NamedTuple):
     expires_after: int | None = None
     """Milliseconds."""
 
+    @property
+    def carried(self) -> SingleAction:
+        """The action to carry out: of one that several signed, what they did."""
+        action = self.action
+        return action.payload.action if isinstance(action, MultiSigAction) else action
+
 
 def connection_id(envelope: Envelope) -> bytes:
     """Return the hash of an L1 action."""
+    return _action_hash(encode(envelope.action), envelope)
+
+
+def _action_hash(encoded: bytes, envelope: Envelope) -> bytes:
     vault = b"\0" if envelope.vault is None else b"\1" + envelope.vault
     expiry = (
         b"" if envelope.expires_after is None else b"\0" + envelope.expires_after.to_bytes(8, "big")
     )
-    return keccak(encode(envelope.action) + envelope.nonce.to_bytes(8, "big") + vault + expiry)
+    return keccak(encoded + envelope.nonce.to_bytes(8, "big") + vault + expiry)
 
 
 def digest(envelope: Envelope, *, is_mainnet: bool) -> bytes:
     """Return the 32 bytes that an action's signer has signed.
 
-    `is_mainnet` says for which network an L1 action was signed; others name it themselves.
+    `is_mainnet` says for which network an action was signed; those that are signed as typed data
+    name it themselves, but for one of several signers.
     """
     action = envelope.action
+    if isinstance(action, MultiSigAction):
+        values = {
+            "hyperliquidChain": "Mainnet" if is_mainnet else "Testnet",
+            "multiSigActionHash": _action_hash(untagged(action), envelope),
+            "nonce": envelope.nonce,
+        }
+        return _typed_digest(_SEND_MULTI_SIG, values, action.signature_chain_id)
     if isinstance(action, UserSigned):
-        return _typed_digest(action)
-    source = b"a" if is_mainnet else b"b"
-    struct = keccak(_AGENT + keccak(source) + connection_id(envelope))
+        return _typed_digest(_TYPES[type(action)], _values(action), action.signature_chain_id)
+    return _agent_digest(connection_id(envelope), is_mainnet=is_mainnet)
+
+
+def inner_digest(envelope: Envelope, *, is_mainnet: bool) -> bytes:
+    """Return the 32 bytes that those have signed who sign for an account together.
+
+    They name the account and who sends the action, beside what one signer would sign.
+    """
+    multi = envelope.action
+    assert isinstance(multi, MultiSigAction), "others have one signature"
+    payload = multi.payload
+    action = payload.action
+    if not isinstance(action, UserSigned):
+        parts = (payload.multi_sig_user, payload.outer_signer, action)
+        hashed = _action_hash(msgspec.msgpack.encode(parts), envelope)
+        return _agent_digest(hashed, is_mainnet=is_mainnet)
+    values = {
+        "payloadMultiSigUser": payload.multi_sig_user,
+        "outerSigner": payload.outer_signer,
+        **_values(action),
+    }
+    form = _TYPES[type(action)]
+    form = form._replace(fields=(*_PAYLOAD, *form.fields))
+    return _typed_digest(form, values, action.signature_chain_id)
+
+
+def _agent_digest(connection: bytes, *, is_mainnet: bool) -> bytes:
+    struct = keccak(_AGENT + keccak(b"a" if is_mainnet else b"b") + connection)
     return keccak(b"\x19\x01" + _domain("Exchange", _L1_CHAIN_ID) + struct)
 
 
-def _typed_digest(action: UserSigned) -> bytes:
-    form = _TYPES[type(action)]
+def _values(action: UserSigned) -> dict[str, Any]:
+    """Return an action's fields by the names that they are signed under."""
+    names = zip(action.__struct_encode_fields__, action.__struct_fields__, strict=True)
+    return {name: getattr(action, attribute) for name, attribute in names}
+
+
+def _typed_digest(form: _TypedData, values: dict[str, Any], chain_id: str) -> bytes:
     fields = (("string", "hyperliquidChain"), *form.fields)
     declared = ",".join(f"{kind} {name}" for kind, name in fields)
-    attributes = dict(zip(action.__struct_encode_fields__, action.__struct_fields__, strict=True))
-    words = [_word(kind, getattr(action, attributes[name])) for kind, name in fields]
+    words = [_word(kind, values[name]) for kind, name in fields]
     declaration = keccak(f"{_PREFIX}{form.name}({declared})".encode())
     struct = keccak(declaration + b"".join(words))
-    domain = _domain("HyperliquidSignTransaction", int(action.signature_chain_id, 16))
+    domain = _domain("HyperliquidSignTransaction", int(chain_id, 16))
     return keccak(b"\x19\x01" + domain + struct)
 
 
@@ -133,5 +190,8 @@ def _word(kind: str, value: Any) -> bytes:
             return keccak((value or "").encode())
         case "address":
             return bytes.fromhex(value[2:]).rjust(_WORD, b"\0")
+        case "bytes32":
+            digest_: bytes = value
+            return digest_
         case _:
             return int(value).to_bytes(_WORD, "big")

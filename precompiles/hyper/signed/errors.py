@@ -49,6 +49,50 @@ class NonceTooLow(ContractError):
     declaration = "NonceTooLow(uint256 nonce,uint256 lowest)"
 
 
+class MultiSigRequired(ContractError):
+    declaration = "MultiSigRequired(address account)"
+
+
+class InvalidMultiSigUser(ContractError):
+    declaration = "InvalidMultiSigUser(address account)"
+
+
+class InvalidSigners(ContractError):
+    declaration = "InvalidSigners()"
+
+
+class InvalidMultiSigThreshold(ContractError):
+    declaration = "InvalidMultiSigThreshold(uint256 max)"
+
+
+class TooManyMultiSigSigners(ContractError):
+    declaration = "TooManyMultiSigSigners(uint256 max)"
+
+
+class MultiSigSignerIsSelf(ContractError):
+    declaration = "MultiSigSignerIsSelf()"
+
+
+class MultiSigSignerUnknown(ContractError):
+    declaration = "MultiSigSignerUnknown(address signer)"
+
+
+class NotOuterSigner(ContractError):
+    declaration = "NotOuterSigner(address signer)"
+
+
+class OuterSignerNotUser(ContractError):
+    declaration = "OuterSignerNotUser(address signer)"
+
+
+class NotInnerSigner(ContractError):
+    declaration = "NotInnerSigner(address signer)"
+
+
+class ThresholdNotMet(ContractError):
+    declaration = "ThresholdNotMet(uint256 signers,uint256 threshold)"
+
+
 class NotActingFor(ContractError):
     declaration = "NotActingFor(address account)"
 

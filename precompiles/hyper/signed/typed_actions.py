@@ -11,11 +11,13 @@ from msgspec import Meta, Struct
 
 from precompiles.hyper.signed.order_wires import U63, AddressText, Text
 
+ChainIdText = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
+
 
 class UserSigned(Struct, frozen=True, tag_field="type", rename="camel", kw_only=True):
     """An action signed as typed data, field by field."""
 
-    signature_chain_id: Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
+    signature_chain_id: ChainIdText
     hyperliquid_chain: Literal["Mainnet", "Testnet"]
 
 
@@ -101,4 +103,14 @@ class StakingWithdrawAction(UserSigned, frozen=True, tag="cWithdraw", kw_only=Tr
     """HYPE out of staking."""
 
     wei: U63
+    nonce: U63
+
+
+class ConvertToMultiSigUserAction(
+    UserSigned, frozen=True, tag="convertToMultiSigUser", kw_only=True
+):
+    """Those whose signatures stand for the account's from now on."""
+
+    signers: Annotated[str, Meta(max_length=4_096)]
+    """JSON: `authorizedUsers` and `threshold`, or null for the account's own key."""
     nonce: U63

@@ -32,6 +32,8 @@ from precompiles.hyper.signed.order_wires import (
 from precompiles.hyper.signed.typed_actions import (
     ApproveAgentAction,
     ApproveBuilderFeeAction,
+    ChainIdText,
+    ConvertToMultiSigUserAction,
     SendAssetAction,
     SpotSendAction,
     StakingDepositAction,
@@ -41,6 +43,9 @@ from precompiles.hyper.signed.typed_actions import (
     UsdSendAction,
     WithdrawAction,
 )
+
+MOST_SIGNATURES = 100
+HexNumber = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,64}$")]
 
 
 class Signed(Struct, frozen=True, tag_field="type", rename="camel"):
@@ -243,11 +248,39 @@ UserAction = (
     | TokenDelegateAction
     | StakingDepositAction
     | StakingWithdrawAction
+    | ConvertToMultiSigUserAction
 )
-Action = L1Action | UserAction
+SingleAction = L1Action | UserAction
+
+
+class InnerSignature(Struct, frozen=True):
+    """A signature of one of those who sign for an account, without leading zeros."""
+
+    r: HexNumber
+    s: HexNumber
+    v: Literal[27, 28]
+
+
+class MultiSigPayload(Struct, frozen=True, rename="camel"):
+    """What those have signed who sign for an account."""
+
+    multi_sig_user: AddressText
+    outer_signer: AddressText
+    action: SingleAction
+
+
+class MultiSigAction(Struct, frozen=True, tag_field="type", tag="multiSig", rename="camel"):
+    """An action of an account that several sign for, sent by one of them."""
+
+    signature_chain_id: ChainIdText
+    signatures: Annotated[tuple[InnerSignature, ...], Meta(max_length=MOST_SIGNATURES)]
+    payload: MultiSigPayload
+
+
+Action = SingleAction | MultiSigAction
 
 FIRST_NUMBER = 0x010000
-NUMBERS: dict[type[Any], int] = {
+NUMBERS: dict[type[SingleAction], int] = {
     kind: first + place
     for first, kinds in ((FIRST_NUMBER, L1Action.__args__), (0x020000, UserAction.__args__))
     for place, kind in enumerate(kinds)
@@ -278,23 +311,44 @@ def decode(raw: bytes) -> Action:
 
 def read(content: Any) -> Action:
     """Return the action of decoded JSON, in canonical form. Raises msgspec.ValidationError."""
-    if isinstance(content, dict):
-        content = {name: value for name, value in content.items() if value is not None}
+    content = _without_nulls(content)
+    if isinstance(content, dict) and isinstance(content.get("payload"), dict):
+        payload = content["payload"]
+        inner = _without_nulls(payload.get("action"))
+        content = {**content, "payload": {**payload, "action": inner}}
     action: Action = msgspec.convert(_canonical(content), Action)
     return action
 
 
-_LOWER = {"vaultAddress", "subAccountUser", "c", "cloid", "oid"}
+def untagged(action: MultiSigAction) -> bytes:
+    """Return the bytes of an action without its type, which its sender hashed."""
+    fields = msgspec.to_builtins(action)
+    del fields["type"]
+    return msgspec.msgpack.encode(fields)
+
+
+def _without_nulls(content: Any) -> Any:
+    if not isinstance(content, dict):
+        return content
+    return {name: value for name, value in content.items() if value is not None}
+
+
+_LOWER = {
+    "vaultAddress", "subAccountUser", "c", "cloid", "oid", "multiSigUser", "outerSigner",
+}  # fmt: skip
 _NUMBERS = {"p", "s", "triggerPx"}
+_HEX = ("r", "s")
 
 
 def _canonical(content: Any, name: str = "") -> Any:
-    """Return JSON with addresses of L1 actions in lower case, and numbers without end zeros."""
+    """Return JSON with addresses of L1 actions in lower case, numbers without needless zeros."""
     if isinstance(content, dict):
         return {key: _canonical(value, key) for key, value in content.items()}
     if isinstance(content, list):
         return [_canonical(item) for item in content]
     if isinstance(content, str):
+        if name in _HEX and content[:2] == "0x":
+            return f"0x{content[2:].lstrip('0').lower() or '0'}"
         if name in _LOWER:
             return content.lower()
         if name in _NUMBERS:

@@ -13,6 +13,15 @@ class SignerNonces(Record, frozen=True):
     """Ascending, eight bytes each."""
 
 
+class MultiSigSigners(Record, frozen=True):
+    """Those who sign for an account, in place of its own key."""
+
+    users: tuple[Address, ...]
+    """Ascending."""
+    threshold: int
+    """How many of them an action needs."""
+
+
 class SubAccount(Record, frozen=True):
     """An account that another one acts for."""
 

@@ -34,6 +34,7 @@ from precompiles.ledger.hyper.records import (
 from precompiles.ledger.hyper.signed_records import (
     Bracket,
     BuilderRewards,
+    MultiSigSigners,
     OrderBuilder,
     ScheduledCancel,
     SignerNonces,
@@ -114,6 +115,7 @@ class CoreTables:
         self.builder_rewards = Table(
             TableNumber.CORE_BUILDER_REWARDS, BytesKey(20), BuilderRewards, journal
         )
+        self.multi_sigs = Table(TableNumber.CORE_MULTI_SIGS, BytesKey(20), MultiSigSigners, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,
@@ -147,6 +149,7 @@ class CoreTables:
             self.twaps,
             self.order_builders,
             self.builder_rewards,
+            self.multi_sigs,
         )
 
     @property

@@ -42,6 +42,7 @@ from precompiles.ledger.hyper.records import (
 from precompiles.ledger.hyper.signed_records import (
     Bracket,
     BuilderRewards,
+    MultiSigSigners,
     OrderBuilder,
     ScheduledCancel,
     SignerNonces,
@@ -149,6 +150,7 @@ def core_stored() -> DictStorage:
         core.twaps.put(index_key(number), Twap(user, 0, True, False, 5, 30, 9, 0, 0, 0))
         core.put_order_builder(number, OrderBuilder(user, 3))
         core.add_builder_rewards(user, 3)
+        core.multi_sigs.put(user, MultiSigSigners((ALICE, BOB), 2))
         core.delegated.put(user, DelegatedTotal(3))
         core.put_dex(CoreDex(1 + number, "xyz", 0, 0))
         core.dex_accounts.put(user, DexAccount(1, CAROL))
@@ -225,6 +227,7 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_TWAPS: alter(Twap, minutes=one_more),
     TableNumber.CORE_ORDER_BUILDERS: alter(OrderBuilder, rate=one_more),
     TableNumber.CORE_BUILDER_REWARDS: alter(BuilderRewards, usd=one_more),
+    TableNumber.CORE_MULTI_SIGS: alter(MultiSigSigners, threshold=one_more),
     TableNumber.MARKET_BASES: alter(MarketBase, token=lambda _: BOB),
 }
 
