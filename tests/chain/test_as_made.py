@@ -141,13 +141,15 @@ def test_only_what_changed_travels(made: Dex) -> None:
 
 
 def test_code_counts_to_what_may_travel(made: Dex) -> None:
-    made.cheats.set_code(f"0x{7:040x}", b"\x5b" * 5_000)
-    before, after = (made.chain.header(number).state_root for number in (-2, -1))
-    size = sum(map(len, added_nodes(made.store, before, after, 1 << 20)))
-    assert size > 5_000
-    assert added_nodes(made.store, before, after, size)
-    with pytest.raises(TooManyNodes):
-        added_nodes(made.store, before, after, size - 1)
+    """Wherever its account is in the trie, and so in the order of the walk."""
+    for number in range(16):
+        made.cheats.set_code(f"0x{number + 4_096:040x}", b"\x5b" * (5_000 + number))
+        before, after = (made.chain.header(number).state_root for number in (-2, -1))
+        size = sum(map(len, added_nodes(made.store, before, after, 1 << 20)))
+        assert size > 5_000
+        assert added_nodes(made.store, before, after, size)
+        with pytest.raises(TooManyNodes):
+            added_nodes(made.store, before, after, size - 1)
 
 
 def test_what_is_too_much_is_said(made: Dex, monkeypatch: pytest.MonkeyPatch) -> None:
