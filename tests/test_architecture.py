@@ -75,7 +75,11 @@ MAY_IMPORT = {
 }
 ONLY_IMPORTED_BY = {
     "eth": ("evm_dex.blocks", "evm_dex.evm", "evm_dex.chain"),
-    "distributed": ("evm_dex.campaign.campaign", "evm_dex.cli.campaign_command"),
+    "distributed": (
+        "evm_dex.campaign.brought_modules",
+        "evm_dex.campaign.campaign",
+        "evm_dex.cli.campaign_command",
+    ),
     "pyarrow": ("evm_dex.campaign.results_file",),
     "rocksdict": ("checkpoint.rocks",),
     "eth_abi": ("evm_dex",),

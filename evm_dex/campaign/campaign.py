@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from evm_dex.campaign.scenario import ScenarioError, load_scenario, module_file
+from evm_dex.campaign.scenario import ScenarioError, load_scenario
 from evm_dex.campaign.seed_run import SeedResult, run_seed
 
 if TYPE_CHECKING:
@@ -104,31 +104,41 @@ def run_campaign(
     A seed whose worker is lost runs on another one; its result comes once. Raises ScenarioError.
     """
     load_scenario(target)  # fails here rather than on a worker
-    file = module_file(target)
-    if file is not None and client.cluster is None:
-        _upload(client, file)
-    yield from _Run(client, target, seeds, stops=stops).results()
+    digest = "" if client.cluster is not None else _bring(client, target.rpartition(":")[0])
+    yield from _Run(client, target, seeds, digest, stops=stops).results()
 
 
-def _upload(client: Client, file: Path) -> None:
-    """Bring a module to the scheduler and its workers, which load it. Raises ScenarioError."""
+def _bring(client: Client, module: str) -> str:
+    """Bring a module of this directory to the workers, also to those that come later.
+
+    Return its digest, empty for one that is installed there. Raises ScenarioError.
+    """
+    from evm_dex.campaign.brought_modules import gathered  # noqa: PLC0415 - of an extra
+
+    brought = gathered(module, Path.cwd())
+    if brought is None:
+        return ""
     try:
-        client.upload_file(str(file))
+        client.register_plugin(brought, name=brought.name)
     except Exception as error:  # whatever it raises there
         raise ScenarioError(
-            f"{file.name} can't be loaded by the scheduler {client.scheduler.address} and its "
-            f"workers: {type(error).__name__}: {error}; what it imports must be installed there"
+            f"{module} can't be loaded by the workers of {client.scheduler.address}: "
+            f"{type(error).__name__}: {error}; what it imports must be installed there"
         ) from None
+    return brought.digest
 
 
 class _Run:
     """The seeds in work."""
 
-    def __init__(self, client: Client, target: str, seeds: range, *, stops: bool) -> None:
+    def __init__(
+        self, client: Client, target: str, seeds: range, digest: str, *, stops: bool
+    ) -> None:
         from distributed import as_completed  # noqa: PLC0415 - of an extra
 
         self._client = client
         self._target = target
+        self._digest = digest
         self._stops = stops
         self._name = uuid.uuid4().hex
         self._waiting = iter(seeds)
@@ -193,6 +203,7 @@ class _Run:
                 self._target,
                 seeds,
                 version("evm-dex"),
+                self._digest,
                 stops=self._stops,
                 # Dask keeps statistics for each first part of a key.
                 key=(f"{self._target}-{self._name}", *seeds[:1], len(seeds)),
@@ -229,17 +240,22 @@ class _Run:
 
 
 def _run_on_worker(
-    target: str, seeds: tuple[int, ...], wanted: str, *, stops: bool
+    target: str, seeds: tuple[int, ...], wanted: str, digest: str, *, stops: bool
 ) -> tuple[list[SeedResult], float]:
     """Run seeds where Dask sends them; what came of each, and the seconds that they took.
 
-    `wanted` is the version of evm-dex. With `stops` the first that fails is the last.
+    `wanted` is the version of evm-dex, `digest` that of a module that was brought. With `stops`
+    the first that fails is the last.
     """
     here = version("evm-dex")
     if here != wanted:
         raise ScenarioError(
             f"a worker has evm-dex {here}, the campaign {wanted}: install the same on both"
         )
+    if digest:
+        from evm_dex.campaign.brought_modules import check_brought  # noqa: PLC0415 - of an extra
+
+        check_brought(target.rpartition(":")[0], digest)
     began, scenario = time.monotonic(), load_scenario(target)
     results: list[SeedResult] = []
     for seed in seeds:

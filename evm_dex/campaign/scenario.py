@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -136,13 +135,6 @@ def shipped() -> dict[str, str]:
     module = importlib.import_module(_LIBRARY)
     found = {name: it for name, it in vars(module).items() if isinstance(it, Scenario)}
     return {name: (it.__doc__ or "").partition("\n")[0] for name, it in found.items()}
-
-
-def module_file(target: str) -> Path | None:
-    """Return the file of a scenario's module, where it is one file in the current directory."""
-    name = target.rpartition(":")[0]
-    file = Path.cwd() / f"{name}.py"
-    return file if name and os.sep not in name and file.is_file() else None
 
 
 def _storable(value: Any, name: str, level: int = 0) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from evm_dex.campaign import ScenarioError, campaign
+from evm_dex.campaign import ScenarioError, brought_modules, campaign
 from evm_dex.campaign.campaign import CampaignOptions, connected, run_campaign
 from evm_dex.campaign.results_file import results_file
 from evm_dex.campaign.scenario import load_scenario
@@ -109,18 +109,79 @@ def test_a_module_is_brought_to_the_workers_of_a_scheduler(
         brought = tmp_path / "brought_storms.py"
         for value in (11, 222):  # of other lengths: Python tells files apart by time and size
             brought.write_text(f"def storm(seed, dex, report): return {{'value': {value} + seed}}")
-            sys.modules.pop("brought_storms", None)
+            forget("brought_storms")
             with connected(options) as there:
                 found = list(run_campaign(there, "brought_storms:storm", range(5)))
             assert [it.values for it in found] == [{"value": value + seed} for seed in range(5)]
-        (tmp_path / "only_here.py").write_text("")
+        # A package comes as a whole, with its data and what its module imports beside it.
+        package = tmp_path / "brought_package"
+        (package / "parts").mkdir(parents=True)
+        (tmp_path / "brought_helper.py").write_text("FACTOR = 10")
+        (package / "__init__.py").write_text("")
+        (package / "amounts.txt").write_text("5")
+        for more in (1, 22):
+            (package / "parts" / "late.py").write_text(f"MORE = {more}")
+            (package / "parts" / "storms.py").write_text(
+                "from pathlib import Path\n"
+                "from brought_helper import FACTOR\n"
+                "def storm(seed, dex, report):\n"
+                "    from brought_package.parts.late import MORE\n"
+                "    data = Path(__file__).parents[1] / 'amounts.txt'\n"
+                "    return {'value': int(data.read_text()) * FACTOR + MORE + seed}\n"
+            )
+            forget("brought")
+            with connected(options) as there:
+                found = list(run_campaign(there, "brought_package.parts.storms:storm", range(4)))
+            assert [it.values for it in found] == [{"value": 50 + more + seed} for seed in range(4)]
+        # A worker that comes later has it too.
+        forget("brought")
+        with connected(options) as there:
+            early = list(there.nthreads())
+            coming = run_campaign(there, "brought_package.parts.storms:storm", range(200))
+            values = [next(coming).values]
+            start_worker()
+            there.wait_for_workers(2, timeout=60)
+            there.retire_workers(early)
+            values += [it.values for it in coming]
+        assert values == [{"value": 72 + seed} for seed in range(200)]
+        # What is elsewhere must be installed there.
+        elsewhere = tmp_path / "library"
+        elsewhere.mkdir()
+        (elsewhere / "only_here.py").write_text("")
+        monkeypatch.syspath_prepend(elsewhere)
         (tmp_path / "needs_it.py").write_text("import only_here\ndef storm(*_): pass")
-        said = r"needs_it.py can't be loaded.*'only_here'"
+        said = r"needs_it can't be loaded.*'only_here'"
         with connected(options) as there, pytest.raises(ScenarioError, match=said):
             list(run_campaign(there, "needs_it:storm", range(5)))
-    sys.modules.pop("brought_storms", None)
-    sys.modules.pop("needs_it", None)
-    sys.modules.pop("only_here", None)
+        monkeypatch.setattr(brought_modules, "_MOST_BYTES", 10)
+        with connected(options) as there, pytest.raises(ScenarioError, match="more than 0 MiB"):
+            list(run_campaign(there, "brought_storms:storm", range(5)))
+    forget("brought", "needs_it", "only_here")
+
+
+def forget(*names: str) -> None:
+    for name in [name for name in sys.modules if name.startswith(names)]:
+        del sys.modules[name]
+
+
+def test_modules_of_a_directory_are_gathered_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files are the same bytes; what is installed, or of another name, stays here."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "gathered_storms.py").write_text("def storm(*_): pass")
+    (tmp_path / "json").mkdir()  # not the one that is imported
+    (tmp_path / "json" / "__init__.py").write_text("")
+    load_scenario("gathered_storms:storm")
+    first, again = (brought_modules.gathered("gathered_storms", tmp_path) for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert first.digest == again.digest
+    assert brought_modules.gathered("json", tmp_path) is None
+    assert brought_modules.gathered("evm_dex.campaign.library", Path(__file__).parents[2]) is None
+    with pytest.raises(ScenarioError, match="another gathered_storms than was brought"):
+        brought_modules.check_brought("gathered_storms", first.digest)
+    forget("gathered_storms")
 
 
 @contextmanager
