@@ -99,6 +99,23 @@ interface ICoreErrors {
     /// More than a builder may charge. In tenths of a basis point.
     error BuilderFeeTooHigh(uint256 rate, uint256 max);
 
+    // Account modes
+
+    /// No account mode has that number.
+    error UnknownAbstraction(uint8 mode);
+    /// There are no loans here, which portfolio margin is made of.
+    error PortfolioMarginNotSupported();
+    /// The mode was given up for unified accounts.
+    error DexAbstractionDiscontinued();
+    /// A unified account does not become a standard one again.
+    error UnifiedForGood(address user);
+    /// Vaults are standard accounts.
+    error ModeOfVault(address vault);
+    /// Positions or orders are open on a dex whose account the unified one replaces.
+    error OpenOnOtherDex(uint256 dex);
+    /// A unified account has one wallet: `sendAsset` alone moves its tokens.
+    error BalancesAreUnified(address user);
+
     // What users sign for /exchange
 
     /// An amount is no number, or has more decimals than the token.

@@ -103,7 +103,13 @@ class HyperCore:
         _check_u64("wei", wei)
         account, listed = to_address(user), self._token(token)
         address = token_address(self._settings, listed.index)
-        balance = self._chain.ledger.spot.balance(account, address)
+        ledger = self._chain.ledger
+        if ledger.core.is_unified(account) and token in dexs.first_dexs(ledger):
+            raise CheatRefused(
+                f"0x{account.hex()} is unified and has token {token} as collateral: use "
+                "force_perp_balance"
+            )
+        balance = ledger.spot.balance(account, address)
         if wei < balance.hold:
             raise CheatRefused(
                 f"wei must be at least the {balance.hold} that orders hold, got {wei}"
@@ -125,7 +131,8 @@ class HyperCore:
         listed = core.dex(dex)
         if dex and listed is None:
             raise CheatRefused(f"there is no perpetuals dex {dex}")
-        added = usd - self._chain.ledger.perp.cash(dexs.dex_account(dex, account))
+        ledger = self._chain.ledger
+        added = usd - ledger.perp.cash(dexs.dex_account(ledger, dex, account))
         token = self._token(listed.collateral if listed else USDC)
         self._add_backing(token, added * SPOT_WEI_PER_USD)
 
@@ -145,7 +152,8 @@ class HyperCore:
             raise CheatRefused(f"leverage must be 1 to {most}, got {leverage}")
 
         def change(_state: State, ledger: Ledger, _execution: Execution) -> None:
-            ledger.perp.leverages.put(asset + account, Leverage(leverage, is_cross))
+            on_dex = dexs.noted_account(ledger, perp // dexs.PERPS_PER_DEX, account)
+            ledger.perp.leverages.put(asset + on_dex, Leverage(leverage, is_cross))
 
         return self._write(change)
 

@@ -63,6 +63,20 @@ _PLAIN: dict[type[ContractError], str | _Text] = {
     hyper.TooManyApiWallets: "Too many extra agents.",
     hyper.BuilderFeeTooHigh: "Builder fee rate is too high.",
     hyper.TransferFeeNotPayable: "Insufficient balance for token transfer gas.",
+    hyper.PortfolioMarginNotSupported: (
+        "Portfolio margin is not supported here: there are no loans. Choose unifiedAccount."
+    ),
+    hyper.DexAbstractionDiscontinued: (
+        "DEX abstraction is discontinued and is not supported here: choose unifiedAccount."
+    ),
+    hyper.UnifiedForGood: "A unified account cannot become a standard account again.",
+    hyper.ModeOfVault: "Vaults cannot change their account mode.",
+    hyper.OpenOnOtherDex: (
+        "Cannot change the account mode with open positions or orders on a builder-deployed dex."
+    ),
+    hyper.BalancesAreUnified: (
+        "Action disabled when unified account is active. Send by sendAsset."
+    ),
     # Of what was signed
     signed.NonceUsed: lambda nonce: f"Invalid nonce: duplicate nonce {nonce}.",
     signed.NonceTooLow: lambda nonce, lowest: f"Invalid nonce: {nonce} is below {lowest}.",

@@ -8,6 +8,7 @@ from evm_dex.chain.chain_reader import ChainReader
 from evm_dex.hyperliquid.listings import Listing, Listings
 from evm_dex.hyperliquid.tape_records import Json
 from precompiles.hyper.dexs import FIRST_DEX, dex_account
+from precompiles.hyper.system_addresses import perp_address
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.perp.records import PerpOrder, Trigger
 from precompiles.ledger.spot import Order
@@ -42,19 +43,21 @@ def open_orders_of(ledger: Ledger, user: Address, dex: int = 0) -> Iterator[AnyO
 
     Those on spot pairs are with the first dex.
     """
-    ids = list(ledger.perp.live.by_owner.of(dex_account(dex, user)))
+    ids = list(ledger.perp.live.by_owner.of(dex_account(ledger, dex, user)))
     if dex == FIRST_DEX:
         ids += ledger.spot.live.by_owner.of(user)
+    perps = {perp_address(it.perp_id): it.dex for it in ledger.core.perps}
     for order_id in sorted(ids, reverse=True):
         order = find_order(ledger, order_id)
         assert order is not None, "an open id has a row"
-        yield order
+        if perps.get(order.asset, FIRST_DEX) == dex:  # a unified account has those of several
+            yield order
 
 
 def id_of_client_id(ledger: Ledger, user: Address, client_id: int) -> int | None:
     """Return the id of an account's live order of a client id."""
     dexs = (FIRST_DEX, *(dex.index for dex in ledger.core.dexs))
-    keys = [(dex_account(dex, user), client_id) for dex in dexs]
+    keys = [(dex_account(ledger, dex, user), client_id) for dex in dexs]
     found = [ledger.perp.live.by_client_id.ids.get(key) for key in keys]
     found.append(ledger.spot.live.by_client_id.ids.get((user, client_id)))
     return next((order_id for order_id in found if order_id is not None), None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from precompiles.errors import ContractError
-from precompiles.hyper import encoding, permissions, staking, trading, transfers, vaults
+from precompiles.hyper import encoding, permissions, staking, trading, transfers, unified, vaults
 from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import UnsupportedAction
@@ -52,6 +52,7 @@ _FUNCTIONS: dict[type[Any], Callable[..., Result | None]] = {
     encoding.CancelByClientId: _cancel_by_client_id,
     encoding.ApproveBuilderFee: permissions.approve_builder_fee,
     encoding.SendAsset: transfers.send_asset,
+    encoding.SetAbstraction: unified.set_abstraction,
 }
 
 
@@ -67,6 +68,7 @@ def carry_out(core: Core, raw: bytes) -> Result:
     except ContractError as error:
         core.rollback(before)
         return Result(Outcome.DROPPED, 0, error)
+    unified.sweep(core.ledger, before.journal)
     note_trades(core)
     return result
 

@@ -1,8 +1,8 @@
 """Perpetuals dexs: the first, settled in USDC, and those of builders with their own collateral.
 
 On a builder's dex (HIP-3) each user has an account of its own, which the exchange knows by another
-address. Nobody's collateral on one dex stands for anything on another; the insurance fund, which
-liquidations feed by the unit, is one for all.
+address; a unified user has one for all dexs that are settled in a token, that on the first of them.
+Nobody's collateral of one token stands for anything in another.
 """
 
 from __future__ import annotations
@@ -26,37 +26,46 @@ FIRST_DEX = 0
 PERPS_PER_DEX = 10_000
 
 
-def dex_account(dex: int, user: Address) -> Address:
-    """Return the address by which the exchange knows a user on a dex."""
+def account_address(dex: int, user: Address) -> Address:
+    """Return the address of a standard user's account on a dex."""
     if dex == FIRST_DEX:
         return user
     return Address(keccak(b"dex" + index_key(dex) + user)[-len(user) :])
 
 
+def dex_account(ledger: Ledger, dex: int, user: Address) -> Address:
+    """Return the address by which the exchange knows a user on a dex that is listed."""
+    return account_address(_kept_on(ledger, dex, user), user)
+
+
+def settled_in(ledger: Ledger, dex: int) -> int:
+    """Return the index of the token that a listed dex is settled in."""
+    found = ledger.core.dex(dex)
+    return found.collateral if found else USDC
+
+
+def first_dexs(ledger: Ledger) -> dict[int, int]:
+    """Return by each token that dexs are settled in the first of them."""
+    return {**{it.collateral: it.index for it in reversed(ledger.core.dexs)}, USDC: FIRST_DEX}
+
+
 def collateral_of(core: Core, dex: int) -> CoreToken:
     """Return the token that a dex is settled in. Raises UnknownDex."""
-    if dex == FIRST_DEX:
-        return core.token(USDC)
-    found = core.tables.dex(dex)
-    if found is None:
+    if dex != FIRST_DEX and core.tables.dex(dex) is None:
         raise UnknownDex(dex)
-    return core.token(found.collateral)
+    return core.token(settled_in(core.ledger, dex))
 
 
 def acting_on(core: Core, dex: int) -> Execution:
     """Return the perpetuals exchange with the user as it is known on a dex."""
-    account = dex_account(dex, core.user)
-    _note_account(core.ledger, account, dex, core.user)
-    return core.perp.acting_for(account)
+    return core.perp.acting_for(noted_account(core.ledger, dex, core.user))
 
 
 def paid_on(core: Core, dex: int, builder: OrderBuilder | None) -> OrderBuilder | None:
     """Return an order's builder, a user of HyperCore, with the account that it has on a dex."""
-    if builder is None or dex == FIRST_DEX:
-        return builder
-    account = dex_account(dex, builder.account)
-    _note_account(core.ledger, account, dex, builder.account)
-    return replace(builder, account=account)
+    if builder is None:
+        return None
+    return replace(builder, account=noted_account(core.ledger, dex, builder.account))
 
 
 def builder_of(ledger: Ledger, order_id: int) -> OrderBuilder | None:
@@ -67,28 +76,60 @@ def builder_of(ledger: Ledger, order_id: int) -> OrderBuilder | None:
 
 def credit(execution: Execution, dex: int, receiver: Address, usd: int) -> None:
     """Pay collateral into an account on a dex."""
-    account = dex_account(dex, receiver)
-    _note_account(execution.ledger, account, dex, receiver)
-    _change_total(execution.ledger, dex, usd)
+    ledger = execution.ledger
+    account = noted_account(ledger, dex, receiver)
+    add_total(ledger, dex, usd)
     collateral.credit(execution, account, usd)
 
 
 def debit(core: Core, dex: int, usd: int) -> None:
     """Take what a user can do without from its account on a dex; see `collateral.debit`."""
     collateral.debit(acting_on(core, dex), usd)
-    _change_total(core.ledger, dex, -usd)
+    take_total(core.ledger, dex, usd)
 
 
-def _note_account(ledger: Ledger, account: Address, dex: int, user: Address) -> None:
-    if dex != FIRST_DEX and ledger.core.dex_accounts.get(account) is None:
-        ledger.core.dex_accounts.put(account, DexAccount(dex, user))
+def noted_account(ledger: Ledger, dex: int, user: Address) -> Address:
+    """Return a user's account on a dex, with whose it is in the ledger."""
+    kept_on = _kept_on(ledger, dex, user)
+    account = account_address(kept_on, user)
+    if kept_on != FIRST_DEX and ledger.core.dex_accounts.get(account) is None:
+        ledger.core.dex_accounts.put(account, DexAccount(kept_on, user))
+    return account
 
 
-def _change_total(ledger: Ledger, dex: int, change: int) -> None:
-    """Count what is on a builder's dex, which no more can leave than came in."""
+def add_total(ledger: Ledger, dex: int, usd: int) -> None:
+    """Count what comes onto a builder's dex; what is on none of them is on the first."""
     found = ledger.core.dex(dex)
-    if found is None:
+    if found is not None:
+        ledger.core.put_dex(replace(found, total=found.total + usd))
+
+
+def take_total(ledger: Ledger, dex: int, usd: int) -> None:
+    """Count what has left a dex: no more of a token than came in, on all of its dexs together.
+
+    Trades with unified users, who have one account for all of those, move it between them. Raises
+    InsufficientCollateral.
+    """
+    left = usd if dex != FIRST_DEX else max(0, -_total_of_first(ledger))
+    if not left:
         return
-    if found.total + change < 0:
-        raise InsufficientCollateral(found.total, -change)
-    ledger.core.put_dex(replace(found, total=found.total + change))
+    token = settled_in(ledger, dex)
+    same = [it for it in ledger.core.dexs if it.collateral == token]
+    for found in sorted(same, key=lambda it: it.index != dex):
+        taken = min(left, found.total)
+        left -= taken
+        ledger.core.put_dex(replace(found, total=found.total - taken))
+    if left and (token != USDC or _total_of_first(ledger) < 0):
+        raise InsufficientCollateral(usd - left, usd)
+
+
+def _total_of_first(ledger: Ledger) -> int:
+    on_builders = sum(it.total for it in ledger.core.dexs)
+    return ledger.perp.fund.collateral_total - on_builders
+
+
+def _kept_on(ledger: Ledger, dex: int, user: Address) -> int:
+    """Return the dex that has a user's account for another one."""
+    if dex == FIRST_DEX or not ledger.core.is_unified(user):
+        return dex
+    return first_dexs(ledger)[settled_in(ledger, dex)]

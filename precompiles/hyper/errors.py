@@ -148,5 +148,33 @@ class BuilderFeeTooHigh(ContractError):
     declaration = "BuilderFeeTooHigh(uint256 rate,uint256 max)"
 
 
+class UnknownAbstraction(ContractError):
+    declaration = "UnknownAbstraction(uint8 mode)"
+
+
+class PortfolioMarginNotSupported(ContractError):
+    declaration = "PortfolioMarginNotSupported()"
+
+
+class DexAbstractionDiscontinued(ContractError):
+    declaration = "DexAbstractionDiscontinued()"
+
+
+class UnifiedForGood(ContractError):
+    declaration = "UnifiedForGood(address user)"
+
+
+class ModeOfVault(ContractError):
+    declaration = "ModeOfVault(address vault)"
+
+
+class OpenOnOtherDex(ContractError):
+    declaration = "OpenOnOtherDex(uint256 dex)"
+
+
+class BalancesAreUnified(ContractError):
+    declaration = "BalancesAreUnified(address user)"
+
+
 class LessThanOneUnit(ContractError):
     declaration = "LessThanOneUnit(uint256 amount)"

@@ -16,6 +16,7 @@ from precompiles.hyper.dexs import FIRST_DEX, dex_account
 from precompiles.hyper.prices import pair_market, pair_price
 from precompiles.hyper.staking import delegations_of
 from precompiles.hyper.system_addresses import EMISSIONS, perp_address, token_address
+from precompiles.hyper.unified import held
 from precompiles.hyper.units import read_perp_price, read_spot_price
 from precompiles.hyper.vaults import equity_of
 from precompiles.hyper.words import ReadFailed, i64, struct, u64
@@ -74,7 +75,8 @@ class View(NamedTuple):
 
 def position(view: View, user: Address, number: int) -> bytes:
     """Signed size, entry notional, cash behind an isolated one, leverage, whether isolated."""
-    asset, user = perp_address(number), dex_account(view.perp(number).dex, user)
+    asset = perp_address(number)
+    user = dex_account(view.ledger, view.perp(number).dex, user)
     found = view.ledger.perp.netting_position(user, asset)
     if found is None:
         chosen = view.ledger.perp.leverages.get(asset + user)
@@ -91,10 +93,10 @@ def position(view: View, user: Address, number: int) -> bytes:
 
 
 def spot_balance(view: View, user: Address, index: int) -> bytes:
-    """Total, hold, and what it was bought for."""
+    """Total, hold, and what it was bought for; a unified user's collateral is here."""
     view.token(index)
     address = view.token_address(index)
-    balance = view.ledger.spot.balance(user, address)
+    balance = held(view.ledger, user, index, view.now)
     entry = view.ledger.core.entries.get(address + user)
     return u64(balance.total) + u64(balance.hold) + u64(entry.usd if entry else 0)
 
@@ -109,7 +111,9 @@ def user_vault_equity(view: View, user: Address, vault: Address) -> bytes:
 
 
 def withdrawable(view: View, user: Address) -> bytes:
-    """Read the collateral that may leave the first perpetuals dex."""
+    """Read the collateral that may leave the first perpetuals dex; 0 for a unified user."""
+    if view.ledger.core.is_unified(user):
+        return u64(0)
     return u64(max(0, cross_health(view.ledger, user, view.now).withdrawable))
 
 
@@ -217,18 +221,23 @@ def best_prices(view: View, asset: int) -> bytes:
 
 
 def account_margin_summary(view: View, dex: int, user: Address) -> bytes:
-    """Account value, margin in use, notional of positions, and cash without them."""
+    """Account value, margin in use, notional of positions, and cash without them.
+
+    A unified user's collateral is in its spot wallet: here is what its positions gained.
+    """
     if dex != FIRST_DEX and view.ledger.core.dex(dex) is None:
         raise ReadFailed(f"there is no perpetuals dex {dex}")
-    perp, user = view.ledger.perp, dex_account(dex, user)
-    value = raw = perp.cash(user)
+    perp, is_unified = view.ledger.perp, view.ledger.core.is_unified(user)
+    user = dex_account(view.ledger, dex, user)
+    value = raw = 0 if is_unified else perp.cash(user)
     margin = notional = 0
-    for found in _positions(view.ledger, user):
+    for found in _positions(view.ledger, user, dex):
         market = perp.markets.rows[found.asset]
         health = position_health(view.ledger, found, view.now)
         cash = found.cash + funding_due(market, prices_at(view.ledger, market, view.now), found)
-        value += health.equity
-        raw += cash
+        elsewhere = found.margin if is_unified else 0
+        value += health.equity - elsewhere
+        raw += cash - elsewhere
         notional += health.notional
         used = ceil_divide(health.notional, found.leverage)
         margin += max(0, health.equity) if found.has_own_cash else used
@@ -258,9 +267,9 @@ def outcome_status(view: View, outcome: int) -> bytes:
     return u64(0) + u64(0) + u64(_NO_QUESTION)
 
 
-def _positions(ledger: Ledger, user: Address) -> list[Position]:
-    """Return an account's netting positions, by market."""
-    assets = (perp_address(perp.perp_id) for perp in ledger.core.perps)
+def _positions(ledger: Ledger, user: Address, dex: int) -> list[Position]:
+    """Return an account's netting positions on a dex, by market."""
+    assets = (perp_address(perp.perp_id) for perp in ledger.core.perps if perp.dex == dex)
     held = (ledger.perp.netting_position(user, asset) for asset in assets)
     return [found for found in held if found is not None]
 

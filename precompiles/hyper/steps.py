@@ -34,6 +34,7 @@ from precompiles.hyper.signed.twaps import begin_parts, is_due
 from precompiles.hyper.signed.wire import NUMBERS
 from precompiles.hyper.system_addresses import CORE_ADDRESS, ORACLE, USDC, perp_address
 from precompiles.hyper.trades import note_perp_trades, note_received
+from precompiles.hyper.unified import sweep
 from precompiles.hyper.units import CORE_GAS_DECIMALS, core_amount
 from precompiles.ledger.hyper.records import CoreToken, DelayedAction
 from precompiles.ledger.hyper.tables import due_key
@@ -92,9 +93,11 @@ class Step(Struct):
             waiting = tables.delayed.rows[key]
             tables.delayed.put(key, None)
             self._carry_out(Sent(waiting.user, waiting.data, waiting.source), waiting.sequence)
+        begun = self.ledger.journal.mark()
         staking.pay_unstaked(self.ledger, self._now)
         staking.pay_rewards(self.ledger, self._now)
         self._do_on_time()
+        sweep(self.ledger, begun)
         for key in sorted(tables.outgoing.rows):
             tables.outgoing.put(key, None)
         execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
@@ -231,6 +234,7 @@ class Step(Struct):
         before = core.savepoint()
         try:
             _take_in(core, token, credit.amount)
+            sweep(self.ledger, before.journal)
             result = Result(Outcome.DONE)
         except ContractError as error:
             core.rollback(before)

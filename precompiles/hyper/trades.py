@@ -14,6 +14,7 @@ from precompiles.abi.event import Event
 from precompiles.engine.amounts import floor_divide
 from precompiles.hyper.prices import pair_of_market, pair_price
 from precompiles.hyper.system_addresses import USDC, token_address
+from precompiles.hyper.unified import total_of
 from precompiles.hyper.units import COLLATERAL_DECIMALS, power_of_ten
 from precompiles.hyper.users import welcome
 from precompiles.ledger.hyper.records import CoreToken, EntryNotional
@@ -80,7 +81,7 @@ def note_received(ledger: Ledger, user: Address, token: CoreToken, wei: int) -> 
 def note_sent(ledger: Ledger, user: Address, token: CoreToken, wei: int) -> None:
     """Take the share of what an account has sent off its entry notional."""
     if token.index != USDC:
-        left = ledger.spot.balance(user, _address(ledger, token)).total
+        left = total_of(ledger, user, token.index)
         _reduce(ledger, user, token, left + wei, left)
 
 
@@ -113,8 +114,7 @@ def _note_entries(ledger: Ledger, changes: Sequence[_Change]) -> None:
     for change in reversed(changes):
         key = change.user, change.token.index
         if key not in totals:
-            address = _address(ledger, change.token)
-            totals[key] = ledger.spot.balance(change.user, address).total
+            totals[key] = total_of(ledger, change.user, change.token.index)
         totals[key] -= change.wei
         before.append(totals[key])
     for change, total in zip(changes, reversed(before), strict=True):

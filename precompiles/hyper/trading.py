@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from precompiles.engine.amounts import floor_divide, quote_amount
+from precompiles.engine.amounts import floor_divide, locked_amount, quote_amount
 from precompiles.errors import (
     BelowMinimumNotional,
     ClientOrderIdNotFound,
@@ -33,6 +33,7 @@ from precompiles.hyper.errors import (
 )
 from precompiles.hyper.listing import minimum_order
 from precompiles.hyper.system_addresses import USDC, perp_address
+from precompiles.hyper.unified import gather
 from precompiles.hyper.units import (
     SPOT_WEI_PER_USD,
     check_order,
@@ -198,7 +199,7 @@ def _place_perp(
 def choose_leverage(core: Core, perp: CorePerp) -> None:
     """Let a user that never chose trade at the default leverage."""
     asset = perp_address(perp.perp_id)
-    key = asset + dex_account(perp.dex, core.user)
+    key = asset + dex_account(core.ledger, perp.dex, core.user)
     most = core.ledger.perp.markets.rows[asset].max_leverage
     leverages = core.ledger.perp.leverages
     if leverages.get(key) is None:
@@ -221,6 +222,13 @@ def _place_spot(
     if is_immediate and not crosses:
         raise NothingToMatch(action.price, first)
     at, asked = first if is_immediate else price, amount
+    gather(
+        core,
+        quote if action.is_buy else base,
+        locked_amount(
+            is_buy=action.is_buy, remaining=asked, price=price, base_unit=market.base_unit
+        ),
+    )
     notional = quote_amount(amount=asked, price=at, base_unit=market.base_unit)
     if is_immediate:  # of one that the wallet has nothing for, that is the reason
         amount = _affordable(core, market, action, asked, price)

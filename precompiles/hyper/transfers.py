@@ -9,6 +9,7 @@ from precompiles.hyper.core import Core
 from precompiles.hyper.dexs import FIRST_DEX, collateral_of, credit, debit
 from precompiles.hyper.encoding import SPOT_DEX, SendAsset, SpotSend, UsdClassTransfer
 from precompiles.hyper.errors import (
+    BalancesAreUnified,
     BridgeShort,
     LessThanOneUnit,
     NotCollateral,
@@ -19,6 +20,7 @@ from precompiles.hyper.errors import (
 )
 from precompiles.hyper.system_addresses import FEES, USDC, token_of_address
 from precompiles.hyper.trades import note_received, note_sent
+from precompiles.hyper.unified import gather
 from precompiles.hyper.units import (
     CORE_GAS_DECIMALS,
     SPOT_WEI_PER_USD,
@@ -32,6 +34,7 @@ from precompiles.types import ZERO_ADDRESS, Address
 
 def spot_send(core: Core, action: SpotSend) -> None:
     """Send a token to another account, or to the EVM where that is the token's system address."""
+    _require_standard(core)
     token = core.token(action.token)
     if token_of_address(core.settings, action.destination) == token.index:
         withdraw(core, token, action.wei)
@@ -41,6 +44,7 @@ def spot_send(core: Core, action: SpotSend) -> None:
 
 def class_transfer(core: Core, action: UsdClassTransfer) -> None:
     """Move USDC between the user's spot wallet and the first perpetuals dex."""
+    _require_standard(core)
     if action.to_perp:
         _into_perp(core, FIRST_DEX, core.user, action.ntl)
     else:
@@ -48,7 +52,10 @@ def class_transfer(core: Core, action: UsdClassTransfer) -> None:
 
 
 def send_asset(core: Core, action: SendAsset) -> None:
-    """Move a token between wallets, to whomever; the system address stands for the EVM."""
+    """Move a token between wallets, to whomever; the system address stands for the EVM.
+
+    A unified user has one wallet: what is sent leaves its spot wallet, whatever the source.
+    """
     if action.sub_account != ZERO_ADDRESS:
         raise SubAccountNotSupported(action.sub_account)
     token = core.token(action.token)
@@ -56,13 +63,16 @@ def send_asset(core: Core, action: SendAsset) -> None:
     for dex in dexes:
         if dex != SPOT_DEX and collateral_of(core, dex) != token:
             raise NotCollateral(token.index, dex)
+    is_unified = core.tables.is_unified(core.user)
+    if is_unified:
+        dexes = (SPOT_DEX, action.destination_dex)
     to_evm = token_of_address(core.settings, action.destination) == token.index
     if to_evm:
-        if action.source_dex != SPOT_DEX:
-            _out_of_perp(core, action.source_dex, core.user, action.wei // SPOT_WEI_PER_USD)
+        if dexes[0] != SPOT_DEX:
+            _out_of_perp(core, dexes[0], core.user, action.wei // SPOT_WEI_PER_USD)
         withdraw(core, token, action.wei)
         return
-    if action.destination == core.user and dexes[0] == dexes[1]:
+    if action.destination == core.user and (is_unified or dexes[0] == dexes[1]):
         raise SendToSelf
     usd = action.wei // SPOT_WEI_PER_USD
     match dexes:
@@ -124,7 +134,13 @@ def _activate(core: Core, token: CoreToken, destination: Address, leaving: int) 
         users.activate(core, destination, token, leaving)
 
 
+def _require_standard(core: Core) -> None:
+    if core.tables.is_unified(core.user):
+        raise BalancesAreUnified(core.user)
+
+
 def _require(core: Core, token: CoreToken, wei: int) -> None:
+    gather(core, token, wei)
     available = core.available(token)
     if available < wei:
         raise InsufficientBalance(core.address_of(token), available, wei)
@@ -144,12 +160,14 @@ def _pay_transfer(core: Core) -> None:
     """Take the gas of a transfer to the EVM from the user. Raises TransferFeeNotPayable."""
     hype, usdc = core.token(core.settings.hype), core.token(USDC)
     fee = core.transfer_fee()
+    gather(core, hype, fee)
     if core.available(hype) >= fee:
         move(core, hype, FEES, fee)
         return
     pair = next((it for it in core.tables.pairs if (it.base, it.quote) == (hype.index, USDC)), None)
     price = core.spot_price(pair) if pair else 0
     in_usdc = ceil_divide(fee * price, power_of_ten(hype.wei_decimals))
+    gather(core, usdc, in_usdc)
     available = core.available(usdc)
     if not price or available < in_usdc:
         raise TransferFeeNotPayable(available, in_usdc)

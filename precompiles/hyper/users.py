@@ -10,6 +10,7 @@ from __future__ import annotations
 from precompiles.hyper.core import Core
 from precompiles.hyper.errors import ActivationFeeNotPayable, ReceiverNotActivated
 from precompiles.hyper.system_addresses import FEES, USDC
+from precompiles.hyper.unified import gather
 from precompiles.hyper.units import power_of_ten
 from precompiles.ledger.hyper.records import CoreToken, CoreUser
 from precompiles.ledger.ledger import Ledger
@@ -62,6 +63,7 @@ def _pay(core: Core, new: Address, sent: CoreToken, amount: int) -> None:
     for token in [sent] if sent in quotes else quotes:
         fee = activation_fee(token)
         kept = amount if token is sent else 0
+        gather(core, token, fee + kept)
         if core.available(token) >= fee + kept:
             address = core.address_of(token)
             core.ledger.spot.change_balance(core.user, address, total=-fee)

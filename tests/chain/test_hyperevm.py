@@ -20,7 +20,7 @@ from evm_dex.chain.traces import trace_block
 from evm_dex.errors import GenesisError, InvalidBlock, TransactionRejected
 from evm_dex.evm.calls import Call
 from evm_dex.evm.tracer import Tracer
-from precompiles.hyper.dexs import dex_account
+from precompiles.hyper.dexs import account_address
 from precompiles.hyper.encoding import (
     SPOT_DEX,
     SendAsset,
@@ -535,7 +535,7 @@ def test_a_genesis_may_have_dexs_of_builders() -> None:
         dex.core.force_perp_balance(dex.accounts[1], 9_000 * 10**6, dex=1)
         assert world.send(order(110_000, "4000", "1", is_buy=False), 1)[0].outcome == Outcome.DONE
         assert world.send(order(110_000, "4000", "1"))[0].outcome == Outcome.DONE
-        account = dex_account(1, world.users[0])
+        account = account_address(1, world.users[0])
         assert dex.chain.ledger.perp.cash(account) == (1_000 * 10**6) - 1_800_000
         assert dex.chain.ledger.core.perp(10_000).coin == "xyz:GOLD"  # type: ignore[union-attr] # it is listed
         usdt = dex.contract("0xB8CE59FC3717ada4C02eaDF9682A9e934F625ebb", "TestToken")

@@ -294,7 +294,8 @@ def dex_abstraction(stage: Stage) -> Answers:
     state = stage.info.query_user_dex_abstraction_state(stage.address)
     assert state is None or isinstance(state, bool)
     stage.info.query_sub_accounts(stage.address)
-    return [me.agent_enable_dex_abstraction(), me.user_dex_abstraction(stage.address, False)]
+    assert me.user_dex_abstraction(stage.address, False)["status"] == "ok", "it is off"
+    return [me.agent_enable_dex_abstraction(), me.user_dex_abstraction(stage.address, True)]
 
 
 def evm_erc20(stage: Stage) -> Answers:
@@ -442,8 +443,13 @@ def spot_deploy(stage: Stage) -> Answers:
 
 def user_abstraction(stage: Stage) -> Answers:
     me = stage.exchange
-    assert isinstance(stage.info.query_user_abstraction_state(stage.address), str)
-    return [me.agent_set_abstraction("u"), me.user_set_abstraction(stage.address, "unifiedAccount")]
+    assert stage.info.query_user_abstraction_state(stage.address) == "default"
+    answers = [
+        me.agent_set_abstraction("u"),
+        me.user_set_abstraction(stage.address, "unifiedAccount"),
+    ]
+    assert stage.info.query_user_abstraction_state(stage.address) == "unifiedAccount"
+    return answers
 
 
 DONE = (
@@ -455,12 +461,12 @@ DONE = (
     basic_spot_to_perp, basic_spot_transfer, basic_staking, basic_sub_account, basic_tpsl,
     basic_transfer, basic_vault, basic_vault_transfer, basic_withdraw, basic_ws,
     cancel_open_orders, evm_erc20, multi_sig_cdeposit, multi_sig_convert_to_normal_user,
-    multi_sig_order, multi_sig_usd_send, rounding,
+    multi_sig_order, multi_sig_usd_send, rounding, user_abstraction,
 )  # fmt: skip
 """Those that do what they show."""
 REFUSED = (
     c_signer, c_validator, dex_abstraction, multi_sig_register_token, perp_deploy,
-    priority_fees, spot_deploy, user_abstraction,
+    priority_fees, spot_deploy,
 )  # fmt: skip
 """Those that end with the answer that an action is not supported here."""
 NOT_DRIVEN = ("evm_block_indexer", "parse_token_delegate_from_replica_cmds")

@@ -219,9 +219,12 @@ def nothing_set(_info: Info, _request: User) -> None:
 
 
 @info_type("userAbstraction", User)
-def user_abstraction(_info: Info, _request: User) -> str:
-    """Return the mode that every account has."""
-    return "default"
+def user_abstraction(info: Info, request: User) -> str:
+    """Return an account's mode, as `userSetAbstraction` spells it."""
+    mode = info.ledger.core.modes.get(request.address)
+    if mode is None:
+        return "default"
+    return "unifiedAccount" if mode.is_unified else "disabled"
 
 
 @info_type("isVip", User)

@@ -17,12 +17,13 @@ from precompiles.engine.position import entry_price
 from precompiles.hyper.dexs import dex_account
 from precompiles.hyper.signed.account_actions import sub_accounts_of
 from precompiles.hyper.system_addresses import token_address
+from precompiles.hyper.unified import held
 from precompiles.hyper.vaults import equity_of
 from precompiles.ledger.perp.records import Position
 from precompiles.perp.accrual import prices_at
 from precompiles.perp.collateral import withdrawable_cash
 from precompiles.perp.danger import judged_group
-from precompiles.perp.health import Health, cross_health, funding_due, position_health
+from precompiles.perp.health import Health, cross_health, funding_due, position_health, together
 from precompiles.perp.markets import tiers_of
 from precompiles.types import Address
 
@@ -37,29 +38,38 @@ class CoinOfUser(User):
 
 @info_type("clearinghouseState", UserDex)
 def clearinghouse_state(info: Info, request: UserDex) -> Json:
-    """Return an account's margin and positions on a dex."""
+    """Return an account's margin and positions on a dex.
+
+    A unified account's collateral is in its spot wallet: here is what its positions gained.
+    """
     dex, ledger = dex_of(info, request.dex), info.ledger
-    user = dex_account(dex, request.address)
-    cross = cross_health(ledger, user, info.now)
-    cash = ledger.perp.cash(user)
-    value, raw, notional, used, cross_raw, cross_used = cross.equity, cash, 0, 0, cash, 0
+    is_unified = ledger.core.is_unified(request.address)
+    user = dex_account(ledger, dex, request.address)
+    cash = 0 if is_unified else ledger.perp.cash(user)
+    value, raw, notional, used = cash, cash, 0, 0
+    cross = Health(cash, 0, 0, 0)
+    cross_raw, cross_used = cash, 0
     positions = []
     for position in positions_of(info, user, dex):
         health = position_health(ledger, position, info.now)
         market = ledger.perp.markets.rows[position.asset]
         prices = prices_at(ledger, market, info.now)
         behind = position.cash + funding_due(market, prices, position)
+        if is_unified:
+            health = health._replace(equity=health.equity - position.margin)
+            behind -= position.margin
         margin = ceil_divide(health.notional, position.leverage)
         notional += health.notional
         raw += behind
+        value += health.equity
         if position.has_own_cash:
-            value += health.equity
-            used += max(0, health.equity)
+            used += max(0, position_health(ledger, position, info.now).equity)
         else:
+            cross = together(0, (cross, health))
             cross_raw += behind
             used, cross_used = used + margin, cross_used + margin
-        positions.append({"type": "oneWay", "position": _position(info, position, health)})
-    withdrawable = max(0, withdrawable_cash(ledger, user, info.now))
+        positions.append({"type": "oneWay", "position": _position(info, position)})
+    withdrawable = 0 if is_unified else max(0, withdrawable_cash(ledger, user, info.now))
     return {
         "marginSummary": _summary(value, notional, raw, used),
         "crossMarginSummary": _summary(cross.equity, cross.notional, cross_raw, cross_used),
@@ -78,7 +88,7 @@ def spot_clearinghouse_state(info: Info, request: User) -> Json:
     balances = []
     for token in ledger.core.tokens:
         address = token_address(settings, token.index)
-        balance = ledger.spot.balance(request.address, address)
+        balance = held(ledger, request.address, token.index, info.now)
         entry = ledger.core.entries.get(address + request.address)
         if balance.total:
             balances.append(
@@ -97,7 +107,7 @@ def spot_clearinghouse_state(info: Info, request: User) -> Json:
 def active_asset_data(info: Info, request: CoinOfUser) -> Json:
     """Return what an account may trade of a perpetual."""
     listing = info.listing(request.coin)
-    user = dex_account(listing.dex, request.address)
+    user = dex_account(info.ledger, listing.dex, request.address)
     market = info.ledger.perp.markets.rows[listing.address]
     chosen = info.ledger.perp.leverages.get(listing.address + user)
     usual = info.ledger.core.rules.default_leverage
@@ -190,7 +200,8 @@ def positions_of(info: Info, account: Address, dex: int) -> list[Position]:
     return [position for position in found if position is not None]
 
 
-def _position(info: Info, position: Position, health: Health) -> Json:
+def _position(info: Info, position: Position) -> Json:
+    health = position_health(info.ledger, position, info.now)
     listing = info.listings.by_address[position.asset]
     market = info.ledger.perp.markets.rows[position.asset]
     prices = prices_at(info.ledger, market, info.now)

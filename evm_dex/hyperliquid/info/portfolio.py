@@ -150,9 +150,10 @@ class Portfolio:
     def _perp_equity(self) -> int:
         ledger, now = self._info.ledger, self._info.now
         total = 0
-        for dex in (0, *(it.index for it in ledger.core.dexs)):
-            account = dex_account(dex, self._user)
-            total += cross_health(ledger, account, now).equity
+        dexs = (0, *(it.index for it in ledger.core.dexs))
+        accounts = {dex: dex_account(ledger, dex, self._user) for dex in dexs}
+        total += sum(cross_health(ledger, it, now).equity for it in set(accounts.values()))
+        for dex, account in accounts.items():
             for listing in self._info.listings.perps(dex):
                 position = ledger.perp.netting_position(account, listing.address)
                 if position is not None and position.has_own_cash:

@@ -92,11 +92,15 @@ def send_asset(core: Core, action: typed_actions.SendAssetAction) -> None:
 
 
 def withdraw(core: Core, action: typed_actions.WithdrawAction) -> None:
-    """Send collateral to an account on the EVM, less the fee, which pays for its gas."""
+    """Send collateral to an account on the EVM, less the fee, which pays for its gas.
+
+    A unified account's is in its spot wallet.
+    """
     usd = _usd(action.amount)
     if usd <= WITHDRAWAL_FEE:
         raise InsufficientBalance(core.address_of(core.token(USDC)), usd, WITHDRAWAL_FEE + 1)
-    transfers.class_transfer(core, encoding.UsdClassTransfer(usd, to_perp=False))
+    if not core.tables.is_unified(core.user):
+        transfers.class_transfer(core, encoding.UsdClassTransfer(usd, to_perp=False))
     usdc = core.token(USDC)
     transfers.move(core, usdc, FEES, WITHDRAWAL_FEE * SPOT_WEI_PER_USD)
     left = (usd - WITHDRAWAL_FEE) * SPOT_WEI_PER_USD

@@ -101,7 +101,7 @@ def _for_all(core: Core, wire: OrderWire) -> OrderWire:
     assert asset is not None, "looked at before"
     number = perp_id(asset)
     perp = core.tables.perp(number)
-    account = dex_account(asset.dex, core.user)
+    account = dex_account(core.ledger, asset.dex, core.user)
     position = core.ledger.perp.netting_position(account, perp_address(number))
     if perp is None or position is None or parse_decimal(wire.s, ORDER_DECIMALS):
         return wire

@@ -7,7 +7,15 @@ from typing import Any
 
 from precompiles.hyper.actions import Result
 from precompiles.hyper.core import Core
-from precompiles.hyper.signed import account_actions, multi_sig, orders, twaps, typed_actions, wire
+from precompiles.hyper.signed import (
+    account_actions,
+    modes,
+    multi_sig,
+    orders,
+    twaps,
+    typed_actions,
+    wire,
+)
 from precompiles.hyper.signed.orders import attempt
 
 _MANY: dict[type[Any], Callable[..., list[Result]]] = {
@@ -52,6 +60,10 @@ _ONE: dict[type[Any], Callable[..., Result | None]] = {
     typed_actions.TokenDelegateAction: account_actions.token_delegate,
     typed_actions.StakingDepositAction: account_actions.staking_deposit,
     typed_actions.StakingWithdrawAction: account_actions.staking_withdraw,
+    wire.AgentSetAbstractionAction: modes.agent_set_abstraction,
+    typed_actions.UserSetAbstractionAction: modes.user_set_abstraction,
+    wire.AgentEnableDexAbstractionAction: modes.enable_dex_abstraction,
+    typed_actions.UserDexAbstractionAction: modes.user_dex_abstraction,
     typed_actions.ConvertToMultiSigUserAction: multi_sig.convert,
 }
 

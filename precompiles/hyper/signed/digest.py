@@ -23,6 +23,8 @@ from precompiles.hyper.signed.typed_actions import (
     TokenDelegateAction,
     UsdClassTransferAction,
     UsdSendAction,
+    UserDexAbstractionAction,
+    UserSetAbstractionAction,
     UserSigned,
     WithdrawAction,
 )
@@ -79,6 +81,12 @@ _TYPES: dict[type[UserSigned], _TypedData] = {
     StakingDepositAction: _typed("CDeposit", "uint64 wei,uint64 nonce"),
     StakingWithdrawAction: _typed("CWithdraw", "uint64 wei,uint64 nonce"),
     ConvertToMultiSigUserAction: _typed("ConvertToMultiSigUser", "string signers,uint64 nonce"),
+    UserSetAbstractionAction: _typed(
+        "UserSetAbstraction", "address user,string abstraction,uint64 nonce"
+    ),
+    UserDexAbstractionAction: _typed(
+        "UserDexAbstraction", "address user,bool enabled,uint64 nonce"
+    ),
 }
 _SEND_MULTI_SIG = _typed("SendMultiSig", "bytes32 multiSigActionHash,uint64 nonce")
 _PAYLOAD = (("address", "payloadMultiSigUser"), ("address", "outerSigner"))

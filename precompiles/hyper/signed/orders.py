@@ -35,6 +35,7 @@ from precompiles.hyper.signed.wire import (
     OrderAction,
 )
 from precompiles.hyper.system_addresses import perp_address
+from precompiles.hyper.unified import sweep
 from precompiles.hyper.units import ORDER_DECIMALS, check_order, perp_amount, perp_price
 from precompiles.ledger.hyper.records import CorePerp
 from precompiles.ledger.hyper.signed_records import OrderBuilder
@@ -47,11 +48,13 @@ def attempt(core: Core, function: Callable[[Core, Any], Result | None], part: An
     """Carry out one part of an action; one that breaks a rule leaves its error and no trace."""
     before, events = core.spot.savepoint(), len(core.perp.events)
     try:
-        return function(core, part) or Result(Outcome.DONE)
+        result = function(core, part) or Result(Outcome.DONE)
     except ContractError as error:
         core.spot.rollback(before)
         del core.perp.events[events:]
         return Result(Outcome.DROPPED, 0, error)
+    sweep(core.ledger, before.journal)
+    return result
 
 
 def place_orders(core: Core, action: OrderAction) -> list[Result]:

@@ -22,6 +22,7 @@ from precompiles.hyper.signed.decimals import parse_decimal
 from precompiles.hyper.signed.errors import TwapDuration, TwapTooSmall, UnknownTwap
 from precompiles.hyper.signed.wire import TwapCancel, TwapOrder
 from precompiles.hyper.system_addresses import perp_address
+from precompiles.hyper.unified import sweep
 from precompiles.hyper.units import COLLATERAL_DECIMALS, ORDER_DECIMALS
 from precompiles.ledger.hyper.records import CorePerp
 from precompiles.ledger.hyper.signed_records import Twap
@@ -139,6 +140,7 @@ def _take(core: Core, market: _Market, twap: Twap, size: int) -> tuple[int, int]
         core.spot.rollback(before)
         del core.perp.events[events:]
         return 0, 0
+    sweep(core.ledger, before.journal)
     return placed.filled * size // placed.amount, placed.filled_quote
 
 

@@ -114,3 +114,19 @@ class ConvertToMultiSigUserAction(
     signers: Annotated[str, Meta(max_length=4_096)]
     """JSON: `authorizedUsers` and `threshold`, or null for the account's own key."""
     nonce: U63
+
+
+class UserSetAbstractionAction(UserSigned, frozen=True, tag="userSetAbstraction", kw_only=True):
+    """Account mode of the signer, or of its sub-account; in `multiSig` by its first letters."""
+
+    user: AddressText
+    abstraction: Literal["disabled", "unifiedAccount", "portfolioMargin", "i", "u", "p"]
+    nonce: U63
+
+
+class UserDexAbstractionAction(UserSigned, frozen=True, tag="userDexAbstraction", kw_only=True):
+    """A mode that was given up, on or off."""
+
+    user: AddressText
+    enabled: bool
+    nonce: U63

@@ -41,6 +41,8 @@ from precompiles.hyper.signed.typed_actions import (
     TokenDelegateAction,
     UsdClassTransferAction,
     UsdSendAction,
+    UserDexAbstractionAction,
+    UserSetAbstractionAction,
     WithdrawAction,
 )
 
@@ -211,6 +213,16 @@ class TwapCancel(Signed, frozen=True, tag="twapCancel"):
     t: U63
 
 
+class AgentSetAbstractionAction(Signed, frozen=True, tag="agentSetAbstraction"):
+    """Account mode: standard, unified, or portfolio margin."""
+
+    abstraction: Literal["i", "u", "p"]
+
+
+class AgentEnableDexAbstractionAction(Signed, frozen=True, tag="agentEnableDexAbstraction"):
+    """A mode that was given up."""
+
+
 L1Action = (
     OrderAction
     | CancelAction
@@ -236,6 +248,8 @@ L1Action = (
     | ReserveRequestWeightAction
     | ClaimRewardsAction
     | SpotUserAction
+    | AgentSetAbstractionAction
+    | AgentEnableDexAbstractionAction
 )
 UserAction = (
     UsdSendAction
@@ -249,6 +263,8 @@ UserAction = (
     | StakingDepositAction
     | StakingWithdrawAction
     | ConvertToMultiSigUserAction
+    | UserSetAbstractionAction
+    | UserDexAbstractionAction
 )
 SingleAction = L1Action | UserAction
 

@@ -230,6 +230,13 @@ class CoreDex(Record, frozen=True):
     """Collateral that is on it, with six decimals."""
 
 
+class AccountMode(Record, frozen=True):
+    """How an account keeps its balances, once it has chosen."""
+
+    is_unified: bool
+    """True: one balance of each collateral for all that the account does; False: standard."""
+
+
 class DexAccount(Record, frozen=True):
     """The user whom an account of the exchange stands for on a builder's dex."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from precompiles.engine.journal import Journal
 from precompiles.ledger.hyper.records import (
+    AccountMode,
     ApiWallet,
     BuilderFee,
     CoreDex,
@@ -98,6 +99,7 @@ class CoreTables:
         """By asset id."""
         self._dexs = Table(TableNumber.CORE_DEXS, _INDEX, CoreDex, journal)
         self.dex_accounts = Table(TableNumber.CORE_DEX_ACCOUNTS, BytesKey(20), DexAccount, journal)
+        self.modes = Table(TableNumber.CORE_MODES, BytesKey(20), AccountMode, journal)
         self._rules = Table(TableNumber.CORE_RULES, BytesKey(1), CoreRules, journal)
         self._progress = Table(TableNumber.CORE_PROGRESS, BytesKey(1), CoreProgress, journal)
         self.signer_nonces = Table(
@@ -139,6 +141,7 @@ class CoreTables:
             self._rules,
             self._dexs,
             self.dex_accounts,
+            self.modes,
             self.delegated,
             self.delisted,
             self.signer_nonces,
@@ -275,6 +278,11 @@ class CoreTables:
     def dexs(self) -> list[CoreDex]:
         """All builders' dexs by index."""
         return [record for _, record in sorted(self._dexs.rows.items())]
+
+    def is_unified(self, user: Address) -> bool:
+        """Return whether an account has one balance of each collateral."""
+        mode = self.modes.get(user)
+        return mode is not None and mode.is_unified
 
     def owner_of(self, account: Address) -> Address:
         """Return whose an account of the perpetuals exchange is."""

@@ -709,7 +709,7 @@ def test_a_dropped_action_leaves_the_others_alone(scene: Scene) -> None:
         (encode_action(FinalizeContract(1, 1, 0)), errors.UnsupportedAction(8)),
         (encode_action(ReflectSupply(1, 1, True)), errors.UnsupportedAction(14)),
         (encode_action(BorrowLend(0, 0, 1)), errors.UnsupportedAction(15)),
-        (encode_action(SetAbstraction(ALICE, 1)), errors.UnsupportedAction(16)),
+        (encode_action(SetAbstraction(ALICE, 3)), errors.PortfolioMarginNotSupported()),
         (encode_action(UserOutcome(0, 0, 0, 1)), errors.UnsupportedAction(17)),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from precompiles import errors as exchange
 from precompiles.hyper import errors, listing, reads
-from precompiles.hyper.dexs import dex_account
+from precompiles.hyper.dexs import account_address
 from precompiles.hyper.encoding import (
     SPOT_DEX,
     CancelByClientId,
@@ -51,7 +51,7 @@ def from_dex(wei: int, user: Address = ALICE) -> SendAsset:
 
 
 def usd(scene: Scene, user: Address) -> int:
-    return scene.cash(dex_account(DEX, user))
+    return scene.cash(account_address(DEX, user))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_margin_is_that_of_the_dex_alone(scene: Scene) -> None:
     """5,000 carry 100,000 at 20 times; the 100,000 on the first dex carry nothing here."""
     scene.done(BOB, order(GOLD, "4000", "20", is_buy=False))
     scene.done(ALICE, order(GOLD, "4000", "20"))
-    market, account = perp_address(GOLD_ID), dex_account(DEX, ALICE)
+    market, account = perp_address(GOLD_ID), account_address(DEX, ALICE)
     position = scene.ledger.perp.netting_position(account, market)
     assert position is not None
     assert (position.size, position.leverage) == (200_000, 20)
@@ -121,7 +121,7 @@ def test_volume_and_stake_count_for_the_user_on_every_dex(scene: Scene) -> None:
     (trade,) = [log.event for log in scene.logs if isinstance(log.event, Trade)]
     assert trade.taker_fee == 4_000 * USD * 40 // 100_000
     assert scene.ledger.core.volume(ALICE, today + 1) == 5_004_000 * USD
-    assert dex_account(DEX, ALICE) not in scene.ledger.core.volumes.rows
+    assert account_address(DEX, ALICE) not in scene.ledger.core.volumes.rows
 
 
 def test_reads_are_by_dex(scene: Scene) -> None:
@@ -145,7 +145,7 @@ def test_reads_are_by_dex(scene: Scene) -> None:
 
 def test_orders_are_cancelled_by_who_placed_them(scene: Scene) -> None:
     placed = scene.done(ALICE, order(GOLD, "3900", "1", cloid=5)).order_id
-    account, other = dex_account(DEX, ALICE), dex_account(DEX, BOB)
+    account, other = account_address(DEX, ALICE), account_address(DEX, BOB)
     scene.dropped(BOB, CancelOrder(GOLD, placed), exchange.NotOrderOwner(placed, other, account))
     scene.dropped(ALICE, CancelByClientId(BTC, 5), exchange.ClientOrderIdNotFound(5))
     scene.done(ALICE, order(BTC, "80000", "0.1", cloid=5))
@@ -157,7 +157,7 @@ def test_a_loss_on_a_dex_is_borne_there_and_by_no_backstop(scene: Scene) -> None
     backstop = Address(b"\xb5" * 20)
     markets.set_backstop(execution(scene.ledger), backstop)
     scene.ledger.core.put_user(backstop, CoreUser(True, False))
-    key = perp_address(GOLD_ID) + dex_account(DEX, ALICE)
+    key = perp_address(GOLD_ID) + account_address(DEX, ALICE)
     scene.ledger.perp.leverages.put(key, Leverage(20, is_cross=True))
     scene.done(BOB, order(GOLD, "4000", "20", is_buy=False))
     scene.done(ALICE, order(GOLD, "4000", "20"))
@@ -166,7 +166,7 @@ def test_a_loss_on_a_dex_is_borne_there_and_by_no_backstop(scene: Scene) -> None
     oracle.set_price(at, perp_address(GOLD_ID), 3_700 * USD, 3_700 * USD)
     scene.begin_block()
     (found,) = [log.event for log in scene.logs if isinstance(log.event, Liquidated)]
-    assert (found.user, found.stage) == (dex_account(DEX, ALICE), Stage.DELEVERAGING)
+    assert (found.user, found.stage) == (account_address(DEX, ALICE), Stage.DELEVERAGING)
     assert usd(scene, ALICE) == 0
     fees = 80_000 * USD * (45 + 15) // 100_000
     assert usd(scene, BOB) == 10_000 * USD - fees
@@ -189,6 +189,6 @@ def test_a_dex_that_can_not_be_is_named(scene: Scene, dex: CoreDex, expected: st
 
 
 def test_one_user_has_an_address_on_each_dex() -> None:
-    found = {dex_account(dex, user) for dex in range(3) for user in (ALICE, BOB)}
+    found = {account_address(dex, user) for dex in range(3) for user in (ALICE, BOB)}
     assert len(found) == 6
-    assert dex_account(0, ALICE) == ALICE
+    assert account_address(0, ALICE) == ALICE

@@ -154,6 +154,10 @@ def leaving(scene: Scene) -> None:
         scene.done(ALICE, StakingWithdraw(1))
 
 
+def unified(scene: Scene) -> None:
+    scene.done(ALICE, SetAbstraction(ALICE, 2))
+
+
 ORDER = order(BTC, "80900", "0.1")
 RAW = encode_action(ORDER)
 TWO_AND_A_HALF_PERCENT = 404_500_000
@@ -266,8 +270,14 @@ SILENCES: dict[str, Silence] = {
     "collateral of another dex": Silence(
         SendAsset(BOB, ZERO_ADDRESS, SPOT_DEX, 0, HYPE, 100), errors.NotCollateral(HYPE, 0)
     ),
-    # Neither account modes nor outcomes are here, so whatever their rule is, this is the reason.
-    "pooled mode": Silence(SetAbstraction(ALICE, 2), errors.UnsupportedAction(16)),
+    "pooled mode": Silence(SpotSend(BOB, HYPE, 1), errors.BalancesAreUnified(ALICE), unified),
+    "wallets of a pooled mode": Silence(
+        UsdClassTransfer(1, to_perp=True), errors.BalancesAreUnified(ALICE), unified
+    ),
+    "back from a pooled mode": Silence(
+        SetAbstraction(ALICE, 1), errors.UnifiedForGood(ALICE), unified
+    ),
+    # Outcomes are not here, so whatever their rule is, this is the reason.
     "unused fields of an outcome": Silence(UserOutcome(0, 5, 1, 10), errors.UnsupportedAction(17)),
 }
 

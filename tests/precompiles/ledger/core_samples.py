@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from precompiles.ledger.hyper.records import (
+    AccountMode,
     ApiWallet,
     BuilderFee,
     CoreDex,
@@ -115,6 +116,10 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
     (
         DexAccount(1, A),
         ("019201c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"),
+    ),
+    (
+        AccountMode(True),
+        ("0191c3"),
     ),
     (
         CoreRules(20, True, 237, 3_000_000),

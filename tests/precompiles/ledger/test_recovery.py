@@ -13,6 +13,7 @@ from precompiles.factory import get_precompile_with_storage
 from precompiles.ledger.checks import check
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
 from precompiles.ledger.hyper.records import (
+    AccountMode,
     ApiWallet,
     BuilderFee,
     CoreDex,
@@ -154,6 +155,7 @@ def core_stored() -> DictStorage:
         core.delegated.put(user, DelegatedTotal(3))
         core.put_dex(CoreDex(1 + number, "xyz", 0, 0))
         core.dex_accounts.put(user, DexAccount(1, CAROL))
+        core.modes.put(user, AccountMode(False))
         core.delisted.put(index_key(number), Delisted(9))
         core.entries.put(CAROL + user, EntryNotional(3))
         ledger.spot.bases.put(user, MarketBase(CAROL))
@@ -218,6 +220,7 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_DELEGATED: alter(DelegatedTotal, wei=one_more),
     TableNumber.CORE_DEXS: alter(CoreDex, collateral=one_more),
     TableNumber.CORE_DEX_ACCOUNTS: alter(DexAccount, dex=one_more),
+    TableNumber.CORE_MODES: alter(AccountMode, is_unified=lambda _: True),
     TableNumber.CORE_DELISTED: alter(Delisted, since=one_more),
     TableNumber.CORE_SIGNER_NONCES: alter(SignerNonces, nonces=lambda _: bytes(7) + b"\x01"),
     TableNumber.CORE_SUB_ACCOUNTS: alter(SubAccount, name=lambda name: name + "s"),
