@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from checkpoint.errors import StoreDamaged, StoreError, StoreFailed
+from checkpoint.errors import StoreDamaged, StoreFailed
 from checkpoint.families import HEAD_KEY, Family
 from checkpoint.head import Head
 from checkpoint.layout import BINDING_NAME
@@ -75,7 +75,7 @@ class RocksReader(DatabaseReader):
             self._links = ExitStack() if is_small else opening.pop_all()
         try:
             self._read_records()
-        except StoreError:
+        except BaseException:
             self.close()
             raise
 

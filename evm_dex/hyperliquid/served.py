@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import NamedTuple
 
 from evm_dex.blocks.dev_accounts import MNEMONIC, derive_accounts
@@ -52,24 +52,25 @@ def serve_in_background(dex: Dex, port: int = 0) -> Iterator[LocalHyperliquid]:
     stopping = asyncio.Event()
 
     async def run() -> None:
-        try:
-            await server.start(_HOST, 0)
-            await api_server.start(_HOST, port)
-        except OSError as error:
-            failures.append(error)
-            return
-        finally:
-            started.set()
-        await stopping.wait()
-        await api_server.stop()
-        await server.stop()
+        async with AsyncExitStack() as running:
+            try:
+                await server.start(_HOST, 0)
+                running.push_async_callback(server.stop)
+                await api_server.start(_HOST, port)
+                running.push_async_callback(api_server.stop)
+            except OSError as error:
+                failures.append(error)
+                return
+            finally:
+                started.set()
+            await stopping.wait()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
     started.wait()
-    if failures:
-        raise failures[0]
     try:
+        if failures:
+            raise failures[0]
         yield LocalHyperliquid(
             f"http://{_HOST}:{api_server.port}",
             f"http://{_HOST}:{server.port}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import json
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import evm_dex
 from evm_dex.hyperliquid.bad_request import BadRequest
 from evm_dex.hyperliquid.exchange import MalformedRequest
 from evm_dex.hyperliquid.info.every_type import served_types
-from evm_dex.hyperliquid.served import LocalHyperliquid
+from evm_dex.hyperliquid.served import LocalHyperliquid, serve_in_background
 from precompiles.hyper.signed.wire import NUMBERS
 from tests.hyperliquid.trader import Trader, limit
 
@@ -153,3 +155,14 @@ def test_a_book_is_rounded_away_from_its_middle(
     assert {2: "2800.0", 3: "2890.0", 4: "2899.0", 5: "2899.9"}[figures] == bids[0]["px"]
     with pytest.raises(BadRequest, match="nSigFigs must be 2 to 5"):
         alice.ask("l2Book", coin="ETH", nSigFigs=figures + 4)
+
+
+def test_a_port_that_is_taken_is_told_and_nothing_stays_open(local: LocalHyperliquid) -> None:
+    port = int(local.url.rpartition(":")[2])
+    with (
+        evm_dex.open(profile="hyperevm") as dex,
+        pytest.raises(OSError, match="address already in use"),
+        serve_in_background(dex, port),
+    ):
+        raise AssertionError("it was served")
+    gc.collect()  # what was left open is told of here, and not in another test
