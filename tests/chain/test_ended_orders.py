@@ -391,8 +391,8 @@ def test_opening_takes_as_long_and_as_much_however_many_orders_ended(tmp_path: P
         in_full, *figures = said.split()
         assert in_full == "False"
         found.append([int(figure) for figure in figures])
-    (_, least, _), (_, _, some_gets), (taken, most, gets) = found
+    (_, least, _), (few_taken, _, some_gets), (taken, most, gets) = found
     assert gets == some_gets
-    assert taken <= 500
+    assert taken <= max(500, 2 * few_taken)  # on a slow machine, all of them take longer
     assert most - least <= 150
     print(f"{many:,} ended and {active:,} active orders: {taken} ms, {most - least} MiB more")
