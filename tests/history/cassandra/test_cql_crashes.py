@@ -24,7 +24,7 @@ from tests.history.store_contract import assert_same
 
 pytestmark = pytest.mark.xdist_group("cassandra")
 Answer = TypeVar("Answer")
-PATIENCE = 60
+PATIENCE = 200
 """Seconds for a server to come back."""
 
 
@@ -144,15 +144,17 @@ def test_a_killed_server_has_all_it_confirmed_and_clients_wait_for_it(
     store = CqlStore(settings)
     stores.append(store)
     store.apply(events[:500])
-    killer = threading.Timer(0.4, killed.kill)
-    killer.start()
+    killer = threading.Thread(target=killed.kill)
     confirmed = 500
     try:
         for first in range(500, len(events), 100):
+            if first == 1_500:
+                killer.start()
             store.apply(events[first : first + 100])
             confirmed = first + 100
     except StoreUnavailable:
-        killer.join()
+        pass
+    killer.join()
     assert not killed.is_running
     assert confirmed < len(events), "the server was killed too late"
     stores.append(late := CqlStore(settings))
