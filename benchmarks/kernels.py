@@ -183,7 +183,7 @@ def _compiling(dex: Dex, contracts: Iterable[Contract]) -> Iterator[Result]:
         for start in hot.traces:
             Builder(hot, start, noted).build()
             began = time.process_time()
-            compile(Builder(hot, start, HANDLERS).build(), "", "exec")
+            hot.function_of(Builder(hot, start, HANDLERS))
             seconds += time.process_time() - began
         sizes = (max(0, hot.code[place] - 0x5F) * (0x5F < hot.code[place] < 0x80) for place in seen)
         places += len(seen) + sum(sizes)

@@ -2,7 +2,8 @@
 
 Gas is taken by segment. Whatever does not go well in one (no gas, no memory, a bad jump) leaves the
 function before the opcode in question, with stack, gas and position as they are there, so that the
-interpreter runs into it and says what is wrong. No error is made here.
+interpreter runs into it and says what is wrong. No error is made here. Such ways out, and branches
+that were never taken, are data (`exits.py`).
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from evm_dex.evm.compiler.exits import SideExit, pending
 from evm_dex.evm.compiler.path import Moment, Path, Segment
 from evm_dex.evm.compiler.values import Value
 from evm_dex.evm.compiler.writer import Writer
 
 _MOST_OPCODES = 2_000
-_SEGMENT_OPCODES = 64
+_SEGMENT_OPCODES = 256
 _MOST_PENDING = 64
 """A word of more operations is calculated at once: writing it is recursive, wherever frames are."""
-_STOP, _JUMPI = 0x00, 0x57
+_MOST_WORDS = 16_000
+"""Of the stack, in all ways out of a trace and at its jump destinations: both look through it."""
+_STOP, _JUMPI, _JUMPDEST = 0x00, 0x57, 0x5B
 
 
 class CodeFacts(Protocol):
@@ -61,28 +65,36 @@ class Builder:
         """The head that the trace has counted, before its first opcode is done."""
         self._handlers = handlers
         self._of_frame: dict[str, Value] = {}
+        self._exits: list[Callable[[], SideExit]] = []
+        self.words = 0
+        """Words of stacks looked through, and put into ways out."""
 
     def build(self) -> str:
         """Return the text of a function of a computation."""
         path = Path(self.start, self.writer.values, self._input)
         self._open_first_segment(path)
         self.follow(path)
-        return "\n".join((*self._prologue(), *self.writer.lines(2 if self.is_loop else 1)))
+        lines = self.writer.lines(3 if self.is_loop else 2)
+        return "\n".join((*self._prologue(), *lines, _EPILOGUE))
+
+    def exits(self) -> list[SideExit]:
+        """Return the ways out of the function that is built, by number."""
+        return [finish() for finish in self._exits]
 
     # The function around it
 
     def _prologue(self) -> list[str]:
         below, uses = len(self.inputs), self.uses
-        lines = ["def trace(c):", " s = c._stack.values", " h = len(s)"]
-        bounds = ([f"h < {below}"] if below else []) + [f"h > {1024 - self.growth}"]
-        lines += [f" if {' or '.join(bounds)}: return {~self.start}"]
-        lines += [" m = c._gas_meter", " g = m.gas_remaining"]
+        lines = ["def trace(c):", " s = c._stack.values; m = c._gas_meter; g = m.gas_remaining"]
+        bounds = f"{below} <= len(s) <= {1024 - self.growth}"
+        lines += [f" if not {bounds}: return {~self.start}"]
         lines += [f" {line}" for name, line in _PROLOGUE if name in uses]
         lines += [f" {value.name} = {text}" for text, value in self._of_frame.items()]
         read = self.writer.inputs_read | set(range(1 + max(self.changed, default=-1)))
         lines += [f" a{index} = s[-{index + 1}]" for index in sorted(read)]
+        lines += [" try:"]
         if self.is_loop:
-            lines += [" z = look(c, g)", " while True:"]
+            lines += ["  z = look(c, g)", "  while True:"]
         return lines
 
     def constant_of_frame(self, text: str, high: int) -> Value:
@@ -104,84 +116,103 @@ class Builder:
 
     def _open_first_segment(self, path: Path) -> None:
         """Take gas, and in a loop have a look at the clock now and then."""
-        moment = self._charge(path, ahead=None)
-        with self.writer.block(lambda: f"if g < {'z' if self.is_loop else '0'}:"):
-            self.writer.write(lambda: "if g >= 0: z = look(c, g)" if self.is_loop else "")
-            with self.writer.block(lambda: "else:" if self.is_loop else "if True:"):
-                self.give_up(moment)
+        path.segment, path.gas = segment, _ = Segment(), 0
+        leave = self.leaving(path.moment())
+
+        def charge() -> str:
+            if not self.is_loop:
+                return f"if (g := g - {segment.gas}) < 0: {leave}"
+            head, inner = f"if (g := g - {segment.gas}) < z:", "    "
+            return f"{head}\n{inner}if g < 0: {leave}\n{inner}z = look(c, g)"
+
+        self.writer.write(charge)
 
     def open_segment(self, path: Path, ahead: Moment | None = None) -> None:
         """Take the gas of what follows; `ahead` is where another segment's is given back from."""
-        moment = self._charge(path, ahead)
-        self.give_up_if("g < 0", moment)
-
-    def _charge(self, path: Path, ahead: Moment | None) -> Moment:
+        path.segment.gas = path.gas
         path.segment, path.gas = segment, _ = Segment(), 0
+        leave = self.leaving(path.moment())
 
         def charge() -> str:
             given_back = ahead.segment.gas - ahead.gas if ahead else 0
             cost = segment.gas - given_back
-            return f"g -= {cost}" if cost else ""
+            if cost > 0:
+                return f"if (g := g - {cost}) < 0: {leave}"
+            return f"g += {-cost}" if cost else ""
 
         self.writer.write(charge)
-        return path.moment()
-
-    def spend(self, path: Path, gas: int) -> None:
-        """Add fixed gas to the segment."""
-        path.gas += gas
-        path.segment.gas = path.gas
 
     # Leaving
 
     def give_up(self, moment: Moment) -> None:
         """Leave to the interpreter, which has to do the opcode at that moment, and counts it."""
-        if moment.position == self._counted:
-            self._count(moment.position, "-")
-        self._leave(moment, str(~moment.position))
+        self.writer.write(self.leaving(moment))
 
     def give_up_if(self, condition: str, moment: Moment) -> None:
         """Leave to the interpreter under a condition."""
-        with self.writer.block(f"if {condition}:"):
-            self.give_up(moment)
+        self.writer.write(f"if {condition}: {self.leaving(moment)}")
 
-    def _leave(self, moment: Moment, target: str) -> None:
+    def leaving(self, moment: Moment) -> str:
+        """Return a statement that leaves to the interpreter."""
+        return f"return x({self.exit(moment, ~moment.position)}, locals())"
+
+    def leaving_to(self, path: Path, target: int) -> str:
+        """Return a statement that goes on at another position, where that is unlikely."""
+        return f"return x({self.exit(path.moment(), target)}, locals())"
+
+    def exit(self, moment: Moment, target: int) -> int:
+        """Return the number of a way out that is seldom taken."""
+        depth, words = self._to_put_back(moment)
+        found = [pending(value) for value in words]
+        is_counted = target == ~moment.position and moment.position == self._counted
+        slot = self.program.hits.slot(moment.position) if is_counted else None
+        segment, taken = moment.segment, moment.gas
+
+        def finish() -> SideExit:
+            replaced = max(depth, 1 + max(self.changed, default=-1))
+            below = [f"a{index}" for index in range(replaced - 1, depth - 1, -1)]
+            return SideExit(target, segment.gas - taken, replaced, (*below, *found), slot)
+
+        self._exits.append(finish)
+        self.words += len(found)
+        return len(self._exits) - 1
+
+    def leave_to(self, path: Path, target: str) -> None:
+        """Go on at another position."""
+        moment = path.moment()
+        depth, words = self._to_put_back(moment)
+        texts = [self.writer.text(value) for value in words]
+        self.words += len(texts)
+
+        def put_back() -> str:
+            replaced = max(depth, 1 + max(self.changed, default=-1))
+            words = [f"a{index}" for index in range(replaced - 1, depth - 1, -1)] + texts
+            if not words:
+                return f"del s[-{replaced}:]" if replaced else ""
+            if not replaced and len(words) == 1:
+                return f"s.append({words[0]})"
+            together = f"({', '.join(words)},)"
+            return f"s[-{replaced}:] = {together}" if replaced else f"s += {together}"
+
+        self.writer.write(put_back)
+        self.writer.write(lambda: f"m.gas_remaining = {moment.gas_left()}")
+        self.writer.write(f"return {target}")
+
+    def _to_put_back(self, moment: Moment) -> tuple[int, tuple[Value, ...]]:
+        """Return how many words of the stack change, but for a loop's, and what they become."""
         stack, below = moment.stack, moment.below
         unchanged = 0
         while unchanged < min(below, len(stack)):
             if stack[unchanged] is not self.inputs[below - 1 - unchanged]:
                 break
             unchanged += 1
-        texts = [self.writer.text(value) for value in stack[unchanged:]]
-        depth = below - unchanged
-
-        def put_back() -> str:
-            lowest = max(depth, 1 + max(self.changed, default=-1))
-            words = [f"a{index}" for index in range(lowest - 1, depth - 1, -1)] + texts
-            if not words:
-                return f"del s[-{lowest}:]" if lowest else ""
-            if len(words) == 1:
-                word = words[0]
-                return (
-                    f"s[-{lowest}:] = ({word},)"
-                    if lowest > 1
-                    else (f"s[-1] = {word}" if lowest else f"s.append({word})")
-                )
-            together = f"({', '.join(words)})"
-            return f"s[-{lowest}:] = {together}" if lowest else f"s += {together}"
-
-        self.writer.write(put_back)
-        self.writer.write(lambda: f"m.gas_remaining = {moment.gas_left()}")
-        self.writer.write(f"return {target}")
+        return below - unchanged, stack[unchanged:]
 
     def end(self, path: Path) -> None:
         """Halt: the stack is of no interest any more."""
         moment = path.moment()
         self.writer.write(lambda: f"m.gas_remaining = {moment.gas_left()}")
         self.writer.write("return None")
-
-    def leave_to(self, path: Path, target: str) -> None:
-        """Go on at another position."""
-        self._leave(path.moment(), target)
 
     # Following code
 
@@ -190,51 +221,61 @@ class Builder:
         before, self.writer.values = self.writer.values, path.values
         if ahead is not None:
             self.open_segment(path, ahead)
-        in_segment = 0
+        left = _SEGMENT_OPCODES
         while self._go_on(path):
-            in_segment += 1
-            if in_segment == _SEGMENT_OPCODES:
-                in_segment = 0
+            left -= 1
+            if not left:
+                left = _SEGMENT_OPCODES
                 self.open_segment(path)
+        path.segment.gas = path.gas
         self.writer.values = before
 
     def _go_on(self, path: Path) -> bool:
         """Write one opcode; whether the path goes on after it."""
-        position = path.position
-        handler = self._handlers.get(self.code[position] if position < len(self.code) else _STOP)
+        position, code = path.position, self.code
+        opcode = code[position] if position < len(code) else _STOP
+        handler = self._handlers.get(opcode)
         if handler is None:
             self.give_up(path.moment())
             return False
-        if self.opcodes >= _MOST_OPCODES:
+        if self.opcodes >= _MOST_OPCODES or self.words >= _MOST_WORDS:
             self.leave_to(path, str(position))
             return False
         self.opcodes += 1
-        is_counted = self.program.hits is not None and self._is_head(position)
-        is_destination = self.program.is_destination(position)
-        self._counted = -1
-        if is_counted and not is_destination:
-            self._count(position, "+")
-            self._counted = position
-        goes_on = handler(self, path)
-        if is_counted and is_destination and goes_on:  # where it leaves, it is counted there
-            self._count(position, "+")
-        if goes_on and path.stack and path.stack[-1].size > _MOST_PENDING:
-            self.writer.atom(path.stack[-1])
-        self.growth = max(self.growth, path.growth)
+        if self.program.hits is None:
+            goes_on = handler(self, path)
+        else:
+            goes_on = self._counting(handler, path, opcode)
+        stack = path.stack
+        growth = len(stack) - path.below
+        if growth > self.growth:  # noqa: PLR1730 - max() takes longer, and this is each opcode
+            self.growth = growth
+        if goes_on and stack and stack[-1].size > _MOST_PENDING:
+            self.writer.atom(stack[-1])
         if path.position == position:
-            path.position += 1
+            path.position = position + 1
         return goes_on
 
-    def _count(self, position: int, sign: str) -> None:
-        """Write that straight code was begun, or was not after all."""
-        self.writer.write(f"H[{self.program.hits.slot(position)}] {sign}= 1")
+    def _counting(self, handler: Handler, path: Path, opcode: int) -> bool:
+        """Write one opcode, and that straight code is begun there if it is."""
+        position = path.position
+        is_destination = opcode == _JUMPDEST
+        is_behind = position == 0 or self.code[position - 1] == _JUMPI
+        self._counted = -1
+        if is_behind and not is_destination:
+            self._count(position)
+            self._counted = position
+        goes_on = handler(self, path)
+        if is_destination and goes_on:  # where it leaves, it is counted there
+            self._count(position)
+        return goes_on
 
-    def _is_head(self, position: int) -> bool:
-        """Tell whether straight code begins somewhere: a jump leads there, or goes by before."""
-        is_destination = self.program.is_destination(position)
-        return is_destination or position == 0 or self.code[position - 1] == _JUMPI
+    def _count(self, position: int) -> None:
+        """Write that straight code was begun."""
+        self.writer.write(f"H[{self.program.hits.slot(position)}] += 1")
 
 
+_EPILOGUE = " except Leaves as way: return x(way.number, locals())"
 _PROLOGUE = (
     ("J", "J = DESTINATIONS"),
     ("memory", "mem = c._memory._bytes"),

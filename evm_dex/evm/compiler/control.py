@@ -27,17 +27,21 @@ def jumpdest(builder: Builder, path: Path) -> bool:
         else:
             _repeat(builder, path)
         return False
+    builder.words += len(path.stack)
+    is_destination = builder.program.is_destination
     returns = tuple(
-        (index, value.constant)
-        for index, value in enumerate(path.stack, -path.below)
-        if builder.program.is_destination(value.constant)
+        [
+            (index, value.constant)
+            for index, value in enumerate(path.stack, -path.below)
+            if value.constant is not None and is_destination(value.constant)
+        ]
     )
     key = (position, path.growth, returns)
     if key in path.seen or (position != start and position in builder.program.loops):
         builder.leave_to(path, str(position))
         return False
     path.seen.add(key)
-    builder.spend(path, 1)
+    path.gas += 1
     return True
 
 
@@ -62,7 +66,7 @@ def jump(builder: Builder, path: Path) -> bool:
     """JUMP: follow it where it is known where to."""
     moment = path.moment()
     target = path.pop()
-    builder.spend(path, 8)
+    path.gas += 8
     if target.constant is None:
         builder.uses.add("J")
         name = builder.writer.atom(target)
@@ -80,7 +84,7 @@ def jumpi(builder: Builder, path: Path) -> bool:
     """JUMPI: follow the likelier side, and the other if both are likely."""
     moment = path.moment()
     target, condition = path.pop(), path.pop()
-    builder.spend(path, 10)
+    path.gas += 10
     if condition.constant == 0:
         return True
     if target.constant is None or not builder.program.is_destination(target.constant):
@@ -110,14 +114,18 @@ def _branch(builder: Builder, path: Path, target: int, condition: Value) -> None
     jumps = taken > passed or (taken == passed and _is_cold(builder.code, after))
     other = after if jumps else target
     is_likely = (taken > 0) == (passed > 0) and not _is_cold(builder.code, other)
-    with builder.writer.block(f"if {builder.writer.condition(condition, is_true=not jumps)}:"):
-        if is_likely and builder.forks < _MOST_FORKS and path.forks < _MOST_FORKS_DEEP:
-            builder.forks += 1
-            side = path.split(other)
-            side.values.assume(condition, is_true=not jumps)
-            builder.follow(side, ahead=path.moment())
-        else:
-            builder.leave_to(path, str(other))
+    text = f"if {builder.writer.condition(condition, is_true=not jumps)}:"
+    if not is_likely:
+        builder.writer.write(f"{text} {builder.leaving_to(path, other)}")
+    else:
+        with builder.writer.block(text):
+            if builder.forks < _MOST_FORKS and path.forks < _MOST_FORKS_DEEP:
+                builder.forks += 1
+                side = path.split(other)
+                side.values.assume(condition, is_true=not jumps)
+                builder.follow(side, ahead=path.moment())
+            else:
+                builder.leave_to(path, str(other))
     path.values.assume(condition, is_true=jumps)
     path.position = target if jumps else after
 

@@ -14,10 +14,9 @@ def sload(builder: Builder, path: Path) -> bool:
     builder.uses |= {"A", "db", "warm"}
     moment, writer = path.moment(), builder.writer
     slot = writer.atom(path.pop())
-    builder.spend(path, 100)
-    with writer.block(f"if (A, {slot}) not in warm:"):
-        builder.give_up_if("g < 2000", moment)
-        writer.write(f"g -= 2000; db.mark_storage_warm(A, {slot})")
+    path.gas += 100
+    way = builder.exit(moment, ~moment.position)
+    writer.write(f"if (A, {slot}) not in warm: g = warmed(db, A, {slot}, g, {way})")
     path.stack.append(writer.result(f"sload(A, {slot})"))
     return True
 
@@ -27,10 +26,8 @@ def sstore(builder: Builder, path: Path) -> bool:
     builder.uses |= {"A", "db"}
     moment, writer = path.moment(), builder.writer
     slot, word = writer.atom(path.pop()), writer.text(path.pop())
-    cost = writer.new_variable()
-    writer.write(lambda: f"{cost} = sstore(c, db, A, {slot}, {word}, g, {moment.gas_left()})")
-    builder.give_up_if(f"{cost} < 0", moment)
-    writer.write(f"g -= {cost}")
+    way = builder.exit(moment, ~moment.position)
+    writer.write(lambda: f"g = sstore(c, db, A, {slot}, {word}, g, {moment.gas_left()}, {way})")
     return True
 
 
@@ -39,7 +36,7 @@ def tload(builder: Builder, path: Path) -> bool:
     builder.uses |= {"A", "db"}
     slot = builder.writer.text(path.pop())
     path.stack.append(builder.writer.result(f"from_bytes(db.get_transient(A, {slot}))"))
-    builder.spend(path, 100)
+    path.gas += 100
     return True
 
 
@@ -50,7 +47,7 @@ def tstore(builder: Builder, path: Path) -> bool:
     writer = builder.writer
     slot, word = writer.text(path.pop()), writer.bytes_of(path.pop())
     writer.write(f"db.set_transient(A, {slot}, {word})")
-    builder.spend(path, 100)
+    path.gas += 100
     return True
 
 
@@ -63,10 +60,10 @@ def log(topics: int) -> Handler:
         builder.give_up_if("t", moment)
         offset, size = path.pop(), path.pop()
         words = [writer.text(path.pop()) for _ in range(topics)]
-        builder.spend(path, 375 * (1 + topics))
+        path.gas += 375 * (1 + topics)
         where = reach(builder, path, offset, size, moment)
         if size.constant is not None and size.constant < FARTHEST:
-            builder.spend(path, 8 * size.constant)
+            path.gas += 8 * size.constant
         else:
             pay(builder, f"8 * {writer.atom(size)}", moment)
         together = "".join(f"{word}, " for word in words)

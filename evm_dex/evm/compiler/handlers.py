@@ -35,66 +35,73 @@ from evm_dex.evm.compiler.values import Value
 
 
 def _push(size: int) -> Handler:
+    gas = 3 if size else 2
+
     def write(builder: Builder, path: Path) -> bool:
         start = path.position + 1
-        word = int.from_bytes(builder.code[start : start + size].ljust(size, b"\0"))
+        path.position = end = start + size
+        word = int.from_bytes(builder.code[start:end])
+        if end > len(builder.code):  # zeros follow it
+            word <<= 8 * (end - max(start, len(builder.code)))
         path.stack.append(path.values.constant(word))
-        builder.spend(path, 3 if size else 2)
-        path.position = start + size
+        path.gas += gas
         return True
 
     return write
 
 
 def _duplicate(depth: int) -> Handler:
-    def write(builder: Builder, path: Path) -> bool:
+    def write(_: Builder, path: Path) -> bool:
         path.duplicate(depth)
-        builder.spend(path, 3)
+        path.gas += 3
         return True
 
     return write
 
 
 def _swap(depth: int) -> Handler:
-    def write(builder: Builder, path: Path) -> bool:
+    def write(_: Builder, path: Path) -> bool:
         path.swap(depth)
-        builder.spend(path, 3)
+        path.gas += 3
         return True
 
     return write
 
 
-def _pop(builder: Builder, path: Path) -> bool:
+def _pop(_: Builder, path: Path) -> bool:
     path.pop()
-    builder.spend(path, 2)
+    path.gas += 2
     return True
 
 
 def _operation(name: str, gas: int, arguments: int, *, is_swapped: bool = False) -> Handler:
-    def write(builder: Builder, path: Path) -> bool:
-        words = [path.pop() for _ in range(arguments)]
-        if is_swapped:
+    def write(_: Builder, path: Path) -> bool:
+        stack = path.stack
+        if len(stack) < arguments:
+            path.need(arguments)
+        words = stack[-arguments:]
+        if not is_swapped:
             words.reverse()
-        path.stack.append(path.values.make(name, *words))
-        builder.spend(path, gas)
+        stack[-arguments:] = (path.values.make(name, *words),)
+        path.gas += gas
         return True
 
     return write
 
 
-def _not(builder: Builder, path: Path) -> bool:
+def _not(_: Builder, path: Path) -> bool:
     ones = path.values.constant(2**256 - 1)
     path.stack.append(path.values.make("xor", path.pop(), ones))
-    builder.spend(path, 3)
+    path.gas += 3
     return True
 
 
 def _exp(builder: Builder, path: Path) -> bool:
     moment = path.moment()
     base, exponent = path.pop(), path.pop()
-    builder.spend(path, 10)
+    path.gas += 10
     if exponent.constant is not None:
-        builder.spend(path, 50 * ((exponent.constant.bit_length() + 7) // 8))
+        path.gas += 50 * ((exponent.constant.bit_length() + 7) // 8)
     else:
         name = builder.writer.atom(exponent)
         pay(builder, f"({name}.bit_length() + 7) // 8 * 50", moment)
@@ -112,7 +119,7 @@ def _constant_of_frame(text: str, gas: int, *, uses: str = "", high: int = 2**25
         if uses:
             builder.uses.add(uses)
         path.stack.append(builder.constant_of_frame(text, high))
-        builder.spend(path, gas)
+        path.gas += gas
         return True
 
     return write
@@ -125,7 +132,7 @@ def _looked_up(text: str, gas: int, *, uses: str = "") -> Handler:
         if uses:
             builder.uses.add(uses)
         path.stack.append(builder.writer.result(text))
-        builder.spend(path, gas)
+        path.gas += gas
         return True
 
     return write
@@ -134,24 +141,24 @@ def _looked_up(text: str, gas: int, *, uses: str = "") -> Handler:
 def _calldataload(builder: Builder, path: Path) -> bool:
     builder.uses.add("d")
     path.stack.append(path.values.make("calldata", path.pop()))
-    builder.spend(path, 3)
+    path.gas += 3
     return True
 
 
-def _program_counter(builder: Builder, path: Path) -> bool:
+def _program_counter(_: Builder, path: Path) -> bool:
     path.stack.append(path.values.constant(path.position))
-    builder.spend(path, 2)
+    path.gas += 2
     return True
 
 
 def _codesize(builder: Builder, path: Path) -> bool:
     path.stack.append(path.values.constant(len(builder.code)))
-    builder.spend(path, 2)
+    path.gas += 2
     return True
 
 
 def _gas(builder: Builder, path: Path) -> bool:
-    builder.spend(path, 2)
+    path.gas += 2
     moment, value, writer = path.moment(), Value("result"), builder.writer
     name = writer.new_variable()
     writer.write(lambda: f"{name} = {moment.gas_left()}")

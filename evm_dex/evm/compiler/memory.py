@@ -73,17 +73,14 @@ def _wrote(path: Path, offset: Value, size: Value, word: Value | None = None) ->
 
 def _grow(builder: Builder, condition: str, end: str, moment: Moment) -> None:
     writer = builder.writer
-    cost = writer.new_variable()
-    with writer.block(f"if {condition}:"):
-        writer.write(f"{cost} = grow(mem, {end}, g)")
-        builder.give_up_if(f"{cost} < 0", moment)
-        writer.write(f"g -= {cost}; n = len(mem)")
+    way = builder.exit(moment, ~moment.position)
+    writer.write(f"if {condition}: g = grow(mem, {end}, g, {way}); n = len(mem)")
 
 
 def mload(builder: Builder, path: Path) -> bool:
     """MLOAD."""
     moment, memory = path.moment(), path.memory
-    builder.spend(path, 3)
+    path.gas += 3
     offset = path.pop()
     known = memory.word(memory.place(offset))
     if known is None:
@@ -100,7 +97,7 @@ def mstore(builder: Builder, path: Path) -> bool:
     """MSTORE."""
     moment, size = path.moment(), path.values.constant(_WORD_BYTES)
     offset, word = path.pop(), path.pop()
-    builder.spend(path, 3)
+    path.gas += 3
     _make_pointer(builder, path, offset, moment)
     where = reach(builder, path, offset, size, moment)
     word.is_shared = True
@@ -114,7 +111,7 @@ def mstore8(builder: Builder, path: Path) -> bool:
     """MSTORE8: the lowest byte of a word."""
     moment = path.moment()
     offset, word = path.pop(), path.pop()
-    builder.spend(path, 3)
+    path.gas += 3
     size = path.values.constant(1)
     where = reach(builder, path, offset, size, moment)
     text = builder.writer.text(path.values.make("and", word, path.values.constant(0xFF)))
@@ -127,7 +124,7 @@ def pay_words(builder: Builder, path: Path, size: Value, per_word: int, moment: 
     """Gas for each word begun."""
     if size.constant is not None:
         if size.constant < FARTHEST:
-            builder.spend(path, per_word * words(size.constant))
+            path.gas += per_word * words(size.constant)
         else:
             pay(builder, f"{per_word * words(size.constant)}", moment)
     else:
@@ -138,7 +135,7 @@ def keccak256(builder: Builder, path: Path) -> bool:
     """KECCAK256."""
     moment = path.moment()
     offset, size = path.pop(), path.pop()
-    builder.spend(path, 30)
+    path.gas += 30
     where = reach(builder, path, offset, size, moment)
     pay_words(builder, path, size, 6, moment)
     path.stack.append(builder.writer.result(f"from_bytes(keccak(mem[{where}]).digest())"))
@@ -153,7 +150,7 @@ def copy(source: str, uses: str) -> Handler:
             builder.uses.add(uses)
         moment, writer = path.moment(), builder.writer
         to, start, size = path.pop(), path.pop(), path.pop()
-        builder.spend(path, 3)
+        path.gas += 3
         where = reach(builder, path, to, size, moment)
         pay_words(builder, path, size, 3, moment)
         first, length = writer.atom(start), writer.atom(size)
@@ -170,7 +167,7 @@ def returndatacopy(builder: Builder, path: Path) -> bool:
     """RETURNDATACOPY: beyond the end is an error."""
     moment, writer = path.moment(), builder.writer
     to, start, size = path.pop(), path.pop(), path.pop()
-    builder.spend(path, 3)
+    path.gas += 3
     first, length = writer.atom(start), writer.atom(size)
     builder.give_up_if(f"{first} + {length} > len(c.return_data)", moment)
     where = reach(builder, path, to, size, moment)
@@ -184,7 +181,7 @@ def mcopy(builder: Builder, path: Path) -> bool:
     """MCOPY, also where the two overlap."""
     moment, writer = path.moment(), builder.writer
     to, start, size = path.pop(), path.pop(), path.pop()
-    builder.spend(path, 3)
+    path.gas += 3
     if to.constant is not None and start.constant is not None:
         reach(builder, path, max(to, start, key=lambda it: it.constant or 0), size, moment)
     else:

@@ -82,18 +82,22 @@ class Path:
 
     def pop(self) -> Value:
         """Take the top word."""
-        self.need(1)
+        if not self.stack:
+            self.need(1)
         return self.stack.pop()
 
     def duplicate(self, depth: int) -> None:
         """DUP1 to DUP16."""
-        self.need(depth)
-        value = self.stack[-depth]
+        stack = self.stack
+        if len(stack) < depth:
+            self.need(depth)
+        value = stack[-depth]
         value.is_shared = True
-        self.stack.append(value)
+        stack.append(value)
 
     def swap(self, depth: int) -> None:
         """SWAP1 to SWAP16."""
-        self.need(depth + 1)
         stack = self.stack
+        if len(stack) <= depth:
+            self.need(depth + 1)
         stack[-1], stack[-1 - depth] = stack[-1 - depth], stack[-1]

@@ -14,6 +14,7 @@ from typing import Any
 
 from evm_dex.evm.compiler.blocks import Block, block_at
 from evm_dex.evm.compiler.builder import Builder
+from evm_dex.evm.compiler.exits import leaving
 from evm_dex.evm.compiler.handlers import HANDLERS
 from evm_dex.evm.compiler.runtime import NAMES
 
@@ -150,12 +151,7 @@ class Program:
         global _opcodes_in_all  # noqa: PLW0603 - what all programs of the process hold
         began = time.thread_time()
         builder = Builder(self, position, HANDLERS)
-        text = builder.build()
-        names: dict[str, Any] = {**NAMES, "CODE": self.code, "DESTINATIONS": self.destinations}
-        names["H"] = self.hits and self.hits.counts
-        exec(compile(text, f"<evm {position}>", "exec"), names)  # noqa: S102 - text made of opcodes
-        trace: Trace = names["trace"]
-        self.traces[position] = trace
+        trace = self.traces[position] = self.function_of(builder)
         if builder.is_loop:
             self.loops.add(position)
         self._opcodes_left -= builder.opcodes
@@ -164,6 +160,17 @@ class Program:
             program_of.cache_clear()
             _opcodes_in_all = builder.opcodes
         allowance.spend(time.thread_time() - began)
+        return trace
+
+    def function_of(self, builder: Builder) -> Trace:
+        """Let a builder build, and Python compile it."""
+        text = builder.build()
+        names: dict[str, Any] = {**NAMES, "CODE": self.code, "DESTINATIONS": self.destinations}
+        names["H"] = counts = self.hits and self.hits.counts
+        names["x"] = leaving(builder.exits(), counts)
+        code = compile(text, f"<evm {builder.start}>", "exec", dont_inherit=True)
+        exec(code, names)  # noqa: S102 - text made of opcodes
+        trace: Trace = names["trace"]
         return trace
 
 

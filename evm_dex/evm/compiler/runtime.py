@@ -9,6 +9,7 @@ from eth.exceptions import Revert
 from sha3 import keccak_256
 
 from evm_dex.evm.compiler.arithmetic import FUNCTIONS, WORD
+from evm_dex.evm.compiler.exits import Leaves
 
 _WORD = Struct("32s")
 _SLOT_COLD = 2_100
@@ -26,22 +27,33 @@ def growth(length: int, end: int) -> int:
     return 3 * (after - before) + after * after // 512 - before * before // 512
 
 
-def grow(memory: bytearray, end: int, gas: int) -> int:
-    """Let memory reach `end` bytes; what it costs, or -1 with nothing done above the gas."""
-    cost = growth(len(memory), end)
-    if cost > gas:
-        return -1
+def grow(memory: bytearray, end: int, gas: int, way: int) -> int:
+    """Let memory reach `end` bytes; the gas left. Raises Leaves with nothing done."""
+    gas -= growth(len(memory), end)
+    if gas < 0:
+        raise Leaves(way)
     memory.extend(bytes(-(-end // 32) * 32 - len(memory)))
-    return cost
+    return gas
 
 
-def sstore(c: Any, db: Any, address: bytes, slot: int, word: int, gas: int, left: int) -> int:
-    """Set a word (EIP-2200, 2929, 3529); what it costs, or -1 with nothing done where it can't be.
+def warmed(db: Any, address: bytes, slot: int, gas: int, way: int) -> int:
+    """Take what a cold word costs more; the gas left. Raises Leaves with nothing done."""
+    gas -= _SLOT_COLD - _SLOT_WARM
+    if gas < 0:
+        raise Leaves(way)
+    db.mark_storage_warm(address, slot)
+    return gas
+
+
+def sstore(
+    c: Any, db: Any, address: bytes, slot: int, word: int, gas: int, left: int, way: int
+) -> int:
+    """Set a word (EIP-2200, 2929, 3529); the gas left. Raises Leaves with nothing done.
 
     `left` is the frame's gas, of which `gas` may be taken.
     """
     if c.msg.is_static or left <= _STIPEND:
-        return -1
+        raise Leaves(way)
     current = db.get_storage(address, slot)
     original = db.get_storage(address, slot, False)
     refund = 0
@@ -60,12 +72,12 @@ def sstore(c: Any, db: Any, address: bytes, slot: int, word: int, gas: int, left
     is_cold = (address, slot) not in db._warm
     cost += _SLOT_COLD * is_cold
     if cost > gas:
-        return -1
+        raise Leaves(way)
     if is_cold:
         db.mark_storage_warm(address, slot)
     c._gas_meter.gas_refunded += refund
     db.set_storage(address, slot, word)
-    return cost
+    return gas - cost
 
 
 def log(c: Any, address: bytes, topics: tuple[int, ...], data: bytes) -> None:
@@ -102,6 +114,8 @@ NAMES: dict[str, Any] = {
     "pack": _WORD.pack_into,
     "unpack": _WORD.unpack_from,
     "grow": grow,
+    "warmed": warmed,
+    "Leaves": Leaves,
     "Revert": Revert,
     "sstore": sstore,
     "log": log,

@@ -61,9 +61,12 @@ class Writer:
         """Put a value into a variable, if it isn't in one; its name."""
         if not value.name:
             text = text or self._expression(value)
-            name = self.new_variable()
-            self.write(f"{name} = {text}")
-            self.bind(value, name)
+            if text[0] == "v" and text.isidentifier():  # another word's variable
+                self.bind(value, text)
+            else:
+                name = self.new_variable()
+                self.write(f"{name} = {text}")
+                self.bind(value, name)
         return value.name
 
     def result(self, text: str, operation: str = "result") -> Value:

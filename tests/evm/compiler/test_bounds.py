@@ -30,6 +30,8 @@ HOSTILE = {
     "dup16": assemble("DUP16") * SIZE,
     "calls": assemble("PUSH0 DUP1 DUP1 DUP1 DUP1 DUP1 GAS CALL POP") * (SIZE // 9),
     "products": assemble("DUP1 MUL DUP1 ADD") * (SIZE // 4),
+    "deep stack": (assemble("0x06") * 900 + assemble("PUSH0 SLOAD POP") * 5_000)[:SIZE],
+    "places to return to": (assemble("0x05 JUMPDEST JUMPDEST") * 900 + b"\x5b" * SIZE)[:SIZE],
     "copies": assemble("DUP1 DUP1 DUP1 CODECOPY") * (SIZE // 4),
 }  # fmt: skip
 CASES = [
