@@ -19,6 +19,7 @@ from evm_dex.cli import prune_command as prune
 from evm_dex.cli import validator_commands as validator
 from evm_dex.cli import verify_commands as verification
 from evm_dex.cli.command import SecondWordCommand, add_command, layout
+from evm_dex.cli.replay_command import replay
 
 _HELP = """A Python test chain with a durable on-chain order book.
 
@@ -70,7 +71,7 @@ validators = _group(validator.HELP)
 add_command(app, chain.demo)
 add_command(app, node.node)
 add_command(app, following.follow)
-add_command(app, chain.replay)
+add_command(app, replay)
 add_command(app, campaign.campaign)
 add_command(app, chain.check)
 add_command(app, chain.book)

@@ -1,17 +1,14 @@
-"""Commands on a chain: the demo, replaying order flow, checking the state, showing the book."""
+"""Commands on a chain: the demo, checking the state, showing the book."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from enum import StrEnum
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-import evm_dex
 from evm_dex.blocks.addresses import checksum
 from evm_dex.cli.shared import (
     AsJson,
@@ -22,7 +19,7 @@ from evm_dex.cli.shared import (
     row_progress,
 )
 from evm_dex.client.market_lookup import perp_market, spot_market
-from evm_dex.terminal.console import console, errors, escape
+from evm_dex.terminal.console import console, escape
 from evm_dex.terminal.tables import (
     book_table,
     counts_table,
@@ -31,22 +28,6 @@ from evm_dex.terminal.tables import (
     positions_table,
     prices_line,
 )
-
-if TYPE_CHECKING:
-    from evm_dex.client.dex import Dex
-    from evm_dex.replay.order_flow import Instruction
-
-_IN_MEMORY = Path("memory")
-
-
-class FlowFormat(StrEnum):
-    """Sources of order flow."""
-
-    LOBSTER = "lobster"
-    GENERATED = "generated"
-    HYPERLIQUID = "hyperliquid"
-    DATABENTO = "databento-mbo"
-    BITSTAMP = "bitstamp-orders"
 
 
 def demo(
@@ -69,147 +50,6 @@ def demo(
 
     with report_errors(DemoError):
         run(path, blocks=blocks, seed=seed, console=console())
-
-
-def replay(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILES",
-            help="Message files of LOBSTER, order statuses of Hyperliquid's node, or CSV files.",
-            show_default=False,
-        ),
-    ] = None,
-    flow_format: Annotated[
-        FlowFormat, typer.Option("--format", help="Source of the order flow.")
-    ] = FlowFormat.LOBSTER,
-    book: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="The book to start from: first row of LOBSTER's order book file, or the node's "
-            "snapshot of all orders.",
-        ),
-    ] = None,
-    diffs: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Raw book diffs of Hyperliquid's node, to compare the book with."
-        ),
-    ] = None,
-    chain: Annotated[
-        Path,
-        typer.Option(
-            "--chain", metavar="DIR", help="Directory of the chain, created if missing; or memory."
-        ),
-    ] = _IN_MEMORY,
-    count: Annotated[
-        int, typer.Option(metavar="N", help="Number of instructions to generate.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of generated order flow.")] = 1,
-) -> None:
-    """Replay order flow on the spot exchange, a transaction each.
-
-      evm-dex replay messages.csv --book orderbook.csv
-      evm-dex replay --format generated --count 5000 --chain my-chain
-      evm-dex replay --format databento-mbo mbo.csv
-      evm-dex replay --format hyperliquid order_statuses --book snapshot.json --diffs diffs
-
-    Message and order book files are those of LOBSTER (lobsterdata.com). A recording of
-    Hyperliquid's node is replayed by an account for each user, and compared.
-    """
-    from evm_dex.replay import lobster  # noqa: PLC0415 - loads the whole chain
-    from evm_dex.replay.order_flow import generate  # noqa: PLC0415 - as above
-    from evm_dex.replay.runner import ReplayError  # noqa: PLC0415 - as above
-
-    if flow_format in (FlowFormat.DATABENTO, FlowFormat.BITSTAMP):
-        _replay_events(flow_format, files or [], None if chain == _IN_MEMORY else chain)
-        return
-    if flow_format is FlowFormat.HYPERLIQUID:
-        _replay_node(files or [], book, diffs, None if chain == _IN_MEMORY else chain)
-        return
-    if flow_format is FlowFormat.GENERATED and (files or book):
-        raise typer.BadParameter(
-            "--format generated reads no files: leave them out, or use --format lobster"
-        )
-    store = None if chain == _IN_MEMORY else chain
-    with report_errors(lobster.LobsterError, ReplayError):
-        flow: list[Instruction | None] = []
-        if flow_format is FlowFormat.GENERATED:
-            flow += islice(generate(seed), count)
-            with evm_dex.open(store) as dex:
-                _replay(dex, "WETH", flow)
-            return
-        messages = [message for file in files or [] for message in lobster.read_messages(file)]
-        if not messages:
-            raise lobster.LobsterError("there are no messages: give at least one message file")
-        if book is not None:
-            flow += lobster.opening(lobster.read_book(book)[0], messages[0])
-        flow += lobster.instructions(messages)
-        with evm_dex.open(store, genesis=lobster.recorded_market()) as dex:
-            _replay(dex, "ASSET", flow)
-
-
-def _replay_events(flow_format: FlowFormat, files: list[Path], store: Path | None) -> None:
-    from evm_dex.replay import order_events  # noqa: PLC0415 - loads the whole chain
-    from evm_dex.replay.runner import ReplayError  # noqa: PLC0415 - as above
-
-    if not files:
-        raise typer.BadParameter(f"give at least one CSV file of {flow_format.value}")
-    with report_errors(order_events.EventFileError, ReplayError):
-        read = order_events.READERS[flow_format.value]
-        flow: list[Instruction | None] = [it for file in files for it in read(file)]
-        with evm_dex.open(store, genesis=order_events.recorded_market()) as dex:
-            _replay(dex, "ASSET", flow)
-
-
-def _replay_node(
-    files: list[Path], snapshot: Path | None, diffs: Path | None, store: Path | None
-) -> None:
-    from rich.progress import Progress  # noqa: PLC0415 - only when it is shown
-
-    from evm_dex.replay import node_files  # noqa: PLC0415 - loads the whole chain
-    from evm_dex.replay.node_replay import NodeReplay  # noqa: PLC0415 - as above
-
-    if not files:
-        raise typer.BadParameter("give at least one order status file of Hyperliquid's node")
-    with report_errors(node_files.NodeFileError, ValueError):
-        events = list(node_files.read_snapshot(snapshot)) if snapshot else []
-        events += [event for file in files for event in node_files.read_statuses(file)]
-        with evm_dex.open(store, profile="hyperevm") as dex:
-            replay = NodeReplay(dex)
-            with Progress(console=errors()) as progress:
-                for event in progress.track(events, description="Replaying"):
-                    replay.apply(event)
-            for diff in node_files.read_diffs(diffs) if diffs else ():
-                replay.note(diff)
-            found = replay.finish()
-    shown = console()
-    shown.print(f"{found.submitted} orders submitted, {found.left_out} left out.", highlight=False)
-    for name, alike, count in (
-        ("filled as far as recorded", found.fills_alike, found.fills),
-        ("refused as recorded", found.refused_alike, found.refused),
-        ("resting as recorded", found.book_alike, found.book),
-    ):
-        shown.print(f"{alike} of {count} {name}.", highlight=False)
-
-
-def _replay(dex: Dex, symbol: str, flow: list[Instruction | None]) -> None:
-    from rich.progress import Progress  # noqa: PLC0415 - only when it is shown
-
-    from evm_dex.replay.runner import Replay, deposit  # noqa: PLC0415 - loads the whole chain
-
-    asset = dex.contract(spot_market(dex, symbol), "TestToken")
-    for account in dex.accounts[:2]:
-        for _ in deposit(dex, account):
-            pass
-    runner = Replay(dex, asset, maker=dex.accounts[0], taker=dex.accounts[1])
-    sent = 0
-    with Progress(console=errors()) as progress:
-        for instruction in progress.track(flow, description="Replaying"):
-            sent += instruction is not None and runner.apply(instruction) is not None
-    console().print(f"{sent} transactions for {len(flow)} instructions.", highlight=False)
-    console().print(book_table(dex, asset, symbol))
 
 
 def check(chain: ChainDirectory, as_json: AsJson = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import NamedTuple
 
@@ -32,19 +32,23 @@ class LocalHyperliquid(NamedTuple):
     addresses: tuple[str, ...]
     """Their accounts, in hex."""
     api: Api
+    on_chain: Callable[[Callable[[], object]], object]
+    """Runs what changes the chain in its turn, as `on_chain(lambda: market.run(60))` does."""
 
 
 @contextmanager
-def serve_in_background(dex: Dex, port: int = 0) -> Iterator[LocalHyperliquid]:
+def serve_in_background(
+    dex: Dex, port: int = 0, clock: Callable[[], int] | None = None
+) -> Iterator[LocalHyperliquid]:
     """Serve a chain's API until the context ends; meanwhile the chain belongs to the server.
 
-    Raises OSError for a port that is taken.
+    `clock` tells milliseconds; by default the machine's. Raises OSError for a port that is taken.
     """
     pairs = derive_accounts(MNEMONIC, _KEYS)
     node = Node(dex.chain, pairs, dex=dex)
     origins = OriginPolicy(_HOST, ())
     server = Server(node, origins)
-    api = Api(dex.chain, dex.chain.ledger, node.events)
+    api = Api(dex.chain, dex.chain.ledger, node.events, clock)
     api_server = ApiServer(api, server, origins)
     started: threading.Event = threading.Event()
     failures: list[BaseException] = []
@@ -65,6 +69,9 @@ def serve_in_background(dex: Dex, port: int = 0) -> Iterator[LocalHyperliquid]:
                 started.set()
             await stopping.wait()
 
+    def on_chain(work: Callable[[], object]) -> object:
+        return asyncio.run_coroutine_threadsafe(server.on_chain(work), loop).result()
+
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
     started.wait()
@@ -77,6 +84,7 @@ def serve_in_background(dex: Dex, port: int = 0) -> Iterator[LocalHyperliquid]:
             tuple(f"0x{pair.key.hex()}" for pair in pairs),
             tuple(f"0x{pair.address.hex()}" for pair in pairs),
             api,
+            on_chain,
         )
     finally:
         loop.call_soon_threadsafe(stopping.set)

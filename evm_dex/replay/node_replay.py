@@ -70,25 +70,37 @@ class NodeReplay:
         self._priced: set[str] = set()
         self._ids: dict[int, int] = {}
         """Our order id by the recorded one; 0 for one that was refused."""
-        self._nonce = 0
         self._last: dict[int, OrderStatusEvent] = {}
         self._book: dict[int, BookDiff] = {}
         self.agreement = Agreement()
 
+    def begin(self) -> None:
+        """Do nothing: each user gets funds before its first order."""
+
     def apply(self, event: OrderStatusEvent) -> None:
         """Submit what an event says, if it says something new."""
         order = event.order
-        perp = self._perps.get(order.coin)
-        if perp is None or order.is_trigger:
-            self.agreement.left_out += order.oid not in self._last
-            self._last[order.oid] = event
+        perp = self._replayed(event)
+        if perp is None:
             return
-        first = order.oid not in self._ids
-        self._last[order.oid] = event
-        if first:
+        if order.oid not in self._ids:
             self._submit(event, perp)
         if event.status in _GONE and self._ids.get(order.oid):
             self._cancel(event, perp)
+
+    def order_id(self, event: OrderStatusEvent) -> int:
+        """Return our id of an event's order; 0 for one that was refused or left out."""
+        return self._ids.get(event.order.oid, 0)
+
+    def recall(self, event: OrderStatusEvent, order_id: int | None) -> None:
+        """Take in an event that was submitted before as this order, without doing it again."""
+        order = event.order
+        if self._replayed(event) is None or order.oid in self._ids:
+            return
+        self._users[event.user] = _stand_in(event.user)
+        self._priced.add(order.coin)
+        self._ids[order.oid] = order_id or 0
+        self.agreement.submitted += 1
 
     def note(self, diff: BookDiff) -> None:
         """Take in a change of the recorded book."""
@@ -109,6 +121,25 @@ class NodeReplay:
             self.agreement.book += 1
             self.agreement.book_alike += rests and Decimal(size) == Decimal(diff.size or "0")
         return self.agreement
+
+    def report(self) -> list[str]:
+        """Compare everything at the end; how much agreed, a sentence each."""
+        found = self.finish()
+        return [
+            f"{found.submitted} orders submitted, {found.left_out} left out.",
+            f"{found.fills_alike} of {found.fills} filled as far as recorded.",
+            f"{found.refused_alike} of {found.refused} refused as recorded.",
+            f"{found.book_alike} of {found.book} resting as recorded.",
+        ]
+
+    def _replayed(self, event: OrderStatusEvent) -> CorePerp | None:
+        """Return the market of an event's order; None for an order that is left out."""
+        order = event.order
+        perp = None if order.is_trigger else self._perps.get(order.coin)
+        if perp is None:
+            self.agreement.left_out += order.oid not in self._last
+        self._last[order.oid] = event
+        return perp
 
     def _compare(self, event: OrderStatusEvent, ours: PerpOrder | None) -> None:
         order, agreement = event.order, self.agreement
@@ -154,8 +185,7 @@ class NodeReplay:
 
     def _send(self, user: str, action: L1Action) -> ActionReceipt:
         pair = self._account(user)
-        self._nonce += 1
-        envelope = Envelope(action, self._nonce)
+        envelope = Envelope(action, self._chain.head.block_number + 1)
         parity, r, s = pair.signer.sign(digest(envelope, is_mainnet=False))
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((parity,))
         head = self._chain.head
@@ -169,8 +199,7 @@ class NodeReplay:
         """Return the account that stands for a user, with more than it will need."""
         pair = self._users.get(user)
         if pair is None:
-            pair = KeyPair(keccak(f"evm-dex replay {user.lower()}".encode()))
-            self._users[user] = pair
+            pair = self._users[user] = _stand_in(user)
             self._core.force_perp_balance(pair.address, _PLENTY)
         return pair
 
@@ -196,6 +225,10 @@ def replay_node(
     for diff in diffs:
         replay.note(diff)
     return replay.finish()
+
+
+def _stand_in(user: str) -> KeyPair:
+    return KeyPair(keccak(f"evm-dex replay {user.lower()}".encode()))
 
 
 def _scaled(text: str) -> tuple[int, int]:

@@ -80,6 +80,19 @@ class Replay:
             case Remain(reference, lots):
                 return self._leave(self._order_ids.get(reference), lots * self._lot)
 
+    def recall(self, instruction: Instruction, order_id: int) -> None:
+        """Take in an instruction that was sent before; `order_id` of what it placed, or 0."""
+        if isinstance(instruction, Place):
+            self._order_ids[instruction.reference] = order_id
+        elif isinstance(instruction, Cancel):
+            self._order_ids.pop(instruction.reference, None)
+
+    def order_id(self, instruction: Instruction) -> int:
+        """Return our id of the order that an instruction placed; 0 for another instruction."""
+        if not isinstance(instruction, Place):
+            return 0
+        return self._order_ids[instruction.reference]
+
     def _place(self, instruction: Place) -> Receipt:
         reference, is_buy, lots, ticks = instruction
         amount, price = lots * self._lot, ticks * self._tick
