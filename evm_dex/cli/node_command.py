@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evm_dex.cli.serving import Serving, order_feed, serve
+from evm_dex.cli.serving import Serving, order_feed, serve, stop_following
 from evm_dex.cli.shared import report_errors
 
 if TYPE_CHECKING:
@@ -347,6 +347,7 @@ def node(
                 fork=_fork(fork_url, fork_block, fork_header, fork_rate, unproven=fork_unproven),
             )
             dex, server = opened.enter_context(config.open())
+            stop_following(chain)
         opened.enter_context(order_feed(dex, history_feed))
         serving = Serving(port, hyperliquid, None if market is None else dex.market(market), silent)
         uvloop.run(serve(server, dex, config, serving))

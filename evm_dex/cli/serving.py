@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from evm_dex.cli.shared import listening
@@ -12,7 +13,7 @@ from evm_dex.terminal.console import console, errors, escape, progress_bars
 
 if TYPE_CHECKING:
     from evm_dex.client.dex import Dex
-    from evm_dex.hyperliquid.api_server import ApiServer
+    from evm_dex.hyperliquid.api_server import ApiServer, Exchange
     from evm_dex.market.simulation import LivingMarket
     from evm_dex.node.node_config import NodeConfig
     from evm_dex.node.server import Server
@@ -38,7 +39,7 @@ async def serve(server: Server, dex: Dex, config: NodeConfig, serving: Serving) 
     from evm_dex.terminal.node_news import NewsPrinter  # noqa: PLC0415 - loads the chain's types
 
     port, api_port, market, silent = serving
-    api = None if api_port is None else _api_server(server, dex, config)
+    api = None if api_port is None else api_server(server, dex, config)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -80,8 +81,13 @@ async def _live(server: Server, market: LivingMarket) -> None:
         await asyncio.sleep(max(0.0, following - loop.time()))
 
 
-def _api_server(server: Server, dex: Dex, config: NodeConfig) -> ApiServer:
-    """Return the server of Hyperliquid's API. Raises ValueError on a chain without HyperCore."""
+def api_server(
+    server: Server, dex: Dex, config: NodeConfig, exchange_of_node: Exchange | None = None
+) -> ApiServer:
+    """Return the server of Hyperliquid's API. Raises ValueError on a chain without HyperCore.
+
+    `exchange_of_node` has the actions for as long as another node is followed.
+    """
     from evm_dex.hyperliquid.api import Api  # noqa: PLC0415 - loads what few nodes serve
     from evm_dex.hyperliquid.api_server import ApiServer  # noqa: PLC0415 - as above
 
@@ -95,7 +101,7 @@ def _api_server(server: Server, dex: Dex, config: NodeConfig) -> ApiServer:
             server.node.events,
             told=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    return ApiServer(api, server, config.origin_policy)
+    return ApiServer(api, server, config.origin_policy, exchange_of_node)
 
 
 def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:
@@ -122,6 +128,15 @@ def _print_banner(dex: Dex, config: NodeConfig, port: int) -> None:
     shown = f"[{config.host}]" if ":" in config.host else config.host
     lines.append(f"Listening on http://{shown}:{port} and ws://{shown}:{port}")
     console().print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def stop_following(chain: Path | None) -> None:
+    """Make a follower's chain one of its own, which no node takes back. Raises ChainError."""
+    if chain is None or not (chain / "follows.json").is_file():
+        return
+    from evm_dex.follower.directory import FollowerDirectory  # noqa: PLC0415 - most follow nobody
+
+    FollowerDirectory(chain).promote()
 
 
 @contextmanager

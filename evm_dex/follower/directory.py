@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from checkpoint.archive import import_archive
 from checkpoint.store import Progress
@@ -47,9 +49,10 @@ class FollowerDirectory:
         """
         if self.path.exists() and not self.path.is_dir():
             raise ChainError(f"{self.path} must be a directory, got a file: choose another --chain")
+        incoming, outgoing = _entries(self._incoming), _entries(self._outgoing)
         for left, is_ours in (
-            (self._incoming, all(map(_is_fetched, _entries(self._incoming)))),
-            (self._outgoing, _RECORD in _entries(self._outgoing) or not _entries(self._outgoing)),
+            (self._incoming, all(map(_is_fetched, incoming))),
+            (self._outgoing, _RECORD in outgoing or not outgoing),
         ):
             if not is_ours:
                 raise ChainError(f"{left} has other files: choose another --chain, or move them")
@@ -59,16 +62,38 @@ class FollowerDirectory:
             shutil.rmtree(left, ignore_errors=True)
         if self.path.is_dir() and not self.has_chain and any(self.path.iterdir()):
             raise ChainError(f"{self.path} has other files: choose another --chain, or remove them")
-        if self.is_a_followers and json.loads(self._record.read_text())["promoted"]:
+        if self.is_a_followers and self._is_promoted():
             raise ChainError(
                 f"the chain at {self.path} was promoted, and may have blocks of its own: serve it "
                 f"by `evm-dex node --chain {self.path}`, or follow with another --chain"
             )
 
+    def promote(self) -> None:
+        """Write down that it follows no more, if it did. Raises ChainError for a damaged record."""
+        if self.is_a_followers and not self._is_promoted():
+            self.note(self._recorded()["node"], promoted=True)
+
+    def _is_promoted(self) -> bool:
+        return bool(self._recorded()["promoted"])
+
+    def _recorded(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._record.read_text())
+            return {name: found[name] for name in ("node", "promoted")}
+        except (ValueError, KeyError, TypeError):
+            raise ChainError(
+                f"{self._record} is damaged, so whether the chain has blocks of its own is not "
+                f"known: serve it by `evm-dex node --chain {self.path}`, or remove "
+                f"{self._record.name} to follow where its blocks are the node's"
+            ) from None
+
     def note(self, url: str, *, promoted: bool = False) -> None:
         """Write down whom it follows, or that it follows no more."""
         written = self._record.with_suffix(".new")
-        written.write_text(json.dumps({"node": url, "promoted": promoted}))
+        with written.open("w") as file:
+            file.write(json.dumps({"node": url, "promoted": promoted}))
+            file.flush()
+            os.fsync(file.fileno())
         written.replace(self._record)
 
     def begin_fetching(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from checkpoint.errors import UndoExpired
+from checkpoint.errors import StoreSuspended, UndoExpired
 from evm_dex.chain.chain import Chain
 from evm_dex.errors import (
     BranchNotLonger,
@@ -22,6 +22,7 @@ from evm_dex.errors import (
 )
 from evm_dex.follower.directory import FollowerDirectory
 from evm_dex.follower.forwarding import is_of_the_pool, is_write
+from evm_dex.follower.node_answers import ExportedBlocks, Hash
 from evm_dex.follower.node_client import NodeAway, NodeClient, NotThisNode, RequestRefused
 from evm_dex.node.dispatch import refusal
 from evm_dex.node.rpc_errors import failed
@@ -37,7 +38,11 @@ _SECONDS_FOR_OWN_WRITE = 2.0
 """For which an answer to a write waits, so that who wrote can read it here."""
 _BEHIND_SECONDS = 10.0
 """After which a follower that is not in step counts as unhealthy."""
+_SECONDS_SURE = 2.0
+"""For which what the node has last said counts, while it is asked again."""
 _HASHES = 1_024
+_MOST_BLOCKS = 256
+"""In one answer: fewer after one that did not come through."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -70,7 +75,9 @@ class Follower(Upstream):
         self._in_step_at = time.monotonic()
         self._is_connected = False
         self._problem: str | None = None
+        self._blocks_asked = _MOST_BLOCKS
         self._is_promoted = False
+        self._gave_way = False
         server.node.set_upstream(self)
 
     # What the server asks
@@ -99,16 +106,22 @@ class Follower(Upstream):
 
     async def _pass_on(self, content: Any) -> bytes:
         writes = is_write(content)
-        if writes and not self._forwards:
-            said = f"this node follows {self._client.url} and takes no writes: send them there"
-            return self._error(content, said)
+        if writes and self.refused_write is not None:
+            return self._error(content, self.refused_write)
         try:
-            found = await self._client.pass_on(_encode(content))
+            _, found = await self._client.pass_on(_encode(content))
         except (NodeAway, NotThisNode) as error:
             return self._error(content, f"{error}; what is read here goes on")
         if writes:
-            await self._see_own_write()
+            await self.see_own_write()
         return found
+
+    @property
+    def refused_write(self) -> str | None:
+        """The answer to whoever writes here; None where the node has the writes."""
+        if self._forwards:
+            return None
+        return f"this node follows {self._client.url} and takes no writes: send them there"
 
     def status(self) -> Json:
         here, there = self._chain.head.block_number, self._node_block
@@ -140,12 +153,33 @@ class Follower(Upstream):
             self._is_in_step or time.monotonic() - self._in_step_at < _BEHIND_SECONDS
         )
 
+    @property
+    def is_promoted(self) -> bool:
+        """True if it follows no more."""
+        return self._is_promoted
+
     def promote(self) -> None:
+        if self._gave_way:
+            raise failed("another chain takes the place of this one just now: ask again")
         self._directory.note(self._client.url, promoted=True)
         self._is_promoted = True
         self._server.node.set_upstream(None)
         self._loop.call_soon_threadsafe(self._wake.set)
         self._told(f"promoted: a node of its own from block {self._chain.head.block_number} on")
+
+    def give_way(self) -> bool:
+        """Let another chain take the place of this one, unless it was promoted.
+
+        On the chain's thread, as `promote` is: of the two, the one that comes first counts.
+        """
+        self._gave_way = not self._is_promoted
+        return self._gave_way
+
+    def has_problem(self, why: str) -> None:
+        """Tell what keeps it from following; what is here is answered from meanwhile."""
+        if self._problem != why:
+            self._told(why)
+        self._is_connected, self._problem = False, why
 
     # Following
 
@@ -154,22 +188,26 @@ class Follower(Upstream):
         pause = _SECONDS_BETWEEN
         while not self._is_promoted:
             asked, self._waiting = self._waiting, []
+            before = self._chain.head.hash
             try:
                 is_all = await self._step()
                 pause = _SECONDS_BETWEEN
+                self._blocks_asked = min(2 * self._blocks_asked, _MOST_BLOCKS)
             except NodeAway as error:
                 self._lost(str(error))
+                self._blocks_asked = max(1, self._blocks_asked // 2)
                 is_all, pause = True, min(2 * pause, _MOST_SECONDS_AWAY)
-            except (NotThisNode, RequestRefused) as error:
-                self._has_problem(str(error))
+            except (NotThisNode, RequestRefused, StoreSuspended) as error:
+                self.has_problem(str(error))
                 is_all, pause = True, _MOST_SECONDS_AWAY
             if is_all:
                 for future in asked:
                     if not future.done():
                         future.set_result(None)
-                await self._pause(pause)
             else:
-                self._waiting += asked
+                self._waiting += [future for future in asked if not future.done()]
+            if is_all or self._chain.head.hash == before:
+                await self._pause(pause)
 
     @property
     def _chain(self) -> Chain:
@@ -177,25 +215,29 @@ class Follower(Upstream):
 
     @property
     def _is_in_step(self) -> bool:
-        return self._is_connected and self._node_block == self._chain.head.block_number
+        is_sure = time.monotonic() - self._in_step_at < _SECONDS_SURE
+        is_level = self._node_block == self._chain.head.block_number
+        return self._is_connected and is_level and is_sure
 
     async def _step(self) -> bool:
         """Take what is new; whether that was all. Raises BeginAgain and what `ask` raises."""
         began = time.monotonic()
         head = self._chain.head
-        found = await self._client.ask("dex_exportBlocks", _hex(head.hash))
-        self._node_block = found["number"]
-        if found["blocks"] is None:
+        found = await self._client.ask(
+            ExportedBlocks, "dex_exportBlocks", _hex(head.hash), self._blocks_asked
+        )
+        self._node_block = found.number
+        if found.blocks is None:
             await self._go_back()
             return False
-        if found["needsArchive"]:
+        if found.needs_archive:
             raise BeginAgain(f"what a cheat wrote after block {head.block_number} is lost there")
         self._found()
-        for block in found["blocks"]:
+        for block in found.blocks:
             if self._is_promoted:
                 return True
-            await self._take(bytes.fromhex(block[2:]))
-        if self._chain.head.hash == bytes.fromhex(found["hash"][2:]):
+            await self._take(_decoded(block))
+        if _hex(self._chain.head.hash) == found.hash:
             self._in_step_at = began
             return True
         return False
@@ -216,24 +258,30 @@ class Follower(Upstream):
         """Go back to the newest block that the node has too."""
         head = self._chain.head.block_number
         first = max(0, head + 1 - _HASHES)
-        theirs = await self._client.ask("dex_blockHashes", hex(first), _HASHES)
+        kind = list[Hash | None]
+        theirs = await self._client.ask(kind, "dex_blockHashes", hex(first), _HASHES)
         blocks = self._chain.blocks
         for height in range(head, first - 1, -1):
-            ours, there = blocks.listed(height), theirs[height - first]
-            if ours is not None and there is not None and bytes.fromhex(there[2:]) == ours:
+            ours, (there, *_) = blocks.listed(height), theirs[height - first :] or [None]
+            if ours is not None and there == _hex(ours):
                 break
         else:
             await check_same_chain(self._client, self._chain)
             raise BeginAgain(f"the node has none of the last {head + 1 - first} blocks")
         if height == head:
             return
+
+        def go_back() -> None:
+            if not self._is_promoted:
+                self._chain.rollback(height)
+
         try:
-            await self._server.on_chain(lambda: self._chain.rollback(height))
+            await self._server.on_chain(go_back)
         except (UndoExpired, StateMissing) as error:
             raise BeginAgain(f"going back to block {height}: {error}") from error
         self._told(f"the node went back to block {height}, and so did this follower")
 
-    async def _see_own_write(self) -> None:
+    async def see_own_write(self) -> None:
         """Wait until what was just written is here, or for as long as anybody may wait."""
         done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(done)
@@ -262,11 +310,6 @@ class Follower(Upstream):
             self._told(f"{why}; going on with what is here, and trying again")
         self._is_connected = False
 
-    def _has_problem(self, why: str) -> None:
-        if self._problem != why:
-            self._told(why)
-        self._is_connected, self._problem = False, why
-
     def _error(self, content: Any, said: str) -> bytes:
         if isinstance(content, list):
             return b"[" + b",".join(self._error(each, said) for each in content) + b"]"
@@ -283,7 +326,7 @@ async def check_start(client: NodeClient, chain: Chain, directory: FollowerDirec
     try:
         await check_same_chain(client, chain)
         height = chain.head.block_number
-        (there,) = await client.ask("dex_blockHashes", hex(height), 1)
+        (there,) = await client.ask(list[Hash | None], "dex_blockHashes", hex(height), 1)
     except NodeAway:
         if directory.is_a_followers:
             return
@@ -298,14 +341,22 @@ async def check_start(client: NodeClient, chain: Chain, directory: FollowerDirec
 
 async def check_same_chain(client: NodeClient, chain: Chain) -> None:
     """Raise NotThisNode where the node's chain has another genesis, and what `ask` raises."""
-    there = await client.ask("dex_head")
+    there = await client.head()
     ours = _hex(chain.header(0).hash)
-    if there["chainId"] != chain.chain_id or there["genesisHash"] != ours:
+    if there.chain_id != chain.chain_id or there.genesis_hash != ours:
         raise NotThisNode(
-            f"the node at {client.url} has chain {there['chainId']} with genesis "
-            f"{there['genesisHash']}, here is chain {chain.chain_id} with genesis {ours}: "
+            f"the node at {client.url} has chain {there.chain_id} with genesis "
+            f"{there.genesis_hash}, here is chain {chain.chain_id} with genesis {ours}: "
             "give the node of this chain, or another --chain"
         )
+
+
+def _decoded(block: str) -> bytes:
+    """Return a block as it was encoded; nothing, which is no block, for what is no hex."""
+    try:
+        return bytes.fromhex(block.removeprefix("0x"))
+    except ValueError:
+        return b""
 
 
 def _hex(value: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -25,14 +26,24 @@ _JSON = "application/json"
 _MOST_WAITING = 1_000
 _GREETING = "Websocket connection established."
 _Answer = tuple[int, bytes]
+Exchange = Callable[[Any], Awaitable[_Answer]]
+"""Returns status and body of the answer to a decoded request to /exchange."""
 
 
 class ApiServer:
     """Serves the API of a node's chain on a port of its own, on the node's chain thread."""
 
-    def __init__(self, api: Api, server: Server, origins: OriginPolicy) -> None:
+    def __init__(
+        self,
+        api: Api,
+        server: Server,
+        origins: OriginPolicy,
+        exchange_of_node: Exchange | None = None,
+    ) -> None:
+        """`exchange_of_node` has the actions for as long as another node is followed."""
         self._api = api
         self._server = server
+        self._exchange_of_node = exchange_of_node
         self._origins = origins
         self._limits = server.node.limits
         self._sockets = OpenSockets(self._limits.body_bytes)
@@ -100,6 +111,8 @@ class ApiServer:
             return 422, msgspec.json.encode(str(error))
 
     async def _exchange(self, content: Any) -> _Answer:
+        if self._exchange_of_node is not None and self._server.node.upstream is not None:
+            return await self._exchange_of_node(content)
         try:
             answered: Future[Any] = await self._server.on_chain(lambda: self._api.submit(content))
         except MalformedRequest as error:

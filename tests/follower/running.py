@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import re
 import selectors
 import signal
@@ -25,11 +26,12 @@ import uvloop
 from typer.testing import CliRunner
 
 from evm_dex.cli import app
-from evm_dex.cli.follow_command import Following
+from evm_dex.cli.follow_command import Following, Ports
 from evm_dex.follower.directory import FollowerDirectory
 from evm_dex.node.node_config import NodeConfig
 
 COMMAND = (sys.executable, "-c", "from evm_dex.cli import main; main()", "follow")
+ANY = Ports(0)
 SECONDS = 90.0
 """Within which what must come has to come, on a machine that is busy."""
 
@@ -107,7 +109,8 @@ def killable(url: str, path: Path) -> Iterator[FollowerProcess]:
 class RunningFollower(Asked):
     """A follower in a thread of the test's own process."""
 
-    def __init__(self, url: str, path: Path, *, forwards: bool = True) -> None:
+    def __init__(self, url: str, path: Path, *, forwards: bool = True, ports: Ports = ANY) -> None:
+        self._asked_ports = ports
         directory, config = FollowerDirectory(path), NodeConfig(path=path)
         directory.recover()
         self._following = Following(url, directory, config, forwards=forwards, silent=True)
@@ -117,14 +120,18 @@ class RunningFollower(Asked):
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         deadline = time.monotonic() + SECONDS
-        while not self._following.port:
+        while not self.ports.rpc:
             assert self.problem is None, self.problem
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
     @property
+    def ports(self) -> Ports:
+        return self._following.ports
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._following.port}"
+        return f"http://127.0.0.1:{self.ports.rpc}"
 
     def stop(self) -> None:
         if self._thread.is_alive():
@@ -134,7 +141,7 @@ class RunningFollower(Asked):
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._following.run(self._stop, 0, None))
+            self._loop.run_until_complete(self._following.run(self._stop, self._asked_ports))
         except BaseException as error:  # told to the test
             self.problem = error
         finally:
@@ -142,8 +149,10 @@ class RunningFollower(Asked):
 
 
 @contextlib.contextmanager
-def following(url: str, path: Path, *, forwards: bool = True) -> Iterator[RunningFollower]:
-    follower = RunningFollower(url, path, forwards=forwards)
+def following(
+    url: str, path: Path, *, forwards: bool = True, ports: Ports = ANY
+) -> Iterator[RunningFollower]:
+    follower = RunningFollower(url, path, forwards=forwards, ports=ports)
     try:
         yield follower
     finally:
@@ -159,15 +168,21 @@ def refused(url: str, path: Path) -> str:
 
 
 class Network:
-    """A port that leads to a node's, until it is cut."""
+    """A port that leads to a node's, which can be cut, be slow, or swallow what is sent."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, bytes_per_second: int = 0) -> None:
+        """0 bytes per second are as many as it takes; fewer come at odd times."""
         self._target = port
         self._open: set[socket.socket] = set()
+        self._chance = random.Random(port)
+        self.bytes_per_second = bytes_per_second
         self.is_cut = False
+        self.swallows = False
+        """While it is set, connections are opened and lost, and nobody is told."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
 
     def __enter__(self) -> Network:
         return self
@@ -177,6 +192,8 @@ class Network:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for thread in self._threads:
+            thread.join()
 
     def cut(self) -> None:
         """End all connections, and let no other come."""
@@ -198,21 +215,30 @@ class Network:
             if self.is_cut:
                 client.close()
                 continue
-            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+            self._threads.append(threading.Thread(target=self._carry, args=(client,)))
+            self._threads[-1].start()
 
     def _carry(self, client: socket.socket) -> None:
+        is_lost = False
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             stack.enter_context(client)
             node = stack.enter_context(socket.create_connection(("127.0.0.1", self._target)))
             self._open |= {client, node}
+            stack.callback(self._open.difference_update, {client, node})
             chosen = stack.enter_context(selectors.DefaultSelector())
             chosen.register(client, selectors.EVENT_READ, node)
             chosen.register(node, selectors.EVENT_READ, client)
             while not self.is_cut:
                 for key, _ in chosen.select(timeout=0.2):
-                    part = key.fileobj.recv(65_536)  # type: ignore[union-attr]  # a socket
+                    rate = self.bytes_per_second
+                    part = key.fileobj.recv(rate // 16 or 65_536)  # type: ignore[union-attr]  # a socket
                     if not part:
                         return
+                    is_lost |= self.swallows
+                    if is_lost:
+                        continue
+                    if rate:
+                        time.sleep(len(part) / rate * self._chance.uniform(0.2, 1.8))
                     key.data.sendall(part)
 
 
