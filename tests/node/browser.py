@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -19,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 SWITCHES = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -79,7 +80,11 @@ class Page:
         field.send_keys(text, Keys.ENTER)
 
     def click(self, selector: str) -> None:
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+        """Click on an element, which may be made anew meanwhile: with each block lists are."""
+        while True:
+            with suppress(StaleElementReferenceException):
+                self.driver.find_element(By.CSS_SELECTOR, selector).click()
+                return
 
     def size(self, width: int, height: int) -> None:
         told = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

@@ -53,6 +53,7 @@ def node(running_node: str) -> Iterator[str]:
 @pytest.fixture
 def page(shown: Page, node: str) -> Iterator[Page]:
     """The page of that node; in the end it has complained of nothing and asked nobody else."""
+    shown.driver.get("about:blank")  # a test that failed has left a page of a node that is gone
     shown.size(1440, 1000)
     shown.prefer()
     shown.console()

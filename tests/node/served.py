@@ -39,7 +39,7 @@ class Served:
         self, body: bytes | str, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], Any]:
         """Status, headers and JSON of an answer."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=150)
         try:
             client.request(
                 "POST", "/", body, {"Content-Type": "application/json", **(headers or {})}

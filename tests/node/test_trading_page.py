@@ -188,7 +188,9 @@ def test_the_past_is_looked_at_by_slider_and_checkpoint(
         swap(url, 2_980, WETH)
         page.until_text("#connection", "live, block 8")
         assert "Block 3 ·" in page.text("#past-told")
-        page.click("#checkpoints .act")
+        page.execute(  # that of block 8 is in the list sooner or later
+            "[...document.querySelectorAll('#checkpoints .act')].at(-1).click()"
+        )
         page.until_text("#past-told", "Block 4 ·")
         page.until_text("#legend", "Close 3,010.00")
         page.click("#live")

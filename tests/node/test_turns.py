@@ -36,7 +36,7 @@ def reverting_look() -> str:
 
 @pytest.fixture
 def node() -> Iterator[Served]:
-    with served(Limits(call_gas=GAS, call_seconds=20), gas_limit=GAS) as node:
+    with served(Limits(call_gas=GAS, call_seconds=100), gas_limit=GAS) as node:
         yield node
 
 

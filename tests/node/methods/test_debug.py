@@ -8,7 +8,8 @@ import evm_dex
 from checkpoint.trie import rlp
 from checkpoint.trie.trie import ordered_trie_root
 from evm_dex.node.node_config import NodeConfig
-from tests.node.served import OTHER, OWNER, SPOT, Served
+from evm_dex.node.request_limits import Limits
+from tests.node.served import OTHER, OWNER, SPOT, Served, served
 
 CONTRACT = "0x" + "c0" * 20
 STRANGER = "0x" + "57" * 20
@@ -56,21 +57,19 @@ def test_a_block_s_traces_are_those_of_its_transactions(fresh_node: Served) -> N
     assert "genesis is not traceable" in node.error("debug_traceBlockByNumber", "0x0")["message"]
 
 
-def test_a_block_with_too_many_steps_is_refused_and_the_ledger_is_today_s(
-    fresh_node: Served,
-) -> None:
-    node = fresh_node
-    node.result("anvil_setCode", CONTRACT, LOOP)
-    node.result("evm_setAutomine", False)
-    for _ in range(3):
-        node.result("eth_sendTransaction", {"from": OWNER, "to": CONTRACT, "gas": hex(330_000)})
-    node.result("evm_mine")
-    node.dex.cheats.deal_on_spot("USDC", STRANGER, 5)
-    refused = node.error("debug_traceBlockByNumber", "0x2")
-    assert "more than 200000 steps: use callTracer" in refused["message"]
-    assert len(node.result("debug_traceBlockByNumber", "0x2", {"tracer": "callTracer"})) == 3
-    assert node.dex.spot.call("getBalance", STRANGER, node.dex.tokens["USDC"])[0] == 5
-    assert node.dex.self_check() == []
+def test_a_block_with_too_many_steps_is_refused_and_the_ledger_is_today_s() -> None:
+    with served(Limits(call_seconds=100)) as node:
+        node.result("anvil_setCode", CONTRACT, LOOP)
+        node.result("evm_setAutomine", False)
+        for _ in range(3):
+            node.result("eth_sendTransaction", {"from": OWNER, "to": CONTRACT, "gas": hex(330_000)})
+        node.result("evm_mine")
+        node.dex.cheats.deal_on_spot("USDC", STRANGER, 5)
+        refused = node.error("debug_traceBlockByNumber", "0x2")
+        assert "more than 200000 steps: use callTracer" in refused["message"]
+        assert len(node.result("debug_traceBlockByNumber", "0x2", {"tracer": "callTracer"})) == 3
+        assert node.dex.spot.call("getBalance", STRANGER, node.dex.tokens["USDC"])[0] == 5
+        assert node.dex.self_check() == []
 
 
 def test_blocks_in_bytes_are_what_their_hashes_are_of(fresh_node: Served) -> None:
