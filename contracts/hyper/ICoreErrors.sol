@@ -161,6 +161,27 @@ interface ICoreErrors {
     error NotInnerSigner(address signer);
     /// Fewer have signed than must.
     error ThresholdNotMet(uint256 signers, uint256 threshold);
+    /// A step of a deployment names something that can't be.
+    error InvalidDeployment(bytes32 field);
+    /// Another listed the token or runs the dex.
+    error NotDeployer(address deployer);
+    /// What it costs is more than was to be paid, in wei of HYPE.
+    error GasAboveMost(uint256 price, uint256 max);
+    /// The step comes too early, too late or a second time.
+    error WrongDeployStep(uint256 token);
+    /// The supply is not what all balances of the genesis add up to.
+    error SupplyMismatch(uint256 requested, uint256 supply);
+    /// Oracle prices were set a moment ago.
+    error OracleTooSoon(uint256 earliest);
+    error ValidatorExists(address validator);
+    /// The account signs for no validator.
+    error NotValidatorSigner(address signer);
+    /// There is stake with the validator.
+    error ValidatorHasDelegations(uint256 wei_);
+    /// The deployer of the token has frozen the balance.
+    error BalanceFrozen(address user, uint256 token);
+    /// The validator takes no stake of others.
+    error DelegationsDisabled(address validator);
     /// The signer does not act for that account.
     error NotActingFor(address account);
     /// An order over time is worth less than the least for its minutes. In USD of six decimals.

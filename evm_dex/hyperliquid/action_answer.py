@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
 from evm_dex.blocks.receipt import Log
 from evm_dex.hyperliquid.error_texts import error_text
 from evm_dex.hyperliquid.listings import Listing, Listings, number
@@ -14,6 +16,7 @@ from precompiles.errors import ContractError
 from precompiles.hyper.receipts import ActionReceipt, Outcome
 from precompiles.hyper.signed import wire
 from precompiles.hyper.signed.account_actions import sub_account_address, vault_address
+from precompiles.hyper.signed.deploy_actions import SpotDeployAction
 from precompiles.hyper.signed.wire import NUMBERS
 from precompiles.orders.events import OrderClosed, Trade
 from precompiles.perp.events import OrderPlaced as PerpOrderPlaced
@@ -58,6 +61,10 @@ def answer_of(  # noqa: PLR0911 - a case per kind of answer
         return _ok("createSubAccount", f"0x{address.hex()}")
     if isinstance(action, wire.CreateVaultAction):
         return _ok("createVault", f"0x{vault_address(receipt.user, receipt.order_id).hex()}")
+    if isinstance(action, SpotDeployAction) and (
+        action.register_token2 is not UNSET or action.register_spot is not UNSET
+    ):
+        return _ok("spotDeploy", receipt.order_id)
     return {"status": "ok", "response": {"type": "default"}}
 
 

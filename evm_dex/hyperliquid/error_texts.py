@@ -77,6 +77,8 @@ _PLAIN: dict[type[ContractError], str | _Text] = {
     hyper.BalancesAreUnified: (
         "Action disabled when unified account is active. Send by sendAsset."
     ),
+    hyper.BalanceFrozen: "Balance is frozen by the deployer of the token.",
+    hyper.DelegationsDisabled: "Validator has disabled delegations.",
     # Of what was signed
     signed.NonceUsed: lambda nonce: f"Invalid nonce: duplicate nonce {nonce}.",
     signed.NonceTooLow: lambda nonce, lowest: f"Invalid nonce: {nonce} is below {lowest}.",
@@ -92,6 +94,15 @@ _PLAIN: dict[type[ContractError], str | _Text] = {
     signed.OuterSignerNotUser: "Multi-sig outer signer must be an L1 user.",
     signed.NotInnerSigner: "Invalid multi-sig inner signer",
     signed.ThresholdNotMet: "Multi-sig threshold not met",
+    signed.InvalidDeployment: lambda field: f"Invalid {field.rstrip(bytes(1)).decode()}.",
+    signed.NotDeployer: lambda deployer: f"Not the deployer: {_hex(deployer)} is.",
+    signed.GasAboveMost: lambda price, most: f"Gas of {price} is above maxGas {most}.",
+    signed.WrongDeployStep: "Invalid step of the deployment.",
+    signed.SupplyMismatch: lambda asked, given: f"Max supply {given} is not the genesis's {asked}.",
+    signed.OracleTooSoon: "Oracle prices can be set every 2.5 seconds at most.",
+    signed.ValidatorExists: "Validator already registered.",
+    signed.NotValidatorSigner: "Not the signer of a validator.",
+    signed.ValidatorHasDelegations: "Validator has delegations.",
     signed.BuilderNotApproved: "Builder fee has not been approved.",
     signed.InvalidAmount: "Invalid amount.",
     signed.NameInUse: "Sub-account name already used.",

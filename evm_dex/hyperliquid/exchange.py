@@ -41,10 +41,18 @@ _V = 27
 
 NOT_SERVED = frozenset(
     (
-        "spotDeploy",
-        "perpDeploy",
-        "CSignerAction",
-        "CValidatorAction",
+        "enableAlignedQuoteToken",
+        "disableQuoteToken",
+        "requestEvmContract",
+        "setTokenAnnotation",
+        "setFundingMultipliers",
+        "setFundingInterestRates",
+        "setFundingClamps",
+        "setFeeScale",
+        "setDeployerFees",
+        "setGrowthModes",
+        "setPerpAnnotation",
+        "disableDex",
         "validatorL1Stream",
         "userPortfolioMargin",
         "borrowLend",
@@ -54,10 +62,9 @@ NOT_SERVED = frozenset(
         "vaultModify",
         "vaultDistribute",
         "topUpIsolatedOnlyMargin",
-        "gossipPriorityBid",
     )
 )
-"""Types of actions that Hyperliquid takes, and this chain has nothing behind."""
+"""Types and steps of actions that Hyperliquid takes, and this chain has nothing behind."""
 
 
 class MalformedRequest(Exception):  # noqa: N818 - what the caller is told
@@ -214,13 +221,15 @@ class ExchangeEndpoint:
 
 
 def _types(content: Any) -> list[str]:
-    """Return the types of a request's action, and of what several have signed in it."""
+    """Return the types of a request's action and of what several have signed in it, and steps."""
     found = []
     action = content.get("action") if isinstance(content, dict) else None
     payload = action.get("payload") if isinstance(action, dict) else None
     for each in (action, payload.get("action") if isinstance(payload, dict) else None):
         if isinstance(each, dict) and isinstance(each.get("type"), str):
             found.append(each["type"])
+            if each["type"] in ("spotDeploy", "perpDeploy"):
+                found += [name for name in each if isinstance(name, str)]
     return found
 
 

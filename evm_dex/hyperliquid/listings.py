@@ -169,7 +169,7 @@ def unused_token_json(index: int) -> dict[str, object]:
     return token_json(unused)
 
 
-def token_json(token: CoreToken) -> dict[str, object]:
+def token_json(token: CoreToken, full_name: str = "") -> dict[str, object]:
     """Return a token as `spotMeta` lists it."""
     linked = None
     if token.is_linked:
@@ -185,6 +185,6 @@ def token_json(token: CoreToken) -> dict[str, object]:
         "tokenId": token_id(token),
         "isCanonical": token.index <= 1,
         "evmContract": linked,
-        "fullName": None,
+        "fullName": full_name or None,
         "deployerTradingFeeShare": number(token.deployer_fee_share, 5),
     }

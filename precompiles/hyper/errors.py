@@ -104,6 +104,14 @@ class BridgeShort(ContractError):
     declaration = "BridgeShort(uint256 token,uint256 available,uint256 needed)"
 
 
+class BalanceFrozen(ContractError):
+    declaration = "BalanceFrozen(address user,uint256 token)"
+
+
+class DelegationsDisabled(ContractError):
+    declaration = "DelegationsDisabled(address validator)"
+
+
 class UnknownVault(ContractError):
     declaration = "UnknownVault(address vault)"
 

@@ -14,6 +14,7 @@ from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import StakingDeposit, StakingWithdraw, TokenDelegate
 from precompiles.hyper.errors import (
     DelegationLocked,
+    DelegationsDisabled,
     InsufficientStake,
     TooManyPendingWithdrawals,
     UnknownValidator,
@@ -64,7 +65,10 @@ def delegate(core: Core, action: TokenDelegate) -> None:
         raise AmountZero
     key, delegations = core.user + action.validator, core.tables.delegations
     before = delegations.get(key) or Delegation(0, 0)
+    profile = core.tables.validator_profiles.get(action.validator)
     if not action.is_undelegate:
+        if profile is not None and not profile.takes_delegations and core.user != action.validator:
+            raise DelegationsDisabled(action.validator)
         _require_stake(core, action.wei)
         _change_stake(core, undelegated=-action.wei, delegated=action.wei)
         until = core.moment.now + DELEGATION_LOCK
@@ -115,6 +119,7 @@ def pay_rewards(ledger: Ledger, now: int) -> None:
     rewards = {
         key: floor_divide(row.amount * rate, RATE_SCALE * DAYS_OF_YEAR)
         for key, row in sorted(delegations.rows.items())
+        if not _is_jailed(ledger, key[20:])
     }
     total = sum(rewards.values())
     if total > ledger.spot.balance(EMISSIONS, hype).total:
@@ -131,6 +136,11 @@ def delegations_of(ledger: Ledger, user: Address) -> list[tuple[Address, Delegat
     """Return an account's delegations, by validator."""
     rows = ledger.core.delegations.rows
     return [(Address(key[20:]), rows[key]) for key in sorted(rows) if key[:20] == user]
+
+
+def _is_jailed(ledger: Ledger, validator: bytes) -> bool:
+    profile = ledger.core.validator_profiles.get(validator)
+    return profile is not None and profile.is_jailed
 
 
 def _require_stake(core: Core, wei: int) -> None:

@@ -19,6 +19,7 @@ from precompiles.execution import Execution
 from precompiles.hyper import encoding, staking, users
 from precompiles.hyper.actions import Result, carry_out, note_trades
 from precompiles.hyper.core import BlockMoment, Core
+from precompiles.hyper.deploy import hyperliquidity
 from precompiles.hyper.dexs import FIRST_DEX, acting_on
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import AmountWithinActivationFee, LessThanOneUnit, UnknownUser
@@ -180,6 +181,11 @@ class Step(Struct):
                 for dex in (FIRST_DEX, *(it.index for it in tables.dexs)):
                     perp_orders.cancel_all(acting_on(core, dex), ZERO_ADDRESS)
                 self._note_core(core)
+        for pair in list(hyperliquidity.due_pairs(self.ledger, self._now)):
+            core = Core(self.ledger, CORE_ADDRESS, self.moment)
+            hyperliquidity.update(core, pair)
+            note_trades(core)
+            self._note_core(core)
         if tables.twaps.rows:
             core = Core(self.ledger, CORE_ADDRESS, self.moment)
             begin_parts(core)
@@ -266,7 +272,7 @@ def has_work(ledger: Ledger, now: int) -> bool:
         return True
     if any(is_due(twap, now) for twap in tables.twaps.rows.values()):
         return True
-    return _is_kept(ledger, now)
+    return _is_kept(ledger, now) or hyperliquidity.is_due(ledger, now)
 
 
 def _is_kept(ledger: Ledger, now: int) -> bool:

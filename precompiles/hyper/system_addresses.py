@@ -22,11 +22,13 @@ STAKING = Address(b"\x57" * 20)
 """Account that holds the HYPE of all stakes."""
 EMISSIONS = Address(b"\x45" * 20)
 """Account from which stakes are rewarded."""
+HYPERLIQUIDITY = Address(b"\xff" * 20)
+"""Account that tokens are given to for orders that pairs keep by themselves."""
 ORACLE = Address(b"\x08" * 20)
 """In whose name oracle prices are set; it has no key."""
 USDC = 0
 """Index of the token that perpetuals are settled in."""
-_TOKEN, _PERP, _COLLATERAL, _PAIR = 0x20, 0x21, 0x23, 0x24
+_TOKEN, _PERP, _COLLATERAL, _PAIR, _HYPERLIQUIDITY = 0x20, 0x21, 0x23, 0x24, 0x25
 
 
 def token_address(settings: CoreSettings, index: int) -> Address:
@@ -56,6 +58,11 @@ def pair_address(index: int) -> Address:
 def collateral_address(dex: int) -> Address:
     """Return the address by which the exchange knows a dex's collateral; no account has it."""
     return _numbered(_COLLATERAL, dex)
+
+
+def hyperliquidity_account(pair: int) -> Address:
+    """Return the account of the orders that a pair keeps by itself; it has no key."""
+    return _numbered(_HYPERLIQUIDITY, pair)
 
 
 def _numbered(first: int, index: int) -> Address:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from precompiles.abi.event import Event
 from precompiles.engine.amounts import floor_divide
 from precompiles.hyper.prices import pair_of_market, pair_price
-from precompiles.hyper.system_addresses import USDC, token_address
+from precompiles.hyper.system_addresses import FEES, USDC, token_address
 from precompiles.hyper.unified import total_of
 from precompiles.hyper.units import COLLATERAL_DECIMALS, power_of_ten
 from precompiles.hyper.users import welcome
@@ -24,6 +24,8 @@ from precompiles.orders.core_fees import DAY
 from precompiles.orders.events import Trade
 from precompiles.types import Address
 
+WHOLE_SHARE = 100_000
+"""A deployer's fee share of 100 %."""
 _SPOT_WEIGHT = 2
 """Volume on spot pairs counts twice."""
 
@@ -52,7 +54,9 @@ def note_spot_trades(ledger: Ledger, events: Iterable[Event], now: int) -> None:
             quote = _token(ledger, pair.quote)
             usd = _dollars(quote, event.quote_amount)
             _count(ledger, event, _SPOT_WEIGHT * usd, now)
-            changes += _changes(_token(ledger, pair.base), quote, event, usd)
+            base = _token(ledger, pair.base)
+            changes += _changes(base, quote, event, usd)
+            changes += _fee_share(ledger, base, event)
     _note_entries(ledger, changes)
 
 
@@ -105,6 +109,17 @@ def _changes(base: CoreToken, quote: CoreToken, trade: Trade, usd: int) -> Itera
     yield _Change(buyer, quote, -trade.quote_amount, 0)
     yield _Change(buyer, base, trade.amount - buyer_fee, usd)
     yield _Change(seller, quote, trade.quote_amount - seller_fee, usd)
+
+
+def _fee_share(ledger: Ledger, base: CoreToken, trade: Trade) -> Iterable[_Change]:
+    """Pay a token's deployer its part of the fee that the buyer paid in the token, rounded down."""
+    fee = trade.taker_fee if trade.taker_is_buy else trade.maker_fee
+    share = floor_divide(fee * base.deployer_fee_share, WHOLE_SHARE)
+    if share:
+        address = _address(ledger, base)
+        ledger.spot.change_balance(FEES, address, total=-share)
+        ledger.spot.change_balance(base.deployer, address, total=share)
+        yield _Change(base.deployer, base, share, 0)
 
 
 def _note_entries(ledger: Ledger, changes: Sequence[_Change]) -> None:

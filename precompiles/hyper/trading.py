@@ -21,6 +21,7 @@ from precompiles.errors import (
 from precompiles.execution import Execution
 from precompiles.hyper.asset_ids import AssetId, AssetKind, parse_asset_id, perp_id
 from precompiles.hyper.core import Core
+from precompiles.hyper.deploy.freezing import require_free
 from precompiles.hyper.dexs import acting_on, collateral_of, dex_account, paid_on
 from precompiles.hyper.encoding import CancelByClientId, CancelOrder, LimitOrder
 from precompiles.hyper.errors import (
@@ -211,6 +212,7 @@ def _place_spot(
     core: Core, pair: CorePair, action: LimitOrder, builder: OrderBuilder | None
 ) -> Placed:
     base, quote = core.token(pair.base), core.token(pair.quote)
+    require_free(core.ledger, core.user, pair.base, pair.quote)
     check_order(action.price, action.size, base.size_decimals, is_spot=True)
     market = core.ledger.spot.markets.rows[core.market_of(pair)]
     price = spot_price(action.price, quote.wei_decimals)

@@ -6,6 +6,7 @@ from precompiles.engine.amounts import ceil_divide
 from precompiles.errors import AmountZero, InsufficientBalance
 from precompiles.hyper import users
 from precompiles.hyper.core import Core
+from precompiles.hyper.deploy.freezing import require_free
 from precompiles.hyper.dexs import FIRST_DEX, collateral_of, credit, debit
 from precompiles.hyper.encoding import SPOT_DEX, SendAsset, SpotSend, UsdClassTransfer
 from precompiles.hyper.errors import (
@@ -140,6 +141,7 @@ def _require_standard(core: Core) -> None:
 
 
 def _require(core: Core, token: CoreToken, wei: int) -> None:
+    require_free(core.ledger, core.user, token.index)
     gather(core, token, wei)
     available = core.available(token)
     if available < wei:

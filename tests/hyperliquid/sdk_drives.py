@@ -268,12 +268,20 @@ def basic_ws(stage: Stage) -> Answers:
 
 
 def c_signer(stage: Stage) -> Answers:
-    return [stage.exchange.c_signer_jail_self(), stage.exchange.c_signer_unjail_self()]
+    """It signs for a validator, itself."""
+    me = stage.exchange
+    registered = ("1.2.3.4", "name", "text", True, 5, stage.address, False, 0)
+    return [
+        me.c_validator_register(*registered),
+        me.c_signer_jail_self(),
+        me.c_signer_unjail_self(),
+    ]
 
 
 def c_validator(stage: Stage) -> Answers:
+    """What it stakes with itself would have to be in staking before."""
     me = stage.exchange
-    registered = ("1.2.3.4", "name", "text", True, 5, NOBODY, False, 100_000)
+    registered = ("1.2.3.4", "name", "text", True, 5, NOBODY, False, 0)
     return [
         me.c_validator_register(*registered),
         me.c_validator_change_profile(None, None, None, False, None, None, None),
@@ -408,18 +416,26 @@ def multi_sig_usd_send(stage: Stage) -> Answers:
 
 
 def perp_deploy(stage: Stage) -> Answers:
+    """Both of the perpetuals that it sets prices of are listed."""
     me = stage.exchange
-    asset = {"coin": "test:TEST0", "sz_decimals": 2, "oracle_px": "10.0", "margin_table_id": 10}
-    made = me.perp_deploy_register_asset(
-        dex="test", max_gas=1_000_000_000_000, only_isolated=False, schema=None, **asset
-    )
+    made = [
+        me.perp_deploy_register_asset(
+            dex="test", max_gas=1_000_000_000_000, coin=coin, sz_decimals=2, oracle_px="10.0",
+            margin_table_id=10, only_isolated=False, schema=None,
+        )
+        for coin in ("test:TEST0", "test:TEST1")
+    ]  # fmt: skip
     prices = {"test:TEST0": "12.0", "test:TEST1": "1.0"}
-    stage.info.meta(dex="test")
-    return [made, me.perp_deploy_set_oracle("test", prices, [prices], {})]
+    set_ = me.perp_deploy_set_oracle("test", prices, [prices], prices)
+    meta, contexts = stage.info.post("/info", {"type": "metaAndAssetCtxs", "dex": "test"})
+    oracles = [it["oraclePx"] for it in contexts]
+    assert [it["name"] for it in meta["universe"]][-2:] == ["test:TEST0", "test:TEST1"]
+    assert oracles[-2:] == ["12.0", "1.0"]
+    return [*made, set_]
 
 
 def priority_fees(stage: Stage) -> Answers:
-    """A bid, which is not served, and an order that carries one, which is."""
+    """A bid, and an order that carries one; both without an effect."""
     bid = stage.exchange.gossip_priority_bid(0, "8.8.8.8", 1)
     order = {"coin": "test:ABC", "is_buy": True, "sz": 100, "limit_px": 0.9,
              "order_type": {"limit": {"tif": "Ioc"}}, "reduce_only": False}  # fmt: skip
@@ -436,9 +452,33 @@ def rounding(stage: Stage) -> Answers:
 
 
 def spot_deploy(stage: Stage) -> Answers:
-    """It goes on only where a token was registered."""
+    """A token from its registration to orders that its pair keeps by itself."""
     me = stage.exchange
-    return [me.spot_deploy_register_token("TEST0", 2, 8, 1_000_000_000_000, "Test token example")]
+    registered = me.spot_deploy_register_token("TEST0", 2, 8, 1_000_000_000_000, "Test token")
+    token = registered["response"]["data"]
+    some = "100000000000000"
+    given = [(NOBODY, some), ("0x" + "f" * 40, some)]
+    answers = [
+        registered,
+        me.spot_deploy_user_genesis(token, given, []),
+        me.spot_deploy_user_genesis(token, [], [(1, some)]),
+        me.spot_deploy_enable_freeze_privilege(token),
+        me.spot_deploy_freeze_user(token, NOBODY, True),
+        me.spot_deploy_freeze_user(token, NOBODY, False),
+        me.spot_deploy_genesis(token, "300000000000000", False),
+    ]
+    paired = me.spot_deploy_register_spot(token, 0)
+    spot = paired["response"]["data"]
+    answers += [
+        paired,
+        me.spot_deploy_register_hyperliquidity(spot, 2.0, 4.0, 100, None),
+        me.spot_deploy_set_deployer_trading_fee_share(token, "0%"),
+        me.spot_deploy_enable_quote_token(token),
+        me.spot_deploy_revoke_freeze_privilege(token),
+    ]
+    book = stage.info.post("/info", {"type": "l2Book", "coin": f"@{spot}"})
+    assert book["levels"][1][0] == {"px": "2.0", "sz": "4.0", "n": 1}
+    return answers
 
 
 def user_abstraction(stage: Stage) -> Answers:
@@ -459,14 +499,15 @@ DONE = (
     basic_order_with_builder_deployed_dex, basic_order_with_cloid, basic_recover_user,
     basic_schedule_cancel, basic_send_asset, basic_set_referrer, basic_spot_order,
     basic_spot_to_perp, basic_spot_transfer, basic_staking, basic_sub_account, basic_tpsl,
-    basic_transfer, basic_vault, basic_vault_transfer, basic_withdraw, basic_ws,
-    cancel_open_orders, evm_erc20, multi_sig_cdeposit, multi_sig_convert_to_normal_user,
-    multi_sig_order, multi_sig_usd_send, rounding, user_abstraction,
+    basic_transfer, basic_vault, basic_vault_transfer, basic_withdraw, basic_ws, c_signer,
+    c_validator, cancel_open_orders, evm_erc20, multi_sig_cdeposit,
+    multi_sig_convert_to_normal_user, multi_sig_order, multi_sig_register_token,
+    multi_sig_usd_send, perp_deploy, priority_fees, rounding, spot_deploy,
+    user_abstraction,
 )  # fmt: skip
 """Those that do what they show."""
 REFUSED = (
-    c_signer, c_validator, dex_abstraction, multi_sig_register_token, perp_deploy,
-    priority_fees, spot_deploy,
+    dex_abstraction,
 )  # fmt: skip
 """Those that end with the answer that an action is not supported here."""
 NOT_DRIVEN = ("evm_block_indexer", "parse_token_delegate_from_replica_cmds")

@@ -213,7 +213,6 @@ def multi_sig_signers(info: Info, request: User) -> Json | None:
 
 
 @info_type("userDexAbstraction", User)
-@info_type("spotDeployState", User)
 def nothing_set(_info: Info, _request: User) -> None:
     """Return that an account has nothing of the kind."""
 

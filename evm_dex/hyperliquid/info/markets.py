@@ -21,6 +21,7 @@ from evm_dex.hyperliquid.tape_records import Json
 from precompiles.engine.amounts import floor_divide
 from precompiles.engine.funding import RATE_SCALE, premium
 from precompiles.hyper.token_ids import token_id
+from precompiles.ledger.hyper.tables import index_key
 from precompiles.perp.accrual import impact_prices, prices_at
 
 _DAY = 24 * 3_600
@@ -99,7 +100,9 @@ def spot_meta(info: Info, _: Nothing) -> Json:
             }
             for pair in core.pairs
         ],
-        "tokens": _with_gaps([token_json(token) for token in core.tokens]),
+        "tokens": _with_gaps(
+            [token_json(token, full_name_of(info, token.index)) for token in core.tokens]
+        ),
     }
 
 
@@ -214,17 +217,10 @@ def token_details(info: Info, request: TokenRequest) -> Json:
     }
 
 
-@info_type("spotPairDeployAuctionStatus")
-@info_type("perpDeployAuctionStatus")
-def deploy_auction_status(info: Info, _: Nothing) -> Json:
-    """Return an auction that never begins: listings come from the genesis."""
-    return {
-        "startTimeSeconds": info.now,
-        "durationSeconds": 0,
-        "startGas": "0.0",
-        "currentGas": None,
-        "endGas": None,
-    }
+def full_name_of(info: Info, token: int) -> str:
+    """Return the full name of a token that a user listed; "" for others."""
+    deployment = info.ledger.core.token_deployments.get(index_key(token))
+    return deployment.full_name if deployment else ""
 
 
 def _with_gaps(tokens: list[Json]) -> list[Json]:

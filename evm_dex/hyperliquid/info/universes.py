@@ -11,6 +11,8 @@ from evm_dex.hyperliquid.tape_records import Json
 from precompiles.hyper.asset_ids import parse_perp_id
 from precompiles.hyper.system_addresses import USDC
 from precompiles.hyper.units import COLLATERAL_DECIMALS
+from precompiles.ledger.hyper.records import CoreDex
+from precompiles.ledger.hyper.tables import index_key
 from precompiles.perp.markets import tiers_of
 
 
@@ -87,23 +89,28 @@ def margin_table(info: Info, request: TableRequest) -> Json:
 @info_type("perpDexs")
 def perp_dexs(info: Info, _: Nothing) -> list[Json | None]:
     """Return the perpetuals dexes; the first one is null."""
-    builders: list[Json | None] = [
-        {
-            "name": dex.name,
-            "fullName": dex.name,
-            "deployer": "0x" + "0" * 40,
-            "oracleUpdater": None,
-            "feeRecipient": None,
-            "assetToStreamingOiCap": [],
-            "subDeployers": [],
-            "deployerFeeScale": "0.0",
-            "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
-            "assetToFundingMultiplier": [],
-            "assetToFundingInterestRate": [],
-        }
-        for dex in info.ledger.core.dexs
-    ]
-    return [None, *builders]
+    return [None, *(_dex_json(info, dex) for dex in info.ledger.core.dexs)]
+
+
+def _dex_json(info: Info, dex: CoreDex) -> Json:
+    """Return a builder's dex, with those who run it; nobody runs one of the genesis at first."""
+    row = info.ledger.core.dex_deployments.get(index_key(dex.index))
+    allowed: dict[str, list[str]] = {}
+    for variant, user in row.sub_deployers if row else ():
+        allowed.setdefault(variant, []).append(f"0x{user.hex()}")
+    return {
+        "name": dex.name,
+        "fullName": row.full_name if row else dex.name,
+        "deployer": f"0x{row.deployer.hex()}" if row else "0x" + "0" * 40,
+        "oracleUpdater": f"0x{row.oracle_updater.hex()}" if row else None,
+        "feeRecipient": None,
+        "assetToStreamingOiCap": [],
+        "subDeployers": [[variant, users] for variant, users in allowed.items()],
+        "deployerFeeScale": "0.0",
+        "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
+        "assetToFundingMultiplier": [],
+        "assetToFundingInterestRate": [],
+    }
 
 
 def _place(perp_id: int) -> int:

@@ -7,13 +7,16 @@ from typing import Any
 
 from precompiles.hyper.actions import Result
 from precompiles.hyper.core import Core
+from precompiles.hyper.deploy import dex_deployments, token_deployments, validators
 from precompiles.hyper.signed import (
     account_actions,
+    deploy_actions,
     modes,
     multi_sig,
     orders,
     twaps,
     typed_actions,
+    validator_actions,
     wire,
 )
 from precompiles.hyper.signed.orders import attempt
@@ -46,6 +49,11 @@ _ONE: dict[type[Any], Callable[..., Result | None]] = {
         ),
         lambda _core, _action: None,
     ),
+    wire.GossipPriorityBidAction: lambda _core, _action: None,
+    deploy_actions.SpotDeployAction: token_deployments.deploy,
+    deploy_actions.PerpDeployAction: dex_deployments.deploy,
+    validator_actions.ValidatorAction: validators.run_validator,
+    validator_actions.SignerAction: validators.sign_for_validator,
     wire.EvmUserModifyAction: account_actions.evm_user_modify,
     wire.NoopAction: lambda _core, _action: None,
     wire.TwapOrder: twaps.begin_twap,

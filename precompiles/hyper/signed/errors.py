@@ -111,3 +111,44 @@ class UnknownTwap(ContractError):
 
 class NotBracket(ContractError):
     declaration = "NotBracket()"
+
+
+class InvalidDeployment(ContractError):
+    declaration = "InvalidDeployment(bytes32 field)"
+
+    @classmethod
+    def of(cls, field: str) -> InvalidDeployment:
+        """Return the error of a field, by its name in the action."""
+        return cls(field.encode().ljust(32, b"\0"))
+
+
+class NotDeployer(ContractError):
+    declaration = "NotDeployer(address deployer)"
+
+
+class GasAboveMost(ContractError):
+    declaration = "GasAboveMost(uint256 price,uint256 max)"
+
+
+class WrongDeployStep(ContractError):
+    declaration = "WrongDeployStep(uint256 token)"
+
+
+class SupplyMismatch(ContractError):
+    declaration = "SupplyMismatch(uint256 requested,uint256 supply)"
+
+
+class OracleTooSoon(ContractError):
+    declaration = "OracleTooSoon(uint256 earliest)"
+
+
+class ValidatorExists(ContractError):
+    declaration = "ValidatorExists(address validator)"
+
+
+class NotValidatorSigner(ContractError):
+    declaration = "NotValidatorSigner(address signer)"
+
+
+class ValidatorHasDelegations(ContractError):
+    declaration = "ValidatorHasDelegations(uint256 wei_)"

@@ -17,6 +17,10 @@ MOST_ORDERS = 1_000
 """Of one action."""
 
 
+class Signed(Struct, frozen=True, tag_field="type", rename="camel"):
+    """An action hashed by its msgpack encoding."""
+
+
 class LimitType(Struct, frozen=True, forbid_unknown_fields=True):
     """Time in force of an order."""
 

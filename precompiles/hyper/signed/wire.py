@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from precompiles.hyper.signed.decimals import canonical_decimal
+from precompiles.hyper.signed.deploy_actions import PerpDeployAction, SpotDeployAction
 from precompiles.hyper.signed.order_wires import (
     MOST_ORDERS,
     U32,
@@ -26,6 +27,7 @@ from precompiles.hyper.signed.order_wires import (
     ModifyWire,
     OrderWire,
     Priority,
+    Signed,
     Text,
     TwapWire,
 )
@@ -45,13 +47,10 @@ from precompiles.hyper.signed.typed_actions import (
     UserSetAbstractionAction,
     WithdrawAction,
 )
+from precompiles.hyper.signed.validator_actions import SignerAction, ValidatorAction
 
 MOST_SIGNATURES = 100
 HexNumber = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,64}$")]
-
-
-class Signed(Struct, frozen=True, tag_field="type", rename="camel"):
-    """An action hashed by its msgpack encoding."""
 
 
 class OrderAction(Signed, frozen=True, tag="order"):
@@ -184,6 +183,14 @@ class SpotUserAction(Signed, frozen=True, tag="spotUser"):
     toggle_spot_dusting: DustingWire
 
 
+class GossipPriorityBidAction(Signed, frozen=True, tag="gossipPriorityBid"):
+    """A bid for hearing of blocks early; taken, and without an effect."""
+
+    slot_id: U32
+    ip: Text
+    max_gas: U63
+
+
 class SetReferrerAction(Signed, frozen=True, tag="setReferrer"):
     """A referral code; taken, and without an effect."""
 
@@ -250,6 +257,11 @@ L1Action = (
     | SpotUserAction
     | AgentSetAbstractionAction
     | AgentEnableDexAbstractionAction
+    | SpotDeployAction
+    | PerpDeployAction
+    | SignerAction
+    | ValidatorAction
+    | GossipPriorityBidAction
 )
 UserAction = (
     UsdSendAction
@@ -327,7 +339,8 @@ def decode(raw: bytes) -> Action:
 
 def read(content: Any) -> Action:
     """Return the action of decoded JSON, in canonical form. Raises msgspec.ValidationError."""
-    content = _without_nulls(content)
+    if not isinstance(content, dict) or content.get("type") not in _WITH_NULLS:
+        content = _without_nulls(content)
     if isinstance(content, dict) and isinstance(content.get("payload"), dict):
         payload = content["payload"]
         inner = _without_nulls(payload.get("action"))
@@ -341,6 +354,10 @@ def untagged(action: MultiSigAction) -> bytes:
     fields = msgspec.to_builtins(action)
     del fields["type"]
     return msgspec.msgpack.encode(fields)
+
+
+_WITH_NULLS = ("CSignerAction", "CValidatorAction")
+"""Types of actions in which a null is a field as others are."""
 
 
 def _without_nulls(content: Any) -> Any:

@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from precompiles.engine.journal import Journal
+from precompiles.ledger.hyper.deploy_records import (
+    DexDeployment,
+    DexMarginTable,
+    Frozen,
+    GenesisBalance,
+    GenesisExcluded,
+    Hyperliquidity,
+    TokenDeployment,
+    ValidatorProfile,
+)
 from precompiles.ledger.hyper.records import (
     AccountMode,
     ApiWallet,
@@ -55,6 +65,7 @@ _INDEX_BYTES = 8
 _INDEX = BytesKey(_INDEX_BYTES)
 _DUE = BytesKey(2 * _INDEX_BYTES)
 _PAIR = BytesKey(40)
+_INDEXED = BytesKey(_INDEX_BYTES + 20)
 
 
 def index_key(index: int) -> bytes:
@@ -118,6 +129,28 @@ class CoreTables:
             TableNumber.CORE_BUILDER_REWARDS, BytesKey(20), BuilderRewards, journal
         )
         self.multi_sigs = Table(TableNumber.CORE_MULTI_SIGS, BytesKey(20), MultiSigSigners, journal)
+        self.token_deployments = Table(
+            TableNumber.CORE_TOKEN_DEPLOYMENTS, _INDEX, TokenDeployment, journal
+        )
+        self.genesis_balances = Table(
+            TableNumber.CORE_GENESIS_BALANCES, _INDEXED, GenesisBalance, journal
+        )
+        self.genesis_excluded = Table(
+            TableNumber.CORE_GENESIS_EXCLUDED, _INDEXED, GenesisExcluded, journal
+        )
+        self.frozen = Table(TableNumber.CORE_FROZEN, _INDEXED, Frozen, journal)
+        self.hyperliquidity = Table(
+            TableNumber.CORE_HYPERLIQUIDITY, _INDEX, Hyperliquidity, journal
+        )
+        self.dex_deployments = Table(
+            TableNumber.CORE_DEX_DEPLOYMENTS, _INDEX, DexDeployment, journal
+        )
+        self.dex_margin_tables = Table(
+            TableNumber.CORE_DEX_MARGIN_TABLES, _DUE, DexMarginTable, journal
+        )
+        self.validator_profiles = Table(
+            TableNumber.CORE_VALIDATOR_PROFILES, BytesKey(20), ValidatorProfile, journal
+        )
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,
@@ -153,6 +186,14 @@ class CoreTables:
             self.order_builders,
             self.builder_rewards,
             self.multi_sigs,
+            self.token_deployments,
+            self.genesis_balances,
+            self.genesis_excluded,
+            self.frozen,
+            self.hyperliquidity,
+            self.dex_deployments,
+            self.dex_margin_tables,
+            self.validator_profiles,
         )
 
     @property

@@ -12,6 +12,16 @@ from msgspec.structs import replace as changed
 from precompiles.factory import get_precompile_with_storage
 from precompiles.ledger.checks import check
 from precompiles.ledger.commitment import EMPTY_COMMITMENT
+from precompiles.ledger.hyper.deploy_records import (
+    DexDeployment,
+    DexMarginTable,
+    Frozen,
+    GenesisBalance,
+    GenesisExcluded,
+    Hyperliquidity,
+    TokenDeployment,
+    ValidatorProfile,
+)
 from precompiles.ledger.hyper.records import (
     AccountMode,
     ApiWallet,
@@ -152,6 +162,15 @@ def core_stored() -> DictStorage:
         core.put_order_builder(number, OrderBuilder(user, 3))
         core.add_builder_rewards(user, 3)
         core.multi_sigs.put(user, MultiSigSigners((ALICE, BOB), 2))
+        core.token_deployments.put(index_key(number), TokenDeployment("Coin", 3))
+        core.genesis_balances.put(index_key(number) + user, GenesisBalance(3))
+        core.genesis_excluded.put(index_key(number) + user, GenesisExcluded(is_excluded=True))
+        core.frozen.put(index_key(number) + user, Frozen(9))
+        core.hyperliquidity.put(index_key(number), Hyperliquidity(1, 1, 1, 9, 1, 1))
+        core.dex_deployments.put(index_key(number), DexDeployment(user, user, "Dex"))
+        core.dex_margin_tables.put(due_key(1, number), DexMarginTable("", ((b"", 9),)))
+        profile = ValidatorProfile("1.2.3.4", "", 9, user, takes_delegations=True, is_jailed=False)
+        core.validator_profiles.put(user, profile)
         core.delegated.put(user, DelegatedTotal(3))
         core.put_dex(CoreDex(1 + number, "xyz", 0, 0))
         core.dex_accounts.put(user, DexAccount(1, CAROL))
@@ -231,6 +250,14 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_ORDER_BUILDERS: alter(OrderBuilder, rate=one_more),
     TableNumber.CORE_BUILDER_REWARDS: alter(BuilderRewards, usd=one_more),
     TableNumber.CORE_MULTI_SIGS: alter(MultiSigSigners, threshold=one_more),
+    TableNumber.CORE_TOKEN_DEPLOYMENTS: alter(TokenDeployment, requested=one_more),
+    TableNumber.CORE_GENESIS_BALANCES: alter(GenesisBalance, wei=one_more),
+    TableNumber.CORE_GENESIS_EXCLUDED: alter(GenesisExcluded, is_excluded=lambda _: False),
+    TableNumber.CORE_FROZEN: alter(Frozen, since=one_more),
+    TableNumber.CORE_HYPERLIQUIDITY: alter(Hyperliquidity, updated=one_more),
+    TableNumber.CORE_DEX_DEPLOYMENTS: alter(DexDeployment, oracle_time=one_more),
+    TableNumber.CORE_DEX_MARGIN_TABLES: alter(DexMarginTable, description=lambda _: "x"),
+    TableNumber.CORE_VALIDATOR_PROFILES: alter(ValidatorProfile, commission=one_more),
     TableNumber.MARKET_BASES: alter(MarketBase, token=lambda _: BOB),
 }
 
