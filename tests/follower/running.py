@@ -160,9 +160,10 @@ def following(
     assert follower.problem is None, follower.problem
 
 
-def refused(url: str, path: Path) -> str:
+def refused(url: str, path: Path, *options: str) -> str:
     """Return the error of a follower that can't begin."""
-    done = CliRunner().invoke(app, ["follow", url, "--chain", str(path), "--port", "0"])
+    words = ["follow", url, "--chain", str(path), "--port", "0", *options]
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 1, done.output
     return " ".join(done.output.split())
 
