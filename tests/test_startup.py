@@ -95,8 +95,39 @@ def test_a_node_on_a_store_loads_what_it_answers_from(store: Path) -> None:
     )
     found = loaded(opened, str(store))
     assert found & {"eth", "rocksdict", "aiohttp"} == {"eth", "rocksdict", "aiohttp"}
-    assert "py_ecc" not in found
-    assert not found & {"eth_abi", "eth_account", "rich", "web3", "zmq"}
+    assert not found & {"eth_abi", "eth_account", "numpy", "py_ecc", "rich", "web3", "zmq"}
+
+
+@pytest.mark.slow
+def test_root_certificates_are_read_when_something_connects_by_tls() -> None:
+    """Which are those of any other context; the second verifies nothing, as aiohttp has it."""
+    program = (
+        "import evm_dex.http, ssl; from aiohttp import connector;"
+        "verified, other = connector._SSL_CONTEXT_VERIFIED, connector._SSL_CONTEXT_UNVERIFIED;"
+        "usual = ssl.create_default_context();"
+        "assert verified._context.cert_store_stats()['x509'] == 0 and not verified.has_roots;"
+        "made = verified.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname='localhost');"
+        "assert made.context.cert_store_stats() == usual.cert_store_stats();"
+        "assert made.context.verify_mode is ssl.CERT_REQUIRED and made.context.check_hostname;"
+        "assert verified.has_roots and not other.has_roots;"
+        "assert other._ready().verify_mode is ssl.CERT_NONE;"
+        "assert 'set_default_verify_paths' not in vars(ssl.SSLContext)"
+    )
+    assert "aiohttp" in loaded(program)
+
+
+@pytest.mark.slow
+def test_only_many_rows_load_numpy() -> None:
+    """The sum is the same: rows beyond those few are taken away again."""
+    program = (
+        "from precompiles.ledger.commitment import SetHash, expand; import sys;"
+        "rows = [expand(1, b'key', b'%d' % number) for number in range(2_100)];"
+        "few = SetHash(); few.add(rows[:1_000]); assert 'numpy' not in sys.modules;"
+        "many = SetHash(); many.add(rows[1_000:]); assert 'numpy' not in sys.modules;"
+        "many.add(rows[:1_000]); assert 'numpy' in sys.modules;"
+        "many.remove(rows[1_000:]); assert many.accumulator() == few.accumulator()"
+    )
+    loaded(program)
 
 
 @pytest.mark.slow

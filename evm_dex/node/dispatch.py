@@ -10,7 +10,6 @@ import time
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from evm_dex.node.fast_path import use_of
 from evm_dex.node.forge_bridge import BRIDGE
@@ -166,6 +165,8 @@ def is_too_deep(body: bytes) -> bool:
     """Return whether brackets outside of strings are open more than `DEEPEST` levels deep."""
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return False
+    import numpy as np  # noqa: PLC0415 - few requests are nested
+
     brackets = _STRING.sub(b"", body) if b'"' in body else body
     steps = np.frombuffer(brackets.translate(_AS_STEPS, _NO_BRACKET), dtype=np.int8)
     deepest: int = np.cumsum(steps, dtype=np.int32).max(initial=0)

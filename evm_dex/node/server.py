@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -33,6 +34,7 @@ _logger = logging.getLogger(__name__)
 _JSON = "application/json"
 _YOUNG_OBJECTS, _NEVER = 50_000, 1_000_000
 _SECONDS_TO_COLLECT = 10.0
+_SECONDS_TO_LOAD = 2.0
 _SECONDS_PER_SWITCH = 0.0005
 """For which a long call keeps the interpreter from the thread that serves the network."""
 
@@ -82,6 +84,7 @@ class Server:
         if owns_process:
             sys.setswitchinterval(_SECONDS_PER_SWITCH)
             self._tasks.append(asyncio.create_task(self._collect_garbage()))
+            self._tasks.append(asyncio.create_task(_load_the_rest()))
 
     async def stop(self) -> None:
         """Stop listening, let the request in work finish, end all connections."""
@@ -233,6 +236,12 @@ class Server:
 
     def _connection(self, socket: web.WebSocketResponse) -> Connection:
         return Connection(self.node, socket, self.on_chain, self.on_request)
+
+
+async def _load_the_rest() -> None:
+    """Load what first answers do without, before somebody waits for it."""
+    await asyncio.sleep(_SECONDS_TO_LOAD)
+    await asyncio.to_thread(import_module, "numpy")
 
 
 def _looked_at(request: web.BaseRequest) -> web.StreamResponse:
