@@ -15,7 +15,7 @@ from evm_dex.chain.chain import Chain
 from evm_dex.errors import CallFailed
 from evm_dex.node.chain_events import ChainEvents, ChainUpdate
 from evm_dex.node.named_contracts import NamedContracts
-from evm_dex.node.rpc_errors import REVERT_REASON
+from evm_dex.node.rpc_errors import REVERT_REASON, halt_words
 from precompiles.types import Address
 
 _MOST_WAITING = 20_000
@@ -113,7 +113,7 @@ class Activity:
     def _mined_news(self, included: IncludedTransaction) -> MinedNews:
         transaction, receipt, header = included.transaction, included.receipt, included.header
         printed = self._chain.blocks.recent_console(transaction.hash) or ()
-        reason = REVERT_REASON if receipt.error == "Revert" else receipt.error
+        reason = REVERT_REASON if receipt.error == "Revert" else halt_words(receipt.error)
         return MinedNews(
             transaction_hash=transaction.hash,
             gas_used=included.gas_used,

@@ -37,6 +37,17 @@ _PANICS = {
     0x51: "uninitialized function",
 }
 """Geth's words for Solidity's panic codes."""
+_HALTS = {
+    "OutOfGas": "out of gas",
+    "InsufficientStack": "stack underflow",
+    "FullStack": "stack limit reached",
+    "InvalidJumpDestination": "invalid jump destination",
+    "InvalidInstruction": "invalid opcode",
+    "WriteProtection": "write protection",
+    "OutOfBoundsRead": "return data out of bounds",
+    "ContractCreationCollision": "contract address collision",
+}
+"""Geth's words for what stops code, by py-evm's names."""
 
 
 class RpcError(Exception):
@@ -95,6 +106,11 @@ def revert_reason(output: bytes) -> str | None:
         return None if known is None else str(known(*known.layout.decode(fields)))
     except (*undecodable(), Malformed, ValueError):
         return None
+
+
+def halt_words(name: str) -> str:
+    """Return what stopped code in geth's words, from its name in a receipt."""
+    return _HALTS.get(name, name)
 
 
 def _halt(reason: str) -> str:

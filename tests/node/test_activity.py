@@ -69,6 +69,23 @@ def test_failures_have_the_names_of_their_errors(fresh_node: Served, heard: list
     assert list(lines_of(called)) == [f"eth_call failed: {words}", ""]
 
 
+def test_what_stops_code_is_told_in_words(fresh_node: Served, heard: list[News]) -> None:
+    node = fresh_node
+    for code, words in (
+        ("JUMPDEST PUSH0 JUMP", "out of gas"),
+        ("POP", "stack underflow"),
+        ("PUSH0 JUMP", "invalid jump destination"),
+        ("INVALID", "invalid opcode"),
+    ):
+        node.result("anvil_setCode", PRINTER, f"0x{assemble(code).hex()}")
+        name = send(node, to=PRINTER, gas="0xc350")
+        mined = heard.pop()
+        assert isinstance(mined, MinedNews)
+        assert mined.failure == words
+        (told,) = node.result("dex_blocks", 1)[0]["transactions"]
+        assert (told["hash"], told["reason"]) == (name, words)
+
+
 def test_what_calls_print_is_told_before_why_they_fail(
     fresh_node: Served, heard: list[News]
 ) -> None:

@@ -11,7 +11,7 @@ from evm_dex.blocks.transaction import Transaction, is_system_transaction
 from evm_dex.node.node import Node
 from evm_dex.node.own_blocks import first_own_block
 from evm_dex.node.registry import rpc
-from evm_dex.node.rpc_errors import invalid_params
+from evm_dex.node.rpc_errors import halt_words, invalid_params
 from evm_dex.node.rpc_json import Json, to_json
 from evm_dex.node.rpc_types import Block, ParamType, Quantity, counted, data, shaped
 from precompiles.hyper.receipts import ActionReceipt
@@ -113,7 +113,7 @@ def _reason(node: Node, receipt: Receipt) -> str | None:
     """Return why a transaction failed, in words; None for one that did not."""
     if receipt.succeeded:
         return None
-    return node.contracts.reason(receipt.output) or receipt.error
+    return node.contracts.reason(receipt.output) or halt_words(receipt.error)
 
 
 @rpc("dex_addAbi")

@@ -32,7 +32,7 @@ from evm_dex.node.overrides import (
 )
 from evm_dex.node.registry import rpc
 from evm_dex.node.rpc_calls import bounded
-from evm_dex.node.rpc_errors import REVERTED, RpcError, invalid_params, revert_reason
+from evm_dex.node.rpc_errors import REVERTED, RpcError, halt_words, invalid_params, revert_reason
 from evm_dex.node.rpc_json import Json, access_list_object, block_object, log_object
 from evm_dex.node.rpc_types import (
     Block,
@@ -51,17 +51,6 @@ _ACCESS_LIST = shaped("AccessListResult", "the list, the gas used with it, and w
 _MOST_BLOCKS = 256
 _MOST_CALLS = 1_000
 _HALTED = -32_015
-_HALTED_WORDS = {
-    "OutOfGas": "out of gas",
-    "InsufficientStack": "stack underflow",
-    "FullStack": "stack limit reached",
-    "InvalidJumpDestination": "invalid jump destination",
-    "InvalidInstruction": "invalid opcode",
-    "WriteProtection": "write protection",
-    "OutOfBoundsRead": "return data out of bounds",
-    "ContractCreationCollision": "contract address collision",
-}
-"""Geth's words for what stops code, by py-evm's names."""
 _TOO_MANY_BLOCKS = -38_026
 _BLOCK_ORDER = -38_020
 _TIME_ORDER = -38_021
@@ -327,8 +316,7 @@ def _call(receipt: Receipt, result: SimulatedCall, gas_used: int) -> Json:
     if receipt.succeeded:
         return found
     if receipt.error != "Revert":
-        words = _HALTED_WORDS.get(receipt.error, receipt.error)
-        return {**found, "error": {"code": _HALTED, "message": words}}
+        return {**found, "error": {"code": _HALTED, "message": halt_words(receipt.error)}}
     reason = revert_reason(receipt.output)
     message = f"execution reverted: {reason}" if reason else "execution reverted"
     error = {"code": REVERTED, "message": message, "data": data(receipt.output)}
