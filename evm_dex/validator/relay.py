@@ -48,6 +48,11 @@ class Relay:
         self._waiting.append(raw)
         self._loop.call_soon_threadsafe(self._came.set)
 
+    @property
+    def waiting(self) -> int:
+        """Transactions that the engine has not taken yet."""
+        return len(self._waiting)
+
     async def run(self) -> None:
         """Hand on whatever comes, until it is cancelled."""
         async with ClientSession(timeout=_TIMEOUT) as session:
@@ -68,10 +73,11 @@ class Relay:
         body = msgspec.json.encode([_request(at, raw) for at, raw in enumerate(batch)])
         try:
             async with session.post(self._url, data=body, headers=_JSON) as reply:
-                answers = msgspec.json.decode(await reply.read(), type=list[_Answer])
+                found = msgspec.json.decode(await reply.read(), type=_Answer | list[_Answer])
         except (ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
             _logger.info("the engine takes no transactions now: %s", error)
             return batch
+        answers = found if isinstance(found, list) else [found]  # one is not in a list
         refused = {answer.id: str(answer.error) for answer in answers if answer.error is not None}
         return [raw for at, raw in enumerate(batch) if not _is_settled(refused.get(at, ""))]
 
