@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -59,6 +60,7 @@ def logs_bloom(logs: Iterable[Log]) -> int:
     return bloom
 
 
+@lru_cache(maxsize=4_096)  # the same few contracts, events and accounts come again and again
 def bloom_bits(item: bytes) -> int:
     """Return the three bits one address or topic sets (Yellow Paper, section 4.3.1)."""
     digest = keccak(item)
