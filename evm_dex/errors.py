@@ -111,6 +111,23 @@ class EngineUnreachable(ChainError):
     """A consensus engine does not answer, or not as one."""
 
 
+class NodeUnreachable(ChainError):
+    """A validator's JSON-RPC does not answer, or not as a node."""
+
+
+class NodeRefused(ChainError):
+    """A validator's JSON-RPC answered with an error."""
+
+    def __init__(self, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.data = data
+        """What came with it, such as revert data in hex."""
+
+
+class VoteRefused(ChainError):
+    """A vote on who is a validator can't be given, or does not count."""
+
+
 class UntrustedPeer(ChainError):
     """Somebody's blocks are not those that are trusted."""
 

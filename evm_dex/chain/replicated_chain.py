@@ -24,6 +24,7 @@ from evm_dex.chain.chain import Chain
 from evm_dex.chain.chain_reader import StateReader
 from evm_dex.chain.mempool import Mempool, PoolLimits
 from evm_dex.chain.sealing import SealedBlock
+from evm_dex.chain.validator_set import VALIDATOR_SET, Member, members_of, power_changes
 from evm_dex.errors import ChainError, DecidedElsewhere, StateMissing, TransactionRejected
 from evm_dex.evm.machine import State, missing_state_as
 from precompiles.ledger.ledger import Ledger
@@ -64,6 +65,8 @@ class ExecutedBlock(msgspec.Struct, frozen=True):
     """The raw transactions it was made of; the keeper's is not among them."""
     outcomes: tuple[Outcome, ...]
     """The outcome of each."""
+    power_changes: tuple[tuple[bytes, int], ...] = ()
+    """Keys of validators that it made or removed, each with its power from then on."""
 
     @property
     def header(self) -> Header:
@@ -178,12 +181,23 @@ class ReplicatedChain(Chain):
             tuple(include_keeper(self._sealer, self._ledger, self.chain_id, limit))
             made = tuple(contents)
             self._core_steps.end(self._sealer)
+            members = self._changed_members()
             sealed = self._sealer.seal()
         self._ledger.journal.revert(0)
         given, outcomes = tuple(raw for raw, _ in made), tuple(outcome for _, outcome in made)
         self._executed = ExecutedBlock(sealed, given, outcomes)
         self._asked = (header, given)
+        if members is not None:
+            changes = power_changes(members_of(self.state), members)
+            self._executed = msgspec.structs.replace(self._executed, power_changes=changes)
         return self._executed
+
+    def _changed_members(self) -> tuple[Member, ...] | None:
+        """Return the validators after the block in work; None where it changed none."""
+        logs = (log for receipt in self._sealer.receipts for log in receipt.logs)
+        if not any(log.address == VALIDATOR_SET for log in logs):
+            return None
+        return members_of(self._sealer.state)
 
     def _listed(self, raws: Iterable[bytes]) -> Iterator[tuple[bytes, Outcome]]:
         """Put all into the block in work that may be there, in their order."""

@@ -14,6 +14,7 @@ from evm_dex.cli import contract_commands as contract
 from evm_dex.cli import follow_command as following
 from evm_dex.cli import history_commands as history
 from evm_dex.cli import history_queries as queries
+from evm_dex.cli import membership_commands as membership
 from evm_dex.cli import node_command as node
 from evm_dex.cli import prune_command as prune
 from evm_dex.cli import validator_commands as validator
@@ -98,6 +99,9 @@ add_command(validators, validator.init)
 add_command(validators, validator.join)
 add_command(validators, validator.start)
 add_command(validators, validator.status)
+add_command(validators, membership.members)
+add_command(validators, membership.add)
+add_command(validators, membership.remove)
 
 add_command(contracts, contract.path)
 add_command(contracts, contract.remapping)

@@ -103,6 +103,17 @@ _Interval = Annotated[
     ),
 ]
 
+_Idle = Annotated[
+    int,
+    typer.Option(
+        "--idle-seconds",
+        min=0,
+        max=30,
+        metavar="N",
+        help="Seconds that a validator waits for a transaction before it proposes an empty block; "
+        "the same on all.",
+    ),
+]
 _Trust = Annotated[
     str,
     typer.Option(
@@ -132,6 +143,7 @@ def init(
     port: _Port = 8545,
     peer_port: _PeerPort = 26650,
     checkpoint_interval: _Interval = 1_000,
+    idle_seconds: _Idle = 0,
 ) -> None:
     """Make the directories of validators who begin a chain together.
 
@@ -156,6 +168,7 @@ def init(
         port=port,
         peer_port=peer_port,
         checkpoint_interval=checkpoint_interval,
+        idle_seconds=idle_seconds,
     )
     with report_errors():
         homes = make_network(directory, network)
@@ -176,6 +189,7 @@ def join(
     port: _Port = 8545,
     peer_port: _PeerPort = 26650,
     checkpoint_interval: _Interval = 1_000,
+    idle_seconds: _Idle = 0,
 ) -> None:
     """Make the directory of one more, who follows the others.
 
@@ -184,10 +198,11 @@ def join(
       evm-dex validator start fifth
 
     It fetches the state of a checkpoint from its peers and proves it by the block that you trust,
-    then the blocks since. It has no vote: those are of the validators in the genesis. Where no
-    checkpoint is offered yet, it fetches and executes all blocks.
+    then the blocks since. It has no vote before the validators give it one: `evm-dex validator
+    add`. Where no checkpoint is offered yet, it fetches and executes all blocks.
     """
     from evm_dex.validator.joining import Joining, make_joining  # noqa: PLC0415 - loads the whole chain
+    from evm_dex.validator.voting import candidate_text, member_of  # noqa: PLC0415 - as above
 
     height, block_hash = _trusted(trust)
     joining = Joining(
@@ -197,13 +212,17 @@ def join(
         port=port,
         peer_port=peer_port,
         checkpoint_interval=checkpoint_interval,
+        idle_seconds=idle_seconds,
     )
     with report_errors():
-        _, snapshot = make_joining(directory, joining)
+        home, snapshot = make_joining(directory, joining)
+        candidate = candidate_text(member_of(home))
     where = escape(str(directory))
     begins = "with block 1" if snapshot is None else f"with the state of block {snapshot} or later"
     console().print(
-        f"[green]✓[/] {where} begins {begins}\n  next: evm-dex validator start {where}",
+        f"[green]✓[/] {where} begins {begins}\n  next: evm-dex validator start {where}\n"
+        f"  once it is at the head, the others may vote for it: evm-dex validator add {candidate} "
+        "DIR",
         highlight=False,
         soft_wrap=True,
     )

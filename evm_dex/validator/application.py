@@ -6,9 +6,11 @@ them; transactions are checked meanwhile, and never wait for a decision.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +33,7 @@ from evm_dex.validator.abci.abci_pb2 import (
     Response,
     TxResult,
     Txs,
+    ValidatorUpdate,
     Verdict,
 )
 from evm_dex.validator.genesis_document import APP_VERSION
@@ -51,10 +54,18 @@ _Result = TypeVar("_Result")
 class Application:
     """Answers an engine, for one chain."""
 
-    def __init__(self, replica: Replica, shelf: Shelf, directory: Path) -> None:
-        """`shelf` is what it offers; a state that comes in is put together in `directory`."""
+    def __init__(
+        self, replica: Replica, shelf: Shelf, directory: Path, idle_seconds: int = 0
+    ) -> None:
+        """`shelf` is what it offers; a state that comes in is put together in `directory`.
+
+        A proposer waits `idle_seconds` for transactions where there are none.
+        """
         self._replica = replica
         self._shelf = shelf
+        self._idle_seconds = idle_seconds
+        self._came = asyncio.Event()
+        """Set when a transaction comes to those that wait."""
         self._proposed_at: float | None = None
         """The monotonic time at which the next block was first proposed."""
         self._handlers: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
@@ -120,18 +131,38 @@ class Application:
                 return TxResult(code=NOT_ADMITTED, log=str(error))
             return TxResult(code=INCLUDED)
 
-        return Response(check_tx=await self._replica.shortly(result))
+        found = await self._replica.shortly(result)
+        if found.code == INCLUDED:
+            self._came.set()
+        return Response(check_tx=found)
 
     # Blocks
 
     async def _prepare_proposal(self, request: Request) -> Response:
         asked: Prepare = request.prepare_proposal
-        self._begin(asked.height)
         raws, seconds = tuple(asked.txs), asked.time.seconds
+        if not raws and self._idle_seconds:
+            raws = await self._await_transactions()
+        self._begin(asked.height)
         chosen = await self._alone(
             lambda: self.chain.propose(raws, seconds, asked.max_tx_bytes).given
         )
         return Response(prepare_proposal=Txs(txs=chosen))
+
+    async def _await_transactions(self) -> tuple[bytes, ...]:
+        """Return what can be in the next block, as soon as anything can; nothing after the wait."""
+
+        def pending() -> tuple[bytes, ...]:
+            return tuple(each.raw for each in self.chain.mempool.pending())
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._idle_seconds):
+                while True:
+                    self._came.clear()
+                    if found := await self._replica.shortly(pending):
+                        return found
+                    await self._came.wait()
+        return ()
 
     async def _process_proposal(self, request: Request) -> Response:
         """Accept what can be executed: else a block would be decided at which every chain stops."""
@@ -157,7 +188,15 @@ class Application:
             else TxResult(code=NOT_ADMITTED, log=outcome.problem)
             for outcome in block.outcomes
         ]
-        return Response(finalize_block=Finalized(tx_results=results, app_hash=block.header.hash))
+        updates = [
+            ValidatorUpdate(pub_key={"ed25519": key}, power=power)
+            for key, power in block.power_changes
+        ]
+        return Response(
+            finalize_block=Finalized(
+                tx_results=results, validator_updates=updates, app_hash=block.header.hash
+            )
+        )
 
     async def _commit(self, _: Request) -> Response:
         header = await self._alone(self.chain.commit_executed)

@@ -29,7 +29,7 @@ from precompiles.ledger.storage import UntrustedStorage
 _FOR_GOOD = (ChainError, StoreError, UntrustedStorage)
 
 
-def run_application(path: Path) -> int:
+def run_application(path: Path, kind: type[Application] = Application) -> int:
     """Serve the validator at a path until a signal, or the end of standard input; exit status."""
     home = Home(path)
     logging.basicConfig(
@@ -40,7 +40,7 @@ def run_application(path: Path) -> int:
     import uvloop  # noqa: PLC0415 - no other command of this subject serves
 
     try:
-        uvloop.run(_serve(home))
+        uvloop.run(_serve(home, kind))
     except _FOR_GOOD as error:
         logging.getLogger(__name__).error("%s", error)
         _say(str(error).encode() + b"\n")
@@ -48,7 +48,7 @@ def run_application(path: Path) -> int:
     return 0
 
 
-async def _serve(home: Home) -> None:
+async def _serve(home: Home, kind: type[Application]) -> None:
     stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def stop(error: Exception | None = None) -> None:
@@ -61,15 +61,15 @@ async def _serve(home: Home) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    settings, genesis = home.settings(), home.genesis()
+    genesis = home.genesis()
     clock = Clock(stop)
     clock.check_begun(genesis.seconds)
-    relay = Relay(f"http://{_reached(settings.peer_host)}:{settings.engine_port}")
+    relay = Relay(home.engine_url())
     replica = Replica(genesis, home.served(), relay, clock)
     shelf = Shelf(home.snapshots)
     archivist = Archivist(home.chain, shelf)
     replica.on_commit.extend((home.joined, archivist.committed, _Once(MADE_A_BLOCK).say))
-    server = AbciServer(Application(replica, shelf, home.snapshots), stop)
+    server = AbciServer(kind(replica, shelf, home.snapshots, home.settings().idle_seconds), stop)
     try:
         await replica.open_kept()
         archivist.committed()
@@ -84,10 +84,6 @@ async def _serve(home: Home) -> None:
         await server.stop()
     finally:
         await replica.close()
-
-
-def _reached(host: str) -> str:
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared with, not bound to
 
 
 def _say(line: bytes) -> None:

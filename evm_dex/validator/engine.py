@@ -26,6 +26,8 @@ _INSTALL = f"`go install github.com/cometbft/cometbft/cmd/cometbft@v{VERSION}`"
 _KEY_BYTES = 32
 _ID_BYTES = 20
 _SECONDS_TO_ANSWER = 60
+_SECONDS_TO_PROPOSE = 3
+"""After which the turn is the next validator's; the engine's default."""
 
 
 def find_engine() -> Path:
@@ -108,6 +110,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Host and port at which peers reach it; empty for where it listens."""
     peers: tuple[str, ...]
     """Peers it keeps a connection to, each as id@host:port."""
+    idle_seconds: int = 0
+    """Seconds that a proposer may wait for transactions."""
     state_sync: Any = None
     """Table of the state sync by which it begins, see `StateSync`; None for none."""
 
@@ -115,6 +119,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
 def engine_config(settings: EngineSettings) -> str:
     """Return the engine's config.toml; what is not in it is as the engine has it by default."""
     text = json.dumps  # a string in TOML's double quotes
+    ids = [peer.partition("@")[0] for peer in settings.peers]
     sections = [
         f"proxy_app = {text(f'unix://{settings.application}')}",
         f"moniker = {text(settings.name)}",
@@ -126,6 +131,10 @@ def engine_config(settings: EngineSettings) -> str:
         f"laddr = {text(f'tcp://{settings.peer_host}:{settings.peer_port}')}",
         f"external_address = {text(settings.external_address)}",
         f"persistent_peers = {text(','.join(settings.peers))}",
+        "# strangers that take all places keep none of these out",
+        f"unconditional_peer_ids = {text(','.join(ids))}",
+        "# by default a message waits a tenth of a second for others; each block takes several",
+        'flush_throttle_timeout = "10ms"',
         "# addresses of private networks and of this machine are fine, and several of one host",
         "addr_book_strict = false",
         "allow_duplicate_ip = true",
@@ -136,6 +145,9 @@ def engine_config(settings: EngineSettings) -> str:
         "\n[consensus]",
         "# the chain's clock goes on by a second a block at least",
         'timeout_commit = "1s"',
+        f'timeout_propose = "{_SECONDS_TO_PROPOSE + settings.idle_seconds}s"',
+        "# how long a peer that had nothing to pass on sleeps before it looks again",
+        'peer_gossip_sleep_duration = "20ms"',
         "\n[tx_index]",
         "# the chain has its own",
         'indexer = "null"',

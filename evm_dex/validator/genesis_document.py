@@ -6,9 +6,10 @@ engines talk to those of the same chain id only.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from evm_dex.errors import GenesisError
 APP_VERSION = 1
 """The rules of this application; nodes of another one refuse each other's blocks."""
 _HASH_DIGITS = 20
+_WEI_TO_VOTE = str(1_000 * 10**18)
+"""Balance of each founder's account, for the gas of its votes."""
 _MOST_BLOCK_BYTES = 4 * 2**20
 _EVIDENCE_BLOCKS = 100_000
 _EVIDENCE_NANOSECONDS = 48 * 3600 * 10**9
@@ -36,6 +39,14 @@ class ValidatorKey(msgspec.Struct, frozen=True):
     """Its ed25519 key, in base64."""
 
 
+class Founder(msgspec.Struct, frozen=True):
+    """A validator that a chain begins with."""
+
+    key: ValidatorKey
+    account: bytes
+    """The account that votes on who is a validator."""
+
+
 class GenesisDocument(msgspec.Struct, frozen=True):
     """A genesis that was read and checked."""
 
@@ -49,16 +60,25 @@ class GenesisDocument(msgspec.Struct, frozen=True):
 
 
 def new_document(
-    source: GenesisSource, validators: Iterable[ValidatorKey], seconds: int, keep_limit: int
+    source: GenesisSource, founders: Sequence[Founder], seconds: int, keep_limit: int
 ) -> dict[str, Any]:
     """Return the genesis of a new chain, as it is written. Raises GenesisError."""
     from evm_dex.chain.genesis.resolved import resolve_genesis  # noqa: PLC0415 - loads the EVM
 
     file = read_genesis_file(source)
     _check(file)
-    resolve_genesis(file)
     chain: dict[str, Any] = msgspec.to_builtins(file)
-    chain |= {"timestamp": seconds, "keep_limit": keep_limit or file.keep_limit}
+    chain |= {
+        "timestamp": seconds,
+        "keep_limit": keep_limit or file.keep_limit,
+        "validators": [
+            {"key": key, "account": f"0x{founder.account.hex()}"}
+            for key, founder in zip(_keys(founders), founders, strict=True)
+        ],
+    }
+    for founder in founders:
+        chain["accounts"].setdefault(f"0x{founder.account.hex()}", _WEI_TO_VOTE)
+    resolve_genesis(read_genesis_file(chain))
     began = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     document = {
         "genesis_time": began,
@@ -81,7 +101,7 @@ def new_document(
                 "power": "1",
                 "name": key.name,
             }
-            for key in validators
+            for key in (founder.key for founder in founders)
         ],
         "app_hash": "",
         "app_state": chain,
@@ -111,7 +131,8 @@ def checked(document: Any, name: str) -> GenesisDocument:
         began = datetime.fromisoformat(document["genesis_time"])
         chain = document["app_state"]
         file = read_genesis_file(chain)
-        validators = len(document["validators"])
+        validators = [each["pub_key"]["value"] for each in document["validators"]]
+        keys = [base64.b64decode(value).hex() for value in validators]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise GenesisError(f"{name} is not a genesis of validators: {error!r}") from error
     _check(file)
@@ -121,7 +142,13 @@ def checked(document: Any, name: str) -> GenesisDocument:
             f"{name}: app_state.timestamp must be that of genesis_time, {seconds}, got "
             f"{file.timestamp}"
         )
-    return GenesisDocument(told, seconds, chain, validators)
+    if file.validators and [each.key for each in file.validators] != keys:
+        raise GenesisError(f"{name}: app_state.validators must be those of `validators`, in order")
+    return GenesisDocument(told, seconds, chain, len(validators))
+
+
+def _keys(founders: Iterable[Founder]) -> list[str]:
+    return [base64.b64decode(founder.key.public_key).hex() for founder in founders]
 
 
 def _check(file: GenesisFile) -> None:

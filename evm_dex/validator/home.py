@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from evm_dex.blocks.dev_accounts import KeyPair
 from evm_dex.errors import NotAValidator
 from evm_dex.validator.engine import EngineSettings
 from evm_dex.validator.genesis_document import GenesisDocument, read_document
 from evm_dex.validator.serving_options import ServingOptions
 
 _LOOPBACK = "127.0.0.1"
+_EVERY_INTERFACE = "0.0.0.0"  # noqa: S104 - compared with, not bound to
+_KEY_BYTES = 32
+MOST_IDLE_SECONDS = 30
+"""A block has the time of the votes before it, and a clock that is off by a minute is refused."""
 
 
 class StateSync(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +50,9 @@ class ValidatorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     peers: tuple[str, ...] = ()
     checkpoint_interval: int = 1_000
     """Blocks between checkpoints, of which the last are offered to those who join."""
+    idle_seconds: Annotated[int, msgspec.Meta(ge=0, le=MOST_IDLE_SECONDS)] = 0
+    """Seconds that a proposer waits for a transaction before it makes an empty block; the same on
+    all, since the others wait as much longer for it."""
     state_sync: StateSync | None = None
 
 
@@ -56,6 +65,7 @@ class Home:
         self.config = self.path / "config"
         self.settings_file = self.config / "validator.toml"
         self.genesis_file = self.config / "genesis.json"
+        self._account_file = self.config / "account_key"
         self.chain = self.path / "chain"
         self.snapshots = self.path / "snapshots"
         self._joining = self.path / "joining"
@@ -90,6 +100,31 @@ class Home:
     def genesis(self) -> GenesisDocument:
         """Read and check the genesis. Raises GenesisError."""
         return read_document(self.genesis_file)
+
+    def make_account(self) -> KeyPair:
+        """Make the key of the account that votes on who is a validator."""
+        self._account_file.touch(mode=0o600)
+        self._account_file.write_text(f"{secrets.token_bytes(_KEY_BYTES).hex()}\n")
+        return self.account()
+
+    def account(self) -> KeyPair:
+        """Read the key of that account. Raises NotAValidator."""
+        try:
+            return KeyPair(bytes.fromhex(self._account_file.read_text()))
+        except (OSError, ValueError) as error:
+            raise NotAValidator(
+                f"{self._account_file} has no key of an account that votes: {error}"
+            ) from error
+
+    def url(self) -> str:
+        """Return where its JSON-RPC is reached from this machine. Raises NotAValidator."""
+        settings = self.settings()
+        return f"http://{reached(settings.host)}:{settings.port}"
+
+    def engine_url(self) -> str:
+        """Return where its engine's RPC is, as `url`."""
+        settings = self.settings()
+        return f"http://{reached(settings.peer_host)}:{settings.engine_port}"
 
     def check_engine_data(self, chain_id: str) -> None:
         """Refuse data of an engine that `mark_engine_data` says is of another chain.
@@ -132,6 +167,7 @@ class Home:
             peer_port=settings.peer_port,
             external_address=settings.external_address,
             peers=settings.peers,
+            idle_seconds=settings.idle_seconds,
             state_sync=settings.state_sync if self._joining.exists() else None,
         )
 
@@ -159,6 +195,11 @@ class Home:
         """Write settings and genesis of a new validator, whose keys are there."""
         self.settings_file.write_text(_toml(settings))
         self.genesis_file.write_text(json.dumps(genesis, indent=1) + "\n")
+
+
+def reached(host: str) -> str:
+    """Return the host at which this machine reaches what listens at one."""
+    return _LOOPBACK if host == _EVERY_INTERFACE else host
 
 
 def homes_in(paths: list[Path]) -> list[Home]:

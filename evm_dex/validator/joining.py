@@ -34,6 +34,7 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8545
     peer_port: int = 26650
     checkpoint_interval: int = 1_000
+    idle_seconds: int = 0
 
 
 def make_joining(path: Path, joining: Joining) -> tuple[Home, int | None]:
@@ -56,6 +57,7 @@ def make_joining(path: Path, joining: Joining) -> tuple[Home, int | None]:
         engine_port=joining.peer_port + 1,
         peers=peers,
         checkpoint_interval=joining.checkpoint_interval,
+        idle_seconds=joining.idle_seconds,
         state_sync=StateSync(joining.height, joining.block_hash, servers),
     )
     making = path.absolute().with_name(f".{path.name}.making")
@@ -64,6 +66,7 @@ def make_joining(path: Path, joining: Joining) -> tuple[Home, int | None]:
         making.mkdir(parents=True, mode=0o700)
         home = Home(making)
         make_keys(program, making, path.name)
+        home.make_account()
         home.write(settings, document)
         if snapshot is not None:
             home.begin_to_join()

@@ -17,12 +17,11 @@ from evm_dex.chain.genesis.genesis_file import (
 )
 from evm_dex.errors import AlreadyInUse
 from evm_dex.validator.engine import find_engine, make_keys
-from evm_dex.validator.genesis_document import new_document
+from evm_dex.validator.genesis_document import Founder, new_document
 from evm_dex.validator.home import Home, ValidatorSettings
 
 _PORTS_EACH = 10
 _EVERY_INTERFACE = "0.0.0.0"  # noqa: S104 - validators of several machines reach each other
-MOST_VALIDATORS = 100
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +38,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     peer_port: int = 26650
     """The first of the engines' ports: each takes two of ten."""
     checkpoint_interval: int = 1_000
+    idle_seconds: int = 0
 
 
 def make_network(path: Path, network: Network, seconds: int | None = None) -> list[Home]:
@@ -75,8 +75,11 @@ def _make(making: Path, program: Path, network: Network, file: GenesisFile, seco
     homes = [Home(making / name) for name in _names(network)]
     keys = [make_keys(program, home.path, home.path.name) for home in homes]
     content = msgspec.to_builtins(file)
-    named = [key.validator for key in keys]
-    document = new_document(content, named, seconds, network.keep_limit)
+    founders = [
+        Founder(key.validator, home.make_account().address)
+        for key, home in zip(keys, homes, strict=True)
+    ]
+    document = new_document(content, founders, seconds, network.keep_limit)
     ports = [
         (network.port + at, network.peer_port + _PORTS_EACH * at) if not network.machines
         else (network.port, network.peer_port)
@@ -98,5 +101,6 @@ def _make(making: Path, program: Path, network: Network, file: GenesisFile, seco
             external_address=f"{hosts[at]}:{first}" if network.machines else "",
             peers=tuple(peer for index, peer in enumerate(peers) if index != at),
             checkpoint_interval=network.checkpoint_interval,
+            idle_seconds=network.idle_seconds,
         )
         home.write(settings, document)

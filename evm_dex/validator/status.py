@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import Any
 
 import msgspec
 
-from evm_dex.errors import EngineUnreachable
+from evm_dex.errors import EngineUnreachable, NodeRefused, NodeUnreachable
 from evm_dex.validator.engine_client import ask_engine
 from evm_dex.validator.home import Home
-
-_SECONDS = 5.0
+from evm_dex.validator.json_rpc import ask_node
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -36,12 +33,7 @@ class Status(msgspec.Struct, frozen=True):
 
 def status_of(home: Home) -> Status:
     """Ask a validator's engine and its JSON-RPC. Raises NotAValidator."""
-    settings = home.settings()
-    host = "127.0.0.1" if settings.peer_host == "0.0.0.0" else settings.peer_host  # noqa: S104 - compared with
-    url, engine_url = (
-        f"http://{settings.host}:{settings.port}",
-        f"http://{host}:{settings.engine_port}",
-    )
+    url, engine_url = home.url(), home.engine_url()
     found: dict[str, Any] = {}
     try:
         told = ask_engine(engine_url, "status")
@@ -58,22 +50,12 @@ def status_of(home: Home) -> Status:
     is_running = bool(found) and head is not None
     if head is not None:
         found |= {"height": int(head["number"], 16), "block_hash": head["hash"]}
-    return Status(settings.name, url, engine_url, is_running, **found)
+    return Status(home.settings().name, url, engine_url, is_running, **found)
 
 
 def _head(url: str) -> dict[str, Any] | None:
-    asked = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "eth_getBlockByNumber",
-        "params": ["latest", False],
-    }
-    request = urllib.request.Request(  # noqa: S310 - http://, from the settings
-        url, json.dumps(asked).encode(), {"Content-Type": "application/json"}
-    )
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as reply:  # noqa: S310 - as above
-            result: dict[str, Any] = json.load(reply)["result"]
-            return result
-    except (OSError, ValueError, KeyError):
+        head: dict[str, Any] | None = ask_node(url, "eth_getBlockByNumber", "latest", False)
+    except (NodeUnreachable, NodeRefused):
         return None
+    return head

@@ -24,6 +24,7 @@ SHAPES: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 ROOT = Path(__file__).parents[2]
+SOLIDITY = ("artifacts", "examples", "forge", "hyper", "validators")
 
 
 def test_the_package_brings_what_contracts_import() -> None:
@@ -32,7 +33,7 @@ def test_the_package_brings_what_contracts_import() -> None:
     included = wheel["targets"]["wheel"]["force-include"]
     assert all(target == f"evm_dex/{source}" for source, target in included.items())
     top = {f"contracts/{path.name}" for path in (ROOT / "contracts").glob("*.sol")}
-    folders = {f"contracts/{name}" for name in ("artifacts", "examples", "forge", "hyper")}
+    folders = {f"contracts/{name}" for name in SOLIDITY}
     assert set(included) == {"package.json"} | top | folders
 
     package = json.loads((ROOT / "package.json").read_text())

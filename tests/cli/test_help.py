@@ -101,7 +101,10 @@ def test_every_command_on_a_chain_takes_it_by_the_same_name() -> None:
         "contracts remapping",
         "history stream",
         # a directory of theirs holds more than a chain
-        *(f"validator {name}" for name in ("init", "join", "start", "status")),
+        *(
+            f"validator {name}"
+            for name in ("init", "join", "start", "status", "members", "add", "remove")
+        ),
     }
     for command in COMMANDS.values():
         names = {name for it in command.params if not it.hidden for name in it.opts}

@@ -21,7 +21,9 @@ from evm_dex.validator.home import Home, homes_in
 from tests.node.trading import ask
 from tests.ports import free_ports
 
+ROOT = Path(__file__).parents[2]
 EVM_DEX = (sys.executable, "-c", "from evm_dex.cli import main; main()")
+START = (*EVM_DEX, "validator", "start")
 _PORTS = 100
 """Of a network, for its validators and those that join."""
 _Result = TypeVar("_Result")
@@ -62,9 +64,12 @@ def evm_dex(*words: object) -> subprocess.CompletedProcess[str]:
 class Network:
     """Validators, most of them started by one process."""
 
-    def __init__(self, path: Path, first_port: int) -> None:
+    def __init__(self, path: Path, first_port: int, starter: Sequence[str]) -> None:
         self.path = path
         self.first_port = first_port
+        self._starter = starter
+        self.kills = 0
+        """Validators of which something was killed."""
         self.homes: list[Home] = []
         self._starters: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -76,7 +81,7 @@ class Network:
         with (self.path / "start.log").open("ab") as log:
             paths = [str(home.path) for home in homes]
             self._starters[homes[0].path.name] = subprocess.Popen(
-                [*EVM_DEX, "validator", "start", *paths], stdout=log, stderr=log
+                [*self._starter, *paths], stdout=log, stderr=log, cwd=ROOT
             )
 
     def stop(self, home: Home) -> None:
@@ -105,13 +110,17 @@ class Network:
                 found["engine" if is_engine else "application"] = int(pid)
         return found
 
-    def kill(self, home: Home, *which: str) -> None:
-        """Kill the application, the engine or both, as the system would."""
+    def kill(self, home: Home, *which: str) -> bool:
+        """Kill the application, the engine or both, as the system would; True if one was there."""
         found = self.processes(home)
+        is_killed = False
         for name in which:
             if name in found:
                 with suppress(ProcessLookupError):
                     os.kill(found[name], signal.SIGKILL)
+                    is_killed = True
+        self.kills += is_killed
+        return is_killed
 
     def url(self, home: Home) -> str:
         return f"http://127.0.0.1:{home.settings().port}"
@@ -124,6 +133,13 @@ class Network:
 
     def height(self, home: Home) -> int:
         return int(self.ask(home, "eth_blockNumber"), 16)
+
+    def height_if_there(self, home: Home) -> int:
+        """Its height; 0 while it does not answer."""
+        try:
+            return self.height(home)
+        except OSError:
+            return 0
 
     def hash_at(self, home: Home, height: int) -> str:
         return str(self.ask(home, "eth_getBlockByNumber", hex(height), False)["hash"])
@@ -163,15 +179,19 @@ class Network:
 
 @contextmanager
 def network(
-    path: Path, *options: object, validators: int = 4, start: bool = True
+    path: Path,
+    *options: object,
+    validators: int = 4,
+    start: bool = True,
+    starter: Sequence[str] = START,
 ) -> Iterator[Network]:
-    """Run new validators until the end of the context."""
+    """Run new validators until the end of the context, by a command that starts them."""
     need_engine()
     first = free_ports(_PORTS)
     where = ("--port", first, "--peer-port", first + 10, "--validators", validators)
     made = evm_dex("validator", "init", path, *where, *options)
     assert made.returncode == 0, made.stderr
-    running = Network(path, first)
+    running = Network(path, first, starter)
     try:
         for home in homes_in([path]):
             running.add(home)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.chain.genesis.genesis_file import default_genesis_file
 from evm_dex.chain.replicated_chain import ReplicatedChain
 from evm_dex.validator.abci.abci_server import AbciServer
 from evm_dex.validator.application import Application
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.genesis_document import (
+    Founder,
     GenesisDocument,
     ValidatorKey,
     checked,
@@ -29,13 +33,27 @@ from evm_dex.validator.state_archives import Shelf
 from tests.validator.fake_engine import FakeEngine
 
 BEGAN = 1_800_000_000
-KEY = ValidatorKey("one", "00" * 20, "a2V5")
 _Result = TypeVar("_Result")
 
 
-def document(keep_limit: int = 0, seconds: int = BEGAN, **changes: Any) -> GenesisDocument:
+def founder(name: str, account: bytes = b"") -> Founder:
+    """A validator with a key of its name's."""
+    key = name.encode().ljust(32)
+    named = ValidatorKey(name, hashlib.sha256(key).hexdigest()[:40], base64.b64encode(key).decode())
+    return Founder(named, account or default_accounts()[9].address)
+
+
+ONE = founder("one")
+
+
+def document(
+    keep_limit: int = 0,
+    seconds: int = BEGAN,
+    founders: Sequence[Founder] = (ONE,),
+    **changes: Any,
+) -> GenesisDocument:
     content = msgspec.to_builtins(default_genesis_file()) | changes
-    return checked(new_document(content, [KEY], seconds, keep_limit), "genesis.json")
+    return checked(new_document(content, founders, seconds, keep_limit), "genesis.json")
 
 
 class Kept:
@@ -77,7 +95,12 @@ class ServedApplication:
 
 @contextmanager
 def served(
-    path: Path, genesis: GenesisDocument | None = None, *, begin: bool = True, **options: Any
+    path: Path,
+    genesis: GenesisDocument | None = None,
+    *,
+    begin: bool = True,
+    idle_seconds: int = 0,
+    **options: Any,
 ) -> Iterator[ServedApplication]:
     """Serve the chain at a path, and connect an engine to it."""
     genesis = genesis or document()
@@ -86,7 +109,8 @@ def served(
     failures: list[Exception] = []
     clock = Clock(failures.append, now=lambda: genesis.seconds)
     replica = Replica(genesis, ServingOptions(path=path / "chain", **options), gossip, clock)
-    server = AbciServer(Application(replica, Shelf(path / "shelf"), path), failures.append)
+    application = Application(replica, Shelf(path / "shelf"), path, idle_seconds)
+    server = AbciServer(application, failures.append)
 
     async def start() -> None:
         await replica.open_kept()
@@ -104,9 +128,9 @@ def served(
         engine = FakeEngine(path / "s", genesis.chain_id, genesis.seconds)
         if begin:
             engine.begin()
-        application = ServedApplication(replica, engine, gossip, loop)
-        application.failures = failures
-        yield application
+        running = ServedApplication(replica, engine, gossip, loop)
+        running.failures = failures
+        yield running
     finally:
         if engine is not None:
             engine.close()

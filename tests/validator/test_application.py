@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,20 @@ def test_a_proposal_is_within_gas_and_bytes_and_in_the_order_of_nonces(tmp_path:
         assert chosen == raws[:4]
         wide = [transfer(1, nonce, gas=990_000) for nonce in range(2)]
         assert len(app.engine.prepare(wide, place)) == 1
+
+
+def test_an_idle_proposer_waits_for_a_transaction(tmp_path: Path) -> None:
+    with served(tmp_path, idle_seconds=300) as app, ThreadPoolExecutor(1) as pool:
+        place = app.engine.place()
+        proposing = pool.submit(app.engine.prepare, [], place)
+        raw = order(0, 0)
+        assert app.engine.check(order(1, 5)).code == 0, "it has to wait for earlier ones"
+        assert app.engine.check(raw).code == 0
+        assert proposing.result(60) == [raw]
+        assert app.engine.prepare([], place) == [raw], "what waits already is not waited for"
+        app.engine.block([raw])
+    with served(tmp_path, idle_seconds=1) as app:
+        assert app.engine.prepare([], app.engine.place()) == []
 
 
 def test_the_keeper_goes_first_and_a_proposal_leaves_it_room(tmp_path: Path) -> None:

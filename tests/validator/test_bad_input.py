@@ -21,7 +21,6 @@ from evm_dex.validator import pair
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.engine import find_engine
 from evm_dex.validator.genesis_document import (
-    ValidatorKey,
     checked,
     new_document,
     read_document,
@@ -29,7 +28,7 @@ from evm_dex.validator.genesis_document import (
 from evm_dex.validator.home import homes_in
 from tests.validator.network import evm_dex, need_engine
 from tests.validator.orders import order
-from tests.validator.served import BEGAN, served
+from tests.validator.served import BEGAN, ONE, served
 
 pytestmark = pytest.mark.slow
 HOUR = 3_600
@@ -101,11 +100,12 @@ def test_a_home_of_another_chain_is_refused(networks: Path) -> None:
 
 
 def test_networks_made_in_one_second_are_told_apart(tmp_path: Path) -> None:
-    """Their chains begin with the same block; only their validators differ."""
+    """Their chains begin with the same block where only the engine's part differs."""
+    other = msgspec.structs.replace(ONE.key, name="two")
     source = msgspec.to_builtins(default_genesis_file())
     one, two = (
-        checked(new_document(source, [ValidatorKey(name, "00" * 20, "a2V5")], BEGAN, 0), name)
-        for name in ("one", "two")
+        checked(new_document(source, [each], BEGAN, 0), "genesis.json")
+        for each in (ONE, msgspec.structs.replace(ONE, key=other))
     )
     assert one.chain == two.chain
     with served(tmp_path, one) as app:

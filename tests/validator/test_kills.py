@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,16 +18,12 @@ from evm_dex.validator.genesis_document import new_document
 from evm_dex.validator.home import Home, ValidatorSettings
 from tests.conftest import LONG
 from tests.ports import free_ports
-from tests.validator import show
 from tests.validator.fake_engine import FakeEngine, Refused
-from tests.validator.network import network
 from tests.validator.orders import order
-from tests.validator.served import BEGAN, KEY, served
+from tests.validator.served import BEGAN, ONE, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("validators")]
 KILLS = 220 if LONG else 4
-RANDOM_KILLS = 200
-VICTIMS = (("application",), ("engine",), ("application", "engine"))
 STEPS = ("finalize", "between", "commit", "process", "after", "before", "prepare")
 
 
@@ -58,7 +53,7 @@ def made_home(path: Path) -> Home:
         name="one", port=port, engine_port=port + 1, peer_port=port + 2, checkpoint_interval=7
     )
     # In the past: an application looks at the clock before it begins.
-    home.write(settings, new_document(content, [KEY], BEGAN - 10**9, 0))
+    home.write(settings, new_document(content, [ONE], BEGAN - 10**9, 0))
     return home
 
 
@@ -170,32 +165,3 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             engine.begin()
         assert process.wait(60) == 3
         engine.close()
-
-
-@pytest.mark.skipif(not LONG, reason="minutes of kills; the profiles torture and nightly have them")
-def test_validators_killed_at_random_lose_nothing_that_was_in_a_block(tmp_path: Path) -> None:
-    """Application, engine or both, of one or two at once, while orders come."""
-    chance = random.Random(11)
-    seen: dict[str, str] = {}
-    with network(tmp_path / "net", "--checkpoint-interval", 50) as net:
-        net.wait_for_height(1)
-        for round_number in range(RANDOM_KILLS):
-            door = chance.choice(net.homes)
-            sent = show.trade(net, door, round_number % 10, count=5)
-            victims = chance.sample(net.homes, chance.choice((1, 1, 1, 2)))
-            before = max(map(net.height, net.homes))
-            time.sleep(chance.random() * 1.5)
-            for victim in victims:
-                net.kill(victim, *chance.choice(VICTIMS))
-            net.wait_for_height(before + 2)
-            for each in sent:
-                receipt = net.ask(net.homes[0], "eth_getTransactionReceipt", each)
-                if receipt is not None:
-                    seen[each] = receipt["blockHash"]
-        net.wait_for_height(net.height(net.homes[0]) + 2)
-        net.check_equal()
-        for home in net.homes:
-            for each, block_hash in seen.items():
-                receipt = net.ask(home, "eth_getTransactionReceipt", each)
-                assert receipt["blockHash"] == block_hash
-    assert seen

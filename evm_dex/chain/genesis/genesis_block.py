@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS, known_code
 from evm_dex.chain.genesis.resolved import Genesis, GenesisToken
 from evm_dex.chain.market_grid import warn_of_rounding
 from evm_dex.chain.sealing import SealedBlock
+from evm_dex.chain.validator_set import VALIDATOR_SET, Member, storage_words
 from evm_dex.evm.machine import Machine, State
 from evm_dex.evm.state import write_commitment
 from evm_dex.evm.system_contracts import SYSTEM_CONTRACTS
@@ -164,6 +165,8 @@ def _fill_state(state: State, genesis: Genesis, precompiles: Iterable[Address]) 
         if not state.get_code(address):
             state.set_nonce(address, 1)
             state.set_code(address, code)
+    if genesis.validators:
+        _place_validator_set(state, genesis.validators)
     for token in genesis.tokens:
         held = {SPOT_ADDRESS: backing.get(token.address, 0)}
         if genesis.perp is not None and genesis.perp.collateral == token.address:
@@ -192,6 +195,12 @@ def _erc20(address: Address, listed: GenesisCoreToken) -> GenesisToken:
     token = listed.token
     decimals = token.wei_decimals + token.evm_extra_decimals
     return GenesisToken(address, token.name, token.name, decimals, listed.evm)
+
+
+def _place_validator_set(state: State, members: Sequence[Member]) -> None:
+    _place(state, VALIDATOR_SET, load_artifact("ValidatorSet"))
+    for slot, word in storage_words(members):
+        state.set_storage(VALIDATOR_SET, slot, word)
 
 
 def _place_wallet(state: State, address: Address, usdc: Address) -> None:

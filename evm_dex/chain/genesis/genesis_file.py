@@ -215,6 +215,15 @@ class CoreTable(_Table, frozen=True, kw_only=True):
     """Names of those that stake can be delegated to, by account."""
 
 
+class ValidatorTable(_Table, frozen=True, kw_only=True):
+    """A validator of a chain that several agree on."""
+
+    key: str
+    """Its ed25519 key, in hex."""
+    account: str
+    """The account that votes on who is a validator."""
+
+
 class GenesisFile(_Table, frozen=True, kw_only=True):
     """The whole file. Every field has a default."""
 
@@ -242,6 +251,9 @@ class GenesisFile(_Table, frozen=True, kw_only=True):
     keep_limit: int = 0
     """Most triggers and liquidations that the keeper fires per block, where whoever opens the chain
     does not say; 0 for no keeper."""
+    validators: tuple[ValidatorTable, ...] = ()
+    """The first validators, as `evm-dex validator init` lists them; they vote at 0x…0d04 on who is
+    one. Default: none, and no such contract."""
     hypercore: CoreTable | None = None
     """Default: none; with it there are no other tokens and markets."""
 

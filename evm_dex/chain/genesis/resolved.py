@@ -11,7 +11,13 @@ from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.blocks.rules import HYPEREVM, PRAGUE, Rules
 from evm_dex.chain.block_builder import KEEPER, KEEPER_BALANCE
 from evm_dex.chain.genesis.genesis_core import GenesisCore, resolve_core
-from evm_dex.chain.genesis.genesis_file import Amount, GenesisFile, MarketTable, TokenTable
+from evm_dex.chain.genesis.genesis_file import (
+    Amount,
+    GenesisFile,
+    MarketTable,
+    TokenTable,
+    ValidatorTable,
+)
 from evm_dex.chain.genesis.genesis_perp import GenesisPerp, resolve_perp
 from evm_dex.chain.genesis.genesis_values import (
     account_of,
@@ -24,6 +30,7 @@ from evm_dex.chain.genesis.genesis_values import (
     token_of,
 )
 from evm_dex.chain.genesis.known_contracts import KNOWN_CONTRACTS
+from evm_dex.chain.validator_set import KEY_BYTES, MOST_VALIDATORS, Member
 from evm_dex.origin.fork_point import ForkPoint
 from precompiles.types import (
     MAX_AMOUNT,
@@ -97,6 +104,8 @@ class Genesis(msgspec.Struct, frozen=True, omit_defaults=True):
     """Names of contracts at the addresses they have on every chain."""
     keep_limit: int = 0
     """Most triggers and liquidations that the keeper fires per block by default."""
+    validators: tuple[Member, ...] = ()
+    """Those that vote on who is a validator, from the first block on."""
     fork: ForkPoint | None = None
     """The block of another chain that this one goes on from; None for one from block 0."""
 
@@ -149,6 +158,7 @@ def resolve_genesis(file: GenesisFile) -> Genesis:
         core=core,
         contracts=_contracts(file.contracts),
         keep_limit=file.keep_limit,
+        validators=_validators(file.validators),
     )
 
 
@@ -158,6 +168,25 @@ def _contracts(names: tuple[str, ...]) -> tuple[str, ...]:
             known = ", ".join(KNOWN_CONTRACTS)
             raise genesis_error(f"contracts[{index}]", f"expected one of {known}, got {name!r}")
     return tuple(sorted(set(names)))
+
+
+def _validators(tables: tuple[ValidatorTable, ...]) -> tuple[Member, ...]:
+    if len(tables) > MOST_VALIDATORS:
+        raise genesis_error("validators", f"expected {MOST_VALIDATORS} at most, got {len(tables)}")
+    found: list[Member] = []
+    for index, table in enumerate(tables):
+        at = f"validators[{index}]"
+        try:
+            key = bytes.fromhex(table.key)
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES or not any(key):
+            raise genesis_error(f"{at}.key", f"expected 32 bytes in hex, got {table.key!r}")
+        member = Member(key, account_of(f"{at}.account", table.account))
+        if any(other.key == key or other.account == member.account for other in found):
+            raise genesis_error(at, "its key or account is another one's")
+        found.append(member)
+    return tuple(found)
 
 
 def token_address(symbol: str) -> Address:
