@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from eth_hash.auto import keccak
+
 from evm_dex.blocks.dev_accounts import default_accounts
 from evm_dex.errors import EngineMissing
 from evm_dex.validator.engine import find_engine
@@ -22,6 +24,10 @@ from tests.validator.orders import order
 
 OPTIONS = ("--checkpoint-interval", 3)
 Tell = Callable[[str], object]
+
+
+def hash_of(raw: bytes) -> str:
+    return keccak(raw).hex()
 
 
 def trade(net: Network, home: Home, account: int, count: int = 10) -> list[str]:
