@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import LONG
 
 ROOT = Path(__file__).parents[2]
-CASES = 2_000 if LONG else 18
+CASES = 3_000 if LONG else 18
 COMPILER = shutil.which("cc")
 
 pytestmark = [
