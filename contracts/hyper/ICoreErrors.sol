@@ -161,6 +161,12 @@ interface ICoreErrors {
     error NotInnerSigner(address signer);
     /// Fewer have signed than must.
     error ThresholdNotMet(uint256 signers, uint256 threshold);
+    /// A withdrawal is no more than its fee.
+    error WithdrawalBelowFee(uint256 amount, uint256 fee);
+    /// A recipient on another chain is none.
+    error InvalidRecipient();
+    /// The account can't pay the first deposit of a vault.
+    error VaultNotPayable(uint256 available, uint256 needed);
     /// A step of a deployment names something that can't be.
     error InvalidDeployment(bytes32 field);
     /// Another listed the token or runs the dex.

@@ -28,7 +28,7 @@ from precompiles.hyper.system_addresses import (
     SYSTEM_SENDER,
     token_address,
 )
-from precompiles.ledger.hyper.records import CoreSettings, Outgoing
+from precompiles.ledger.hyper.records import CoreSettings, Outgoing, OutgoingCall
 from precompiles.ledger.ledger import Ledger
 from precompiles.types import Address
 
@@ -39,6 +39,12 @@ _RECEIVED = keccak(b"Received(address,uint256)")
 _TRANSFER = keccak(b"Transfer(address,address,uint256)")
 _TRANSFER_SELECTOR = keccak(b"transfer(address,uint256)")[:4]
 _TRANSFER_INPUTS = Layout(["address", "uint256"])
+_RECEIVE_SELECTOR = keccak(b"coreReceiveWithData(address,bytes32,uint32,uint256,uint64,bytes)")[:4]
+_RECEIVE_INPUTS = Layout(
+    ["address", "bytes32", "uint32", "uint256", "uint64", "uint256", "uint256"]
+)
+"""With where its data begins, and how long that is."""
+_DATA_AT = 6 * 32
 
 
 class CoreSteps:
@@ -60,10 +66,13 @@ class CoreSteps:
             sealer.apply(self._step(sealer, each.calldata(self._next_base_fee(sealer))))
 
     def _begin(self, sealer: Sealer, settings: CoreSettings) -> None:
-        outgoing = [row for _, row in sorted(self.ledger.core.outgoing.rows.items())]
+        core = self.ledger.core
+        outgoing = [
+            (row, core.outgoing_calls.get(key)) for key, row in sorted(core.outgoing.rows.items())
+        ]
         sealer.apply(self._step(sealer, begin_calldata(self._next_base_fee(sealer))))
-        for transfer in outgoing:
-            sealer.apply(self._transfer(sealer, settings, transfer))
+        for transfer, call in outgoing:
+            sealer.apply(self._transfer(sealer, settings, transfer, call))
 
     def end(self, sealer: Sealer) -> None:
         """Hand HyperCore what the block's logs say to it, before the block is sealed."""
@@ -99,19 +108,37 @@ class CoreSteps:
             data=calldata,
         )
 
-    def _transfer(self, sealer: Sealer, settings: CoreSettings, transfer: Outgoing) -> Transaction:
-        """Return the payment of what left HyperCore."""
+    def _transfer(
+        self, sealer: Sealer, settings: CoreSettings, transfer: Outgoing, call: OutgoingCall | None
+    ) -> Transaction:
+        """Return the payment of what left HyperCore, or the call that its sender asked for."""
         sender = token_address(settings, transfer.token)
         to, value, data = transfer.user, transfer.amount, b""
+        gas = TRANSFER_GAS if call is None else call.gas
         if transfer.token != settings.hype:
             token = self.ledger.core.token(transfer.token)
             assert token is not None, "what left was a listed token"
             fields = _TRANSFER_INPUTS.encode((transfer.user, transfer.amount))
             to, value, data = token.evm_contract, 0, _TRANSFER_SELECTOR + fields
+            if call is not None:
+                data = _receiving(transfer, call)
         nonce = sealer.state.get_nonce(sender)
-        return system_transaction(
-            self.chain_id, sender, nonce, to, gas=TRANSFER_GAS, value=value, data=data
-        )
+        return system_transaction(self.chain_id, sender, nonce, to, gas=gas, value=value, data=data)
+
+
+def _receiving(transfer: Outgoing, call: OutgoingCall) -> bytes:
+    """Return the calldata by which a token's contract is handed what left HyperCore."""
+    values = (
+        transfer.user,
+        call.recipient,
+        call.chain,
+        transfer.amount,
+        call.core_nonce,
+        _DATA_AT,
+        len(call.data),
+    )
+    padding = bytes(-len(call.data) % 32)
+    return _RECEIVE_SELECTOR + _RECEIVE_INPUTS.encode(values) + call.data + padding
 
 
 def said_to_core(

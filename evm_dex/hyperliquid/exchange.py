@@ -57,7 +57,6 @@ NOT_SERVED = frozenset(
         "userPortfolioMargin",
         "borrowLend",
         "userOutcome",
-        "sendToEvmWithData",
         "linkStakingUser",
         "vaultModify",
         "vaultDistribute",
@@ -181,12 +180,12 @@ class ExchangeEndpoint:
         if len(self._waiting) >= MOST_WAITING:
             return f"Too many actions wait for a block, at most {MOST_WAITING}: try again later."
         if not now - OLDEST_NONCE < envelope.nonce < now + NEWEST_NONCE:
-            return f"Invalid nonce: {envelope.nonce} is too far from the current time {now}."
+            return _far_nonce(envelope.nonce, now)
         if envelope.expires_after is not None:
             if isinstance(envelope.action, typed_actions.UserSigned):
                 return "expiresAfter is not supported for user-signed actions."
             if envelope.expires_after < now:
-                return f"Action expired: {envelope.expires_after} is before {now}."
+                return f"Action already expired: {envelope.expires_after} < {now}"
         carried = envelope.carried
         own = getattr(carried, "nonce", None) or getattr(carried, "time", None)
         if isinstance(carried, typed_actions.UserSigned) and own != envelope.nonce:
@@ -218,6 +217,13 @@ class ExchangeEndpoint:
             else:
                 return signed, None
         return None, problem
+
+
+def _far_nonce(nonce: int, now: int) -> str:
+    """Return what is told of a nonce that is too far from the clock."""
+    if nonce < now:
+        return f"Invalid nonce: nonce too low {nonce} < {now - OLDEST_NONCE}"
+    return f"Invalid nonce: nonce too high {nonce} > {now + NEWEST_NONCE}"
 
 
 def _types(content: Any) -> list[str]:

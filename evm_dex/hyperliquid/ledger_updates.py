@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from evm_dex.blocks.receipt import Log
+from evm_dex.hyperliquid.listings import number
 from evm_dex.hyperliquid.tape_records import Json
 from precompiles.hyper.receipts import ActionReceipt, Outcome
 from precompiles.hyper.signed import order_wires, typed_actions, wire
@@ -14,6 +15,8 @@ from precompiles.hyper.signed.decimals import format_decimal
 from precompiles.hyper.step_precompile import signed_step
 from precompiles.hyper.units import COLLATERAL_DECIMALS
 from precompiles.types import Address
+
+_HYPE_PLACES = 8
 
 
 class LedgerUpdate(Struct, frozen=True):
@@ -29,9 +32,13 @@ class LedgerUpdate(Struct, frozen=True):
         return {"time": self.time, "hash": f"0x{self.transaction_hash.hex()}", "delta": self.delta}
 
 
+class StakingUpdate(LedgerUpdate, frozen=True):
+    """Something that an account did with its stake."""
+
+
 def updates_of(
     calldata: bytes, logs: tuple[Log, ...], transaction_hash: bytes, time: int
-) -> Iterator[LedgerUpdate]:
+) -> Iterator[LedgerUpdate | StakingUpdate]:
     """Yield the updates of a signed action that was done, for who paid and for who was paid."""
     step = signed_step(calldata)
     if step is None:
@@ -40,12 +47,34 @@ def updates_of(
     done = next((it for it in receipts if it is not None and it.outcome is Outcome.DONE), None)
     if done is None:
         return
-    delta = _delta(step.envelope.carried, done.user)
+    action = step.envelope.carried
+    staked = _staked(action)
+    if staked is not None:
+        yield StakingUpdate(done.user, time, transaction_hash, staked)
+    delta = _delta(action, done.user)
     if delta is not None:
         yield LedgerUpdate(done.user, time, transaction_hash, delta)
         other = delta.get("destination")
         if isinstance(other, str) and order_wires.address_of(other) != done.user:
             yield LedgerUpdate(order_wires.address_of(other), time, transaction_hash, delta)
+
+
+def _staked(action: wire.SingleAction) -> Json | None:
+    match action:
+        case typed_actions.TokenDelegateAction():
+            delegated = {
+                "validator": action.validator.lower(),
+                "amount": number(action.wei, _HYPE_PLACES),
+                "isUndelegate": action.is_undelegate,
+            }
+            return {"delegate": delegated}
+        case typed_actions.StakingDepositAction():
+            return {"cDeposit": {"amount": number(action.wei, _HYPE_PLACES)}}
+        case typed_actions.StakingWithdrawAction():
+            begun = {"amount": number(action.wei, _HYPE_PLACES), "phase": "initiated"}
+            return {"withdrawal": begun}
+        case _:
+            return None
 
 
 def _delta(  # noqa: PLR0911 - a case per action

@@ -61,19 +61,19 @@ class Listings:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._count = -1
+        self._rows: tuple[list[CorePerp], list[CorePair]] = ([], [])
         self._all: list[Listing] = []
         self.by_coin: dict[str, Listing] = {}
         self.by_address: dict[Address, Listing] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Look whether something more is listed."""
+        """Look whether something else is listed, after a block or a rollback."""
         core = self._ledger.core
-        count = len(core.perps) + len(core.pairs)
-        if count == self._count:
+        rows = (core.perps, core.pairs)
+        if rows == self._rows:
             return
-        self._count = count
+        self._rows = rows
         self._all = [self._perp(perp) for perp in core.perps]
         self._all += [self._pair(pair) for pair in core.pairs]
         self.by_coin = {listing.coin: listing for listing in self._all}

@@ -15,7 +15,7 @@ from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import decode
 from evm_dex.chain.chain_reader import ChainReader
 from evm_dex.hyperliquid.earnings import Earnings
-from evm_dex.hyperliquid.ledger_updates import LedgerUpdate, updates_of
+from evm_dex.hyperliquid.ledger_updates import LedgerUpdate, StakingUpdate, updates_of
 from evm_dex.hyperliquid.listings import Listing, Listings
 from evm_dex.hyperliquid.tape_records import (
     FundingPayment,
@@ -67,6 +67,9 @@ class Tape:
         self.ledger_updates: dict[Address, deque[LedgerUpdate]] = defaultdict(
             lambda: deque(maxlen=MOST_FILLS)
         )
+        self.stakings: dict[Address, deque[StakingUpdate]] = defaultdict(
+            lambda: deque(maxlen=MOST_FILLS)
+        )
         self.candles: Candles[str] = Candles()
         self.marks: Candles[str] = Candles()
         """Mark prices as oracle prices came in."""
@@ -115,6 +118,9 @@ class Tape:
                 time = header.timestamp * 1_000
                 data = decode(transaction.raw, transaction.sender).data
                 for update in updates_of(data, receipt.logs, transaction.hash, time):
+                    if isinstance(update, StakingUpdate):
+                        self._append(self.stakings[update.user], update)
+                        continue
                     self._append(self.ledger_updates[update.user], update)
                     happened.append(update)
         return happened

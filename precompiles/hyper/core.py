@@ -91,6 +91,6 @@ class Core:
         """Return what a pair is worth, in quote for one whole base."""
         return pair_price(self.ledger, self.settings, pair)
 
-    def transfer_fee(self) -> int:
+    def transfer_fee(self, gas: int = TRANSFER_GAS) -> int:
         """Return what a transfer to the EVM costs, in wei of HYPE, rounded up."""
-        return ceil_divide(TRANSFER_GAS * self.moment.base_fee, power_of_ten(CORE_GAS_DECIMALS))
+        return ceil_divide(gas * self.moment.base_fee, power_of_ten(CORE_GAS_DECIMALS))

@@ -101,6 +101,8 @@ class Step(Struct):
         sweep(self.ledger, begun)
         for key in sorted(tables.outgoing.rows):
             tables.outgoing.put(key, None)
+            if tables.outgoing_calls.get(key) is not None:
+                tables.outgoing_calls.put(key, None)
         execution = Execution(self.ledger, CORE_ADDRESS, self.moment.block_number, self._now)
         if _is_kept(self.ledger, self._now):
             keeper.run_keeper(execution, MOST_KEPT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from precompiles.engine.amounts import ceil_divide
 from precompiles.errors import AmountZero, InsufficientBalance
 from precompiles.hyper import users
-from precompiles.hyper.core import Core
+from precompiles.hyper.core import TRANSFER_GAS, Core
 from precompiles.hyper.deploy.freezing import require_free
 from precompiles.hyper.dexs import FIRST_DEX, collateral_of, credit, debit
 from precompiles.hyper.encoding import SPOT_DEX, SendAsset, SpotSend, UsdClassTransfer
@@ -28,7 +28,7 @@ from precompiles.hyper.units import (
     evm_amount,
     power_of_ten,
 )
-from precompiles.ledger.hyper.records import CoreToken, Outgoing
+from precompiles.ledger.hyper.records import CoreToken, Outgoing, OutgoingCall
 from precompiles.ledger.hyper.tables import index_key
 from precompiles.types import ZERO_ADDRESS, Address
 
@@ -100,8 +100,28 @@ def withdraw(core: Core, token: CoreToken, wei: int) -> None:
     _pay_transfer(core)
 
 
-def send_to_evm(core: Core, token: CoreToken, wei: int, receiver: Address) -> None:
-    """Send a token to an account on the EVM, its gas paid for. Raises like `withdraw`."""
+def call_evm(core: Core, token: CoreToken, wei: int, source: int, call: OutgoingCall) -> None:
+    """Hand a token from a wallet of the user's to its contract on the EVM, with what it is told.
+
+    The gas of the call is paid for here. Raises like `withdraw`, and NotCollateral; HYPE has no
+    contract.
+    """
+    if token.index == core.settings.hype:
+        raise TokenNotLinked(token.index)
+    if source != SPOT_DEX and collateral_of(core, source) != token:
+        raise NotCollateral(token.index, source)
+    if source != SPOT_DEX and not core.tables.is_unified(core.user):
+        _out_of_perp(core, source, core.user, wei // SPOT_WEI_PER_USD)
+    sequence = send_to_evm(core, token, wei, core.user)
+    core.tables.outgoing_calls.put(index_key(sequence), call)
+    _pay_transfer(core, call.gas)
+
+
+def send_to_evm(core: Core, token: CoreToken, wei: int, receiver: Address) -> int:
+    """Send a token to an account on the EVM, its gas paid for; return the transfer's number.
+
+    Raises like `withdraw`.
+    """
     if wei == 0:
         raise AmountZero
     is_hype = token.index == core.settings.hype
@@ -118,6 +138,7 @@ def send_to_evm(core: Core, token: CoreToken, wei: int, receiver: Address) -> No
         raise BridgeShort(token.index, max(0, payable), amount)
     sequence = core.ledger.next_transfer_sequence()
     core.tables.outgoing.put(index_key(sequence), Outgoing(token.index, receiver, amount))
+    return sequence
 
 
 def _send(core: Core, token: CoreToken, destination: Address, wei: int) -> None:
@@ -158,10 +179,10 @@ def move(core: Core, token: CoreToken, to: Address, wei: int) -> None:
     note_received(core.ledger, to, token, wei)
 
 
-def _pay_transfer(core: Core) -> None:
+def _pay_transfer(core: Core, gas: int = TRANSFER_GAS) -> None:
     """Take the gas of a transfer to the EVM from the user. Raises TransferFeeNotPayable."""
     hype, usdc = core.token(core.settings.hype), core.token(USDC)
-    fee = core.transfer_fee()
+    fee = core.transfer_fee(gas)
     gather(core, hype, fee)
     if core.available(hype) >= fee:
         move(core, hype, FEES, fee)

@@ -75,6 +75,7 @@ class TableNumber(IntEnum):
     CORE_DEX_DEPLOYMENTS = 78
     CORE_DEX_MARGIN_TABLES = 79
     CORE_VALIDATOR_PROFILES = 80
+    CORE_OUTGOING_CALLS = 81
 
 
 KeyT = TypeVar("KeyT", int, bytes)

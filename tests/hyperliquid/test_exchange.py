@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from eth_hash.auto import keccak
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from evm_dex.errors import InvalidBlock
 from evm_dex.hyperliquid.exchange import MalformedRequest
 from evm_dex.hyperliquid.listings import Listings
 from evm_dex.hyperliquid.tape import Tape
+from precompiles.hyper.signed.recipients import parse_recipient
 from tests.hyperliquid.trader import KEYS, Trader, limit, sign_l1, trigger
 
 BTC, ETH, HYPE_SPOT = 0, 1, 10_107
@@ -294,7 +296,7 @@ def test_a_nonce_counts_once(traders: Traders) -> None:
     assert alice.send(body)["status"] == "ok"
     assert alice.send(body) == {
         "status": "err",
-        "response": f"Invalid nonce: duplicate nonce {body['nonce']}.",
+        "response": f"Invalid nonce: duplicate nonce {body['nonce']}",
     }
     first = alice.now + 1
     for _ in range(101):
@@ -303,7 +305,7 @@ def test_a_nonce_counts_once(traders: Traders) -> None:
     assert alice.send(late)["response"].startswith("Invalid nonce: ")
     old = alice.now - 3 * 24 * 3_600_000
     late = {**body, "nonce": old, "signature": sign_l1(alice.key, action, old)}
-    assert "too far from the current time" in alice.send(late)["response"]
+    assert alice.send(late)["response"].startswith(f"Invalid nonce: nonce too low {old} <")
 
 
 def test_a_signature_must_be_of_who_is_known(traders: Traders) -> None:
@@ -440,3 +442,95 @@ def test_a_tape_that_went_back_is_that_of_the_chain(traders: Traders, data: st.D
         [str(it) for it in tape.candles.of("ETH", 60, 0, 2**60, 5_000)] for tape in (kept, fresh)
     ]
     assert minutes[0] == minutes[1]
+
+
+SEND_WITH_DATA = [
+    ("string", "token"),
+    ("string", "amount"),
+    ("string", "sourceDex"),
+    ("string", "destinationRecipient"),
+    ("string", "addressEncoding"),
+    ("uint32", "destinationChainId"),
+    ("uint64", "gasLimit"),
+    ("bytes", "data"),
+    ("uint64", "nonce"),
+]
+RECIPIENT = "0x" + "ab" * 20
+
+
+def sent_on(amount: str = "5", token: str = "USDC", **more: Any) -> dict[str, Any]:
+    return {
+        "type": "sendToEvmWithData",
+        "token": token,
+        "amount": amount,
+        "sourceDex": "spot",
+        "destinationRecipient": RECIPIENT,
+        "addressEncoding": "hex",
+        "destinationChainId": 6,
+        "gasLimit": 200_000,
+        "data": "0x" + "01" * 33,
+        **more,
+    }
+
+
+@pytest.mark.parametrize("source", ["spot", ""])
+def test_a_tokens_contract_is_handed_what_leaves_with_data(traders: Traders, source: str) -> None:
+    """By what Circle's wallet of USDC logs, which sends it on to another chain."""
+    alice, _ = traders
+    answer = alice.typed("SendToEvmWithData", SEND_WITH_DATA, sent_on(sourceDex=source))
+    assert answer == {"type": "default"}
+    alice.dex.mine()
+    chain = alice.dex.chain
+    transactions = chain.blocks.body(chain.head.hash).transactions
+    receipts = chain.blocks.receipts(chain.head.hash)
+    (log,) = [
+        log
+        for receipt in receipts
+        for log in receipt.logs
+        if log.topics[0] == keccak(b"CrossChainWithdraw(address,bytes32,uint256,uint32,uint64)")
+    ]
+    assert len(transactions) == 2, "HyperCore's step, and the call from the token's system address"
+    words = b"".join(log.topics[1:]) + log.data
+    said = [words[at : at + 32] for at in range(0, len(words), 32)]
+    assert said[0][12:] == alice.raw_address
+    assert said[1].hex().endswith(RECIPIENT[2:])
+    assert int.from_bytes(said[2], "big") == 5_000_000
+    assert int.from_bytes(said[3], "big") == 6
+    assert int.from_bytes(said[4], "big") == alice.now
+    assert alice.dex.self_check() == []
+    with evm_dex.open(profile="hyperevm") as other:
+        assert other.chain.import_blocks(chain.export_blocks(1))[-1].hash == chain.head.hash
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"amount": "0"}, "Amount must be above zero."),
+        ({"amount": "1e12"}, "Invalid amount."),
+        ({"amount": "99999999"}, "Insufficient balance for token transfer."),
+        ({"token": "NONE"}, "Unknown token."),
+        ({"token": "HYPE"}, "TokenNotLinked"),
+        ({"sourceDex": "none"}, "Unknown perp dex."),
+        ({"token": "PURR", "sourceDex": ""}, "NotCollateral"),
+        ({"destinationRecipient": "0xzz"}, "Invalid destination recipient."),
+        ({"destinationRecipient": "0x" + "0" * 40}, "Invalid destination recipient."),
+        ({"destinationRecipient": "0OIl", "addressEncoding": "base58"},
+         "Invalid destination recipient."),
+    ],
+)  # fmt: skip
+def test_what_can_not_leave_with_data_is_told(
+    traders: Traders, more: dict[str, Any], text: str
+) -> None:
+    alice, _ = traders
+    before = alice.ask("spotClearinghouseState")
+    answer = alice.typed("SendToEvmWithData", SEND_WITH_DATA, {**sent_on(), **more})
+    assert answer.startswith(text)
+    assert alice.ask("spotClearinghouseState") == before
+
+
+def test_recipients_are_words() -> None:
+    """Solana's system program and its token program, by what they are in hex."""
+    token = "06ddf6e1d765a193d9cbe146ceeb79ac1cb485ed5f5b37913a8cf5857eff00a9"
+    found = parse_recipient("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "base58")
+    assert found.hex() == token
+    assert parse_recipient(f"0x{token}", "hex").hex() == token

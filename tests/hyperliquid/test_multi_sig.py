@@ -216,7 +216,7 @@ def test_they_act_for_its_sub_account_until_it_expires(committee: Committee) -> 
     assert committee.owner.ask("openOrders") == []
     assert len(committee.owner.ask("openOrders", user=made)) == 1
     terms = committee.terms()._replace(expires=committee.owner.now - 1)
-    assert committee.do(order(), terms).startswith("Action expired")
+    assert committee.do(order(), terms).startswith("Action already expired")
 
 
 def test_agents_lead_with_funds_of_their_own_and_sign_nothing_inside(

@@ -225,4 +225,7 @@ def test_a_validator_registers_changes_and_ends(traders: Traders) -> None:
     back = {**staked, "wei": own["stake"], "isUndelegate": True}
     assert alice.typed("TokenDelegate", delegating, back) == OK
     assert alice.do({**kind, "unregister": None}) == OK
+    history = [it["delta"] for it in alice.ask("delegatorHistory")]
+    assert history[0]["delegate"]["isUndelegate"]
+    assert history[-1] == {"cDeposit": {"amount": "5.0"}}
     assert alice.dex.self_check() == []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evm_dex.hyperliquid.served import LocalHyperliquid
+from tests.hyperliquid import sdk_drives
 
 pytestmark = [pytest.mark.usefixtures("bots"), pytest.mark.slow]
 SUBSCRIPTIONS = (
@@ -105,6 +107,55 @@ def test_every_call_of_the_sdk_is_answered(local: LocalHyperliquid) -> None:
     assert info.perp_dexs() == [None]
     assert bob.market_close("ETH")["status"] == "ok"
     assert info.user_state(user)["assetPositions"] == []
+
+
+def test_what_few_bots_call_is_answered(local: LocalHyperliquid) -> None:
+    from hyperliquid.utils.types import Cloid  # noqa: PLC0415 - fetched by .ci/bots
+
+    alice, user = exchange(local, 0), local.addresses[0]
+    limit = {"limit": {"tif": "Gtc"}}
+    ok = {"status": "ok", "response": {"type": "default"}}
+    orders = [
+        {"coin": "ETH", "is_buy": True, "sz": 0.1, "limit_px": price, "order_type": limit,
+         "reduce_only": False, "cloid": Cloid.from_int(price)}
+        for price in (2800, 2801, 2802)
+    ]  # fmt: skip
+    alice.set_expires_after(int(time.time() * 1_000) + 60_000)
+    oids = [it["resting"]["oid"] for it in
+            alice.bulk_orders(orders)["response"]["data"]["statuses"]]  # fmt: skip
+    alice.set_expires_after(None)
+    changed = [{"oid": oids[0], "order": {**orders[0], "limit_px": 2803}}]
+    (status,) = alice.bulk_modify_orders_new(changed)["response"]["data"]["statuses"]
+    cancels = [{"coin": "ETH", "oid": oid} for oid in (status["resting"]["oid"], oids[1])]
+    assert alice.bulk_cancel(cancels)["response"]["data"]["statuses"] == ["success"] * 2
+    by_cloid = [{"coin": "ETH", "cloid": Cloid.from_int(price)} for price in (2802, 2801)]
+    answer = alice.bulk_cancel_by_cloid(by_cloid)["response"]["data"]["statuses"]
+    assert answer == [
+        "success",
+        {"error": "Order was never placed, already canceled, or filled. asset=1"},
+    ]
+    validator = alice.info.post("/info", {"type": "validatorSummaries"})[0]["validator"]
+    unstaked = alice.token_delegate(validator, 1_000, False)
+    assert unstaked == {"status": "err", "response": "Insufficient staking balance."}
+    assert alice.withdraw_from_bridge(1, user) == {
+        "status": "err",
+        "response": "Withdrawal is smaller than fee.",
+    }
+    assert alice.set_referrer("CODE") == ok
+    state = alice.info.query_spot_deploy_auction_status(user)
+    assert (state["states"], state["gasAuction"]["currentGas"]) == ([], "500.0")
+
+
+def test_every_method_of_the_sdk_is_called_here_or_in_the_drives() -> None:
+    from hyperliquid.exchange import Exchange  # noqa: PLC0415 - fetched by .ci/bots
+    from hyperliquid.info import Info  # noqa: PLC0415 - as above
+
+    text = Path(__file__).read_text() + Path(sdk_drives.__file__).read_text()
+    names = {name for kind in (Exchange, Info) for name in vars(kind) if name[0] != "_"}
+    called_by_others = {"c_signer_inner", "spot_deploy_token_action_inner", "set_perp_meta"}
+    without_answer = {"unsubscribe", "DEFAULT_SLIPPAGE"}
+    missing = {name for name in names if f".{name}(" not in text}
+    assert missing == called_by_others | without_answer
 
 
 def statuses(heard: list[dict[str, Any]]) -> list[str]:

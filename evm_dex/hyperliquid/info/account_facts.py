@@ -196,10 +196,15 @@ def delegator_summary(info: Info, request: User) -> Json:
 
 
 @info_type("delegatorRewards", User)
-@info_type("delegatorHistory", User)
-def nothing_of_stakes(_info: Info, _request: User) -> list[Json]:
-    """Return nothing: stakes earn nothing here, and their moves are in the receipts of actions."""
+def delegator_rewards(_info: Info, _request: User) -> list[Json]:
+    """Return nothing: rewards are in the delegations, and no log tells of them."""
     return []
+
+
+@info_type("delegatorHistory", User)
+def delegator_history(info: Info, request: User) -> list[Json]:
+    """Return what an account signed about its stake, the latest first."""
+    return [it.json() for it in reversed(info.tape.stakings.get(request.address, ()))]
 
 
 @info_type("userToMultiSigSigners", User)

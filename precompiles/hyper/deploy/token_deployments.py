@@ -6,7 +6,6 @@ Source: Hyperliquid documentation, "HIP-1" and "Deploying HIP-1 and HIP-2 assets
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -20,6 +19,7 @@ from precompiles.hyper.errors import BalanceFrozen
 from precompiles.hyper.listing import InvalidListing
 from precompiles.hyper.receipts import Outcome
 from precompiles.hyper.signed import deploy_actions as wires
+from precompiles.hyper.signed.decimals import parse_decimal
 from precompiles.hyper.signed.errors import (
     InvalidAmount,
     InvalidDeployment,
@@ -44,6 +44,8 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.types import ZERO_ADDRESS, Address
 
 LONGEST_NAME = 6
+_SHARE_PLACES = 3
+"""Of a percentage, in units of a fee share."""
 _QUOTE_DECIMALS = (2, 8)
 """Of sizes and of wei, of a token that pairs may be quoted in."""
 
@@ -161,14 +163,10 @@ def set_fee_share(core: Core, wire: wires.DeployerFeeShare) -> None:
     """Choose the deployer's part of fees paid in its token; it only ever falls."""
     _own(core, wire.token)
     token = core.token(wire.token)
-    try:
-        percent = Decimal(wire.share.removesuffix("%"))
-    except InvalidOperation as error:
-        raise InvalidAmount from error
-    share = percent * (WHOLE_SHARE // 100)
-    if not percent.is_finite() or not 0 <= share <= token.deployer_fee_share or share != int(share):
+    share = parse_decimal(wire.share.removesuffix("%"), _SHARE_PLACES)
+    if share is None or share > token.deployer_fee_share:
         raise InvalidDeployment.of("share")
-    core.tables.put_token(replace(token, deployer_fee_share=int(share)))
+    core.tables.put_token(replace(token, deployer_fee_share=share))
 
 
 def enable_quote(core: Core, wire: wires.OfToken) -> None:

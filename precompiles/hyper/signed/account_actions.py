@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
 
 from eth_hash.auto import keccak
 
-from precompiles.errors import AmountZero, InsufficientBalance, PositionNotFound
+from precompiles.errors import AmountZero, PositionNotFound
 from precompiles.hyper import encoding, permissions, staking, trading, transfers, vaults
 from precompiles.hyper.actions import Result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id
@@ -24,14 +24,18 @@ from precompiles.hyper.signed.errors import (
     UnknownDexName,
     UnknownSubAccount,
     UnknownTokenName,
+    VaultNotPayable,
+    WithdrawalBelowFee,
 )
+from precompiles.hyper.signed.recipients import parse_recipient
 from precompiles.hyper.system_addresses import FEES, USDC, perp_address
 from precompiles.hyper.token_ids import token_id
 from precompiles.hyper.units import COLLATERAL_DECIMALS, SPOT_WEI_PER_USD
-from precompiles.ledger.hyper.records import CorePerp, CoreToken, CoreUser, Vault
+from precompiles.ledger.hyper.records import CorePerp, CoreToken, CoreUser, OutgoingCall, Vault
 from precompiles.ledger.hyper.signed_records import ScheduledCancel, SubAccount
 from precompiles.ledger.ledger import Ledger
 from precompiles.perp import collateral
+from precompiles.perp.collateral import withdrawable_cash
 from precompiles.types import ZERO_ADDRESS, Address
 
 MOST_SUB_ACCOUNTS = 10
@@ -43,6 +47,8 @@ VAULT_LOCK = 24 * 3_600
 LEAST_SCHEDULE = 5
 """Seconds."""
 _SPOT = "spot"
+_RATE_PLACES = 3
+"""Of a percentage, in tenths of a basis point."""
 
 
 # Transfers
@@ -64,22 +70,14 @@ def spot_send(core: Core, action: typed_actions.SpotSendAction) -> None:
 def class_transfer(core: Core, action: typed_actions.UsdClassTransferAction) -> None:
     """Move USDC between the spot wallet and the first dex, of the signer or of its sub-account."""
     text, _, sub_account = action.amount.partition(" subaccount:")
-    acting = core
-    if sub_account:
-        owned = Address(bytes.fromhex(sub_account.removeprefix("0x")))
-        require_sub_account(core.ledger, core.user, owned)
-        acting = core.acting_for(owned)
+    acting = _acting_for(core, sub_account)
     transfers.class_transfer(acting, encoding.UsdClassTransfer(_usd(text), action.to_perp))
 
 
 def send_asset(core: Core, action: typed_actions.SendAssetAction) -> None:
     """Move a token between wallets, of whomever."""
     token = _token(core, action.token)
-    acting = core
-    if action.from_sub_account:
-        owned = Address(bytes.fromhex(action.from_sub_account.removeprefix("0x")))
-        require_sub_account(core.ledger, core.user, owned)
-        acting = core.acting_for(owned)
+    acting = _acting_for(core, action.from_sub_account)
     sent = encoding.SendAsset(
         order_wires.address_of(action.destination),
         ZERO_ADDRESS,
@@ -98,13 +96,31 @@ def withdraw(core: Core, action: typed_actions.WithdrawAction) -> None:
     """
     usd = _usd(action.amount)
     if usd <= WITHDRAWAL_FEE:
-        raise InsufficientBalance(core.address_of(core.token(USDC)), usd, WITHDRAWAL_FEE + 1)
+        raise WithdrawalBelowFee(usd, WITHDRAWAL_FEE)
     if not core.tables.is_unified(core.user):
         transfers.class_transfer(core, encoding.UsdClassTransfer(usd, to_perp=False))
     usdc = core.token(USDC)
     transfers.move(core, usdc, FEES, WITHDRAWAL_FEE * SPOT_WEI_PER_USD)
     left = (usd - WITHDRAWAL_FEE) * SPOT_WEI_PER_USD
     transfers.send_to_evm(core, usdc, left, order_wires.address_of(action.destination))
+
+
+def send_to_evm_with_data(core: Core, action: typed_actions.SendToEvmWithDataAction) -> None:
+    """Hand a token to the contract that is linked to it, for whom its data says.
+
+    The user pays for the gas that the contract is called with.
+    """
+    token, source = _token(core, action.token), _dex(core, action.source_dex)
+    wei = _amount(action.amount, token.wei_decimals)
+    recipient = parse_recipient(action.destination_recipient, action.address_encoding)
+    call = OutgoingCall(
+        recipient,
+        action.destination_chain_id,
+        action.gas_limit,
+        action.nonce,
+        bytes.fromhex(action.data[2:]),
+    )
+    transfers.call_evm(core, token, wei, source, call)
 
 
 def vault_transfer(core: Core, action: wire.VaultTransferAction) -> None:
@@ -159,15 +175,11 @@ def approve_agent(core: Core, action: typed_actions.ApproveAgentAction) -> None:
 
 def approve_builder_fee(core: Core, action: typed_actions.ApproveBuilderFeeAction) -> None:
     """Let a builder charge the signer up to a rate."""
-    try:
-        percent = Decimal(action.max_fee_rate.removesuffix("%"))
-    except InvalidOperation as error:
-        raise InvalidAmount from error
-    rate = percent * 1_000
-    if not percent.is_finite() or not 0 <= rate < 2**32 or rate != int(rate):
+    rate = parse_decimal(action.max_fee_rate.removesuffix("%"), _RATE_PLACES)
+    if rate is None or rate >> 32:
         raise InvalidAmount
     builder = order_wires.address_of(action.builder)
-    permissions.approve_builder_fee(core, encoding.ApproveBuilderFee(int(rate), builder))
+    permissions.approve_builder_fee(core, encoding.ApproveBuilderFee(rate, builder))
 
 
 def create_sub_account(core: Core, action: wire.CreateSubAccountAction) -> Result:
@@ -202,6 +214,9 @@ def create_vault(core: Core, action: wire.CreateVaultAction) -> Result:
     """
     if action.initial_usd < LEAST_VAULT:
         raise VaultDepositTooSmall(action.initial_usd, LEAST_VAULT)
+    available = max(0, withdrawable_cash(core.ledger, core.user, core.moment.now))
+    if not core.tables.is_unified(core.user) and available < action.initial_usd:
+        raise VaultNotPayable(available, action.initial_usd)
     number = len(core.tables.vaults.rows)
     address = vault_address(core.user, number)
     record = Vault(action.name, core.user, 0, VAULT_LOCK)
@@ -284,6 +299,20 @@ def require_sub_account(ledger: Ledger, master: Address, address: Address) -> No
     """Check that an account is another's sub-account. Raises UnknownSubAccount."""
     if ledger.core.sub_accounts.get(master + address) is None:
         raise UnknownSubAccount(address)
+
+
+def _acting_for(core: Core, text: str) -> Core:
+    """Return the same for an own sub-account, named in hex; "" is the user's own account.
+
+    Raises UnknownSubAccount.
+    """
+    if not text:
+        return core
+    if re.fullmatch(r"0x[0-9a-fA-F]{40}", text) is None:
+        raise UnknownSubAccount(ZERO_ADDRESS)
+    owned = order_wires.address_of(text)
+    require_sub_account(core.ledger, core.user, owned)
+    return core.acting_for(owned)
 
 
 def _with_sub_account(core: Core, text: str, *, is_deposit: bool) -> tuple[Core, Address]:

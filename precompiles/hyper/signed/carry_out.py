@@ -72,6 +72,7 @@ _ONE: dict[type[Any], Callable[..., Result | None]] = {
     typed_actions.UserSetAbstractionAction: modes.user_set_abstraction,
     wire.AgentEnableDexAbstractionAction: modes.enable_dex_abstraction,
     typed_actions.UserDexAbstractionAction: modes.user_dex_abstraction,
+    typed_actions.SendToEvmWithDataAction: account_actions.send_to_evm_with_data,
     typed_actions.ConvertToMultiSigUserAction: multi_sig.convert,
 }
 

@@ -12,7 +12,7 @@ def parse_decimal(text: str, places: int) -> int | None:
 
     Not below 0. Takes an exponent too, since Python's `str` of a small float has one.
     """
-    if len(text) > _MOST_DIGITS:
+    if len(text) > _MOST_DIGITS or not text.isascii():
         return None
     try:
         value = Decimal(text)

@@ -17,6 +17,7 @@ from precompiles.hyper.signed.typed_actions import (
     ApproveBuilderFeeAction,
     ConvertToMultiSigUserAction,
     SendAssetAction,
+    SendToEvmWithDataAction,
     SpotSendAction,
     StakingDepositAction,
     StakingWithdrawAction,
@@ -80,6 +81,11 @@ _TYPES: dict[type[UserSigned], _TypedData] = {
     ),
     StakingDepositAction: _typed("CDeposit", "uint64 wei,uint64 nonce"),
     StakingWithdrawAction: _typed("CWithdraw", "uint64 wei,uint64 nonce"),
+    SendToEvmWithDataAction: _typed(
+        "SendToEvmWithData",
+        "string token,string amount,string sourceDex,string destinationRecipient,"
+        "string addressEncoding,uint32 destinationChainId,uint64 gasLimit,bytes data,uint64 nonce",
+    ),
     ConvertToMultiSigUserAction: _typed("ConvertToMultiSigUser", "string signers,uint64 nonce"),
     UserSetAbstractionAction: _typed(
         "UserSetAbstraction", "address user,string abstraction,uint64 nonce"
@@ -198,6 +204,8 @@ def _word(kind: str, value: Any) -> bytes:
             return keccak((value or "").encode())
         case "address":
             return bytes.fromhex(value[2:]).rjust(_WORD, b"\0")
+        case "bytes":
+            return keccak(bytes.fromhex(value[2:]))
         case "bytes32":
             digest_: bytes = value
             return digest_

@@ -9,6 +9,18 @@ class InvalidAmount(ContractError):
     declaration = "InvalidAmount()"
 
 
+class WithdrawalBelowFee(ContractError):
+    declaration = "WithdrawalBelowFee(uint256 amount,uint256 fee)"
+
+
+class InvalidRecipient(ContractError):
+    declaration = "InvalidRecipient()"
+
+
+class VaultNotPayable(ContractError):
+    declaration = "VaultNotPayable(uint256 available,uint256 needed)"
+
+
 class NameInUse(ContractError):
     declaration = "NameInUse()"
 

@@ -9,8 +9,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from precompiles.hyper.signed.order_wires import U63, AddressText, Text
+from precompiles.hyper.signed.order_wires import U32, U63, AddressText, Text
 
+MOST_CALL_GAS = 3_000_000
+"""Of a small block."""
+MOST_CALL_DATA = 4_096
+"""Bytes."""
 ChainIdText = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
 
 
@@ -129,4 +133,18 @@ class UserDexAbstractionAction(UserSigned, frozen=True, tag="userDexAbstraction"
 
     user: AddressText
     enabled: bool
+    nonce: U63
+
+
+class SendToEvmWithDataAction(UserSigned, frozen=True, tag="sendToEvmWithData", kw_only=True):
+    """A token for the contract that is linked to it, with what the contract is to do."""
+
+    token: Text
+    amount: Text
+    source_dex: Text
+    destination_recipient: Text
+    address_encoding: Literal["hex", "base58"]
+    destination_chain_id: U32
+    gas_limit: Annotated[int, Meta(ge=0, le=MOST_CALL_GAS)]
+    data: Annotated[str, Meta(pattern="^0x([0-9a-fA-F]{2})*$", max_length=2 + 2 * MOST_CALL_DATA)]
     nonce: U63

@@ -37,6 +37,7 @@ from precompiles.hyper.signed.typed_actions import (
     ChainIdText,
     ConvertToMultiSigUserAction,
     SendAssetAction,
+    SendToEvmWithDataAction,
     SpotSendAction,
     StakingDepositAction,
     StakingWithdrawAction,
@@ -277,6 +278,7 @@ UserAction = (
     | ConvertToMultiSigUserAction
     | UserSetAbstractionAction
     | UserDexAbstractionAction
+    | SendToEvmWithDataAction
 )
 SingleAction = L1Action | UserAction
 

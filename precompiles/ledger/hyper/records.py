@@ -118,6 +118,18 @@ class Outgoing(Record, frozen=True):
     """In the EVM's smallest units."""
 
 
+class OutgoingCall(Record, frozen=True):
+    """What a token's contract is told of a transfer to the EVM, under the transfer's key."""
+
+    recipient: bytes
+    """32 bytes, of whatever chain."""
+    chain: int
+    """The contract's own number for it."""
+    gas: int
+    core_nonce: int
+    data: bytes
+
+
 class Vault(Record, frozen=True):
     """An account on the perpetuals dex that belongs to those who paid into it."""
 

@@ -5,16 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from precompiles.engine.journal import Journal
-from precompiles.ledger.hyper.deploy_records import (
-    DexDeployment,
-    DexMarginTable,
-    Frozen,
-    GenesisBalance,
-    GenesisExcluded,
-    Hyperliquidity,
-    TokenDeployment,
-    ValidatorProfile,
-)
+from precompiles.ledger.hyper.deploy_tables import DeployTables
 from precompiles.ledger.hyper.records import (
     AccountMode,
     ApiWallet,
@@ -35,6 +26,7 @@ from precompiles.ledger.hyper.records import (
     EntryNotional,
     LastPrice,
     Outgoing,
+    OutgoingCall,
     Stake,
     TradingVolume,
     Unstaking,
@@ -65,7 +57,6 @@ _INDEX_BYTES = 8
 _INDEX = BytesKey(_INDEX_BYTES)
 _DUE = BytesKey(2 * _INDEX_BYTES)
 _PAIR = BytesKey(40)
-_INDEXED = BytesKey(_INDEX_BYTES + 20)
 
 
 def index_key(index: int) -> bytes:
@@ -78,10 +69,11 @@ def due_key(due: int, sequence: int) -> bytes:
     return index_key(due) + index_key(sequence)
 
 
-class CoreTables:
+class CoreTables(DeployTables):
     """The part of a ledger that HyperCore has beside the exchanges."""
 
     def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
         self._settings = Table(TableNumber.CORE_SETTINGS, BytesKey(1), CoreSettings, journal)
         self._users = Table(TableNumber.CORE_USERS, BytesKey(20), CoreUser, journal)
         self._tokens = Table(TableNumber.CORE_TOKENS, _INDEX, CoreToken, journal)
@@ -90,6 +82,7 @@ class CoreTables:
         self._perps = Table(TableNumber.CORE_PERPS, _INDEX, CorePerp, journal)
         self.delayed = Table(TableNumber.CORE_DELAYED, _DUE, DelayedAction, journal)
         self.outgoing = Table(TableNumber.CORE_OUTGOING, _INDEX, Outgoing, journal)
+        self.outgoing_calls = Table(TableNumber.CORE_OUTGOING_CALLS, _INDEX, OutgoingCall, journal)
         self.vaults = Table(TableNumber.CORE_VAULTS, BytesKey(20), Vault, journal)
         self.vault_shares = Table(TableNumber.CORE_VAULT_SHARES, _PAIR, VaultShare, journal)
         """By vault, then account."""
@@ -129,28 +122,6 @@ class CoreTables:
             TableNumber.CORE_BUILDER_REWARDS, BytesKey(20), BuilderRewards, journal
         )
         self.multi_sigs = Table(TableNumber.CORE_MULTI_SIGS, BytesKey(20), MultiSigSigners, journal)
-        self.token_deployments = Table(
-            TableNumber.CORE_TOKEN_DEPLOYMENTS, _INDEX, TokenDeployment, journal
-        )
-        self.genesis_balances = Table(
-            TableNumber.CORE_GENESIS_BALANCES, _INDEXED, GenesisBalance, journal
-        )
-        self.genesis_excluded = Table(
-            TableNumber.CORE_GENESIS_EXCLUDED, _INDEXED, GenesisExcluded, journal
-        )
-        self.frozen = Table(TableNumber.CORE_FROZEN, _INDEXED, Frozen, journal)
-        self.hyperliquidity = Table(
-            TableNumber.CORE_HYPERLIQUIDITY, _INDEX, Hyperliquidity, journal
-        )
-        self.dex_deployments = Table(
-            TableNumber.CORE_DEX_DEPLOYMENTS, _INDEX, DexDeployment, journal
-        )
-        self.dex_margin_tables = Table(
-            TableNumber.CORE_DEX_MARGIN_TABLES, _DUE, DexMarginTable, journal
-        )
-        self.validator_profiles = Table(
-            TableNumber.CORE_VALIDATOR_PROFILES, BytesKey(20), ValidatorProfile, journal
-        )
         self.tables: tuple[Table[Any, Any], ...] = (
             self._settings,
             self._users,
@@ -159,6 +130,7 @@ class CoreTables:
             self._perps,
             self.delayed,
             self.outgoing,
+            self.outgoing_calls,
             self._last_prices,
             self.vaults,
             self.vault_shares,
@@ -186,14 +158,7 @@ class CoreTables:
             self.order_builders,
             self.builder_rewards,
             self.multi_sigs,
-            self.token_deployments,
-            self.genesis_balances,
-            self.genesis_excluded,
-            self.frozen,
-            self.hyperliquidity,
-            self.dex_deployments,
-            self.dex_margin_tables,
-            self.validator_profiles,
+            *self.deploy_tables,
         )
 
     @property

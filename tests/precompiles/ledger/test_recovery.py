@@ -43,6 +43,7 @@ from precompiles.ledger.hyper.records import (
     LastPrice,
     MarketBase,
     Outgoing,
+    OutgoingCall,
     Stake,
     TradingVolume,
     Unstaking,
@@ -143,6 +144,7 @@ def core_stored() -> DictStorage:
         core.put_user(user, CoreUser(True, False))
         core.delayed.put(due_key(9, number), DelayedAction(number, user, b"\x01", bytes(32)))
         core.outgoing.put(index_key(number), Outgoing(0, user, 5))
+        core.outgoing_calls.put(index_key(number), OutgoingCall(bytes(32), 1, 9, 9, b""))
         core.put_last_price(number, 7)
         core.vaults.put(user, Vault("a vault", CAROL, 3, 9))
         core.vault_shares.put(BOB + user, VaultShare(3, 9))
@@ -223,6 +225,7 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_PERPS: alter(CorePerp, margin_table=one_more),
     TableNumber.CORE_DELAYED: alter(DelayedAction, sequence=one_more),
     TableNumber.CORE_OUTGOING: alter(Outgoing, amount=one_more),
+    TableNumber.CORE_OUTGOING_CALLS: alter(OutgoingCall, gas=one_more),
     TableNumber.CORE_LAST_PRICES: alter(LastPrice, price=one_more),
     TableNumber.CORE_VAULTS: alter(Vault, lock=one_more),
     TableNumber.CORE_VAULT_SHARES: alter(VaultShare, shares=one_more),
