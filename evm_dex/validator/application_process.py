@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from checkpoint.errors import StoreError
@@ -20,7 +21,7 @@ from evm_dex.validator.abci.abci_server import AbciServer
 from evm_dex.validator.application import Application
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.home import Home
-from evm_dex.validator.pair import MADE_A_BLOCK, NO_USE_AGAIN, READY
+from evm_dex.validator.pair import MADE_A_BLOCK, MOST_LOG_BYTES, NO_USE_AGAIN, READY
 from evm_dex.validator.relay import Relay
 from evm_dex.validator.replica import Replica
 from evm_dex.validator.state_archives import Archivist, Shelf
@@ -32,8 +33,9 @@ _FOR_GOOD = (ChainError, StoreError, UntrustedStorage)
 def run_application(path: Path, kind: type[Application] = Application) -> int:
     """Serve the validator at a path until a signal, or the end of standard input; exit status."""
     home = Home(path)
+    log = RotatingFileHandler(home.application_log, maxBytes=MOST_LOG_BYTES, backupCount=1)
     logging.basicConfig(
-        filename=home.application_log,
+        handlers=[log],
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
@@ -59,6 +61,12 @@ async def _serve(home: Home, kind: type[Application]) -> None:
         else:
             stopping.set_exception(error)
 
+    def failed(task: asyncio.Task[None]) -> None:
+        """Stop where what should go on for ever has failed: without it the rest is of no use."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            stop(error if isinstance(error, Exception) else None)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     genesis = home.genesis()
@@ -76,6 +84,8 @@ async def _serve(home: Home, kind: type[Application]) -> None:
         await server.start(home.socket)
         work = (relay.run(), archivist.run(), _watch_parent(stop))
         tasks = [asyncio.create_task(each) for each in work]
+        for task in tasks:
+            task.add_done_callback(failed)
         _say(READY)
         await stopping
         for task in tasks:

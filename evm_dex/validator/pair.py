@@ -17,6 +17,7 @@ from pathlib import Path
 from evm_dex.errors import ValidatorStopped
 from evm_dex.validator.engine import engine_config, find_engine, read_keys
 from evm_dex.validator.home import Home
+from evm_dex.validator.single_start import await_ports, only_start
 
 READY = b"ready\n"
 """The application's line on standard output once it listens."""
@@ -29,7 +30,8 @@ MADE_A_BLOCK = b"made a block\n"
 _MOST_FAILURES = 5
 """Starts in a row that may end before a block."""
 _LONGEST_PAUSE = 5.0
-_MOST_LOG_BYTES = 20_000_000
+MOST_LOG_BYTES = 20_000_000
+"""After which a log is put aside, in place of the one before."""
 _TAIL_BYTES = 20_000
 
 Tell = Callable[[str], object]
@@ -56,7 +58,12 @@ class Pair:
         read_keys(self.home.path, name)
 
     async def run(self) -> None:
-        """Keep both going until this is cancelled. Raises ValidatorStopped."""
+        """Keep both going until this is cancelled. Raises ValidatorStopped, AlreadyInUse."""
+        with only_start(self.home):
+            await await_ports(self.home)
+            await self._keep_going()
+
+    async def _keep_going(self) -> None:
         failures, pause = 0, 0.1
         while True:
             try:
@@ -173,5 +180,5 @@ def _ending(status: int | None) -> str:
 def _bound(log: Path) -> None:
     """Put a log that has grown long aside, in place of the one before."""
     with suppress(FileNotFoundError):
-        if log.stat().st_size > _MOST_LOG_BYTES:
+        if log.stat().st_size > MOST_LOG_BYTES:
             log.replace(log.with_name(f"{log.name}.1"))

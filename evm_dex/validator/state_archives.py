@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from checkpoint.archive import import_archive
-from checkpoint.errors import StoreError
+from checkpoint.errors import StoreError, StoreFailed
 from checkpoint.manifest import list_checkpoints
 from evm_dex.chain.block_proof import inspect_block
 
@@ -140,7 +140,11 @@ class Archivist:
         if process.returncode:
             _logger.warning("no archive of block %d: %s", height, said.decode(errors="replace"))
             return
-        self._shelf.add(height)
+        try:
+            await asyncio.to_thread(self._shelf.add, height)
+        except OSError as error:
+            _logger.warning("no archive of block %d: %s", height, error)
+            return
         _logger.info("block %d is offered to those who join", height)
 
 
@@ -191,9 +195,14 @@ class Incoming:
         self._missing.discard(index)
 
     def restore(self, chain: Path) -> None:
-        """Make the chain of the archive. Raises WrongArchive where it is not of that block."""
+        """Make the chain of the archive.
+
+        Raises WrongArchive where it is not of that block, and StoreFailed for the disk.
+        """
         try:
             import_archive(self._file, chain, inspect=inspect_block, block_hash=self._block_hash)
+        except StoreFailed:
+            raise
         except StoreError as error:
             raise WrongArchive(str(error)) from error
         finally:

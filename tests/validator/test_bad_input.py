@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 from pathlib import Path
 
 import msgspec
@@ -11,13 +12,14 @@ import pytest
 
 from evm_dex.chain.genesis.genesis_file import default_genesis_file
 from evm_dex.errors import (
+    AlreadyInUse,
     ClockOff,
     EngineMissing,
     GenesisError,
     GenesisMismatch,
     ValidatorStopped,
 )
-from evm_dex.validator import pair
+from evm_dex.validator import pair, single_start
 from evm_dex.validator.clock import Clock
 from evm_dex.validator.engine import find_engine
 from evm_dex.validator.genesis_document import (
@@ -26,6 +28,8 @@ from evm_dex.validator.genesis_document import (
     read_document,
 )
 from evm_dex.validator.home import homes_in
+from evm_dex.validator.single_start import only_start
+from tests.ports import free_ports
 from tests.validator.network import evm_dex, need_engine
 from tests.validator.orders import order
 from tests.validator.served import BEGAN, ONE, served
@@ -38,8 +42,10 @@ HOUR = 3_600
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_engine()
     path = tmp_path_factory.mktemp("networks")
+    first = free_ports(3)
+    where = ("--port", first, "--peer-port", first + 1)
     for name in ("one", "two"):
-        done = evm_dex("validator", "init", path / name, "--validators", 1)
+        done = evm_dex("validator", "init", path / name, "--validators", 1, *where)
         assert done.returncode == 0, done.stderr
     return path
 
@@ -171,6 +177,30 @@ def test_a_clock_that_goes_wrong_later_is_logged(caplog: pytest.LogCaptureFixtur
     with pytest.raises(ClockOff, match="before the chain's beginning"):
         clock.check_begun(BEGAN + HOUR)
     clock.check_begun(BEGAN + 5)
+
+
+def test_a_second_start_and_ports_that_are_taken_are_refused(
+    networks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the first is touched, and nothing is begun."""
+    (home,) = homes_in([networks / "one"])
+    with only_start(home):
+        before = files_of(home.path)
+        done = evm_dex("validator", "start", home.path)
+        assert done.returncode == 1
+        assert "is running already" in " ".join(done.stderr.split())
+        assert files_of(home.path) == before
+    monkeypatch.setattr(single_start, "_SECONDS_TO_BE_FREE", 0.1)
+    settings, content = home.settings(), home.settings_file.read_text()
+    for name in ("port", "engine_port", "peer_port"):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            line, port = f"{name} = {getattr(settings, name)}", taken.getsockname()[1]
+            home.settings_file.write_text(content.replace(line, f"{name} = {port}"))
+            with pytest.raises(AlreadyInUse, match=f"{port}: .* change `{name}`"):
+                asyncio.run(pair.Pair(home, print).run())
+    assert not home.has_chain
 
 
 def test_an_engine_that_ends_at_once_is_given_up_with_its_last_words(

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from checkpoint.archive import export_archive
+from checkpoint.errors import StoreFailed
 from evm_dex.chain.block_proof import inspect_block
 from evm_dex.validator import state_archives
 from evm_dex.validator.state_archives import Shelf
+from tests.validator.fake_engine import Refused
 from tests.validator.orders import order
 from tests.validator.served import ServedApplication, served
 
@@ -159,3 +161,18 @@ def test_an_offer_that_contradicts_itself_is_refused(
         assert told.result == verdict, changes
     refused = ask("apply_snapshot_chunk", index=0, chunk=b"", sender="them")
     assert refused.result == 2, "nothing was accepted, so nothing is on its way"
+
+
+def test_a_disk_that_is_full_is_not_the_archives_fault(
+    source: tuple[Shelf, bytes], joining: ServedApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusing it would have the engine ask for all others, in vain."""
+    shelf, app_hash = source
+
+    def fail(*_: object, **__: object) -> None:
+        raise StoreFailed("no space left on device")
+
+    monkeypatch.setattr(state_archives, "import_archive", fail)
+    with pytest.raises(Refused, match="no space left"):
+        take(joining, shelf, app_hash)
+    assert isinstance(joining.wait_for_failure(), StoreFailed)
