@@ -117,7 +117,7 @@ class RunningFollower(Asked):
         self._loop = uvloop.new_event_loop()
         self._stop = asyncio.Event()
         self.problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         deadline = time.monotonic() + SECONDS
         while not self.ports.rpc:
@@ -182,7 +182,7 @@ class Network:
         """While it is set, connections are opened and lost, and nobody is told."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._accept)]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     def __enter__(self) -> Network:
@@ -216,7 +216,7 @@ class Network:
             if self.is_cut:
                 client.close()
                 continue
-            self._threads.append(threading.Thread(target=self._carry, args=(client,)))
+            self._threads.append(threading.Thread(target=self._carry, args=(client,), daemon=True))
             self._threads[-1].start()
 
     def _carry(self, client: socket.socket) -> None:

@@ -37,7 +37,7 @@ def test_kills_and_cuts_leave_no_difference(tmp_path: Path) -> None:
                 if number % 65 == 0:
                     ask(node.url, "anvil_reorg", 2, [])
 
-        writer = threading.Thread(target=write)
+        writer = threading.Thread(target=write, daemon=True)
         with killable(network.url, tmp_path / "chain") as follower:
             writer.start()
             try:

@@ -85,7 +85,7 @@ class Flaky(ModelStore):
 
 
 def running(consumer: Consumer) -> threading.Thread:
-    thread = threading.Thread(target=consumer.run)
+    thread = threading.Thread(target=consumer.run, daemon=True)
     thread.start()
     return thread
 

@@ -101,7 +101,7 @@ def served(
                 loop.close()
                 started.set()
 
-        thread = threading.Thread(target=work)
+        thread = threading.Thread(target=work, daemon=True)  # one that hangs keeps nothing else
         thread.start()
         started.wait()  # a machine that is busy may take its time
         if problems:

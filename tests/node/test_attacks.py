@@ -164,7 +164,7 @@ def test_others_are_answered_and_memory_comes_back() -> None:
         def attack(name: str) -> None:
             answers[name] = post(port, BODIES[name])
 
-        threads = [threading.Thread(target=attack, args=(name,)) for name in BODIES]
+        threads = [threading.Thread(target=attack, args=(name,), daemon=True) for name in BODIES]
         for thread in threads:
             thread.start()
         waits = Waits(port, pid)
@@ -194,7 +194,7 @@ def test_while_a_block_of_all_gas_is_made_reads_and_calls_are_answered() -> None
             answers.append(post(port, json.dumps(BLOCK_OF_ALL_GAS).encode()))
 
         for _ in range(3):
-            thread = threading.Thread(target=fill)
+            thread = threading.Thread(target=fill, daemon=True)
             thread.start()
             waits = Waits(port, pid)
             while thread.is_alive():

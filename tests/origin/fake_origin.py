@@ -93,7 +93,9 @@ def served(origin: FakeOrigin, port: int = 0) -> Iterator[FakeOrigin]:
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     origin.url = f"http://127.0.0.1:{server.server_port}"
     try:

@@ -129,7 +129,7 @@ def test_a_store_on_disk_is_exported_while_blocks_are_written(tmp_path: Path) ->
             while not stop.is_set():
                 store.write(chain.random_block(rng))
 
-        writer = threading.Thread(target=keep_writing)
+        writer = threading.Thread(target=keep_writing, daemon=True)
         writer.start()
         try:
             heights = [export(store, tmp_path / f"{at}").head.height for at in range(5)]
