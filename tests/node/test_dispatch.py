@@ -187,7 +187,7 @@ def test_connections_that_never_ask_are_ended_and_others_served() -> None:
         silent[0].sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\n")  # and never ends
         assert node.result("eth_chainId") == "0x7a69"
         for one in silent:
-            one.settimeout(5)
+            one.settimeout(60)
             with suppress(ConnectionResetError):  # ended as well
                 assert one.recv(1) == b""
             one.close()
@@ -196,7 +196,7 @@ def test_connections_that_never_ask_are_ended_and_others_served() -> None:
 def test_a_body_that_does_not_arrive_is_given_up() -> None:
     with served(Limits(body_seconds=0.3)) as node:
         with socket.create_connection(("127.0.0.1", node.port)) as slow:
-            slow.settimeout(5)
+            slow.settimeout(60)
             slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
             assert b"408" in slow.recv(1_000)
         assert node.result("eth_chainId") == "0x7a69"
