@@ -29,7 +29,7 @@ class ArtifactFile(dict[str, Any]):
     def __init__(self, content: Artifact, path: Path, whole: Artifact | None = None) -> None:
         """`whole` is the file's content where the contract is one of several in it."""
         super().__init__(content)
-        self.path = path
+        self.path = path.absolute()  # it is read again later, maybe from another directory
         self.whole = whole
 
 

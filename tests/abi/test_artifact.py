@@ -12,6 +12,7 @@ import pytest
 
 import evm_dex
 from evm_dex.abi.artifact import ArtifactError, load_artifact, package_root
+from evm_dex.sources.builds import build_of
 
 TOKEN = load_artifact("TestToken")
 ABI, CODE = TOKEN["abi"], TOKEN["bytecode"].removeprefix("0x")
@@ -70,3 +71,17 @@ def test_what_is_no_contract_is_named(content: object, said: str, tmp_path: Path
     (tmp_path / "T.json").write_text(json.dumps(content))
     with evm_dex.open() as dex, pytest.raises(ArtifactError, match=said):
         dex.deploy(tmp_path / "T.json")
+
+
+def test_an_artifact_stays_that_of_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two projects have one of the same name, each in its directory."""
+    builds = set()
+    for project in ("one", "two"):
+        (tmp_path / project).mkdir()
+        monkeypatch.chdir(tmp_path / project)
+        whole = {"contracts": {"T.sol": {"T": SHAPES["solc's standard JSON"]()}}}
+        Path("build.json").write_text(json.dumps(whole))
+        builds.add(build_of(load_artifact("build.json:T")))
+    assert builds == {tmp_path / "one" / "build.json", tmp_path / "two" / "build.json"}
