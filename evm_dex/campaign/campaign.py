@@ -7,6 +7,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -31,8 +32,15 @@ _SECONDS_PER_TASK = 0.25
 _MOST_PER_TASK = 64
 _MOST_AHEAD = 100_000
 """Results that are kept while an earlier seed is still running."""
+_SECONDS_WITHOUT_WORKERS = 120.0
+"""After which a campaign ends; workers that died are started again by then."""
+_SECONDS_PER_LOOK = 0.01
 _MOST_WORKERS_LOST = 10
 """Workers that one task may take along before it is given up."""
+
+
+class SchedulerLost(ValueError):  # noqa: N818 - says what happened
+    """A scheduler that went away, or has had no workers for long; results so far hold."""
 
 
 class CampaignOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +109,8 @@ def run_campaign(
 ) -> Iterator[SeedResult]:
     """Yield what came of each seed, in order; with `stops`, up to the smallest that fails.
 
-    A seed whose worker is lost runs on another one; its result comes once. Raises ScenarioError.
+    A seed whose worker is lost runs on another one; its result comes once. Raises ScenarioError,
+    and SchedulerLost where none of the rest can run.
     """
     load_scenario(target)  # fails here rather than on a worker
     digest = "" if client.cluster is not None else _bring(client, target.rpartition(":")[0])
@@ -152,6 +161,7 @@ class _Run:
         """Those that can't be told yet, a heap."""
         self._completed = as_completed()
         self._seeds = seeds
+        self._last_worker_at = time.monotonic()
         self._counts_at = 0.0
         self._counted = 0
 
@@ -162,13 +172,26 @@ class _Run:
                     break
                 while not self._done or self._done[0][0] != seed:
                     self._submit()
-                    future = next(self._completed)
+                    future = self._next_completed()
                     seeds = self._in_work.pop(future, None)
                     if seeds is not None:
                         self._take(seeds, future)
                 yield heapq.heappop(self._done)[1]
         finally:
             self._client.cancel(list(self._in_work))
+
+    def _next_completed(self) -> Future:
+        """Wait for a task. Raises SchedulerLost."""
+        while not self._completed.has_ready():
+            if self._threads():
+                self._last_worker_at = time.monotonic()
+            elif time.monotonic() - self._last_worker_at > _SECONDS_WITHOUT_WORKERS:
+                raise SchedulerLost(
+                    f"the scheduler {self._client.scheduler.address} has had no workers for "
+                    f"{_SECONDS_WITHOUT_WORKERS:.0f} s: start some, and run the seeds that are left"
+                )
+            time.sleep(_SECONDS_PER_LOOK)
+        return next(self._completed)
 
     def _take(self, seeds: tuple[int, ...], future: Future) -> None:
         for result in self._results(seeds, future):
@@ -187,7 +210,10 @@ class _Run:
         now = time.monotonic()
         if now >= self._counts_at:
             self._counts_at = now + _SECONDS_PER_COUNT
-            self._counted = sum(self._client.nthreads().values())
+            try:
+                self._counted = sum(self._client.nthreads().values())
+            except OSError as error:
+                raise self._lost() from error
         return self._counted
 
     def _submit(self) -> None:
@@ -219,11 +245,18 @@ class _Run:
         count = min(_MOST_PER_TASK, max(1, int(_SECONDS_PER_TASK / self._seconds)))
         return tuple(itertools.islice(self._waiting, count))
 
+    def _lost(self) -> SchedulerLost:
+        return SchedulerLost(
+            "the Dask scheduler went away: start it again, and run the seeds that are left"
+        )
+
     def _results(self, seeds: tuple[int, ...], future: Future) -> list[SeedResult]:
         from distributed import KilledWorker  # noqa: PLC0415 - of an extra
 
         try:
             found, seconds = future.result()
+        except CancelledError as cancelled:  # by nobody here
+            raise self._lost() from cancelled
         except KilledWorker:
             if len(seeds) > 1:
                 self._alone += seeds

@@ -16,8 +16,13 @@ import pytest
 from distributed import Client
 
 from evm_dex.campaign import ScenarioError, brought_modules, campaign
-from evm_dex.campaign.campaign import CampaignOptions, connected, run_campaign
-from evm_dex.campaign.results_file import results_file
+from evm_dex.campaign.campaign import (
+    CampaignOptions,
+    SchedulerLost,
+    connected,
+    run_campaign,
+)
+from evm_dex.campaign.results_file import ResultsFile, results_file
 from evm_dex.campaign.scenario import load_scenario
 from evm_dex.campaign.seed_run import SeedResult, run_seed
 from tests.checkpoint.processes import Python
@@ -98,7 +103,7 @@ def test_a_module_is_brought_to_the_workers_of_a_scheduler(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    with schedulers(tmp_path) as (address, start_worker):
+    with schedulers(tmp_path) as (address, start_worker, _):
         options = CampaignOptions(scheduler=address)
         monkeypatch.setattr(campaign, "_SECONDS_TO_CONNECT", 60)
         monkeypatch.setattr(campaign, "_SECONDS_FOR_A_WORKER", 0.2)
@@ -159,6 +164,47 @@ def test_a_module_is_brought_to_the_workers_of_a_scheduler(
     forget("brought", "needs_it", "only_here")
 
 
+@pytest.mark.parametrize("ends", ["worker", "scheduler"])
+def test_a_scheduler_that_is_lost_is_told_and_leaves_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(campaign, "_SECONDS_FOR_A_WORKER", 60)
+    (tmp_path / "endless_here.py").write_text(
+        "import time\ndef storm(seed, dex, report): time.sleep(0.05)"
+    )
+    done: list[int] = []
+
+    def run(there: Client, file: ResultsFile, end: Callable[[], object]) -> None:
+        for each in run_campaign(there, "endless_here:storm", range(100_000)):
+            file.add(each)
+            done.append(each.seed)
+            if len(done) == 4:
+                end()
+
+    with (
+        schedulers(tmp_path) as (address, start_worker, end_scheduler),
+        connected(CampaignOptions(scheduler=start_worker() or address)) as there,
+    ):
+        if ends == "worker":
+            monkeypatch.setattr(campaign, "_SECONDS_WITHOUT_WORKERS", 1.0)
+        end = {
+            "worker": lambda: there.retire_workers(list(there.nthreads())),
+            "scheduler": end_scheduler,
+        }[ends]
+        said = {"worker": "has had no workers for 1 s", "scheduler": "went away"}[ends]
+        with (
+            pytest.raises(SchedulerLost, match=said),
+            results_file(tmp_path / "r.jsonl") as file,
+        ):
+            run(there, file, end)
+    lines = (tmp_path / "r.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == done == list(range(len(done)))
+    forget("endless_here")
+
+
 def forget(*names: str) -> None:
     for name in [name for name in sys.modules if name.startswith(names)]:
         del sys.modules[name]
@@ -185,14 +231,14 @@ def test_modules_of_a_directory_are_gathered_alike(
 
 
 @contextmanager
-def schedulers(path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """A scheduler as a process of its own, its address, and what starts a worker of it."""
+def schedulers(path: Path) -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
+    """The address of a scheduler of its own process, what starts a worker of it, what kills it."""
     told = path / "scheduler.json"
     elsewhere = path / "elsewhere"
     elsewhere.mkdir()
     with ExitStack() as processes:
 
-        def start(kind: str, *words: str) -> None:
+        def start(kind: str, *words: str) -> subprocess.Popen[bytes]:
             command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words]
             process = subprocess.Popen(
                 [*command, "--host", "127.0.0.1", "--no-dashboard"],
@@ -202,11 +248,16 @@ def schedulers(path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
             )
             processes.callback(process.wait)
             processes.callback(process.terminate)
+            return process
 
-        start("scheduler", "--port", "0", "--scheduler-file", str(told))
+        scheduler = start("scheduler", "--port", "0", "--scheduler-file", str(told))
         until(lambda: told.exists() and told.read_text())
         address = json.loads(told.read_text())["address"]
-        yield address, lambda: start("worker", address, "--nthreads", "1")
+
+        def start_worker() -> None:
+            start("worker", address, "--nthreads", "1")
+
+        yield address, start_worker, scheduler.kill
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
