@@ -9,7 +9,7 @@ from typing import Any
 
 from evm_dex.errors import EngineUnreachable
 
-_SECONDS = 5.0
+_SECONDS = 20.0
 
 
 def ask_engine(url: str, method: str, **params: str) -> Any:

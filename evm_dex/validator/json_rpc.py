@@ -9,7 +9,7 @@ from typing import Any
 
 from evm_dex.errors import NodeRefused, NodeUnreachable
 
-_SECONDS = 5.0
+_SECONDS = 20.0
 
 
 def ask_node(url: str, method: str, *params: Any) -> Any:
