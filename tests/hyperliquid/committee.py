@@ -12,6 +12,7 @@ from tests.hyperliquid.trader import Json, Trader
 KEYS = derive_accounts(MNEMONIC, 10)
 TYPES = {
     "usdSend": ("UsdSend", "USD_SEND_SIGN_TYPES"),
+    "userSetAbstraction": ("UserSetAbstraction", "USER_SET_ABSTRACTION_SIGN_TYPES"),
     "sendAsset": ("SendAsset", "SEND_ASSET_SIGN_TYPES"),
     "convertToMultiSigUser": (
         "ConvertToMultiSigUser",

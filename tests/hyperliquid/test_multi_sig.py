@@ -215,6 +215,10 @@ def test_they_act_for_its_sub_account_until_it_expires(committee: Committee) -> 
     assert committee.do(order(), terms)["data"]["statuses"] == [{"resting": {"oid": 1}}]
     assert committee.owner.ask("openOrders") == []
     assert len(committee.owner.ask("openOrders", user=made)) == 1
+    terms = committee.terms()._replace(vault=made)
+    text = signers_text([wallet(5).address], 1)
+    others = typed("convertToMultiSigUser", "nonce", terms.nonce, signers=text)
+    assert committee.do(others, terms) == "Invalid multi-sig user", "it has no signers"
     terms = committee.terms()._replace(expires=committee.owner.now - 1)
     assert committee.do(order(), terms).startswith("Action already expired")
 
@@ -329,6 +333,26 @@ def test_leading_zeros_of_signatures_are_left_out_before_they_are_hashed(
     trimmed = envelope(committee.signers[0], NOOP, signatures, terms)
     trimmed["action"]["signatures"] = padded
     assert committee.owner.send(trimmed)["response"] == {"type": "default"}
+
+
+def test_a_mode_is_signed_in_full_and_sent_by_its_letter(committee: Committee) -> None:
+    """As the SDK sends it in `multiSig`."""
+    from hyperliquid import exchange  # noqa: PLC0415 - fetched by .ci/bots
+
+    terms, owner = committee.terms(), committee.owner
+    chosen = typed(
+        "userSetAbstraction",
+        "nonce",
+        terms.nonce,
+        user=owner.address,
+        abstraction="unifiedAccount",
+    )
+    signatures = [inner_signature(it, chosen, terms) for it in committee.signers[:2]]
+    sent = exchange._multi_sig_payload_action(chosen)
+    assert sent["abstraction"] == "u"
+    body = envelope(committee.signers[0], sent, signatures, terms)
+    assert owner.send(body)["response"] == {"type": "default"}
+    assert owner.ask("userAbstraction") == "unifiedAccount"
 
 
 @settings(suppress_health_check=SLOW_FIXTURE, deadline=None, max_examples=40)

@@ -157,7 +157,9 @@ def test_a_frozen_balance_neither_moves_nor_trades(traders: Traders) -> None:
     step(alice, genesis={"token": TOKEN, "maxSupply": str(110 * E8)})
     step(alice, registerSpot={"tokens": [TOKEN, 0]})
     frozen = {"token": TOKEN, "user": bob.address, "freeze": True}
+    bob.order(limit(ASSET, "sell", "3", "10"))
     assert step(alice, freezeUser=frozen) == OK
+    assert bob.ask("openOrders") == []
     (refused,) = bob.order(limit(ASSET, "sell", "2", "10"))
     assert refused["error"].startswith("Balance is frozen")
     sending = [("string", "destination"), ("string", "token"), ("string", "amount"),
@@ -200,6 +202,8 @@ def test_a_pair_keeps_orders_by_itself(traders: Traders) -> None:
     assert asks[0] == ["2.0241", "100.0"]
     assert bids[:2] == [["2.018", "100.0"], ["2.012", "100.0"]]
     assert alice.dex.self_check() == []
+    again_ = step(alice, registerHyperliquidity=wire)
+    assert again_ == "Invalid step of the deployment."
     again = list(alice.dex.chain.export_blocks(1))
     with evm_dex.open(profile="hyperevm") as other:
         assert other.chain.import_blocks(again)[-1].hash == alice.dex.chain.head.hash
@@ -220,3 +224,35 @@ def test_levels_are_the_nearest_on_the_grid(
         for other in range(max(before + 1, price - 3), price + 4):
             if is_valid_price(other, 8, decimals, is_spot=True):
                 assert abs(price - exact) <= abs(other - exact) or other <= before
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"startPx": "2.00001"}, "Price must be divisible by tick size."),
+        ({"startPx": "9" * 30}, "Invalid startPx."),
+        ({"orderSz": "0.001"}, "Order has invalid size."),
+        ({"orderSz": "9" * 30}, "Invalid orderSz."),
+        ({"orderSz": "1000000", "nSeededLevels": 9}, "Insufficient balance for token transfer."),
+        ({"nOrders": 0}, "Invalid nOrders."),
+        ({"nOrders": 1_001}, "Invalid nOrders."),
+        ({"nSeededLevels": 11}, "Invalid nOrders."),
+    ],
+)
+def test_orders_of_a_pair_that_can_not_be_are_refused(
+    traders: Traders, more: Json, text: str
+) -> None:
+    alice, _ = traders
+    begun(alice, {alice.address: 1}, spread=850 * E8)
+    wire = {"spot": PAIR, "startPx": "2", "orderSz": "100", "nOrders": 10, **more}
+    assert step(alice, registerHyperliquidity=wire).startswith(text)
+    assert levels(alice) == ([], [])
+    assert alice.dex.self_check() == []
+
+
+def test_a_pair_without_tokens_keeps_no_orders(traders: Traders) -> None:
+    alice, _ = traders
+    begun(alice, {alice.address: E8})
+    wire = {"spot": PAIR, "startPx": "2", "orderSz": "100", "nOrders": 10}
+    assert step(alice, registerHyperliquidity=wire) == "Invalid nOrders."
+    assert step(alice, registerHyperliquidity={**wire, "nOrders": 0}) == OK

@@ -22,10 +22,17 @@ from precompiles.hyper.system_addresses import (
     token_address,
 )
 from precompiles.hyper.transfers import move
-from precompiles.hyper.units import ORDER_DECIMALS, check_order, spot_amount, spot_price
+from precompiles.hyper.units import (
+    MAX_U64,
+    ORDER_DECIMALS,
+    check_order,
+    power_of_ten,
+    spot_amount,
+    spot_price,
+)
 from precompiles.hyper.users import welcome
 from precompiles.ledger.hyper.deploy_records import Hyperliquidity
-from precompiles.ledger.hyper.records import CorePair
+from precompiles.ledger.hyper.records import CorePair, CoreToken
 from precompiles.ledger.hyper.tables import index_key
 from precompiles.ledger.ledger import Ledger
 from precompiles.spot.orders import spot_orders
@@ -45,8 +52,10 @@ def begin(core: Core, pair: CorePair, start: str, size: str, levels: int, seeded
     InvalidSize or InsufficientBalance.
     """
     first, order_size = parse_decimal(start, ORDER_DECIMALS), parse_decimal(size, ORDER_DECIMALS)
-    if first is None or order_size is None:
+    if first is None or first > MAX_U64:
         raise InvalidDeployment.of("startPx")
+    if order_size is None or order_size > MAX_U64:
+        raise InvalidDeployment.of("orderSz")
     if not 0 < levels <= MOST_LEVELS or seeded > levels:
         raise InvalidDeployment.of("nOrders")
     base, quote = core.token(pair.base), core.token(pair.quote)
@@ -56,7 +65,7 @@ def begin(core: Core, pair: CorePair, start: str, size: str, levels: int, seeded
     aside = core.acting_for(HYPERLIQUIDITY)
     move(aside, base, account, aside.available(base))
     cost = sum(
-        _notional(price, order_size, quote.wei_decimals)
+        _cost(price, order_size, base, quote)
         for price in list(prices_of(first, levels, base.size_decimals))[:seeded]
     )
     if cost:
@@ -134,7 +143,7 @@ def _orders(
         cursor -= 1
         yield (False, spot_price(prices[cursor], quote.wei_decimals)), rest
     for price in reversed(prices[:cursor]):
-        cost = _notional(price, row.order_size, quote.wei_decimals)
+        cost = _cost(price, row.order_size, base, quote)
         amount = size if cost <= funds else floor_divide(size * funds, cost)
         amount -= amount % lot
         if not amount:
@@ -143,10 +152,10 @@ def _orders(
         funds -= min(cost, funds)
 
 
-def _notional(price: int, size: int, quote_decimals: int) -> int:
-    """Return what an order costs at most, in wei of the quote, rounded up."""
-    scaled: int = 10 ** (2 * ORDER_DECIMALS - quote_decimals)
-    return ceil_divide(price * size, scaled)
+def _cost(price: int, size: int, base: CoreToken, quote: CoreToken) -> int:
+    """Return what an order costs in wei of the quote, rounded up; both are times 10**8."""
+    exact = spot_price(price, quote.wei_decimals) * spot_amount(size, base.wei_decimals)
+    return ceil_divide(exact, power_of_ten(base.wei_decimals))
 
 
 def _balances(ledger: Ledger, index: int) -> tuple[int, int]:

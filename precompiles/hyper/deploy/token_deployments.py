@@ -41,6 +41,7 @@ from precompiles.ledger.hyper.deploy_records import (
 from precompiles.ledger.hyper.records import CorePair, CoreToken
 from precompiles.ledger.hyper.tables import index_key
 from precompiles.ledger.ledger import Ledger
+from precompiles.spot.orders import spot_orders
 from precompiles.types import ZERO_ADDRESS, Address
 
 LONGEST_NAME = 6
@@ -186,7 +187,7 @@ def enable_freezing(core: Core, wire: wires.OfToken) -> None:
 
 
 def freeze_user(core: Core, wire: wires.FreezeUser) -> None:
-    """Freeze an account's balance of a token, or free it."""
+    """Freeze an account's balance of a token, whose orders end, or free it."""
     if not _own(core, wire.token).may_freeze:
         raise WrongDeployStep(wire.token)
     user = address_of(wire.user)
@@ -194,8 +195,16 @@ def freeze_user(core: Core, wire: wires.FreezeUser) -> None:
     is_frozen = core.tables.frozen.get(key) is not None
     if wire.freeze and is_frozen:
         raise BalanceFrozen(user, wire.token)
+    if wire.freeze:
+        _cancel_orders(core, user, wire.token)
     if wire.freeze or is_frozen:
         core.tables.frozen.put(key, Frozen(core.moment.now) if wire.freeze else None)
+
+
+def _cancel_orders(core: Core, user: Address, token: int) -> None:
+    for pair in core.tables.pairs:
+        if token in (pair.base, pair.quote):
+            spot_orders.cancel_all(core.spot.acting_for(user), core.market_of(pair))
 
 
 def revoke_freezing(core: Core, wire: wires.OfToken) -> None:

@@ -95,6 +95,7 @@ _TYPES: dict[type[UserSigned], _TypedData] = {
     ),
 }
 _SEND_MULTI_SIG = _typed("SendMultiSig", "bytes32 multiSigActionHash,uint64 nonce")
+_MODES = {"i": "disabled", "u": "unifiedAccount", "p": "portfolioMargin"}
 _PAYLOAD = (("address", "payloadMultiSigUser"), ("address", "outerSigner"))
 """Fields that several signers' typed data has after the name of the network."""
 
@@ -178,9 +179,15 @@ def _agent_digest(connection: bytes, *, is_mainnet: bool) -> bytes:
 
 
 def _values(action: UserSigned) -> dict[str, Any]:
-    """Return an action's fields by the names that they are signed under."""
+    """Return an action's fields by the names that they are signed under.
+
+    An account mode is signed in full, as wallets show it, where the action has its first letter.
+    """
     names = zip(action.__struct_encode_fields__, action.__struct_fields__, strict=True)
-    return {name: getattr(action, attribute) for name, attribute in names}
+    values = {name: getattr(action, attribute) for name, attribute in names}
+    if isinstance(action, UserSetAbstractionAction):
+        values["abstraction"] = _MODES.get(action.abstraction, action.abstraction)
+    return values
 
 
 def _typed_digest(form: _TypedData, values: dict[str, Any], chain_id: str) -> bytes:

@@ -42,14 +42,19 @@ _decode = msgspec.json.Decoder(_Signers | None).decode
 def convert(core: Core, action: ConvertToMultiSigUserAction) -> None:
     """Let others sign for an account from now on, or its own key again.
 
-    Who is named twice is one signer. Raises InvalidSigners, InvalidMultiSigUser,
-    MultiSigSignerIsSelf, MultiSigSignerUnknown, TooManyMultiSigSigners or InvalidMultiSigThreshold.
+    Who is named twice is one signer; vaults and sub-accounts have none.
+
+    Raises InvalidSigners, InvalidMultiSigUser, MultiSigSignerIsSelf, MultiSigSignerUnknown,
+    TooManyMultiSigSigners or InvalidMultiSigThreshold.
     """
     try:
         asked = _decode(action.signers)
     except msgspec.MsgspecError as error:
         raise InvalidSigners from error
     accounts = core.tables.multi_sigs
+    is_led = any(key[20:] == core.user for key in core.tables.sub_accounts.rows)
+    if is_led or core.tables.vaults.get(core.user) is not None:
+        raise InvalidMultiSigUser(core.user)
     if asked is None:
         if accounts.get(core.user) is None:
             raise InvalidMultiSigUser(core.user)
