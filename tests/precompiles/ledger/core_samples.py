@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from precompiles.ledger.hyper.deploy_records import (
+    DexDeployment,
+    DexMarginTable,
+    Frozen,
+    GenesisBalance,
+    GenesisExcluded,
+    Hyperliquidity,
+    TokenDeployment,
+    ValidatorProfile,
+)
 from precompiles.ledger.hyper.records import (
     AccountMode,
     ApiWallet,
@@ -23,12 +33,24 @@ from precompiles.ledger.hyper.records import (
     LastPrice,
     MarketBase,
     Outgoing,
+    OutgoingCall,
     Stake,
     TradingVolume,
     Unstaking,
     Validator,
     Vault,
     VaultShare,
+)
+from precompiles.ledger.hyper.signed_records import (
+    Bracket,
+    BuilderRewards,
+    MultiSigSigners,
+    OrderBuilder,
+    ScheduledCancel,
+    SignerNonces,
+    SubAccount,
+    TriggerGroup,
+    Twap,
 )
 from precompiles.ledger.record import Record
 from precompiles.types import Address
@@ -148,5 +170,93 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
     (
         MarketBase(A),
         ("0191c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"),
+    ),
+    (
+        MultiSigSigners((A, B), 2),
+        (
+            "019292c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac4140b0b0b0b0b0b0b0b0b0b0b0b0b"
+            "0b0b0b0b0b0b0b02"
+        ),
+    ),
+    (
+        OutgoingCall(b"\x01" * 32, 6, 200_000, 1_800_000_000_000, b"\x07"),
+        (
+            "0195c420010101010101010101010101010101010101010101010101010101010101010106ce0003"
+            "0d40cf000001a3185c5000c40107"
+        ),
+    ),
+    (
+        TokenDeployment("New coin", 2**70, is_begun=True, is_spread=True),
+        ("0196a84e657720636f696ec409400000000000000000c3c2c2c3"),
+    ),
+    (
+        GenesisBalance(2**70),
+        ("0191c409400000000000000000"),
+    ),
+    (
+        GenesisExcluded(is_excluded=True),
+        ("0191c3"),
+    ),
+    (
+        Frozen(1_700_000_000),
+        ("0191ce6553f100"),
+    ),
+    (
+        Hyperliquidity(2**70, 10**10, 100, 1_700_000_000, 2**70, 5),
+        ("0196c409400000000000000000c40502540be40064ce6553f100c409400000000000000000c40105"),
+    ),
+    (
+        DexDeployment(A, B, "My dex", 1_700_000_000, (("setOracle", A),)),
+        (
+            "0195c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac4140b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+            "0b0b0b0b0b0ba64d7920646578ce6553f1009192a97365744f7261636c65c4140a0a0a0a0a0a0a0a"
+            "0a0a0a0a0a0a0a0a0a0a0a0a"
+        ),
+    ),
+    (
+        DexMarginTable("mine", ((b"", 20), (b"\x07", 5))),
+        ("0192a46d696e659292c4001492c4010705"),
+    ),
+    (
+        ValidatorProfile("1.2.3.4", "text", 5, A, takes_delegations=True, is_jailed=False),
+        ("0196a7312e322e332e34a47465787405c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac3c2"),
+    ),
+    (
+        SignerNonces((1_700_000_000_000).to_bytes(8, "big")),
+        ("0191c4080000018bcfe56800"),
+    ),
+    (
+        SubAccount("one"),
+        ("0191a36f6e65"),
+    ),
+    (
+        ScheduledCancel(1_700_000_000),
+        ("0191ce6553f100"),
+    ),
+    (
+        OrderBuilder(A, 10),
+        ("0192c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"),
+    ),
+    (
+        BuilderRewards(2**70),
+        ("0191c409400000000000000000"),
+    ),
+    (
+        Bracket(A, b"\x90"),
+        ("0192c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac40190"),
+    ),
+    (
+        TriggerGroup((1, 2), A, B),
+        (
+            "0193920102c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac4140b0b0b0b0b0b0b0b0b0b0b"
+            "0b0b0b0b0b0b0b0b0b"
+        ),
+    ),
+    (
+        Twap(A, 1, True, False, 2**70, 30, 1_700_000_000, 5, 4, 2**70),
+        (
+            "019ac4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a01c3c2c4094000000000000000001ece"
+            "6553f100c40105c40104c409400000000000000000"
+        ),
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -135,13 +135,13 @@ _SIGNED = st.one_of(st.integers(-300, 300), st.integers(-(2**260), 2**260))
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
     """Any value of a field, by its annotation."""
+    if get_origin(hint) is tuple:
+        first, *others = get_args(hint)
+        if others == [Ellipsis]:
+            return st.lists(values_of(first), max_size=3).map(tuple)
+        return st.tuples(values_of(first), *map(values_of, others))
     if marks := get_args(hint)[1:]:
-        if marks == ("unsigned",):
-            return _AMOUNTS
-        if marks == ("signed",):
-            return _SIGNED
-        tiers = st.tuples(st.binary(max_size=16), st.integers(1, 50))
-        return st.lists(tiers, max_size=3).map(tuple)
+        return _AMOUNTS if marks == ("unsigned",) else _SIGNED
     if hint is Address:
         return st.binary(min_size=20, max_size=20).map(Address)
     if hint is bool:
@@ -303,8 +303,9 @@ def test_rows_of_version_1_are_read_and_written_the_same(record: Record, sample:
 
 def test_every_record_has_a_sample() -> None:
     assert {type(record) for record, _ in SAMPLES} == set(RECORDS)
-    homes = ("precompiles.ledger.perp.records", "precompiles.ledger.hyper.records")
-    assert {record for record in leaves(Record) if record.__module__ in homes} == set(RECORDS)
+    homes = ("precompiles.ledger.perp.", "precompiles.ledger.hyper.")
+    kept = {record for record in leaves(Record) if record.__module__.startswith(homes)}
+    assert kept == set(RECORDS)
 
 
 def leaves(record: type[Record]) -> list[type[Record]]:
