@@ -5,6 +5,7 @@ A path has one nibble per byte in memory, and is hex-prefixed in a node (Yellow 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Protocol
 
 from checkpoint.errors import StoreDamaged
@@ -29,6 +30,8 @@ _NIBBLES = bytes.maketrans(_DIGITS, bytes(range(16)))
 _HEX = bytes.maketrans(bytes(range(16)), _DIGITS)
 _LEAF_FLAG = 2
 """Flag of a path that ends in a value."""
+_MOST_PATHS = 4_096
+"""Paths that stay unpacked: those on the way to what changes are seen again and again."""
 _STEPS = tuple(bytes((nibble,)) for nibble in range(16))
 
 
@@ -108,6 +111,7 @@ def pack(path: bytes, *, is_leaf: bool) -> bytes:
     return from_nibbles((bytes((flag + 1,)) if len(path) % 2 else bytes((flag, 0))) + path)
 
 
+@lru_cache(_MOST_PATHS)
 def unpack(packed: bytes) -> tuple[bytes, bool]:
     """Return the nibbles of an encoded path, and whether it ends in a value.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rlp.codec import decode_raw
@@ -19,10 +20,8 @@ class RLPError(DecodingError, ValueError):  # type: ignore[misc] # rlp has no ty
     """The bytes are not RLP. Also an error of the `rlp` library, for callers that expect those."""
 
 
-def encode(item: Any) -> bytes:
-    """Encode bytes or a list of items. Integers go through `int_bytes` first."""
-    encoded: bytes = encode_raw(item)
-    return encoded
+encode: Callable[[Any], bytes] = encode_raw
+"""Encodes bytes or a list of items. Integers go through `int_bytes` first."""
 
 
 def decode(encoded: bytes) -> Any:

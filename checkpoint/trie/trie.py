@@ -7,7 +7,7 @@ start of another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -40,6 +40,13 @@ class Nodes(Protocol):
         """Add one."""
 
 
+class NodeTarget(Protocol):
+    """A database that takes several nodes at once."""
+
+    def update(self, nodes: Mapping[bytes, bytes], /) -> None:
+        """Add some."""
+
+
 class NodeSource(Protocol):
     """A database of encoded nodes by hash."""
 
@@ -68,10 +75,9 @@ class NodeCache(dict[bytes, bytes]):
         """Return whether a node is there, written or not."""
         return key in self or key in self._database
 
-    def write_to(self, batch: Nodes) -> None:
+    def write_to(self, batch: NodeTarget) -> None:
         """Hand over what is to be written."""
-        for key, value in self.items():
-            batch[key] = value
+        batch.update(self)
         self.clear()
 
 
@@ -144,7 +150,8 @@ class Trie:
         if self._decoded is not None and reference in self._decoded:
             return self._decoded[reference]
         node = self._stored(reference, key)
-        self._keep(reference, node)
+        if list not in map(type, node):
+            self._keep(reference, node)
         return node
 
     def _stored(self, reference: bytes, key: bytes) -> Node:
@@ -154,29 +161,40 @@ class Trie:
             raise MissingTrieNode(Hash32(reference), Hash32(self._root_hash), key, None) from None
 
     def _keep(self, digest: bytes, node: Node) -> None:
-        """Keep a node that is not changed any more, unless it holds others, which may be."""
-        if self._decoded is not None and list not in map(type, node):
-            if len(self._decoded) > _MOST_DECODED:  # those on the way to what changes are young
-                for oldest in tuple(islice(self._decoded, _MOST_DECODED // 2)):
-                    del self._decoded[oldest]
-            self._decoded[digest] = node
+        """Keep a node that is not changed any more; it must hold no others, which may be."""
+        decoded = self._decoded
+        if decoded is not None:
+            if len(decoded) > _MOST_DECODED:  # those on the way to what changes are young
+                for oldest in tuple(islice(decoded, _MOST_DECODED // 2)):
+                    del decoded[oldest]
+            decoded[digest] = node
 
     def _set(self, node: Node, path: bytes, value: bytes, key: bytes) -> Node:
+        """Put a value below a node; return the node that takes its place."""
         if not node:
             return [pack(path, is_leaf=True), value]
-        if len(node) == BRANCH_WIDTH:
-            child = self._load(node[path[0]], key)
-            node[path[0]] = self._set(child, path[1:], value, key)
-            return node
-        prefix, is_leaf = unpack(node[0])
-        shared = common_length(prefix, path)
-        if shared < len(prefix):
-            return _split(node, path, shared, value)
-        if is_leaf:
-            node[1] = value
-        else:
-            node[1] = self._set(self._load(node[1], key), path[shared:], value, key)
-        return node
+        above: Node = None
+        top, place, at = node, 0, 0
+        while True:
+            if len(node) == BRANCH_WIDTH:
+                above, place, at = node, path[at], at + 1
+                if not node[place]:
+                    node[place] = [pack(path[at:], is_leaf=True), value]
+                    return top
+            else:
+                prefix, is_leaf = unpack(node[0])
+                if not path.startswith(prefix, at):
+                    rest = path[at:]
+                    split = _split(node, rest, common_length(prefix, rest), value)
+                    if above is None:
+                        return split
+                    above[place] = split
+                    return top
+                if is_leaf:
+                    node[1] = value
+                    return top
+                above, place, at = node, 1, at + len(prefix)
+            above[place] = node = self._load(above[place], key)
 
     def _delete(self, node: Node, path: bytes, key: bytes) -> Node:
         if not node:
@@ -212,16 +230,18 @@ class Trie:
 
     def _store(self, node: Node) -> Node:
         """Return what the parent holds of a node: its hash, or the node where that is shorter."""
-        if list in map(type, node):
-            for index, child in enumerate(node):
-                if type(child) is list:
-                    node[index] = self._store(child)
+        holds_nodes = False
+        for place, child in enumerate(node):
+            if type(child) is list:
+                reference = node[place] = self._store(child)
+                holds_nodes = holds_nodes or type(reference) is list
         encoded = rlp.encode(node)
         if len(encoded) < HASH_BYTES:
             return node
         digest = keccak(encoded)
         self._database[digest] = encoded
-        self._keep(digest, node)
+        if not holds_nodes:
+            self._keep(digest, node)
         return digest
 
 

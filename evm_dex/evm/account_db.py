@@ -7,15 +7,13 @@ there before. Roots are made when they are asked for, from what was written sinc
 
 Its journal is not the ledger's (`precompiles/engine/journal.py`): nothing in `precompiles/` knows
 of an EVM, and a word that is written would pay for the ledger's kind of undo. Both are marked and
-taken back together, in `DexState.snapshot` and `revert`.
-
-No block witnesses are recorded.
+taken back together, in `DexState.snapshot` and `revert`. No block witnesses are recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI
@@ -41,6 +39,8 @@ _MOST_STORAGES = 256
 _MOST_CODES = 256
 """More of any are forgotten when nothing waits to be settled, and read again where needed."""
 _NO_ACCOUNT = Account()
+_key = lru_cache(_MOST_ACCOUNTS)(keccak)
+"""The key of an account in the trie of the state."""
 
 
 class AccountDatabase(TransactionScope, AccountDatabaseAPI):
@@ -223,7 +223,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
         if account is _NOT_THERE:
             self._make_room()
             try:
-                encoded = self._trie[keccak(address)]
+                encoded = self._trie[_key(address)]
             except MissingTrieNode as error:
                 raise MissingAccountTrieNode(*error.args) from error
             account = Account.decode(encoded) if encoded else self._original(address)
@@ -364,7 +364,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
         original = self._original(address)  # what is as there leaves the trie again
         encoded = b"" if account == original else (account or _NO_ACCOUNT).encode()
         try:
-            self._trie[keccak(address)] = encoded
+            self._trie[_key(address)] = encoded
         except MissingTrieNode as error:
             raise MissingAccountTrieNode(*error.args) from error
         self._in_trie[address] = account

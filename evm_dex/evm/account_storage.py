@@ -81,11 +81,16 @@ class Storage:
                 trie[WIPED] = _MARK
             for slot in sorted(self.written):
                 word = self.words.get(slot)
-                is_there = self._origin is None and self._in_trie.get(slot) == word
-                if word is not None and not is_there:
+                if word is None:
+                    continue
+                if self._origin is None:
+                    if self._in_trie.get(slot) == word:
+                        continue
+                    is_kept = word != 0
+                else:
                     is_kept = slot in self._blind or word != self._below(slot)
-                    trie[_key(slot)] = rlp.encode(rlp.int_bytes(word)) if is_kept else b""
-                    self._in_trie[slot] = word
+                trie[_key(slot)] = rlp.encode(rlp.int_bytes(word)) if is_kept else b""
+                self._in_trie[slot] = word
             self._root = trie.root_hash
             self.written.clear()
             self._blind.clear()

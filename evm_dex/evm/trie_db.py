@@ -62,6 +62,10 @@ class NodeBuffer(StoredNodes):
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self._pending[key] = value
 
+    def update(self, nodes: Mapping[bytes, bytes], /) -> None:  # type: ignore[override] # of which only this form is used
+        """Add several nodes at once."""
+        self._pending.update(nodes)
+
     def take(self) -> dict[bytes, bytes]:
         """Return what is pending, and hold nothing."""
         taken, self._pending = self._pending, {}
