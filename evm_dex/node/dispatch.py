@@ -112,8 +112,11 @@ def _beyond(request: Any, what: str) -> bytes:
 def _answer_one(node: Node, request: Any, subscriptions: Subscriptions | None) -> bytes:
     identity = request.get("id", _NO_ID) if isinstance(request, dict) else None
     try:
-        with node.turns.taken(use_of(request)):
+        if node.turns.has_all:
             result = _result(node, request, subscriptions)
+        else:
+            with node.turns.taken(use_of(request)):
+                result = _result(node, request, subscriptions)
         found = {"jsonrpc": "2.0", "id": identity, "result": result}
         return b"" if identity is _NO_ID else _encode(found)
     except Exception as error:

@@ -6,8 +6,7 @@ longer than answering most requests does, and a client that sends one after anot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from checkpoint.trie import rlp
 from evm_dex.node.turns import Use
@@ -79,6 +78,18 @@ def use_of(content: Any) -> Use:
     return Use.CALLING if method in _CALLING else Use.ALONE
 
 
+class Length(NamedTuple):
+    """The time that a request may take."""
+
+    is_short: bool
+    """Whether it is sure to take next to no time."""
+    noted_as: bytes | None = None
+    """The name under which to note what it takes; None where that tells nothing of others."""
+
+
+_SHORT_LENGTH, _ANY_LENGTH = Length(is_short=True), Length(is_short=False)
+
+
 class ShortWork:
     """Knows which requests take next to no time: by what they are, and by what they took before.
 
@@ -91,42 +102,45 @@ class ShortWork:
         self._seconds: dict[bytes, float] = {}
         """Seconds that the last transaction took, by target and selector."""
 
-    def is_short(self, content: Any) -> bool:
-        """Return whether a decoded request, or a small batch, is sure to take next to no time."""
+    def length(self, content: Any) -> Length:
+        """Return what is known of a decoded request, or of a small batch as a whole."""
         if isinstance(content, list):
-            return len(content) <= _SMALL_BATCH and all(
-                isinstance(request, dict) and self.is_short(request) for request in content
+            is_small = len(content) <= _SMALL_BATCH and all(
+                isinstance(request, dict) and self.length(request).is_short for request in content
             )
+            return _SHORT_LENGTH if is_small else _ANY_LENGTH
         if not isinstance(content, dict):
-            return False
+            return _ANY_LENGTH
         method = content.get("method")
         if method != _SEND:
-            return isinstance(method, str) and method in _SHORT and not is_pending(content)
+            is_short = isinstance(method, str) and method in _SHORT and not is_pending(content)
+            return _SHORT_LENGTH if is_short else _ANY_LENGTH
         sent = _sent(content)
         if sent is None:
-            return False
+            return _ANY_LENGTH
         gas, called = sent
         if gas <= _SURELY_LIGHT:
-            return True
-        return gas <= _MOST_GAS and self._seconds.get(called, _SHORT_SECONDS) < _SHORT_SECONDS
+            return _SHORT_LENGTH
+        was_short = self._seconds.get(called, _SHORT_SECONDS) < _SHORT_SECONDS
+        return Length(gas <= _MOST_GAS and was_short, called)
 
-    def note(self, content: Any, seconds: float) -> None:
-        """Note what a request took."""
-        if isinstance(content, dict) and content.get("method") == _SEND:
-            sent = _sent(content)
-            if sent is not None and sent[0] > _SURELY_LIGHT:
-                if len(self._seconds) >= _MOST_NOTED:
-                    self._seconds.clear()
-                self._seconds[sent[1]] = seconds
+    def note(self, called: bytes, seconds: float) -> None:
+        """Note what a transaction took, by target and selector."""
+        if len(self._seconds) >= _MOST_NOTED:
+            self._seconds.clear()
+        self._seconds[called] = seconds
 
 
 def is_pending(content: dict[str, Any]) -> bool:
     """Return whether what waits may have to be executed for an answer: a nonce needs it not."""
     if content.get("method") == "eth_getTransactionCount":
         return False
-    params = content.get("params")
-    given = params.values() if isinstance(params, dict) else params
-    return isinstance(given, Iterable) and any(
+    given = content.get("params")
+    if isinstance(given, dict):
+        given = given.values()
+    elif not isinstance(given, list):
+        return False
+    return any(
         item == "pending" or (isinstance(item, dict) and item.get("blockNumber") == "pending")
         for item in given
     )

@@ -23,7 +23,7 @@ from evm_dex.http.plain_posts import PostServer
 from evm_dex.node.browser_page import page
 from evm_dex.node.connection import Connection
 from evm_dex.node.dispatch import read, refusal, respond
-from evm_dex.node.fast_path import ShortWork
+from evm_dex.node.fast_path import Length, ShortWork
 from evm_dex.node.node import Node
 from evm_dex.node.rpc_errors import INVALID_REQUEST, RpcError
 from evm_dex.node.turns import Use
@@ -113,28 +113,30 @@ class Server:
 
     async def on_request(self, content: Any, work: Callable[[], _Result]) -> _Result:
         """Run what answers a decoded request: here where that is short, else on a thread."""
-        found = self._at_once(content, work)
-        if found is not None:
-            return found[0]
-        return await self._on_thread(lambda: self._noted(content, work))
+        found = self._done_here(content, work)
+        return found[0] if isinstance(found, tuple) else await found
 
-    def _at_once(self, content: Any, work: Callable[[], _Result]) -> tuple[_Result] | None:
-        """Return what comes of short work, if it can have its turn now; None if it was not done."""
+    def _done_here(
+        self, content: Any, work: Callable[[], _Result]
+    ) -> tuple[_Result] | Awaitable[_Result]:
+        """Do work that is short at once, if it can have its turn now, and else on a thread."""
+        length = self._short.length(content)
         turns = self.node.turns
-        if self.node.chain.origin is not None:
-            return None  # another node may have to be waited for
-        if not self._short.is_short(content) or not turns.try_take():
-            return None
-        try:
-            return (self._noted(content, work),)
-        finally:
-            turns.give()
+        # Where a chain is forked, another node may have to be waited for.
+        if length.is_short and self.node.chain.origin is None and turns.try_take():
+            try:
+                return (self._noted(length, work),)
+            finally:
+                turns.give()
+        return self._on_thread(lambda: self._noted(length, work))
 
-    def _noted(self, content: Any, work: Callable[[], _Result]) -> _Result:
-        """Do work, and note how long this thread computed for it."""
+    def _noted(self, length: Length, work: Callable[[], _Result]) -> _Result:
+        """Do work, and note how long this thread computed for it where that is worth knowing."""
+        if length.noted_as is None:
+            return work()
         began = time.thread_time()
         found = work()
-        self._short.note(content, time.thread_time() - began)
+        self._short.note(length.noted_as, time.thread_time() - began)
         return found
 
     def _done(self) -> None:
@@ -225,11 +227,8 @@ class Server:
         upstream = self.node.upstream
         if upstream is not None and upstream.takes(content):
             return upstream.answer(content, self._here)
-        work = partial(respond, self.node, content)
-        found = self._at_once(content, work)
-        if found is not None:
-            return found[0]
-        return self._on_thread(lambda: self._noted(content, work))
+        found = self._done_here(content, partial(respond, self.node, content))
+        return found[0] if isinstance(found, tuple) else found
 
     async def _here(self, content: Any) -> bytes:
         return await self.on_request(content, partial(respond, self.node, content))

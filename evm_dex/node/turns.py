@@ -114,6 +114,12 @@ class Turns:
         self._outside: dict[int, float] = {}
         """Seconds that a thread waited for something outside, until it looks at the clock."""
 
+    @property
+    def has_all(self) -> bool:
+        """Whether this thread is at work, and has the exchanges too."""
+        me = get_ident()
+        return self._at_chain == me and self._at_exchanges == me
+
     def taken(self, use: Use) -> AbstractContextManager[None]:
         """Wait for a turn, which lasts for the context; inside one, go on with it."""
         me = get_ident()

@@ -31,22 +31,32 @@ def sending(gas: int, to: bytes = TO, data: bytes = b"\x01\x02\x03\x04", type_id
     return {"id": 1, "method": "eth_sendRawTransaction", "params": ["0x" + raw.hex()]}
 
 
+def is_short(work: ShortWork, content: Any) -> bool:
+    return work.length(content).is_short
+
+
+def note(work: ShortWork, content: Any, seconds: float) -> None:
+    called = work.length(content).noted_as
+    assert called is not None
+    work.note(called, seconds)
+
+
 @pytest.mark.parametrize("type_id", [0, 1, 2])
 def test_a_transaction_is_short_by_what_it_took_before(type_id: int) -> None:
     work = ShortWork()
     call = sending(100_000, type_id=type_id)
-    assert work.is_short(sending(21_000, type_id=type_id))
-    assert not work.is_short(call), "nobody knows yet"
-    work.note(call, 0.001)
-    assert work.is_short(call)
-    assert work.is_short(sending(900_000, type_id=type_id))
-    assert not work.is_short(sending(1_100_000, type_id=type_id))
-    assert not work.is_short(sending(100_000, OTHER, type_id=type_id))
-    assert not work.is_short(sending(100_000, data=b"\x05\x06\x07\x08", type_id=type_id))
-    work.note(call, 0.2)
-    assert not work.is_short(call)
-    assert not work.is_short([call])
-    assert work.is_short(sending(50_000, type_id=type_id))
+    assert is_short(work, sending(21_000, type_id=type_id))
+    assert not is_short(work, call), "nobody knows yet"
+    note(work, call, 0.001)
+    assert is_short(work, call)
+    assert is_short(work, sending(900_000, type_id=type_id))
+    assert not is_short(work, sending(1_100_000, type_id=type_id))
+    assert not is_short(work, sending(100_000, OTHER, type_id=type_id))
+    assert not is_short(work, sending(100_000, data=b"\x05\x06\x07\x08", type_id=type_id))
+    note(work, call, 0.2)
+    assert not is_short(work, call)
+    assert not is_short(work, [call])
+    assert is_short(work, sending(50_000, type_id=type_id))
 
 
 def asked(method: str, *params: Any) -> Any:
@@ -55,23 +65,22 @@ def asked(method: str, *params: Any) -> Any:
 
 def test_reads_of_the_head_are_short_and_few_of_them_in_a_batch() -> None:
     work, owner = ShortWork(), "0x" + TO.hex()
-    assert work.is_short(asked("eth_chainId"))
-    assert work.is_short([asked("eth_chainId"), asked("eth_getBalance", owner)])
-    assert not work.is_short([asked("eth_chainId")] * 5)
-    assert not work.is_short([asked("eth_chainId"), asked("eth_call", {})])
-    assert not work.is_short([[asked("eth_chainId")]])
-    assert not work.is_short(asked("eth_getBalance", owner, "pending"))
+    assert is_short(work, asked("eth_chainId"))
+    assert is_short(work, [asked("eth_chainId"), asked("eth_getBalance", owner)])
+    assert not is_short(work, [asked("eth_chainId")] * 5)
+    assert not is_short(work, [asked("eth_chainId"), asked("eth_call", {})])
+    assert not is_short(work, [[asked("eth_chainId")]])
+    assert not is_short(work, asked("eth_getBalance", owner, "pending"))
     for method in ("eth_call", "eth_estimateGas", "eth_getLogs", "evm_mine", "eth_sendTransaction"):
-        assert not work.is_short(asked(method))
+        assert not is_short(work, asked(method))
 
 
 @pytest.mark.parametrize("raw", ["0x", "0x02", "0xzz", "0x02c0", "0x05" + "00" * 40, 5, None])
 def test_what_is_no_transaction_is_refused_at_once(raw: Any) -> None:
     request = {"id": 1, "method": "eth_sendRawTransaction", "params": [raw]}
     work = ShortWork()
-    assert work.is_short(request) == isinstance(raw, str)
-    work.note(request, 1.0)
-    assert work.is_short(request) == isinstance(raw, str)
+    assert is_short(work, request) == isinstance(raw, str)
+    assert work.length(request).noted_as is None
 
 
 @pytest.mark.parametrize(
