@@ -97,6 +97,7 @@ class Database:
         }
         self._handles = {name: self._rocks.get_column_family_handle(name) for name in self._readers}
         self._cursors: WeakSet[_Cursor] = WeakSet()
+        self._write_options = {sync: _write_options(sync=sync) for sync in (False, True)}
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """Return one value. Raises StoreDamaged naming family and key."""
@@ -125,24 +126,23 @@ class Database:
         """Apply all changes in one step. Raises StoreFailed."""
         if self._rocks is None:
             raise StoreClosed(f"{self._where} is closed")
-        options = WriteOptions()
-        options.sync = sync
         try:
             # No name of this frame may hold the batch: an error's traceback keeps them, and what
             # holds a part of the database keeps it from being closed.
-            self._rocks.write(self._batch(changes), options)
+            self._rocks.write(self._batch(changes), self._write_options[sync])
         except Exception as error:
             raise StoreFailed(f"{self._where}: {self._text(error)}") from error
 
     def _batch(self, changes: Changes) -> WriteBatch:
         batch = WriteBatch(raw_mode=True)
+        put = batch.put
         for family, pairs in changes.items():
             handle = self._handles[family]
             for key, value in pairs.items():
                 if value is None:
                     batch.delete(key, handle)
                 else:
-                    batch.put(key, value, handle)
+                    put(key, value, handle)
         return batch
 
     def checkpoint(self, directory: Path) -> None:
@@ -289,6 +289,12 @@ def _is_link_refused(text: str) -> bool:
     return "link file" in text and any(os.strerror(number) in text for number in refusals)
 
 
+def _write_options(*, sync: bool) -> WriteOptions:
+    options = WriteOptions()
+    options.sync = sync
+    return options
+
+
 def _database_options(create: bool, accept_loss: bool) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(create)
@@ -314,8 +320,10 @@ def _database_options(create: bool, accept_loss: bool) -> Options:
 
 def _family_options(family: Family, cache: Cache) -> Options:
     options = Options(raw_mode=True)
-    # Small, since a checkpoint first writes out what is buffered; the levels below in proportion.
-    options.set_write_buffer_size(2 * _MEBIBYTE)
+    # What five hundred blocks of one transaction fill. Smaller ones are written out and merged more
+    # often, which takes longer than writing them; larger ones hold up a checkpoint, which first
+    # writes out what is buffered.
+    options.set_write_buffer_size(4 * _MEBIBYTE)
     options.set_level_zero_file_num_compaction_trigger(8)
     # Where merging falls behind, writing waits for it, which bounds the files.
     options.set_level_zero_stop_writes_trigger(MOST_SMALL)

@@ -28,8 +28,10 @@ from precompiles.ledger.storage import Commitment, RowChange, UntrustedStorage
 
 _VERSION = 1
 _MOST_BYTES = 1 << 22
-_LOOK_EVERY = 32
+_LOOK_EVERY = 128
 """Blocks after which the files are looked at in any case."""
+_GLANCE_EVERY = 8
+"""Blocks after which they are looked at if there are others: a record may be of earlier blocks."""
 
 Stamp = tuple[int, int, int]
 """Inode, size, and time of the last write of a file."""
@@ -164,6 +166,8 @@ class EndedTracker:
         """Take in what is known after a block, or after going back; None for nothing."""
         self._at = None if ended is None else EndedAt(head.height, head.block_hash, ended)
         self._blocks += 1
+        if self._blocks % _GLANCE_EVERY:
+            return
         if self._blocks % _LOOK_EVERY == 0 or self._modified() != self._seen:
             self.look()
 
