@@ -68,8 +68,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The RLP list that is hashed."""
         values = msgspec.structs.astuple(self)
         if self.stands_for is not None:
-            return rlp.encode([b"" if value is None else _bytes(value) for value in values])
-        return rlp.encode([_bytes(value) for value in values if value is not None])
+            values = tuple(b"" if value is None else value for value in values)
+        return rlp.encode(
+            [
+                rlp.int_bytes(value) if isinstance(value, int) else value
+                for value in values
+                if value is not None
+            ]
+        )
 
     @property
     def rules(self) -> Rules:
@@ -158,7 +164,3 @@ def _without_requests(values: dict[str, Any]) -> dict[str, None]:
 def decode_bloom(encoded: bytes) -> int:
     """Return the bloom filter of an encoded header alone, as a 2048-bit integer."""
     return int.from_bytes(encoded[_BLOOM_START : _BLOOM_START + _BLOOM_BYTES], "big")
-
-
-def _bytes(value: int | bytes) -> bytes:
-    return rlp.int_bytes(value) if isinstance(value, int) else value

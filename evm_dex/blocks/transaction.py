@@ -7,7 +7,7 @@ Types: 0 legacy (EIP-155 and before), 1 EIP-2930, 2 EIP-1559, 3 EIP-4844, 4 EIP-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -212,13 +212,12 @@ def _decode(raw: bytes, sender: Address | None) -> Transaction:
     if layout is None or (type_id == 0 and raw[0] == 0):
         raise ValueError(f"its type must be 1 to 4, or none (legacy), got {raw[0]}")
     items = rlp.decode(raw[1:] if type_id else raw)
-    if not isinstance(items, Sequence) or len(items) != len(layout) + 3:
+    if not isinstance(items, list) or len(items) != len(layout) + 3:
         raise ValueError(f"type {type_id} must be a list of {len(layout) + 3} fields")
-    fields = {
-        name: read(item)
-        for (name, read), item in zip(_READERS[type_id], items[: len(layout)], strict=True)
-    }
-    v, fields["r"], fields["s"] = (_int(item) for item in items[-3:])
+    signature = items[len(layout) :]
+    del items[len(layout) :]
+    fields = {name: read(item) for (name, read), item in zip(_READERS[type_id], items, strict=True)}
+    v, fields["r"], fields["s"] = map(_int, signature)
     if fields["nonce"] > MAX_NONCE:
         raise ValueError(f"nonce must be at most 2**64 - 2 (EIP-2681), got {fields['nonce']}")
     if type_id == 0:
@@ -227,7 +226,7 @@ def _decode(raw: bytes, sender: Address | None) -> Transaction:
     if fields["s"] == UNSIGNED and fields["r"] < _ADDRESSES and v == 0:
         sender = Address(fields["r"].to_bytes(20, "big"))
     elif sender is None:
-        digest = _signing_digest(type_id, list(items[:-3]), fields["chain_id"])
+        digest = _signing_digest(type_id, items, fields["chain_id"])
         sender = recover(digest, v, fields["r"], fields["s"])
     fields["sender"] = sender
     return _build(type_id, fields, raw)

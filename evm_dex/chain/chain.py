@@ -21,7 +21,7 @@ from evm_dex.chain.block_import import common_ancestor, decode_branch, re_execut
 from evm_dex.chain.block_kinds import BlockKinds
 from evm_dex.chain.block_store import BlockId, block_batch
 from evm_dex.chain.chain_reader import ChainReader, StateReader
-from evm_dex.chain.chain_settings import ChainSettings, HasSettings, NextBlock, written_header
+from evm_dex.chain.chain_settings import NOTHING_CHOSEN, ChainSettings, HasSettings, written_header
 from evm_dex.chain.core_inputs import CoreInput, in_order
 from evm_dex.chain.core_steps import CoreSteps
 from evm_dex.chain.listeners import Watched
@@ -89,10 +89,11 @@ class Chain(ChainReader, Watched, HasSettings):
         self._halt.raise_if_halted()
         self._mempool.check_new(transaction)
         with missing_state_as(StateMissing):
-            state, header = self.state, self.next_header_for(transaction.sender)
+            state, following = self.state, self.next_header()
+            header = self.next_header_for(transaction.sender) if self._kinds.are_two else following
             nonce = state.get_nonce(transaction.sender)
             self._validate(transaction, header, nonce, header.rules.nonces_ahead, state)
-            ready = self._mempool.add(transaction, self.next_header().base_fee_per_gas)
+            ready = self._mempool.add(transaction, following.base_fee_per_gas)
         for each in ready:
             self._tell_transaction(each)
         if self.automine:
@@ -157,7 +158,7 @@ class Chain(ChainReader, Watched, HasSettings):
             sealed = self._sealer.seal()
         self._inputs = []
         self._commit(sealed)
-        self._settings.replace_next(NextBlock())
+        self._settings.replace_next(NOTHING_CHOSEN)
         hashes = tuple(transaction.hash for transaction in sealed.transactions)
         for transaction_hash in (*hashes, *(gone.transaction_hash for gone in dropped)):
             self._mempool.remove(transaction_hash)
@@ -235,7 +236,7 @@ class Chain(ChainReader, Watched, HasSettings):
             raise UnknownBlock("the pending block is not on the chain: mine() it first")
         self._rewind_to(header)
         self._mempool.replace_all(())
-        self._settings.replace_next(NextBlock())
+        self._settings.replace_next(NOTHING_CHOSEN)
         self._tell_listeners()
         return header
 

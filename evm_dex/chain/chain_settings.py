@@ -52,7 +52,7 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
         if timestamp is None:
             timestamp = self.timestamp
         header = following(usual if timestamp is None else timestamp)
-        if self == _NOTHING_CHOSEN:
+        if self is NOTHING_CHOSEN or self == NOTHING_CHOSEN:
             return header
         chosen = {
             name: value
@@ -64,7 +64,8 @@ class NextBlock(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(header, extra_data=CHOSEN_HEADER, **chosen)
 
 
-_NOTHING_CHOSEN = NextBlock()
+NOTHING_CHOSEN = NextBlock()
+"""A block whose header follows from its parent."""
 
 
 def written_header(parent: Header, following: Header) -> Header:
@@ -139,7 +140,7 @@ class ChainSettings:
         self._automine = automine
         self._keep_limit = keep_limit
         self._interval = 1
-        self._next_block = NextBlock()
+        self._next_block = NOTHING_CHOSEN
         self._impersonation = Impersonation()
 
     @property
@@ -205,7 +206,7 @@ class ChainSettings:
         """Go back to automine, one second between blocks, nobody impersonated, nothing chosen."""
         self._automine = True
         self._interval = 1
-        self._next_block = NextBlock()
+        self._next_block = NOTHING_CHOSEN
         self._impersonation.clear()
 
 

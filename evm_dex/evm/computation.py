@@ -238,6 +238,9 @@ class Computation(PragueComputation):
 
     def get_gas_refund(self) -> int:
         """Return the gas to be paid back."""
+        if not self.children:
+            own: int = self._gas_meter.gas_refunded if self._error is None else 0
+            return own + self.msg.refund
         refund: int = sum(it._gas_meter.gas_refunded for it in self._effective())
         return refund + self.msg.refund
 

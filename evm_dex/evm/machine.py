@@ -6,8 +6,8 @@ attributes will do. Here is the one place where the two meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -104,13 +104,22 @@ class BlockContext(Protocol):
         """Root of the EVM state that execution starts from."""
 
 
-@contextmanager
-def missing_state_as(error_class: type[Exception]) -> Iterator[None]:
+class missing_state_as:  # noqa: N801 - used as a function is, and entered thrice for each transaction
     """Turn py-evm's interrupt for a missing trie node or code into an error of the caller's."""
-    try:
-        yield
-    except EVMMissingData as error:
-        raise error_class(f"{error}; restore a checkpoint") from error
+
+    __slots__ = ("_error_class",)
+
+    def __init__(self, error_class: type[Exception]) -> None:
+        self._error_class = error_class
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, EVMMissingData):
+            raise self._error_class(f"{error}; restore a checkpoint") from error
 
 
 def logs_of(computation: ComputationAPI) -> tuple[Log, ...]:

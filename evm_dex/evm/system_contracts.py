@@ -123,8 +123,11 @@ def _queued(state: Any, address: Any) -> bytes:
 
 
 def _has_none(state: Any, address: Any) -> bool:
-    is_known = state.get_code(address) == SYSTEM_CONTRACTS[Address(address)]
-    return is_known and not any(state.get_storage(address, slot) for slot in QUEUE_SLOTS)
+    accounts = state.accounts
+    if accounts.get_code(address) != SYSTEM_CONTRACTS[address]:
+        return False
+    word = accounts.get_storage
+    return not (word(address, 0) or word(address, 1) or word(address, 2) or word(address, 3))
 
 
 def takes_requests(state: Any) -> bool:

@@ -97,6 +97,15 @@ class TransactionExecutor(PragueTransactionExecutor):
     vm_state: Any
     """A `DexState`."""
 
+    def __call__(self, transaction: Any) -> Any:
+        """Execute a transaction. Raises py-evm's ValidationError, with nothing changed."""
+        self.validate_transaction(transaction)
+        message = self.build_evm_message(transaction)
+        computation = self.build_computation(message, transaction)
+        self.finalize_computation(transaction, computation)
+        self.vm_state.clear_transient_storage()
+        return computation
+
     def validate_transaction(self, transaction: Any) -> None:
         """Raise py-evm's ValidationError for a transaction that may not be in the block."""
         if self.vm_state.config.validates and not self._is_plainly_valid(transaction):
@@ -169,19 +178,28 @@ class TransactionExecutor(PragueTransactionExecutor):
     def build_computation(self, message: Any, transaction: Any) -> Any:
         """Run a message; what only moves wei to an account without code has nothing to run."""
         state = self.vm_state
-        config = state.config
-        if (
-            type(message) is not TransactionMessage
-            or message.code
-            or message.to in state.computation_class.get_precompiles()
-            or not config.is_plain
-            or state.get_balance(message.sender) < message.value
-        ):
+        if type(message) is not TransactionMessage:
             return super().build_computation(message, transaction)
-        if message.value:
-            state.delta_balance(message.sender, -message.value)
-            state.delta_balance(message.to, message.value)
-        return Payment(state, message, state.get_transaction_context(transaction))
+        sender, to, value = message.sender, message.to, message.value
+        if (
+            not message.code
+            and to not in state.computation_class.get_precompiles()
+            and state.config.is_plain
+            and state.get_balance(sender) >= value
+        ):
+            if value:
+                state.delta_balance(sender, -value)
+                state.delta_balance(to, value)
+            return Payment(state, message, state.get_transaction_context(transaction))
+        accounts = state.accounts
+        accounts.mark_address_warm(sender)
+        accounts.mark_address_warm(to)
+        for address, slots in transaction.access_list:
+            accounts.mark_address_warm(address)
+            for slot in slots:
+                accounts.mark_storage_warm(address, slot)
+        context = state.get_transaction_context(transaction)
+        return state.computation_class.apply_message(state, message, context)
 
     def finalize_computation(self, transaction: Any, computation: Any) -> Any:
         """Settle gas, and clear accounts that are gone or empty (EIP-161)."""
@@ -215,6 +233,10 @@ class TransactionExecutor(PragueTransactionExecutor):
 
 def _touched(computation: Any) -> set[bytes]:
     """Return who may have to be cleared (EIP-161); RIPEMD even where what touched it failed."""
+    if not computation.children:
+        to, heirs = computation.msg.to, computation.beneficiaries
+        if computation.is_success:
+            return {computation.state.coinbase, to, *heirs} - {b""}
     found = {computation.state.coinbase}
     waiting = [(computation, True)]
     while waiting:
