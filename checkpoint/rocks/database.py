@@ -318,6 +318,12 @@ def _database_options(create: bool, accept_loss: bool) -> Options:
     return options
 
 
+def _compression(family: Family) -> DBCompressionType:
+    if family is Family.NODES:  # hashes for the most part, which nothing makes shorter
+        return DBCompressionType.none()
+    return DBCompressionType.zstd() if family in _LARGE_VALUES else DBCompressionType.lz4()
+
+
 def _family_options(family: Family, cache: Cache) -> Options:
     options = Options(raw_mode=True)
     # What five hundred blocks of one transaction fill. Smaller ones are written out and merged more
@@ -333,9 +339,7 @@ def _family_options(family: Family, cache: Cache) -> Options:
         # By levels, files whose keys follow each other are moved down as they are, never merged:
         # one small file would stay for each checkpoint ever made.
         options.set_compaction_style(DBCompactionStyle.universal())
-    options.set_compression_type(
-        DBCompressionType.zstd() if family in _LARGE_VALUES else DBCompressionType.lz4()
-    )
+    options.set_compression_type(_compression(family))
     table = BlockBasedOptions()
     table.set_block_cache(cache)
     # Most look-ups name one key: hashes of nodes, blocks, transactions; keys of rows.

@@ -210,16 +210,19 @@ class TransactionExecutor(PragueTransactionExecutor):
         floor = self.calc_data_floor_gas(transaction, used, refund)
         computation.data_floor_gas = floor
         back = (refund + left - floor) * computation.transaction_context.gas_price
+        accounts = state.accounts
         if back:
-            state.delta_balance(computation.msg.sender, back)
+            sender = computation.msg.sender
+            accounts.set_balance(sender, accounts.get_balance(sender) + back)
         fee = (used - refund + floor) * state.get_tip(transaction)
         if fee:
             state.delta_balance(state.coinbase, fee)
-        for address in computation.get_accounts_for_deletion():
-            state.delete_account(address)
+        if computation.children or computation.beneficiaries:
+            for address in computation.get_accounts_for_deletion():
+                state.delete_account(address)
         for address in _touched(computation):
-            state.accounts.clear_if_empty(address)
-        state.accounts.delete_touched()
+            accounts.clear_if_empty(address)
+        accounts.delete_touched()
         return computation
 
     def calc_data_floor_gas(  # type: ignore[override] # py-evm's asks nothing of the state

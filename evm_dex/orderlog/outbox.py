@@ -23,7 +23,7 @@ from evm_dex.orderlog.balance_log import BalanceLog
 from evm_dex.orderlog.cursors import STATE_KEY, event_key, prune
 from evm_dex.orderlog.order_rows import ORDER_TABLES, all_orders
 from evm_dex.orderlog.order_update import Exchange, Kind, OrderUpdate, encode, fingerprint_of
-from evm_dex.orderlog.recorder import BlockPlace, Recording
+from evm_dex.orderlog.recorder import BlockPlace, Recording, is_of_orders
 from precompiles.ledger.ledger import Ledger
 from precompiles.ledger.storage import LedgerChanges
 from precompiles.types import ZERO_ADDRESS, Address, OrderStatus
@@ -114,7 +114,9 @@ class Outbox:
 
         Raises RecordingFailed, IllegalTransition.
         """
-        if not self.is_on or not (changes.rows or any(it.logs for it in receipts)):
+        if not self.is_on:
+            return ()
+        if not (changes.rows or any(is_of_orders(log) for it in receipts for log in it.logs)):
             return ()
         recording = Recording(_rows(changes, "old"), self._base_unit, self._store.row)
         hashes = (transaction.hash for transaction in transactions)

@@ -72,6 +72,11 @@ def order_event(log: Log) -> tuple[Exchange, OrderEvent] | None:
     return None if event is None else (exchange, event.decode(log.topics, log.data))
 
 
+def is_of_orders(log: Log) -> bool:
+    """Tell whether a log may be of an order: an exchange emitted it."""
+    return log.address in _EXCHANGES
+
+
 class RecordingFailed(Exception):  # noqa: N818 - says what happened
     """A block's logs do not lead from the rows before it to those after it: our bug."""
 
