@@ -113,8 +113,8 @@ class ShortWork:
             return _ANY_LENGTH
         method = content.get("method")
         if method != _SEND:
-            is_short = isinstance(method, str) and method in _SHORT and not is_pending(content)
-            return _SHORT_LENGTH if is_short else _ANY_LENGTH
+            is_light = isinstance(method, str) and (method in _SHORT or _is_of_hashes(content))
+            return _SHORT_LENGTH if is_light and not is_pending(content) else _ANY_LENGTH
         sent = _sent(content)
         if sent is None:
             return _ANY_LENGTH
@@ -144,6 +144,16 @@ def is_pending(content: dict[str, Any]) -> bool:
         item == "pending" or (isinstance(item, dict) and item.get("blockNumber") == "pending")
         for item in given
     )
+
+
+def _is_of_hashes(content: dict[str, Any]) -> bool:
+    """Return whether a block is asked for by number with the hashes of its transactions alone.
+
+    Libraries look at the newest for each transaction that they complete.
+    """
+    params = content.get("params")
+    is_listed = isinstance(params, list) and len(params) == 2 and params[1] is False
+    return is_listed and content["method"] == "eth_getBlockByNumber"
 
 
 def _sent(content: dict[str, Any]) -> tuple[int, bytes] | None:

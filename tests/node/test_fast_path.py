@@ -71,6 +71,10 @@ def test_reads_of_the_head_are_short_and_few_of_them_in_a_batch() -> None:
     assert not is_short(work, [asked("eth_chainId"), asked("eth_call", {})])
     assert not is_short(work, [[asked("eth_chainId")]])
     assert not is_short(work, asked("eth_getBalance", owner, "pending"))
+    assert is_short(work, asked("eth_getBlockByNumber", "latest", False))
+    assert not is_short(work, asked("eth_getBlockByNumber", "latest", True))
+    assert not is_short(work, asked("eth_getBlockByNumber", "pending", False))
+    assert not is_short(work, asked("eth_getBlockByHash", owner, False))
     for method in ("eth_call", "eth_estimateGas", "eth_getLogs", "evm_mine", "eth_sendTransaction"):
         assert not is_short(work, asked(method))
 
