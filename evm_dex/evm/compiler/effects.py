@@ -31,6 +31,21 @@ def sstore(builder: Builder, path: Path) -> bool:
     return True
 
 
+def of_account(function: str) -> Handler:
+    """BALANCE and EXTCODESIZE: a word of an account, colder once per transaction (EIP-2929)."""
+
+    def write(builder: Builder, path: Path) -> bool:
+        moment, writer = path.moment(), builder.writer
+        address, name, found = writer.text(path.pop()), writer.new_variable(), Value("result")
+        way = builder.exit(moment, ~moment.position)
+        writer.write(f"g, {name} = {function}(c, {address}, g, {way})")
+        writer.bind(found, name)
+        path.stack.append(found)
+        return True
+
+    return write
+
+
 def tload(builder: Builder, path: Path) -> bool:
     """TLOAD."""
     builder.uses |= {"A", "db"}

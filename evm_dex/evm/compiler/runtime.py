@@ -12,6 +12,8 @@ from evm_dex.evm.compiler.arithmetic import FUNCTIONS, WORD
 from evm_dex.evm.compiler.exits import Leaves
 
 _WORD = Struct("32s")
+_ACCOUNT_COLD = 2_600
+_ACCOUNT_WARM = 100
 _SLOT_COLD = 2_100
 _SLOT_WARM = 100
 _SLOT_SET = 20_000
@@ -42,6 +44,29 @@ def warmed(db: Any, address: bytes, slot: int, gas: int, way: int) -> int:
     if gas < 0:
         raise Leaves(way)
     db.mark_storage_warm(address, slot)
+    return gas
+
+
+def balance(c: Any, word: int, gas: int, way: int) -> tuple[int, int]:
+    """Return the gas left, and the wei of an account. Raises Leaves with nothing done."""
+    address = word.to_bytes(32)[12:]
+    return _reached(c, address, gas, way), c.state.get_balance(address)
+
+
+def codesize(c: Any, word: int, gas: int, way: int) -> tuple[int, int]:
+    """Return the gas left, and the length of an account's code. Raises Leaves with nothing done."""
+    address = word.to_bytes(32)[12:]
+    return _reached(c, address, gas, way), len(c.state.get_code(address))
+
+
+def _reached(c: Any, address: bytes, gas: int, way: int) -> int:
+    """Take what it costs to look at an account (EIP-2929); the gas left."""
+    is_warm = c.state.is_address_warm(address)
+    gas -= _ACCOUNT_WARM if is_warm else _ACCOUNT_COLD
+    if gas < 0:
+        raise Leaves(way)
+    if not is_warm:
+        c.state.mark_address_warm(address)
     return gas
 
 
@@ -114,6 +139,8 @@ NAMES: dict[str, Any] = {
     "pack": _WORD.pack_into,
     "unpack": _WORD.unpack_from,
     "grow": grow,
+    "balance": balance,
+    "codesize": codesize,
     "warmed": warmed,
     "Leaves": Leaves,
     "Revert": Revert,

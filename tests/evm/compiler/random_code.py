@@ -66,6 +66,7 @@ class RandomCode:
         kinds = [self._calculate] * 9 + [self._memory] * 3 + [self._storage] * 2
         kinds += [self._pointer] * 2
         kinds += [self._read, self._read, self._log, self._shuffle, self._shuffle, self._checked]
+        kinds += [self._account]
         if self._others:
             kinds += [self._call, self._call, self._create]
         if random.random() < 0.03:
@@ -179,6 +180,24 @@ class RandomCode:
         size, room = _hex(random.choice(_SIZES)), _hex(random.choice(_SIZES))
         self._emit(f"{room} {out} {size} {start} {value} 0x{target} {gas} {kind} XOR")
         self._emit(random.choice(("", "RETURNDATASIZE XOR", f"{out} MLOAD XOR")))
+
+    def _account(self) -> None:
+        """What is known of accounts, blocks and blobs."""
+        random = self._random
+        targets = ["ADDRESS", "CALLER", "DUP1", "DUP1 0x07 AND", "ADDRESS NOT"]
+        target = random.choice([*targets, *(f"0x{it.hex()}" for it in self._others)])
+        size, to, start = _hex(random.choice(_SIZES)), *map(_hex, random.choices(_OFFSETS, k=2))
+        self._emit(
+            random.choice(
+                (
+                    f"{target} BALANCE XOR", f"{target} EXTCODESIZE XOR", f"{target} BALANCE ADD",
+                    f"{target} EXTCODESIZE ISZERO XOR", f"{target} EXTCODEHASH XOR",
+                    f"{size} {start} {to} {target} EXTCODECOPY",
+                    "NUMBER 0x01 SWAP1 SUB BLOCKHASH XOR", "DUP1 BLOCKHASH XOR",
+                    "DUP1 0x01 AND BLOBHASH XOR", "BLOBBASEFEE XOR",
+                )
+            )
+        )  # fmt: skip
 
     def _create(self) -> None:
         """Some of its memory, or of what it creates with, is run as init code."""
