@@ -184,22 +184,21 @@ def test_a_scheduler_that_is_lost_is_told_and_leaves_its_results(
             if len(done) == 4:
                 end()
 
-    with (
-        schedulers(tmp_path) as (address, start_worker, end_scheduler),
-        connected(CampaignOptions(scheduler=start_worker() or address)) as there,
-    ):
-        if ends == "worker":
-            monkeypatch.setattr(campaign, "_SECONDS_WITHOUT_WORKERS", 1.0)
-        end = {
-            "worker": lambda: there.retire_workers(list(there.nthreads())),
-            "scheduler": end_scheduler,
-        }[ends]
-        said = {"worker": "has had no workers for 1 s", "scheduler": "went away"}[ends]
-        with (
-            pytest.raises(SchedulerLost, match=said),
-            results_file(tmp_path / "r.jsonl") as file,
-        ):
-            run(there, file, end)
+    said = {"worker": "has had no workers for 1 s", "scheduler": "went away"}[ends]
+    with schedulers(tmp_path) as (address, start_worker, end_scheduler):
+        start_worker()
+        with connected(CampaignOptions(scheduler=address)) as there:
+            if ends == "worker":
+                monkeypatch.setattr(campaign, "_SECONDS_WITHOUT_WORKERS", 1.0)
+            end = {
+                "worker": lambda: there.retire_workers(list(there.nthreads())),
+                "scheduler": end_scheduler,
+            }[ends]
+            with (
+                pytest.raises(SchedulerLost, match=said),
+                results_file(tmp_path / "r.jsonl") as file,
+            ):
+                run(there, file, end)
     lines = (tmp_path / "r.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == done == list(range(len(done)))
     forget("endless_here")

@@ -61,7 +61,7 @@ def test_the_page_is_live_and_trades_at_the_node(
         assert follower.ask("dex_head") == head
         # Back with the node, and the page with it.
         node.result("anvil_rollback", 1)
-        page.until("return !document.querySelector('#book .bids').innerText.includes('1,500.00')")
+        page.until("return !document.querySelector('#book .bids')?.innerText.includes('1,500.00')")
         assert page.execute("return window.loaded") == "once"
         assert page.console() == []
         assert page.hosts() == {follower.url.removeprefix("http://")}
