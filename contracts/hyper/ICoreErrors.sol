@@ -109,7 +109,7 @@ interface ICoreErrors {
     error DexAbstractionDiscontinued();
     /// A unified account does not become a standard one again.
     error UnifiedForGood(address user);
-    /// Vaults are standard accounts.
+    /// Vaults, and backstops of builders' dexs, are standard accounts.
     error ModeOfVault(address vault);
     /// Positions or orders are open on a dex whose account the unified one replaces.
     error OpenOnOtherDex(uint256 dex);

@@ -2,7 +2,8 @@
 
 On a builder's dex (HIP-3) each user has an account of its own, which the exchange knows by another
 address; a unified user has one for all dexs that are settled in a token, that on the first of them.
-Nobody's collateral of one token stands for anything in another.
+Nobody's collateral of one token stands for anything in another, and each dex has insurance and a
+backstop of its own.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def take_total(ledger: Ledger, dex: int, usd: int) -> None:
     Trades with unified users, who have one account for all of those, move it between them. Raises
     InsufficientCollateral.
     """
-    left = usd if dex != FIRST_DEX else max(0, -_total_of_first(ledger))
+    left = usd if dex != FIRST_DEX else max(0, -_on_first(ledger))
     if not left:
         return
     token = settled_in(ledger, dex)
@@ -119,11 +120,11 @@ def take_total(ledger: Ledger, dex: int, usd: int) -> None:
         taken = min(left, found.total)
         left -= taken
         ledger.core.put_dex(replace(found, total=found.total - taken))
-    if left and (token != USDC or _total_of_first(ledger) < 0):
+    if left and (token != USDC or _on_first(ledger) < 0):
         raise InsufficientCollateral(usd - left, usd)
 
 
-def _total_of_first(ledger: Ledger) -> int:
+def _on_first(ledger: Ledger) -> int:
     on_builders = sum(it.total for it in ledger.core.dexs)
     return ledger.perp.fund.collateral_total - on_builders
 

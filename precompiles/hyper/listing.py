@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from precompiles.execution import Execution
+from precompiles.hyper.dexs import noted_account, settled_in
 from precompiles.hyper.grid import SPOT_DECIMALS
 from precompiles.hyper.prices import pair_market
 from precompiles.hyper.system_addresses import (
@@ -30,16 +31,18 @@ from precompiles.ledger.hyper.records import (
     CoreSettings,
     CoreToken,
     CoreUser,
+    DexFund,
     MarketBase,
     Vault,
     VaultShare,
 )
+from precompiles.ledger.hyper.tables import index_key
 from precompiles.ledger.ledger import Ledger
 from precompiles.orders.core_fees import DAY, FEE_TIERS
 from precompiles.perp import markets as perp_markets
 from precompiles.perp.oracle import set_price
 from precompiles.spot import markets as spot_markets
-from precompiles.types import MAX_LEVERAGE, Address, SelfTradePrevention
+from precompiles.types import MAX_LEVERAGE, ZERO_ADDRESS, Address, SelfTradePrevention
 
 MINIMUM_ORDER = 10
 """Of the quote or the collateral."""
@@ -131,7 +134,8 @@ def list_perp(
 ) -> None:
     """`tiers` are (lower bound in collateral, leverage); price and bounds have six decimals.
 
-    Raises InvalidListing for a doubled number or what is no margin table.
+    Fees of a dex with another collateral than USDC go to an account there. Raises InvalidListing
+    for a doubled number or what is no margin table.
     """
     if ledger.core.perp(perp.perp_id):
         raise InvalidListing("index", f"one that no other perpetual has, got {perp.perp_id}")
@@ -141,6 +145,7 @@ def list_perp(
         raise InvalidListing("tiers", f"leverages of 1 to {MAX_LEVERAGE}")
     asset, usd = perp_address(perp.perp_id), 10**COLLATERAL_DECIMALS
     ledger.core.put_perp(perp)
+    in_usdc = settled_in(ledger, perp.dex) == USDC
     perp_markets.list_market(owner, asset, 10**perp.size_decimals, 1, 1, tiers[0][1], ORACLE)
     perp_markets.change_market(
         owner,
@@ -149,7 +154,7 @@ def list_perp(
         tiers=perp_markets.stored_tiers(tiers),
         maker_fee=FEE_TIERS[0].perp_maker,
         taker_fee=FEE_TIERS[0].perp_taker,
-        fee_recipient=FEES,
+        fee_recipient=FEES if in_usdc else noted_account(ledger, perp.dex, FEES),
         max_price_age=perp_markets.MAX_SECONDS,
         minimum_notional=MINIMUM_ORDER * usd,
         price_band=PRICE_BAND,
@@ -160,8 +165,11 @@ def list_perp(
     set_price(owner.acting_for(ORACLE), asset, price, 0)
 
 
-def list_dex(ledger: Ledger, dex: CoreDex) -> None:
-    """List a builder's dex. Raises InvalidListing for a doubled index or an unfit collateral."""
+def list_dex(ledger: Ledger, dex: CoreDex, backstop: Address = ZERO_ADDRESS) -> None:
+    """List a builder's dex, whose bankrupt positions `backstop` takes over there; zero for none.
+
+    Raises InvalidListing for a doubled index or an unfit collateral.
+    """
     if not 0 < dex.index < MOST_DEXS or ledger.core.dex(dex.index):
         expected = f"1 to {MOST_DEXS - 1}, one that no other dex has, got {dex.index}"
         raise InvalidListing("index", expected)
@@ -172,6 +180,9 @@ def list_dex(ledger: Ledger, dex: CoreDex) -> None:
         expected = f"a listed token of {SPOT_DECIMALS} wei_decimals, got {dex.collateral}"
         raise InvalidListing("collateral", expected)
     ledger.core.put_dex(dex)
+    if backstop != ZERO_ADDRESS:
+        account = noted_account(ledger, dex.index, backstop)
+        ledger.core.dex_funds.put(index_key(dex.index), DexFund(account, 0, 0))
 
 
 def minimum_order(quote: CoreToken) -> int:

@@ -55,13 +55,14 @@ class Held(NamedTuple):
 def set_abstraction(core: Core, action: SetAbstraction) -> None:
     """Choose how an account of the user keeps its balances: its own, or a sub-account's.
 
-    Raises UnknownSubAccount, ModeOfVault, UnknownAbstraction, PortfolioMarginNotSupported,
-    UnifiedForGood, or OpenOnOtherDex while what is open on a builder's dex has its account.
+    Raises UnknownSubAccount, ModeOfVault (of a dex's backstop too), UnknownAbstraction,
+    PortfolioMarginNotSupported, UnifiedForGood, or OpenOnOtherDex while what is open on a
+    builder's dex has its account.
     """
     user, ledger = action.user, core.ledger
     if user != core.user and core.tables.sub_accounts.get(core.user + user) is None:
         raise UnknownSubAccount(user)
-    if core.tables.vaults.get(user) is not None:
+    if core.tables.vaults.get(user) is not None or _is_backstop(ledger, user):
         raise ModeOfVault(user)
     if action.mode == PORTFOLIO:
         raise PortfolioMarginNotSupported
@@ -127,6 +128,11 @@ def sweep(ledger: Ledger, since: int) -> None:
         user = Address(key[_ADDRESS:])
         if token is not None and ledger.core.is_unified(user):
             _put_in(ledger, user, token)
+
+
+def _is_backstop(ledger: Ledger, user: Address) -> bool:
+    backstops = (it.backstop for it in ledger.core.dex_funds.rows.values())
+    return any(ledger.core.owner_of(account) == user for account in backstops)
 
 
 def _account(ledger: Ledger, user: Address, token: int) -> Address | None:

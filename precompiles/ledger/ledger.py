@@ -48,6 +48,7 @@ class Ledger:
         self.spot = SpotTables(self.journal)
         self.perp = PerpTables(self.journal)
         self.core = CoreTables(self.journal)
+        self.perp.pool_of = self.core.pool_of
         self._settings = Table(TableNumber.SETTINGS, BytesKey(1), Settings, self.journal)
         self._counters = Table(TableNumber.COUNTERS, BytesKey(1), Counter, self.journal)
         tables: tuple[Table[Any, Any], ...] = (
@@ -62,6 +63,19 @@ class Ledger:
         """To all rows."""
         self.ended = EMPTY_COMMITMENT
         """To the rows of ended orders and positions, which are in storage only."""
+
+    # Collateral
+
+    def held(self, pool: int) -> int:
+        """Return the collateral that the exchange holds of a pool: of one token."""
+        on_dexs = [it for it in self.core.dexs if it.collateral] if self.core.has_dexs else ()
+        if pool:
+            return sum(it.total for it in on_dexs if it.collateral == pool)
+        return self.perp.fund.collateral_total - sum(it.total for it in on_dexs)
+
+    def backing(self, pool: int) -> int:
+        """Return what is held for positions and insurance: all but what is idle."""
+        return self.held(pool) - self.perp.idle[pool]
 
     # Rows
 

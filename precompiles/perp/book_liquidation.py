@@ -22,7 +22,7 @@ from precompiles.perp.danger import (
 from precompiles.perp.events import Liquidated, OrderPlaced
 from precompiles.perp.fills import MOST_MAKERS, match_order
 from precompiles.perp.health import HEALTH_GAS, Health
-from precompiles.perp.insurance import hold_back, pay_in
+from precompiles.perp.insurance import hold_back, idle_beside, pay_in
 from precompiles.perp.placing import OrderRequest, new_order
 from precompiles.perp.positions import reduce, sweep_funding_dust
 from precompiles.types import (
@@ -69,14 +69,14 @@ def sell_on_book(
     spendable = health.equity
     if not position.has_own_cash:  # its share: the rest stands behind the others
         spendable = floor_divide(health.equity * own.maintenance, max(1, health.maintenance))
-    idle_before = execution.ledger.perp.idle_cash
+    idle_before = idle_beside(execution.ledger, position.owner)
     order, paid_out = _trade_away(execution, market, position, amount, spendable)
     if order.filled == 0:
         return None
     if is_partial:
         _cool_down(execution, market, position.id)
     _charge_fee(execution, market, position, order.filled_quote, paid_out)
-    hold_back(execution, position.owner, idle_before)
+    hold_back(execution, position.owner, idle_before, market.asset)
     sweep_funding_dust(execution, market)
     price = floor_divide(order.filled_quote * market.base_unit, order.filled)
     left = equity_left(execution, market, position)
@@ -207,4 +207,4 @@ def _charge_fee(
     else:
         taken = min(wanted, max(0, paid_out))
         ledger.perp.change_cash(position.owner, -taken)
-    pay_in(execution, taken)
+    pay_in(execution, taken, market.asset)

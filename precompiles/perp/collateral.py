@@ -127,7 +127,7 @@ def remove_margin(execution: Execution, position_id: int, amount: int) -> None:
     )
     if withdrawable < amount:
         raise InsufficientMargin(withdrawable, amount)
-    backing = max(0, ledger.perp.backing)
+    backing = max(0, ledger.backing(ledger.core.pool_of(execution.caller)))
     if ledger.perp.is_idle(execution.caller) and backing < amount:
         raise InsufficientCollateral(backing, amount)
     _move(execution, position, -amount)
@@ -179,9 +179,8 @@ def _payable(ledger: Ledger, user: Address) -> int:
 
     So profit that no loser can pay is not paid out of what others have deposited.
     """
-    if ledger.perp.is_idle(user):
-        return ledger.perp.fund.collateral_total
-    return max(0, ledger.perp.backing)
+    pool = ledger.core.pool_of(user)
+    return ledger.held(pool) if ledger.perp.is_idle(user) else max(0, ledger.backing(pool))
 
 
 def _require_withdrawable(execution: Execution, amount: int) -> None:

@@ -25,7 +25,7 @@ from precompiles.ledger.perp.records import Position
 from precompiles.perp.danger import judged_group, judged_price, judged_value, settled_cash
 from precompiles.perp.events import Deleveraged
 from precompiles.perp.health import HEALTH_GAS, funding_due
-from precompiles.perp.insurance import cover, hold_back
+from precompiles.perp.insurance import cover, deficit_of, hold_back, idle_beside
 from precompiles.perp.positions import reduce
 from precompiles.types import Address, PositionStatus
 
@@ -102,7 +102,7 @@ def deleverage(execution: Execution, group: list[Position]) -> None:
     for match in matches:
         execution.charge(DELEVERAGE_GAS)
         lost += _close(execution, match, group, bearers.shares[match.counterparty.id])
-    lost += _write_off(execution, group[0].owner)
+    lost += _write_off(execution, group[0].owner, group[0].asset)
     rounding = ROUNDING_RESERVE * (len(matches) + len(group))
     assert lost <= unborne + rounding, "a deficit is what every counterparty has given all for"
 
@@ -216,7 +216,8 @@ def _close(execution: Execution, match: Match, group: list[Position], share: int
             _collect(execution, counterparty, group, share - notional)
             counterparty = ledger.perp.positions.rows[counterparty.id]
         notional = max(0, notional - share)
-    deficit, idle_before = ledger.perp.fund.deficit, ledger.perp.idle_cash
+    deficit = deficit_of(ledger, market.asset)
+    idle_before = idle_beside(ledger, bankrupt.owner)
     reduce(
         execution,
         market,
@@ -227,12 +228,12 @@ def _close(execution: Execution, match: Match, group: list[Position], share: int
         is_forced=True,
         keeps_margin=True,
     )
-    lost = ledger.perp.fund.deficit - deficit
-    hold_back(execution, bankrupt.owner, idle_before)
-    idle_before = ledger.perp.idle_cash
+    lost = deficit_of(ledger, market.asset) - deficit
+    hold_back(execution, bankrupt.owner, idle_before, market.asset)
+    idle_before = idle_beside(ledger, counterparty.owner)
     reduce(execution, market, counterparty, amount, notional, is_forced=True)
-    _write_off(execution, counterparty.owner)
-    hold_back(execution, counterparty.owner, idle_before)
+    _write_off(execution, counterparty.owner, market.asset)
+    hold_back(execution, counterparty.owner, idle_before, market.asset)
     execution.emit(Deleveraged(counterparty.id, bankrupt.id, amount, notional))
     return lost
 
@@ -249,11 +250,11 @@ def _collect(execution: Execution, bearer: Position, group: list[Position], amou
     execution.emit(Deleveraged(bearer.id, group[0].id, 0, amount))
 
 
-def _write_off(execution: Execution, user: Address) -> int:
+def _write_off(execution: Execution, user: Address, market: Address) -> int:
     """Cover the debt of an account that has nothing left to make up for it; the added deficit."""
-    perp = execution.ledger.perp
-    debt, deficit = -perp.cash(user), perp.fund.deficit
+    ledger, perp = execution.ledger, execution.ledger.perp
+    debt, deficit = -perp.cash(user), deficit_of(ledger, market)
     if debt > 0 and perp.is_idle(user):
-        cover(execution, debt)
+        cover(execution, debt, market)
         perp.change_cash(user, debt)
-    return perp.fund.deficit - deficit
+    return deficit_of(ledger, market) - deficit

@@ -35,7 +35,7 @@ from precompiles.perp.danger import (
 from precompiles.perp.deleveraging import deleverage
 from precompiles.perp.events import Liquidated
 from precompiles.perp.health import HEALTH_GAS, Health, funding_due
-from precompiles.perp.insurance import hold_back, pay_out
+from precompiles.perp.insurance import backstop_of, hold_back, idle_beside, pay_out
 from precompiles.perp.oracle import is_fresh, require_fresh
 from precompiles.perp.orders import end_trigger, perp_orders
 from precompiles.perp.position_orders import require_open
@@ -134,7 +134,7 @@ def _take_group(execution: Execution, group: list[Position]) -> None:
     ledger = execution.ledger
     missing = max(0, -_settled_equity(ledger, group))
     if missing:
-        paid = pay_out(execution, missing)
+        paid = pay_out(execution, missing, group[0].asset)
         missing -= paid
         group = _add_cash(ledger, group, paid)
     stage = Stage.BACKSTOP
@@ -186,14 +186,16 @@ def _hand_over(execution: Execution, group: list[Position]) -> bool:
     """Let the backstop account take a margin group over at the oracle's price, if it can.
 
     With it goes the cash behind it; of an account that keeps positions whose prices are stale,
-    their share stays, by maintenance margin.
+    their share stays, by maintenance margin. A group on several dexs of HyperCore's has no one
+    backstop.
     """
-    ledger = execution.ledger
-    backstop, owner = ledger.perp.settings.backstop, group[0].owner
-    if backstop in (ZERO_ADDRESS, owner) or ledger.core.owner_of(owner) != owner:
+    ledger, owner = execution.ledger, group[0].owner
+    backstops = {backstop_of(ledger, position.asset) for position in group}
+    backstop = backstops.pop()
+    if backstops or backstop in (ZERO_ADDRESS, owner):
         return False
     before = execution.savepoint()
-    idle_before = ledger.perp.idle_cash
+    idle_before = idle_beside(ledger, backstop)
     cash_before = ledger.perp.cash(owner) if group[0].has_own_cash else 0
     whole = judged_group(ledger, group[0], execution.now)
     try:
@@ -220,7 +222,7 @@ def _hand_over(execution: Execution, group: list[Position]) -> bool:
         and judged_position(ledger, position, execution.now).is_liquidatable
         for position in taken
     ):
-        hold_back(execution, backstop, idle_before)
+        hold_back(execution, backstop, idle_before, group[0].asset)
         return True
     execution.rollback(before)
     return False

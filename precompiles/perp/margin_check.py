@@ -24,7 +24,8 @@ class MarginSnapshot(NamedTuple):
     position: int
     """Of a netting position with its own cash; 0 without one."""
     idle_cash: int
-    """Collateral of all accounts without a cross position."""
+    """Collateral of all accounts of the pool without a cross position."""
+    pool: int
 
 
 def margin_before(execution: Execution, market: PerpMarket, user: Address) -> MarginSnapshot:
@@ -33,16 +34,17 @@ def margin_before(execution: Execution, market: PerpMarket, user: Address) -> Ma
     No margin without a position: only a fill that reduces one needs it.
     """
     ledger = execution.ledger
+    pool = ledger.core.pool_of(user)
     position = ledger.perp.netting_position(user, market.asset)
     if position is None:
-        return MarginSnapshot(0, 0, ledger.perp.idle_cash)
+        return MarginSnapshot(0, 0, ledger.perp.idle[pool], pool)
     account = charged_health(execution, user).maintenance_excess
     own = (
         position_health(ledger, position, execution.now).maintenance_excess
         if position.has_own_cash
         else 0
     )
-    return MarginSnapshot(account, own, ledger.perp.idle_cash)
+    return MarginSnapshot(account, own, ledger.perp.idle[pool], pool)
 
 
 def margin_excess(
@@ -81,6 +83,6 @@ def require_backing(ledger: Ledger, before: MarginSnapshot) -> None:
     positions that stay are worth less than nothing together, a bankrupt one waits for its
     liquidation, which takes from the other side what it lacks; until then nobody leaves with it.
     """
-    held, idle = ledger.perp.fund.collateral_total, ledger.perp.idle_cash
+    held, idle = ledger.held(before.pool), ledger.perp.idle[before.pool]
     if idle > max(held, before.idle_cash):
         raise InsufficientCollateral(held, idle)

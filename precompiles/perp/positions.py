@@ -94,7 +94,7 @@ def reduce(
         if is_last and cash < 0:
             if not is_forced:
                 raise PositionBankrupt(position.id, cash)
-            cover(execution, -cash)
+            cover(execution, -cash, market.asset)
             cash = 0
         paid_out = cash if is_last else 0 if keeps_margin else _paid_out(position, change)
         ledger.perp.change_cash(position.owner, paid_out)
@@ -164,7 +164,7 @@ def sweep_funding_dust(execution: Execution, market: PerpMarket) -> None:
     if prices.funding_pool and not ledger.perp.open_positions.by_market.ids.get(market.asset):
         assert prices.funding_pool > 0, "payers round up, receivers down"
         ledger.perp.prices.put(market.asset, replace(prices, funding_pool=0))
-        pay_in(execution, prices.funding_pool)
+        pay_in(execution, prices.funding_pool, market.asset)
 
 
 def _settle_funding(ledger: Ledger, market: PerpMarket, position: Position) -> tuple[Position, int]:

@@ -97,8 +97,8 @@ class GenesisCore(msgspec.Struct, frozen=True):
     """The ERC-20 behind the contract that is linked to USDC."""
     tokens: tuple[GenesisCoreToken, ...]
     pairs: tuple[GenesisCorePair, ...]
-    dexs: tuple[tuple[CoreDex, Holdings], ...]
-    """With what accounts have there."""
+    dexs: tuple[tuple[CoreDex, Address, Holdings], ...]
+    """With their backstops, and what accounts have there."""
     perps: tuple[GenesisCorePerp, ...]
     collateral: Holdings
     vaults: tuple[GenesisVault, ...] = ()
@@ -125,7 +125,7 @@ class GenesisCore(msgspec.Struct, frozen=True):
             usd = sum(amount for _, amount in self.collateral)
             usd += sum(vault.deposit for vault in self.vaults)
             wei += SPOT_WEI_PER_USD * usd
-        for dex, held in self.dexs:
+        for dex, _, held in self.dexs:
             if dex.collateral == listed.token.index:
                 wei += SPOT_WEI_PER_USD * sum(amount for _, amount in held)
         return evm_amount(wei, self.extra_decimals(listed.token))
@@ -179,6 +179,9 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
         dexs=tuple(
             (
                 CoreDex(it.index, it.name, it.collateral, 0),
+                account_of(f"hypercore.dexs[{at}].backstop", it.backstop)
+                if it.backstop
+                else ZERO_ADDRESS,
                 _holdings(f"hypercore.dexs[{at}].balances", it.balances),
             )
             for at, it in enumerate(table.dexs)
@@ -242,9 +245,9 @@ def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:
 
 def _fill_perps(core: GenesisCore, owner: Execution) -> None:
     ledger = owner.ledger
-    for at, (dex, holdings) in enumerate(core.dexs):
+    for at, (dex, backstop, holdings) in enumerate(core.dexs):
         with _listed(f"hypercore.dexs[{at}]"):
-            listing.list_dex(ledger, dex)
+            listing.list_dex(ledger, dex, backstop)
         for user, amount in holdings:
             dexs.credit(owner, dex.index, user, amount)
             _begin_user(owner, user)

@@ -150,6 +150,8 @@ class CoreDexTable(_Table, frozen=True, kw_only=True):
     """Index of the token that it is settled in."""
     balances: dict[str, Amount] = {}
     """Collateral by account, with six decimals."""
+    backstop: str | None = None
+    """Account that takes bankrupt positions over there, with what it has there."""
 
 
 class CorePerpTable(_Table, frozen=True, kw_only=True):

@@ -242,6 +242,16 @@ class CoreDex(Record, frozen=True):
     """Collateral that is on it, with six decimals."""
 
 
+class DexFund(Record, frozen=True):
+    """What stands behind the liquidations of a builder's dex; the first dex has the exchange's."""
+
+    backstop: Address
+    """Account that takes over positions there, as the exchange knows it; zero for none."""
+    insurance: Amount
+    deficit: Amount
+    """Losses that no account bears, as of `PerpFund`."""
+
+
 class AccountMode(Record, frozen=True):
     """How an account keeps its balances, once it has chosen."""
 

@@ -23,6 +23,7 @@ from precompiles.ledger.hyper.records import (
     Delegation,
     Delisted,
     DexAccount,
+    DexFund,
     EntryNotional,
     LastPrice,
     Outgoing,
@@ -54,6 +55,7 @@ _USUAL_RULES = CoreRules()
 VOLUME_DAYS = 14
 """Days whose volume counts for fees, today not among them."""
 _INDEX_BYTES = 8
+_PERPS_PER_DEX = 10_000
 _INDEX = BytesKey(_INDEX_BYTES)
 _DUE = BytesKey(2 * _INDEX_BYTES)
 _PAIR = BytesKey(40)
@@ -103,6 +105,7 @@ class CoreTables(DeployTables):
         """By asset id."""
         self._dexs = Table(TableNumber.CORE_DEXS, _INDEX, CoreDex, journal)
         self.dex_accounts = Table(TableNumber.CORE_DEX_ACCOUNTS, BytesKey(20), DexAccount, journal)
+        self.dex_funds = Table(TableNumber.CORE_DEX_FUNDS, _INDEX, DexFund, journal)
         self.modes = Table(TableNumber.CORE_MODES, BytesKey(20), AccountMode, journal)
         self._rules = Table(TableNumber.CORE_RULES, BytesKey(1), CoreRules, journal)
         self._progress = Table(TableNumber.CORE_PROGRESS, BytesKey(1), CoreProgress, journal)
@@ -147,6 +150,7 @@ class CoreTables(DeployTables):
             self._dexs,
             self.dex_accounts,
             self.modes,
+            self.dex_funds,
             self.delegated,
             self.delisted,
             self.signer_nonces,
@@ -281,9 +285,27 @@ class CoreTables(DeployTables):
         self._dexs.put(index_key(dex.index), dex)
 
     @property
+    def has_dexs(self) -> bool:
+        """Whether there are builders' dexs."""
+        return bool(self._dexs.rows)
+
+    @property
     def dexs(self) -> list[CoreDex]:
         """All builders' dexs by index."""
         return [record for _, record in sorted(self._dexs.rows.items())]
+
+    def dex_of_market(self, market: Address) -> int:
+        """Return the dex of a perpetual by its address, which ends in its number."""
+        return int.from_bytes(market[-_INDEX_BYTES:]) // _PERPS_PER_DEX if self._dexs.rows else 0
+
+    def pool_of(self, account: bytes) -> int:
+        """Return the token that an account of the perpetuals exchange has as its collateral.
+
+        All accounts with one token are one pool: what one loses another can be paid with.
+        """
+        found = self.dex_accounts.rows.get(account) if self.dex_accounts.rows else None
+        dex = found and self.dex(found.dex)
+        return dex.collateral if dex else 0
 
     def is_unified(self, user: Address) -> bool:
         """Return whether an account has one balance of each collateral."""

@@ -16,7 +16,8 @@ def collateral_is_conserved(ledger: Ledger) -> Iterator[str]:
     positions = sum(position.cash for position in perp.positions.rows.values() if position.is_open)
     funding = sum(prices.funding_pool for prices in perp.prices.rows.values())
     fund = perp.fund
-    total = accounts + positions + funding + fund.insurance - fund.deficit
+    on_dexs = sum(it.insurance - it.deficit for it in ledger.core.dex_funds.rows.values())
+    total = accounts + positions + funding + fund.insurance - fund.deficit + on_dexs
     if total != fund.collateral_total:
         yield f"perpetuals: collateral {fund.collateral_total}, accounted for {total}"
     if min(fund.insurance, fund.deficit) != 0:
@@ -93,19 +94,23 @@ def debts_have_positions(ledger: Ledger) -> Iterator[str]:
 
 
 def idle_cash_is_a_sum(ledger: Ledger) -> Iterator[str]:
-    """Idle cash is the sum of what accounts without cross positions have."""
+    """Idle cash is the sum of what accounts without cross positions have, by their collateral."""
     perp = ledger.perp
-    rows = perp.accounts.rows.items()
-    idle = sum(max(0, row.cash) for user, row in rows if perp.is_idle(Address(user)))
-    if idle != perp.idle_cash:
-        yield f"perpetuals: idle accounts have {idle}, the sum says {perp.idle_cash}"
+    idle: Counter[int] = Counter()
+    for user, row in perp.accounts.rows.items():
+        if perp.is_idle(Address(user)):
+            idle[perp.pool_of(user)] += max(0, row.cash)
+    for pool in sorted({*idle, *perp.idle}):
+        if idle[pool] != perp.idle.get(pool, 0):
+            sums = f"{idle[pool]}, the sum says {perp.idle.get(pool, 0)}"
+            yield f"perpetuals: idle accounts have {sums}"
 
 
 def idle_accounts_are_payable(ledger: Ledger) -> Iterator[str]:
     """All accounts without cross positions could be paid at once, whatever others have lost."""
-    if ledger.perp.backing < 0:
-        held = ledger.perp.fund.collateral_total
-        yield f"perpetuals: idle accounts have {ledger.perp.idle_cash}, {held} is held"
+    for pool, idle in sorted(ledger.perp.idle.items()):
+        if ledger.backing(pool) < 0:
+            yield f"perpetuals: idle accounts have {idle}, {ledger.held(pool)} is held"
 
 
 PERP_INVARIANTS = (

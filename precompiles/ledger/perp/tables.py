@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from precompiles.engine.book import OrderBook
@@ -66,8 +68,10 @@ class PerpTables:
         self.open_positions = PositionIndex()
         self.waiting_triggers = TriggerIndex()
         self.watchlist = Watchlist()
-        self.idle_cash = 0
-        """Collateral of accounts without a cross position, which no price can take."""
+        self.pool_of: Callable[[bytes], int] = lambda _account: 0
+        """Tells which collateral an account has: there is one, but for HyperCore's dexs."""
+        self.idle: defaultdict[int, int] = defaultdict(int)
+        """Collateral of accounts without a cross position, which no price can take; by pool."""
         self.projected_prices: dict[bytes, PerpPrices] = {}
         """By market: prices projected to a later time, until a row they depend on changes."""
         self.orders.index = self.live.changed
@@ -96,11 +100,6 @@ class PerpTables:
     @fund.setter
     def fund(self, fund: PerpFund) -> None:
         self._fund.put(_ONLY, fund)
-
-    @property
-    def backing(self) -> int:
-        """Collateral that is held for positions and insurance: all but what is idle."""
-        return self.fund.collateral_total - self.idle_cash
 
     def cash(self, user: Address) -> int:
         """Return an account's collateral that is not set apart; may be negative."""
@@ -131,7 +130,9 @@ class PerpTables:
         self.live.load(self.orders.rows.values(), self.triggers.rows.values())
         for trigger in self.triggers.rows.values():
             self.waiting_triggers.changed(trigger.id, None, trigger)
-        self.idle_cash = sum(max(0, account.cash) for account in self.accounts.rows.values())
+        self.idle.clear()
+        for user, account in self.accounts.rows.items():
+            self.idle[self.pool_of(user)] += max(0, account.cash)
         for position in self.positions.rows.values():
             self._position_changed(position.id, None, position)
 
@@ -144,15 +145,17 @@ class PerpTables:
         was_idle = self.is_idle(row.owner)
         self.open_positions.changed(position_id, before, after)
         self.watchlist.touch(margin_group_key(row))
-        self.idle_cash += (self.is_idle(row.owner) - was_idle) * max(0, self.cash(row.owner))
+        if (is_idle := self.is_idle(row.owner)) != was_idle:
+            change = max(0, self.cash(row.owner))
+            self.idle[self.pool_of(row.owner)] += change if is_idle else -change
 
     def _account_changed(
         self, user: bytes, before: PerpAccount | None, after: PerpAccount | None
     ) -> None:
         self.watchlist.touch(user)
         if self.is_idle(Address(user)):
-            self.idle_cash += max(0, after.cash if after else 0)
-            self.idle_cash -= max(0, before.cash if before else 0)
+            change = max(0, after.cash if after else 0) - max(0, before.cash if before else 0)
+            self.idle[self.pool_of(user)] += change
 
     def _prices_changed(
         self, asset: bytes, before: PerpPrices | None, after: PerpPrices | None

@@ -5,22 +5,25 @@ from __future__ import annotations
 import pytest
 
 from precompiles import errors as exchange
-from precompiles.hyper import errors, listing, reads
+from precompiles.hyper import dexs, errors, listing, reads
 from precompiles.hyper.dexs import account_address
 from precompiles.hyper.encoding import (
     SPOT_DEX,
     CancelByClientId,
     CancelOrder,
     SendAsset,
+    SetAbstraction,
     UsdClassTransfer,
 )
 from precompiles.hyper.reads import View
-from precompiles.hyper.system_addresses import ORACLE, perp_address, token_address
+from precompiles.hyper.system_addresses import FEES, ORACLE, perp_address, token_address
 from precompiles.hyper.words import ReadFailed
+from precompiles.ledger.checks import check
 from precompiles.ledger.hyper.records import CoreDex, CorePerp, CoreToken, CoreUser, DexAccount
+from precompiles.ledger.hyper.tables import index_key
 from precompiles.ledger.perp.records import Leverage
 from precompiles.orders.events import Trade
-from precompiles.perp import markets, oracle
+from precompiles.perp import insurance, markets, oracle
 from precompiles.perp.book_liquidation import Stage
 from precompiles.perp.events import Liquidated
 from precompiles.types import ZERO_ADDRESS, Address
@@ -151,6 +154,89 @@ def test_orders_are_cancelled_by_who_placed_them(scene: Scene) -> None:
     scene.done(ALICE, order(BTC, "80000", "0.1", cloid=5))
     scene.done(ALICE, CancelByClientId(GOLD, 5))
     scene.done(ALICE, CancelByClientId(BTC, 5))
+
+
+def test_fees_of_a_dex_are_paid_in_its_collateral(scene: Scene) -> None:
+    before = scene.cash(FEES)
+    scene.done(BOB, order(GOLD, "4000", "1", is_buy=False))
+    scene.done(ALICE, order(GOLD, "4000", "1"))
+    assert scene.cash(FEES) == before
+    assert usd(scene, FEES) == 4_000 * USD * (45 + 15) // 100_000
+
+
+def test_a_dexs_backstop_takes_over_with_what_it_has_there(scene: Scene) -> None:
+    """Of a position 7 % under water but for a quarter of its maintenance, none is closed."""
+    backstop, number = Address(b"\xb5" * 20), 2
+    owner = execution(scene.ledger)
+    listing.list_dex(scene.ledger, CoreDex(number, "two", USDT, 0), backstop)
+    oil = CorePerp(20_000, "two:OIL", 4, 20, False)
+    listing.list_perp(scene.ledger, oil, ((0, 20),), 4_000 * USD, 6_000, owner)
+    scene.ledger.core.put_user(backstop, CoreUser(True, False))
+    for user in (ALICE, BOB):
+        sent = SendAsset(user, ZERO_ADDRESS, SPOT_DEX, number, USDT, 5_000 * E8)
+        scene.done(user, sent)
+    there = account_address(number, backstop)
+    dexs.credit(execution(scene.ledger), number, backstop, 50_000 * USD)
+    scene.done(BOB, order(120_000, "4000", "20", is_buy=False))
+    scene.done(ALICE, order(120_000, "4000", "20"))
+    everything = total(scene, USDC), scene.cash(ALICE), scene.cash(BOB)
+    oracle.set_price(
+        execution(scene.ledger, ORACLE, scene.now), perp_address(20_000), 3_770 * USD, 3_770 * USD
+    )
+    scene.begin_block()
+    (found,) = [log.event for log in scene.logs if isinstance(log.event, Liquidated)]
+    assert (found.user, found.stage) == (account_address(number, ALICE), Stage.BACKSTOP)
+    taken = scene.ledger.perp.netting_position(there, perp_address(20_000))
+    assert taken is not None
+    assert taken.size == 200_000
+    assert scene.cash(account_address(number, ALICE)) == 0
+    assert (total(scene, USDC), scene.cash(ALICE), scene.cash(BOB)) == everything
+    reason = errors.ModeOfVault(backstop)
+    scene.dropped(backstop, SetAbstraction(backstop, 2), reason)
+
+
+def test_insurance_of_a_dex_is_its_own(scene: Scene) -> None:
+    gold, first = perp_address(GOLD_ID), scene.ledger.perp.fund
+    at = execution(scene.ledger, ALICE)
+    scene.ledger.perp.change_cash(account_address(DEX, ALICE), -7)
+    insurance.pay_in(at, 7, gold)
+    row = scene.ledger.core.dex_funds.rows[index_key(DEX)]
+    assert (row.insurance, row.deficit) == (7, 0)
+    assert insurance.pay_out(at, 5, gold) == 5
+    insurance.cover(at, 4, gold)
+    assert insurance.deficit_of(scene.ledger, gold) == 2
+    assert insurance.pay_out(at, 1, perp_address(BTC)) == 0
+    scene.ledger.perp.change_cash(account_address(DEX, ALICE), 9)
+    insurance.pay_in(at, 2, gold)
+    assert insurance.deficit_of(scene.ledger, gold) == 0
+    scene.ledger.perp.change_cash(account_address(DEX, ALICE), -2)
+    assert check(scene.ledger) == []
+    assert scene.ledger.perp.fund == first
+    changes = [event for event in at.events if isinstance(event, insurance.DexInsuranceChanged)]
+    assert [(it.dex, it.change, it.fund, it.deficit) for it in changes] == [
+        (DEX, 7, 7, 0), (DEX, -5, 2, 0), (DEX, -2, 0, 0), (DEX, 0, 0, 2), (DEX, 2, 0, 0),
+    ]  # fmt: skip
+
+
+def test_what_is_idle_on_a_dex_is_backed_there(scene: Scene) -> None:
+    """A winner on the dex takes out no more than losers there have, whatever the first dex holds.
+
+    Alice is bankrupt and not liquidated yet, since nobody looks; Bob would leave with his profit.
+    """
+    scene.done(BOB, order(GOLD, "4000", "20", is_buy=False))
+    scene.done(ALICE, order(GOLD, "4000", "20"))
+    carol = Address(b"\x4c" * 20)
+    scene.ledger.core.put_user(carol, CoreUser(True, False))
+    dexs.credit(execution(scene.ledger), DEX, carol, 5_000 * USD)
+    at = execution(scene.ledger, ORACLE, scene.now)
+    oracle.set_price(at, perp_address(GOLD_ID), 3_000 * USD, 3_000 * USD)
+    scene.done(carol, order(GOLD, "3000", "10", is_buy=False))
+    receipt = scene.do(BOB, order(GOLD, "3000", "10"))
+    assert receipt.reason == b"", "who keeps a position may close a part"
+    scene.done(carol, order(GOLD, "3000", "10", is_buy=False))
+    receipt = scene.do(BOB, order(GOLD, "3000", "10"))
+    assert receipt.reason[:4] == exchange.InsufficientCollateral.signature.selector
+    assert scene.ledger.perp.fund.collateral_total > 100_000 * USD
 
 
 def test_a_loss_on_a_dex_is_borne_there_and_by_no_backstop(scene: Scene) -> None:

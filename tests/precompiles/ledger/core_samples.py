@@ -29,6 +29,7 @@ from precompiles.ledger.hyper.records import (
     Delegation,
     Delisted,
     DexAccount,
+    DexFund,
     EntryNotional,
     LastPrice,
     MarketBase,
@@ -138,6 +139,10 @@ CORE_SAMPLES: list[tuple[Record, str]] = [
     (
         DexAccount(1, A),
         ("019201c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"),
+    ),
+    (
+        DexFund(A, 2**70, 3),
+        ("0193c4140a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0ac409400000000000000000c40103"),
     ),
     (
         AccountMode(True),

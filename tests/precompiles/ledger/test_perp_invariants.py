@@ -136,7 +136,7 @@ def overdraw(ledger: Ledger) -> None:
 
 def forget_idle(ledger: Ledger) -> None:
     """Collateral that nobody is said to have for sure."""
-    ledger.perp.idle_cash -= 1
+    ledger.perp.idle[0] -= 1
 
 
 def pay_from_deposits(ledger: Ledger) -> None:

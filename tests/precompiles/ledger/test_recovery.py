@@ -39,6 +39,7 @@ from precompiles.ledger.hyper.records import (
     Delegation,
     Delisted,
     DexAccount,
+    DexFund,
     EntryNotional,
     LastPrice,
     MarketBase,
@@ -177,6 +178,7 @@ def core_stored() -> DictStorage:
         core.put_dex(CoreDex(1 + number, "xyz", 0, 0))
         core.dex_accounts.put(user, DexAccount(1, CAROL))
         core.modes.put(user, AccountMode(False))
+        core.dex_funds.put(index_key(number), DexFund(CAROL, 0, 0))
         core.delisted.put(index_key(number), Delisted(9))
         core.entries.put(CAROL + user, EntryNotional(3))
         ledger.spot.bases.put(user, MarketBase(CAROL))
@@ -242,6 +244,7 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_DELEGATED: alter(DelegatedTotal, wei=one_more),
     TableNumber.CORE_DEXS: alter(CoreDex, collateral=one_more),
     TableNumber.CORE_DEX_ACCOUNTS: alter(DexAccount, dex=one_more),
+    TableNumber.CORE_DEX_FUNDS: alter(DexFund, insurance=one_more),
     TableNumber.CORE_MODES: alter(AccountMode, is_unified=lambda _: True),
     TableNumber.CORE_DELISTED: alter(Delisted, since=one_more),
     TableNumber.CORE_SIGNER_NONCES: alter(SignerNonces, nonces=lambda _: bytes(7) + b"\x01"),
