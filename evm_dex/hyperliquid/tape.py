@@ -31,6 +31,7 @@ from precompiles.engine.position import Exposure, apply_fill
 from precompiles.hyper.system_addresses import SYSTEM_SENDER
 from precompiles.orders import events as shared
 from precompiles.orders.builder_fees import BuilderFeePaid
+from precompiles.orders.rebates import MakerRebatePaid
 from precompiles.perp import events as perp_events
 from precompiles.types import PERP_ADDRESS, ZERO_ADDRESS, Address, PositionStatus
 
@@ -77,6 +78,7 @@ class Tape:
         self._exposures: dict[tuple[Address, Address], Exposure] = {}
         self._client_ids: dict[int, int] = {}
         self._builder_fees: dict[int, BuilderFeePaid] = {}
+        self._rebates: dict[int, int] = {}
         """By order, of the trade whose log comes next."""
         self._undo = BlockUndo()
 
@@ -137,6 +139,10 @@ class Tape:
             paid = BuilderFeePaid.decode(log.topics, log.data)
             self._builder_fees[paid.order_id] = paid
             return ()
+        if log.topics and log.topics[0] == MakerRebatePaid.topic:
+            rebate = MakerRebatePaid.decode(log.topics, log.data)
+            self._rebates[rebate.order_id] = rebate.amount
+            return ()
         if log.address == PERP_ADDRESS and log.topics:
             return self._perp_event(log, transaction_hash, time)
         return ()
@@ -195,6 +201,8 @@ class Tape:
             if is_taker
             else (event.maker, event.maker_order_id, event.maker_fee)
         )
+        if not is_taker:
+            fee -= self._rebates.pop(oid, 0)
         is_buy = event.taker_is_buy == is_taker
         start, closed = self._move(listing, account, event, is_buy=is_buy)
         user = self._owner(account)

@@ -22,6 +22,7 @@ from precompiles.ledger.ledger import Ledger
 from precompiles.orders.builder_fees import BuilderFeePaid
 from precompiles.orders.core_fees import DAY
 from precompiles.orders.events import Trade
+from precompiles.orders.rebates import MakerRebatePaid
 from precompiles.types import Address
 
 WHOLE_SHARE = 100_000
@@ -42,12 +43,15 @@ class _Change(NamedTuple):
 def note_spot_trades(ledger: Ledger, events: Iterable[Event], now: int) -> None:
     """Take what happened on the spot exchange into account, after it is in the balances."""
     changes: list[_Change] = []
+    rebates: dict[int, int] = {}
     for event in events:
         if isinstance(event, BuilderFeePaid):
             quote = _token(ledger, pair_of_market(ledger, event.market).quote)
             usd = _dollars(quote, event.amount)
             _reward(ledger, event.builder, usd)
             changes.append(_Change(event.builder, quote, event.amount, usd))
+        elif isinstance(event, MakerRebatePaid):
+            rebates[event.order_id] = event.amount
         elif isinstance(event, Trade):
             pair = pair_of_market(ledger, event.market)
             ledger.core.put_last_price(pair.index, event.price)
@@ -55,7 +59,8 @@ def note_spot_trades(ledger: Ledger, events: Iterable[Event], now: int) -> None:
             usd = _dollars(quote, event.quote_amount)
             _count(ledger, event, _SPOT_WEIGHT * usd, now)
             base = _token(ledger, pair.base)
-            changes += _changes(base, quote, event, usd)
+            rebate = rebates.pop(event.maker_order_id, 0)
+            changes += _changes(base, quote, event, usd, rebate)
             changes += _fee_share(ledger, base, event)
     _note_entries(ledger, changes)
 
@@ -90,8 +95,10 @@ def note_sent(ledger: Ledger, user: Address, token: CoreToken, wei: int) -> None
 
 
 def _count(ledger: Ledger, trade: Trade, usd: int, now: int) -> None:
+    core = ledger.core
     for user in (trade.maker, trade.taker):
-        ledger.core.add_volume(ledger.core.owner_of(user), now // DAY, usd)
+        core.add_volume(core.owner_of(user), now // DAY, usd)
+    core.add_maker_volume(core.owner_of(trade.maker), now // DAY, usd)
 
 
 def _reward(ledger: Ledger, builder: Address, usd: int) -> None:
@@ -100,10 +107,12 @@ def _reward(ledger: Ledger, builder: Address, usd: int) -> None:
     ledger.core.add_builder_rewards(builder, usd)
 
 
-def _changes(base: CoreToken, quote: CoreToken, trade: Trade, usd: int) -> Iterable[_Change]:
+def _changes(
+    base: CoreToken, quote: CoreToken, trade: Trade, usd: int, rebate: int
+) -> Iterable[_Change]:
     maker, taker = trade.maker, trade.taker
     buyer, seller = (taker, maker) if trade.taker_is_buy else (maker, taker)
-    fees = (trade.taker_fee, trade.maker_fee)
+    fees = (trade.taker_fee, trade.maker_fee - rebate)
     buyer_fee, seller_fee = fees if trade.taker_is_buy else fees[::-1]
     yield _Change(seller, base, -trade.amount, 0)
     yield _Change(buyer, quote, -trade.quote_amount, 0)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from precompiles.abi.event import Event
 from precompiles.engine.amounts import fee, has_quote, quote_amount
 from precompiles.engine.matching import Fill, Meeting, SelfMatch, Worthless, match
 from precompiles.errors import InsufficientCollateral, NoOraclePrice, PositionBankrupt, StalePrice
@@ -17,6 +18,7 @@ from precompiles.orders.builder_fees import BuilderFeePaid, builder_fee
 from precompiles.orders.core_fees import core_fee
 from precompiles.orders.events import Trade
 from precompiles.orders.lifecycle import after_fill
+from precompiles.orders.rebates import MakerRebatePaid, maker_rebate
 from precompiles.perp.health import charged_health, require_fresh_account
 from precompiles.perp.margin_check import margin_before, margin_excess, require_backing
 from precompiles.perp.orders import perp_orders
@@ -140,6 +142,9 @@ def execute_fill(
     wanted = _fee(execution, taker.owner, notional, taker_fee, is_maker=False)
     order = taker.owner, taker.id, notional
     taker_fees = _charge_fees(execution, market, order, wanted, has_grown=has_grown)
+    rebate = maker_rebate(execution, quote.maker, notional)
+    if rebate:
+        maker_fees = _pay_rebate(execution, market, quote, rebate, maker_fees)
     trade = Trade(
         market=market.asset,
         maker=quote.maker,
@@ -157,7 +162,7 @@ def execute_fill(
         taker_remaining=taker.remaining - quote.amount,
     )
     here = start.events
-    execution.events[here:here] = [*maker_fees.to_builder, *taker_fees.to_builder, trade]
+    execution.events[here:here] = [*maker_fees.paid, *taker_fees.paid, trade]
     sweep_funding_dust(execution, market)
     return FillResult(notional, has_grown)
 
@@ -166,8 +171,8 @@ class _Fees(NamedTuple):
     """Fees of one side of a fill, as they were taken."""
 
     total: int
-    to_builder: tuple[BuilderFeePaid, ...]
-    """At most one, whose amount is in `total`."""
+    paid: tuple[Event, ...]
+    """What its builder was paid, which is in `total`, and its rebate."""
 
 
 def _charge_fees(
@@ -217,7 +222,8 @@ def _change_maker(
             require_fresh_account(execution.ledger, maker, execution.now)
     except (PositionBankrupt, NoOraclePrice, StalePrice):
         return None
-    wanted = _fee(execution, maker, notional, market.maker_fee, is_maker=True)
+    rebated = maker_rebate(execution, maker, notional)
+    wanted = 0 if rebated else _fee(execution, maker, notional, market.maker_fee, is_maker=True)
     order = maker, quote.order_id, notional
     paid = _charge_fees(execution, market, order, wanted, has_grown=has_grown)
     missing = margin_excess(execution, market, maker, before, has_grown=has_grown)
@@ -226,6 +232,18 @@ def _change_maker(
     except InsufficientCollateral:
         return None
     return None if missing < 0 else paid
+
+
+def _pay_rebate(
+    execution: Execution, market: PerpMarket, quote: Quote, rebate: int, fees: _Fees
+) -> _Fees:
+    """Pay a maker's rebate out of the fees that are there."""
+    perp = execution.ledger.perp
+    amount = min(rebate, max(0, perp.cash(market.fee_recipient)))
+    perp.change_cash(market.fee_recipient, -amount)
+    perp.change_cash(quote.maker, amount)
+    paid = MakerRebatePaid(quote.maker, quote.order_id, market.asset, amount)
+    return _Fees(fees.total, (*fees.paid, paid)) if amount else fees
 
 
 def _fee(execution: Execution, user: Address, notional: int, rate: int, *, is_maker: bool) -> int:

@@ -20,6 +20,7 @@ from precompiles.ledger.spot import Market, Order, SpotTables
 from precompiles.orders.builder_fees import BuilderFeePaid, builder_fee
 from precompiles.orders.core_fees import core_fee
 from precompiles.orders.lifecycle import OrderLifecycle
+from precompiles.orders.rebates import MakerRebatePaid, maker_rebate
 from precompiles.types import Address
 
 
@@ -85,7 +86,8 @@ def settle(
 
     The maker pays from its lock, the taker from what is available. Each side's fee is taken
     from what it receives, rounded up, and credited to the market's fee recipient; on HyperCore
-    it is worked out in quote first, and rounded down, and the seller's has its builder's in it.
+    it is worked out in quote first, and rounded down, and the seller's has its builder's in it; a
+    maker may have a rebate instead.
     """
     ledger = execution.ledger
     change, base = ledger.spot.change_balance, ledger.spot.base_of(market)
@@ -99,11 +101,16 @@ def settle(
         maker_token, maker_pays, taker_token, taker_pays = base, amount, market.quote, quote
     if ledger.core.settings is None:
         maker_fee, taker_fee = fee(taker_pays, market.maker_fee), fee(maker_pays, market.taker_fee)
+        rebate = 0
     else:
+        rebate = maker_rebate(execution, maker.owner, quote)
         maker_fee = core_fee(execution, maker.owner, quote, is_spot=True, is_maker=True)
+        if rebate:
+            maker_fee = 0
         taker_fee = core_fee(execution, taker.owner, quote, is_spot=True, is_maker=False)
         if maker.is_buy:
             maker_fee = fee_in_base(maker_fee, price=maker.price, base_unit=market.base_unit)
+            rebate = fee_in_base(rebate, price=maker.price, base_unit=market.base_unit)
         else:
             taker_fee = fee_in_base(taker_fee, price=maker.price, base_unit=market.base_unit)
     change(maker.owner, maker_token, total=-maker_pays, hold=-released)
@@ -112,11 +119,25 @@ def settle(
     change(taker.owner, maker_token, total=maker_pays - taker_fee)
     change(market.fee_recipient, taker_token, total=maker_fee)
     change(market.fee_recipient, maker_token, total=taker_fee)
+    if rebate:
+        _pay_rebate(execution, market, maker, taker_token, rebate)
     seller = taker if maker.is_buy else maker
     for_builder = _pay_builder(execution, market, seller, quote)
     if maker.is_buy:
         return Settlement(quote, maker_fee, taker_fee + for_builder)
     return Settlement(quote, maker_fee + for_builder, taker_fee)
+
+
+def _pay_rebate(
+    execution: Execution, market: Market, maker: Order, token: Address, rebate: int
+) -> None:
+    """Pay a maker's rebate, in what it receives, out of the fees that are there."""
+    spot, payer = execution.ledger.spot, market.fee_recipient
+    amount = min(rebate, spot.balance(payer, token).available)
+    if amount:
+        spot.change_balance(payer, token, total=-amount)
+        spot.change_balance(maker.owner, token, total=amount)
+        execution.emit(MakerRebatePaid(maker.owner, maker.id, market.asset, amount))
 
 
 def _pay_builder(execution: Execution, market: Market, seller: Order, quote: int) -> int:

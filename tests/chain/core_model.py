@@ -136,6 +136,9 @@ class CoreModel:
         self.orders: dict[int, Resting] = {}
         self.kinds: dict[int, int] = {}
         self.volume: defaultdict[tuple[Address, int], Fraction] = defaultdict(Fraction)
+        self.has_rebates = ledger.core.pays_rebates
+        self.made: defaultdict[tuple[Address, int], Fraction] = defaultdict(Fraction)
+        """Makers' volume, by day."""
         self.shares: defaultdict[Address, int] = defaultdict(int)
         self.undelegated: defaultdict[Address, Fraction] = defaultdict(Fraction)
         self.delegated: defaultdict[tuple[Address, Address], Fraction] = defaultdict(Fraction)
@@ -170,12 +173,15 @@ class CoreModel:
     def on_core(self, token: int) -> Fraction:
         """All there is of a token, as balances and as collateral."""
         spot = sum((it for (_, held), it in self.spot.items() if held == token), Fraction())
+        return spot + self.collateral(token)
+
+    def collateral(self, token: int) -> Fraction:
+        """What accounts of perpetuals have of a token, and funding on its way between them."""
         dexs = [dex for dex, settled in COLLATERAL.items() if settled == token]
         users = {user for user, _ in self.spot} | self.known | {VAULT, FEES}
         accounts = {account_address(dex, user) for dex in dexs for user in users}
-        pools = sum((it for asset, it in self.pool.items() if self.perps[asset].dex in dexs),
-                    Fraction())  # fmt: skip
-        return spot + pools + sum((self.cash[it] for it in accounts), Fraction())
+        pools = [it for asset, it in self.pool.items() if self.perps[asset].dex in dexs]
+        return sum((self.cash[it] for it in accounts), sum(pools, Fraction()))
 
     def account(self, dex: int, user: Address) -> Address:
         """Where a user's collateral is."""
@@ -310,6 +316,12 @@ class CoreModel:
         self._move(buyer, FEES, pair.base, in_base)
         self._move(buyer, seller, pair.quote, quote)
         self._move(seller, FEES, pair.quote, fees[seller])
+        rebate = down(quote * self._rebate(trade.maker, now), WEI[pair.quote])
+        paid_in = pair.quote if trade.taker_is_buy else pair.base
+        if paid_in == pair.base:
+            rebate = down(rebate / price, WEI[pair.base])
+        self._move(FEES, trade.maker, paid_in, min(rebate, self.spot[FEES, paid_in]))
+        self.made[trade.maker, now // DAY] += 2 * down(quote, 6)
         for user in (buyer, seller):
             self.volume[user, now // DAY] += 2 * down(quote, 6)
         for order_id, left in (
@@ -347,6 +359,11 @@ class CoreModel:
             self.cash[user] += (-notional if is_buy else notional) - fee
             self.cash[self.account(perp.dex, FEES)] += fee
             self.volume[owner, now // DAY] += notional
+        made, fees = self._owner(trade.maker), self.account(perp.dex, FEES)
+        rebate = min(down(notional * self._rebate(made, now), 6), self.cash[fees])
+        self.cash[fees] -= rebate
+        self.cash[trade.maker] += rebate
+        self.made[made, now // DAY] += notional
 
     def _fund(self, user: Address, market: Address) -> None:
         key = user, market
@@ -360,12 +377,25 @@ class CoreModel:
 
     def _rate(self, user: Address, now: int, place: int) -> Fraction:
         """0 perpetuals' taker, 1 its maker, 2 and 3 the same on spot pairs."""
+        if place % 2 and self._rebate(user, now):
+            return Fraction()
         today = now // DAY
         volume = sum(self.volume[user, day] for day in range(today - 14, today))
         tier = max(it for it in TIERS if it[0] * 10**6 <= volume)
         staked = sum(it for (delegator, _), it in self.delegated.items() if delegator == user)
         percent = max((off for least, off in DISCOUNTS if staked > least), default=0)
         return Fraction(tier[1 + place], 10**5) * Fraction(100 - percent, 100)
+
+    def _rebate(self, user: Address, now: int) -> Fraction:
+        """A maker's rate, by its share of all that makers traded."""
+        if not self.has_rebates:
+            return Fraction()
+        days = range(now // DAY - 14, now // DAY)
+        own = sum(self.made[user, day] for day in days)
+        total = sum(it for (_, day), it in self.made.items() if day in days)
+        shares = ((Fraction(5, 1_000), 1), (Fraction(15, 1_000), 2), (Fraction(30, 1_000), 3))
+        return max((Fraction(it, 10**5) for least, it in shares if own > least * total),
+                   default=Fraction())  # fmt: skip
 
     def _owner(self, account: Address) -> Address:
         return next((it for it in self.known if self.account(1, it) == account), account)
@@ -539,6 +569,12 @@ class CoreModel:
         assert self.spot[STAKING, HYPE] == staked
         for token, supply in self.supply.items():
             assert self.on_core(token) + self._insured(dex, token) == supply
+            if token in QUOTES:
+                at = next(it for it, settled in COLLATERAL.items() if settled == token)
+                pooled = [self.account(at, user) for user in self.unified]
+                held = self.collateral(token) + self._insured(dex, token)
+                held += sum(ledger.perp.cash(it) * UNIT - self.cash[it] for it in pooled)
+                assert ledger.held(token) * UNIT == held
 
     def _check_spot(self, dex: Dex) -> None:
         ledger = dex.chain.ledger

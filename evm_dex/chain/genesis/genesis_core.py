@@ -104,6 +104,7 @@ class GenesisCore(msgspec.Struct, frozen=True):
     vaults: tuple[GenesisVault, ...] = ()
     validators: tuple[tuple[Address, str], ...] = ()
     backstop: Address = ZERO_ADDRESS
+    maker_rebates: bool = False
 
     def erc20s(self) -> dict[str, Address]:
         """ERC-20s on the EVM by name; USDC's is the one that its linked contract pays out."""
@@ -196,6 +197,7 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
         backstop=account_of("hypercore.backstop", table.backstop)
         if table.backstop
         else ZERO_ADDRESS,
+        maker_rebates=table.maker_rebates,
     )
 
 
@@ -208,6 +210,8 @@ def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:
     ledger = owner.ledger
     listing.begin(ledger, core.settings, owner)
     ledger.core.rules = core.rules
+    if core.maker_rebates:
+        ledger.core.begin_rebates()
     for asset in core.delisted:
         ledger.core.delisted.put(index_key(asset), Delisted(owner.now))
     for at, listed in enumerate(core.tokens):

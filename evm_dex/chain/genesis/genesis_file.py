@@ -197,6 +197,8 @@ class CoreTable(_Table, frozen=True, kw_only=True):
     """True: a contract's send to an unknown account creates it. False: the send is dropped."""
     staking_rate: int = 237
     """Yearly reward of delegated HYPE, in hundredths of a percent; from the account 0x4545…45."""
+    maker_rebates: bool = False
+    """Pay makers by their share of all makers' volume; on a small chain each has a large one."""
     backstop: str | None = None
     """The account that takes over what the book can't liquidate; default: none."""
     l1_block: int = 1_176_514_427

@@ -48,7 +48,7 @@ from precompiles.ledger.hyper.signed_records import (
 )
 from precompiles.ledger.record import grow, shrink
 from precompiles.ledger.table import BytesKey, Table, TableNumber
-from precompiles.types import Address
+from precompiles.types import ZERO_ADDRESS, Address
 
 _ONLY = b"\x00"
 _USUAL_RULES = CoreRules()
@@ -98,6 +98,10 @@ class CoreTables(DeployTables):
         self.builder_fees = Table(TableNumber.CORE_BUILDER_FEES, _PAIR, BuilderFee, journal)
         """By account, then builder."""
         self.volumes = Table(TableNumber.CORE_VOLUMES, BytesKey(20), TradingVolume, journal)
+        self._maker_volumes = Table(
+            TableNumber.CORE_MAKER_VOLUMES, BytesKey(20), TradingVolume, journal
+        )
+        """By account; with a row for all of them where makers have rebates."""
         self.entries = Table(TableNumber.CORE_ENTRIES, _PAIR, EntryNotional, journal)
         """By token, then account."""
         self.delegated = Table(TableNumber.CORE_DELEGATED, BytesKey(20), DelegatedTotal, journal)
@@ -144,6 +148,7 @@ class CoreTables(DeployTables):
             self.api_wallets,
             self.builder_fees,
             self.volumes,
+            self._maker_volumes,
             self.entries,
             self._progress,
             self._rules,
@@ -195,18 +200,34 @@ class CoreTables(DeployTables):
 
     def volume(self, user: Address, day: int) -> int:
         """Return what an account traded in the two weeks before a day, in USD with six decimals."""
-        row = self.volumes.get(user)
-        if row is None:
-            return 0
-        return sum(grow(usd) for usd, at in row.days if day - VOLUME_DAYS <= at < day)
+        return _volume(self.volumes, user, day)
 
     def add_volume(self, user: Address, day: int, usd: int) -> None:
         """Count a trade of an account; days before the last two weeks are forgotten."""
-        row = self.volumes.get(user)
-        days = {at: grow(before) for before, at in row.days} if row else {}
-        days[day] = days.get(day, 0) + usd
-        kept = sorted(at for at in days if at >= day - VOLUME_DAYS)
-        self.volumes.put(user, TradingVolume(tuple((shrink(days[at]), at) for at in kept)))
+        _add_volume(self.volumes, user, day, usd)
+
+    @property
+    def pays_rebates(self) -> bool:
+        """Whether makers have rebates."""
+        return ZERO_ADDRESS in self._maker_volumes.rows
+
+    def begin_rebates(self) -> None:
+        """Let makers have rebates from now on."""
+        self._maker_volumes.put(ZERO_ADDRESS, TradingVolume(()))
+
+    def maker_volume(self, user: Address, day: int) -> int:
+        """Return what an account traded as maker in the two weeks before a day."""
+        return _volume(self._maker_volumes, user, day)
+
+    def all_makers(self, day: int) -> int:
+        """Return what all makers traded in the two weeks before a day."""
+        return _volume(self._maker_volumes, ZERO_ADDRESS, day)
+
+    def add_maker_volume(self, user: Address, day: int, usd: int) -> None:
+        """Count a trade of a maker, where they have rebates."""
+        if self.pays_rebates:
+            for account in (user, ZERO_ADDRESS):
+                _add_volume(self._maker_volumes, account, day, usd)
 
     def order_builder(self, order_id: int) -> OrderBuilder | None:
         """Return the builder whom an order pays; None for nobody."""
@@ -325,3 +346,18 @@ class CoreTables(DeployTables):
     def perps(self) -> list[CorePerp]:
         """All perpetuals by number."""
         return [record for _, record in sorted(self._perps.rows.items())]
+
+
+def _volume(table: Table[bytes, TradingVolume], user: Address, day: int) -> int:
+    row = table.get(user)
+    if row is None:
+        return 0
+    return sum(grow(usd) for usd, at in row.days if day - VOLUME_DAYS <= at < day)
+
+
+def _add_volume(table: Table[bytes, TradingVolume], user: Address, day: int, usd: int) -> None:
+    row = table.get(user)
+    days = {at: grow(before) for before, at in row.days} if row else {}
+    days[day] = days.get(day, 0) + usd
+    kept = sorted(at for at in days if at >= day - VOLUME_DAYS)
+    table.put(user, TradingVolume(tuple((shrink(days[at]), at) for at in kept)))

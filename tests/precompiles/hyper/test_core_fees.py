@@ -7,9 +7,11 @@ from fractions import Fraction
 import pytest
 
 from precompiles.hyper.encoding import StakingDeposit, TokenDelegate
+from precompiles.hyper.system_addresses import FEES
 from precompiles.ledger.hyper.records import Validator
 from precompiles.orders.core_fees import DAY, FEE_TIERS, STAKING_DISCOUNTS
 from precompiles.orders.events import Trade
+from precompiles.orders.rebates import MakerRebatePaid
 from precompiles.types import Address
 from tests.precompiles.hyper.world import (
     ALICE,
@@ -17,6 +19,7 @@ from tests.precompiles.hyper.world import (
     BTC,
     E8,
     HYPE,
+    PURR,
     PURR_SPOT,
     USD,
     USDC,
@@ -113,3 +116,62 @@ def test_a_market_shows_the_first_tier() -> None:
     assert {(it.taker_fee, it.maker_fee) for it in perps} == {(first.perp_taker, first.perp_maker)}
     assert {(it.taker_fee, it.maker_fee) for it in pairs} == {(first.spot_taker, first.spot_maker)}
     assert scene.spot(ALICE, USDC) == 100_000 * E8
+
+
+@pytest.mark.parametrize(
+    ("share", "percent"),
+    [
+        ("0.005", None),
+        ("0.0051", "0.001"),
+        ("0.015", "0.001"),
+        ("0.0151", "0.002"),
+        ("0.03", "0.002"),
+        ("0.0301", "0.003"),
+        ("1", "0.003"),
+    ],
+)
+def test_makers_are_paid_by_their_share(share: str, percent: str | None) -> None:
+    """Of what all makers traded in two weeks; as published, and rounded down."""
+    scene = Scene()
+    core, today = scene.ledger.core, scene.now // DAY
+    core.begin_rebates()
+    whole = 10_000_000 * USD
+    core.add_maker_volume(BOB, today - 1, int(whole * Fraction(share)))
+    core.add_maker_volume(ONE, today - 1, whole - int(whole * Fraction(share)))
+    core.add_maker_volume(BOB, today, whole)
+    before = scene.cash(BOB)
+    trade, notional = perp_trade(scene), Fraction(80_901 * 1_234 * USD, 10**5)
+    rebates = [log.event for log in scene.logs if isinstance(log.event, MakerRebatePaid)]
+    if percent is None:
+        assert trade.maker_fee == notional * Fraction("0.00015") // 1
+        assert rebates == []
+        return
+    rebate = notional * Fraction(percent) / 100 // 1
+    assert trade.maker_fee == 0
+    assert [it.amount for it in rebates] == [rebate]
+    assert scene.cash(BOB) == before + notional + rebate
+    assert core.maker_volume(BOB, today + 1) >= whole + notional
+
+
+def test_a_rebate_is_no_more_than_the_fees_that_are_there() -> None:
+    """On a spot pair it is in what the maker receives: a buyer is paid in base."""
+    scene = Scene()
+    core, today = scene.ledger.core, scene.now // DAY
+    core.begin_rebates()
+    core.add_maker_volume(BOB, today - 1, 1)
+    purr = scene.spot(BOB, PURR)
+    trade = spot_trade(scene)
+    assert trade.maker_fee == 0
+    assert scene.spot(BOB, PURR) == purr + 4_567 * 10**5, "nobody has paid a fee in PURR"
+    scene.done(BOB, order(PURR_SPOT, "0.46253", "456", is_buy=False))
+    before = scene.spot(BOB, USDC)
+    scene.done(ALICE, order(PURR_SPOT, "0.46253", "456"))
+    quote = Fraction("0.46253") * 456 * E8
+    assert scene.spot(BOB, USDC) == before + quote + quote * 3 // 10**5
+    in_base = scene.spot(FEES, PURR)
+    assert in_base > 0
+    scene.done(BOB, order(PURR_SPOT, "0.46253", "456"))
+    before = scene.spot(BOB, PURR)
+    scene.done(ALICE, order(PURR_SPOT, "0.46253", "456", is_buy=False))
+    rebate = quote * 3 // 10**5 / Fraction("0.46253") * 10**5 / E8 // 1
+    assert scene.spot(BOB, PURR) == before + 456 * 10**5 + min(rebate, in_base)

@@ -156,6 +156,8 @@ def core_stored() -> DictStorage:
         core.api_wallets.put(user + CAROL, ApiWallet(b""))
         core.builder_fees.put(user + CAROL, BuilderFee(3))
         core.add_volume(user, 9, 5)
+        core.begin_rebates()
+        core.add_maker_volume(user, 9, 5)
         core.signer_nonces.put(user, SignerNonces(bytes(8)))
         core.sub_accounts.put(user + CAROL, SubAccount("one"))
         core.scheduled_cancels.put(user, ScheduledCancel(9))
@@ -238,6 +240,7 @@ ALTERED: dict[int, Callable[[bytes], bytes]] = {
     TableNumber.CORE_API_WALLETS: alter(ApiWallet, name=lambda name: name + b"s"),
     TableNumber.CORE_BUILDER_FEES: alter(BuilderFee, max_rate=one_more),
     TableNumber.CORE_VOLUMES: alter(TradingVolume, days=lambda _: ((b"\x06", 9),)),
+    TableNumber.CORE_MAKER_VOLUMES: alter(TradingVolume, days=lambda _: ((b"\x06", 9),)),
     TableNumber.CORE_ENTRIES: alter(EntryNotional, usd=one_more),
     TableNumber.CORE_PROGRESS: alter(CoreProgress, rewarded_day=one_more),
     TableNumber.CORE_RULES: alter(CoreRules, default_leverage=one_more),
