@@ -207,6 +207,76 @@ def test_what_has_no_answer_takes_all_gas(number: int, types: str, values: Any) 
     assert context.gas == 0
 
 
+ANSWERED: dict[int, tuple[str, tuple[Any, ...]]] = {
+    0x800: ("address,uint16", (ALICE, BTC)),
+    0x801: ("address,uint64", (ALICE, HYPE)),
+    0x802: ("address,address", (ALICE, WALLET)),
+    0x803: ("address", (ALICE,)),
+    0x804: ("address", (ALICE,)),
+    0x805: ("address", (ALICE,)),
+    0x806: ("uint32", (BTC,)),
+    0x807: ("uint32", (BTC,)),
+    0x808: ("uint32", (107,)),
+    0x809: ("", ()),
+    0x80A: ("uint32", (BTC,)),
+    0x80B: ("uint32", (107,)),
+    0x80C: ("uint32", (HYPE,)),
+    0x80D: ("uint32", (HYPE,)),
+    0x80E: ("uint32", (10_107,)),
+    0x80F: ("uint32,address", (0, ALICE)),
+    0x810: ("address", (ALICE,)),
+    0x811: ("address,uint64", (ALICE, HYPE)),
+    0x812: ("uint64", (HYPE,)),
+    0x813: ("address,uint32", (ALICE, HYPE_PERP)),
+    0x814: ("uint32", (1,)),
+}
+"""Calldata that each read answers, but 0x811, which has no answer for who never lent."""
+NEVER_ANSWERED = 0x811
+
+
+def is_answered(number: int, calldata: bytes) -> bool:
+    """Whether there is an answer; all gas is gone where there is none."""
+    ledger = new_ledger()
+    ledger.core.vaults.put(WALLET, Vault("a vault", BOB, 0, 0))
+    precompile = read_precompiles(ledger)[Address(number.to_bytes(20, "big"))]
+    context = StandaloneContext(ALICE, timestamp=NOW, gas=GAS)
+    try:
+        precompile.run(context, calldata)
+    except OutOfGas:
+        assert context.gas == 0
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", ANSWERED)
+def test_a_read_takes_exactly_its_words(number: int) -> None:
+    """Neither short nor long by a byte or a word, nor with a bit beyond a type's."""
+    types, values = ANSWERED[number]
+    kinds = types.split(",") if types else []
+    right = encode(kinds, values)
+    assert is_answered(number, right) is (number != NEVER_ANSWERED)
+    others = [right + b"\0", right + bytes(32)]
+    others += [right[:-1], right[:-32], b""] if right else [b"\1", bytes(31)]
+    for place, kind in enumerate(kinds):
+        bits = 160 if kind == "address" else int(kind.removeprefix("uint"))
+        for bit in (bits, bits + 1, 255):
+            word = int.from_bytes(right[32 * place : 32 * place + 32], "big") | 1 << bit
+            others.append(right[: 32 * place] + word.to_bytes(32, "big") + right[32 * place + 32 :])
+    assert [calldata for calldata in others if is_answered(number, calldata)] == []
+
+
+@pytest.mark.parametrize("number", [it for it, (types, _) in ANSWERED.items() if "uint" in types])
+def test_no_read_answers_of_the_highest_index(number: int) -> None:
+    """Of outcomes alone everything is known: that none ever was."""
+    types, values = ANSWERED[number]
+    kinds = types.split(",")
+    highest = [
+        value if kind == "address" else 2 ** int(kind.removeprefix("uint")) - 1
+        for kind, value in zip(kinds, values, strict=True)
+    ]
+    assert is_answered(number, encode(kinds, highest)) is (number == 0x814)
+
+
 LEDGER = new_ledger()
 
 
