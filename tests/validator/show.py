@@ -99,6 +99,9 @@ def main() -> None:
         find_engine()
     except EngineMissing as error:
         sys.exit(str(error))
+    print(
+        "starting four validators on this machine; all of it takes a minute or two ...", flush=True
+    )
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         with network(path / "net", *OPTIONS) as net:
@@ -110,6 +113,7 @@ def main() -> None:
 
             trade_and_lose_one(net, tell)
             join_by_state_sync(net, path / "fifth", tell)
+    print("all is stopped and removed; docs/validators.md says how to run your own", flush=True)
 
 
 if __name__ == "__main__":
