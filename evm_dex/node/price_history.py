@@ -15,9 +15,12 @@ from evm_dex.orderlog.order_update import Exchange
 from evm_dex.orderlog.recorder import order_event
 from precompiles.orders.events import Trade
 from precompiles.perp.events import FundingSettled, OraclePriceSet
-from precompiles.types import PERP_ADDRESS, SPOT_ADDRESS, Address
+from precompiles.types import PERP_ADDRESS, Address
 
 _EXCHANGES = {Exchange.SPOT: "spot", Exchange.PERP: "perp"}
+
+_PRICES = frozenset((Trade.topic, OraclePriceSet.topic, FundingSettled.topic))
+"""Topics of the logs that say a price; most logs of a busy block say what became of orders."""
 
 MOST_BLOCKS = 20_000
 """Blocks that are read at once, so that nobody waits long for that."""
@@ -87,14 +90,18 @@ class PriceHistory:
         return max(first_own_block(self._chain), self._chain.head.block_number - MOST_BLOCKS)
 
     def _add_blocks(self, first: int, last: int) -> None:
-        height, time = -1, 0
-        addresses = (SPOT_ADDRESS, PERP_ADDRESS)
-        for entry in self._chain.blocks.logs(first, last, addresses, ()):
-            if entry.height != height:
-                height = entry.height
-                time = self._chain.header(entry.block_hash).timestamp
-                self._undo.begin(height)
-            self._take(entry.log, time)
+        """Read receipts as they are: of a log neither its place nor its transaction is needed."""
+        blocks = self._chain.blocks
+        for height in blocks.heights(first, last):
+            block_hash = blocks.hash_at(height)
+            header = self._chain.header(block_hash)
+            if not any(header.bloom):
+                continue
+            self._undo.begin(height)
+            for receipt in blocks.receipts(block_hash):
+                for log in receipt.logs:
+                    if log.topics and log.topics[0] in _PRICES:
+                        self._take(log, header.timestamp)
 
     def _take(self, log: Log, time: int) -> None:
         found = order_event(log)
