@@ -121,6 +121,11 @@ UNUSED_BY_TOOLS := mkdocs mkdocs-material mkdocs-material-extensions mkdocs-get-
 	paginate pymdown-extensions pyyaml-env-tag mergedeep markdown debugpy jedi parso ipykernel sqlalchemy \
 	matplotlib-inline comm jupyter-client jupyter-core pyzmq nest-asyncio2 tornado
 
+# Wanted for other modes than trading, chats, indicators and files of candles; sdnotify has no wheel.
+UNUSED_BY_FREQTRADE := aiofiles ast-comments cloudpickle coincurve freqtrade-client ft-pandas-ta httpcore httpx janus \
+	jinja2 joblib markdown-it-py markupsafe mdurl packaging prompt-toolkit pyarrow pygments pyjwt \
+	python-telegram-bot questionary sdnotify ta-lib tabulate technical tzdata uvloop wcwidth winloop
+
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --group dev --extra cql --extra campaign --extra validator pyproject.toml -o requirements.lock
@@ -129,6 +134,9 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --group tools pyproject.toml \
 		$(addprefix --no-emit-package ,$(UNUSED_BY_TOOLS)) -o .ci/tools.lock
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --group freqtrade \
+		$(addprefix --no-emit-package ,$(UNUSED_BY_FREQTRADE)) -o .ci/freqtrade.lock
 
 abci: $(STAMP) ## Generate the messages of ABCI from abci.proto (fetches grpcio-tools)
 	@made=$$(mktemp -d) && $(BIN)/python -m venv $$made && \

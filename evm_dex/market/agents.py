@@ -49,6 +49,12 @@ class CoinView(NamedTuple):
     """The path's price, which the oracle follows."""
     second: int
     """Since the market began."""
+    step: int = 1
+    """Seconds since the block before."""
+
+    def is_turn(self, every: int, phase: int = 0) -> bool:
+        """Return whether one that acts every so many seconds does since the block before."""
+        return (self.second + phase) % every < self.step
 
 
 class Agent(ABC):
@@ -112,7 +118,7 @@ class Maker(Agent):
 
     def decide(self, ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
         settings = self._settings
-        if (coin.second + self._phase) % settings.every:
+        if not coin.is_turn(settings.every, self._phase):
             return ()
         level = settings.size_usd * 10**6 * 10**coin.size_decimals // coin.fair
         full = max(1, level * settings.levels)
@@ -151,7 +157,7 @@ class Hedger(Agent):
     """Takes the other side of the mark's distance from the fair price, and closes again."""
 
     def decide(self, ledger: Ledger, coin: CoinView) -> Sequence[L1Action]:
-        if coin.second % 10:
+        if not coin.is_turn(10):
             return ()
         held = self.position(ledger, coin)
         if held and self.chance.happens(300_000):

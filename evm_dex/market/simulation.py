@@ -100,6 +100,7 @@ class LivingMarket:
                 coin.perp.size_decimals,
                 fair,
                 self._second,
+                self._spec.keeps_step,
             )
             for agent in coin.agents:
                 actions += agent.act(self._chain.ledger, view, now * 1_000)

@@ -133,11 +133,20 @@ def remove_margin(execution: Execution, position_id: int, amount: int) -> None:
     _move(execution, position, -amount)
 
 
-def set_leverage(execution: Execution, asset: Address, leverage: int, *, is_cross: bool) -> None:
+def set_leverage(
+    execution: Execution,
+    asset: Address,
+    leverage: int,
+    *,
+    is_cross: bool,
+    may_rise_freely: bool = False,
+) -> None:
     """Choose leverage and margin mode for the caller's orders in a market.
 
-    An open position takes the new leverage on, and must afford it; its mode stays. Raises
-    UnknownMarket, InvalidLeverage, PositionIsOpen or InsufficientMargin.
+    An open position takes the new leverage on, and must afford it; its mode stays. With
+    `may_rise_freely` one that is no lower, and so asks for no more margin, is not held against
+    what the position has, as on Hyperliquid. Raises UnknownMarket,
+    InvalidLeverage, PositionIsOpen or InsufficientMargin.
     """
     ledger = execution.ledger
     market = require_market(ledger, asset)
@@ -149,6 +158,7 @@ def set_leverage(execution: Execution, asset: Address, leverage: int, *, is_cros
         if is_cross != (position.kind == PositionKind.CROSS):
             raise PositionIsOpen(position.id)
         accrue(execution, market)
+        rises_freely = may_rise_freely and leverage >= position.leverage
         position = replace(position, leverage=leverage)
         ledger.perp.positions.put(position.id, position)
         health = (
@@ -156,7 +166,7 @@ def set_leverage(execution: Execution, asset: Address, leverage: int, *, is_cros
             if is_cross
             else position_health(ledger, position, execution.now)
         )
-        if health.available < 0:
+        if health.available < 0 and not rises_freely:
             raise InsufficientMargin(health.available, 0)
     ledger.perp.leverages.put(asset + user, Leverage(leverage, is_cross))
     execution.emit(LeverageSet(user, asset, leverage, is_cross))

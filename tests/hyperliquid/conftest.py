@@ -15,13 +15,26 @@ from tests.hyperliquid.trader import Trader
 BOTS = Path(__file__).parents[2] / ".bots"
 
 
+def _need(lock: str) -> None:
+    """Skip a test where .ci/bots did not fetch what a file pins, but not in CI."""
+    if not (BOTS / lock).is_file():
+        said = f"what .ci/{Path(lock).name} pins is missing: sh .ci/bots fetches it"
+        if os.environ.get("CI"):
+            pytest.fail(said)
+        pytest.skip(said)
+
+
+@pytest.fixture(scope="session")
+def freqtrade() -> Path:
+    """The packages of freqtrade, for a process of its own."""
+    _need("freqtrade/freqtrade.lock")
+    return BOTS / "freqtrade"
+
+
 @pytest.fixture(scope="session")
 def bots() -> None:
-    """Make the SDKs importable; where they were not fetched the test is skipped, but not in CI."""
-    if not (BOTS / "bots.lock").is_file():
-        if os.environ.get("CI"):
-            pytest.fail("the SDKs are missing: sh .ci/bots fetches them")
-        pytest.skip("the SDKs are missing: sh .ci/bots fetches them")
+    """Make the SDKs importable."""
+    _need("bots.lock")
     if str(BOTS) not in sys.path:
         sys.path.append(str(BOTS))
 

@@ -289,6 +289,20 @@ def test_leverage_is_chosen(traders: Traders) -> None:
     )
 
 
+def test_leverage_that_does_not_fall_needs_no_margin(traders: Traders) -> None:
+    # Bots choose it before each order; a position that lost some is below its initial margin.
+    alice, bob = traders
+    set_it = {"type": "updateLeverage", "asset": ETH, "isCross": False, "leverage": 10}
+    alice.do(set_it)
+    bob.order(limit(ETH, "sell", "3000", "1"))
+    alice.order(limit(ETH, "buy", "3000", "1"))
+    alice.dex.core.set_oracle(1, 2_950_000_000)
+    alice.dex.mine()
+    assert alice.do(set_it) == {"type": "default"}
+    assert alice.do({**set_it, "leverage": 12}) == {"type": "default"}
+    assert alice.do(set_it) == "Insufficient margin to place order. asset=1"
+
+
 def test_a_nonce_counts_once(traders: Traders) -> None:
     alice, _ = traders
     action = {"type": "noop"}

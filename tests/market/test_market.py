@@ -80,6 +80,14 @@ def test_prices_do_what_a_scenario_says() -> None:
         assert oracle(dex) != before
 
 
+def test_makers_quote_whatever_the_step() -> None:
+    for seed in ("1", "2", "3"):
+        with evm_dex.open(profile="hyperevm") as dex:
+            dex.market(MarketSpec(seed=seed, keeps_step=60)).run(1)
+            sides = dex.chain.ledger.perp.book(ETH).depth(50)
+            assert [sum(size for _, size in side) > 0 for side in sides] == [True, True]
+
+
 @pytest.mark.slow
 def test_funding_squeezes_those_who_are_too_many() -> None:
     with evm_dex.open(profile="hyperevm") as dex:

@@ -133,10 +133,12 @@ def vault_transfer(core: Core, action: wire.VaultTransferAction) -> None:
 
 
 def update_leverage(core: Core, action: wire.UpdateLeverageAction) -> None:
-    """Choose leverage and margin mode of a perpetual."""
+    """Choose leverage and margin mode of a perpetual. What a position has counts where it falls."""
     perp = _perp(core, action.asset)
     acting, address = acting_on(core, perp.dex), perp_address(perp.perp_id)
-    collateral.set_leverage(acting, address, action.leverage, is_cross=action.is_cross)
+    collateral.set_leverage(
+        acting, address, action.leverage, is_cross=action.is_cross, may_rise_freely=True
+    )
 
 
 def update_isolated_margin(core: Core, action: wire.UpdateIsolatedMarginAction) -> None:
