@@ -38,9 +38,12 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    before = set(os.environ)
     os.environ["DEADLY_MARK"] = str(tmp_path_factory.mktemp("deadly") / "mark")
     with connected(CampaignOptions(workers=2)) as opened:
         yield opened
+    for name in set(os.environ) - before:
+        del os.environ[name]  # Dask leaves some, the seed of hashes of its workers among them
     gc.collect()  # else other tests would be told of what Dask left open
 
 
