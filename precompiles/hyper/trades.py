@@ -123,9 +123,10 @@ def _changes(
 def _fee_share(ledger: Ledger, base: CoreToken, trade: Trade) -> Iterable[_Change]:
     """Pay a token's deployer its part of the fee that the buyer paid in the token, rounded down."""
     fee = trade.taker_fee if trade.taker_is_buy else trade.maker_fee
-    share = floor_divide(fee * base.deployer_fee_share, WHOLE_SHARE)
+    address = _address(ledger, base)
+    there = ledger.spot.balance(FEES, address).available  # a rebate may have been paid since
+    share = min(floor_divide(fee * base.deployer_fee_share, WHOLE_SHARE), there)
     if share:
-        address = _address(ledger, base)
         ledger.spot.change_balance(FEES, address, total=-share)
         ledger.spot.change_balance(base.deployer, address, total=share)
         yield _Change(base.deployer, base, share, 0)

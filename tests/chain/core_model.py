@@ -564,6 +564,10 @@ class CoreModel:
             (Address(key[:20]), Address(key[20:])): Fraction(row.amount, 10**8)
             for key, row in ledger.core.delegations.rows.items()
         }
+        assert {k: v for k, v in self.undelegated.items() if v} == {
+            Address(key): Fraction(row.undelegated, 10**8)
+            for key, row in ledger.core.stakes.rows.items()
+        }
         staked = sum(self.undelegated.values()) + sum(self.delegated.values())
         staked += sum(amount for _, _, amount in self.leaving)
         assert self.spot[STAKING, HYPE] == staked

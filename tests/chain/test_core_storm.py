@@ -139,7 +139,7 @@ class Storm:
         )
         small, large = self.amount(10**10), self.amount(10**12)
         validator = choice(self.world.users[7:9])
-        here = choice([user, self.somebody(), self.system(settled)])
+        here = choice([user, self.somebody(), self.system(settled), VAULT])
         actions: list[Action] = [
             *(self._spot_order() for _ in range(5)),
             *(self._perp_order() for _ in range(6)),
