@@ -114,7 +114,10 @@ class Chain(ChainReader, Watched, HasSettings):
             self.mine(timestamp)
 
     def drop_transactions(self, is_unwanted: Callable[[Transaction], bool]) -> bool:
-        """Take waiting transactions out, while those after them wait on; whether any was there."""
+        """Take waiting transactions out; whether any was there.
+
+        Later ones of their senders wait for their places to be filled.
+        """
         return self._mempool.drop(is_unwanted)
 
     @contextmanager
@@ -129,9 +132,10 @@ class Chain(ChainReader, Watched, HasSettings):
     def mine(self, timestamp: int | None = None) -> MinedBlock:
         """Put the waiting transactions, as many as fit, into one block, the best paid first.
 
-        `timestamp` in seconds, after the head's; default `interval` after. Invalid ones are dropped
-        and reported. On HyperEVM it is a small block; a big one follows, at the same time, where
-        one is due and waited for. Raises ValueError for the timestamp, and ChainStopped.
+        `timestamp` in seconds, after the head's; default `interval` after. Those that became
+        invalid are dropped and reported. On HyperEVM it is a small block; a big one follows, at
+        the same time, where one is due and something waits for it.
+        Raises ValueError for the timestamp, and ChainStopped.
         """
         mined = self._mine(timestamp)
         if self._kinds.big_is_due(self._head, self._mempool.pending()):
@@ -167,9 +171,9 @@ class Chain(ChainReader, Watched, HasSettings):
     def write_state(self, change: Callable[[State], object]) -> Header:
         """Change state in a block of its own; its header.
 
-        It has no transactions, takes no time, is durable at once and goes away by `rollback`. What
-        waits stays where its nonce still fits. No other node can make such a block: it is marked.
-        Raises what `change` raises.
+        The block has no transactions, takes no time, and its state root holds the change, so it
+        is durable at once and goes away by `rollback`. What waits stays where its nonce still
+        fits. No other node can make such a block: it is marked. Raises what `change` raises.
         """
         return self.write_rows(lambda state, _: change(state))
 
@@ -208,10 +212,6 @@ class Chain(ChainReader, Watched, HasSettings):
     def next_header_for(self, sender: Address) -> Header:
         """Return the next header of the kind of block that an account's transactions go into."""
         return self.next_header(is_big=self._kinds.uses_big(sender))
-
-    def foresee(self) -> None:
-        """Hash ahead what the next block begins with, while nobody waits; nothing changes."""
-        self._sealer.foresee(self.next_header())
 
     def next_nonce(self, sender: Address) -> int:
         """Return the nonce of a sender's next transaction: the first that is missing."""

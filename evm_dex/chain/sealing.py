@@ -23,7 +23,7 @@ from evm_dex.evm.config import MINING, Unhurried
 from evm_dex.evm.console_calls import ConsoleCalls
 from evm_dex.evm.machine import Machine, logs_of
 from evm_dex.evm.state import SealedLedger, seal_ledger
-from evm_dex.evm.system_contracts import end_block, foresee_block, requests_hash
+from evm_dex.evm.system_contracts import end_block, requests_hash
 from evm_dex.evm.trie_db import NodeBuffer
 from evm_dex.orderlog.order_update import OrderUpdate
 from precompiles.ledger.commitment import digest
@@ -134,11 +134,6 @@ class Sealer:
         self.receipts: list[Receipt] = []
         self._console: dict[bytes, tuple[bytes, ...]] = {}
         self._machine.begin(self.state, header, ancestors)
-
-    def foresee(self, header: Header) -> None:
-        """Hash ahead what a block with this header begins with; nothing changes."""
-        if not self.is_at_work:
-            foresee_block(self.state, header)
 
     def fits(self, transaction: Transaction) -> bool:
         """Return whether the block has room left for its gas and blobs."""

@@ -182,7 +182,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
 
     def account_has_storage(self, address: Address) -> bool:
         """Whether some word of an account may not be 0."""
-        has_words = self.storage(address).has_words()
+        has_words = self._storage(address).has_words()
         is_hidden = self.get_account(address).storage_root != BLANK_ROOT_HASH
         if has_words or is_hidden or self.origin is None or address in self._changed_storages:
             return has_words
@@ -219,7 +219,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
 
     def found(self, address: bytes) -> Account | None:
         """Return an account, also an empty one; None where there is none."""
-        account: Account | None = self._accounts.get(address, _NOT_THERE)
+        account = self._accounts.get(address, _NOT_THERE)
         if account is _NOT_THERE:
             self._make_room()
             try:
@@ -230,7 +230,8 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
             if address not in self._accounts:  # likewise: others may have been here meanwhile
                 self._accounts[address] = self._in_trie[address] = account
             account = self._accounts[address]
-        return account
+        found: Account | None = account
+        return found
 
     def _original(self, address: bytes) -> Account | None:
         """Return the account that shows where the trie has none: the origin's, if there is one."""
@@ -281,7 +282,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
         """Return one word; without `from_journal` as it was when the transaction began."""
         if not from_journal and (address, slot) in self._before:
             return self._before[address, slot]
-        storage = self.storage(address)
+        storage = self._storage(address)
         try:
             return storage.get(slot)
         except MissingTrieNode as error:
@@ -299,7 +300,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
     def overwrite_storage(self, address: Address, slot: int, value: int) -> None:
         """Set one word whatever it was, as part of no transaction: no origin is asked for it."""
         validate_uint256(value, title="Storage Value")
-        storage = self.storage(address)
+        storage = self._storage(address)
         storage.write_blind(slot)
         self._changed_storages.add(address)
         self._put(storage.words, slot, value)
@@ -309,8 +310,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
         self._wipe_storage(address)
         self._set(address, self.get_account(address).copy(storage_root=BLANK_ROOT_HASH))
 
-    def storage(self, address: bytes) -> Storage:
-        """Return an account's words. Only the account database writes them."""
+    def _storage(self, address: bytes) -> Storage:
         storage = self._storages.get(address)
         if storage is None:
             self._make_room()
@@ -327,7 +327,7 @@ class AccountDatabase(TransactionScope, AccountDatabaseAPI):
 
     def _wipe_storage(self, address: bytes) -> None:
         """Go on with empty storage; the old one is taken back whole."""
-        self.storage(address)
+        self._storage(address)
         hides = self._original(address) is not None
         if hides:
             self._changed_storages.add(address)

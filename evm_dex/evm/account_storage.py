@@ -7,9 +7,8 @@ storage was wiped has a mark in its trie, under a key that is no slot's hash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
 
 from eth.constants import BLANK_ROOT_HASH
 
@@ -24,22 +23,10 @@ _MOST_WORDS = 1_024
 """More are forgotten when none waits to be settled, and read again where needed."""
 
 
-class Foreseen(NamedTuple):
-    """The root that follows from another by some words, and the nodes that it needs."""
-
-    before: bytes
-    words: Mapping[int, int]
-    root: bytes
-    nodes: Mapping[bytes, bytes]
-
-
 class Storage:
     """Words over a storage trie. Slots and words are ints below 2**256; words never set are 0."""
 
-    __slots__ = (
-        "_blind", "_foreseen", "_in_trie", "_nodes", "_origin", "_root", "_wiped",
-        "words", "written",
-    )  # fmt: skip
+    __slots__ = ("_blind", "_in_trie", "_nodes", "_origin", "_root", "_wiped", "words", "written")
 
     def __init__(
         self,
@@ -62,7 +49,6 @@ class Storage:
         """Slots that may differ from the trie."""
         self._in_trie: dict[int, int] = {}
         """Words as the trie has them, of those that were read or settled."""
-        self._foreseen: Foreseen | None = None
 
     def get(self, slot: int) -> int:
         """Return one word. Raises MissingTrieNode, and what the origin raises."""
@@ -89,8 +75,6 @@ class Storage:
 
     def make_root(self) -> bytes:
         """Return the root of the trie with what was written. Raises like `get`."""
-        if self._foreseen is not None and not self._wiped:
-            self._take_foreseen(self._foreseen)
         if self.written or self._wiped:
             trie = Trie(self._nodes, self._root)
             if self._wiped:
@@ -112,32 +96,6 @@ class Storage:
             self._blind.clear()
             self._wiped = False
         return self._root
-
-    def foresee(self, words: Mapping[int, int]) -> None:
-        """Work out the root that follows if just these words are written next; nothing changes.
-
-        What is not settled, wiped or over an origin's storage is left to `make_root`. Raises
-        MissingTrieNode.
-        """
-        if self.written or self._wiped or self._origin is not None:
-            return
-        nodes = NodeCache(self._nodes)
-        nodes.decoded = self._nodes.decoded  # by their hashes, so that none can be wrong
-        trie = Trie(nodes, self._root)
-        for slot, word in words.items():
-            trie[_key(slot)] = _encoded(word)
-        root = trie.root_hash
-        self._foreseen = Foreseen(self._root, words, root, dict(nodes))
-
-    def _take_foreseen(self, foreseen: Foreseen) -> None:
-        """Take over what was worked out ahead, if it is what was written."""
-        self._foreseen = None
-        written = {slot: self.words.get(slot) for slot in self.written}
-        if foreseen.before == self._root and foreseen.words == written and self._origin is None:
-            self._nodes.update(foreseen.nodes)
-            self._in_trie.update(foreseen.words)
-            self._root = foreseen.root
-            self.written.clear()
 
     def _make_room(self) -> None:
         if len(self.words) > _MOST_WORDS and not self.written:
@@ -167,11 +125,6 @@ def _only_mark() -> bytes:
     trie = Trie({}, BLANK_ROOT_HASH)
     trie[WIPED] = _MARK
     return trie.root_hash
-
-
-def _encoded(word: int) -> bytes:
-    """Return a word as a trie without an origin below has it; empty for 0, which it has not."""
-    return rlp.encode(rlp.int_bytes(word)) if word else b""
 
 
 def _key(slot: int) -> bytes:

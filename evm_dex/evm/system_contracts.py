@@ -74,15 +74,14 @@ SYSTEM_CONTRACTS = {
 
 def begin_block(state: Any, header: Any) -> None:
     """Tell the contracts what a block comes after. Those that fail have changed nothing."""
-    code_of = state.accounts.get_code
-    if code_of(BEACON_ROOTS_ADDRESS) == BEACON_ROOTS_CONTRACT_CODE:
-        _write(state, BEACON_ROOTS_ADDRESS, _beacon_words(header))
+    if state.get_code(BEACON_ROOTS_ADDRESS) == BEACON_ROOTS_CONTRACT_CODE:
+        _note_beacon_root(state, header)
     else:
         _call(state, BEACON_ROOTS_ADDRESS, header.parent_beacon_block_root)
     if not state.rules.has_requests:  # Prague brought both
         return
-    if code_of(HISTORY_STORAGE_ADDRESS) == HISTORY_STORAGE_CONTRACT_CODE:
-        _write(state, HISTORY_STORAGE_ADDRESS, _parent_words(header))
+    if state.get_code(HISTORY_STORAGE_ADDRESS) == HISTORY_STORAGE_CONTRACT_CODE:
+        _note_parent(state, header)
     else:
         _call(state, HISTORY_STORAGE_ADDRESS, header.parent_hash)
 
@@ -103,30 +102,19 @@ def end_block(state: Any, logs: Iterable[Log]) -> list[bytes]:
 # transfer, in every block.
 
 
-def _beacon_words(header: Any) -> dict[int, int]:
-    """Return what the contract of EIP-4788 writes: two words, in rings by time."""
+def _note_beacon_root(state: Any, header: Any) -> None:
+    """Do what the contract of EIP-4788 does: two words, in rings by time."""
     place, root = header.timestamp % _RING, header.parent_beacon_block_root
-    return {place: header.timestamp, place + _RING: int.from_bytes(root, "big")}
+    write = state.accounts.overwrite_storage
+    write(BEACON_ROOTS_ADDRESS, place, header.timestamp)
+    write(BEACON_ROOTS_ADDRESS, place + _RING, int.from_bytes(root, "big"))
 
 
-def _parent_words(header: Any) -> dict[int, int]:
-    """Return what the contract of EIP-2935 writes: one word, in a ring by height."""
-    return {(header.block_number - 1) % _RING: int.from_bytes(header.parent_hash, "big")}
-
-
-def _write(state: Any, address: bytes, words: dict[int, int]) -> None:
-    for slot, word in words.items():
-        state.accounts.overwrite_storage(address, slot, word)
-
-
-def foresee_block(state: Any, header: Any) -> None:
-    """Hash ahead what `begin_block` will write for a header; nothing changes."""
-    accounts = state.accounts
-    if accounts.get_code(BEACON_ROOTS_ADDRESS) == BEACON_ROOTS_CONTRACT_CODE:
-        accounts.storage(BEACON_ROOTS_ADDRESS).foresee(_beacon_words(header))
-    has_parents = accounts.get_code(HISTORY_STORAGE_ADDRESS) == HISTORY_STORAGE_CONTRACT_CODE
-    if has_parents and state.rules.has_requests:
-        accounts.storage(HISTORY_STORAGE_ADDRESS).foresee(_parent_words(header))
+def _note_parent(state: Any, header: Any) -> None:
+    """Do what the contract of EIP-2935 does: one word, in a ring by height."""
+    parent = int.from_bytes(header.parent_hash, "big")
+    place = (header.block_number - 1) % _RING
+    state.accounts.overwrite_storage(HISTORY_STORAGE_ADDRESS, place, parent)
 
 
 def _queued(state: Any, address: Any) -> bytes:

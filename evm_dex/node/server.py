@@ -52,8 +52,6 @@ class Server:
         node.set_block_seconds(block_seconds)
         self._workers = Workers()
         self._short = ShortWork()
-        self._foresees = False
-        """Whether what the next block begins with is about to be worked out."""
         self._at_work = 0
         """Number of jobs that run or wait on threads."""
         self._sockets = OpenSockets(self._limits.body_bytes)
@@ -126,26 +124,11 @@ class Server:
         turns = self.node.turns
         # Where a chain is forked, another node may have to be waited for.
         if length.is_short and self.node.chain.origin is None and turns.try_take():
-            head = self.node.chain.head
             try:
                 return (self._noted(length, work),)
             finally:
                 turns.give()
-                if self.node.chain.head is not head and not self._foresees:
-                    self._foresees = True
-                    self._loop.call_soon(self._foresee)
         return self._on_thread(lambda: self._noted(length, work))
-
-    def _foresee(self) -> None:
-        """Prepare the next block while whoever sent the last transaction reads the answer."""
-        self._foresees = False
-        if self.node.turns.try_take():
-            try:
-                self.node.chain.foresee()
-            except Exception:  # the block itself will tell
-                _logger.debug("nothing was foreseen", exc_info=True)
-            finally:
-                self.node.turns.give()
 
     def _noted(self, length: Length, work: Callable[[], _Result]) -> _Result:
         """Do work, and note how long this thread computed for it where that is worth knowing."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Callable
 
 import msgspec
 import pytest
 
 from checkpoint.memory_store import MemoryStore
-from checkpoint.trie.trie import Trie
 from evm_dex.chain.chain import Chain
 from evm_dex.chain.genesis.genesis_file import PROFILES
 from evm_dex.chain.traces import trace_transaction
@@ -85,56 +83,6 @@ def test_blocks_are_imported_and_traced_as_they_were_made() -> None:
     assert all(step.address == reader or step.depth > 1 for step in tracer.steps)
     twin.chain.import_blocks(here.chain.export_blocks(0))
     assert contents(twin.store) == contents(here.store)
-
-
-def test_what_was_foreseen_changes_no_block() -> None:
-    """Foreseen once, twice or in vain: for another time, or before a cheat wrote to a ring."""
-    here, twin, chance = world(), world(), random.Random(7)
-
-    def write_to_ring(chain: Chain) -> None:
-        chain.write_state(lambda state: state.set_storage(HISTORY, 5, 6))
-
-    steps: dict[str, Callable[[World], object]] = {
-        "send": lambda it: it.send(b"\x42" * 20),
-        "mine": lambda it: it.chain.mine(),
-        "skip": lambda it: it.chain.mine(it.chain.head.timestamp + 8_191),
-        "write": lambda it: write_to_ring(it.chain),
-        "go back": lambda it: it.chain.rollback(max(0, it.chain.head.block_number - 3)),
-    }
-    taken = set()
-    for _ in range(150):
-        for _ in range(chance.choice((0, 1, 1, 2))):
-            before = here.chain.state.state_root
-            here.chain.foresee()
-            assert here.chain.state.state_root == before
-        step = chance.choice(list(steps))
-        taken.add(step)
-        for each in (here, twin):
-            steps[step](each)
-        assert here.chain.head == twin.chain.head
-    assert taken == set(steps)
-    assert contents(here.store) == contents(twin.store)
-
-
-def test_what_was_foreseen_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block that begins as foreseen hashes neither ring again."""
-    here = world()
-    changed: list[bytes] = []
-
-    def noted(trie: Trie, key: bytes, value: bytes) -> None:
-        changed.append(key)
-        set_item(trie, key, value)
-
-    set_item = Trie.__setitem__
-    monkeypatch.setattr(Trie, "__setitem__", noted)
-    counts = []
-    for foresees in (False, True):
-        if foresees:
-            here.chain.foresee()
-        changed.clear()
-        here.chain.mine()
-        counts.append(len(changed))
-    assert counts == [5, 2], "three words and two accounts, then the accounts alone"
 
 
 def test_what_is_written_for_a_known_contract_is_what_its_code_does() -> None:
