@@ -58,8 +58,8 @@ class FollowerDirectory:
                 raise ChainError(f"{left} has other files: choose another --chain, or move them")
         if self._outgoing.exists() and not self.path.exists():
             self._outgoing.rename(self.path)
-        for left in (self._incoming, self._outgoing):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(self._incoming, ignore_errors=True)
+        self._remove_outgoing()
         if self.path.is_dir() and not self.has_chain and any(self.path.iterdir()):
             raise ChainError(f"{self.path} has other files: choose another --chain, or remove them")
         if self.is_a_followers and self._is_promoted():
@@ -121,8 +121,18 @@ class FollowerDirectory:
         if self.path.exists():
             self.path.rename(self._outgoing)
         (self._incoming / "chain").rename(self.path)
-        shutil.rmtree(self._outgoing, ignore_errors=True)
+        self._remove_outgoing()
         shutil.rmtree(self._incoming, ignore_errors=True)
+
+    def _remove_outgoing(self) -> None:
+        """Remove the chain that was replaced, its record last: by that a part of it is known."""
+        for name in _entries(self._outgoing):
+            left = self._outgoing / name
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            elif name != _RECORD:
+                left.unlink(missing_ok=True)
+        shutil.rmtree(self._outgoing, ignore_errors=True)
 
 
 def _entries(directory: Path) -> list[str]:
