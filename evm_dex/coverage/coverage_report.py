@@ -173,8 +173,16 @@ def _covered(file: SourceFile, codes: Sequence[tuple[int, CodeCounts]]) -> Cover
     functions = [item for item in items if isinstance(item, FunctionItem)]
     names = dict(zip(functions, unique(item.name for item in functions), strict=True))
     first: dict[int, int] = {}
+
+    def count_line(start: int, count: int) -> None:
+        """Count for a line what begins first on it."""
+        line = file.line(start)
+        if start < first.get(line, start + 1):
+            first[line] = start
+            found.lines[line] = count
+
     for item in items:
-        line, ways = file.line(item.span.start), _ways(item)
+        ways = _ways(item)
         counts = [0] * ways
         for number, code in codes:
             hits = code.hits(number, item)
@@ -184,14 +192,14 @@ def _covered(file: SourceFile, codes: Sequence[tuple[int, CodeCounts]]) -> Cover
             came_by = sum(code.reached(number, item.span) for number, code in codes)
             lines = [file.line(place) for place in item.places]
             found.branches[place] = CoveredBranch(lines, counts, came_by)
+            if item.places[0] < item.span.start:  # an `if`, of which the condition may be no item
+                count_line(item.places[0], came_by)
             continue
         if isinstance(item, FunctionItem):
-            found.functions[names[item]] = (line, counts[0])
+            found.functions[names[item]] = (file.line(item.span.start), counts[0])
         else:
             found.statements[f"{item.span.start}:{item.span.end}"] = counts[0]
-        if item.span.start < first.get(line, item.span.start + 1):
-            first[line] = item.span.start
-            found.lines[line] = counts[0]
+        count_line(item.span.start, counts[0])
     return found
 
 
