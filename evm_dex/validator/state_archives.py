@@ -10,7 +10,9 @@ import asyncio
 import hashlib
 import logging
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,8 +30,11 @@ CHUNK_BYTES = 2**20
 _HASH_BYTES = 32
 _MOST_CHUNKS = 2**16
 _AT_LOW_PRIORITY = "import os; os.nice(10); from evm_dex.cli import main; main()"
-_KEPT = 2
-"""Archives that are kept, of which the older may still be on its way to somebody."""
+_OFFERED = 2
+"""The newest archives, which are offered."""
+_SECONDS_KEPT = 60.0
+"""For which another one is kept after it was made or asked for: it may be on its way to somebody,
+whose engine would ask for two minutes in vain."""
 
 
 class Offered(msgspec.Struct, frozen=True):
@@ -52,15 +57,18 @@ class Offered(msgspec.Struct, frozen=True):
 class Shelf:
     """The archives in a directory, each with the hashes of its chunks beside it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, now: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
-        self._offered: dict[int, Offered] = {}
+        self._now = now
+        self._kept: dict[int, Offered] = {}
+        self._asked_at: dict[int, float] = {}
+        """By height, the time at which an archive was made or last asked for."""
         directory.mkdir(exist_ok=True)
         for file in directory.glob("*.json"):
             with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
                 offered = msgspec.json.decode(file.read_bytes(), type=Offered)
                 if self.archive(offered.height).is_file():
-                    self._offered[offered.height] = offered
+                    self._keep(offered)
 
     def archive(self, height: int) -> Path:
         """Return where the archive of a height is, or would be."""
@@ -68,29 +76,39 @@ class Shelf:
 
     def offered(self) -> list[Offered]:
         """Return what is offered, the newest first."""
-        return [self._offered[height] for height in sorted(self._offered, reverse=True)]
+        return [self._kept[height] for height in sorted(self._kept, reverse=True)[:_OFFERED]]
 
     def add(self, height: int) -> None:
-        """Offer an archive that was made, and take away older ones. Raises OSError."""
+        """Offer an archive that was made, and take away those not asked for. Raises OSError."""
         hashes = []
         with self.archive(height).open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 hashes.append(hashlib.sha256(chunk).digest())
         offered = Offered(height, tuple(hashes))
         self._listing(height).write_bytes(msgspec.json.encode(offered))
-        self._offered[height] = offered
-        for old in self.offered()[_KEPT:]:
-            del self._offered[old.height]
-            self._listing(old.height).unlink(missing_ok=True)
-            self.archive(old.height).unlink(missing_ok=True)
+        self._keep(offered)
+        oldest = self._now() - _SECONDS_KEPT
+        for old in sorted(self._kept, reverse=True)[_OFFERED:]:
+            if self._asked_at[old] < oldest:
+                del self._kept[old]
+                self._listing(old).unlink(missing_ok=True)
+                self.archive(old).unlink(missing_ok=True)
 
     def chunk(self, height: int, index: int) -> bytes:
-        """Return a chunk; empty for one that is not offered any more."""
-        if height not in self._offered:
+        """Return a chunk; empty for one that is not kept any more."""
+        if height not in self._kept:
             return b""
-        with self.archive(height).open("rb") as file:
-            file.seek(index * CHUNK_BYTES)
-            return file.read(CHUNK_BYTES)
+        self._asked_at[height] = self._now()
+        try:
+            with self.archive(height).open("rb") as file:
+                file.seek(index * CHUNK_BYTES)
+                return file.read(CHUNK_BYTES)
+        except FileNotFoundError:  # taken away just now, on the thread that adds
+            return b""
+
+    def _keep(self, offered: Offered) -> None:
+        self._asked_at[offered.height] = self._now()
+        self._kept[offered.height] = offered
 
     def _listing(self, height: int) -> Path:
         return self._directory / f"{height}.json"

@@ -88,6 +88,31 @@ def test_a_state_comes_in_and_the_chain_goes_on(
         assert app.engine.block(following) == joining.engine.app_hash
 
 
+def test_one_on_its_way_is_kept_while_newer_ones_are_offered(tmp_path: Path) -> None:
+    """With blocks in quick succession an archive is old before a joiner has chosen it."""
+    now = 0.0
+    shelf = Shelf(tmp_path / "shelf", now=lambda: now)
+
+    def make(height: int) -> None:
+        shelf.archive(height).write_bytes(bytes(2_500))
+        shelf.add(height)
+
+    for height in (3, 6, 9, 12):
+        make(height)
+    assert [each.height for each in shelf.offered()] == [12, 9]
+    now = 50.0
+    assert shelf.chunk(3, 1) == bytes(500)
+    now = 70.0
+    make(15)
+    assert [shelf.chunk(height, 0) != b"" for height in (3, 6, 9, 12, 15)] == [
+        True, False, False, True, True,
+    ]  # fmt: skip
+    assert not shelf.archive(6).exists()
+    shelf.archive(3).unlink()
+    assert shelf.chunk(3, 0) == b""
+    assert [each.height for each in Shelf(tmp_path / "shelf").offered()] == [15, 12]
+
+
 def test_all_offer_the_same_bytes_and_hand_them_out(
     source: tuple[Shelf, bytes], tmp_path: Path
 ) -> None:
