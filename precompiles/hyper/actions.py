@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from precompiles.errors import ContractError
 from precompiles.hyper import encoding, permissions, staking, trading, transfers, unified, vaults
+from precompiles.hyper.attempts import all_or_nothing
 from precompiles.hyper.core import Core
 from precompiles.hyper.encoding import action_id, decode_action
 from precompiles.hyper.errors import UnsupportedAction
@@ -58,17 +59,15 @@ _FUNCTIONS: dict[type[Any], Callable[..., Result | None]] = {
 
 def carry_out(core: Core, raw: bytes) -> Result:
     """Do what an action's bytes say; one that can't be done has changed nothing."""
-    before = core.savepoint()
     try:
-        action = decode_action(raw)
-        function = _FUNCTIONS.get(type(action))
-        if function is None:
-            raise UnsupportedAction(action_id(raw))
-        result = function(core, action) or Result(Outcome.DONE)
+        with all_or_nothing(core):
+            action = decode_action(raw)
+            function = _FUNCTIONS.get(type(action))
+            if function is None:
+                raise UnsupportedAction(action_id(raw))
+            result = function(core, action) or Result(Outcome.DONE)
     except ContractError as error:
-        core.rollback(before)
         return Result(Outcome.DROPPED, 0, error)
-    unified.sweep(core.ledger, before.journal)
     note_trades(core)
     return result
 

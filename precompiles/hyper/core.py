@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from precompiles.engine.amounts import ceil_divide
-from precompiles.execution import Execution, Savepoint
+from precompiles.execution import Execution
 from precompiles.hyper.errors import UnknownToken
 from precompiles.hyper.prices import pair_market, pair_price
 from precompiles.hyper.system_addresses import token_address
@@ -57,16 +57,6 @@ class Core:
     def tables(self) -> CoreTables:
         """Tokens, pairs, perpetuals, users, and what waits."""
         return self.ledger.core
-
-    def savepoint(self) -> Savepoint:
-        """Create a savepoint, before anything has happened."""
-        assert not [*self.spot.events, *self.perp.events]
-        return self.spot.savepoint()
-
-    def rollback(self, to: Savepoint) -> None:
-        """Undo everything."""
-        self.spot.rollback(to)
-        self.perp.events.clear()
 
     def token(self, index: int) -> CoreToken:
         """Return a token. Raises UnknownToken."""

@@ -18,6 +18,7 @@ from precompiles.errors import ContractError, InsufficientBalance
 from precompiles.execution import Execution
 from precompiles.hyper import encoding, staking, users
 from precompiles.hyper.actions import Result, carry_out, note_trades
+from precompiles.hyper.attempts import all_or_nothing
 from precompiles.hyper.core import BlockMoment, Core
 from precompiles.hyper.deploy import hyperliquidity
 from precompiles.hyper.dexs import FIRST_DEX, acting_on
@@ -239,13 +240,11 @@ class Step(Struct):
         core = Core(self.ledger, credit.user, self.moment)
         token = core.token(credit.token)
         sequence = self.ledger.next_action_sequence()
-        before = core.savepoint()
         try:
-            _take_in(core, token, credit.amount)
-            sweep(self.ledger, before.journal)
+            with all_or_nothing(core):
+                _take_in(core, token, credit.amount)
             result = Result(Outcome.DONE)
         except ContractError as error:
-            core.rollback(before)
             result = Result(Outcome.DROPPED, 0, error)
         self._receipt(Sent(credit.user, b"", credit.source), sequence, DEPOSIT, result)
 

@@ -12,6 +12,7 @@ from precompiles.errors import ContractError, OrderNotFound
 from precompiles.hyper import encoding, trading
 from precompiles.hyper.actions import Result, order_result
 from precompiles.hyper.asset_ids import AssetKind, parse_asset_id
+from precompiles.hyper.attempts import all_or_nothing
 from precompiles.hyper.core import Core
 from precompiles.hyper.dexs import acting_on, builder_of, paid_on
 from precompiles.hyper.errors import BuilderFeeTooHigh, InvalidPrice, InvalidSize, UnknownAsset
@@ -35,7 +36,6 @@ from precompiles.hyper.signed.wire import (
     OrderAction,
 )
 from precompiles.hyper.system_addresses import perp_address
-from precompiles.hyper.unified import sweep
 from precompiles.hyper.units import ORDER_DECIMALS, check_order, perp_amount, perp_price
 from precompiles.ledger.hyper.records import CorePerp
 from precompiles.ledger.hyper.signed_records import OrderBuilder
@@ -46,15 +46,11 @@ _TIMES_IN_FORCE = {"Alo": 1, "Gtc": 2, "Ioc": 3, "FrontendMarket": 3, "Liquidati
 
 def attempt(core: Core, function: Callable[[Core, Any], Result | None], part: Any) -> Result:
     """Carry out one part of an action; one that breaks a rule leaves its error and no trace."""
-    before, events = core.spot.savepoint(), len(core.perp.events)
     try:
-        result = function(core, part) or Result(Outcome.DONE)
+        with all_or_nothing(core):
+            return function(core, part) or Result(Outcome.DONE)
     except ContractError as error:
-        core.spot.rollback(before)
-        del core.perp.events[events:]
         return Result(Outcome.DROPPED, 0, error)
-    sweep(core.ledger, before.journal)
-    return result
 
 
 def place_orders(core: Core, action: OrderAction) -> list[Result]:

@@ -14,6 +14,7 @@ from precompiles.errors import ContractError
 from precompiles.hyper import encoding, trading
 from precompiles.hyper.actions import Result
 from precompiles.hyper.asset_ids import parse_asset_id
+from precompiles.hyper.attempts import all_or_nothing
 from precompiles.hyper.core import Core
 from precompiles.hyper.errors import InvalidSize, UnknownAsset
 from precompiles.hyper.grid import nearest_price
@@ -22,7 +23,6 @@ from precompiles.hyper.signed.decimals import parse_decimal
 from precompiles.hyper.signed.errors import TwapDuration, TwapTooSmall, UnknownTwap
 from precompiles.hyper.signed.wire import TwapCancel, TwapOrder
 from precompiles.hyper.system_addresses import perp_address
-from precompiles.hyper.unified import sweep
 from precompiles.hyper.units import COLLATERAL_DECIMALS, ORDER_DECIMALS
 from precompiles.ledger.hyper.records import CorePerp
 from precompiles.ledger.hyper.signed_records import Twap
@@ -133,14 +133,11 @@ def _take(core: Core, market: _Market, twap: Twap, size: int) -> tuple[int, int]
     order = encoding.LimitOrder(
         twap.asset, twap.is_buy, price, size, twap.reduce_only, _IMMEDIATE, 0
     )
-    before, events = core.spot.savepoint(), len(core.perp.events)
     try:
-        placed = trading.place(core, order).order
+        with all_or_nothing(core):
+            placed = trading.place(core, order).order
     except ContractError:
-        core.spot.rollback(before)
-        del core.perp.events[events:]
         return 0, 0
-    sweep(core.ledger, before.journal)
     return placed.filled * size // placed.amount, placed.filled_quote
 
 
