@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from precompiles.engine.amounts import floor_divide
@@ -64,7 +63,7 @@ _VARIANTS = frozenset(
         "setMarginModes",
     )
 )
-"""What a deployer may let others do."""
+"""Names of the things that a deployer may let others do."""
 
 
 def register(core: Core, wire: wires.RegisterAsset | wires.RegisterAsset2) -> Result:
@@ -226,8 +225,8 @@ STEPS: dict[str, Callable[..., Result | None]] = {
 
 def deploy(core: Core, action: wires.PerpDeployAction) -> Result | None:
     """Carry out a step of listing perpetuals or running a dex."""
-    name = next(it for it in STEPS if getattr(action, it) is not UNSET)
-    return STEPS[name](core, getattr(action, name))
+    name, wire = action.step
+    return STEPS[name](core, wire)
 
 
 def _begin_dex(core: Core, name: str, schema: wires.DexSchema, most: int | None) -> None:

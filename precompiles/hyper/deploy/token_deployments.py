@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from precompiles.engine.amounts import floor_divide
@@ -240,8 +239,8 @@ STEPS: dict[str, Callable[..., Result | None]] = {
 
 def deploy(core: Core, action: wires.SpotDeployAction) -> Result | None:
     """Carry out a step of listing a token."""
-    name = next(it for it in STEPS if getattr(action, it) is not UNSET)
-    return STEPS[name](core, getattr(action, name))
+    name, wire = action.step
+    return STEPS[name](core, wire)
 
 
 def _own(core: Core, index: int) -> TokenDeployment:

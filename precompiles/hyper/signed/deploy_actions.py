@@ -6,7 +6,7 @@ and HIP-2 assets" and "HIP-3 deployer actions".
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -24,6 +24,12 @@ class DeployAction(Signed, frozen=True):
         """Raise ValueError unless there is exactly one."""
         if sum(getattr(self, name) is not UNSET for name in self.__struct_fields__) != 1:
             raise ValueError(f"expected exactly one of {', '.join(self.__struct_encode_fields__)}")
+
+    @property
+    def step(self) -> tuple[str, Any]:
+        """The name of the field that is there, and its value."""
+        name = next(it for it in self.__struct_fields__ if getattr(self, it) is not UNSET)
+        return name, getattr(self, name)
 
 
 class TokenSpec(Struct, frozen=True, rename="camel"):
@@ -114,7 +120,7 @@ class SpotDeployAction(DeployAction, frozen=True, tag="spotDeploy"):
 
 
 class DexSchema(Struct, frozen=True, rename="camel"):
-    """What makes a new dex."""
+    """A dex to begin."""
 
     full_name: Text
     collateral_token: U32
