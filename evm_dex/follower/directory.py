@@ -6,12 +6,12 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from checkpoint.archive import import_archive
-from checkpoint.store import Progress
-from evm_dex.chain.block_proof import inspect_block
 from evm_dex.errors import ChainError
+
+if TYPE_CHECKING:
+    from checkpoint.store import Progress
 
 _RECORD = "follows.json"
 _INCOMING, _OUTGOING = ".incoming", ".outgoing"
@@ -110,6 +110,9 @@ class FollowerDirectory:
 
         Raises what importing an archive raises: one that is not of the block is not taken.
         """
+        from checkpoint.archive import import_archive  # noqa: PLC0415 - loads the database
+        from evm_dex.chain.block_proof import inspect_block  # noqa: PLC0415 - loads the chain
+
         chain = self._incoming / "chain"
         import_archive(
             self.archive, chain, inspect=inspect_block, block_hash=block_hash, progress=progress

@@ -24,7 +24,7 @@ from precompiles.hyper.errors import UnknownUser
 from precompiles.hyper.signed import order_wires, typed_actions, wire
 from precompiles.hyper.signed.authority import acting_account
 from precompiles.hyper.signed.digest import Envelope
-from precompiles.hyper.signed.errors import NotInnerSigner, NotOuterSigner
+from precompiles.hyper.signed.errors import NonceTooLow, NotInnerSigner, NotOuterSigner
 from precompiles.hyper.signed.nonces import check_nonce
 from precompiles.hyper.step_precompile import signed_step
 from precompiles.hyper.system_addresses import SYSTEM_SENDER
@@ -220,9 +220,9 @@ class ExchangeEndpoint:
 
 
 def _far_nonce(nonce: int, now: int) -> str:
-    """Return what is told of a nonce that is too far from the clock."""
+    """Return the error text of a nonce that is too far from the clock."""
     if nonce < now:
-        return f"Invalid nonce: nonce too low {nonce} < {now - OLDEST_NONCE}"
+        return error_text(NonceTooLow(nonce, now - OLDEST_NONCE))
     return f"Invalid nonce: nonce too high {nonce} > {now + NEWEST_NONCE}"
 
 

@@ -13,6 +13,7 @@ import msgspec
 from evm_dex.abi.artifact import load_artifact
 from evm_dex.abi.contract_interface import Interface, decode_outputs
 from evm_dex.blocks.addresses import to_address
+from evm_dex.blocks.receipt import Log
 from evm_dex.blocks.transaction import sign
 from evm_dex.chain.validator_set import KEY_BYTES, VALIDATOR_SET, Member
 from evm_dex.errors import NodeRefused, VoteRefused
@@ -133,7 +134,7 @@ def _vote(home: Home, name: str, key: bytes, *account: Address, wei: int = 0) ->
     receipt = _wait_for_receipt(url, transaction)
     if receipt["status"] != "0x1":
         raise VoteRefused(f"the vote of {home.path.name} failed in its block: {transaction}")
-    events = [interface.decode_event(_Log(log)) for log in receipt["logs"]]
+    events = [interface.decode_event(_log(log)) for log in receipt["logs"]]
     made = {event.name: event.args for event in events if event is not None}
     return Ballot(home.path.name, made["Voted"]["votes"], "Changed" in made)
 
@@ -151,13 +152,10 @@ def _wait_for_receipt(url: str, transaction: str) -> dict[str, Any]:
     )
 
 
-class _Log:
-    """A log of a receipt in JSON, as `Interface.decode_event` takes it."""
-
-    def __init__(self, log: dict[str, Any]) -> None:
-        self.address = str(log["address"])
-        self.topics = tuple(bytes.fromhex(topic[2:]) for topic in log["topics"])
-        self.data = bytes.fromhex(log["data"][2:])
+def _log(told: dict[str, Any]) -> Log:
+    """Return a log of a receipt in JSON."""
+    topics = tuple(bytes.fromhex(topic[2:]) for topic in told["topics"])
+    return Log(to_address(told["address"]), topics, bytes.fromhex(told["data"][2:]))
 
 
 def _words(error: NodeRefused) -> str:

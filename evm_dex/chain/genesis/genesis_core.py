@@ -180,9 +180,7 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
         dexs=tuple(
             (
                 CoreDex(it.index, it.name, it.collateral, 0),
-                account_of(f"hypercore.dexs[{at}].backstop", it.backstop)
-                if it.backstop
-                else ZERO_ADDRESS,
+                _backstop(f"hypercore.dexs[{at}].backstop", it.backstop),
                 _holdings(f"hypercore.dexs[{at}].balances", it.balances),
             )
             for at, it in enumerate(table.dexs)
@@ -194,11 +192,13 @@ def resolve_core(file: GenesisFile) -> GenesisCore:
             (account_of(f"hypercore.validators.{account}", account), name)
             for account, name in table.validators.items()
         ),
-        backstop=account_of("hypercore.backstop", table.backstop)
-        if table.backstop
-        else ZERO_ADDRESS,
+        backstop=_backstop("hypercore.backstop", table.backstop),
         maker_rebates=table.maker_rebates,
     )
+
+
+def _backstop(where: str, text: str | None) -> Address:
+    return account_of(where, text) if text else ZERO_ADDRESS
 
 
 def fill_core(core: GenesisCore, evm_coins: int, owner: Execution) -> None:

@@ -51,7 +51,7 @@ def clearinghouse_state(info: Info, request: UserDex) -> Json:
     cross_raw, cross_used = cash, 0
     positions = []
     for position in positions_of(info, user, dex):
-        health = position_health(ledger, position, info.now)
+        whole = health = position_health(ledger, position, info.now)
         market = ledger.perp.markets.rows[position.asset]
         prices = prices_at(ledger, market, info.now)
         behind = position.cash + funding_due(market, prices, position)
@@ -63,12 +63,12 @@ def clearinghouse_state(info: Info, request: UserDex) -> Json:
         raw += behind
         value += health.equity
         if position.has_own_cash:
-            used += max(0, position_health(ledger, position, info.now).equity)
+            used += max(0, whole.equity)
         else:
             cross = together(0, (cross, health))
             cross_raw += behind
             used, cross_used = used + margin, cross_used + margin
-        positions.append({"type": "oneWay", "position": _position(info, position)})
+        positions.append({"type": "oneWay", "position": _position(info, position, whole)})
     withdrawable = 0 if is_unified else max(0, withdrawable_cash(ledger, user, info.now))
     return {
         "marginSummary": _summary(value, notional, raw, used),
@@ -200,8 +200,7 @@ def positions_of(info: Info, account: Address, dex: int) -> list[Position]:
     return [position for position in found if position is not None]
 
 
-def _position(info: Info, position: Position) -> Json:
-    health = position_health(info.ledger, position, info.now)
+def _position(info: Info, position: Position, health: Health) -> Json:
     listing = info.listings.by_address[position.asset]
     market = info.ledger.perp.markets.rows[position.asset]
     prices = prices_at(info.ledger, market, info.now)
