@@ -121,7 +121,7 @@ class NodeRefused(ChainError):
     def __init__(self, message: str, data: object = None) -> None:
         super().__init__(message)
         self.data = data
-        """What came with it, such as revert data in hex."""
+        """Data of the error, such as revert data in hex."""
 
 
 class VoteRefused(ChainError):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _IN_MEMORY = Path("memory")
 _LINE_EVERY = 30.0
-"""Seconds between lines of progress, where there is no terminal to show a bar."""
+"""Seconds from one line of progress to the next, where no terminal shows a bar."""
 
 
 class FlowFormat(StrEnum):
@@ -99,7 +99,7 @@ def replay(
 
 
 class _Given:
-    """What is replayed, as it was given."""
+    """The options of a replay, checked together."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from evm_dex.follower.follower import Follower
 from evm_dex.follower.node_client import NodeAway, NodeClient, NotThisNode, checked_url
 
 _PORT = 3001
-"""Where a node's API is if nothing else is said."""
+"""The usual port of a node's API."""
 _encode = msgspec.json.Encoder().encode
 
 

@@ -352,7 +352,7 @@ async def check_same_chain(client: NodeClient, chain: Chain) -> None:
 
 
 def _decoded(block: str) -> bytes:
-    """Return a block as it was encoded; nothing, which is no block, for what is no hex."""
+    """Decode a block from hex; b"" for other text, which the import then refuses."""
     try:
         return bytes.fromhex(block.removeprefix("0x"))
     except ValueError:

@@ -141,7 +141,7 @@ class ArchiveShelf:
 
 
 def _is_near(made: Archive, dex: Dex) -> bool:
-    """Whether a chain has the archive's block among its newest."""
+    """Return True if a chain has the archive's block among its newest."""
     chain = dex.chain
     is_near = chain.head.block_number - made.head.height <= _MOST_BLOCKS_OLD
     return is_near and chain.blocks.is_on_chain(made.head.block_hash)

@@ -82,7 +82,7 @@ class Length(NamedTuple):
     """The time that a request may take."""
 
     is_short: bool
-    """Whether it is sure to take next to no time."""
+    """True for a request that is sure to take next to no time."""
     noted_as: bytes | None = None
     """The name under which to note what it takes; None where that tells nothing of others."""
 

@@ -116,7 +116,7 @@ class Turns:
 
     @property
     def has_all(self) -> bool:
-        """Whether this thread is at work, and has the exchanges too."""
+        """True if this thread has both the chain and the exchanges."""
         me = get_ident()
         return self._at_chain == me and self._at_exchanges == me
 

@@ -94,7 +94,7 @@ class ProgressFile:
 
 
 class Resumed(NamedTuple):
-    """What a directory says of a replay: its progress, or the report of one that ended."""
+    """The replay found in a directory: its progress, or the report of one that ended."""
 
     progress: ProgressFile | None
     report: list[str]

@@ -18,7 +18,7 @@ _BEGINNING = -1
 
 
 class Steps(Protocol[StepT_contra]):
-    """How a kind of replay takes its steps, and remembers those taken before a kill."""
+    """A kind of replay: it takes steps, and takes in those made before a kill."""
 
     def begin(self) -> None:
         """Make the blocks that the first step needs."""

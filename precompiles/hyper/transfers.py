@@ -101,7 +101,7 @@ def withdraw(core: Core, token: CoreToken, wei: int) -> None:
 
 
 def call_evm(core: Core, token: CoreToken, wei: int, source: int, call: OutgoingCall) -> None:
-    """Hand a token from a wallet of the user's to its contract on the EVM, with what it is told.
+    """Send a token from the user's wallet to its contract on the EVM, and call that contract.
 
     The gas of the call is paid for here. Raises like `withdraw`, and NotCollateral; HYPE has no
     contract.

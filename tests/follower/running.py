@@ -179,7 +179,7 @@ class Network:
         self.bytes_per_second = bytes_per_second
         self.is_cut = False
         self.swallows = False
-        """While it is set, connections are opened and lost, and nobody is told."""
+        """True: connections are taken, and whatever is sent over them is lost without a word."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]

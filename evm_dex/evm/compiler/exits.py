@@ -19,7 +19,7 @@ class SideExit(NamedTuple):
     """The state that a trace leaves behind, in terms of its variables."""
 
     target: int
-    """What the trace returns."""
+    """The trace's return value."""
     gas: int
     """Gas taken ahead, which is given back."""
     replaced: int

@@ -1,1 +1,1 @@
-"""What users list and run on HyperCore: tokens, pairs, dexs and validators."""
+"""Listings by users of HyperCore: tokens, pairs, dexs and validators."""

@@ -77,7 +77,7 @@ def begin(core: Core, pair: CorePair, start: str, size: str, levels: int, seeded
 
 
 def is_due(ledger: Ledger, now: int) -> bool:
-    """Tell whether a pair's own orders are to be looked at, since they traded."""
+    """Return True if a pair's own orders traded and are due to be placed anew."""
     return any(True for _ in due_pairs(ledger, now))
 
 

@@ -119,7 +119,7 @@ class Outgoing(Record, frozen=True):
 
 
 class OutgoingCall(Record, frozen=True):
-    """What a token's contract is told of a transfer to the EVM, under the transfer's key."""
+    """A call of a token's contract with a transfer to the EVM, under the transfer's key."""
 
     recipient: bytes
     """32 bytes, of whatever chain."""
